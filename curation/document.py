@@ -1,0 +1,286 @@
+"""Documents: bytes in, `Document` out; and the taxonomy's `Organization` and `TopicNote`.
+
+python-frontmatter splits a file and hands its front matter to a handler of ours, which reads it
+strictly (`strict_yaml`). Here the camelCase of the files becomes the names of the tables, and nowhere
+else. One rule keeps everything: **what a column cannot give back exactly stays in `extra` under its own
+key, as it was written** - unknown fields, explicit nulls, a date with an offset, a title that is a
+number. Only `secured` is left out: it lives in the stored bytes and nowhere else.
+
+Faults follow three outcomes: DocumentError refuses the file; a `warning` leaves the field's column
+empty; a `notice` says that a value was normalised.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import re
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import frontmatter
+from frontmatter.default_handlers import YAMLHandler
+
+from . import strict_yaml
+from .errors import DocumentError
+from .faults import Fault, Reading
+from .fields import Fields, Image, Provider, RelatedLink
+
+
+class Flags(NamedTuple):
+    """What is decided about an article; None where the document is silent."""
+
+    quality: int | None
+    heat: int | None
+    published: bool | None
+    removed: bool | None
+
+
+@dataclass(slots=True, frozen=True)
+class Document:
+    """An article's file, read. Instants are UTC; `extra` is a JSON object; `topics` are (position, name)."""
+
+    title: str | None
+    excerpt: str | None
+    category: str | None
+    type: str | None
+    published_at: dt.datetime | None
+    updated_at: dt.datetime | None
+    original_url: str | None
+    web_url: str | None
+    amp_web_url: str | None
+    cdn_amp_web_url: str | None
+    featured_content: str | None
+    slug: str | None
+    flags: Flags
+    provider: Provider | None
+    authors: tuple[str, ...]
+    topics: tuple[tuple[int, str], ...]
+    images: tuple[Image, ...]
+    related: tuple[RelatedLink, ...]
+    items: tuple[str, ...]
+    extra: str
+    body: str
+    faults: tuple[Fault, ...]
+
+
+@dataclass(slots=True, frozen=True)
+class Organization:
+    """A file of `_data/organizations`: what is known of a provider. `front_matter` is all of it, as JSON."""
+
+    provider: Provider
+    description: str | None
+    aliases: tuple[str, ...]
+    images: tuple[Image, ...]
+    front_matter: str
+    faults: tuple[Fault, ...]
+
+
+@dataclass(slots=True, frozen=True)
+class TopicNote:
+    """A file of `_data/topics`: a topic's slug (its `_id`) and its parent, by name. `front_matter` is all
+    of it, as JSON."""
+
+    name: str
+    slug: str | None
+    parent: str | None
+    front_matter: str
+    faults: tuple[Fault, ...]
+
+
+def parse_article(data: bytes) -> Document | None:
+    """The document in a file's bytes; None if it opens with no fence, and so is not one.
+
+    Raises DocumentError for a file that cannot be taken in.
+    """
+    reading = _read(data)
+    if reading is None:
+        return None
+    fields = Fields(reading.values, (), reading)
+    fields.drop("secured")
+    title, excerpt = fields.text("title"), fields.text("excerpt")
+    provider, authors = fields.provider_with_authors()
+    flags = Flags(
+        fields.integer("quality"), fields.integer("heat"), fields.flag("published"), fields.flag("removed")
+    )
+    return Document(
+        # People and communities have a name and a bio; both also stay in `extra`, being fields of theirs.
+        title=title if title is not None else fields.peek_text("name"),
+        excerpt=excerpt if excerpt is not None else fields.peek_text("bio"),
+        category=fields.text("category"),
+        type=fields.text("type"),
+        published_at=fields.instant("publishedDateTime"),
+        updated_at=fields.instant("updatedDateTime"),
+        original_url=fields.text("originalUrl"),
+        web_url=fields.text("webUrl"),
+        amp_web_url=fields.text("ampWebUrl"),
+        cdn_amp_web_url=fields.text("cdnAmpWebUrl"),
+        featured_content=fields.text("featuredContent"),
+        slug=fields.peek_text("slug"),
+        flags=flags,
+        provider=provider,
+        authors=authors,
+        topics=fields.topics(),
+        images=fields.images(),
+        related=fields.related(),
+        items=fields.items(),
+        extra=fields.extra() or "{}",
+        body=reading.body,
+        faults=reading.placed_faults(),
+    )
+
+
+def parse_organization(data: bytes) -> Organization | None:
+    """As `parse_article`, for a file of `_data/organizations`; one without name and domain is refused."""
+    reading = _read(data)
+    if reading is None:
+        return None
+    fields = Fields(reading.values, (), reading)
+    fields.drop("secured")
+    whole = fields.extra() or "{}"
+    provider = Provider(fields.text("name"), fields.text("domain"))
+    if provider == (None, None):
+        raise DocumentError("missing_name", "an organization needs a name or a domain", 1, 1)
+    return Organization(
+        provider=provider,
+        description=fields.text("description"),
+        aliases=fields.texts("otherNames"),
+        images=fields.images(),
+        front_matter=whole,
+        faults=reading.placed_faults(),
+    )
+
+
+def parse_topic(data: bytes) -> TopicNote:
+    """The topic in a YAML file of `_data/topics`, with a fence or without; one without name is refused."""
+    reading = (_read(data) if _CLOSING.search(data, 3) else None) or _read_yaml(data)
+    fields = Fields(reading.values, (), reading)
+    fields.drop("secured")
+    whole = fields.extra() or "{}"
+    name = fields.text("name")
+    if not name:
+        raise DocumentError("missing_name", "a topic needs a name", 1, 1)
+    return TopicNote(
+        name=name,
+        slug=fields.text("_id"),
+        parent=fields.text("parent"),
+        front_matter=whole,
+        faults=reading.placed_faults(),
+    )
+
+
+#: A whole line of `secured` whose value is base64 and nothing else, with a key, a comment or the end
+#: after it: so it neither is nor parts the text of another field.
+_SECURED = re.compile(
+    rb"""^secured:[ \t]*(["']?)[A-Za-z0-9+/=;]*\1[ \t]*\r?\n(?=[A-Za-z_"'#\r\n]|\Z)""", re.MULTILINE
+)
+
+
+def content_hash(data: bytes) -> str:
+    """SHA-256, in hexadecimal, of a file without its `secured` line, which changes at every upstream
+    pass and says nothing."""
+    at = data.find(b"\nsecured:")
+    end = data.find(b"\n---", 3)
+    if 0 <= at < end:
+        data = data[: at + 1] + _SECURED.sub(b"", data[at + 1 : end + 1], count=1) + data[end + 1 :]
+    return hashlib.sha256(data).hexdigest()
+
+
+# --- from bytes to text ------------------------------------------------------------------------------
+
+_BOM = b"\xef\xbb\xbf"
+_CLOSING = re.compile(rb"[\r\n]---[ \t]*(?:[\r\n]|$)")
+_OPENING = re.compile(rb"---[ \t]*(\r|\n|$)")
+_FENCE = re.compile(r"^---[ \t]*$", re.MULTILINE)
+_OTHER_FORMATS = re.compile(rb"(\+\+\+|;;;|\{|---[a-z]+)[ \t]*\r?\n")
+_FORBIDDEN_BYTES = bytes(c for c in range(0x20) if c not in b"\t\n\r") + b"\x7f"
+_FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffe\uffff]")
+
+
+class _FrontMatter(YAMLHandler):
+    """The handler that python-frontmatter dispatches to: strict where its own is silent."""
+
+    FM_BOUNDARY = _FENCE
+    text = ""
+    marks: strict_yaml.Marks | None = None
+    notices: tuple[Fault, ...] = ()
+
+    def split(self, text: str) -> tuple[str, str]:
+        opening = _FENCE.match(text)
+        assert opening is not None  # `_read` has looked
+        closing = _FENCE.search(text, opening.end() + 1)
+        if closing is None:
+            raise DocumentError("no_closing_fence", "the front matter is never closed by a line `---`", 1, 1)
+        if len(closing[0]) > 3:
+            line = text.count("\n", 0, closing.start()) + 1
+            self.notices = (Fault("notice", "fence_spaces", "spaces after a fence", None, line, 4),)
+        return text[opening.end() + 1 : closing.start()], text[closing.end() :]
+
+    def load(self, fm: str, **_: object) -> dict[str, Any]:
+        self.text = fm
+        values, self.marks = strict_yaml.load(fm)
+        return values
+
+
+def _read(data: bytes) -> Reading | None:
+    """Splits and reads a file with a fence; None if it has none."""
+    start = len(_BOM) if data.startswith(_BOM) else 0
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        raise DocumentError("not_utf8", "the file is UTF-16, not UTF-8 (byte 0)", 1, 1)
+    if _OTHER_FORMATS.match(data, start):
+        raise DocumentError(
+            "unsupported_format", "front matter is YAML between `---` lines; this is another format", 1, 1
+        )
+    if not _OPENING.match(data, start):
+        return None
+    text, notices = _decode(data, start)
+    if not text.startswith("---\n"):
+        notices.append(Fault("notice", "fence_spaces", "spaces after a fence", None, 1, 4))
+    handler = _FrontMatter()
+    try:
+        values, body = frontmatter.parse(text, handler=handler)
+    except DocumentError as error:
+        # Front matter begins on the file's second line.
+        if error.line is not None and error.code != "no_closing_fence":
+            error.line += 1
+        raise
+    if not any(notice.code == "fence_spaces" for notice in notices):
+        notices.extend(handler.notices)
+    return Reading(values, body, handler.text, handler.marks, notices, first_line=2)
+
+
+def _read_yaml(data: bytes) -> Reading:
+    """Reads a file that is YAML as a whole."""
+    text, notices = _decode(data, len(_BOM) if data.startswith(_BOM) else 0, has_body=False)
+    values, marks = strict_yaml.load(text)
+    return Reading(values, "", text, marks, notices, first_line=1)
+
+
+def _decode(data: bytes, start: int, *, has_body: bool = True) -> tuple[str, list[Fault]]:
+    """The text with LF line ends, and the notices of what was normalised."""
+    try:
+        text = data[start:].decode()
+    except UnicodeDecodeError as error:
+        at = start + error.start
+        line, column = data.count(b"\n", 0, at) + 1, at - data.rfind(b"\n", 0, at)
+        raise DocumentError("not_utf8", f"not UTF-8 at byte {at}: {error.reason}", line, column) from None
+    notices = []
+    if start:
+        notices.append(Fault("notice", "byte_order_mark", "a byte order mark before the text", None, 1, 1))
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+        notices.append(Fault("notice", "line_ends", "line ends are CRLF or CR, not LF", None, 1, None))
+    if len(data.translate(None, _FORBIDDEN_BYTES)) != len(data) or not text.isascii():
+        _refuse_control_characters(text, has_body=has_body)
+    return text, notices
+
+
+def _refuse_control_characters(text: str, *, has_body: bool) -> None:
+    """In front matter none passes; in a body only NUL is refused, which PostgreSQL cannot store."""
+    fence = _FENCE.search(text, 1) if has_body else None
+    end = fence.start() if fence else len(text)
+    found = _FORBIDDEN.search(text, 0, end)
+    at = found.start() if found else text.find("\0", end)
+    if at >= 0:
+        line, column = text.count("\n", 0, at) + 1, at - text.rfind("\n", 0, at)
+        raise DocumentError("control_character", f"the control character U+{ord(text[at]):04X}", line, column)

@@ -1,0 +1,106 @@
+"""What is wrong in a file, and where: faults are collected while it is read, and placed at the end."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from . import strict_yaml
+from .errors import DocumentError
+
+_Path = strict_yaml.Path
+
+#: Faults of one file that are listed one by one.
+MAX_FAULTS = 100
+
+
+class Fault(NamedTuple):
+    """One fault in one file that did not keep it out. Lines and columns count from 1 in the file."""
+
+    severity: str
+    code: str
+    message: str
+    field: str | None = None
+    line: int | None = None
+    column: int | None = None
+
+
+class Reading:
+    """A file being read: its values, and the faults found in them."""
+
+    def __init__(
+        self,
+        values: dict[str, Any],
+        body: str,
+        text: str,
+        marks: strict_yaml.Marks | None,
+        notices: list[Fault],
+        *,
+        first_line: int,
+    ) -> None:
+        self.body = body
+        self._text = text
+        self._marks = marks
+        self._first_line = first_line
+        self._faults = notices
+        self._paths: dict[str, _Path] = {}
+        self._seen: set[tuple[str, str]] = set()
+        self.values = values
+        for path in marks.lookalikes if marks else ():
+            self.fault("notice", "octal_lookalike", "a number with a leading zero is kept as text", path)
+
+    def fault(self, severity: str, code: str, message: str, path: _Path) -> None:
+        name = field_name(path)
+        self._paths[name] = path
+        if (code, name) in self._seen or len(self._seen) > MAX_FAULTS:
+            return
+        self._seen.add((code, name))
+        if len(self._seen) <= MAX_FAULTS:
+            self._faults.append(Fault(severity, code, message, name))
+        else:
+            told = f"more than {MAX_FAULTS} faults: the others are not listed"
+            self._faults.append(Fault("warning", "too_many_faults", told))
+
+    def refuse(self, code: str, message: str, path: _Path) -> DocumentError:
+        line, column = self._place(path)
+        return DocumentError(code, message, line, column, field_name(path))
+
+    def plain_text(self, path: _Path) -> str | None:
+        """How a value was written, if without quotes; None for a quoted one."""
+        return self._careful_marks().plain.get(path)
+
+    def placed_faults(self) -> tuple[Fault, ...]:
+        return tuple(map(self._placed, self._faults))
+
+    def _placed(self, fault: Fault) -> Fault:
+        if fault.field is None:
+            return fault
+        line, column = self._place(self._paths[fault.field])
+        return fault._replace(line=line, column=column)
+
+    def read_carefully(self) -> None:
+        """Raises what a fast reading could not name."""
+        self._marks = None
+        self._careful_marks()
+
+    def _careful_marks(self) -> strict_yaml.Marks:
+        if self._marks is None:
+            try:
+                self._marks = strict_yaml.read_carefully(self._text)[1]
+            except DocumentError as error:
+                if error.line is not None:
+                    error.line += self._first_line - 1
+                raise
+        return self._marks
+
+    def _place(self, path: _Path) -> tuple[int | None, int | None]:
+        places = self._careful_marks().places
+        # What an alias or a merge brought has no place of its own: the nearest above it has.
+        while path and path not in places:
+            path = path[:-1]
+        place = places.get(path)
+        return (place[0] + self._first_line - 1, place[1]) if place else (None, None)
+
+
+def field_name(path: _Path) -> str:
+    """`related[3].publishedDateTime` for ("related", 3, "publishedDateTime")."""
+    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path).lstrip(".")
