@@ -1,0 +1,184 @@
+"""Where the engines differ, and nowhere else.
+
+`of(connection)` gives the `Backend` of a connection's engine; the rest of the house asks it for what
+plain SQL cannot say alike everywhere: opening, locking, bulk writing, read-only queries, error texts.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any, ClassVar, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.engine import URL, make_url
+
+from ..errors import StoreError
+
+T = TypeVar("T")
+
+#: Rows of a bulk write or binds of an IN list that go in one statement: far below the least limit
+#: measured (999 binds on an old SQLite).
+CHUNK = 500
+
+_BACKENDS = {"sqlite": "Sqlite", "postgresql": "Postgresql"}
+_DRIVERS = {"sqlite": "pysqlite", "postgresql": "psycopg"}
+_ALIASES = {"postgres": "postgresql"}  # what many services put into their connection strings
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """One read-only question: its SQL with `:name` placeholders, their values, and its bounds.
+
+    `timeout` is in seconds, `limit` in rows; None means without bound.
+    """
+
+    sql: str
+    parameters: Mapping[str, object]
+    timeout: float | None = 60.0
+    limit: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A query's columns, in order, and its rows as they come."""
+
+    columns: Sequence[str]
+    rows: Iterator[tuple[Any, ...]]
+
+
+class Backend(ABC):
+    """What one engine does in its own way."""
+
+    name: ClassVar[str]
+    #: Whether a store that is absent is made at the first import.
+    makes_store: ClassVar[bool] = False
+
+    #: Execution options of a transaction that only reads, and sees one state of the store.
+    reading: ClassVar[Mapping[str, Any]] = {}
+
+    def __init__(self, url: URL) -> None:
+        self.url = url
+
+    @property
+    @abstractmethod
+    def location(self) -> str:
+        """Where the store is, fit to be shown: without a password."""
+
+    @abstractmethod
+    def create_engine(self) -> sa.Engine:
+        """An engine whose connections enforce types, keys and UTC; nothing is opened yet."""
+
+    def store_exists(self) -> bool:
+        """Whether there is something to open; True where only a connection can tell."""
+        return True
+
+    @abstractmethod
+    def migration_lock(self, connection: sa.Connection) -> AbstractContextManager[None]:
+        """Lets one runner at a time migrate; a second one waits. Opens no transaction."""
+
+    @abstractmethod
+    def check_foreign_keys(self, connection: sa.Connection) -> None:
+        """Raises StoreError if a row refers to one that is not there, where migrating may cause that."""
+
+    @abstractmethod
+    def import_lock(self, engine: sa.Engine, source: str) -> AbstractContextManager[None]:
+        """Lets one import of a source run at a time; raises ImportFailed if another does."""
+
+    @abstractmethod
+    def lock_references(self, connection: sa.Connection) -> None:
+        """Until commit, no one else adds providers, topics or images."""
+
+    @abstractmethod
+    def reserve_ids(self, connection: sa.Connection, table: sa.Table, count: int) -> Sequence[int]:
+        """`count` ids of `table` that no one else will use."""
+
+    @abstractmethod
+    def bulk_insert(
+        self,
+        connection: sa.Connection,
+        table: sa.Table,
+        columns: Sequence[str],
+        rows: Iterable[Sequence[Any]],
+    ) -> None:
+        """Writes rows by the engine's fastest road, within the connection's transaction."""
+
+    @abstractmethod
+    def ask(self, query: Query) -> AbstractContextManager[Answer]:
+        """Runs a query that can change nothing; raises QueryRefused where it will not run."""
+
+    def power_of_asker(self) -> str | None:
+        """What `ask` cannot keep a hostile query from, in words; None if nothing."""
+        return None
+
+    @abstractmethod
+    def explain(self, error: sa.exc.DBAPIError) -> str:
+        """One line for the user: what went wrong and what to do."""
+
+
+def backend_for(database: str) -> Backend:
+    """The backend of a URL or of the path of an SQLite file; raises StoreError for another engine."""
+    try:
+        url = make_url(database) if "://" in database else URL.create("sqlite", database=database)
+    except sa.exc.ArgumentError as error:
+        raise StoreError(f"not a database URL or path: {database!r}") from error
+    if not database or url.database in (None, "", ":memory:"):
+        raise StoreError("no database named: give the path of an SQLite file or a postgresql:// URL")
+    engine, _, driver = url.drivername.partition("+")
+    engine = _ALIASES.get(engine, engine)
+    if engine not in _BACKENDS:
+        raise StoreError(f"no engine {engine!r}: give the path of an SQLite file or a postgresql:// URL")
+    return _load(engine)(url.set(drivername=f"{engine}+{driver or _DRIVERS[engine]}"))
+
+
+def of(connection: sa.Connection | sa.Engine) -> Backend:
+    """The backend of an open connection or engine."""
+    return _load(connection.dialect.name)(connection.engine.url)
+
+
+def _load(family: str) -> type[Backend]:
+    module = import_module(f".{family}", __name__)
+    backend: type[Backend] = getattr(module, _BACKENDS[family])
+    return backend
+
+
+def chunks(items: Sequence[T], size: int = CHUNK) -> Iterator[Sequence[T]]:
+    """The items in runs of at most `size`."""
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
+
+
+def bind_processors(
+    connection: sa.Connection, table: sa.Table, columns: Sequence[str]
+) -> list[tuple[int, Any]]:
+    """(position, function) of the columns whose Python values the driver does not take as they are."""
+    dialect = connection.dialect
+    processors = []
+    for position, column in enumerate(columns):
+        kind = table.c[column].type.dialect_impl(dialect)
+        process = None if isinstance(kind, sa.LargeBinary) else kind.bind_processor(dialect)
+        if process is not None:
+            processors.append((position, process))
+    return processors
+
+
+def driver_rows(
+    processors: Sequence[tuple[int, Any]], rows: Iterable[Sequence[Any]]
+) -> Iterable[Sequence[Any]]:
+    """The rows with their values as the driver takes them."""
+    if not processors:
+        return rows
+    return _driver_rows(processors, rows)
+
+
+def _driver_rows(
+    processors: Sequence[tuple[int, Any]], rows: Iterable[Sequence[Any]]
+) -> Iterator[Sequence[Any]]:
+    for row in rows:
+        values = list(row)
+        for i, process in processors:
+            values[i] = process(values[i])
+        yield values

