@@ -1,0 +1,123 @@
+"""Issues: one row a fault, from the import that found it to the one that finds it mended."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Container, Iterable
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from ..backends import chunks, of
+from ..faults import Fault
+from ..schema import import_issues
+
+MAX_MESSAGE = 200
+
+_COLUMNS = ("id", "import_id", "source_id", "path", "severity", "code", "line", "column", "field", "message")
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+_Key = tuple[str, str | None]
+
+ALL = ("error", "warning", "notice")
+
+
+@dataclass(slots=True)
+class _Open:
+    """An open issue: its row (None if it is not written yet) and what was said."""
+
+    issue_id: int | None
+    fault: Fault
+
+
+class IssueBook:
+    """The open issues of a source, and what an import adds to them and closes.
+
+    A fault that is found again keeps its row: importing twice adds nothing.
+    """
+
+    def __init__(self, connection: sa.Connection, source_id: int, import_id: int) -> None:
+        self._source_id = source_id
+        self._import_id = import_id
+        self._open: dict[str, dict[_Key, _Open]] = {}
+        self._new: list[tuple[str, Fault]] = []
+        self._moved: list[tuple[int, Fault]] = []
+        self._mended: list[int] = []
+        table = import_issues.c
+        told = (table.severity, table.code, table.message, table.field, table.line, table.column)
+        query = sa.select(table.id, table.path, *told).where(
+            table.source_id == source_id, table.resolved_import_id.is_(None)
+        )
+        for issue_id, path, *rest in connection.execute(query):
+            fault = Fault(*rest)
+            self._open.setdefault(path, {})[fault.code, fault.field] = _Open(issue_id, fault)
+
+    def fields_with(self, path: str, code: str) -> set[str | None]:
+        """The fields of a path that have an open issue of this code."""
+        return {field for found, field in self._open.get(path, ()) if found == code}
+
+    def settle(self, path: str, faults: Iterable[Fault], among: Container[str] = ALL) -> None:
+        """Says that a file was looked at, and that these are now all its faults of some severities."""
+        before = self._open.get(path, {})
+        now = {(fault.code, fault.field): _short(fault) for fault in faults}
+        if not before and not now:
+            return
+        kept = {key: issue for key, issue in before.items() if issue.fault.severity not in among}
+        for key, issue in before.items():
+            if key not in now and key not in kept and issue.issue_id is not None:
+                self._mended.append(issue.issue_id)
+        for key, fault in now.items():
+            issue_id = before[key].issue_id if key in before else None
+            if key not in before:
+                self._new.append((path, fault))
+            elif issue_id is not None and before[key].fault != fault:
+                self._moved.append((issue_id, fault))
+            kept[key] = _Open(issue_id, fault)
+        self._open[path] = kept
+
+    def settle_read(self, path: str) -> None:
+        """Says that a file is as the store has it: what kept it out before is mended."""
+        if path in self._open:
+            self.settle(path, (), among=("error",))
+
+    def settle_vanished(self, seen: Container[str], unread: tuple[str, ...]) -> None:
+        """Closes the issues of files that are not there any more, as far as was looked."""
+        gone = [path for path in self._open if path not in seen and not path.startswith(unread)]
+        for path in gone:
+            self.settle(path, ())
+
+    def flush(self, connection: sa.Connection) -> None:
+        """Writes what was settled; the caller commits."""
+        if self._new:
+            backend = of(connection)
+            ids = backend.reserve_ids(connection, import_issues, len(self._new))
+            rows = [
+                self._row(issue_id, path, fault)
+                for issue_id, (path, fault) in zip(ids, self._new, strict=True)
+            ]
+            backend.bulk_insert(connection, import_issues, _COLUMNS, rows)
+        for ids_ in chunks(self._mended):
+            connection.execute(
+                sa.update(import_issues)
+                .where(import_issues.c.id.in_(ids_))
+                .values(resolved_import_id=self._import_id)
+            )
+        for issue_id, fault in self._moved:
+            values = {"line": fault.line, "column": fault.column, "message": fault.message}
+            row = import_issues.c.id == issue_id
+            connection.execute(sa.update(import_issues).where(row).values(values))
+        self._new, self._moved, self._mended = [], [], []
+
+    def _row(self, issue_id: int, path: str, fault: Fault) -> tuple[object, ...]:
+        told = (fault.severity, fault.code, fault.line, fault.column, fault.field, fault.message)
+        return (issue_id, self._import_id, self._source_id, path, *told)
+
+
+def _short(fault: Fault) -> Fault:
+    return fault._replace(message=short_message(fault.message))
+
+
+def short_message(text: str) -> str:
+    """At most 200 characters, with control characters escaped."""
+    text = _CONTROL.sub(lambda match: ascii(match[0])[1:-1], text)
+    return text if len(text) <= MAX_MESSAGE else text[: MAX_MESSAGE - 1] + "…"

@@ -1,0 +1,157 @@
+"""The schema up, down and up again with rows, on every engine; two runners; the rules of revisions."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from click.testing import Result
+
+from curation import migrate
+from curation.database import Store, head_revision, migrations_folder
+from curation.errors import StoreError
+from curation.importing import import_folder
+from curation.schema import articles, metadata
+
+from .conftest import SITE
+from .digest import digests
+
+REVISIONS = sorted((migrations_folder() / "versions").glob("[0-9]*.py"))
+
+
+def test_up_down_and_up_again_with_rows(empty_database: str) -> None:
+    store = Store(empty_database)
+    assert migrate.upgrade(store) == head_revision()
+    import_folder(store, SITE, actor="tester")
+    for revision in reversed(REVISIONS[:-1]):
+        migrate.downgrade(store, revision.name[:4])
+    while store.revision() != head_revision():
+        migrate.upgrade(store, "+1")
+    migrate.check(store)
+    with store.reading() as connection:
+        assert connection.scalar(sa.select(sa.func.count()).select_from(articles)) == 50
+    assert migrate.downgrade(store, "base") is None
+    with store.reading() as connection:
+        assert sa.inspect(connection).get_table_names() == ["curation_version"]
+    migrate.upgrade(store)
+    import_folder(store, SITE, actor="tester")
+    migrate.check(store)
+
+
+def test_tables_of_another_program_are_left_alone(empty_database: str) -> None:
+    store = Store(empty_database)
+    with store.writing() as connection:
+        connection.execute(sa.text("CREATE TABLE images (theirs integer)"))
+    with pytest.raises(StoreError, match="another program"):
+        migrate.upgrade(store)
+    with store.reading() as connection:
+        assert sa.inspect(connection).get_table_names() == ["images"]
+
+
+def test_upgrading_twice_changes_nothing(store: Store) -> None:
+    import_folder(store, SITE, actor="tester")
+    before = digests(store)
+    assert migrate.upgrade(store) == head_revision()
+    assert digests(store) == before
+
+
+def test_the_tables_are_those_of_the_schema(store: Store) -> None:
+    migrate.check(store)
+    with store.reading() as connection:
+        inspector = sa.inspect(connection)
+        names = set(inspector.get_table_names()) - {"curation_version"}
+        assert names == set(metadata.tables)
+        for table in metadata.sorted_tables:
+            columns = [c["name"] for c in inspector.get_columns(table.name)]
+            assert columns == [c.name for c in table.columns], table.name
+            assert inspector.get_pk_constraint(table.name)["constrained_columns"], table.name
+
+
+def test_check_sees_what_is_not_as_it_should_be(store: Store) -> None:
+    with store.writing() as connection:
+        connection.execute(sa.text("DROP INDEX ix_articles_published_at"))
+    with pytest.raises(StoreError, match="not as the schema says"):
+        migrate.check(store)
+
+
+def test_types_are_enforced(store: Store) -> None:
+    import_folder(store, SITE, actor="tester")
+    for wrong in (
+        "UPDATE articles SET quality = 'abc'",
+        "UPDATE articles SET published = 7",
+        "UPDATE imports SET status = 'x'",
+    ):
+        with pytest.raises(StoreError), store.writing() as connection:
+            connection.execute(sa.text(wrong))
+
+
+def test_references_are_enforced(store: Store) -> None:
+    with pytest.raises(StoreError), store.writing() as connection:
+        connection.execute(sa.text("INSERT INTO article_authors VALUES (4711, 0, 'nobody')"))
+
+
+def test_two_runners_at_once_both_succeed(empty_database: str) -> None:
+    command = [sys.executable, "-m", "curation", "--database", empty_database, "db", "upgrade"]
+    runners = [
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(4)
+    ]
+    ended = [(runner.communicate(timeout=60), runner.returncode) for runner in runners]
+    assert [code for _, code in ended] == [0] * 4, ended
+    migrate.check(Store(empty_database))
+
+
+def test_a_failing_migration_leaves_nothing_behind(
+    empty_database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "migrations"
+    (folder / "versions").mkdir(parents=True)
+    for name in ("env.py", "script.py.mako"):
+        (folder / name).write_text((migrations_folder() / name).read_text())
+    (folder / "versions" / "0001_fail.py").write_text(
+        "import sqlalchemy as sa\nfrom alembic import op\nrevision, down_revision = '0001', None\n"
+        "def upgrade():\n    op.create_table('half', sa.Column('id', sa.Integer, primary_key=True))\n    raise RuntimeError\n"
+    )
+    monkeypatch.setattr(migrate, "migrations_folder", lambda: folder)
+    store = Store(empty_database)
+    with pytest.raises(RuntimeError):
+        migrate.upgrade(store)
+    with store.reading() as connection:
+        assert sa.inspect(connection).get_table_names() == []
+
+
+def test_a_store_of_another_release_names_the_command(store: Store, curation: Callable[..., Result]) -> None:
+    for revision, said in (("0000", "run `curation db upgrade`"), ("9999", "install a newer curation")):
+        with store.writing() as connection:
+            connection.execute(sa.text("UPDATE curation_version SET version_num = :r"), {"r": revision})
+        result = curation("status")
+        assert result.exit_code == 1
+        assert said in result.stderr
+
+
+@pytest.mark.parametrize("file", REVISIONS, ids=lambda file: file.name)
+def test_a_revision_stands_alone(file: Path) -> None:
+    assert re.fullmatch(r"\d{4}_[a-z]+(_[a-z]+)+\.py", file.name)
+    text = file.read_text()
+    assert f'revision = "{file.name[:4]}"' in text
+    for node in ast.walk(ast.parse(text)):
+        names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
+        names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+        assert not any(name.split(".")[0] == "curation" for name in names)
+
+
+def test_the_developers_configuration_works(empty_database: str) -> None:
+    root = migrations_folder().parent
+    if not (root / "alembic.ini").exists():
+        pytest.skip("alembic.ini is part of a checkout, not of the package")
+    import os
+
+    environment = os.environ | {"CURATION_DATABASE": empty_database}
+    command = [sys.executable, "-m", "alembic", "-c", str(root / "alembic.ini"), "upgrade", "head"]
+    subprocess.run(command, check=True, capture_output=True, env=environment, cwd="/")
+    migrate.check(Store(empty_database))
