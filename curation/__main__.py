@@ -1,0 +1,5 @@
+"""`python -m curation`."""
+
+from .cli import main
+
+main()

@@ -1,0 +1,105 @@
+"""The command line: each module parses, calls one function of the house, and prints.
+
+Modules here import only click at their top, and what they need inside: SQLAlchemy takes a quarter of a
+second to import, and `curation --help` needs none of it.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import import_module
+from typing import Any
+
+import click
+
+from .. import __version__
+from ..errors import CurationError
+
+#: Command -> its module here; the command has the module's name, but for words that Python keeps.
+COMMANDS = {
+    "import": "import_",
+    "status": "status",
+    "list": "list_",
+    "show": "show",
+    "set": "set_",
+    "publish": "set_",
+    "unpublish": "set_",
+    "log": "log",
+    "issues": "issues",
+    "report": "report",
+    "sql": "sql",
+    "db": "db",
+}
+
+
+class LazyGroup(click.Group):
+    """Imports a command's module when the command is wanted, and shows errors as one line."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = import_module(f".{COMMANDS[cmd_name]}", __name__)
+        command: click.Command = getattr(module, f"{cmd_name}_command")
+        return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except CurationError as error:
+            raise _one_line(str(error)) from error
+        except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
+            raise
+        except OSError as error:
+            raise _one_line(f"{error.strerror or error}: {error.filename or 'input or output'}") from error
+        except Exception as error:
+            if os.environ.get("CURATION_DEBUG"):
+                raise
+            kind = type(error).__name__
+            raise _one_line(
+                f"this is a fault of curation's ({kind}: {error}); CURATION_DEBUG=1 shows where"
+            ) from error
+
+
+def _one_line(message: str) -> click.ClickException:
+    from .output import escape
+
+    return click.ClickException(escape(message))
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Start with `curation import FOLDER`, then `curation report`.",
+)
+@click.option(
+    "--database",
+    metavar="URL_OR_PATH",
+    envvar="CURATION_DATABASE",
+    default="curation.db",
+    show_default=True,
+    show_envvar=True,
+    help="The store: the path of an SQLite file, or a postgresql:// URL.",
+)
+@click.version_option(__version__, package_name="curation")
+@click.pass_context
+def cli(ctx: click.Context, database: str) -> None:
+    """Keeps editorial decisions about content that lives in front-matter files.
+
+    Imports dumps of documents again and again, keeps what editors decide (quality, heat, published,
+    removed) through every import, and answers any question in SQL.
+    """
+    ctx.obj = database
+
+
+def main() -> None:
+    """The `curation` command."""
+    cli(prog_name="curation", windows_expand_args=False)
+    sys.exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,181 @@
+"""Options that several commands share, and how their text becomes what the house works with."""
+
+from __future__ import annotations
+
+import datetime as dt
+import getpass
+import os
+import re
+import sys
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from ..database import Store
+    from ..selecting import Filters
+
+
+def open_store(*, check: bool = True) -> Store:
+    """The store that --database names; with `check`, only if its schema is this release's."""
+    from ..database import Store
+
+    store = Store(click.get_current_context().find_root().obj)
+    if check:
+        store.check()
+    return store
+
+
+class RangeType(click.ParamType[tuple[int | None, int | None]]):
+    """`30..60`, `30..`, `..60` or `42`: whole numbers, both ends included."""
+
+    name = "range"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        match = re.fullmatch(r"(-?\d+)?(\.\.)?(-?\d+)?", value.strip())
+        if match is None or not (match[1] or match[3]) or (match[1] and match[3] and not match[2]):
+            self.fail(f"{value!r} is no range: write 30..60, 30.., ..60 or 42", param, ctx)
+        if any(number and abs(int(number)) >= 2**63 for number in (match[1], match[3])):
+            self.fail(f"{value!r} is no range of 64-bit numbers", param, ctx)
+        low, dots, high = match[1], match[2], match[3]
+        start = int(low) if low else None
+        return (start, int(high) if high else None) if dots else (int(low or high), int(low or high))
+
+
+class MomentType(click.ParamType[dt.datetime]):
+    """A date, or an instant; UTC where no zone is given."""
+
+    name = "date"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        try:
+            moment = dt.datetime.fromisoformat(value)
+        except ValueError:
+            self.fail(f"{value!r} is no date: write 2021-05-28 or 2021-05-28T16:00:00Z", param, ctx)
+        return moment.replace(tzinfo=dt.UTC) if moment.tzinfo is None else moment.astimezone(dt.UTC)
+
+
+def filter_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds the filters; `chosen_filters` gathers them from the command's keywords."""
+    several: dict[str, Any] = {"multiple": True, "metavar": "NAME"}
+    options = (
+        click.option("--source", help="Of this source; repeat for several.", **several),
+        click.option("--collection", help="In this collection or below it (news, learning).", **several),
+        click.option("--type", "type_", help="Of this type (article, video, course).", **several),
+        click.option("--category", help="Of this category.", **several),
+        click.option("--topic", help="On this topic, by its exact name.", **several),
+        click.option("--provider", help="From the provider of this name.", **several),
+        click.option("--domain", help="From the provider of this domain.", **several),
+        click.option("--since", type=MomentType(), help="Published at or after this date (UTC)."),
+        click.option("--until", type=MomentType(), help="Published before this date (UTC)."),
+        click.option(
+            "--quality",
+            "quality_range",
+            type=RangeType(),
+            metavar="RANGE",
+            help="Of quality 30..60, ..30 or 42.",
+        ),
+        click.option(
+            "--heat", "heat_range", type=RangeType(), metavar="RANGE", help="Of heat 10.., ..10 or -1."
+        ),
+        click.option("--published/--unpublished", "is_published", default=None, help="Shown, or not shown."),
+        click.option(
+            "--removed", "is_removed", is_flag=True, default=None, help="Removed by an editor's veto."
+        ),
+        click.option("--overridden", is_flag=True, help="With a standing decision of an editor."),
+        click.option("--missing", is_flag=True, help="Whose file is not in the dump any more."),
+        click.option("--search", metavar="WORDS", help="Saying all these words, in any letter case."),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def chosen_filters(options: dict[str, Any]) -> Filters:
+    """The filters among a command's options."""
+    from ..selecting import Filters
+
+    return Filters(
+        source=options["source"],
+        collection=options["collection"],
+        type=options["type_"],
+        category=options["category"],
+        topic=options["topic"],
+        provider=options["provider"],
+        domain=options["domain"],
+        since=options["since"],
+        until=options["until"],
+        quality=options["quality_range"],
+        heat=options["heat_range"],
+        published=options["is_published"],
+        removed=options["is_removed"],
+        overridden=options["overridden"],
+        missing=options["missing"],
+        search=options["search"],
+    )
+
+
+def actor_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds --actor: who does it, by default the login name."""
+    return click.option(
+        "--actor", envvar="CURATION_ACTOR", show_envvar=True, metavar="NAME",
+        default=_login_name, help="Who decides; by default the login name.",
+    )(command)  # fmt: skip
+
+
+def _login_name() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # no name for this user id, as in some containers
+        return f"uid {os.getuid()}"
+
+
+def parameters_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds -p KEY=VALUE, given to the command as `parameters`, a dict."""
+    return click.option(
+        "-p", "parameters", multiple=True, metavar="KEY=VALUE", callback=_parameters,
+        help="A parameter of the query; repeat for several.",
+    )(command)  # fmt: skip
+
+
+def _parameters(ctx: click.Context, param: click.Parameter, values: Sequence[str]) -> dict[str, str]:
+    pairs = [value.partition("=") for value in values]
+    if wrong := [key for key, sign, _ in pairs if not sign or not key.isidentifier()]:
+        raise click.BadParameter(f"{wrong[0]!r}: write KEY=VALUE", ctx, param)
+    return {key: value for key, _, value in pairs}
+
+
+def is_interactive() -> bool:
+    """Whether someone is there to be asked."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def references_from(arguments: Sequence[str]) -> list[str]:
+    """References as given, with `-` standing for those on standard input, one a line.
+
+    Raises SelectionError if `-` was given and nothing came: a query that found nothing must not leave
+    the filters alone to choose.
+    """
+    from ..errors import SelectionError
+
+    references: list[str] = []
+    for argument in arguments:
+        if argument != "-":
+            references.append(argument)
+            continue
+        read = [reference for line in sys.stdin if (reference := _reference_in(line.strip()))]
+        if not read:
+            raise SelectionError("nothing on standard input: what was to be chosen by `-` is empty")
+        references += read
+    return references
+
+
+def _reference_in(line: str) -> str:
+    """The reference in a line: all of it, or the first cell of CSV or TSV as our commands write it (a
+    text with a comma is quoted there)."""
+    cell = re.match(r'"((?:[^"]|"")*)"|(\d+)(?=,)|([^\t]*)(?=\t)', line)
+    if cell is None:
+        return line
+    quoted, number, tabbed = cell.groups()
+    return quoted.replace('""', '"') if quoted is not None else number or tabbed

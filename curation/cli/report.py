@@ -1,0 +1,53 @@
+"""`curation report`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from .options import open_store, parameters_option
+from .output import output_options, print_rows
+
+if TYPE_CHECKING:
+    from ..reports import Report
+
+
+@click.command("report")
+@click.argument("name", required=False)
+@parameters_option
+@click.option("--explain", is_flag=True, help="Print the report's SQL instead of running it.")
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0.001),
+    default=60.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="Stop after so long.",
+)
+@output_options
+def report_command(name: str | None, parameters: dict[str, str], explain: bool, timeout: float) -> None:
+    """Runs a named report; without a name, lists them with what each is for.
+
+    \b
+    Examples:
+      curation report
+      curation report review -p quality=70
+      curation report providers -p limit=100 --format csv --output providers.csv
+    """
+    from ..reports import ask, find_report, find_reports, report_query
+
+    if name is None:
+        print_rows(("report", "what for", "parameters"), [_line(report) for report in find_reports()])
+        return
+    report = find_report(name)
+    if explain:
+        click.echo(report.sql.rstrip())
+        return
+    query = report_query(report, parameters, timeout)
+    with ask(open_store(), query) as answer:
+        print_rows(answer.columns, answer.rows)
+
+
+def _line(report: Report) -> tuple[str, str, str]:
+    return (report.name, report.purpose, ", ".join(f"{p.name}={p.default}" for p in report.parameters))

@@ -1,0 +1,31 @@
+"""`curation status`."""
+
+from __future__ import annotations
+
+import click
+
+from .options import open_store
+from .output import output_options, print_rows
+
+
+@click.command("status")
+@output_options
+def status_command() -> None:
+    """Shows what the store holds, a line for each source.
+
+    `decided` counts articles with an editor's standing decision, `parted` those of them on which
+    upstream says otherwise, `issues` what could not be taken in as it is.
+
+    \b
+    Examples:
+      curation status
+      curation status --format json
+    """
+    from ..looking import summarise
+
+    store = open_store()
+    with store.reading() as connection:
+        found = summarise(connection)
+    print_rows(found.columns, found.rows)
+    if not found.rows:
+        click.echo("nothing yet: `curation import FOLDER` takes a dump in", err=True)

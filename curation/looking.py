@@ -1,0 +1,348 @@
+"""What the store holds, for eyes: lists of articles, one article in full, its history, the issues."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from .errors import SelectionError
+from .schema import (
+    FLAGS,
+    article_authors,
+    article_images,
+    article_topics,
+    articles,
+    changes,
+    changesets,
+    collection_items,
+    images,
+    import_issues,
+    imports,
+    overrides,
+    providers,
+    related_links,
+    sources,
+    topics,
+)
+from .selecting import Filters, conditions
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Named columns and rows of values."""
+
+    columns: Sequence[str]
+    rows: Sequence[Sequence[Any]]
+
+
+def _topic_names() -> sa.ScalarSelect[str]:
+    ordered = (
+        sa.select(topics.c.name)
+        .join(article_topics, article_topics.c.topic_id == topics.c.id)
+        .where(article_topics.c.article_id == articles.c.id)
+        .order_by(article_topics.c.position)
+        .correlate(articles)
+        .subquery()
+    )
+    return sa.select(sa.func.aggregate_strings(ordered.c.name, ", ")).scalar_subquery()
+
+
+def _columns() -> dict[str, sa.ColumnElement[Any]]:
+    """What `list` can show, by name."""
+    own = ("id", "path", "collection", "slug", "category", "type", "title", "excerpt", *FLAGS)
+    dates = ("published_at", "updated_at", "missing_since")
+    urls = ("original_url", "web_url", "canonical_url")
+    upstream = tuple(f"upstream_{flag}" for flag in FLAGS)
+    return {
+        "source": sources.c.name,
+        "provider": providers.c.name,
+        "domain": providers.c.domain,
+        "topics": _topic_names(),
+        **{name: articles.c[name] for name in (*own, *dates, *urls, *upstream)},
+    }
+
+
+LIST_COLUMNS = tuple(sorted(_columns()))
+DEFAULT_COLUMNS = ("id", "published_at", "quality", "heat", "published", "provider", "title", "path")
+
+
+def list_articles(
+    connection: sa.Connection,
+    filters: Filters,
+    *,
+    columns: Sequence[str] = DEFAULT_COLUMNS,
+    sort: str = "-published_at",
+    limit: int | None = None,
+) -> Rows:
+    """The articles that filters want. `sort` is a column's name, with `-` for descending; ties go by path.
+
+    Raises SelectionError for a column that there is not.
+    """
+    known = _columns()
+    unknown = [name for name in (*columns, sort.removeprefix("-")) if name not in known]
+    if unknown:
+        raise SelectionError(f"no column {unknown[0]!r}: there are {', '.join(sorted(known))}")
+    by = known[sort.removeprefix("-")]
+    order = by.desc().nulls_last() if sort.startswith("-") else by.asc().nulls_last()
+    query = (
+        sa.select(*(known[name].label(name) for name in columns))
+        .select_from(_joined())
+        .where(*conditions(filters))
+        .order_by(order, articles.c.path, sources.c.name)
+        .limit(limit)
+    )
+    return Rows(columns, connection.execute(query).all())
+
+
+def count_articles(connection: sa.Connection, filters: Filters) -> int:
+    """How many articles filters want."""
+    query = sa.select(sa.func.count()).select_from(articles).where(*conditions(filters))
+    return connection.scalar(query) or 0
+
+
+def _joined() -> sa.FromClause:
+    return articles.join(sources, sources.c.id == articles.c.source_id).outerjoin(
+        providers, providers.c.id == articles.c.provider_id
+    )
+
+
+def read_article(connection: sa.Connection, article_id: int) -> dict[str, Any]:
+    """All that is known of an article but its stored bytes: columns, flags with who decided them, and
+    what hangs on it, in order."""
+    row = connection.execute(
+        sa.select(
+            articles, sources.c.name.label("source"), providers.c.name.label("provider"), providers.c.domain
+        )
+        .select_from(_joined())
+        .where(articles.c.id == article_id)
+    ).one()
+    stored = row._asdict()
+    first = ("id", "source", "path", "collection", "type", "title", "provider", "domain")
+    hidden = (
+        "source_id",
+        "provider_id",
+        "canonical_digest",
+        "content_hash",
+        "first_import_id",
+        "last_import_id",
+    )
+    elsewhere = {*first, *hidden, *FLAGS, *(f"upstream_{flag}" for flag in FLAGS)}
+    return {
+        **{name: stored[name] for name in first},
+        "flags": _flags(connection, row, article_id),
+        "topics": list(connection.scalars(_of_article(article_topics, article_id, topics.c.name, topics))),
+        **{name: value for name, value in stored.items() if name not in elsewhere},
+        "authors": list(connection.scalars(_of_article(article_authors, article_id, article_authors.c.name))),
+        "images": _dicts(connection, _images(article_id)),
+        "related": _dicts(connection, _related(article_id)),
+        "items": _dicts(connection, _items(article_id)),
+    }
+
+
+def _flags(connection: sa.Connection, row: Any, article_id: int) -> list[dict[str, Any]]:
+    """For each flag what holds, what upstream says, and who decided otherwise, when and why."""
+    query = (
+        sa.select(
+            overrides.c.field,
+            overrides.c.value,
+            changesets.c.actor,
+            changesets.c.created_at,
+            changesets.c.reason,
+        )
+        .join(changesets, changesets.c.id == overrides.c.changeset_id)
+        .where(overrides.c.article_id == article_id)
+    )
+    decided = {field: rest for field, *rest in connection.execute(query)}
+    flags = []
+    for flag in FLAGS:
+        value, actor, at, reason = decided.get(flag, (None, None, None, None))
+        if value is not None and flag in ("published", "removed"):
+            value = bool(value)
+        upstream = getattr(row, f"upstream_{flag}")
+        flags.append(
+            {"flag": flag, "value": getattr(row, flag), "upstream": upstream, "override": value,
+             "actor": actor, "at": at, "reason": reason}
+        )  # fmt: skip
+    return flags
+
+
+def _of_article(
+    table: sa.Table, article_id: int, column: sa.ColumnElement[Any], other: sa.Table | None = None
+) -> sa.Select[Any]:
+    query = sa.select(column).select_from(table if other is None else table.join(other))
+    return query.where(table.c.article_id == article_id).order_by(table.c.position)
+
+
+def _images(article_id: int) -> sa.Select[Any]:
+    stated = (images.c[name] for name in ("url", "width", "height", "is_cached", "title", "attribution"))
+    return (
+        sa.select(*stated)
+        .select_from(article_images.join(images))
+        .where(article_images.c.article_id == article_id)
+        .order_by(article_images.c.position)
+    )
+
+
+def _related(article_id: int) -> sa.Select[Any]:
+    link = related_links.c
+    return (
+        sa.select(
+            link.target_id,
+            link.title,
+            link.published_at,
+            link.quality,
+            providers.c.name.label("provider"),
+            link.web_url,
+        )
+        .select_from(related_links.outerjoin(providers))
+        .where(link.article_id == article_id)
+        .order_by(link.position)
+    )
+
+
+def _items(article_id: int) -> sa.Select[Any]:
+    item = collection_items.c
+    return (
+        sa.select(item.item_id, item.item_path, articles.c.title)
+        .select_from(collection_items.outerjoin(articles, articles.c.id == item.item_id))
+        .where(item.article_id == article_id)
+        .order_by(item.position)
+    )
+
+
+def _dicts(connection: sa.Connection, query: sa.Select[Any]) -> list[dict[str, Any]]:
+    return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def list_changes(connection: sa.Connection, article_id: int | None = None, limit: int | None = None) -> Rows:
+    """The history of flags, newest first: of all articles, or of one."""
+    columns = ("changeset", "at", "kind", "actor", "article", "path", "flag", "old", "new", "reason")
+    query = (
+        sa.select(
+            *(changesets.c[name] for name in ("id", "created_at", "kind", "actor")),
+            articles.c.id.label("article"),
+            articles.c.path,
+            *(changes.c[name] for name in ("field", "old_value", "new_value")),
+            changesets.c.reason,
+        )
+        .join(changesets, changesets.c.id == changes.c.changeset_id)
+        .join(articles, articles.c.id == changes.c.article_id)
+        .order_by(changesets.c.created_at.desc(), changesets.c.id.desc(), articles.c.path, changes.c.field)
+        .limit(limit)
+    )
+    if article_id is not None:
+        query = query.where(changes.c.article_id == article_id)
+    rows = [
+        (*row[:7], flag_value(row.field, row.old_value), flag_value(row.field, row.new_value), row.reason)
+        for row in connection.execute(query)
+    ]
+    return Rows(columns, rows)
+
+
+def flag_value(flag: str, number: int | None) -> int | bool | None:
+    """A stored flag value as what it means."""
+    return number if number is None or flag in ("quality", "heat") else bool(number)
+
+
+def list_issues(connection: sa.Connection, import_id: int | None = None, *, all_: bool = False) -> Rows:
+    """Open errors and warnings; with `all_` notices and what is mended too; of one import those that were
+    found by it."""
+    columns = (
+        "id",
+        "source",
+        "import",
+        "severity",
+        "code",
+        "path",
+        "line",
+        "column",
+        "field",
+        "message",
+        "resolved",
+    )
+    table = import_issues.c
+    query = (
+        sa.select(
+            table.id, sources.c.name, table.import_id, table.severity, table.code, table.path, table.line,
+            table.column, table.field, table.message, table.resolved_import_id,
+        )
+        .join(sources, sources.c.id == table.source_id)
+        .order_by(sources.c.name, table.path, table.line, table.code)
+    )  # fmt: skip
+    if import_id is not None:
+        query = query.where(table.import_id == import_id)
+    if not all_:
+        query = query.where(table.severity != "notice", table.resolved_import_id.is_(None))
+    return Rows(columns, connection.execute(query).all())
+
+
+def summarise(connection: sa.Connection) -> Rows:
+    """A line for each source: what it holds, what was decided, its last import, its open issues."""
+    held = _held()
+    is_open = sa.and_(import_issues.c.resolved_import_id.is_(None), import_issues.c.severity != "notice")
+    decided = sa.select(articles.c.source_id, overrides.c.article_id).join(overrides).distinct()
+    counts = (
+        _per_source(decided),
+        _per_source(decided.where(_parts())),
+        _per_source(sa.select(import_issues.c.source_id, import_issues.c.id).where(is_open)),
+    )
+    started = sa.func.max(imports.c.started_at).label("at")
+    last = sa.select(imports.c.source_id, started).group_by(imports.c.source_id).subquery()
+    query = (
+        sa.select(
+            sources.c.name,
+            *(sa.func.coalesce(number, 0) for number in (held.c.articles, held.c.published, held.c.missing)),
+            *(sa.func.coalesce(count.c.n, 0) for count in counts),
+            imports.c.status,
+            imports.c.finished_at,
+            sources.c.location,
+        )
+        .outerjoin(held, held.c.source_id == sources.c.id)
+        .outerjoin(last, last.c.source_id == sources.c.id)
+        .outerjoin(imports, sa.and_(imports.c.source_id == sources.c.id, imports.c.started_at == last.c.at))
+        .order_by(sources.c.name)
+    )
+    for count in counts:
+        query = query.outerjoin(count, count.c.source_id == sources.c.id)
+    columns = ("source", "articles", "published", "missing", "decided", "parted", "issues")
+    return Rows((*columns, "last_import", "finished_at", "location"), connection.execute(query).all())
+
+
+def _held() -> sa.Subquery:
+    """Of each source how many articles it has, how many are published, and how many are missing."""
+    article = articles.c
+    is_published = sa.case((article.published.is_(sa.true()), 1), else_=0)
+    is_missing = sa.case((article.missing_since.is_not(None), 1), else_=0)
+    return (
+        sa.select(
+            article.source_id,
+            sa.func.count().label("articles"),
+            sa.func.sum(is_published).label("published"),
+            sa.func.sum(is_missing).label("missing"),
+        )
+        .group_by(article.source_id)
+        .subquery()
+    )
+
+
+def _per_source(query: sa.Select[Any]) -> sa.Subquery:
+    rows = query.subquery()
+    return sa.select(rows.c.source_id, sa.func.count().label("n")).group_by(rows.c.source_id).subquery()
+
+
+def _parts() -> sa.ColumnElement[bool]:
+    """Whether upstream says otherwise than an override."""
+    return sa.or_(*(_parts_on(flag) for flag in FLAGS))
+
+
+def _parts_on(flag: str) -> sa.ColumnElement[bool]:
+    column = articles.c[f"upstream_{flag}"]
+    says = (
+        column
+        if flag in ("quality", "heat")
+        else sa.case((column.is_(sa.true()), 1), (column.is_(sa.false()), 0))
+    )
+    return sa.and_(overrides.c.field == flag, says != overrides.c.value)

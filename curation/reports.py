@@ -1,0 +1,110 @@
+"""Named reports and ad-hoc SQL: both are one read-only question, asked under the engine's own guard.
+
+A report is a file `sql/reports/NAME.sql` whose first comment is its help:
+
+    -- title: Providers
+    -- purpose: Who carries the site.
+    -- parameter: minimum integer 1 fewest articles that count
+    SELECT ... WHERE n >= :minimum
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from .backends import Answer, Query
+from .database import PACKAGE, Store
+from .errors import QueryRefused
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A parameter of a report: its type (integer, text or date), default and meaning."""
+
+    name: str
+    type: str
+    default: str
+    meaning: str
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A named question: what it is called, what it is for, what it asks."""
+
+    name: str
+    title: str
+    purpose: str
+    parameters: Sequence[Parameter]
+    sql: str
+
+
+def find_reports() -> list[Report]:
+    """Every report, by name."""
+    return [read_report(file) for file in sorted((PACKAGE / "sql" / "reports").glob("*.sql"))]
+
+
+def find_report(name: str) -> Report:
+    """The report of a name; raises QueryRefused, naming those there are, if there is none."""
+    reports = {report.name: report for report in find_reports()}
+    if name not in reports:
+        raise QueryRefused(f"no report {name!r}: there are {', '.join(reports)}")
+    return reports[name]
+
+
+def read_report(file: Path) -> Report:
+    """A report from its file; see the module for the form."""
+    text = file.read_text(encoding="utf-8")
+    told: dict[str, str] = {}
+    parameters = []
+    for line in text.splitlines():
+        key, colon, value = line.removeprefix("--").partition(":")
+        if not line.startswith("--") or not colon:
+            break
+        if key.strip() == "parameter":
+            parameters.append(Parameter(*value.split(maxsplit=3)))
+        else:
+            told[key.strip()] = value.strip()
+    return Report(file.stem, told["title"], told["purpose"], parameters, text)
+
+
+def report_query(report: Report, given: Mapping[str, str], timeout: float | None) -> Query:
+    """A report's question, with its parameters given as text or by default. Raises QueryRefused for a
+    parameter that it has not, or whose value is not of its type."""
+    known = {p.name: p for p in report.parameters}
+    unknown = [name for name in given if name not in known]
+    if unknown:
+        raise QueryRefused(
+            f"report {report.name!r} has no parameter {unknown[0]!r}: there are {', '.join(known) or 'none'}"
+        )
+    values = {name: _value(p, given.get(name, p.default)) for name, p in known.items()}
+    return Query(report.sql, values, timeout)
+
+
+@contextmanager
+def ask(store: Store, query: Query) -> Iterator[Answer]:
+    """Runs one SELECT; its rows come while the context is open. Raises QueryRefused."""
+    store.check()
+    if not query.sql.strip():
+        raise QueryRefused("an empty query: give one SELECT")
+    with store.backend.ask(query) as answer:
+        yield answer
+
+
+_TYPES: dict[str, Callable[[str], object]] = {
+    "integer": int,
+    "text": str,
+    "date": lambda text: dt.date.fromisoformat(text).isoformat(),
+}
+
+
+def _value(parameter: Parameter, text: str) -> object:
+    try:
+        return _TYPES[parameter.type](text)
+    except ValueError as error:
+        raise QueryRefused(
+            f"{parameter.name}={text}: {parameter.type} wanted ({parameter.meaning})"
+        ) from error

@@ -1,0 +1,97 @@
+"""The plan of the house: who may import whom, and where each engine is named."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import curation
+
+ROOT = Path(curation.__file__).parent
+FILES = sorted(f for f in ROOT.rglob("*.py") if "migrations" not in f.relative_to(ROOT).parts)
+
+#: From the bottom up; a module imports only from its own layer's package or from layers before it.
+LAYERS = (
+    ("errors",),
+    ("strict_yaml", "instants", "urls"),
+    ("faults",),
+    ("extra",),
+    ("fields",),
+    ("document",),
+    ("backends",),
+    ("schema",),
+    ("scanning",),
+    ("database",),
+    ("selecting",),
+    ("importing", "editing", "looking", "reports", "migrate"),
+    ("cli",),
+    ("__main__",),
+)
+LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
+
+
+def part_of(file: Path) -> str:
+    """The layer's name of a file: its top package or module."""
+    return file.relative_to(ROOT).parts[0].removesuffix(".py")
+
+
+def imported_parts(file: Path) -> set[str]:
+    """The parts of the house that a file imports, anywhere in it."""
+    package = file.relative_to(ROOT).parent.parts
+    found = set()
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            base = package[: len(package) - node.level + 1]
+            path = (*base, *(node.module.split(".") if node.module else ()))
+            found |= {path[0]} if path else {alias.name for alias in node.names}
+    return found & LEVEL.keys()
+
+
+def test_every_part_has_its_place() -> None:
+    assert {part_of(file) for file in FILES} - {"__init__"} == set(LEVEL)
+
+
+def test_imports_run_downward() -> None:
+    for file in FILES:
+        mine = part_of(file)
+        for other in imported_parts(file) - {mine}:
+            assert LEVEL[other] < LEVEL[mine], f"{file.relative_to(ROOT)} imports {other}"
+
+
+def test_only_backends_name_an_engine() -> None:
+    named = re.compile(r"""["'](sqlite|postgresql|mysql|mariadb)["']|import (sqlite3|psycopg)""")
+    allowed = {"backends", "schema", "selecting"}  # the tables' options for each engine are theirs
+    for file in FILES:
+        if part_of(file) not in allowed:
+            assert not named.search(file.read_text()), file
+
+
+def test_only_migrate_imports_alembic() -> None:
+    for file in FILES:
+        if part_of(file) != "migrate":
+            assert not re.search(r"^\s*(from|import) alembic", file.read_text(), re.MULTILINE), file
+
+
+def test_commands_import_only_click_at_their_top() -> None:
+    allowed = {"click", "errors", "options", "output", "cli", "", "__version__"}
+    for file in (ROOT / "cli").glob("*.py"):
+        for node in ast.parse(file.read_text()).body:
+            if isinstance(node, ast.Import):
+                modules = {alias.name.split(".")[0] for alias in node.names}
+                assert modules <= {"click", *_standard()}, (file, modules)
+            elif isinstance(node, ast.ImportFrom) and not node.level:
+                assert (node.module or "").split(".")[0] in {"click", *_standard()}, (file, node.module)
+            elif isinstance(node, ast.ImportFrom):
+                assert (node.module or "") in allowed, (file, node.module)
+
+
+def _standard() -> frozenset[str]:
+    import sys
+
+    return sys.stdlib_module_names
+
+
+def test_files_can_be_read_in_one_sitting() -> None:
+    long = {str(f.relative_to(ROOT)): n for f in FILES if (n := len(f.read_text().splitlines())) > 450}
+    assert long == {}
