@@ -139,6 +139,14 @@ def parameters_option(command: Callable[..., Any]) -> Callable[..., Any]:
     )(command)  # fmt: skip
 
 
+def timeout_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds --timeout, in seconds."""
+    return click.option(
+        "--timeout", type=click.FloatRange(min=0.001), default=60.0, show_default=True,
+        metavar="SECONDS", help="Stop after so long.",
+    )(command)  # fmt: skip
+
+
 def _parameters(ctx: click.Context, param: click.Parameter, values: Sequence[str]) -> dict[str, str]:
     pairs = [value.partition("=") for value in values]
     if wrong := [key for key, sign, _ in pairs if not sign or not key.isidentifier()]:

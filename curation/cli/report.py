@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .options import open_store, parameters_option
+from .options import open_store, parameters_option, timeout_option
 from .output import output_options, print_rows
 
 if TYPE_CHECKING:
@@ -17,14 +17,7 @@ if TYPE_CHECKING:
 @click.argument("name", required=False)
 @parameters_option
 @click.option("--explain", is_flag=True, help="Print the report's SQL instead of running it.")
-@click.option(
-    "--timeout",
-    type=click.FloatRange(min=0.001),
-    default=60.0,
-    show_default=True,
-    metavar="SECONDS",
-    help="Stop after so long.",
-)
+@timeout_option
 @output_options
 def report_command(name: str | None, parameters: dict[str, str], explain: bool, timeout: float) -> None:
     """Runs a named report; without a name, lists them with what each is for.

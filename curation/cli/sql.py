@@ -6,21 +6,14 @@ import sys
 
 import click
 
-from .options import open_store, parameters_option
+from .options import open_store, parameters_option, timeout_option
 from .output import output_options, print_rows
 
 
 @click.command("sql")
 @click.argument("query")
 @parameters_option
-@click.option(
-    "--timeout",
-    type=click.FloatRange(min=0.001),
-    default=60.0,
-    show_default=True,
-    metavar="SECONDS",
-    help="Stop after so long.",
-)
+@timeout_option
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="At most N rows.")
 @output_options
 def sql_command(query: str, parameters: dict[str, str], timeout: float, limit: int | None) -> None:
