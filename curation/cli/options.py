@@ -56,37 +56,45 @@ class MomentType(click.ParamType[dt.datetime]):
         return moment.replace(tzinfo=dt.UTC) if moment.tzinfo is None else moment.astimezone(dt.UTC)
 
 
+_SEVERAL: dict[str, Any] = {"multiple": True, "metavar": "NAME"}
+
+_FILTERS = (
+    click.option("--source", help="Of this source; repeat for several.", **_SEVERAL),
+    click.option("--collection", help="In this collection or below it (news, learning).", **_SEVERAL),
+    click.option("--type", "type_", help="Of this type (article, video, course).", **_SEVERAL),
+    click.option("--category", help="Of this category.", **_SEVERAL),
+    click.option("--topic", help="On this topic, by its exact name.", **_SEVERAL),
+    click.option("--provider", help="From the provider of this name.", **_SEVERAL),
+    click.option("--domain", help="From the provider of this domain.", **_SEVERAL),
+    click.option("--since", type=MomentType(), help="Published at or after this date (UTC)."),
+    click.option("--until", type=MomentType(), help="Published before this date (UTC)."),
+    click.option("--overridden", is_flag=True, help="With a standing decision of an editor."),
+    click.option("--missing", is_flag=True, help="Whose file is not in the dump any more."),
+    click.option("--search", metavar="WORDS", help="Saying all these words, in any letter case."),
+)
+
+_FLAG_FILTERS = (
+    click.option(
+        "--quality", "quality", type=RangeType(), metavar="RANGE", help="Of quality 30..60, ..30 or 42."
+    ),
+    click.option("--heat", "heat", type=RangeType(), metavar="RANGE", help="Of heat 10.., ..10 or -1."),
+    click.option("--published/--unpublished", "published", default=None, help="Shown, or not shown."),
+    click.option("--removed", "removed", is_flag=True, default=None, help="Removed by an editor's veto."),
+)
+
+
 def filter_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Adds the filters; `chosen_filters` gathers them from the command's keywords."""
-    several: dict[str, Any] = {"multiple": True, "metavar": "NAME"}
-    options = (
-        click.option("--source", help="Of this source; repeat for several.", **several),
-        click.option("--collection", help="In this collection or below it (news, learning).", **several),
-        click.option("--type", "type_", help="Of this type (article, video, course).", **several),
-        click.option("--category", help="Of this category.", **several),
-        click.option("--topic", help="On this topic, by its exact name.", **several),
-        click.option("--provider", help="From the provider of this name.", **several),
-        click.option("--domain", help="From the provider of this domain.", **several),
-        click.option("--since", type=MomentType(), help="Published at or after this date (UTC)."),
-        click.option("--until", type=MomentType(), help="Published before this date (UTC)."),
-        click.option(
-            "--quality",
-            "quality_range",
-            type=RangeType(),
-            metavar="RANGE",
-            help="Of quality 30..60, ..30 or 42.",
-        ),
-        click.option(
-            "--heat", "heat_range", type=RangeType(), metavar="RANGE", help="Of heat 10.., ..10 or -1."
-        ),
-        click.option("--published/--unpublished", "is_published", default=None, help="Shown, or not shown."),
-        click.option(
-            "--removed", "is_removed", is_flag=True, default=None, help="Removed by an editor's veto."
-        ),
-        click.option("--overridden", is_flag=True, help="With a standing decision of an editor."),
-        click.option("--missing", is_flag=True, help="Whose file is not in the dump any more."),
-        click.option("--search", metavar="WORDS", help="Saying all these words, in any letter case."),
-    )
+    """Adds all filters; `chosen_filters` gathers them from the command's keywords."""
+    return add_options(_FILTERS + _FLAG_FILTERS, command)
+
+
+def filter_options_but_flags(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds the filters but those on flags, for a command whose --quality and the like say what becomes."""
+    return add_options(_FILTERS, command)
+
+
+def add_options(options: Sequence[Callable[..., Any]], command: Callable[..., Any]) -> Callable[..., Any]:
+    """Decorates a command with options, so that its help lists them in this order."""
     for option in reversed(options):
         command = option(command)
     return command
@@ -94,26 +102,12 @@ def filter_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def chosen_filters(options: dict[str, Any]) -> Filters:
     """The filters among a command's options."""
+    from dataclasses import fields
+
     from ..selecting import Filters
 
-    return Filters(
-        source=options["source"],
-        collection=options["collection"],
-        type=options["type_"],
-        category=options["category"],
-        topic=options["topic"],
-        provider=options["provider"],
-        domain=options["domain"],
-        since=options["since"],
-        until=options["until"],
-        quality=options["quality_range"],
-        heat=options["heat_range"],
-        published=options["is_published"],
-        removed=options["is_removed"],
-        overridden=options["overridden"],
-        missing=options["missing"],
-        search=options["search"],
-    )
+    given = {name.rstrip("_"): value for name, value in options.items()}
+    return Filters(**{field.name: given[field.name] for field in fields(Filters) if field.name in given})
 
 
 def actor_option(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .options import actor_option, chosen_filters, filter_options, is_interactive, open_store, references_from
+from .options import (
+    actor_option,
+    add_options,
+    chosen_filters,
+    filter_options,
+    filter_options_but_flags,
+    is_interactive,
+    open_store,
+    references_from,
+)
 
 if TYPE_CHECKING:
     from ..database import Store
@@ -30,26 +39,7 @@ def _editing_options(command: Callable[..., Any]) -> Callable[..., Any]:
         actor_option,
         click.option("--yes", is_flag=True, help=f"Do not ask, even about more than {ASK_ABOVE} articles."),
     )
-    for option in reversed(options):
-        command = option(command)
-    return command
-
-
-def _flag_filters(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The filters of `set`, whose own --quality, --heat, --published and --removed say what becomes."""
-    return _without(filter_options, {"quality_range", "heat_range", "is_published", "is_removed"})(command)
-
-
-def _without(
-    add: Callable[[Callable[..., Any]], Callable[..., Any]], names: set[str]
-) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
-        command = add(command)
-        kept = [p for p in command.__click_params__ if p.name not in names]  # type: ignore[attr-defined]
-        command.__click_params__ = kept  # type: ignore[attr-defined]
-        return command
-
-    return decorate
+    return add_options(options, command)
 
 
 @click.command("set")
@@ -60,7 +50,7 @@ def _without(
 @click.option(
     "--removed/--restored", "removed", default=None, help="Veto the article, or take the veto back."
 )
-@_flag_filters
+@filter_options_but_flags
 def set_command(
     quality: int | None, heat: int | None, published: bool | None, removed: bool | None, **options: Any
 ) -> None:
@@ -80,7 +70,6 @@ def set_command(
     decisions = {flag: int(value) for flag, value in given.items() if value is not None}
     if not decisions:
         raise click.UsageError("nothing to set: give --quality, --heat, --published or --removed")
-    options |= {"quality_range": None, "heat_range": None, "is_published": None, "is_removed": None}
     _decide(decisions, options)
 
 
