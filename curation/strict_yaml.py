@@ -112,18 +112,23 @@ def _is_suspect(text: str) -> bool:
         or ("<" in text and "<<" in text)
         or ("\\" in text and _BAD_ESCAPE.search(text) is not None)
         or ("?" in text and _COMPLEX_KEY.search(text) is not None)
-        or (len(text) > _COMPACT_LENGTH and _COMPACT.search(text) is not None)
+        or (len(text) > 2 * _COMPACT_SIGNS and _may_overflow(text))
         or " " * 48 in text
     )
 
 
 #: NUL; and surrogates, of which yaml-rs joins pairs and libyaml refuses each.
 _BAD_ESCAPE = re.compile(r"\\(?:0|x00|u0000|U00000000|u[dD][89a-fA-F]|U0000[dD][89a-fA-F])")
-#: Sequences and empty keys that open on one line. Some 10,000 of them overflow yaml-rs's stack, which no
-#: text below this length can hold; what is merely too deep is found in its values.
+#: Sequences and empty keys that open on one line. Some 10,000 of them overflow yaml-rs's stack; fewer
+#: than these it reads, and what is merely too deep is found in its values.
 _COMPACT = re.compile(r"(?:[-:?][ ]+){16}")
-_COMPACT_LENGTH = 4_000
+_COMPACT_SIGNS = 1_000
 _COMPLEX_KEY = re.compile(r"(?:^|[-?:])[ ]*\?(?:\s|$)", re.MULTILINE)
+
+
+def _may_overflow(text: str) -> bool:
+    signs = text.count("-") + text.count(":") + text.count("?")
+    return signs > _COMPACT_SIGNS and _COMPACT.search(text) is not None
 
 
 def _may_hide_zero(text: str) -> bool:
