@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from .database import insert_row, now
 from .errors import EditRefused
-from .schema import articles, changes, changesets, overrides
+from .schema import articles, as_number, changes, changesets, overrides
 from .selecting import CANDIDATES, Selection, select_articles, selected
 
 #: Removed is decided first: it has a say in what published becomes.
@@ -88,7 +88,9 @@ def _decide(connection: sa.Connection, changeset_id: int, field: str, value: int
     """Records the change of one flag, makes the override stand, and the effective value follow."""
     becomes = _effective(field, sa.literal(value))
     override = _DECIDED[field]
-    is_news = sa.or_(override.c.value.is_distinct_from(value), _number(field).is_distinct_from(becomes))
+    is_news = sa.or_(
+        override.c.value.is_distinct_from(value), as_number(articles.c[field]).is_distinct_from(becomes)
+    )
     _record(connection, changeset_id, field, becomes, sa.literal(value), is_news)
     ours = sa.and_(changes.c.changeset_id == changeset_id, changes.c.field == field)
     touched = sa.select(changes.c.article_id).where(ours)
@@ -109,9 +111,16 @@ def _decide(connection: sa.Connection, changeset_id: int, field: str, value: int
 def _follow_removal(connection: sa.Connection, changeset_id: int) -> None:
     """Published follows when removed changes: off with the veto, back to who decides it without."""
     override = _DECIDED["published"]
-    says = sa.func.coalesce(override.c.value, _as_number(articles.c.upstream_published), 1)
+    says = sa.func.coalesce(override.c.value, as_number(articles.c.upstream_published), 1)
     becomes = _effective("published", says)
-    _record(connection, changeset_id, "published", becomes, override.c.value, _number("published") != becomes)
+    _record(
+        connection,
+        changeset_id,
+        "published",
+        becomes,
+        override.c.value,
+        as_number(articles.c.published) != becomes,
+    )
     _apply(connection, changeset_id, "published")
 
 
@@ -127,7 +136,7 @@ def _record(
     override = _DECIDED[field]
     rows = (
         sa.select(
-            sa.literal(changeset_id), articles.c.id, sa.literal(field), _number(field), becomes,
+            sa.literal(changeset_id), articles.c.id, sa.literal(field), as_number(articles.c[field]), becomes,
             override.c.value, new_override,
         )
         .select_from(selected)
@@ -163,13 +172,3 @@ def _effective(field: str, decided: sa.ColumnElement[int]) -> sa.ColumnElement[i
     if field != "published":
         return decided
     return sa.case((articles.c.removed.is_(sa.true()), 0), else_=decided)
-
-
-def _number(field: str) -> sa.ColumnElement[int]:
-    """An article's effective flag as a number."""
-    column = articles.c[field]
-    return column if field in ("quality", "heat") else _as_number(column)
-
-
-def _as_number(column: sa.ColumnElement[bool]) -> sa.ColumnElement[int]:
-    return sa.case((column.is_(sa.true()), 1), (column.is_(sa.false()), 0))

@@ -15,6 +15,7 @@ from .schema import (
     article_images,
     article_topics,
     articles,
+    as_number,
     changes,
     changesets,
     collection_items,
@@ -339,10 +340,5 @@ def _parts() -> sa.ColumnElement[bool]:
 
 
 def _parts_on(flag: str) -> sa.ColumnElement[bool]:
-    column = articles.c[f"upstream_{flag}"]
-    says = (
-        column
-        if flag in ("quality", "heat")
-        else sa.case((column.is_(sa.true()), 1), (column.is_(sa.false()), 0))
-    )
+    says = as_number(articles.c[f"upstream_{flag}"])
     return sa.and_(overrides.c.field == flag, says != overrides.c.value)

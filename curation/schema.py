@@ -32,6 +32,13 @@ MAX_NAME = 190
 metadata = sa.MetaData(naming_convention=NAMING)
 
 
+def as_number(column: sa.ColumnElement[Any]) -> sa.ColumnElement[int]:
+    """A flag's column as overrides and changes hold its values: true and false are 1 and 0."""
+    if not isinstance(column.type, Flag):
+        return column
+    return sa.case((column.is_(sa.true()), 1), (column.is_(sa.false()), 0))
+
+
 def _table(table: str, *items: sa.schema.SchemaItem, rowid: bool = True) -> sa.Table:
     """A table whose types the engine enforces; `rowid=False` where the key is the way in."""
     options: dict[str, Any] = {"sqlite_strict": True, "sqlite_with_rowid": rowid}

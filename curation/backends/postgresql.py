@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import sqlalchemy as sa
 
 from ..errors import ImportFailed, QueryRefused, StoreError
-from . import Answer, Backend, Query, bind_processors, driver_rows
+from . import Answer, Backend, Query, bind_processors, driver_rows, limited
 
 if TYPE_CHECKING:
     import psycopg
@@ -110,7 +110,7 @@ class Postgresql(Backend):
                     cursor.itersize = FETCH
                     cursor.execute(*_placeholders(query))
                     columns = [column.name for column in cursor.description or ()]
-                    yield Answer(columns, _rows(cursor, query))
+                    yield Answer(columns, limited(cursor, query.limit))
         except psycopg.errors.QueryCanceled as error:
             raise QueryRefused(
                 f"the query ran longer than {query.timeout:g} s: raise --timeout or ask for less"
@@ -202,13 +202,3 @@ def _placeholders(query: Query) -> tuple[str, dict[str, object] | None]:
         return f"%({name})s" if name else match[0].replace("%", "%%")
 
     return _TOKENS.sub(replace, query.sql.rstrip().rstrip(";")), dict(query.parameters)
-
-
-def _rows(cursor: psycopg.ServerCursor[tuple[Any, ...]], query: Query) -> Iterator[tuple[Any, ...]]:
-    left = query.limit
-    for row in cursor:
-        if left is not None:
-            if left == 0:
-                return
-            left -= 1
-        yield row

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import sqlalchemy as sa
 
 from ..errors import ImportFailed, QueryRefused, StoreError
-from . import Answer, Backend, Query, bind_processors, driver_rows
+from . import Answer, Backend, Query, bind_processors, driver_rows, limited
 
 #: How long a writer waits for another, in seconds.
 BUSY_TIMEOUT = 20.0
@@ -133,7 +133,7 @@ class Sqlite(Backend):
                 values = {name: _as_number(value) for name, value in query.parameters.items()}
                 cursor = connection.execute(query.sql, values)
                 columns = [column[0] for column in cursor.description or ()]
-                yield Answer(columns, _rows(cursor, query))
+                yield Answer(columns, limited(cursor, query.limit))
         except (sqlite3.Error, sqlite3.Warning) as error:
             raise QueryRefused(_refusal(error, query)) from error
 
@@ -236,16 +236,6 @@ def _as_number(value: object) -> object:
     if isinstance(value, str) and re.fullmatch(r"[-+]?[0-9]+\.[0-9]+", value):
         return float(value)
     return value
-
-
-def _rows(cursor: sqlite3.Cursor, query: Query) -> Iterator[tuple[Any, ...]]:
-    left = query.limit
-    for row in cursor:
-        if left is not None:
-            if left == 0:
-                return
-            left -= 1
-        yield row
 
 
 def _refusal(error: Exception, query: Query) -> str:

@@ -9,13 +9,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .options import actor_option, open_store
+from .options import PARTLY_DONE, actor_option, open_store
 
 if TYPE_CHECKING:
     from ..database import Store
     from ..importing import Dump, Summary
-
-PARTLY_DONE = 3
 
 
 @click.command("import")

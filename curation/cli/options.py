@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from ..selecting import Filters
 
 
+#: The exit status when files were quarantined or articles refused, and the rest was done.
+PARTLY_DONE = 3
+
+
 def open_store(*, check: bool = True) -> Store:
     """The store that --database names; with `check`, only if its schema is this release's."""
     from ..database import Store

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .options import (
+    PARTLY_DONE,
     actor_option,
     add_options,
     chosen_filters,
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
 
 #: More articles than this are asked about first, where someone is there to answer.
 ASK_ABOVE = 20
-
-PARTLY_DONE = 3
 
 _INT64 = click.IntRange(-(2**63), 2**63 - 1)
 

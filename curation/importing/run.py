@@ -6,6 +6,7 @@ documents only, and the next one completes it.
 
 from __future__ import annotations
 
+import datetime as dt
 import gc
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -211,8 +212,7 @@ class _Run:
     def _bring_back(self, connection: sa.Connection, kind: Kind) -> None:
         """Files that were missing and are there again, as they were."""
         table = articles if kind is Kind.ARTICLE else taxonomy_documents
-        for ids in chunks(self._returned):
-            connection.execute(sa.update(table).where(table.c.id.in_(ids)).values(missing_since=None))
+        _set_missing(connection, table, self._returned, None)
         self._returned = []
 
     def _finish(self, scan: Scan) -> None:
@@ -246,8 +246,7 @@ class _Run:
             )
             rows = connection.execute(query)
             gone = [row_id for row_id, path in rows if path not in present and not path.startswith(unread)]
-            for ids in chunks(gone):
-                connection.execute(sa.update(table).where(table.c.id.in_(ids)).values(missing_since=moment))
+            _set_missing(connection, table, gone, moment)
             missing += len(gone) if table is articles else 0
         return missing
 
@@ -277,6 +276,14 @@ def _source(connection: sa.Connection, name: str, location: str) -> int:
     return insert_row(connection, sources, {"name": name, "location": location})
 
 
+def _set_missing(
+    connection: sa.Connection, table: sa.Table, row_ids: Sequence[int], since: dt.datetime | None
+) -> None:
+    """Marks rows whose files are not there since an instant; None says that they are there again."""
+    for ids in chunks(row_ids):
+        connection.execute(sa.update(table).where(table.c.id.in_(ids)).values(missing_since=since))
+
+
 def _unfinished(connection: sa.Connection, source_id: int) -> Sequence[int]:
     """The imports of a source that failed since the last one that did not."""
     done = sa.select(sa.func.max(imports.c.started_at)).where(
@@ -289,8 +296,8 @@ def _unfinished(connection: sa.Connection, source_id: int) -> Sequence[int]:
 
 def _batches(files: Sequence[File]) -> Iterator[Sequence[File]]:
     """Taxonomy first, so that articles find their providers and topics; then articles, by path."""
-    for kinds in ((Kind.ORGANIZATION,), (Kind.TOPIC,), (Kind.ARTICLE,)):
-        yield from chunks([file for file in files if file.kind in kinds], BATCH)
+    for kind in (Kind.ORGANIZATION, Kind.TOPIC, Kind.ARTICLE):
+        yield from chunks([file for file in files if file.kind is kind], BATCH)
 
 
 def _known(connection: sa.Connection, source_id: int, batch: Sequence[File]) -> dict[str, Known]:
