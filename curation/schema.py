@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from .backends.types import EXACT_COLLATION, Flag, Instant, Json, blob, digest, integer, name, text
+from .scanning import MAX_PATH
 
 #: Every constraint has a name from the first revision on: batch migrations lose unnamed ones.
 NAMING = {
@@ -22,9 +23,6 @@ NAMING = {
 
 #: The flags an editor decides on, in the order in which files state them.
 FLAGS = ("quality", "heat", "published", "removed")
-
-#: Characters of a path below its source: what every engine can hold in a unique index.
-MAX_PATH = 640
 
 #: Characters of a source's name.
 MAX_NAME = 190

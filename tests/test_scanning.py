@@ -10,8 +10,7 @@ import pytest
 
 from curation import scanning
 from curation.errors import DocumentError
-from curation.scanning import Kind, collection_of, kind_of, printable, read_file, scan_folder, slug_of
-from curation.schema import MAX_PATH
+from curation.scanning import MAX_PATH, Kind, collection_of, kind_of, printable, read_file, scan_folder, slug_of
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,8 @@ import sqlalchemy as sa
 from ..backends import chunks, of
 from ..document import Document
 from ..faults import Fault
-from ..scanning import collection_of, slug_of
+from ..scanning import MAX_PATH, collection_of, slug_of
 from ..schema import (
-    MAX_PATH,
     article_authors,
     article_images,
     article_topics,

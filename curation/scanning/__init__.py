@@ -14,9 +14,11 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path, PurePosixPath
 
-from .errors import DocumentError
-from .faults import Fault
-from .schema import MAX_PATH
+from ..errors import DocumentError
+from ..faults import Fault
+
+#: Characters of a path below its source: what every engine can hold in a unique index.
+MAX_PATH = 640
 
 #: Bytes of the largest file that is read; the largest document seen has 129 KB.
 MAX_BYTES = 16 * 1024 * 1024
