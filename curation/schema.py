@@ -119,6 +119,33 @@ import_issues = _table(
     sa.Index(None, "import_id"),
 )
 
+#: The files of a source as they were when they were last read: what an import need not read again.
+#: `stamp` tells without reading whether the bytes are still the same; null where nothing can.
+files = _table(
+    "files",
+    _ref("source_id", "sources", key=True),
+    sa.Column("path", name(MAX_PATH), primary_key=True),
+    sa.Column("state", name(16), nullable=False),
+    sa.Column("stamp", text()),
+    sa.CheckConstraint("state IN ('kept', 'passed', 'refused')", name="state"),
+    rowid=False,
+)
+
+#: What a file's article was before an import changed it: what undoing that import needs. `delta` is the
+#: earlier bytes, compressed against the later ones; null where the import only marked it missing or found
+#: it again.
+file_versions = _table(
+    "file_versions",
+    _ref("source_id", "sources", key=True),
+    sa.Column("path", name(MAX_PATH), primary_key=True),
+    _ref("import_id", "imports", key=True),
+    sa.Column("digest", digest()),
+    sa.Column("delta", blob()),
+    sa.Column("missing_since", Instant()),
+    _ref("last_import_id", "imports"),
+    sa.Index(None, "import_id"),
+)
+
 providers = _table(
     "providers",
     _id(),
@@ -343,6 +370,21 @@ overrides = _table(
     sa.CheckConstraint(_IS_FIELD, name="field"),
     sa.Index(None, "changeset_id"),
     rowid=False,
+)
+
+#: Decisions about a story whose path another story has taken over; they come back if the story does.
+set_aside_overrides = _table(
+    "set_aside_overrides",
+    _id(),
+    _ref("article_id", "articles", cascade=False),
+    sa.Column("field", name(16), nullable=False),
+    sa.Column("value", integer(), nullable=False),
+    _ref("changeset_id", "changesets"),
+    sa.Column("title", text()),
+    sa.Column("canonical_digest", digest()),
+    sa.CheckConstraint(_IS_FIELD, name="field"),
+    sa.Index(None, "article_id"),
+    sa.Index(None, "changeset_id"),
 )
 
 #: `old_value` and `new_value` are effective values; the overrides before and after stand beside them
