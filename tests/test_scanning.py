@@ -1,16 +1,34 @@
-"""Scanning: what is content, in what order, and that nothing odd is followed or opened."""
+"""Scanning a folder: what is content, in what order, and that nothing odd is followed or opened."""
 
 from __future__ import annotations
 
 import os
+import pickle
 import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from curation import scanning
-from curation.errors import DocumentError
-from curation.scanning import MAX_PATH, Kind, collection_of, kind_of, printable, read_file, scan_folder, slug_of
+from curation.errors import DocumentError, ImportFailed
+from curation.faults import Fault
+from curation.scanning import (
+    MAX_PATH,
+    File,
+    Folder,
+    Kind,
+    Scan,
+    collection_of,
+    content,
+    folder,
+    kind_of,
+    printable,
+    read_file,
+    slug_of,
+)
 
 
 @pytest.mark.parametrize(
@@ -98,19 +116,19 @@ def put(root: Path, *paths: str) -> None:
         (root / path).write_bytes(b"---\na: 1\n---\n")
 
 
-def found(root: Path) -> list[str]:
-    return [file.path for file in scan_folder(root).files]
+def found(root: Path, *within: str) -> list[str]:
+    return [file.path for file in Folder(root).scan(within).files]
 
 
-def faults(root: Path) -> list[tuple[str, str, str]]:
-    return [(path, fault.severity, fault.code) for path, fault in scan_folder(root).faults]
+def faults(root: Path, *within: str) -> list[tuple[str, str, str]]:
+    return [(path, fault.severity, fault.code) for path, fault in Folder(root).scan(within).faults]
 
 
 def test_a_scan_is_in_order_of_path_and_counts_what_it_passes(tmp_path: Path) -> None:
     put(tmp_path, "_news/b.md", "_news/a.md", "_news/c/a.md", "_learning/videos/x.md", "_news/.keep")
     put(tmp_path, "_data/topics/t.yaml", "_data/organizations/o.md", "_data/other.csv")
     put(tmp_path, "_site/_news/a.md", "api/index.json", "README.md", "_config.yml")
-    scan = scan_folder(tmp_path)
+    scan = Folder(tmp_path).scan()
     assert [(file.path, file.kind) for file in scan.files] == [
         ("_data/organizations/o.md", Kind.ORGANIZATION),
         ("_data/topics/t.yaml", Kind.TOPIC),
@@ -119,7 +137,7 @@ def test_a_scan_is_in_order_of_path_and_counts_what_it_passes(tmp_path: Path) ->
         ("_news/b.md", Kind.ARTICLE),
         ("_news/c/a.md", Kind.ARTICLE),
     ]
-    assert [Path(file.location) for file in scan.files] == [tmp_path / file.path for file in scan.files]
+    assert [Path(file.location or "") for file in scan.files] == [tmp_path / file.path for file in scan.files]
     assert scan.skipped == 2  # .keep and other.csv: machinery and what lies outside are not walked
     assert scan.faults == []
 
@@ -193,7 +211,7 @@ def refusal(location: Path) -> str:
 
 
 def test_a_file_that_is_too_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scanning, "MAX_BYTES", 10)
+    monkeypatch.setattr(content, "MAX_BYTES", 10)
     (tmp_path / "a.md").write_bytes(b"x" * 10)
     (tmp_path / "b.md").write_bytes(b"x" * 11)
     assert read_file(str(tmp_path / "a.md")) == b"x" * 10
@@ -215,3 +233,222 @@ def test_what_is_no_file_any_more(tmp_path: Path) -> None:
     assert refusal(tmp_path / "fifo.md") == "not_a_file"
     assert refusal(tmp_path / "folder.md") == "not_a_file"
     assert refusal(tmp_path / "missing.md") == "unreadable"
+
+
+def test_a_name_that_differs_by_case_only_is_taken_in_and_told_of(tmp_path: Path) -> None:
+    put(tmp_path, "_news/a.md", "_news/A.md", "_news/b.md")
+    assert found(tmp_path) == ["_news/A.md", "_news/a.md", "_news/b.md"]
+    assert faults(tmp_path) == [
+        ("_news/A.md", "warning", "case_collision"),
+        ("_news/a.md", "warning", "case_collision"),
+    ]
+
+
+def test_a_hard_link_is_passed_over_and_never_missing(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    put(root, "_news/a.md", "_news/b.md")
+    put(tmp_path, "outside/secret.md")
+    (root / "_news/c.md").hardlink_to(tmp_path / "outside/secret.md")
+    (root / "_news/d.md").hardlink_to(root / "_news/b.md")
+    (root / "_news/picture.png").hardlink_to(root / "_news/b.md")
+    assert found(root) == ["_news/a.md"]
+    assert faults(root) == [(f"_news/{name}.md", "warning", "hard_link") for name in "bcd"]
+    assert Folder(root).scan().unread() == ("_news/b.md", "_news/c.md", "_news/d.md")
+
+
+def test_a_dump_of_hard_links_says_what_to_do(tmp_path: Path) -> None:
+    put(tmp_path, "one/_news/a.md")
+    (tmp_path / "two/_news").mkdir(parents=True)
+    (tmp_path / "two/_news/a.md").hardlink_to(tmp_path / "one/_news/a.md")
+    with pytest.raises(ImportFailed, match=r"no content under .*/two: .*_news/a.md: .*copy the dump"):
+        Folder(tmp_path / "two").scan()
+
+
+def test_an_archive_in_a_folder_of_content_stays_closed(tmp_path: Path) -> None:
+    put(tmp_path, "_news/a.md", "_news/old.zip", "assets/old.tar.gz")
+    assert faults(tmp_path) == [("_news/old.zip", "warning", "nested_archive")]
+    assert Folder(tmp_path).scan().skipped == 1
+
+
+def test_a_folder_called_like_a_document_is_walked(tmp_path: Path) -> None:
+    put(tmp_path, "_news/a.md/b.md")
+    assert found(tmp_path) == ["_news/a.md/b.md"]
+
+
+def test_a_root_without_content_is_refused(tmp_path: Path) -> None:
+    put(tmp_path, "news/a.md", "README.md")
+    with pytest.raises(
+        ImportFailed, match=r"no content under .*: a source's root holds folders such as `_news`"
+    ):
+        Folder(tmp_path).scan()
+    with pytest.raises(ImportFailed, match="absent cannot be read: No such file"):
+        Folder(tmp_path / "absent").scan()
+
+
+def test_a_part_of_a_root(tmp_path: Path) -> None:
+    put(tmp_path, "_news/a.md", "_news/c/a.md", "_news/c/d/a.md", "_newsletters/a.md", "_samples/b.md")
+    put(tmp_path, "_data/topics/t.yaml", "_empty/x.png")
+    assert found(tmp_path, "_news") == ["_news/a.md", "_news/c/a.md", "_news/c/d/a.md"]
+    assert found(tmp_path, "_news/c") == ["_news/c/a.md", "_news/c/d/a.md"]
+    assert found(tmp_path, "_news/a.md", "_samples") == ["_news/a.md", "_samples/b.md"]
+    assert found(tmp_path, "_data/topics/t.yaml") == ["_data/topics/t.yaml"]
+    assert found(tmp_path, "_empty") == []
+    with pytest.raises(ImportFailed, match=r"_news/z\.md cannot be read: No such file"):
+        found(tmp_path, "_news/z.md")
+
+
+def test_a_part_is_not_reached_through_a_link(tmp_path: Path) -> None:
+    put(tmp_path, "root/_news/a.md", "outside/a.md")
+    (tmp_path / "root/_linked").symlink_to(tmp_path / "outside")
+    (tmp_path / "root/_news/b.md").symlink_to("a.md")
+    for within in ("_linked", "_linked/a.md", "_news/b.md"):
+        with pytest.raises(ImportFailed, match="is a symbolic link"):
+            found(tmp_path / "root", within)
+
+
+SECOND = 1_000_000_000
+
+
+def stamp_of(root: Path) -> str | None:
+    return Folder(root).scan().files[0].stamp
+
+
+def test_a_stamp_is_equal_as_long_as_the_bytes_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(tmp_path, "_news/a.md")
+    file = tmp_path / "_news/a.md"
+    later(monkeypatch, 10)
+    before, status = stamp_of(tmp_path), file.stat()
+    assert before is not None
+    assert stamp_of(tmp_path) == before
+    time.sleep(0.02)
+    file.write_bytes(file.read_bytes().replace(b"1", b"2"))
+    os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns))
+    later(monkeypatch, 20)
+    assert (file.stat().st_size, file.stat().st_mtime_ns) == (status.st_size, status.st_mtime_ns)
+    assert stamp_of(tmp_path) not in (None, before)
+
+
+def later(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    """Lets the scans that follow begin so long from now."""
+    began = time.time_ns() + int(seconds * SECOND)
+    monkeypatch.setattr(folder.time, "time_ns", lambda: began)
+
+
+def test_a_file_as_young_as_the_scan_has_no_stamp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(tmp_path, "_news/a.md")
+    assert stamp_of(tmp_path) is None
+    later(monkeypatch, 0.2)
+    assert stamp_of(tmp_path) is not None
+    os.utime(tmp_path / "_news/a.md", (time.time() + 1000, time.time() + 1000))
+    assert stamp_of(tmp_path) is None, "a time to come vouches for nothing"
+
+
+@pytest.mark.parametrize(
+    ("modified", "changed", "age", "is_vouched_for"),
+    [
+        (7 * SECOND, 7 * SECOND, 2.4, False),  # a file system that keeps whole seconds
+        (7 * SECOND, 7 * SECOND, 2.6, True),
+        (7 * SECOND, 7 * SECOND + 1, 0.2, True),  # an old time restored on one that keeps more
+        (7 * SECOND + 1, 7 * SECOND, 0.2, True),
+        (7 * SECOND + 1, 7 * SECOND + 1, 0.05, False),
+        (7 * SECOND, 9 * SECOND + 1, 2.0, False),  # changed last, though its time is old
+    ],
+)
+def test_times_of_coarse_file_systems(modified: int, changed: int, age: float, is_vouched_for: bool) -> None:
+    class Entry:
+        """A file of another file system than that of the tests."""
+
+        name = "a.md"
+        st_nlink, st_size, st_mtime_ns, st_ctime_ns = 1, 10, modified, changed
+
+        def is_file(self, *, follow_symlinks: bool) -> bool:
+            return not follow_symlinks
+
+        def stat(self, *, follow_symlinks: bool) -> Entry:
+            return self
+
+    walk = folder._Walk(scan := Scan(), 7 * SECOND + int(age * SECOND))
+    walk._add_all(iter([Entry()]), "/root/_news", "_news")  # type: ignore[list-item]
+    stamp = f"a.{modified:x}.{changed:x}"
+    assert scan.files == [
+        File("_news/a.md", Kind.ARTICLE, stamp if is_vouched_for else None, "/root/_news/a.md")
+    ]
+
+
+def test_a_folder_reads_its_files_and_says_what_keeps_one_out(tmp_path: Path) -> None:
+    put(tmp_path, "_news/a.md", "_news/b.md")
+    with Folder(tmp_path) as tree:
+        files = tree.scan().files
+        (tmp_path / "_news/a.md").unlink()
+        gone, there = tree.read(files)
+    assert isinstance(gone, DocumentError)
+    assert gone.code == "unreadable"
+    assert there == b"---\na: 1\n---\n"
+
+
+def test_a_file_that_grows_while_it_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "a.md"
+    file.write_bytes(b"x" * 10)
+    read = os.read
+
+    def grow(descriptor: int, size: int) -> bytes:
+        with file.open("ab") as stream:
+            stream.write(b"y")
+        return read(descriptor, size)
+
+    monkeypatch.setattr(folder.os, "read", grow)
+    assert refusal(file) == "changed_while_read"
+
+
+def test_a_file_that_vanishes_during_the_walk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(tmp_path, "_news/a.md", "_news/b.md")
+    add_all = folder._Walk._add_all
+
+    def vanish(walk: folder._Walk, entries: Iterator[os.DirEntry[str]], *place: str) -> None:
+        listed = list(entries)
+        (tmp_path / "_news/a.md").unlink()
+        add_all(walk, iter(listed), place[0], place[1])
+
+    monkeypatch.setattr(folder._Walk, "_add_all", vanish)
+    scan = Folder(tmp_path).scan()
+    assert [file.path for file in scan.files] == ["_news/b.md"]
+    assert [(path, fault.code) for path, fault in scan.faults] == [("_news/a.md", "unreadable")]
+
+
+def test_what_a_scan_knows_nothing_of() -> None:
+    def unread(path: str, severity: str, code: str) -> tuple[str, ...]:
+        return Scan(faults=[(path, Fault(severity, code, ""))]).unread()
+
+    assert unread("_news", "error", "unreadable") == ("_news/",)
+    assert unread("_news", "warning", "symlink") == ("_news/",)
+    assert unread("_news", "warning", "submodule") == ("_news/",)
+    assert unread("_news/a.md", "error", "duplicate_name") == ("_news/a.md",)
+    assert unread("_news/a.md", "warning", "hard_link") == ("_news/a.md",)
+    assert unread("_news/a.md", "warning", "case_collision") == ()
+    assert unread("dump.tar", "error", "archive_damaged") == ("",)
+    assert "_news/a.md".startswith(unread("dump.tar", "error", "archive_too_large"))
+
+
+def test_a_worker_loads_little() -> None:
+    heavy = {"sqlalchemy", "click", "zipfile", "tarfile", "subprocess", "tempfile", "gzip", "lzma"}
+    code = f"import sys, curation.scanning; print(sorted({heavy!r} & sys.modules.keys()))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_files_travel_between_processes() -> None:
+    file = File("_news/a.md", Kind.ARTICLE, "1", None)
+    assert pickle.loads(pickle.dumps(file)) == file
+
+
+def test_a_folder_too_deep_to_be_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(tmp_path, "_news/a.md")
+    monkeypatch.chdir(tmp_path / "_news")
+    for _ in range(20):  # each step is short enough, the whole beyond what a path may have
+        Path("d" * 250).mkdir()
+        os.chdir("d" * 250)
+    assert found(tmp_path) == ["_news/a.md"]
+    [(path, severity, code)] = faults(tmp_path)
+    assert (severity, code) == ("error", "unreadable")
+    assert path.startswith("_news/ddd")
+    assert Folder(tmp_path).scan().unread() == (f"{path}/",)

@@ -1,0 +1,100 @@
+"""A dump that is an archive: .zip, or .tar, plain or packed by gzip, xz or zstd.
+
+It is unpacked once, from its beginning to its end, and the content alone is kept, in one temporary file
+without a name (it is gone when the process is, however that ends): memory does not grow with the dump's
+bytes, and disk only by its content. Nothing is ever written under a name that the archive chose.
+
+Where a .tar is cut off, what lay whole before the cut is used, and the scan says that of the rest nothing
+is known. Where the packing's checksum is wrong, no byte can be trusted and nothing is used.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import IO
+
+from ..errors import DocumentError, ImportFailed
+from ..faults import Fault
+from .content import ARCHIVE_SUFFIXES, ARTICLE_SUFFIXES, TOPIC_SUFFIXES, kind_of, printable
+from .tree import File, Scan, Tree, is_within
+
+_MAGIC = (b"PK\x03\x04", b"PK\x05\x06", b"\x1f\x8b", b"\xfd7zXZ\x00", b"\x28\xb5\x2f\xfd")
+
+
+def is_archive(path: Path) -> bool:
+    """Whether a regular file is an archive: by its first bytes, or else by its name.
+
+    Raises ImportFailed where it cannot be read.
+    """
+    name = path.name.lower()
+    if name.endswith(ARTICLE_SUFFIXES + TOPIC_SUFFIXES):
+        return False
+    try:
+        with path.open("rb") as stream:
+            head = stream.read(512)
+    except OSError as error:
+        raise ImportFailed(f"{path} cannot be read: {error.strerror}") from error
+    return head.startswith(_MAGIC) or head[257:262] == b"ustar" or name.endswith(ARCHIVE_SUFFIXES)
+
+
+class Archive(Tree):
+    """An archive; its root is the folder that holds the folders of content, however deep that lies.
+
+    inner: the root, as a path from the archive's top; "" for the top, None to find it. Raises ImportFailed
+    where the archive cannot be unpacked, or where several folders might be the root.
+    """
+
+    def __init__(self, path: Path, inner: str | None = None) -> None:
+        from .unpacking import Unpacked
+
+        self._path = path.resolve()
+        self.location = printable(str(self._path))
+        self._spool = _temporary()
+        try:
+            self._unpacked = Unpacked(self._path, self._spool, inner)
+            self._root = self._unpacked.root() if inner is None else inner
+        except BaseException:
+            self.close()
+            raise
+        self.name = self._root.rpartition("/")[2] or _stem(self._path.name)
+
+    def scan(self, within: Sequence[str] = ()) -> Scan:
+        scan = Scan(faults=list(self._unpacked.faults), skipped=self._unpacked.skipped[self._root])
+        for path, found in self._found(frozenset(within)):
+            if isinstance(found, Fault):
+                scan.faults.append((printable(path), found))
+            elif (kind := kind_of(path)) is not None:
+                scan.files.append(File(path, kind, None, None))
+        return self.whole(scan, within)
+
+    def read(self, files: Sequence[File]) -> list[bytes | DocumentError]:
+        found = self._unpacked.found[self._root]
+        return [self._slice(found[file.path]) for file in files]
+
+    def close(self) -> None:
+        self._spool.close()
+
+    def _found(self, within: frozenset[str]) -> Iterator[tuple[str, tuple[int, int] | Fault]]:
+        for path, found in self._unpacked.found[self._root].items():
+            if is_within(path, within):
+                yield path, found
+
+    def _slice(self, found: tuple[int, int] | Fault) -> bytes | DocumentError:
+        assert not isinstance(found, Fault), "a scan gives no file for what was kept out"
+        offset, length = found
+        data = os.pread(self._spool.fileno(), length, offset)
+        return data if len(data) == length else DocumentError("unreadable", "the temporary file is cut off")
+
+
+def _temporary() -> IO[bytes]:
+    import tempfile
+
+    return tempfile.TemporaryFile(prefix="curation-", buffering=1 << 16)
+
+
+def _stem(name: str) -> str:
+    """`site` for `site.tar.gz`."""
+    longest = max((s for s in ARCHIVE_SUFFIXES if name.lower().endswith(s)), key=len, default="")
+    return name.removesuffix(name[len(name) - len(longest) :]) if longest else name

@@ -1,0 +1,211 @@
+"""A dump that is a folder on disk.
+
+Every file costs one `stat` of the directory's entry, which tells size, times and names; content is never
+opened here. A file with several names (hard links) is passed over with a warning, as `bad-input.md` asks:
+one of its names may lie outside the dump and be somebody else's. Because whole trees are hard-linked by
+`cp -al` or `rsync --link-dest`, such a file is never taken for missing, and a dump of nothing else is
+refused with a line that says to copy it.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from ..errors import DocumentError, ImportFailed
+from ..faults import Fault
+from . import content
+from .content import MAX_PATH, Kind, holds_content, printable, rule_of
+from .tree import PASSED, File, Scan, Tree, fault_of_name, pass_over, too_large
+
+#: Nanoseconds by which a file must be older than the scan for its times to vouch for its bytes: a later
+#: change within one tick of the clock would leave them equal. Kernels tick every 1 to 10 ms; file systems
+#: that keep whole seconds (or two, as FAT does) need more.
+_TICK = 100_000_000
+_COARSE_TICK = 2_500_000_000
+_SECOND = 1_000_000_000
+
+
+class Folder(Tree):
+    """A folder, walked without following anything out of it."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root.resolve()
+        self.name = self._root.name
+        self.location = printable(str(self._root))
+
+    def scan(self, within: Sequence[str] = ()) -> Scan:
+        scan = Scan()
+        walk = _Walk(scan, time.time_ns())
+        for path in within or self._tops(scan):
+            self._start(walk, path)
+        return self.whole(scan, within)
+
+    def read(self, files: Sequence[File]) -> list[bytes | DocumentError]:
+        return [read_or_fault(file.location or "") for file in files]
+
+    def _tops(self, scan: Scan) -> Iterator[str]:
+        """The root's own folders that may hold content."""
+        try:
+            with os.scandir(self._root) as entries:
+                tops = [entry for entry in entries if holds_content(entry.name)]
+        except OSError as error:
+            raise ImportFailed(f"{self.location} cannot be read: {error.strerror}") from error
+        for entry in tops:
+            if entry.is_symlink():
+                scan.faults.append((printable(entry.name), PASSED["symlink"]))
+            elif entry.is_dir(follow_symlinks=False):
+                yield entry.name
+
+    def _start(self, walk: _Walk, path: str) -> None:
+        """Walks a folder, or takes one file in."""
+        if stat.S_ISDIR(self._mode(path)):
+            walk.folder(f"{self._root}/{path}", path)
+        else:
+            above, _, name = path.rpartition("/")
+            walk.folder(f"{self._root}/{above}", above, only=name)
+
+    def _mode(self, path: str) -> int:
+        """The mode of a path below the root. Raises ImportFailed where it is not there or crosses a link."""
+        mode, at = 0, self._root
+        for part in path.split("/"):
+            at /= part
+            try:
+                mode = at.lstat().st_mode
+            except OSError as error:
+                raise ImportFailed(f"{printable(str(at))} cannot be read: {error.strerror}") from error
+            if stat.S_ISLNK(mode):
+                raise ImportFailed(
+                    f"{printable(str(at))} is a symbolic link: nothing is followed in a source"
+                )
+        return mode
+
+
+class _Walk:
+    """One walk over folders; what it finds goes into its scan."""
+
+    def __init__(self, scan: Scan, began: int) -> None:
+        self._scan = scan
+        self._began = began
+        #: Folders still to walk: where they lie, and their path from the root.
+        self._pending: list[tuple[str, str]] = []
+
+    def folder(self, location: str, path: str, only: str | None = None) -> None:
+        """Adds all that lies in a folder and below, or `only` the entry of one name."""
+        self._pending.append((location, path))
+        while self._pending:
+            location, path = self._pending.pop()
+            try:
+                self._open(location, path, only)
+            except OSError as error:
+                told = f"the folder cannot be read: {error.strerror}"
+                self._scan.faults.append((printable(path), Fault("error", "unreadable", told)))
+
+    def _open(self, location: str, path: str, only: str | None) -> None:
+        # By its descriptor a folder cannot be exchanged for a link meanwhile, and a stat takes a fifth less.
+        descriptor = os.open(location, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            with os.scandir(descriptor) as entries:
+                wanted = entries if only is None else (entry for entry in entries if entry.name == only)
+                self._add_all(wanted, location, path)
+        finally:
+            os.close(descriptor)
+
+    def _add_all(self, entries: Iterator[os.DirEntry[str]], location: str, path: str) -> None:
+        """Adds the entries of one folder.
+
+        It is the inner loop of every import, 20,000 turns in a tenth of a second: names are looked at
+        once, and what nearly every file is (a plain name, one link, an old time) is told first.
+        """
+        rule = rule_of(path)
+        kind, suffixes = rule if rule is not None else (Kind.ARTICLE, ())
+        longest = MAX_PATH - len(path) - 1 if path.isprintable() else -1
+        fresh, above, below = self._began - _TICK, f"{location}/", f"{path}/"
+        add, new = self._scan.files.append, tuple.__new__
+        for entry in entries:
+            name = entry.name
+            if not (name.endswith(suffixes) and entry.is_file(follow_symlinks=False)):
+                self._add_other(entry, above + name, below + name)
+                continue
+            try:
+                status = entry.stat(follow_symlinks=False)
+            except OSError as error:
+                self._add_fault(
+                    below + name, Fault("error", "unreadable", f"cannot be read: {error.strerror}")
+                )
+                continue
+            if (status.st_nlink > 1 or len(name) > longest or not name.isprintable()) and self._is_kept_out(
+                status, below + name
+            ):
+                continue
+            modified, changed = status.st_mtime_ns, status.st_ctime_ns
+            stamp: str | None = f"{status.st_size:x}.{modified:x}.{changed:x}"
+            if modified >= fresh or changed >= fresh or not changed % _SECOND:
+                stamp = self._stamp_if_old(stamp, modified, changed)
+            add(new(File, (below + name, kind, stamp, above + name)))
+
+    def _stamp_if_old(self, stamp: str | None, modified: int, changed: int) -> str | None:
+        """The stamp, if the file is so much older than the walk that its times vouch for its bytes."""
+        is_coarse = modified % _SECOND == changed % _SECOND == 0
+        oldest = self._began - (_COARSE_TICK if is_coarse else _TICK)
+        return stamp if max(modified, changed) < oldest else None
+
+    def _is_kept_out(self, status: os.stat_result, path: str) -> bool:
+        fault = PASSED["hard_link"] if status.st_nlink > 1 else fault_of_name(path)
+        if fault is not None:
+            self._add_fault(path, fault)
+        return fault is not None
+
+    def _add_other(self, entry: os.DirEntry[str], location: str, path: str) -> None:
+        """Adds what is no content file: folders are walked later, links and devices are told of."""
+        if entry.is_symlink():
+            self._add_fault(path, PASSED["symlink"])
+        elif entry.is_dir(follow_symlinks=False):
+            self._pending.append((location, path))
+        elif not entry.is_file(follow_symlinks=False):
+            self._add_fault(path, PASSED["special_file"])
+        else:
+            pass_over(self._scan, path)
+
+    def _add_fault(self, path: str, fault: Fault) -> None:
+        self._scan.faults.append((printable(path), fault))
+
+
+def read_file(location: str) -> bytes:
+    """A file's bytes. Raises DocumentError for one that is too large, is no regular file any more, or
+    cannot be read: it is never followed through a link, and a FIFO is not waited for."""
+    try:
+        descriptor = os.open(location, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        raise DocumentError("unreadable", f"cannot be read: {error.strerror}") from error
+    try:
+        return _read(descriptor)
+    except OSError as error:
+        raise DocumentError("unreadable", f"cannot be read: {error.strerror}") from error
+    finally:
+        os.close(descriptor)
+
+
+def _read(descriptor: int) -> bytes:
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
+        raise DocumentError("not_a_file", "not a regular file any more")
+    if status.st_size > content.MAX_BYTES:
+        raise too_large(status.st_size)
+    data = os.read(descriptor, status.st_size + 1)
+    while len(data) < status.st_size and (more := os.read(descriptor, status.st_size - len(data))):
+        data += more
+    if len(data) != status.st_size:
+        raise DocumentError("changed_while_read", "the file changed while it was read; run the import again")
+    return data
+
+
+def read_or_fault(location: str) -> bytes | DocumentError:
+    """As `read_file`, but what keeps the file out is returned."""
+    try:
+        return read_file(location)
+    except DocumentError as error:
+        return error

@@ -1,0 +1,195 @@
+"""What every kind of dump has in common: what a scan finds, and what it says of what it passes over."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from operator import itemgetter
+from types import TracebackType
+from typing import NamedTuple, Self
+
+from ..errors import DocumentError, ImportFailed
+from ..faults import Fault
+from . import content
+from .content import ARCHIVE_SUFFIXES, MAX_PATH, Kind, is_storable, kind_of, printable
+
+
+class File(NamedTuple):
+    """A content file.
+
+    path: from the source's root, as the files have it.
+    stamp: as long as it is equal the bytes are; None where only reading can tell.
+    location: where any process may read it by `read_file`; None where only `Tree.read` gives its bytes.
+    """
+
+    path: str
+    kind: Kind
+    stamp: str | None
+    location: str | None
+
+
+#: Faults of an archive as a whole: what it should have held besides is not known.
+OF_THE_WHOLE = frozenset({"archive_damaged", "archive_too_large"})
+
+#: Faults that may stand for a folder, of whose files nothing is known then.
+_OF_A_FOLDER = frozenset({"unreadable", "symlink", "submodule"})
+
+
+@dataclass(slots=True)
+class Scan:
+    """What a walk found: the content in order of path, faults by path, and how many others it passed.
+
+    A file with a warning such as `case_collision` is in both lists.
+    """
+
+    files: list[File] = field(default_factory=list)
+    faults: list[tuple[str, Fault]] = field(default_factory=list)
+    skipped: int = 0
+
+    def unread(self) -> tuple[str, ...]:
+        """What the walk knows nothing of, as beginnings of paths: unreadable folders, links, files that
+        are there and were kept out. "" is all: the archive was cut off."""
+        prefixes = []
+        for path, fault in self.faults:
+            if fault.code in OF_THE_WHOLE:
+                return ("",)
+            if fault.code in _OF_A_FOLDER:
+                prefixes.append(f"{path}/")
+            if (fault.severity == "error" or fault.code == "hard_link") and kind_of(path) is not None:
+                prefixes.append(path)
+        return tuple(prefixes)
+
+
+class Tree(ABC):
+    """A dump's files, whatever holds them.
+
+    name: what the source is called unless --source says otherwise.
+    location: absolute and printable, for the rows of sources and imports.
+    commit: the full id of a git commit; None for all else.
+    """
+
+    name: str
+    location: str
+    commit: str | None = None
+
+    @abstractmethod
+    def scan(self, within: Sequence[str] = ()) -> Scan:
+        """Finds what lies at or below some paths from the root; () is everything.
+
+        Raises ImportFailed where the whole root holds no content, where a path of `within` is not there
+        or leads through a link, and where the root itself cannot be read.
+        """
+
+    @abstractmethod
+    def read(self, files: Sequence[File]) -> list[bytes | DocumentError]:
+        """The bytes of files of this tree, in order; in place of bytes, what keeps them out."""
+
+    def close(self) -> None:  # noqa: B027 - a folder holds nothing open
+        """Lets go of what is held open; nothing can be read afterwards."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def whole(self, scan: Scan, within: Sequence[str]) -> Scan:
+        """Puts what was found in order. Raises ImportFailed where everything was wanted and nothing found."""
+        if not scan.files and not within:
+            raise ImportFailed(_no_content(self.location, scan))
+        scan.files.sort(key=itemgetter(0))
+        scan.faults.extend(case_collisions(file.path for file in scan.files))
+        scan.faults.sort(key=lambda found: (found[0], found[1].code))
+        return scan
+
+
+def _no_content(location: str, scan: Scan) -> str:
+    told = f"no content under {location}: a source's root holds folders such as `_news`"
+    if not scan.faults:
+        return f"{told}; to import a part of a source, name its root by --root"
+    path, fault = scan.faults[0]
+    return f"{told}; {len(scan.faults)} names were kept out, such as {path[:200]}: {fault.message}"
+
+
+#: What is passed over on purpose, never followed and never opened.
+PASSED = {
+    "symlink": Fault("warning", "symlink", "a symbolic link is not followed"),
+    "special_file": Fault("warning", "special_file", "a device, FIFO or socket is not opened"),
+    "hard_link": Fault(
+        "warning",
+        "hard_link",
+        "the file has another name somewhere (a hard link) and is not opened: copy the dump to take it in",
+    ),
+    "submodule": Fault("warning", "submodule", "a submodule is another repository: import it by itself"),
+    "nested_archive": Fault(
+        "warning", "nested_archive", "an archive within a dump stays closed: import it by itself"
+    ),
+}
+
+DUPLICATE = Fault(
+    "error", "duplicate_name", "the archive holds this name more than once: which one is meant, none can tell"
+)
+
+
+UNSAFE = Fault(
+    "error", "unsafe_name", "the name leads out of the dump: by `..`, an absolute path, a drive, `\\`"
+)
+
+
+def fault_of_name(path: str) -> Fault | None:
+    """What keeps a content file out by its name alone; the path is from the root.
+
+    A tree of git can hold `..` as a folder's name, though git itself never makes one.
+    """
+    if "/../" in path or "/./" in path or "//" in path:
+        return UNSAFE
+    if not is_storable(path):
+        return Fault("error", "bad_name", "the name is not UTF-8 or holds control characters")
+    if len(path) > MAX_PATH:
+        return Fault(
+            "error", "path_too_long", f"a path of {len(path)} characters; at most {MAX_PATH} are kept"
+        )
+    return None
+
+
+def too_large(size: int) -> DocumentError:
+    """What is said of a file of so many bytes, or at least so many."""
+    return DocumentError("file_too_large", f"{size} bytes; at most {content.MAX_BYTES} are read")
+
+
+def pass_over(scan: Scan, path: str) -> None:
+    """Counts a file that is no content; an archive that lies where content lies is told of."""
+    scan.skipped += 1
+    if path.endswith(ARCHIVE_SUFFIXES):
+        scan.faults.append((printable(path), PASSED["nested_archive"]))
+
+
+def case_collisions(paths: Iterable[str]) -> list[tuple[str, Fault]]:
+    """Warnings of files whose names differ by case only: on other file systems they are one file."""
+    listed = list(paths)
+    folded = [path.casefold() for path in listed]
+    if len(set(folded)) == len(listed):
+        return []
+    groups: dict[str, list[str]] = defaultdict(list)
+    for key, path in zip(folded, listed, strict=True):
+        groups[key].append(path)
+    found = []
+    for group in groups.values():
+        for path in group if len(group) > 1 else ():
+            other = next(name for name in group if name != path)
+            told = f"differs by case only from {other.rpartition('/')[2][:120]}"
+            found.append((path, Fault("warning", "case_collision", told)))
+    return found
+
+
+def is_within(path: str, within: Collection[str]) -> bool:
+    """Whether a path is one of some paths or lies below one; none is everything."""
+    while path and within:
+        if path in within:
+            return True
+        path = path.rpartition("/")[0]
+    return not within

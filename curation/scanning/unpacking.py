@@ -1,0 +1,166 @@
+"""One pass over an archive: its content goes into one temporary file, within limits that nothing claimed
+in the archive can move."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import IO
+
+from ..errors import DocumentError, ImportFailed
+from ..faults import Fault
+from . import content, members
+from .content import ARCHIVE_SUFFIXES, holds_content, kind_of, printable
+from .members import FREE, Member, StoppedShort
+from .tree import DUPLICATE, PASSED, UNSAFE, fault_of_name, too_large
+
+#: Where a file's bytes lie in the temporary file: offset and length.
+Span = tuple[int, int]
+
+#: Where the first folder `_…` of a path begins: what is before it may be the root.
+_CONTENT = re.compile("(?:^|/)(?=_)")
+_DRIVE = re.compile("[A-Za-z]:")
+
+
+class Unpacked:
+    """What an archive holds.
+
+    found: by root and then by path from there, where the bytes lie or why there are none.
+    faults: those that belong to no root: names that lead out of the archive, and its own.
+    """
+
+    def __init__(self, path: Path, spool: IO[bytes], inner: str | None) -> None:
+        self.found: dict[str, dict[str, Span | Fault]] = defaultdict(dict)
+        self.skipped: Counter[str] = Counter()
+        self.faults: list[tuple[str, Fault]] = []
+        self._spool = spool
+        self._end = 0
+        self._inner = inner
+        self._most = min(members.MAX_TOTAL, FREE + members.RATIO * path.stat().st_size)
+        try:
+            self._take_all(path)
+            spool.flush()
+        except OSError as error:
+            told = f"{path} cannot be unpacked: {error.strerror}; TMPDIR names a folder that has room"
+            raise ImportFailed(told) from error
+
+    def root(self) -> str:
+        """The folder that holds the folders of content. Raises ImportFailed where several do."""
+        roots = [root for root, found in self.found.items() if any(map(_is_content, found.values()))]
+        root = ""
+        while roots and root not in roots:
+            below = [r.removeprefix(root).lstrip("/") for r in roots]
+            steps = {path.partition("/")[0] for path in below}
+            if len(steps) > 1:
+                raise ImportFailed(_several(roots))
+            root = f"{root}/{steps.pop()}".lstrip("/")
+        return root
+
+    def _take_all(self, path: Path) -> None:
+        try:
+            for count, member in enumerate(_members(path)):
+                _check_count(count)
+                self._take(member)
+        except StoppedShort as stop:
+            self.faults.append((printable(path.name), Fault("error", stop.code, stop.message)))
+
+    def _take(self, member: Member) -> None:
+        """Finds a place for a member, whatever it is."""
+        if member.role == "folder":
+            return
+        path = _safe_path(member.name)
+        if path is None:
+            self.faults.append((printable(member.name), UNSAFE))
+            return
+        place = self._place(path)
+        if place is None or not holds_content((top := place[1].partition("/"))[0]):
+            return
+        if top[1] or member.role == "symlink":
+            self._put(*place, member)
+
+    def _place(self, path: str) -> tuple[str, str] | None:
+        """The root that a path may belong to, and the path from there."""
+        if self._inner is not None:
+            outer = f"{self._inner}/" if self._inner else ""
+            return (self._inner, path[len(outer) :]) if path.startswith(outer) else None
+        first = _CONTENT.search(path)
+        return (path[: first.start()], path[first.end() :]) if first else None
+
+    def _put(self, root: str, path: str, member: Member) -> None:
+        found = self.found[root]
+        if path in found:
+            found[path] = DUPLICATE
+        elif member.role != "file":
+            found[path] = PASSED[member.role]
+        elif kind_of(path) is not None:
+            found[path] = fault_of_name(path) or self._bytes(member)
+        else:
+            self.skipped[root] += 1
+            if path.endswith(ARCHIVE_SUFFIXES):
+                found[path] = PASSED["nested_archive"]
+
+    def _bytes(self, member: Member) -> Span | Fault:
+        start = self._end
+        try:
+            if member.size > content.MAX_BYTES:
+                raise too_large(member.size)
+            for chunk in member.chunks():
+                self._check(self._end - start + len(chunk), member.packed)
+                self._spool.write(chunk)
+                self._end += len(chunk)
+        except DocumentError as error:
+            return Fault("error", error.code, error.message)
+        return start, self._end - start
+
+    def _check(self, size: int, packed: int | None) -> None:
+        """Refuses what comes out of a member beyond the limits, whatever its header claims."""
+        if size > content.MAX_BYTES:
+            raise too_large(size)
+        if packed is not None and size > FREE and size > members.RATIO * packed:
+            told = f"more than {members.RATIO} bytes come out for one that went in: a bomb?"
+            raise DocumentError("compression_bomb", told)
+        if self._end > self._most:
+            told = f"more than {self._most:,} bytes come out of the archive: a bomb?"
+            raise StoppedShort("archive_too_large", told)
+
+
+def _check_count(before: int) -> None:
+    if before >= members.MAX_MEMBERS:
+        raise StoppedShort(
+            "archive_too_large", f"more than {members.MAX_MEMBERS:,} members: split the archive"
+        )
+
+
+def _members(path: Path) -> Iterator[Member]:
+    if starts_like_zip(path) or path.name.lower().endswith(".zip"):
+        from . import zipped
+
+        return zipped.members(path)
+    from . import tarred
+
+    return tarred.members(path)
+
+
+def starts_like_zip(path: Path) -> bool:
+    with path.open("rb") as stream:
+        return stream.read(4) in (b"PK\x03\x04", b"PK\x05\x06")
+
+
+def _is_content(found: Span | Fault) -> bool:
+    return not isinstance(found, Fault) or found.severity == "error"
+
+
+def _safe_path(name: str) -> str | None:
+    """A member's name as a path from the archive's top; None for one that leads out of it."""
+    parts = [part for part in name.split("/") if part not in ("", ".")]
+    leads_out = name.startswith("/") or "\\" in name or ".." in parts or _DRIVE.match(name)
+    return None if leads_out else "/".join(parts)
+
+
+def _several(roots: Iterable[str]) -> str:
+    named = sorted(roots)
+    told = ", ".join(printable(root)[:80] for root in named[:3])
+    more = f" and {len(named) - 3} more" if len(named) > 3 else ""
+    return f"the archive holds several roots ({told}{more}): name one by --root"

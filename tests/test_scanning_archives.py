@@ -1,0 +1,621 @@
+"""Scanning archives: they give what the folder gives, and nothing in them can do harm."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import lzma
+import os
+import stat
+import struct
+import sys
+import tarfile
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from curation.errors import ImportFailed
+from curation.scanning import Archive, Folder, Kind, Scan, content, members, tarred
+from curation.scanning.archive import is_archive
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+TEXT = b"---\ntitle: x\n---\n"
+PATHS = ("_news/2024-01-01-a.md", "_news/c/é.md", "_data/topics/t.yaml", "_samples/x.html")
+OTHERS = ("README.md", "_config.yml", "_site/_news/a.md", "assets/a.md", "_news/.keep", "_news/picture.png")
+
+Pack = Callable[[Path, Path], Path]
+
+
+def pack_zip(root: Path, target: Path) -> Path:
+    with zipfile.ZipFile(file := target.with_suffix(".zip"), "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in sorted(root.parent.rglob("*")):
+            if path.is_relative_to(root):
+                archive.write(path, path.relative_to(root.parent))
+    return file
+
+
+def pack_tar(root: Path, target: Path) -> Path:
+    with tarfile.open(file := target.with_suffix(".tar"), "w") as archive:
+        archive.add(root, root.name)
+    return file
+
+
+def packed_by(suffix: str, compress: Callable[[bytes], bytes]) -> Pack:
+    def pack(root: Path, target: Path) -> Path:
+        plain = pack_tar(root, target)
+        file = plain.with_name(plain.name + suffix)
+        file.write_bytes(compress(plain.read_bytes()))
+        plain.unlink()
+        return file
+
+    return pack
+
+
+def in_streams(data: bytes) -> bytes:
+    half = len(data) // 2
+    return lzma.compress(data[:half]) + b"\0\0\0\0" + lzma.compress(data[half:])
+
+
+def zstd_checked(data: bytes) -> bytes:
+    """As the zstd program does it; Python adds no checksum unless asked."""
+    return zstd.compress(data, options={zstd.CompressionParameter.checksum_flag: 1})
+
+
+PACKS: dict[str, Pack] = {
+    "zip": pack_zip,
+    "tar": pack_tar,
+    "tar.gz": packed_by(".gz", gzip.compress),
+    "tar.xz": packed_by(".xz", lzma.compress),
+    "tar.xz in streams": packed_by(".xz", in_streams),
+    "tar.zst": packed_by(".zst", zstd_checked),
+}
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Path:
+    """A small dump as a folder."""
+    root = tmp_path / "site"
+    for path in (*PATHS, *OTHERS):
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_bytes(TEXT + path.encode())
+    return root
+
+
+@pytest.mark.parametrize("pack", PACKS.values(), ids=PACKS)
+def test_an_archive_gives_what_its_folder_gives(site: Path, tmp_path: Path, pack: Pack) -> None:
+    folder = Folder(site)
+    expected = folder.scan()
+    with Archive(pack(site, tmp_path / "packed")) as tree:
+        scan = tree.scan()
+        assert [(f.path, f.kind) for f in scan.files] == [(f.path, f.kind) for f in expected.files]
+        assert tree.read(scan.files) == folder.read(expected.files)
+        assert (scan.faults, scan.skipped) == (expected.faults, expected.skipped) == ([], 2)
+        assert {(f.stamp, f.location) for f in scan.files} == {(None, None)}
+        assert (tree.name, tree.commit) == ("site", None)
+        assert tree.location == str(tmp_path / Path(tree.location).name)
+        assert [f.path for f in tree.scan(["_news/c", "_samples"]).files] == [
+            "_news/c/é.md",
+            "_samples/x.html",
+        ]
+
+
+def zip_of(target: Path, *names: str, text: bytes = TEXT) -> Path:
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in names:
+            archive.writestr(zipfile.ZipInfo(name), text, zipfile.ZIP_DEFLATED)
+    return target
+
+
+def member(name: str, kind: bytes = tarfile.REGTYPE, **facts: object) -> tarfile.TarInfo:
+    made = tarfile.TarInfo(name)
+    made.type = kind
+    for key, value in facts.items():
+        setattr(made, key, value)
+    return made
+
+
+def tar_of(target: Path, *wanted: tarfile.TarInfo | str, text: bytes = TEXT) -> Path:
+    with tarfile.open(target, "w") as archive:
+        for one in wanted:
+            made = member(one) if isinstance(one, str) else one
+            if made.type == tarfile.REGTYPE:
+                made.size = len(text)
+            archive.addfile(made, io.BytesIO(text))
+    return target
+
+
+def scanned(path: Path, inner: str | None = None) -> Scan:
+    with Archive(path, inner) as tree:
+        return tree.scan()
+
+
+def found(path: Path) -> list[str]:
+    return [file.path for file in scanned(path).files]
+
+
+def faults(path: Path) -> list[tuple[str, str, str]]:
+    return [(where, fault.severity, fault.code) for where, fault in scanned(path).faults]
+
+
+@pytest.mark.parametrize(
+    ("paths", "root", "name"),
+    [
+        (["_news/a.md"], "", "dump"),
+        (["_news/a.md", "other/_news/b.md"], "", "dump"),
+        (["site/_news/a.md", "README.md", "docs/x.md"], "site", "site"),
+        (["./site/_news/a.md"], "site", "site"),
+        (["a/b/site/_news/a.md"], "a/b/site", "site"),
+        (["a/_news/a.md", "a/b/_news/b.md"], "a", "a"),
+    ],
+)
+def test_the_root_is_where_the_folders_of_content_are(
+    tmp_path: Path, paths: list[str], root: str, name: str
+) -> None:
+    with Archive(zip_of(tmp_path / "dump.zip", *paths)) as tree:
+        assert (tree._root, tree.name) == (root, name)
+        assert [file.path for file in tree.scan().files] == ["_news/a.md"]
+
+
+def test_several_roots_are_named(tmp_path: Path) -> None:
+    archive = zip_of(tmp_path / "dump.zip", *(f"{n}/_news/a.md" for n in ("one", "two/2", "three", "z")))
+    with pytest.raises(
+        ImportFailed, match=r"several roots \(one, three, two/2 and 1 more\): name one by --root"
+    ):
+        Archive(archive)
+    with Archive(archive, "two/2") as tree:
+        assert tree.name == "2"
+        assert [file.path for file in tree.scan().files] == ["_news/a.md"]
+
+
+def test_an_archive_without_content(tmp_path: Path) -> None:
+    archive = zip_of(tmp_path / "dump.zip", "news/a.md")
+    for inner in (None, "absent"):
+        with pytest.raises(ImportFailed, match="no content under"):
+            scanned(archive, inner)
+
+
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [
+        ("site.zip", "site"),
+        ("site.tar.gz", "site"),
+        ("SITE.TGZ", "SITE"),
+        ("s.i.te.txz", "s.i.te"),
+        ("site.tar.zst", "site"),
+        ("site", "site"),
+    ],
+)
+def test_a_source_is_called_as_its_archive_without_suffixes(tmp_path: Path, file: str, name: str) -> None:
+    with Archive(zip_of(tmp_path / file, "_news/a.md")) as tree:  # what it is, is told by its bytes
+        assert tree.name == name
+
+
+def test_what_is_an_archive(tmp_path: Path) -> None:
+    assert is_archive(zip_of(tmp_path / "a.bin", "x"))
+    assert is_archive(tar_of(tmp_path / "b.bin", "x"))
+    assert not is_archive(zip_of(tmp_path / "a.md", "x"))
+    (tmp_path / "c.zip").write_bytes(b"")
+    (tmp_path / "c.txt").write_bytes(b"text")
+    assert is_archive(tmp_path / "c.zip")
+    assert not is_archive(tmp_path / "c.txt")
+
+
+def test_the_temporary_file_has_no_name_and_ends_with_its_tree(tmp_path: Path) -> None:
+    tree = Archive(zip_of(tmp_path / "a.zip", "_news/a.md"))
+    assert os.fstat(tree._spool.fileno()).st_nlink == 0
+    tree.close()
+    assert tree._spool.closed
+
+
+# What must not be followed, opened, or believed
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["../_news/b.md", "_news/../../b.md", "/_news/b.md", "C:/_news/b.md", "C:\\_news\\b.md", "_news\\b.md"],
+)
+def test_a_name_that_leads_out(tmp_path: Path, name: str) -> None:
+    for archive in (
+        zip_of(tmp_path / "a.zip", name, "_news/a.md"),
+        tar_of(tmp_path / "a.tar", name, "_news/a.md"),
+    ):
+        assert found(archive) == ["_news/a.md"]
+        assert faults(archive) == [(name, "error", "unsafe_name")]
+
+
+def test_an_archive_of_backslashes_says_why_it_holds_nothing(tmp_path: Path) -> None:
+    with pytest.raises(ImportFailed, match=r"1 names were kept out, such as site.*: the name leads out"):
+        scanned(zip_of(tmp_path / "a.zip", "site\\_news\\a.md"))
+
+
+def test_links_and_devices_in_a_tar(tmp_path: Path) -> None:
+    archive = tar_of(
+        tmp_path / "a.tar",
+        "_news/a.md",
+        member("_news/b.md", tarfile.SYMTYPE, linkname="/etc/passwd"),
+        member("_news/c.md", tarfile.LNKTYPE, linkname="_news/a.md"),
+        member("_news/d.md", tarfile.CHRTYPE, devmajor=1, devminor=3),
+        member("_news/e.md", tarfile.BLKTYPE),
+        member("_news/f.md", tarfile.FIFOTYPE),
+        member("_linked", tarfile.SYMTYPE, linkname="/etc"),
+        member("assets/link", tarfile.SYMTYPE, linkname="/etc"),
+        "_linked/inside.md",
+    )
+    assert found(archive) == ["_linked/inside.md", "_news/a.md"]
+    assert faults(archive) == [
+        ("_linked", "warning", "symlink"),
+        ("_news/b.md", "warning", "symlink"),
+        ("_news/c.md", "warning", "hard_link"),
+        *((f"_news/{name}.md", "warning", "special_file") for name in "def"),
+    ]
+
+
+@pytest.mark.parametrize(("mode", "code"), [(stat.S_IFLNK, "symlink"), (stat.S_IFIFO, "special_file")])
+def test_links_and_devices_in_a_zip(tmp_path: Path, mode: int, code: str) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("_news/a.md", TEXT)
+        link = zipfile.ZipInfo("_news/b.md")
+        link.external_attr = (mode | 0o777) << 16
+        archive.writestr(link, "/etc/passwd")
+    assert found(tmp_path / "a.zip") == ["_news/a.md"]
+    assert faults(tmp_path / "a.zip") == [("_news/b.md", "warning", code)]
+
+
+def test_a_name_that_occurs_twice_is_refused(tmp_path: Path) -> None:
+    names = ("_news/a.md", "_news/b.md", "./_news/a.md", "_news//a.md")
+    zipped = zip_of(tmp_path / "a.zip", *names)
+    for archive in (zipped, tar_of(tmp_path / "a.tar", *names)):
+        assert found(archive) == ["_news/b.md"]
+        assert faults(archive) == [("_news/a.md", "error", "duplicate_name")]
+        assert scanned(archive).unread() == ("_news/a.md",)
+
+
+def test_a_link_and_a_file_of_one_name_are_refused(tmp_path: Path) -> None:
+    link = member("_news/a.md", tarfile.SYMTYPE, linkname="/etc/passwd")
+    assert faults(tar_of(tmp_path / "a.tar", link, "_news/a.md", "_news/b.md")) == [
+        ("_news/a.md", "error", "duplicate_name")
+    ]
+
+
+def test_names_that_differ_by_case_only(tmp_path: Path) -> None:
+    archive = zip_of(tmp_path / "a.zip", "_news/a.md", "_news/A.md")
+    assert found(archive) == ["_news/A.md", "_news/a.md"]
+    assert {code for _, _, code in faults(archive)} == {"case_collision"}
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"), [(b"\xff\xfe\xff\xfe", "\\udcff\\udcfe\\udcff\\udcfe"), (b"a\nbc", "a\\nbc")]
+)
+def test_a_name_that_cannot_be_stored(tmp_path: Path, name: bytes, shown: str) -> None:
+    zipped = zip_of(tmp_path / "a.zip", "_news/éé.md", "_news/b.md")  # flagged as UTF-8
+    zipped.write_bytes(zipped.read_bytes().replace("éé".encode(), name))
+    for kind in (tarfile.GNU_FORMAT, tarfile.PAX_FORMAT):
+        with tarfile.open(tmp_path / f"{kind}.tar", "w", format=kind, errors="surrogateescape") as tar:
+            for one in (f"_news/{os.fsdecode(name)}.md", "_news/b.md"):
+                tar.addfile(member(one, size=len(TEXT)), io.BytesIO(TEXT))
+    for archive in (zipped, *tmp_path.glob("*.tar")):
+        assert found(archive) == ["_news/b.md"]
+        assert faults(archive) == [(f"_news/{shown}.md", "error", "bad_name")]
+
+
+def test_a_name_in_utf8_without_the_flag(tmp_path: Path) -> None:
+    archive = zip_of(tmp_path / "a.zip", "_news/ab.md")
+    archive.write_bytes(archive.read_bytes().replace(b"ab", "é".encode()))
+    assert found(archive) == ["_news/é.md"]
+
+
+def test_a_long_name_in_a_tar(tmp_path: Path) -> None:
+    longest = f"_news/{'x' * 150}/{'y' * 150}/{'é' * 90}.md"
+    too_long = f"_news/{'x' * 400}/{'y' * 400}.md"
+    for kind in (tarfile.GNU_FORMAT, tarfile.PAX_FORMAT):
+        with tarfile.open(archive := tmp_path / f"{kind}.tar", "w", format=kind) as tar:
+            for one in (longest, too_long, "_news/a.md"):
+                tar.addfile(member(one, size=len(TEXT)), io.BytesIO(TEXT))
+        assert found(archive) == ["_news/a.md", longest]
+        assert faults(archive) == [(too_long, "error", "path_too_long")]
+
+
+def test_an_archive_in_an_archive_stays_closed(tmp_path: Path) -> None:
+    archive = tar_of(tmp_path / "a.tar", "_news/a.md", "_news/b.zip", "assets/c.zip")
+    assert faults(archive) == [("_news/b.zip", "warning", "nested_archive")]
+    assert scanned(archive).skipped == 1
+
+
+# Limits
+
+
+def test_a_member_that_says_it_is_too_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(content, "MAX_BYTES", 100)
+    for archive in (
+        zip_of(tmp_path / "a.zip", "_news/a.md", "_news/b.png", text=b"x" * 101),
+        tar_of(tmp_path / "a.tar", "_news/a.md", "_news/b.png", text=b"x" * 101),
+    ):
+        with pytest.raises(ImportFailed, match=r"_news/a\.md: 101 bytes; at most 100 are read"):
+            scanned(archive)
+    assert found(zip_of(tmp_path / "b.zip", "_news/a.md", text=b"x" * 100)) == ["_news/a.md"]
+
+
+def lying_zip(target: Path, name: str, text: bytes, claimed: int) -> Path:
+    """A zip whose headers claim another size for a member, and a good one after it."""
+    zip_of(target, name, text=text)
+    with zipfile.ZipFile(target, "a") as archive:
+        archive.writestr("_news/good.md", TEXT)
+    data = bytearray(target.read_bytes())
+    for signature, place in ((b"PK\x03\x04", 22), (b"PK\x01\x02", 24)):
+        struct.pack_into("<L", data, data.index(signature) + place, claimed)
+    target.write_bytes(data)
+    return target
+
+
+def test_a_member_that_is_larger_than_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(content, "MAX_BYTES", 100_000)
+    text = os.urandom(50_000) * 3
+    for claimed, real in ((10, text), (2**32 - 2, TEXT)):
+        archive = lying_zip(tmp_path / "a.zip", "_news/a.md", real, claimed)
+        assert found(archive) == ["_news/good.md"]
+        assert faults(archive) == [("_news/a.md", "error", "file_too_large")]
+
+
+def test_a_member_that_is_a_bomb(tmp_path: Path) -> None:
+    bomb = zip_of(tmp_path / "a.zip", "_news/bomb.md", text=bytes(10 << 20))
+    with zipfile.ZipFile(bomb, "a") as archive:
+        archive.writestr("_news/a.md", os.urandom(1 << 20))  # so that the whole is within its limit
+    assert found(bomb) == ["_news/a.md"]
+    assert faults(bomb) == [("_news/bomb.md", "error", "compression_bomb")]
+
+
+def test_many_members_that_are_a_bomb_together(tmp_path: Path) -> None:
+    text = bytes(1 << 20)  # what each member may have free
+    bomb = zip_of(tmp_path / "a.zip", *(f"_news/{n}.md" for n in range(250)), text=text)
+    assert faults(bomb) == [("a.zip", "error", "archive_too_large")]
+    assert len(found(bomb)) < 250
+    assert scanned(bomb).unread() == ("",)
+
+
+@pytest.mark.parametrize("name", ["tar.gz", "tar.xz", "tar.zst"])
+def test_a_stream_that_is_a_bomb(tmp_path: Path, name: str) -> None:
+    (tmp_path / "site/_news").mkdir(parents=True)
+    (tmp_path / "site/_news/a.md").write_bytes(TEXT)
+    (tmp_path / "site/z").mkdir()
+    (tmp_path / "site/z/zeros").write_bytes(bytes(24 << 20))  # no content: it is passed over all the same
+    bomb = PACKS[name](tmp_path / "site", tmp_path / "bomb")
+    scan = scanned(bomb)
+    assert [(path, fault.code) for path, fault in scan.faults] == [(bomb.name, "archive_too_large")]
+    assert [file.path for file in scan.files] in ([], ["_news/a.md"])
+
+
+def test_too_many_members(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(members, "MAX_MEMBERS", 3)
+    archive = tar_of(tmp_path / "a.tar", *(f"_news/{n}.md" for n in range(4)))
+    assert found(archive) == ["_news/0.md", "_news/1.md", "_news/2.md"]
+    assert faults(archive) == [("a.tar", "error", "archive_too_large")]
+    assert faults(tar_of(tmp_path / "b.tar", *(f"_news/{n}.md" for n in range(3)))) == []
+
+
+def test_too_many_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(members, "MAX_TOTAL", 2 * len(TEXT))
+    archive = tar_of(tmp_path / "a.tar", *(f"_news/{n}.md" for n in range(4)))
+    assert found(archive)[:2] == ["_news/0.md", "_news/1.md"]
+    assert len(found(archive)) < 4
+    assert faults(archive) == [("a.tar", "error", "archive_too_large")]
+
+
+def test_a_header_that_would_fill_memory(tmp_path: Path) -> None:
+    longname = member("././@LongLink", tarfile.GNUTYPE_LONGNAME, size=1 << 40)
+    archive = tmp_path / "a.tar"
+    archive.write_bytes(tar_blocks("_news/a.md") + longname.tobuf(tarfile.GNU_FORMAT) + bytes(1 << 16))
+    assert found(archive) == ["_news/a.md"]
+    assert faults(archive) == [("a.tar", "error", "archive_damaged")]
+
+
+def test_an_xz_that_wants_too_much_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    archive = tmp_path / "a.tar.xz"
+    archive.write_bytes(lzma.compress(tar_of(tmp_path / "a.tar", "_news/a.md").read_bytes(), preset=6))
+    assert found(archive) == ["_news/a.md"]
+    monkeypatch.setattr(tarred, "_XZ_MEMORY", 4 << 20)  # preset 6 says that it needs 9
+    with pytest.raises(ImportFailed, match="is damaged"):
+        scanned(archive)
+
+
+# Damage
+
+
+def tar_blocks(*names: str) -> bytes:
+    """A tar's blocks without its end."""
+    blocks = b""
+    for name in names:
+        blocks += member(name, size=len(TEXT)).tobuf(tarfile.USTAR_FORMAT) + TEXT.ljust(512, b"\0")
+    return blocks
+
+
+END = bytes(1024)
+
+
+def test_a_tar_without_its_end_is_cut_off(tmp_path: Path) -> None:
+    (tmp_path / "a.tar").write_bytes(tar_blocks("_news/a.md") + END)
+    assert faults(tmp_path / "a.tar") == []
+    for cut in (0, 100, 512, 520):
+        (tmp_path / "a.tar").write_bytes(tar_blocks("_news/a.md") + tar_blocks("_news/b.md")[:cut])
+        assert found(tmp_path / "a.tar") == ["_news/a.md"], cut
+        assert faults(tmp_path / "a.tar") == [("a.tar", "error", "archive_damaged")], cut
+        assert scanned(tmp_path / "a.tar").unread() == ("",)
+
+
+def test_a_damaged_header_is_not_the_end(tmp_path: Path) -> None:
+    damaged = bytearray(tar_blocks("_news/a.md", "_news/b.md", "_news/c.md") + END)
+    damaged[1024] ^= 1
+    (tmp_path / "a.tar").write_bytes(damaged)
+    assert found(tmp_path / "a.tar") == ["_news/a.md"]
+    assert faults(tmp_path / "a.tar") == [("a.tar", "error", "archive_damaged")]
+
+
+@pytest.mark.parametrize("name", ["tar.gz", "tar.xz", "tar.zst"])
+def test_a_packed_tar_that_is_cut_off(tmp_path: Path, name: str) -> None:
+    for n in range(40):
+        (tmp_path / "site/_news").mkdir(parents=True, exist_ok=True)
+        (tmp_path / f"site/_news/{n:02}.md").write_bytes(os.urandom(20_000).hex().encode())
+    archive = PACKS[name](tmp_path / "site", tmp_path / "packed")
+    archive.write_bytes(archive.read_bytes()[: archive.stat().st_size // 2])
+    with Archive(archive) as tree:
+        scan = tree.scan()
+        assert 1 < len(scan.files) < 40
+        assert tree.read(scan.files) == [(tmp_path / "site" / file.path).read_bytes() for file in scan.files]
+        assert [(path, fault.code) for path, fault in scan.faults] == [(archive.name, "archive_damaged")]
+
+
+@pytest.mark.parametrize("name", ["tar.gz", "tar.xz", "tar.zst"])
+def test_a_packed_tar_whose_bytes_are_damaged_gives_nothing(tmp_path: Path, site: Path, name: str) -> None:
+    (site / "_news/b.md").write_bytes(os.urandom(200_000).hex().encode())
+    archive = PACKS[name](site, tmp_path / "packed")
+    data = bytearray(archive.read_bytes())
+    data[len(data) // 2] ^= 0x10
+    archive.write_bytes(data)
+    with pytest.raises(ImportFailed, match="is damaged and nothing of it was taken in"):
+        scanned(archive)
+
+
+def test_a_gzip_whose_checksum_alone_is_wrong_gives_nothing(tmp_path: Path, site: Path) -> None:
+    archive = PACKS["tar.gz"](site, tmp_path / "packed")
+    data = bytearray(archive.read_bytes())
+    data[-8] ^= 1
+    archive.write_bytes(data)
+    with pytest.raises(ImportFailed, match="is damaged"):
+        scanned(archive)
+
+
+def test_a_zip_that_is_cut_off_has_no_directory(tmp_path: Path) -> None:
+    archive = zip_of(tmp_path / "a.zip", "_news/a.md", "_news/b.md")
+    for length in (archive.stat().st_size // 2, 0, 10):
+        archive.write_bytes(archive.read_bytes()[:length])
+        with pytest.raises(ImportFailed, match="its directory is missing; fetch it again"):
+            scanned(archive)
+
+
+def test_a_zip_whose_directory_is_not_where_it_says(tmp_path: Path) -> None:
+    archive = zip_of(tmp_path / "a.zip", "_news/a.md")
+    data = bytearray(archive.read_bytes())
+    struct.pack_into("<L", data, data.rindex(b"PK\x05\x06") + 16, 2**32 - 2)
+    archive.write_bytes(data)
+    with pytest.raises(ImportFailed, match="is a damaged zip archive"):
+        scanned(archive)
+
+
+def test_a_zip_whose_directory_is_damaged(tmp_path: Path) -> None:
+    archive = zip_of(tmp_path / "a.zip", "_news/a.md", "_news/b.md")
+    data = bytearray(archive.read_bytes())
+    data[data.rindex(b"PK\x01\x02")] = 0
+    archive.write_bytes(data)
+    assert found(archive) == ["_news/a.md"]
+    assert faults(archive) == [("a.zip", "error", "archive_damaged")]
+
+
+def test_a_member_that_is_damaged_leaves_the_others(tmp_path: Path) -> None:
+    archive = zip_of(tmp_path / "a.zip", "_news/a.md", "_news/b.md", "_news/c.md", text=b"text" * 100)
+    good = archive.read_bytes()
+    second = good.index(b"PK\x03\x04", 4)
+    directory = good.index(b"PK\x01\x02", good.index(b"PK\x01\x02") + 4)
+    damages = {
+        "the local header": (second, b"XX"),
+        "the packed bytes": (second + 30 + 10, b"\xff"),
+        "the checksum": (directory + 16, b"\0\0\0\0"),
+        "the size": (directory + 20, struct.pack("<L", 3)),
+        "the offset": (directory + 42, struct.pack("<L", 2**31)),
+    }
+    for what, (place, wrong) in damages.items():
+        archive.write_bytes(good[:place] + wrong + good[place + len(wrong) :])
+        assert found(archive) == ["_news/a.md", "_news/c.md"], what
+        assert faults(archive) == [("_news/b.md", "error", "damaged_member")], what
+        assert scanned(archive).unread() == ("_news/b.md",)
+
+
+def test_a_member_that_is_encrypted_or_packed_in_another_way(tmp_path: Path) -> None:
+    with zipfile.ZipFile(archive := tmp_path / "a.zip", "w", zipfile.ZIP_LZMA) as packed:
+        packed.writestr("_news/b.md", TEXT)
+        packed.writestr("_news/a.md", TEXT, zipfile.ZIP_STORED)
+    assert found(archive) == ["_news/a.md"]
+    assert faults(archive) == [("_news/b.md", "error", "unsupported_member")]
+    data = bytearray(archive.read_bytes())
+    data[data.index(b"PK\x01\x02") + 8] |= 1
+    archive.write_bytes(data)
+    assert faults(archive) == [("_news/b.md", "error", "encrypted")]
+
+
+def test_a_sparse_member_is_refused_and_passed_over(tmp_path: Path) -> None:
+    header = bytearray(member("_news/b.md", tarfile.GNUTYPE_SPARSE, size=512).tobuf(tarfile.GNU_FORMAT))
+    header[482] = 1  # the map goes on for a block
+    header[148:156] = b" " * 8
+    header[148:156] = b"%06o\0 " % sum(header)
+    (tmp_path / "a.tar").write_bytes(header + bytes(512) + b"x" * 512 + tar_blocks("_news/a.md") + END)
+    assert found(tmp_path / "a.tar") == ["_news/a.md"]
+    assert faults(tmp_path / "a.tar") == [("_news/b.md", "error", "unsupported_member")]
+
+
+# Forms of a zip
+
+
+def test_a_zip_with_64_bit_sizes(tmp_path: Path) -> None:
+    with (
+        zipfile.ZipFile(archive := tmp_path / "a.zip", "w") as packed,
+        packed.open("_news/a.md", "w", force_zip64=True) as stream,
+    ):
+        stream.write(TEXT)
+    assert found(archive) == ["_news/a.md"]
+
+
+def test_a_zip_with_a_64_bit_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(zipfile, "ZIP64_LIMIT", 10)
+    archive = zip_of(tmp_path / "a.zip", "_news/a.md", "_news/b.md")
+    assert b"PK\x06\x06" in archive.read_bytes()
+    assert found(archive) == ["_news/a.md", "_news/b.md"]
+
+
+def test_a_zip_with_a_program_before_and_a_comment_behind(tmp_path: Path) -> None:
+    archive = zip_of(tmp_path / "a.zip", "_news/a.md")
+    with zipfile.ZipFile(archive, "a") as packed:
+        packed.comment = b"a comment"
+    archive.write_bytes(b"#!/bin/sh\n" + archive.read_bytes())
+    assert found(archive) == ["_news/a.md"]
+
+
+def test_a_zip_written_as_a_stream(tmp_path: Path) -> None:
+    class Pipe(io.RawIOBase):
+        def __init__(self) -> None:
+            self.data = bytearray()
+
+        def writable(self) -> bool:
+            return True
+
+        def write(self, data: bytes) -> int:  # type: ignore[override]
+            self.data += data
+            return len(data)
+
+    pipe = Pipe()
+    with zipfile.ZipFile(pipe, "w", zipfile.ZIP_DEFLATED) as packed:  # type: ignore[arg-type]
+        packed.writestr("_news/a.md", TEXT)
+    (tmp_path / "a.zip").write_bytes(pipe.data)
+    with Archive(tmp_path / "a.zip") as tree:
+        assert tree.read(tree.scan().files) == [TEXT]
+
+
+def test_taxonomy_in_an_archive(tmp_path: Path) -> None:
+    scan = scanned(zip_of(tmp_path / "a.zip", "_data/topics/t.yml", "_data/organizations/o.md", "_data/x.md"))
+    assert [(f.path, f.kind) for f in scan.files] == [
+        ("_data/organizations/o.md", Kind.ORGANIZATION),
+        ("_data/topics/t.yml", Kind.TOPIC),
+    ]
+    assert scan.skipped == 1
+
+
+def test_a_full_disk_says_where(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from curation.scanning import archive
+
+    full = Path("/dev/full").open("wb", buffering=0)  # noqa: SIM115 - the tree closes it
+    monkeypatch.setattr(archive, "_temporary", lambda: full)
+    with pytest.raises(ImportFailed, match=r"a\.zip cannot be unpacked: No space left on device; TMPDIR"):
+        Archive(zip_of(tmp_path / "a.zip", "_news/a.md"))
