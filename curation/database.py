@@ -53,8 +53,14 @@ class Store:
         try:
             with self.engine.connect() as connection:
                 yield connection
-        except sa.exc.DBAPIError as error:
+        except (sa.exc.DBAPIError, self._driver_error) as error:
             raise StoreError(self.backend.explain(error)) from error
+
+    @property
+    def _driver_error(self) -> type[Exception]:
+        """What the driver itself raises, where bulk writes go past SQLAlchemy."""
+        error: type[Exception] = self.engine.dialect.loaded_dbapi.Error
+        return error
 
     def check(self) -> None:
         """Raises StoreError, naming the command that mends it, unless the schema is this release's."""

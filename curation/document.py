@@ -98,7 +98,10 @@ def parse_article(data: bytes) -> Document | None:
         return None
     fields = Fields(reading.values, (), reading)
     fields.drop("secured")
-    title, excerpt = fields.text("title"), fields.text("excerpt")
+    title, excerpt, category, type_ = fields.several_texts("title", "excerpt", "category", "type")
+    original_url, web_url, amp_web_url, cdn_amp_web_url = fields.several_texts(
+        "originalUrl", "webUrl", "ampWebUrl", "cdnAmpWebUrl"
+    )
     provider, authors = fields.provider_with_authors()
     flags = Flags(
         fields.integer("quality"), fields.integer("heat"), fields.flag("published"), fields.flag("removed")
@@ -107,14 +110,14 @@ def parse_article(data: bytes) -> Document | None:
         # People and communities have a name and a bio; both also stay in `extra`, being fields of theirs.
         title=title if title is not None else fields.peek_text("name"),
         excerpt=excerpt if excerpt is not None else fields.peek_text("bio"),
-        category=fields.text("category"),
-        type=fields.text("type"),
+        category=category,
+        type=type_,
         published_at=fields.instant("publishedDateTime"),
         updated_at=fields.instant("updatedDateTime"),
-        original_url=fields.text("originalUrl"),
-        web_url=fields.text("webUrl"),
-        amp_web_url=fields.text("ampWebUrl"),
-        cdn_amp_web_url=fields.text("cdnAmpWebUrl"),
+        original_url=original_url,
+        web_url=web_url,
+        amp_web_url=amp_web_url,
+        cdn_amp_web_url=cdn_amp_web_url,
         featured_content=fields.text("featuredContent"),
         slug=fields.peek_text("slug"),
         flags=flags,
@@ -176,14 +179,18 @@ _SECURED = re.compile(
 )
 
 
-def content_hash(data: bytes) -> str:
-    """SHA-256, in hexadecimal, of a file without its `secured` line, which changes at every upstream
-    pass and says nothing."""
+def unsealed(data: bytes) -> bytes:
+    """A file without its `secured` line, which changes at every upstream pass and says nothing."""
     at = data.find(b"\nsecured:")
     end = data.find(b"\n---", 3)
     if 0 <= at < end:
-        data = data[: at + 1] + _SECURED.sub(b"", data[at + 1 : end + 1], count=1) + data[end + 1 :]
-    return hashlib.sha256(data).hexdigest()
+        return data[: at + 1] + _SECURED.sub(b"", data[at + 1 : end + 1], count=1) + data[end + 1 :]
+    return data
+
+
+def content_hash(data: bytes) -> str:
+    """SHA-256, in hexadecimal, of what a file says: its bytes but for `secured`."""
+    return hashlib.sha256(unsealed(data)).hexdigest()
 
 
 # --- from bytes to text ------------------------------------------------------------------------------

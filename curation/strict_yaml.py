@@ -58,6 +58,11 @@ _INDICATOR = re.compile(r"(?:^|(?<=[\s\[{,:?-]))[&*!]\S")
 #: A number with a leading zero where a value may begin. Four searches with two literal characters in
 #: front are three times faster together than one with a class; that one is for texts with comments.
 _LEADING_ZERO = tuple(re.compile(start + r"[ ]+[-+]?0[0-9_]") for start in (":", "-", ":\n", "-\n"))
+#: One of these, between such characters, is in every text that the patterns find anything in; they are
+#: looked for ten times faster.
+_ZEROS = (" 0", " -0", " +0")
+_BEFORE_VALUES = ("", ":", "-", " ", "\n")
+_AFTER_ZERO = (*"0123456789_",)
 _ZERO_AFTER_COMMENT = re.compile(r"#.*\n(?:\s*(?:#.*)?\n)*[ ]+[-+]?0[0-9_]")
 _FLOW_ZERO = re.compile(r"[\[{,:]\s*[-+]?0[0-9_]")
 _LOOKALIKE = re.compile(r"[-+]?0[0-9_][0-9_]*(?:\.[0-9_]*)?(?:[eE][-+]?[0-9]+)?")
@@ -132,9 +137,22 @@ def _may_overflow(text: str) -> bool:
 
 
 def _may_hide_zero(text: str) -> bool:
+    if not any(_leads(text, zero) for zero in _ZEROS):
+        return False
     if any(zero.search(text) for zero in _LEADING_ZERO):
         return True
     return "#" in text and _ZERO_AFTER_COMMENT.search(text) is not None
+
+
+def _leads(text: str, zero: str) -> bool:
+    """Whether a zero stands where a value may begin, with a digit after it."""
+    at = text.find(zero)
+    while at >= 0:
+        end = at + len(zero)
+        if text[at - 1 : at] in _BEFORE_VALUES and text[end : end + 1] in _AFTER_ZERO:
+            return True
+        at = text.find(zero, at + 1)
+    return False
 
 
 def _may_nest_or_hide(text: str) -> bool:

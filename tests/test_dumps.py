@@ -9,7 +9,6 @@ import pytest
 import sqlalchemy as sa
 
 from curation.database import Store
-from curation.importing import import_folder
 from curation.schema import (
     article_images,
     article_topics,
@@ -23,6 +22,7 @@ from curation.schema import (
 from .conftest import DATA, SITE
 from .digest import digests
 from .rejoin import differences, parsed
+from .taking import import_folder
 
 needs_dumps = pytest.mark.skipif(not DATA.is_dir(), reason=f"no real dumps at {DATA}")
 

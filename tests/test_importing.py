@@ -14,7 +14,8 @@ import sqlalchemy as sa
 from curation.database import Store
 from curation.editing import set_flags
 from curation.errors import ImportFailed
-from curation.importing import Summary, import_folder, run
+from curation.importing import running
+from curation.importing.summary import Summary
 from curation.schema import (
     article_topics,
     articles,
@@ -37,6 +38,7 @@ from curation.schema import (
 from curation.selecting import Selection
 
 from .digest import digests
+from .taking import import_folder
 
 STORY = """---
 title: {title}
@@ -121,7 +123,7 @@ def test_importing_twice_changes_nothing_but_the_imports(store: Store, site: Pat
 
 
 def test_small_batches_give_the_same_rows(store: Store, site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run, "BATCH", 7)
+    monkeypatch.setattr(running, "BATCH", 7)
     take_in(store, site)
     assert count(store, articles) == 50
     assert count(store, related_links, related_links.c.target_id.is_not(None)) == 19
@@ -292,13 +294,13 @@ def test_a_fault_of_ours_in_one_file_stops_no_other(
 ) -> None:
     from curation.importing import outcomes
 
-    def stumble(kind: Any, content: bytes) -> Any:
+    def stumble(content: bytes) -> Any:
         if b"bad.md" in content:
             raise ZeroDivisionError
-        return parse(kind, content)
+        return parse(content)
 
-    parse = outcomes._parse
-    monkeypatch.setattr(outcomes, "_parse", stumble)
+    parse = outcomes.parse_article
+    monkeypatch.setattr(outcomes, "parse_article", stumble)
     write_story(tmp_path, "bad.md")
     write_story(tmp_path, "good.md")
     summary = take_in(store, tmp_path, "s")
@@ -411,11 +413,11 @@ def test_a_broken_file_is_put_aside_and_closes_its_issue_when_mended(store: Stor
 def test_a_file_that_breaks_later_leaves_its_article_as_it_was(store: Store, tmp_path: Path) -> None:
     file = write_story(tmp_path, "a.md", quality=10)
     take_in(store, tmp_path, "s")
-    before = digests(store, "imports", "import_issues")
+    before = digests(store, "imports", "import_issues", "files")
     file.write_bytes(b"---\ntitle: \xff\n---\n")
     summary = take_in(store, tmp_path, "s")
     assert (summary.quarantined, summary.missing) == (1, 0)
-    assert digests(store, "imports", "import_issues") == before
+    assert digests(store, "imports", "import_issues", "files") == before
 
 
 def test_a_field_that_cannot_be_kept_is_left_empty_with_a_warning(store: Store, tmp_path: Path) -> None:
@@ -467,7 +469,7 @@ def test_one_import_of_a_source_at_a_time(store: Store, site: Path) -> None:
 def test_an_import_that_dies_is_marked_failed_and_the_next_one_completes_it(
     store: Store, site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(run, "BATCH", 10)
+    monkeypatch.setattr(running, "BATCH", 10)
 
     def stop(done: int, total: int) -> None:
         if done > total // 2:

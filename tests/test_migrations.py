@@ -16,11 +16,11 @@ from click.testing import Result
 from curation import migrate
 from curation.database import Store, head_revision, migrations_folder
 from curation.errors import StoreError
-from curation.importing import import_folder
 from curation.schema import articles, metadata
 
 from .conftest import SITE
 from .digest import digests
+from .taking import import_folder
 
 REVISIONS = sorted((migrations_folder() / "versions").glob("[0-9]*.py"))
 

@@ -15,11 +15,11 @@ from curation.backends import Query
 from curation.backends.sqlite import MAX_VALUE
 from curation.database import Store
 from curation.errors import QueryRefused
-from curation.importing import import_folder
 from curation.reports import ask, find_report, find_reports, report_query
 
 from .conftest import SITE
 from .digest import digests
+from .taking import import_folder
 from .test_selecting import front_matters
 
 

@@ -10,12 +10,12 @@ import sqlalchemy as sa
 
 from curation.database import Store
 from curation.errors import SelectionError
-from curation.importing import import_folder
 from curation.schema import articles
 from curation.selecting import Filters, conditions, find_article
 
 from .conftest import SITE
 from .rejoin import parsed
+from .taking import import_folder
 
 LEADER = "_news/2021-05-28-needle-rock-goes-led.md"
 

@@ -7,11 +7,12 @@ plain SQL cannot say alike everywhere: opening, locking, bulk writing, read-only
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from importlib import import_module
 from itertools import islice
+from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 import sqlalchemy as sa
@@ -86,6 +87,20 @@ class Backend(ABC):
         """Raises StoreError if a row refers to one that is not there, where migrating may cause that."""
 
     @abstractmethod
+    def find_damage(self, connection: sa.Connection) -> Iterable[str]:
+        """What the engine finds wrong with its own pages, indexes and constraints, a line each."""
+
+    @abstractmethod
+    def backup(
+        self, file: Path, *, replace: bool = False, progress: Callable[[int, int], None] | None = None
+    ) -> None:
+        """Copies the store as it now is to `file`, while it is in use; `progress` is told pages done, of all.
+
+        Raises StoreError if `file` is there and not to be replaced, or is the store's own; and where the
+        engine has a program for it: that names the command to type, and nothing is done.
+        """
+
+    @abstractmethod
     def import_lock(self, engine: sa.Engine, source: str) -> AbstractContextManager[None]:
         """Lets one import of a source run at a time; raises ImportFailed if another does."""
 
@@ -105,7 +120,30 @@ class Backend(ABC):
         columns: Sequence[str],
         rows: Iterable[Sequence[Any]],
     ) -> None:
-        """Writes rows by the engine's fastest road, within the connection's transaction."""
+        """Writes rows by the engine's fastest road, within the connection's transaction.
+
+        Values are as drivers take them: text, whole numbers, flags, bytes, None; instants are text of UTC.
+        """
+
+    @abstractmethod
+    def bulk_update(
+        self,
+        connection: sa.Connection,
+        table: sa.Table,
+        columns: Sequence[str],
+        rows: Sequence[Sequence[Any]],
+    ) -> None:
+        """Changes rows by their key, which is the first column; values are as for `bulk_insert`."""
+
+    @abstractmethod
+    def find_rows(
+        self,
+        connection: sa.Connection,
+        table: sa.Table,
+        columns: Sequence[str],
+        wanted: Sequence[Any],
+    ) -> Iterable[tuple[Any, ...]]:
+        """The rows whose first column is among `wanted`, in any order, as the driver gives them."""
 
     @abstractmethod
     def ask(self, query: Query) -> AbstractContextManager[Answer]:
@@ -116,7 +154,7 @@ class Backend(ABC):
         return None
 
     @abstractmethod
-    def explain(self, error: sa.exc.DBAPIError) -> str:
+    def explain(self, error: Exception) -> str:
         """One line for the user: what went wrong and what to do."""
 
 
@@ -155,36 +193,3 @@ def chunks(items: Sequence[T], size: int = CHUNK) -> Iterator[Sequence[T]]:
 def limited(rows: Iterable[tuple[Any, ...]], limit: int | None) -> Iterator[tuple[Any, ...]]:
     """At most `limit` rows; None means all."""
     return islice(rows, limit)
-
-
-def bind_processors(
-    connection: sa.Connection, table: sa.Table, columns: Sequence[str]
-) -> list[tuple[int, Any]]:
-    """(position, function) of the columns whose Python values the driver does not take as they are."""
-    dialect = connection.dialect
-    processors = []
-    for position, column in enumerate(columns):
-        kind = table.c[column].type.dialect_impl(dialect)
-        process = None if isinstance(kind, sa.LargeBinary) else kind.bind_processor(dialect)
-        if process is not None:
-            processors.append((position, process))
-    return processors
-
-
-def driver_rows(
-    processors: Sequence[tuple[int, Any]], rows: Iterable[Sequence[Any]]
-) -> Iterable[Sequence[Any]]:
-    """The rows with their values as the driver takes them."""
-    if not processors:
-        return rows
-    return _driver_rows(processors, rows)
-
-
-def _driver_rows(
-    processors: Sequence[tuple[int, Any]], rows: Iterable[Sequence[Any]]
-) -> Iterator[Sequence[Any]]:
-    for row in rows:
-        values = list(row)
-        for i, process in processors:
-            values[i] = process(values[i])
-        yield values

@@ -4,17 +4,37 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import shlex
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import sqlalchemy as sa
 
 from ..errors import ImportFailed, QueryRefused, StoreError
-from . import Answer, Backend, Query, bind_processors, driver_rows, limited
+from . import Answer, Backend, Query, limited
+from .types import Flag
 
 if TYPE_CHECKING:
     import psycopg
+
+#: What psycopg's errors of a connection that could not be made, or is gone, descend from.
+_CONNECTION_ERRORS = frozenset({"OperationalError", "InterfaceError"})
+
+#: The codes of a server that ends a connection or takes none: it stops, starts, or has no room for more.
+_CONNECTION_CODES = ("08", "28", "3D000", "53300", "57P")
+
+_LOST = "no connection to {location}, or it was lost ({text}): see that the server is up, then run this again"
+
+#: What to do, by the beginning of SQLSTATE.
+_ADVICE = {
+    "25006": "the store is read-only ({text}): name the server that takes writes by --database",
+    "40": "another command was changing the same ({text}): run this again",
+    "42501": "this user may not do that ({text}): have the right granted, or connect as another user",
+    "53100": "the server's disk is full ({text}): the last step was not kept; make room, then run this again",
+    "55P03": "the store is busy ({text}): run this again in a moment",
+}
 
 #: Rows that a query's cursor brings at once.
 FETCH = 2_000
@@ -35,6 +55,7 @@ class Postgresql(Backend):
             return sa.create_engine(
                 self.url,
                 poolclass=sa.pool.NullPool,
+                pool_reset_on_return=None,  # it is closed; a connection that was cut would only complain
                 connect_args={"options": "-c timezone=UTC", "application_name": "curation"},
                 hide_parameters=True,
             )
@@ -56,24 +77,55 @@ class Postgresql(Backend):
     def check_foreign_keys(self, connection: sa.Connection) -> None:
         """Nothing to do: the engine enforces them while it migrates."""
 
+    def find_damage(self, connection: sa.Connection) -> Iterable[str]:
+        """Nothing: what looks through its pages (`amcheck`) is for the server's own administrators."""
+        return ()
+
+    def backup(
+        self, file: Path, *, replace: bool = False, progress: Callable[[int, int], None] | None = None
+    ) -> None:
+        raise StoreError(f"PostgreSQL makes its own backups; run: {self._dump_command(file)}")
+
+    def _dump_command(self, file: Path) -> str:
+        url, secret = self.url, ("password", "sslpassword")
+        shown = sa.URL.create(
+            self.name, url.username, None, url.host, url.port, url.database,
+            {key: value for key, value in url.query.items() if key not in secret},
+        )  # fmt: skip
+        target = shown.render_as_string(hide_password=False)
+        return shlex.join(["pg_dump", "--format=custom", f"--file={file}", f"--dbname={target}"])
+
     @contextmanager
     def import_lock(self, engine: sa.Engine, source: str) -> Iterator[None]:
         # A lock of the session goes with its connection, however that ends.
-        with engine.connect() as connection:
-            if not connection.scalar(sa.select(sa.func.pg_try_advisory_lock(_key("import", source)))):
+        try:
+            connection = engine.connect()
+            taken = connection.scalar(sa.select(sa.func.pg_try_advisory_lock(_key("import", source))))
+            connection.commit()
+        except sa.exc.DBAPIError as error:
+            raise StoreError(self.explain(error)) from error
+        with connection:
+            if not taken:
                 raise ImportFailed(
                     f"another import of {source!r} is running; wait for it, then run this again"
                 )
-            connection.commit()
             yield
 
     def lock_references(self, connection: sa.Connection) -> None:
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_key("references"))))
 
     def reserve_ids(self, connection: sa.Connection, table: sa.Table, count: int) -> Sequence[int]:
-        sequence = sa.func.pg_get_serial_sequence(table.name, "id")
-        numbers = sa.func.generate_series(1, count).table_valued("n")
-        return connection.scalars(sa.select(sa.func.nextval(sequence)).select_from(numbers)).all()
+        # Nearly always they follow each other, and their ends say it all.
+        row = connection.exec_driver_sql(
+            "SELECT min(id), max(id), CASE WHEN max(id) - min(id) + 1 <> count(*) THEN array_agg(id) END"
+            " FROM (SELECT nextval((SELECT pg_get_serial_sequence(%s, 'id')::regclass)) AS id"
+            " FROM generate_series(1, %s)) ids",
+            (table.name, count),
+        ).one()
+        first, last, scattered = row
+        if count == 0:
+            return ()
+        return scattered or range(first, last + 1)
 
     def bulk_insert(
         self,
@@ -82,16 +134,48 @@ class Postgresql(Backend):
         columns: Sequence[str],
         rows: Iterable[Sequence[Any]],
     ) -> None:
+        with _driver(connection).cursor() as cursor:
+            _copy(cursor, table.name, [table.c[name] for name in columns], rows)
+
+    def bulk_update(
+        self,
+        connection: sa.Connection,
+        table: sa.Table,
+        columns: Sequence[str],
+        rows: Sequence[Sequence[Any]],
+    ) -> None:
         from psycopg import sql
 
-        copy = sql.SQL("COPY {} ({}) FROM STDIN").format(
-            sql.Identifier(table.name), sql.SQL(", ").join(map(sql.Identifier, columns))
+        if not rows:
+            return
+        names = [sql.Identifier(name) for name in columns]
+        stage = sql.SQL("CREATE TEMPORARY TABLE staged ON COMMIT DROP AS SELECT {} FROM {} WHERE false")
+        settings = (sql.SQL("{0} = staged.{0}").format(name) for name in names[1:])
+        change = sql.SQL("UPDATE {0} SET {1} FROM staged WHERE {0}.{2} = staged.{2}")
+        target = sql.Identifier(table.name)
+        with _driver(connection).cursor() as cursor:
+            cursor.execute(stage.format(sql.SQL(", ").join(names), target))
+            _copy(cursor, "staged", [table.c[name] for name in columns], rows)
+            cursor.execute(change.format(target, sql.SQL(", ").join(settings), names[0]))
+            cursor.execute("DROP TABLE staged")
+
+    def find_rows(
+        self,
+        connection: sa.Connection,
+        table: sa.Table,
+        columns: Sequence[str],
+        wanted: Sequence[Any],
+    ) -> Iterator[tuple[Any, ...]]:
+        from psycopg import sql
+
+        query = sql.SQL("SELECT {} FROM {} WHERE {} = ANY(%b)").format(
+            sql.SQL(", ").join(map(sql.Identifier, columns)),
+            sql.Identifier(table.name),
+            sql.Identifier(columns[0]),
         )
-        driver = connection.connection.driver_connection
-        assert driver is not None
-        with driver.cursor() as cursor, cursor.copy(copy) as stream:
-            for row in driver_rows(bind_processors(connection, table, columns), rows):
-                stream.write_row(row)
+        if wanted:
+            with _driver(connection).cursor() as cursor:
+                yield from cursor.execute(query, [list(wanted)])
 
     @contextmanager
     def ask(self, query: Query) -> Iterator[Answer]:
@@ -137,12 +221,18 @@ class Postgresql(Backend):
             return f"{user!r} may read documents, and with them what is secured"
         return None
 
-    def explain(self, error: sa.exc.DBAPIError) -> str:
-        text = _first_line(error.orig)
+    def explain(self, error: Exception) -> str:
+        cause = getattr(error, "orig", error)
+        text, code = _first_line(cause), getattr(cause, "sqlstate", None) or ""
         if "already exists" in text:
             return f"the database has tables of another program ({text}): give curation one of its own"
-        if isinstance(error, sa.exc.OperationalError):
-            return f"no connection to {self.location}, or it was lost: {text}"
+        for sign, advice in _ADVICE.items():
+            if code.startswith(sign):
+                return advice.format(text=text)
+        if not code and not _CONNECTION_ERRORS.isdisjoint(kind.__name__ for kind in type(cause).__mro__):
+            return _LOST.format(location=self.location, text=text)
+        if code.startswith(_CONNECTION_CODES):
+            return _LOST.format(location=self.location, text=text)
         return f"PostgreSQL says: {text}"
 
     def _connect(self) -> psycopg.Connection[tuple[Any, ...]]:
@@ -152,6 +242,38 @@ class Postgresql(Backend):
 
         options.update(options="-c timezone=UTC", application_name="curation")
         return psycopg.connect(*arguments, **options)
+
+
+def _driver(connection: sa.Connection) -> psycopg.Connection[tuple[Any, ...]]:
+    driver: Any = connection.connection.driver_connection
+    return driver  # type: ignore[no-any-return]
+
+
+def _copy(
+    cursor: psycopg.Cursor[tuple[Any, ...]],
+    table: str,
+    columns: Sequence[sa.Column[Any]],
+    rows: Iterable[Sequence[Any]],
+) -> None:
+    """Writes rows by COPY: in binary where all columns allow it, which spares bytes their hexadecimal."""
+    from psycopg import sql
+
+    types = [_BINARY_TYPES.get(type(column.type)) for column in columns]
+    form = sql.SQL("" if None in types else " (FORMAT binary)")
+    copy = sql.SQL("COPY {} ({}) FROM STDIN{}").format(
+        sql.Identifier(table), sql.SQL(", ").join(sql.Identifier(column.name) for column in columns), form
+    )
+    with cursor.copy(copy) as stream:
+        if None not in types:
+            stream.set_types([name for name in types if name])
+        for row in rows:
+            stream.write_row(row)
+
+
+#: What a driver's value can be sent as in binary. Instants are text, and go as such.
+_BINARY_TYPES: dict[type[Any], str] = {
+    sa.BigInteger: "int8", sa.Text: "text", sa.String: "text", sa.LargeBinary: "bytea", Flag: "bool",
+}  # fmt: skip
 
 
 def _instant_loader() -> type[psycopg.abc.Loader]:

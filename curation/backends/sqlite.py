@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import sqlalchemy as sa
 
 from ..errors import ImportFailed, QueryRefused, StoreError
-from . import Answer, Backend, Query, bind_processors, driver_rows, limited
+from . import Answer, Backend, Query, chunks, limited
 
 #: How long a writer waits for another, in seconds.
 BUSY_TIMEOUT = 20.0
@@ -63,13 +63,25 @@ class Sqlite(Backend):
         return engine
 
     def store_exists(self) -> bool:
-        return self.path.exists()
+        """Whether there is a file that holds anything: an import that was cut off while it made the store
+        leaves one without a table, and the next import makes it again."""
+        return self.path.exists() and not self._is_blank()
+
+    def _is_blank(self) -> bool:
+        try:
+            with closing(_open_read_only(self.path)) as driver:
+                return driver.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone() is None
+        except sqlite3.Error:  # whoever opens it for good will be told what is wrong
+            return False
 
     @contextmanager
     def migration_lock(self, connection: sa.Connection) -> Iterator[None]:
         # BEGIN IMMEDIATE is the lock: the second runner reads the revision only after it has it.
         # Foreign keys are off meanwhile, or a batch rebuild of a parent deletes every child row.
         driver = _driver(connection)
+        # Only a file that is made now takes this. Pages of 16 KB hold a document whole: a first import of
+        # 20,000 writes a fifth less than with 4 KB.
+        driver.execute("PRAGMA page_size = 16384")
         _switch_to_wal(driver)
         driver.execute("PRAGMA foreign_keys = OFF")
         try:
@@ -84,6 +96,21 @@ class Sqlite(Backend):
                 f"the migration would break references of table {broken[0]!r}; nothing was changed"
             )
 
+    def find_damage(self, connection: sa.Connection) -> Iterable[str]:
+        told = connection.exec_driver_sql("PRAGMA integrity_check").scalars().all()
+        return () if told == ["ok"] else told
+
+    def backup(
+        self, file: Path, *, replace: bool = False, progress: Callable[[int, int], None] | None = None
+    ) -> None:
+        from .sqlite_backup import copy_store
+
+        try:
+            with closing(_open_read_only(self.path)) as source:
+                copy_store(source, self.path, file, replace=replace, progress=progress)
+        except sqlite3.Error as error:
+            raise StoreError(self.explain(error)) from error
+
     @contextmanager
     def import_lock(self, engine: sa.Engine, source: str) -> Iterator[None]:
         del engine
@@ -95,12 +122,18 @@ class Sqlite(Backend):
         key = hashlib.sha256(source.encode()).hexdigest()[:12]
         lock = FileLock(f"{self.path}.{key}.lock", timeout=0)
         try:
-            with lock:
-                yield
+            lock.acquire()
         except Timeout as error:
             raise ImportFailed(
                 f"another import of {source!r} is running; wait for it, then run this again"
             ) from error
+        except OSError as error:
+            told = f"{lock.lock_file} cannot be made ({error.strerror}): the store's folder must be writable"
+            raise StoreError(told) from error
+        try:
+            yield
+        finally:
+            lock.release()
 
     def lock_references(self, connection: sa.Connection) -> None:
         """Nothing to do: BEGIN IMMEDIATE already keeps every other writer out."""
@@ -117,13 +150,40 @@ class Sqlite(Backend):
         columns: Sequence[str],
         rows: Iterable[Sequence[Any]],
     ) -> None:
-        names = ", ".join(f'"{c}"' for c in columns)
         marks = ", ".join("?" * len(columns))
-        prepared = driver_rows(bind_processors(connection, table, columns), rows)
         _driver(connection).executemany(
-            f'INSERT INTO "{table.name}" ({names}) VALUES ({marks})',  # noqa: S608 - names of the schema
-            prepared,
+            f'INSERT INTO "{table.name}" ({_names(columns)}) VALUES ({marks})',  # noqa: S608 - our names
+            rows,
         )
+
+    def bulk_update(
+        self,
+        connection: sa.Connection,
+        table: sa.Table,
+        columns: Sequence[str],
+        rows: Sequence[Sequence[Any]],
+    ) -> None:
+        key, *others = columns
+        settings = ", ".join(f'"{name}" = ?' for name in others)
+        _driver(connection).executemany(
+            f'UPDATE "{table.name}" SET {settings} WHERE "{key}" = ?',  # noqa: S608 - our names
+            ((*values, row_key) for row_key, *values in rows),
+        )
+
+    def find_rows(
+        self,
+        connection: sa.Connection,
+        table: sa.Table,
+        columns: Sequence[str],
+        wanted: Sequence[Any],
+    ) -> Iterator[tuple[Any, ...]]:
+        driver = _driver(connection)
+        for values in chunks(wanted):
+            marks = ", ".join("?" * len(values))
+            yield from driver.execute(
+                f'SELECT {_names(columns)} FROM "{table.name}" WHERE "{columns[0]}" IN ({marks})',  # noqa: S608
+                values,
+            )
 
     @contextmanager
     def ask(self, query: Query) -> Iterator[Answer]:
@@ -137,8 +197,8 @@ class Sqlite(Backend):
         except (sqlite3.Error, sqlite3.Warning) as error:
             raise QueryRefused(_refusal(error, query)) from error
 
-    def explain(self, error: sa.exc.DBAPIError) -> str:
-        text = str(error.orig)
+    def explain(self, error: Exception) -> str:
+        text = str(getattr(error, "orig", error))
         for sign, advice in _ADVICE.items():
             if sign in text:
                 return advice.format(path=self.path)
@@ -150,6 +210,8 @@ _ADVICE = {
     "locked": "the store is busy: another command is writing; run this again in a moment",
     "readonly": "the store is read-only: check the permissions of {path} and of its folder",
     "disk is full": "the disk is full: the last step was not kept; free some space, then run this again",
+    "disk I/O error": "{path} could not be written or read, and the last step was not kept: check that its"
+    " disk has room and is sound, then run this again",
     "not a database": "{path} is not an SQLite database: give another path with --database",
     "unable to open": "{path} cannot be opened: check that its folder exists and can be written to",
     "malformed": "{path} is damaged: restore it from a backup",
@@ -162,14 +224,17 @@ def _driver(connection: sa.Connection) -> sqlite3.Connection:
     return driver
 
 
+def _names(columns: Sequence[str]) -> str:
+    return ", ".join(f'"{name}"' for name in columns)
+
+
 def _prepare(driver: sqlite3.Connection, _record: object) -> None:
     driver.isolation_level = None  # BEGIN is ours alone, so that DDL rolls back too
     driver.execute("PRAGMA foreign_keys = ON")
     driver.execute("PRAGMA synchronous = NORMAL")
     driver.execute("PRAGMA temp_store = MEMORY")
     driver.execute("PRAGMA cache_size = -65536")
-    # Bulk commits would checkpoint one by one at the default of 1,000 pages.
-    driver.execute("PRAGMA wal_autocheckpoint = 8000")
+    driver.execute("PRAGMA wal_autocheckpoint = 2000")
 
 
 def _begin(connection: sa.Connection) -> None:

@@ -26,6 +26,7 @@ COMMANDS = {
     "publish": "set_",
     "unpublish": "set_",
     "log": "log",
+    "revert": "revert",
     "issues": "issues",
     "report": "report",
     "sql": "sql",
@@ -50,18 +51,32 @@ class LazyGroup(click.Group):
         try:
             return super().invoke(ctx)
         except CurationError as error:
-            raise _one_line(str(error)) from error
+            raise _one_line(_INTERRUPTED if _was_interrupted(error) else str(error)) from error
         except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
             raise
         except OSError as error:
             raise _one_line(f"{error.strerror or error}: {error.filename or 'input or output'}") from error
+        except KeyboardInterrupt as error:
+            raise _one_line(_INTERRUPTED) from error
         except Exception as error:
             if os.environ.get("CURATION_DEBUG"):
                 raise
+            if _was_interrupted(error):
+                raise _one_line(_INTERRUPTED) from error
             kind = type(error).__name__
             raise _one_line(
                 f"this is a fault of curation's ({kind}: {error}); CURATION_DEBUG=1 shows where"
             ) from error
+
+
+_INTERRUPTED = "interrupted: nothing is half done; run this again to go on"
+
+
+def _was_interrupted(error: BaseException | None) -> bool:
+    """Whether an error is what a Ctrl-C led to, such as that of a connection which was closed by it."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 def _one_line(message: str) -> click.ClickException:

@@ -3,75 +3,151 @@
 from __future__ import annotations
 
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from .options import PARTLY_DONE, actor_option, open_store
+from .progress import showing_progress
 
 if TYPE_CHECKING:
     from ..database import Store
-    from ..importing import Dump, Summary
+    from ..importing.summary import Options, Summary
+    from ..scanning import Dump
 
 
 @click.command("import")
-@click.argument("path", type=click.Path(path_type=Path))
-@click.option("--source", metavar="NAME", help="The source's name; by default the folder's.")
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...", type=click.Path(path_type=Path))
+@click.option("--source", metavar="NAME", help="The source's name; by default the root folder's.")
+@click.option(
+    "--root", metavar="FOLDER", type=click.Path(path_type=Path),
+    help="The source's root, where PATH is a part of it; in an archive or a repository, a path inside.",
+)  # fmt: skip
+@click.option("--rev", metavar="REV", help="Read PATH, a git repository, at this revision; no checkout.")
+@click.option(
+    "--jobs", metavar="N", type=click.IntRange(min=1), help="Read in N processes; by default one a core.",
+)  # fmt: skip
+@click.option("--full", is_flag=True, help="Read every file, even one whose size and times are as before.")
+@click.option("--strict", is_flag=True, help="Keep nothing if any file has an issue.")
+@click.option("--dry-run", is_flag=True, help="Keep nothing; say what would change.")
+@click.option("--verbose", is_flag=True, help="Without a terminal too, say every few seconds how far it is.")
 @actor_option
-def import_command(path: Path, source: str | None, actor: str) -> None:
-    """Takes a dump of documents in, again and again.
+def import_command(
+    paths: tuple[Path, ...],
+    source: str | None,
+    root: Path | None,
+    rev: str | None,
+    jobs: int | None,
+    full: bool,
+    strict: bool,
+    dry_run: bool,
+    verbose: bool,
+    actor: str,
+) -> None:
+    """Takes dumps of documents in, again and again.
 
-    PATH is a source's root: the folder that holds `_news`, `_learning`, `_data` and the like. New
-    documents become articles, changed ones are updated; what editors decided stands. A file that is
-    broken is put aside as an issue and the rest goes on: then the exit status is 3, and `curation
-    issues` says what is wrong and where.
+    PATH is a source's root (the folder that holds `_news`, `_learning`, `_data` and the like), a file or
+    folder within the root of a known source, an archive (.zip, .tar, .tar.gz, .tar.xz, .tar.zst), or a git
+    repository with --rev. New documents become articles, changed ones are updated; what editors decided
+    stands. A file that is gone is marked missing, if its whole source was imported.
+
+    A file whose size and times (or git blob) are as before is not read. --full reads all: for a file
+    system whose times cannot be trusted.
+
+    A file that is broken is put aside as an issue and the rest goes on: then the exit status is 3, and
+    `curation issues` says what is wrong and where.
 
     \b
     Examples:
       curation import site
-      curation import dumps/2024-04 --source powerapps
+      curation import site/_news/2021-05-28-some-story.md
+      curation import dumps/2024-04.tar.zst --source powerapps --dry-run
+      curation import content.git --rev main~3
       curation --database postgresql://news@db/news import site
     """
-    from ..importing import look_through
+    from ..importing.pipeline import cores
+    from ..importing.summary import Options
+    from ..scanning import find_dumps
 
-    began = time.monotonic()
-    dump = look_through(path, source)
-    store = open_store(check=False)
-    _make_ready(store)
-    summary = _import(store, dump, actor)
-    click.echo(_in_words(summary, time.monotonic() - began))
-    if summary.quarantined:
-        click.echo(f"{summary.quarantined} files could not be taken in: see `curation issues`", err=True)
+    options = Options(actor=actor, jobs=jobs or cores(), full=full, strict=strict, dry_run=dry_run)
+    quarantined = 0
+    with _chosen_store(dry_run=dry_run) as store:
+        known = _locations(store) if store.backend.store_exists() else {}
+        for dump in find_dumps(paths, source=source, root=root, rev=rev, known=known):
+            with dump.tree:
+                quarantined += _import(store, dump, options, verbose=verbose).quarantined
+    if quarantined:
+        where = "" if dry_run else ": see `curation issues`"
+        click.echo(f"{quarantined} files could not be taken in{where}", err=True)
         sys.exit(PARTLY_DONE)
 
 
-def _make_ready(store: Store) -> None:
-    """Makes an embedded store that is absent; any other must be of this release."""
-    if store.backend.makes_store and not store.backend.store_exists():
-        from .. import migrate
+@contextmanager
+def _chosen_store(*, dry_run: bool) -> Iterator[Store]:
+    """The store that --database names; for a dry run, where it is absent, one in passing."""
+    from ..database import Store
 
-        migrate.upgrade(store)
+    store = open_store(check=False)
+    if not store.backend.makes_store or store.backend.store_exists():
+        store.check()
+        yield store
+    elif dry_run:
+        with tempfile.TemporaryDirectory(prefix="curation-") as folder:
+            store = Store(str(Path(folder, "dry-run.db")))
+            yield store
+            store.engine.dispose()
+    else:
+        yield store
+
+
+def _locations(store: Store) -> dict[str, str]:
+    import sqlalchemy as sa
+
+    from ..schema import sources
+
+    with store.reading() as connection:
+        return dict(map(tuple, connection.execute(sa.select(sources.c.name, sources.c.location))))
+
+
+def _import(store: Store, dump: Dump, options: Options, *, verbose: bool) -> Summary:
+    from dataclasses import replace
+
+    from ..importing.run import import_dump
+
+    began = time.monotonic()
+    scan = dump.tree.scan(dump.within)
+    if not store.backend.store_exists():  # only now is it known that there is something to hold
+        _make(store, dry_run=options.dry_run)
+    with showing_progress(dump.source, verbose=verbose) as progress:
+        summary = import_dump(store, dump, scan, replace(options, progress=progress))
+    for line in _in_words(summary, time.monotonic() - began, dry_run=options.dry_run):
+        click.echo(line)
+    return summary
+
+
+def _make(store: Store, *, dry_run: bool) -> None:
+    from .. import migrate
+
+    migrate.upgrade(store)
+    if not dry_run:
         click.echo(f"made the store {store.location}", err=True)
-    store.check()
 
 
-def _import(store: Store, dump: Dump, actor: str) -> Summary:
-    from ..importing import import_dump
-
-    if not sys.stderr.isatty():
-        return import_dump(store, dump, actor=actor)
-    with click.progressbar(length=0, label="importing", file=sys.stderr, show_pos=True) as bar:
-
-        def progress(done: int, total: int) -> None:
-            bar.length = total
-            bar.update(done - bar.pos)
-
-        return import_dump(store, dump, actor=actor, progress=progress)
-
-
-def _in_words(summary: Summary, seconds: float) -> str:
-    counts = ("added", "updated", "unchanged", "missing", "skipped", "quarantined")
-    told = ", ".join(f"{getattr(summary, name):,} {name}" for name in counts)
-    return f"{summary.source}: {told} ({seconds:.1f} s)"
+def _in_words(summary: Summary, seconds: float, *, dry_run: bool) -> Iterator[str]:
+    told = ", ".join(f"{count:,} {name}" for name, count in summary.counts.items())
+    yield f"{summary.source}: {told} ({seconds:.1f} s)"
+    for change in summary.flags:
+        up, down = ("true", "false") if change.field in ("published", "removed") else ("up", "down")
+        yield (
+            f"  {change.field}: {change.articles:,} changed"
+            f" ({change.raised:,} {up}, {change.lowered:,} {down})"
+        )
+    if dry_run:
+        yield "  a dry run: nothing of this was kept"
+    elif summary.changeset_id is not None:
+        yield f"  changeset {summary.changeset_id}: `curation revert {summary.changeset_id}` undoes it"

@@ -1,14 +1,14 @@
 """Documents into rows, again and again: read, compare, merge with the editors' decisions, write.
 
-A run goes through `run.import_dump`; from file to row, in order:
+`run.import_dump` is the way in. From file to row, in order:
 
-- `outcomes`: one file is read and compared with what the store has
+- `files`: which files are as they were, and need not be read
+- `pipeline`, `outcomes`, `rows`: the others are read on all cores, compared, and made rows; nothing of
+  these loads SQLAlchemy, and this package imports nothing by itself, so that a process which reads starts
+  at once
 - `standing`, `merge`: what holds of a known article, and who decides each flag
-- `references`, `write`, `taxonomy`: rows, in bulk
-- `issues`, `audit`: faults, and the changes of flags
-- `resolve`: which articles related links and collection items name
+- `references`, `write`, `taxonomy`, `sweep`: rows, in bulk, and nothing left behind
+- `issues`, `audit`, `versions`: faults, changes of flags, and what files were before
+- `resolve`, `missing`: which articles related links and collection items name; what is gone
+- `running`: the course of it all
 """
-
-from .run import Dump, Summary, import_dump, import_folder, look_through
-
-__all__ = ["Dump", "Summary", "import_dump", "import_folder", "look_through"]

@@ -1,61 +1,64 @@
-"""The changeset of an import: which effective flags it changed, of articles that were there before.
+"""The changeset of an import: which flags it changed, of articles that were there before.
 
 An article's first values are in its first change's `old_value`, or still stand: nothing is written for
-an article that is new.
+an article that is new. An import that changed nothing at all has no changeset.
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
 
 import sqlalchemy as sa
 
 from ..backends import of
 from ..database import insert_row, now
 from ..schema import FLAGS, changes, changesets
-from .merge import Effective
+from .merge import Merged
 from .standing import Standing
 
 _COLUMNS = (
     "id", "changeset_id", "article_id", "field", "old_value", "new_value", "old_override", "new_override",
 )  # fmt: skip
 
+_Change = tuple[int, str, int | None, int | None, int | None, int | None]
+
 
 class Audit:
     """Collects changes and writes them under one changeset, made when the first one comes."""
 
-    def __init__(self, import_id: int, actor: str) -> None:
-        self._import_id = import_id
-        self._actor = actor
-        self._changeset_id: int | None = None
-        self._new: list[tuple[int, str, int | None, int | None, int | None]] = []
-        self.changed = 0
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        """`values` are the changeset's own: kind, actor, and what it comes from."""
+        self._values = values
+        self._new: list[_Change] = []
+        self.changeset_id: int | None = None
 
-    def add(self, article_id: int, was: Standing, is_now: Effective) -> None:
+    def add(self, article_id: int, was: Standing, merged: Merged) -> None:
         """Notes what differs between what held and what holds now."""
         for name in FLAGS:
-            old, new = getattr(was.effective, name), getattr(is_now, name)
-            if old != new:
-                decided = was.overrides.get(name)
-                self._new.append((article_id, name, _number(old), _number(new), decided))
+            old, new = getattr(was.effective, name), getattr(merged.effective, name)
+            old_decision, decision = was.overrides.get(name), merged.overrides.get(name)
+            decided = (old_decision.value if old_decision else None, decision.value if decision else None)
+            if old != new or decided[0] != decided[1]:
+                self._new.append((article_id, name, _number(old), _number(new), *decided))
+
+    def open(self, connection: sa.Connection) -> None:
+        """Makes the changeset, if it is not there: something is being changed."""
+        if self.changeset_id is None:
+            self.changeset_id = insert_row(connection, changesets, {**self._values, "created_at": now()})
 
     def flush(self, connection: sa.Connection) -> None:
         """Writes what was noted; the caller commits."""
         if not self._new:
             return
-        if self._changeset_id is None:
-            self._changeset_id = self._make_changeset(connection)
+        self.open(connection)
         backend = of(connection)
         ids = backend.reserve_ids(connection, changes, len(self._new))
         rows = [
-            (change_id, self._changeset_id, *change, change[-1])
-            for change_id, change in zip(ids, self._new, strict=True)
+            (change_id, self.changeset_id, *change) for change_id, change in zip(ids, self._new, strict=True)
         ]
         backend.bulk_insert(connection, changes, _COLUMNS, rows)
-        self.changed += len(rows)
         self._new = []
-
-    def _make_changeset(self, connection: sa.Connection) -> int:
-        values = {"kind": "import", "actor": self._actor, "created_at": now(), "import_id": self._import_id}
-        return insert_row(connection, changesets, values)
 
 
 def _number(value: int | bool | None) -> int | None:

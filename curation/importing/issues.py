@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterable
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from ..backends import chunks, of
 from ..faults import Fault
 from ..schema import import_issues
+from .merge import NOTICES
 
 MAX_MESSAGE = 200
 
@@ -20,6 +21,9 @@ _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-
 _Key = tuple[str, str | None]
 
 ALL = ("error", "warning", "notice")
+
+#: What only a scan as a whole can tell of a file that is taken in.
+OF_THE_SCAN = frozenset({"case_collision"})
 
 
 @dataclass(slots=True)
@@ -33,7 +37,8 @@ class _Open:
 class IssueBook:
     """The open issues of a source, and what an import adds to them and closes.
 
-    A fault that is found again keeps its row: importing twice adds nothing.
+    A fault that is found again keeps its row: importing twice adds nothing. Before paths are settled,
+    `load` reads what is open of them.
     """
 
     def __init__(self, connection: sa.Connection, source_id: int, import_id: int) -> None:
@@ -43,29 +48,49 @@ class IssueBook:
         self._new: list[tuple[str, Fault]] = []
         self._moved: list[tuple[int, Fault]] = []
         self._mended: list[int] = []
+        #: The paths that have open issues: what is to be read before they are settled.
+        self._troubled = set(connection.scalars(sa.select(import_issues.c.path).where(*self._are_open())))
+
+    def _are_open(self) -> tuple[sa.ColumnElement[bool], ...]:
+        return (
+            import_issues.c.source_id == self._source_id, import_issues.c.resolved_import_id.is_(None),
+        )  # fmt: skip
+
+    def load(self, connection: sa.Connection, paths: Iterable[str]) -> None:
+        """Reads the open issues of the paths that are to be settled; `flush` forgets them again."""
         table = import_issues.c
         told = (table.severity, table.code, table.message, table.field, table.line, table.column)
-        query = sa.select(table.id, table.path, *told).where(
-            table.source_id == source_id, table.resolved_import_id.is_(None)
-        )
-        for issue_id, path, *rest in connection.execute(query):
-            fault = Fault(*rest)
-            self._open.setdefault(path, {})[fault.code, fault.field] = _Open(issue_id, fault)
+        query = sa.select(table.id, table.path, *told).where(*self._are_open())
+        for some in chunks([path for path in paths if path in self._troubled and path not in self._open]):
+            for issue_id, path, *rest in connection.execute(query.where(table.path.in_(some))):
+                fault = Fault(*rest)
+                self._open.setdefault(path, {})[fault.code, fault.field] = _Open(issue_id, fault)
 
     def fields_with(self, path: str, code: str) -> set[str | None]:
         """The fields of a path that have an open issue of this code."""
         return {field for found, field in self._open.get(path, ()) if found == code}
 
-    def settle(self, path: str, faults: Iterable[Fault], among: Container[str] = ALL) -> None:
-        """Says that a file was looked at, and that these are now all its faults of some severities."""
+    def settle(
+        self,
+        path: str,
+        faults: Iterable[Fault],
+        among: Container[str] = ALL,
+        keep: Container[str] = OF_THE_SCAN,
+    ) -> None:
+        """Says that a file was looked at, and that these are now all its faults of some severities, but
+        for some codes."""
         before = self._open.get(path, {})
         now = {(fault.code, fault.field): _short(fault) for fault in faults}
         if not before and not now:
             return
-        kept = {key: issue for key, issue in before.items() if issue.fault.severity not in among}
+        kept = {
+            key: issue
+            for key, issue in before.items()
+            if issue.fault.severity not in among or (issue.fault.code in keep and key not in now)
+        }
         for key, issue in before.items():
-            if key not in now and key not in kept and issue.issue_id is not None:
-                self._mended.append(issue.issue_id)
+            if key not in now and key not in kept:
+                self._mend(issue)
         for key, fault in now.items():
             issue_id = before[key].issue_id if key in before else None
             if key not in before:
@@ -77,14 +102,49 @@ class IssueBook:
 
     def settle_read(self, path: str) -> None:
         """Says that a file is as the store has it: what kept it out before is mended."""
-        if path in self._open:
+        if path in self._troubled:
             self.settle(path, (), among=("error",))
 
-    def settle_vanished(self, seen: Container[str], unread: tuple[str, ...]) -> None:
-        """Closes the issues of files that are not there any more, as far as was looked."""
-        gone = [path for path in self._open if path not in seen and not path.startswith(unread)]
+    def settle_notice(self, path: str, code: str, field: str | None, message: str | None) -> None:
+        """Says what one open notice now has to say; None closes it. Its path is loaded."""
+        issue = self._open[path].get((code, field))
+        if issue is None or issue.fault.message == message:
+            return
+        if message is None:
+            self._mend(self._open[path].pop((code, field)))
+        elif issue.issue_id is not None:
+            self._moved.append((issue.issue_id, issue.fault._replace(message=short_message(message))))
+
+    def settle_scan(self, connection: sa.Connection, faults: Mapping[str, Fault]) -> None:
+        """Says what the scan found of files that are taken in, and that it found no more."""
+        told = sa.select(import_issues.c.path).where(*self._are_open(), import_issues.c.code.in_(OF_THE_SCAN))
+        mended = set(connection.scalars(told)) - faults.keys()
+        self.load(connection, {*mended, *faults})
+        for path in mended:
+            issues = self._open[path]
+            for key in [key for key in issues if key[0] in OF_THE_SCAN]:
+                self._mend(issues.pop(key))
+        for path, fault in faults.items():
+            if not self.fields_with(path, fault.code):
+                self._new.append((path, _short(fault)))
+                self._open.setdefault(path, {})[fault.code, fault.field] = _Open(None, _short(fault))
+
+    def _mend(self, issue: _Open) -> None:
+        if issue.issue_id is not None:
+            self._mended.append(issue.issue_id)
+
+    def settle_vanished(
+        self, connection: sa.Connection, seen: Container[str], is_known: Callable[[str], bool]
+    ) -> None:
+        """Closes the issues of files that are not there any more, as far as was looked (`is_known`)."""
+        gone = [path for path in self._troubled if path not in seen and is_known(path)]
+        self.load(connection, gone)
         for path in gone:
-            self.settle(path, ())
+            self.settle_gone(path)
+
+    def settle_gone(self, path: str) -> None:
+        """Says that there is no such document any more; what is said of decisions about it stands."""
+        self.settle(path, (), keep=NOTICES)
 
     def flush(self, connection: sa.Connection) -> None:
         """Writes what was settled; the caller commits."""
@@ -107,6 +167,9 @@ class IssueBook:
             row = import_issues.c.id == issue_id
             connection.execute(sa.update(import_issues).where(row).values(values))
         self._new, self._moved, self._mended = [], [], []
+        for path, issues in self._open.items():
+            (self._troubled.add if issues else self._troubled.discard)(path)
+        self._open = {}
 
     def _row(self, issue_id: int, path: str, fault: Fault) -> tuple[object, ...]:
         told = (fault.severity, fault.code, fault.line, fault.column, fault.field, fault.message)

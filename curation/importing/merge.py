@@ -1,24 +1,56 @@
 """Upstream against editor: who decides each flag. Pure functions, one place for the rules.
 
-| flag | without an override | with one |
+| what happens | the flag becomes | what is said |
 |---|---|---|
-| quality, heat | what the document says; null where it is silent | the override |
-| removed | what the document says; false where it is silent | the override |
-| published | what the document says; true where it is silent | the override |
+| no override | what the document says; where it is silent: quality and heat none, published true, removed false | |
+| an override | the override; what upstream says is recorded beside it | `upstream_parts`, once upstream changes its mind to something else, until the two agree |
+| `removed` is in force | not published, whatever else is said: it is the editors' veto | |
+| another story takes over the path (canonical URL and title both differ) | what the new document says; the overrides were about the other story and are set aside | `override_set_aside`, for each flag, until the story or the decision comes back |
+| a story comes back (its canonical URL or its title) | its overrides, which then stand again; an override given meanwhile is set aside with the story that it was about | `override_returned`, until the document next changes |
+| the file is gone | as it was: the article is missing, and nothing is decided by that | |
+| the file is there again | as it was, or as the file now says | |
 
-`removed` is the editors' veto: a removed article is not published, whatever else is said.
-"""
+The README shows the same table to users; a test holds the two together.
+"""  # noqa: E501
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from ..document import Flags
 from ..faults import Fault
 
-#: Standing decisions by flag; published and removed are 0 and 1.
-Overrides = Mapping[str, int]
+#: The codes of notices that are about an editor's decision, not about a fault of the file.
+NOTICES = ("upstream_parts", "override_set_aside", "override_returned")
+
+
+class Decision(NamedTuple):
+    """A standing override of a flag, and the changeset that made it; published and removed are 0 and 1."""
+
+    value: int
+    changeset_id: int
+
+
+#: Standing decisions by flag.
+Overrides = Mapping[str, Decision]
+
+
+class Story(NamedTuple):
+    """What a document is about."""
+
+    title: str | None
+    canonical_digest: bytes | None
+
+
+class SetAside(NamedTuple):
+    """A decision about a story that another one has taken the path of. `id` is its row's, None for one
+    that has none yet."""
+
+    story: Story
+    field: str
+    decision: Decision
+    id: int | None = None
 
 
 class Effective(NamedTuple):
@@ -30,8 +62,52 @@ class Effective(NamedTuple):
     removed: bool
 
 
-def effective(upstream: Flags, overrides: Overrides) -> Effective:
-    """The effective values of an article's flags."""
+class Merged(NamedTuple):
+    """What an import makes of an article's decisions."""
+
+    effective: Effective
+    overrides: Overrides
+    set_aside: Sequence[SetAside]
+    notices: Sequence[Fault]
+
+    @property
+    def decided(self) -> tuple[Overrides, list[SetAside]]:
+        """What stands, and what is set aside."""
+        return self.overrides, list(self.set_aside)
+
+
+def merge(
+    was: Flags,
+    upstream: Flags,
+    stories: tuple[Story, Story],
+    overrides: Overrides,
+    set_aside: Sequence[SetAside],
+    said_already: Container[str],
+) -> Merged:
+    """What holds once a document has come: `was` is what upstream said before, `stories` the one before
+    and the one now, `said_already` the flags that have an open `upstream_parts`."""
+    before, now = stories
+    notices: list[Fault] = []
+    if is_another(before, now):
+        aside = [*set_aside, *(SetAside(before, flag, decision) for flag, decision in overrides.items())]
+        back = {kept.field: kept for kept in aside if kept.id is not None and not is_another(kept.story, now)}
+        set_aside = [kept for kept in aside if kept not in back.values()]
+        overrides = {flag: kept.decision for flag, kept in back.items()}
+        notices += [_returned(flag, kept.decision) for flag, kept in back.items()]
+    else:
+        notices += partings(was, upstream, overrides, said_already)
+    notices += _still_aside(set_aside, overrides)
+    values = {flag: decision.value for flag, decision in overrides.items()}
+    return Merged(effective(upstream, values), overrides, set_aside, notices)
+
+
+def is_another(story: Story, other: Story) -> bool:
+    """Whether two are different stories: canonical URL and title both differ."""
+    return story.title != other.title and story.canonical_digest != other.canonical_digest
+
+
+def effective(upstream: Flags, overrides: Mapping[str, int]) -> Effective:
+    """The effective values of an article's flags; `overrides` are by flag."""
     removed = bool(overrides.get("removed", upstream.removed or False))
     published = overrides.get("published", True if upstream.published is None else upstream.published)
     return Effective(
@@ -51,12 +127,36 @@ def partings(
     until the two agree.
     """
     notices = []
-    for flag, decided in overrides.items():
+    for flag, (decided, _) in overrides.items():
         says, said = getattr(upstream, flag), getattr(before, flag)
         if says is not None and says != decided and (says != said or flag in said_already):
-            message = f"upstream says {shown(flag, says)}; the editor's {shown(flag, decided)} stands"
-            notices.append(Fault("notice", "upstream_parts", message, flag))
+            notices.append(Fault("notice", "upstream_parts", parting(flag, says, decided), flag))
     return notices
+
+
+def parting(flag: str, says: int, decided: int) -> str:
+    """The words of a notice that upstream and an editor part."""
+    return f"upstream says {shown(flag, says)}; the editor's {shown(flag, decided)} stands"
+
+
+def _still_aside(set_aside: Iterable[SetAside], overrides: Overrides) -> list[Fault]:
+    """One notice for each flag that has a decision set aside and none that stands."""
+    latest = {kept.field: kept for kept in set_aside if kept.field not in overrides}
+    return [
+        Fault(
+            "notice",
+            "override_set_aside",
+            f"the editor's {shown(flag, kept.decision.value)} was about another story,"
+            f" {kept.story.title!r}, and is set aside",
+            flag,
+        )
+        for flag, kept in latest.items()
+    ]
+
+
+def _returned(flag: str, decision: Decision) -> Fault:
+    message = f"the story is back, and with it the editor's {shown(flag, decision.value)}"
+    return Fault("notice", "override_returned", message, flag)
 
 
 def shown(flag: str, value: int | None) -> str:

@@ -1,16 +1,18 @@
-"""One file of a dump, read and compared with what the store has: what is to be done about it.
+"""Files of a dump, read and compared with what the store has: what is to be done about each.
 
-Pure but for reading the file, so that it can run in any process.
+Pure but for reading the files, so that it can run in any process: `read_files` is the stage that
+`pipeline` hands to an executor. Nothing here, nor what it imports, loads SQLAlchemy.
 """
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import Enum
 from typing import NamedTuple
 
 from ..document import (
-    Document,
     Organization,
     TopicNote,
     content_hash,
@@ -21,6 +23,7 @@ from ..document import (
 from ..errors import DocumentError
 from ..faults import Fault
 from ..scanning import File, Kind, read_file
+from .rows import Rows
 
 
 class Known(NamedTuple):
@@ -33,74 +36,101 @@ class Known(NamedTuple):
     is_missing: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Same:
-    """Byte for byte as stored."""
-
-    file: File
-    known: Known
-
-
-@dataclass(frozen=True, slots=True)
-class NoDocument:
-    """Without a fence: not a document, and no fault."""
-
-    file: File
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """Cannot be taken in; what the store has of it stays as it is."""
-
-    file: File
-    fault: Fault
-
-
-@dataclass(frozen=True, slots=True)
-class Resealed:
-    """Only `secured` differs: the same article, with other bytes."""
-
-    file: File
-    known: Known
-    content: bytes
-    digest: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Fresh:
-    """New (`known` None) or changed, and parsed."""
+class Task(NamedTuple):
+    """A file to be read. `content` is given where the file cannot be read by its location: its bytes, or
+    what keeps it out."""
 
     file: File
     known: Known | None
-    parsed: Document | Organization | TopicNote
+    content: bytes | DocumentError | None = None
+
+
+class What(Enum):
+    """What became of a file."""
+
+    SAME = "same"  # byte for byte as stored
+    PASSED = "passed"  # without a fence: not a document, and no fault
+    REFUSED = "refused"  # cannot be taken in; what the store has of it stays as it is
+    RESEALED = "resealed"  # only `secured` differs: the same article, with other bytes
+    FRESH = "fresh"  # new or changed, and parsed
+
+
+class Outcome(NamedTuple):
+    """What became of a file, and its faults; `content` and `digest` of one that was resealed."""
+
+    what: What
+    faults: tuple[Fault, ...] = ()
+    content: bytes = b""
+    digest: bytes = b""
+
+
+class Note(NamedTuple):
+    """A fresh file of the taxonomy: the number of its task, what it says, its bytes and their digest."""
+
+    task: int
+    parsed: Organization | TopicNote
     content: bytes
     digest: bytes
-    content_hash: str
 
 
-Outcome = Same | NoDocument | Refused | Resealed | Fresh
+@dataclass(slots=True)
+class Read:
+    """What became of some files, in their order; the rows of the fresh articles (`fresh` has the number
+    of each one's task), and the fresh taxonomy."""
+
+    outcomes: list[Outcome] = field(default_factory=list)
+    rows: Rows = field(default_factory=Rows)
+    fresh: list[int] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
 
 
-def read_outcome(file: File, known: Known | None) -> Outcome:
-    """Reads a file and says what is to be done about it."""
-    try:
-        content = read_file(file.location)
-        digest = hashlib.sha256(content).digest()
-        if known is not None and known.digest == digest:
-            return Same(file, known)
-        text_hash = content_hash(content)
-        if known is not None and known.content_hash == text_hash:
-            return Resealed(file, known, content, digest)
-        parsed = _parse(file.kind, content)
-    except DocumentError as error:
-        return Refused(file, Fault("error", error.code, error.message, error.field, error.line, error.column))
-    except Exception as error:  # noqa: BLE001 - one file, whatever it does, never stops the others
-        fault = Fault("error", "internal_fault", f"curation cannot read it ({type(error).__name__}: {error})")
-        return Refused(file, fault)
-    return NoDocument(file) if parsed is None else Fresh(file, known, parsed, content, digest, text_hash)
+def read_files(tasks: Sequence[Task]) -> Read:
+    """Reads files and says what is to be done about each; one file, whatever it does, never stops the
+    others."""
+    read = Read()
+    for number, task in enumerate(tasks):
+        try:
+            outcome = _read(number, task, read)
+        except DocumentError as error:
+            fault = Fault("error", error.code, error.message, error.field, error.line, error.column)
+            outcome = Outcome(What.REFUSED, (fault,))
+        except Exception as error:  # noqa: BLE001 - see above
+            told = f"curation cannot read it ({type(error).__name__}: {error})"
+            outcome = Outcome(What.REFUSED, (Fault("error", "internal_fault", told),))
+        read.outcomes.append(outcome)
+    return read
 
 
-def _parse(kind: Kind, content: bytes) -> Document | Organization | TopicNote | None:
-    if kind is Kind.ARTICLE:
-        return parse_article(content)
-    return parse_organization(content) if kind is Kind.ORGANIZATION else parse_topic(content)
+def _read(number: int, task: Task, read: Read) -> Outcome:
+    file, known, content = task
+    if content is None:
+        content = read_file(file.location or "")
+    elif isinstance(content, DocumentError):
+        raise content
+    digest = hashlib.sha256(content).digest()
+    if known is not None and known.digest == digest:
+        return _SAME
+    if file.kind is not Kind.ARTICLE:
+        return _read_note(number, file, content, digest, read)
+    text_hash = content_hash(content)
+    if known is not None and known.content_hash == text_hash:
+        return Outcome(What.RESEALED, (), content, digest)
+    document = parse_article(content)
+    if document is None:
+        return Outcome(What.PASSED)
+    read.rows.add(file.path, document, content, digest, text_hash)
+    read.fresh.append(number)
+    return Outcome(What.FRESH, document.faults) if document.faults else _FRESH
+
+
+def _read_note(number: int, file: File, content: bytes, digest: bytes, read: Read) -> Outcome:
+    is_topic = file.kind is Kind.TOPIC
+    parsed = parse_topic(content) if is_topic else parse_organization(content)
+    if parsed is None:
+        return Outcome(What.PASSED)
+    read.notes.append(Note(number, parsed, content, digest))
+    return Outcome(What.FRESH, parsed.faults)
+
+
+_SAME = Outcome(What.SAME)
+_FRESH = Outcome(What.FRESH)

@@ -1,44 +1,86 @@
-"""What holds of an article before an import touches it: its flags, upstream's, and the editors' overrides."""
+"""What holds of an article before an import touches it: its story, its flags, who decides them, its bytes."""
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+import datetime as dt
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 
-from ..backends import chunks
+from ..backends import chunks, of
 from ..document import Flags
-from ..faults import Fault
-from ..schema import FLAGS, articles, overrides
-from .merge import Effective, partings
+from ..schema import FLAGS, articles, documents, overrides, set_aside_overrides
+from .merge import Decision, Effective, Merged, SetAside, Story
 
 
 @dataclass(slots=True)
 class Standing:
-    """See the module."""
+    """See the module; `content` is the document as last imported."""
 
     first_import_id: int
+    last_import_id: int
+    missing_since: dt.datetime | None
+    story: Story
     effective: Effective
     upstream: Flags
-    overrides: dict[str, int] = field(default_factory=dict)
-
-    def partings(self, upstream: Flags, said_already: Container[str]) -> list[Fault]:
-        return partings(self.upstream, upstream, self.overrides, said_already)
+    content: bytes
+    digest: bytes
+    overrides: dict[str, Decision] = field(default_factory=dict)
+    set_aside: list[SetAside] = field(default_factory=list)
 
 
 def read_standing(connection: sa.Connection, article_ids: Sequence[int]) -> dict[int, Standing]:
     """By article id; the rows are locked, so that no editor's decision comes between."""
     standing: dict[int, Standing] = {}
-    flags = [articles.c[name] for name in FLAGS]
-    upstream = [articles.c[f"upstream_{name}"] for name in FLAGS]
-    query = sa.select(articles.c.id, articles.c.first_import_id, *flags, *upstream)
+    article = articles.c
+    query = sa.select(
+        article.id, article.first_import_id, article.last_import_id, article.missing_since,
+        article.title, article.canonical_digest,
+        *(article[name] for name in FLAGS), *(article[f"upstream_{name}"] for name in FLAGS),
+        documents.c.content, documents.c.digest,
+    ).join(documents, documents.c.article_id == article.id)  # fmt: skip
     for ids in chunks(article_ids):
-        mine = articles.c.id.in_(ids)
-        for row in connection.execute(query.where(mine).order_by(articles.c.id).with_for_update()):
-            standing[row[0]] = Standing(row[1], Effective(*row[2:6]), Flags(*row[6:10]))
-        table = overrides.c
-        decided = sa.select(table.article_id, table.field, table.value).where(table.article_id.in_(ids))
-        for article_id, name, value in connection.execute(decided):
-            standing[article_id].overrides[name] = value
+        rows = connection.execute(
+            query.where(article.id.in_(ids)).order_by(article.id).with_for_update(of=articles)
+        )
+        for row in rows:
+            flags = (Effective(*row[6:10]), Flags(*row[10:14]))
+            standing[row[0]] = Standing(*row[1:4], Story(*row[4:6]), *flags, bytes(row[14]), bytes(row[15]))
+        _read_decisions(connection, ids, standing)
     return standing
+
+
+def _read_decisions(connection: sa.Connection, ids: Sequence[int], standing: dict[int, Standing]) -> None:
+    table = overrides.c
+    decided = sa.select(table.article_id, table.field, table.value, table.changeset_id)
+    for article_id, name, *decision in connection.execute(decided.where(table.article_id.in_(ids))):
+        standing[article_id].overrides[name] = Decision(*decision)
+    aside = set_aside_overrides.c
+    kept = sa.select(
+        aside.article_id, aside.id, aside.title, aside.canonical_digest, aside.field, aside.value,
+        aside.changeset_id,
+    ).order_by(aside.id)  # fmt: skip
+    for article_id, row_id, title, digest, name, *decision in connection.execute(
+        kept.where(aside.article_id.in_(ids))
+    ):
+        kept_one = SetAside(Story(title, digest), name, Decision(*decision), row_id)
+        standing[article_id].set_aside.append(kept_one)
+
+
+def write_decisions(connection: sa.Connection, changed: Iterable[tuple[int, Standing, Merged]]) -> None:
+    """Brings overrides, standing and set aside, of some articles to what was made of them."""
+    moved = [(i, s, m) for i, s, m in changed if m.decided != (s.overrides, s.set_aside)]
+    if not moved:
+        return
+    for ids in chunks([article_id for article_id, _, _ in moved]):
+        connection.execute(sa.delete(overrides).where(overrides.c.article_id.in_(ids)))
+        connection.execute(sa.delete(set_aside_overrides).where(set_aside_overrides.c.article_id.in_(ids)))
+    backend = of(connection)
+    standing = [(i, flag, *decision) for i, _, m in moved for flag, decision in m.overrides.items()]
+    backend.bulk_insert(connection, overrides, ("article_id", "field", "value", "changeset_id"), standing)
+    aside = [(i, kept.field, *kept.decision, *kept.story) for i, _, m in moved for kept in m.set_aside]
+    columns = ("id", "article_id", "field", "value", "changeset_id", "title", "canonical_digest")
+    row_ids = backend.reserve_ids(connection, set_aside_overrides, len(aside))
+    rows = [(row_id, *values) for row_id, values in zip(row_ids, aside, strict=True)]
+    backend.bulk_insert(connection, set_aside_overrides, columns, rows)

@@ -5,6 +5,8 @@ A revision imports nothing from `curation`: this is as it was when it was writte
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import mysql
@@ -16,7 +18,7 @@ depends_on = None
 
 MARIADB = ("mysql", "mariadb")
 EXACT_COLLATION = "utf8mb4_nopad_bin"
-OPTIONS = {"sqlite_strict": True} | {
+OPTIONS: dict[str, Any] = {"sqlite_strict": True} | {
     f"{engine}_{option}": value
     for engine in MARIADB
     for option, value in (("charset", "utf8mb4"), ("collate", EXACT_COLLATION))

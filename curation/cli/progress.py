@@ -1,0 +1,76 @@
+"""Progress of long work, on standard error: a bar on a terminal, else a line now and then if asked for."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import click
+
+#: Seconds between two lines of `--verbose`.
+EVERY = 3.0
+
+#: Called with what is done, of all.
+Progress = Callable[[int, int], None]
+
+
+@contextmanager
+def showing_progress(label: str, *, verbose: bool) -> Iterator[Progress | None]:
+    """A function to be told how far the work is; None where nobody looks."""
+    if sys.stderr.isatty():
+        with _bar(label) as advance:
+            yield advance
+    else:
+        yield _lines(label) if verbose else None
+
+
+@contextmanager
+def _bar(label: str) -> Iterator[Progress]:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+
+    from .output import escape
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+    )
+    with Bar(*columns, console=Console(stderr=True, highlight=False), transient=True) as bar:
+        task = bar.add_task(escape(label).replace("[", r"\["), total=None, rate="")
+        rate = _rate()
+
+        def advance(done: int, total: int) -> None:
+            bar.update(task, completed=done, total=total, rate=f"{rate(done):,.0f}/s")
+
+        yield advance
+
+
+def _lines(label: str) -> Progress:
+    last = time.monotonic()
+    rate = _rate()
+
+    def advance(done: int, total: int) -> None:
+        nonlocal last
+        speed = rate(done)
+        if time.monotonic() - last >= EVERY:
+            last = time.monotonic()
+            left = (total - done) / speed if speed else 0.0
+            click.echo(f"{label}: {done:,} of {total:,}, {speed:,.0f}/s, {left:.0f} s left", err=True)
+
+    return advance
+
+
+def _rate() -> Callable[[int], float]:
+    """How much is done in a second, from the first moment on."""
+    began = time.monotonic()
+
+    def rate(done: int) -> float:
+        return done / max(time.monotonic() - began, 0.001)
+
+    return rate

@@ -1,0 +1,47 @@
+"""Notices about decisions, brought to what editors have decided since they were given."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from ..schema import FLAGS, articles, as_number, import_issues, overrides, set_aside_overrides
+from .issues import IssueBook
+from .merge import parting
+
+
+def settle_decided(connection: sa.Connection, source_id: int, book: IssueBook) -> None:
+    """Closes notices whose flag was decided otherwise since, or says in them what now stands."""
+    for row in connection.execute(_notices(source_id)).all():
+        book.load(connection, [row.path])
+        if row.code == "override_set_aside":
+            is_due = row.value is None and row.is_aside
+            book.settle_notice(row.path, row.code, row.field, None if not is_due else row.message)
+        else:
+            parts = row.value is not None and row.upstream is not None and row.value != row.upstream
+            message = parting(row.field, row.upstream, row.value) if parts else None
+            book.settle_notice(row.path, row.code, row.field, message)
+
+
+def _notices(source_id: int) -> sa.Select[Any]:
+    """The open notices of a source about flags that have been decided otherwise, with what now stands."""
+    issue, override = import_issues.c, overrides.c
+    upstream = sa.case(
+        *((issue.field == flag, as_number(articles.c[f"upstream_{flag}"])) for flag in FLAGS)
+    ).label("upstream")
+    is_aside = (
+        sa.exists()
+        .where(set_aside_overrides.c.article_id == articles.c.id, set_aside_overrides.c.field == issue.field)
+        .label("is_aside")
+    )
+    return (
+        sa.select(issue.path, issue.code, issue.field, issue.message, override.value, upstream, is_aside)
+        .join(articles, sa.and_(articles.c.source_id == issue.source_id, articles.c.path == issue.path))
+        .outerjoin(overrides, sa.and_(override.article_id == articles.c.id, override.field == issue.field))
+        .where(
+            issue.source_id == source_id,
+            issue.resolved_import_id.is_(None),
+            issue.code.in_(("upstream_parts", "override_set_aside")),
+        )
+    )

@@ -1,0 +1,106 @@
+"""The files of a source as they were when they were last read: which need not be read again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+import sqlalchemy as sa
+
+from ..backends import chunks, of
+from ..scanning import File, Kind
+from ..schema import articles, documents, files, taxonomy_documents
+from .outcomes import Known, Task, What
+
+#: What became of a file, by what was done about it.
+STATES = {
+    What.SAME: "kept",
+    What.FRESH: "kept",
+    What.RESEALED: "kept",
+    What.PASSED: "passed",
+    What.REFUSED: "refused",
+}
+
+
+class Remembered(NamedTuple):
+    """A file when it was last read: `kept` (the store has its document), `passed` (it is none) or
+    `refused`; and its stamp."""
+
+    state: str
+    stamp: str | None
+
+
+def remembered_files(
+    connection: sa.Connection, source_id: int, within: Sequence[str]
+) -> dict[str, Remembered]:
+    """The files of a source by path; only those at or below some paths, if any are given."""
+    table = files.c
+    query = sa.select(table.path, table.state, table.stamp).where(table.source_id == source_id)
+    if within:
+        query = query.where(sa.or_(*(is_within(table.path, place) for place in within)))
+    return {path: Remembered(state, stamp) for path, state, stamp in connection.execute(query)}
+
+
+def is_within(column: sa.ColumnElement[str], place: str) -> sa.ColumnElement[bool]:
+    """Whether a path is that of a file, or lies below a folder; sorts by code point, so an index serves."""
+    return sa.or_(column == place, sa.and_(column > f"{place}/", column < f"{place}0"))
+
+
+class FileBook:
+    """What is remembered of the files of one import, and what becomes of that."""
+
+    def __init__(self, source_id: int, remembered: Mapping[str, Remembered]) -> None:
+        self._source_id = source_id
+        self._remembered = remembered
+        self._new: list[tuple[str, str, str | None]] = []
+
+    def state_of(self, file: File) -> str | None:
+        """What became of a file that is as it was when it was last read; None for any other."""
+        was = self._remembered.get(file.path)
+        return None if was is None or was.stamp is None or was.stamp != file.stamp else was.state
+
+    def is_remembered(self, path: str) -> bool:
+        return path in self._remembered
+
+    def gone(self, present: Iterable[str]) -> list[str]:
+        """The paths that are not present any more."""
+        seen = set(present)
+        return [path for path in self._remembered if path not in seen]
+
+    def add(self, task: Task, what: What) -> None:
+        """Notes what became of a file that was read."""
+        state, stamp = STATES[what], task.file.stamp
+        if self._remembered.get(task.file.path) != (state, stamp):
+            self._new.append((task.file.path, state, stamp))
+
+    def flush(self, connection: sa.Connection) -> None:
+        """Writes what was noted; the caller commits."""
+        forget(connection, self._source_id, [path for path, _, _ in self._new if path in self._remembered])
+        rows = [(self._source_id, *row) for row in self._new]
+        of(connection).bulk_insert(connection, files, ("source_id", "path", "state", "stamp"), rows)
+        self._new = []
+
+
+def forget(connection: sa.Connection, source_id: int, paths: Sequence[str]) -> None:
+    """Remembers these files no more."""
+    for some in chunks(paths):
+        connection.execute(sa.delete(files).where(files.c.source_id == source_id, files.c.path.in_(some)))
+
+
+def known_files(connection: sa.Connection, source_id: int, batch: Sequence[File]) -> dict[str, Known]:
+    """What the store has of some files of one kind, by path."""
+    if batch[0].kind is Kind.ARTICLE:
+        table, bytes_digest, text_hash = articles, documents.c.digest, articles.c.content_hash
+        query = sa.select(table.c.path, table.c.id, bytes_digest, text_hash, table.c.missing_since)
+        query = query.join(documents, documents.c.article_id == table.c.id)
+    else:
+        table = taxonomy_documents
+        query = sa.select(table.c.path, table.c.id, table.c.digest, sa.null(), table.c.missing_since)
+    known: dict[str, Known] = {}
+    for paths in chunks([file.path for file in batch]):
+        rows = connection.execute(query.where(table.c.source_id == source_id, table.c.path.in_(paths)))
+        known |= {
+            path: Known(key, bytes(digest), text, since is not None)
+            for path, key, digest, text, since in rows
+        }
+    return known

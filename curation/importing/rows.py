@@ -1,0 +1,186 @@
+"""Documents as rows, before anything has an id: pure, so that any process can make them.
+
+Values are as drivers take them: text, whole numbers, flags, bytes, None; instants are text of UTC
+(`2021-05-28 16:00:00`), which every engine reads alike. An article stands as its place among the others,
+a related link likewise, and a provider, topic or image as the digest of its identity.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from ..document import Document
+from ..fields import Image, Provider, RelatedLink, encode_image
+from ..scanning import MAX_PATH, collection_of, slug_of
+from ..urls import canonical_url, url_digest
+from .merge import effective
+
+#: The columns of `articles` that a document decides, in the order of `ArticleRow.values`. The effective
+#: flags stand first: an editor's decision replaces them.
+ARTICLE_COLUMNS = (
+    "quality", "heat", "published", "removed",
+    "upstream_quality", "upstream_heat", "upstream_published", "upstream_removed",
+    "title", "canonical_digest", "canonical_url",
+    "path", "collection", "slug", "category", "type", "published_at", "updated_at", "content_hash",
+    "original_url", "web_url", "amp_web_url", "cdn_amp_web_url",
+    "excerpt", "extra", "featured_content", "body",
+)  # fmt: skip
+
+#: The columns of `related_links` that a document decides, in the order of `LinkRow.values`.
+LINK_COLUMNS = (
+    "position", "title", "excerpt", "published_at", "web_url", "canonical_digest", "type", "quality", "extra",
+)  # fmt: skip
+
+#: What a row of `images` and a use of it may state alike.
+FACTS = ("width", "height", "is_cached", "title", "attribution")
+
+Facts = tuple[int | None, int | None, bool | None, str | None, str | None]
+
+
+class ArticleRow(NamedTuple):
+    """An article: the digest of its provider, and the values of `ARTICLE_COLUMNS`."""
+
+    provider: bytes | None
+    values: tuple[Any, ...]
+
+
+class LinkRow(NamedTuple):
+    """A related link: its article's place, its provider's digest, the values of `LINK_COLUMNS`."""
+
+    article: int
+    provider: bytes | None
+    values: tuple[Any, ...]
+
+
+class ImageUse(NamedTuple):
+    """A use of an image by an article or a related link (`owner`, a place): the image's digest, what is
+    said of it here, and its entry as written where these do not give it back exactly."""
+
+    owner: int
+    position: int
+    image: bytes
+    facts: Facts
+    written: str | None
+
+    def as_written(self, url: str, of_row: Facts) -> str | None:
+        """The entry as written, where the image's row does not give it back."""
+        if self.written is not None or self.facts == of_row:
+            return self.written
+        return encode_image(Image(url, *self.facts, None))
+
+
+@dataclass(slots=True)
+class Rows:
+    """The rows of some articles, and what they refer to: by its digest, the identity of each provider
+    (name, domain), topic (name) and image (url, and the facts of its first use here)."""
+
+    articles: list[ArticleRow] = field(default_factory=list)
+    documents: list[tuple[bytes, bytes]] = field(default_factory=list)
+    topics: list[tuple[int, int, bytes]] = field(default_factory=list)
+    images: list[ImageUse] = field(default_factory=list)
+    authors: list[tuple[int, int, str]] = field(default_factory=list)
+    items: list[tuple[int, int, str, str | None]] = field(default_factory=list)
+    links: list[LinkRow] = field(default_factory=list)
+    link_images: list[ImageUse] = field(default_factory=list)
+    named_providers: dict[bytes, tuple[str | None, str | None]] = field(default_factory=dict)
+    named_topics: dict[bytes, tuple[str]] = field(default_factory=dict)
+    named_images: dict[bytes, tuple[Any, ...]] = field(default_factory=dict)
+
+    def add(self, path: str, document: Document, content: bytes, digest: bytes, text_hash: str) -> None:
+        """Adds a document's rows; its place is the number of articles before it."""
+        place = len(self.articles)
+        values = _article_values(path, document, text_hash)
+        self.articles.append(ArticleRow(self.provider(document.provider), values))
+        self.documents.append((digest, content))
+        for position, name in document.topics:
+            self.topics.append((place, position, self.topic(name)))
+        for position, image in enumerate(document.images):
+            self.images.append(self._use(place, position, image))
+        for position, author in enumerate(document.authors):
+            self.authors.append((place, position, author))
+        for position, item in enumerate(document.items):
+            self.items.append((place, position, item, item_stem(path, item)))
+        for position, link in enumerate(document.related):
+            self._add_link(place, position, link)
+
+    def provider(self, provider: Provider | None) -> bytes | None:
+        """The digest of a provider, whose identity is kept."""
+        if provider is None:
+            return None
+        digest = provider_digest(provider)
+        self.named_providers[digest] = (provider.name, provider.domain)
+        return digest
+
+    def topic(self, name: str) -> bytes:
+        """The digest of a topic, whose name is kept."""
+        digest = topic_digest(name)
+        self.named_topics[digest] = (name,)
+        return digest
+
+    def image(self, image: Image) -> bytes:
+        """The digest of an image, whose URL is kept, with the facts of its first use."""
+        digest = hashlib.sha256(image.url.encode()).digest()
+        if digest not in self.named_images:
+            self.named_images[digest] = image[:6]
+        return digest
+
+    def _use(self, owner: int, position: int, image: Image) -> ImageUse:
+        return ImageUse(owner, position, self.image(image), image[1:6], image.written)
+
+    def _add_link(self, article: int, position: int, link: RelatedLink) -> None:
+        digest = url_digest(canonical_url(link.web_url))
+        values = (
+            position, link.title, link.excerpt, instant(link.published_at), link.web_url, digest,
+            link.type, link.quality, link.extra,
+        )  # fmt: skip
+        place = len(self.links)
+        self.links.append(LinkRow(article, self.provider(link.provider), values))
+        for number, image in enumerate(link.images):
+            self.link_images.append(self._use(place, number, image))
+
+
+def _article_values(path: str, document: Document, text_hash: str) -> tuple[Any, ...]:
+    canonical = canonical_url(document.original_url) or canonical_url(document.web_url)
+    return (
+        *effective(document.flags, {}),
+        *document.flags,
+        document.title, url_digest(canonical), canonical,
+        path, collection_of(path), document.slug or slug_of(path), document.category, document.type,
+        instant(document.published_at), instant(document.updated_at), text_hash,
+        document.original_url, document.web_url, document.amp_web_url, document.cdn_amp_web_url,
+        document.excerpt, document.extra, document.featured_content, document.body,
+    )  # fmt: skip
+
+
+def item_stem(path: str, item: str) -> str | None:
+    """`_learning/videos/x` for the item `videos/x` of `_learning/collections/y.md`: items lie below the
+    folder above the collection's own. None for one that leads out of there."""
+    above = path.split("/")[:-2]
+    steps = item.split("/")
+    stem = "/".join((*above, *steps))
+    leads_out = "" in steps or ".." in steps or "." in steps
+    return None if leads_out or len(stem) > MAX_PATH else stem
+
+
+def instant(moment: dt.datetime | None) -> str | None:
+    """A UTC instant as drivers take it."""
+    return None if moment is None else moment.isoformat(" ")[:-6]  # without +00:00
+
+
+@lru_cache(maxsize=10_000)
+def provider_digest(provider: Provider) -> bytes:
+    """What identifies a provider: SHA-256 of its name and domain together."""
+    # NUL is in no text, and the letters tell an empty name from none.
+    name = "" if provider.name is None else f"n{provider.name}"
+    domain = "" if provider.domain is None else f"d{provider.domain}"
+    return hashlib.sha256(f"{name}\0{domain}".encode()).digest()
+
+
+@lru_cache(maxsize=10_000)
+def topic_digest(name: str) -> bytes:
+    """What identifies a topic: SHA-256 of its name."""
+    return hashlib.sha256(name.encode()).digest()

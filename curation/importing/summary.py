@@ -1,0 +1,60 @@
+"""What an import is asked to do, and what it did."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+
+#: Called with the number of files done, of all.
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to import. `jobs` processes read, unless `executor` is given; `full` reads every file; `strict`
+    keeps nothing if there is any issue; `dry_run` keeps nothing at all."""
+
+    actor: str
+    jobs: int = 1
+    executor: Executor | None = None
+    full: bool = False
+    strict: bool = False
+    dry_run: bool = False
+    progress: Progress | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FlagChanges:
+    """How many articles an import changed a flag of, by what it became."""
+
+    field: str
+    articles: int
+    raised: int
+    lowered: int
+
+
+@dataclass(slots=True)
+class Summary:
+    """What an import did, in articles (taxonomy is counted apart) and files."""
+
+    source: str
+    import_id: int = 0
+    added: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    missing: int = 0
+    skipped: int = 0
+    quarantined: int = 0
+    taxonomy: int = 0
+    changeset_id: int | None = None
+    flags: list[FlagChanges] = field(default_factory=list)
+
+    @property
+    def status(self) -> str:
+        return "partial" if self.quarantined else "succeeded"
+
+    @property
+    def counts(self) -> dict[str, int]:
+        names = ("added", "updated", "unchanged", "missing", "skipped", "quarantined")
+        return {name: getattr(self, name) for name in names}

@@ -1,0 +1,305 @@
+"""Undoing an import: what an editor expects when a bad dump came in.
+
+- Articles that the import added are taken out again; those that it changed are what they were, document and
+  flags; what it marked missing is there, what it brought back is missing again. So with the taxonomy.
+- An article that an editor has decided on since is kept as it is, and named; so is one that a later import
+  has changed: undo that one first.
+- Decisions are never undone by this: an override stands, or comes back with its story.
+- The dump is read anew at the next import: if it is still the bad one, it comes in again.
+
+The last `versions.KEPT_IMPORTS` imports of a source can be undone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import sqlalchemy as sa
+
+from ..backends import chunks, of
+from ..database import Store
+from ..errors import EditRefused
+from ..scanning import File, Kind
+from ..schema import (
+    articles,
+    changes,
+    changesets,
+    documents,
+    file_versions,
+    files,
+    imports,
+    sources,
+    taxonomy_documents,
+)
+from .audit import Audit
+from .files import forget
+from .issues import IssueBook
+from .outcomes import Known, Task, What, read_files
+from .resolve import Touched, resolve_items, resolve_related
+from .rows import instant
+from .sweep import Sweep
+from .taxonomy import TaxonomyWriter, delete_taxonomy, mark_taxonomy
+from .versions import KEPT_IMPORTS, Versions, before
+from .write import ArticleWriter, Books
+
+#: Documents that are restored together.
+BATCH = 500
+
+
+@dataclass(slots=True)
+class Undone:
+    """What undoing an import did, in files (the taxonomy's among them), and what it left alone: path and
+    why."""
+
+    changeset_id: int
+    removed: int = 0
+    restored: int = 0
+    marked: int = 0
+    kept: list[tuple[str, str]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class _Import:
+    """The import that is to be undone."""
+
+    id: int
+    source_id: int
+    source: str
+    status: str
+    started_at: Any
+    changed: int
+
+
+def undo_import(
+    store: Store, changeset_id: int, *, actor: str, reason: str | None = None, dry_run: bool = False
+) -> Undone:
+    """Undoes the import that made a changeset, in one transaction of its own.
+
+    Raises EditRefused for a changeset that is no import's, for one that is undone already, and for one too
+    old; ImportFailed while an import of the source is running.
+    """
+    with store.reading() as connection:
+        undoing = _find(connection, changeset_id)
+    with store.backend.import_lock(store.engine, undoing.source), store.writing() as connection:
+        _refuse(connection, changeset_id, _find(connection, changeset_id))
+        undone = _Undoing(connection, undoing, changeset_id, actor, reason).carry_out()
+        if dry_run:
+            connection.rollback()
+    return undone
+
+
+def _find(connection: sa.Connection, changeset_id: int) -> _Import:
+    changed = imports.c.updated + imports.c.missing
+    query = (
+        sa.select(
+            imports.c.id, imports.c.source_id, sources.c.name, imports.c.status, imports.c.started_at, changed
+        )
+        .join(changesets, changesets.c.import_id == imports.c.id)
+        .join(sources, sources.c.id == imports.c.source_id)
+        .where(changesets.c.id == changeset_id, changesets.c.kind == "import")
+    )
+    row = connection.execute(query).first()
+    if row is None:
+        raise EditRefused(f"changeset {changeset_id} is no import's: `curation log` lists changesets")
+    return _Import(*row)
+
+
+def _refuse(connection: sa.Connection, changeset_id: int, undoing: _Import) -> None:
+    if undoing.status == "reverted":
+        raise EditRefused(f"changeset {changeset_id} is undone already")
+    kept = sa.select(file_versions.c.path).where(file_versions.c.import_id == undoing.id).limit(1)
+    if undoing.changed and connection.scalar(kept) is None:
+        raise EditRefused(
+            f"changeset {changeset_id} is too old to be undone: what files were before is kept for the last"
+            f" {KEPT_IMPORTS} imports of a source"
+        )
+
+
+class _Undoing:
+    """The undoing that is under way, within one transaction."""
+
+    def __init__(
+        self, connection: sa.Connection, undoing: _Import, changeset_id: int, actor: str, reason: str | None
+    ) -> None:
+        self._connection = connection
+        self._import = undoing
+        audit = Audit({"kind": "revert", "actor": actor, "reason": reason, "reverts_id": changeset_id})
+        audit.open(connection)
+        assert audit.changeset_id is not None
+        self._undone = Undone(audit.changeset_id)
+        issues = IssueBook(connection, undoing.source_id, undoing.id)
+        self._books = Books(issues, audit, Versions(undoing.source_id, undoing.id))
+
+    def carry_out(self) -> Undone:
+        connection, undoing = self._connection, self._import
+        of(connection).lock_references(connection)
+        self._remove_added()
+        versions = self._versions()
+        for some in chunks([row for row in versions if row.delta is not None], BATCH):
+            self._restore(some)
+        resolve_related(connection, undoing.source_id, Touched([undoing.id]))
+        resolve_items(connection, undoing.source_id, Touched([undoing.id]))
+        self._put_marks_back(versions)
+        self._books.audit.flush(connection)
+        self._books.issues.flush(connection)
+        is_mine = imports.c.id == undoing.id
+        connection.execute(sa.update(imports).where(is_mine).values(status="reverted"))
+        return self._undone
+
+    # --- what is left alone ------------------------------------------------------------------------------
+
+    def _later(self, path: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
+        """Whether a later import has changed a file."""
+        version, other = file_versions.alias("later"), imports.alias("later_import")
+        return (
+            sa.exists()
+            .where(
+                version.c.source_id == self._import.source_id,
+                version.c.path == path,
+                version.c.import_id == other.c.id,
+                other.c.started_at > self._import.started_at,
+            )
+            .correlate_except(version, other)
+        )
+
+    def _decided(self, article_id: sa.ColumnElement[int]) -> sa.ColumnElement[bool]:
+        """Whether an editor has decided on an article since; undoing an import is no such decision."""
+        undone = changesets.alias("undone")
+        undoings = (
+            sa.select(changesets.c.id)
+            .join(undone, undone.c.id == changesets.c.reverts_id)
+            .where(undone.c.kind == "import")
+        )
+        decision = changesets.alias("decision")
+        return (
+            sa.exists()
+            .where(
+                changes.c.article_id == article_id,
+                changes.c.changeset_id == decision.c.id,
+                decision.c.kind != "import",
+                decision.c.created_at >= self._import.started_at,
+                decision.c.id.not_in(undoings),
+            )
+            .correlate_except(changes, decision)
+        )
+
+    def _keep(self, rows: Sequence[Any]) -> list[Any]:
+        """The rows that can be undone; the others are named."""
+        free = []
+        for row in rows:
+            if row.is_later:
+                self._undone.kept.append((row.path, "a later import has changed it: undo that one first"))
+            elif row.is_decided:
+                self._undone.kept.append((row.path, "an editor has decided on it since"))
+            else:
+                free.append(row)
+        return free
+
+    # --- what is undone ----------------------------------------------------------------------------------
+
+    def _remove_added(self) -> None:
+        """Takes out what the import added."""
+        for table in (articles, taxonomy_documents):
+            is_decided = self._decided(table.c.id) if table is articles else sa.false()
+            mine = (
+                table.c.first_import_id == self._import.id,
+                table.c.source_id == self._import.source_id,
+            )
+            is_later = self._later(table.c.path).label("is_later")
+            columns = (table.c.id, table.c.path, is_later, is_decided.label("is_decided"))
+            added = sa.select(*columns).where(*mine)
+            rows = self._keep(self._connection.execute(added.order_by(table.c.path)).all())
+            paths = [row.path for row in rows]
+            self._books.issues.load(self._connection, paths)
+            for path in paths:
+                self._books.issues.settle(path, ())
+            forget(self._connection, self._import.source_id, paths)
+            self._remove(table, [row.id for row in rows])
+            self._undone.removed += len(rows)
+
+    def _remove(self, table: sa.Table, row_ids: Sequence[int]) -> None:
+        if table is taxonomy_documents:
+            delete_taxonomy(self._connection, row_ids)
+            return
+        sweep = Sweep()
+        sweep.note_released(self._connection, row_ids)
+        for ids in chunks(row_ids):
+            self._connection.execute(sa.delete(articles).where(articles.c.id.in_(ids)))
+        sweep.settle_images(self._connection, ())
+        sweep.remove_orphans(self._connection)
+
+    def _versions(self) -> list[Any]:
+        """What files were before the import, of those that can be undone."""
+        version, article, note = file_versions.c, articles.c, taxonomy_documents.c
+        query = (
+            sa.select(
+                version.path, version.delta, version.missing_since, version.last_import_id,
+                article.id.label("article_id"), note.id.label("note_id"), note.kind,
+                self._later(version.path).label("is_later"), self._decided(article.id).label("is_decided"),
+            )
+            .outerjoin(
+                articles, sa.and_(article.source_id == version.source_id, article.path == version.path)
+            )
+            .outerjoin(
+                taxonomy_documents, sa.and_(note.source_id == version.source_id, note.path == version.path)
+            )
+            .where(version.import_id == self._import.id)
+            .order_by(version.path)
+        )  # fmt: skip
+        return self._keep(self._connection.execute(query).all())
+
+    def _restore(self, versions: Sequence[Any]) -> None:
+        """Writes documents as they were, by the way of all documents."""
+        contents = self._contents(versions)
+        tasks = []
+        for row in versions:
+            kind = Kind(row.kind) if row.note_id is not None else Kind.ARTICLE
+            key = row.article_id if row.note_id is None else row.note_id
+            known = Known(key, b"", None, is_missing=False)
+            content = before(bytes(row.delta), contents[row.path])
+            tasks.append(Task(File(row.path, kind, None, None), known, content))
+        self._books.issues.load(self._connection, [row.path for row in versions])
+        chunk = (tasks, read_files(tasks))
+        source_id, import_id = self._import.source_id, self._import.id
+        TaxonomyWriter(source_id, import_id, self._books).write(self._connection, [chunk])
+        ArticleWriter(source_id, import_id, self._books).write(self._connection, [chunk])
+        self._undone.restored += sum(outcome.what is What.FRESH for outcome in chunk[1].outcomes)
+
+    def _contents(self, versions: Sequence[Any]) -> dict[str, bytes]:
+        """The bytes as they now are, by path."""
+        article_paths = {row.article_id: row.path for row in versions if row.article_id is not None}
+        note_paths = {row.note_id: row.path for row in versions if row.note_id is not None}
+        found: dict[str, bytes] = {}
+        for table, key, paths in (
+            (documents, documents.c.article_id, article_paths),
+            (taxonomy_documents, taxonomy_documents.c.id, note_paths),
+        ):
+            query = sa.select(key, table.c.content).where(key.in_(list(paths)))
+            found |= {paths[row_id]: bytes(content) for row_id, content in self._connection.execute(query)}
+        return found
+
+    def _put_marks_back(self, versions: Sequence[Any]) -> None:
+        """Says of each file which import it was last changed by, and since when it is missing; and lets
+        the next import read it anew."""
+        connection, source_id = self._connection, self._import.source_id
+        backend = of(connection)
+        for table, key in ((articles, "article_id"), (taxonomy_documents, "note_id")):
+            rows = [
+                (row_id, row.last_import_id, instant(row.missing_since))
+                for row in versions
+                if (row_id := getattr(row, key)) is not None
+            ]
+            backend.bulk_update(connection, table, ("id", "last_import_id", "missing_since"), rows)
+        notes = [row for row in versions if row.note_id is not None]
+        for since in {row.missing_since for row in notes}:
+            mark_taxonomy(connection, [row.note_id for row in notes if row.missing_since == since], since)
+        self._undone.marked = sum(row.delta is None for row in versions)
+        paths = [row.path for row in versions]
+        forget(connection, source_id, paths)
+        present = [(source_id, row.path, "kept") for row in versions if row.missing_since is None]
+        backend.bulk_insert(connection, files, ("source_id", "path", "state"), present)
+        for some in chunks(paths):
+            done = sa.and_(file_versions.c.import_id == self._import.id, file_versions.c.path.in_(some))
+            connection.execute(sa.delete(file_versions).where(done))

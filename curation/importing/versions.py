@@ -1,0 +1,89 @@
+"""What files were before an import changed them: enough to undo it, and little more.
+
+The earlier bytes are kept as a delta against the later ones (heat changed: some 60 bytes), of the last
+`KEPT_IMPORTS` imports of a source that changed anything. The later bytes are taken without `secured`:
+upstream rewrites that all the time, and the delta must outlive it.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import zlib
+
+import sqlalchemy as sa
+
+from ..backends import of
+from ..document import unsealed
+from ..schema import file_versions, imports
+from .rows import instant
+
+#: Imports of a source that can be undone.
+KEPT_IMPORTS = 20
+
+#: Bytes of the later text that a delta can refer to: DEFLATE's window.
+_WINDOW = 32 * 1024 - 512
+
+_COLUMNS = ("source_id", "path", "import_id", "digest", "delta", "missing_since", "last_import_id")
+
+
+def delta(before: bytes, after: bytes) -> bytes:
+    """What gives `before` back, once `after` is there with any `secured`."""
+    packer = zlib.compressobj(9, zdict=unsealed(after)[:_WINDOW])
+    return packer.compress(before) + packer.flush()
+
+
+def before(delta_: bytes, after: bytes) -> bytes:
+    """The earlier bytes."""
+    unpacker = zlib.decompressobj(zdict=unsealed(after)[:_WINDOW])
+    return unpacker.decompress(delta_) + unpacker.flush()
+
+
+class Versions:
+    """Collects what files were before one import."""
+
+    def __init__(self, source_id: int, import_id: int) -> None:
+        self._source_id = source_id
+        self._import_id = import_id
+        self._new: list[tuple[object, ...]] = []
+
+    def add_changed(
+        self,
+        path: str,
+        contents: tuple[bytes, bytes],
+        digest: bytes,
+        missing_since: dt.datetime | None,
+        last_import_id: int,
+    ) -> None:
+        """A file's bytes (before, now) and the digest of those before."""
+        self._add(path, digest, delta(*contents), missing_since, last_import_id)
+
+    def add_marked(self, path: str, missing_since: dt.datetime | None, last_import_id: int) -> None:
+        """A file that went missing or is there again, its bytes being as they were."""
+        self._add(path, None, None, missing_since, last_import_id)
+
+    def _add(
+        self, path: str, digest: bytes | None, packed: bytes | None, since: dt.datetime | None, last: int
+    ) -> None:
+        self._new.append((self._source_id, path, self._import_id, digest, packed, instant(since), last))
+
+    def flush(self, connection: sa.Connection) -> None:
+        """Writes what was collected; the caller commits."""
+        if self._new:
+            of(connection).bulk_insert(connection, file_versions, _COLUMNS, self._new)
+            self._new = []
+
+
+def forget_old_versions(connection: sa.Connection, source_id: int) -> None:
+    """Drops what only imports before the last `KEPT_IMPORTS` need."""
+    with_versions = sa.select(file_versions.c.import_id).where(file_versions.c.source_id == source_id)
+    kept = (
+        sa.select(imports.c.id)
+        .where(imports.c.source_id == source_id, imports.c.id.in_(with_versions))
+        .order_by(imports.c.started_at.desc(), imports.c.id.desc())
+        .limit(KEPT_IMPORTS)
+    )
+    connection.execute(
+        sa.delete(file_versions).where(
+            file_versions.c.source_id == source_id, file_versions.c.import_id.not_in(kept)
+        )
+    )

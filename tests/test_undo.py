@@ -1,0 +1,190 @@
+"""Undoing an import, on every engine: all goes back, but for what was decided or changed since."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from curation.database import Store
+from curation.errors import EditRefused
+from curation.importing import versions
+from curation.importing.undo import undo_import
+from curation.importing.versions import before, delta
+from curation.schema import (
+    articles,
+    changesets,
+    file_versions,
+    images,
+    import_issues,
+    imports,
+    provider_images,
+    providers,
+)
+
+from .digest import digests
+from .taking import import_folder
+from .test_importing import count, decide, one, rows, write_story
+
+#: What tells of what was done, and is not undone.
+HISTORY = ("imports", "changesets", "changes", "file_versions")
+
+#: Images that were let go and came back have ids of their own: they are compared by URL.
+IMAGES = ("images", "provider_images")
+
+
+def shown(store: Store) -> list[object]:
+    """The images by URL, and those of the providers."""
+    of_providers = sa.select(providers.c.name, provider_images.c.position, images.c.url)
+    of_providers = of_providers.select_from(provider_images).join(images).join(providers)
+    told = sa.select(*(column for column in images.c if column.name != "id"))
+    return sorted(map(repr, rows(store, told) + rows(store, of_providers)))
+
+
+def change(root: Path) -> None:
+    """A bad dump: one file changed, one added, one gone, organizations and topics changed."""
+    write_story(root, "2021-01-01-new.md")
+    news = sorted((root / "_news").glob("*.md"))
+    news[0].write_bytes(
+        news[0].read_bytes().replace(b"\npublishedDateTime:", b"\nodd: 1\npublishedDateTime:")
+    )
+    news[1].unlink()
+    topic = min((root / "_data" / "topics").iterdir())
+    topic.write_bytes(topic.read_bytes().replace(b"_id: ", b"_id: x"))
+    for organization in sorted((root / "_data" / "organizations").iterdir())[:2]:
+        organization.unlink()
+
+
+def undo(store: Store, changeset_id: int | None, **options: bool) -> list[str]:
+    assert changeset_id is not None
+    undone = undo_import(store, changeset_id, actor="ann", reason="bad dump", **options)
+    return [path for path, _ in undone.kept]
+
+
+def test_all_is_as_it_was(store: Store, site: Path) -> None:
+    import_folder(store, site)
+    was, images_were = digests(store, *HISTORY, *IMAGES), shown(store)
+    change(site)
+    summary = import_folder(store, site)
+    assert (summary.added, summary.updated, summary.missing) == (1, 1, 1)
+    assert digests(store, *HISTORY, *IMAGES) != was
+    assert undo(store, summary.changeset_id) == []
+    assert (digests(store, *HISTORY, *IMAGES), shown(store)) == (was, images_were)
+    assert count(store, file_versions) == 0
+    assert one(store, sa.select(imports.c.status).where(imports.c.id == summary.import_id)) == "reverted"
+    kinds = sa.select(changesets.c.kind, changesets.c.reverts_id).order_by(changesets.c.created_at)
+    assert rows(store, kinds)[-1] == ("revert", summary.changeset_id)
+
+
+def test_the_first_import_can_be_undone(store: Store, site: Path) -> None:
+    empty = digests(store, *HISTORY, "sources", "import_issues")
+    summary = import_folder(store, site)
+    assert undo(store, summary.changeset_id) == []
+    assert digests(store, *HISTORY, "sources", "import_issues") == empty
+    assert count(store, import_issues, import_issues.c.resolved_import_id.is_(None)) == 0
+
+
+def test_a_dry_run_names_and_keeps_nothing(store: Store, site: Path) -> None:
+    import_folder(store, site)
+    change(site)
+    summary = import_folder(store, site)
+    was = digests(store)
+    assert undo(store, summary.changeset_id, dry_run=True) == []
+    assert digests(store) == was
+
+
+def test_what_an_editor_decided_on_since_is_kept_and_named(store: Store, tmp_path: Path) -> None:
+    write_story(tmp_path, "a.md", quality=10)
+    write_story(tmp_path, "b.md", quality=10)
+    import_folder(store, tmp_path, source="s")
+    decide(store, "_news/b.md", heat=5)  # before the bad dump
+    for name in ("a.md", "b.md", "c.md"):
+        write_story(tmp_path, name, quality=90)
+    summary = import_folder(store, tmp_path, source="s")
+    decide(store, "_news/a.md", heat=7)
+    decide(store, "_news/c.md", heat=7)
+    assert undo(store, summary.changeset_id) == ["_news/c.md", "_news/a.md"]
+    told = sa.select(articles.c.path, articles.c.quality, articles.c.heat).order_by(articles.c.path)
+    assert rows(store, told) == [("_news/a.md", 90, 7), ("_news/b.md", 10, 5), ("_news/c.md", 90, 7)]
+
+
+def test_what_a_later_import_changed_is_undone_after_that_one(store: Store, tmp_path: Path) -> None:
+    states = []
+    summaries = []
+    for quality in (10, 20, 30):
+        write_story(tmp_path, "a.md", quality=quality)
+        summaries.append(import_folder(store, tmp_path, source="s"))
+        states.append(digests(store, *HISTORY))
+    assert undo(store, summaries[1].changeset_id, dry_run=True) == ["_news/a.md"]
+    for number in (2, 1):
+        assert undo(store, summaries[number].changeset_id) == []
+        assert digests(store, *HISTORY) == states[number - 1]
+
+
+def test_the_flags_go_back_and_a_decision_stands(store: Store, tmp_path: Path) -> None:
+    write_story(tmp_path, "a.md", quality=10)
+    import_folder(store, tmp_path, source="s")
+    decide(store, "_news/a.md", quality=50)
+    write_story(tmp_path, "a.md", quality=90)
+    summary = import_folder(store, tmp_path, source="s")
+    undo(store, summary.changeset_id)
+    told = sa.select(articles.c.quality, articles.c.upstream_quality)
+    assert rows(store, told) == [(50, 10)]
+
+
+def test_it_comes_in_again_if_the_dump_is_still_the_bad_one(store: Store, site: Path) -> None:
+    import_folder(store, site)
+    change(site)
+    summary = import_folder(store, site)
+    bad = digests(store, *HISTORY)
+    undo(store, summary.changeset_id)
+    again = import_folder(store, site)
+    assert (again.added, again.updated, again.missing) == (1, 1, 1)
+    assert digests(store, *HISTORY).keys() == bad.keys()
+    names = ("providers", "topics", "taxonomy_documents", "documents")
+    assert {name: digests(store)[name].split(":")[0] for name in names} == {
+        name: bad[name].split(":")[0] for name in names
+    }
+
+
+def test_resealing_since_does_not_matter(store: Store, tmp_path: Path) -> None:
+    file = write_story(tmp_path, "a.md", quality=10)
+    text = file.read_text()
+    import_folder(store, tmp_path, source="s")
+    was = digests(store, *HISTORY)
+    changed = text.replace("quality: 10", "quality: 90")
+    file.write_text(changed)
+    summary = import_folder(store, tmp_path, source="s")
+    for secret in ("QUJD;REVG", "R0hJ;SktM"):
+        file.write_text(changed.replace("---\nBody.", f'secured: "{secret}"\n---\nBody.'))
+        import_folder(store, tmp_path, source="s")
+    undo(store, summary.changeset_id)
+    assert digests(store, *HISTORY) == was
+
+
+def test_what_cannot_be_undone_says_so(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(versions, "KEPT_IMPORTS", 2)
+    summaries = []
+    for quality in range(5):
+        write_story(tmp_path, "a.md", quality=quality)
+        summaries.append(import_folder(store, tmp_path, source="s"))
+    with pytest.raises(EditRefused, match="too old"):
+        undo(store, summaries[2].changeset_id)
+    undo(store, summaries[4].changeset_id)
+    with pytest.raises(EditRefused, match="undone already"):
+        undo(store, summaries[4].changeset_id)
+    with pytest.raises(EditRefused, match="no import's"):
+        undo(store, 4711)
+
+
+def test_a_delta_is_small_and_gives_the_bytes_back() -> None:
+    text = b"---\n" + b"".join(b"line %d of some words\n" % i for i in range(3000)) + b"---\nBody.\n"
+    for was, now in (
+        (text, text.replace(b"line 7 ", b"line seven ")),
+        (text.replace(b"---\nBody", b"secured: 'QUJD'\n---\nBody"), text),
+        (b"", text),
+        (text, b""),
+    ):
+        assert before(delta(was, now), now) == was
+    assert len(delta(text[:20_000], text[:10_000] + b"x" + text[10_000:20_000])) < 300
