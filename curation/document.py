@@ -16,7 +16,7 @@ import datetime as dt
 import hashlib
 import re
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import frontmatter
 from frontmatter.default_handlers import YAMLHandler
@@ -25,15 +25,7 @@ from . import strict_yaml
 from .errors import DocumentError
 from .faults import Fault, Reading
 from .fields import Fields, Image, Provider, RelatedLink
-
-
-class Flags(NamedTuple):
-    """What is decided about an article; None where the document is silent."""
-
-    quality: int | None
-    heat: int | None
-    published: bool | None
-    removed: bool | None
+from .flags import Flags
 
 
 @dataclass(slots=True, frozen=True)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from . import strict_yaml
 from .errors import DocumentError
 
-_Path = strict_yaml.Path
+if TYPE_CHECKING:
+    from .strict_yaml import Marks
+    from .strict_yaml import Path as _Path
 
 #: Faults of one file that are listed one by one.
 MAX_FAULTS = 100
@@ -32,7 +33,7 @@ class Reading:
         values: dict[str, Any],
         body: str,
         text: str,
-        marks: strict_yaml.Marks | None,
+        marks: Marks | None,
         notices: list[Fault],
         *,
         first_line: int,
@@ -82,8 +83,10 @@ class Reading:
         self._marks = None
         self._careful_marks()
 
-    def _careful_marks(self) -> strict_yaml.Marks:
+    def _careful_marks(self) -> Marks:
         if self._marks is None:
+            from . import strict_yaml  # an import that finds nothing changed loads no parser
+
             try:
                 self._marks = strict_yaml.read_carefully(self._text)[1]
             except DocumentError as error:

@@ -9,8 +9,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from .errors import SelectionError
+from .flags import FLAGS
 from .schema import (
-    FLAGS,
     article_authors,
     article_images,
     article_topics,

@@ -21,9 +21,6 @@ NAMING = {
     "ck": "ck_%(table_name)s_%(constraint_name)s",
 }
 
-#: The flags an editor decides on, in the order in which files state them.
-FLAGS = ("quality", "heat", "published", "removed")
-
 #: Characters of a source's name.
 MAX_NAME = 190
 

@@ -20,7 +20,7 @@ from click.testing import CliRunner, Result
 from curation.cli import cli
 from curation.database import Store
 from curation.errors import ImportFailed
-from curation.importing import outcomes, pipeline, running
+from curation.importing import intake, outcomes, pipeline
 from curation.schema import articles, files, import_issues, imports, sources
 
 from .bench_import import multiply_site
@@ -264,7 +264,7 @@ def test_processes_and_any_executor_give_the_same_rows(
     with pipeline.processes(2) as executor:
         parallel = import_folder(store, site, source="processes", executor=executor)
     monkeypatch.setattr(pipeline, "CHUNK", 20)
-    monkeypatch.setattr(running, "CHUNK", 20)
+    monkeypatch.setattr(intake, "CHUNK", 20)
     monkeypatch.setattr(pipeline, "AHEAD", 5)
     with ThreadPoolExecutor(3) as threads:
         counting = Counting(threads)
@@ -282,7 +282,7 @@ def test_processes_and_any_executor_give_the_same_rows(
 def test_jobs_of_the_command(
     site: Path, curation: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(running, "WORTH_PROCESSES", 100)
+    monkeypatch.setattr(intake, "WORTH_PROCESSES", 100)
     multiply_site(site.parent, 300, site / "_copies")
     assert curation("import", str(site), "--jobs", "2").stdout.startswith("site: 350 added")
 

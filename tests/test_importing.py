@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from curation.database import Store
 from curation.editing import set_flags
 from curation.errors import ImportFailed
-from curation.importing import running
+from curation.importing import intake
 from curation.importing.summary import Summary
 from curation.schema import (
     article_topics,
@@ -123,7 +123,7 @@ def test_importing_twice_changes_nothing_but_the_imports(store: Store, site: Pat
 
 
 def test_small_batches_give_the_same_rows(store: Store, site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(running, "BATCH", 7)
+    monkeypatch.setattr(intake, "BATCH", 7)
     take_in(store, site)
     assert count(store, articles) == 50
     assert count(store, related_links, related_links.c.target_id.is_not(None)) == 19
@@ -469,7 +469,7 @@ def test_one_import_of_a_source_at_a_time(store: Store, site: Path) -> None:
 def test_an_import_that_dies_is_marked_failed_and_the_next_one_completes_it(
     store: Store, site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(running, "BATCH", 10)
+    monkeypatch.setattr(intake, "BATCH", 10)
 
     def stop(done: int, total: int) -> None:
         if done > total // 2:

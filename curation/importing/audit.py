@@ -13,7 +13,8 @@ import sqlalchemy as sa
 
 from ..backends import of
 from ..database import insert_row, now
-from ..schema import FLAGS, changes, changesets
+from ..flags import FLAGS
+from ..schema import changes, changesets
 from .merge import Merged
 from .standing import Standing
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ..schema import FLAGS, articles, as_number, import_issues, overrides, set_aside_overrides
+from ..flags import FLAGS
+from ..schema import articles, as_number, import_issues, overrides, set_aside_overrides
 from .issues import IssueBook
 from .merge import parting
 

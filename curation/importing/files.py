@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from ..backends import chunks, of
 from ..scanning import File, Kind
 from ..schema import articles, documents, files, taxonomy_documents
-from .outcomes import Known, Task, What
+from .tasks import Known, Task, What
 
 #: What became of a file, by what was done about it.
 STATES = {

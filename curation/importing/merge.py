@@ -18,8 +18,8 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from ..document import Flags
 from ..faults import Fault
+from ..flags import Flags
 
 #: The codes of notices that are about an editor's decision, not about a fault of the file.
 NOTICES = ("upstream_parts", "override_set_aside", "override_returned")

@@ -10,16 +10,15 @@ import sqlalchemy as sa
 
 from ..backends import chunks
 from ..schema import articles, taxonomy_documents
+from .course import Books
 from .files import forget
 from .sweep import Sweep
 from .taxonomy import mark_taxonomy
-from .versions import Versions
 
 
-def mark_missing(
-    connection: sa.Connection, source_id: int, paths: Sequence[str], moment: dt.datetime, versions: Versions
-) -> int:
+def mark_missing(connection: sa.Connection, books: Books, paths: Sequence[str], moment: dt.datetime) -> int:
     """Marks what these files held as missing since an instant; returns how many articles that are."""
+    source_id = books.source_id
     forget(connection, source_id, paths)
     gone = _rows(connection, articles, source_id, paths, is_missing=False)
     for ids in chunks([row.id for row in gone]):
@@ -28,23 +27,22 @@ def mark_missing(
     notes = _rows(connection, taxonomy_documents, source_id, paths, is_missing=False)
     mark_taxonomy(connection, [row.id for row in notes], moment)
     for row in (*gone, *notes):
-        versions.add_marked(row.path, row.missing_since, row.last_import_id)
+        books.versions.add_marked(row.path, row.missing_since, row.last_import_id)
     return len(gone)
 
 
-def bring_back(
-    connection: sa.Connection, source_id: int, import_id: int, paths: Sequence[str], versions: Versions
-) -> None:
+def bring_back(connection: sa.Connection, books: Books, paths: Sequence[str]) -> None:
     """Says that files which were missing are there again, as they were."""
+    source_id = books.source_id
     back = _rows(connection, articles, source_id, paths, is_missing=True)
-    values = {"missing_since": None, "last_import_id": import_id}
+    values = {"missing_since": None, "last_import_id": books.import_id}
     for ids in chunks([row.id for row in back]):
         connection.execute(sa.update(articles).where(articles.c.id.in_(ids)).values(values))
     _settle_images(connection, [row.id for row in back])
     notes = _rows(connection, taxonomy_documents, source_id, paths, is_missing=True)
     mark_taxonomy(connection, [row.id for row in notes], None)
     for row in (*back, *notes):
-        versions.add_marked(row.path, row.missing_since, row.last_import_id)
+        books.versions.add_marked(row.path, row.missing_since, row.last_import_id)
 
 
 def _settle_images(connection: sa.Connection, article_ids: Sequence[int]) -> None:

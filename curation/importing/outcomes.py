@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from enum import Enum
 from typing import NamedTuple
 
 from ..document import (
@@ -24,44 +23,7 @@ from ..errors import DocumentError
 from ..faults import Fault
 from ..scanning import File, Kind, read_file
 from .rows import Rows
-
-
-class Known(NamedTuple):
-    """What the store has of a file: its row's id, the digest of its bytes and the hash of its content
-    (taxonomy has no `secured`, and so no hash of its own)."""
-
-    id: int
-    digest: bytes
-    content_hash: str | None
-    is_missing: bool
-
-
-class Task(NamedTuple):
-    """A file to be read. `content` is given where the file cannot be read by its location: its bytes, or
-    what keeps it out."""
-
-    file: File
-    known: Known | None
-    content: bytes | DocumentError | None = None
-
-
-class What(Enum):
-    """What became of a file."""
-
-    SAME = "same"  # byte for byte as stored
-    PASSED = "passed"  # without a fence: not a document, and no fault
-    REFUSED = "refused"  # cannot be taken in; what the store has of it stays as it is
-    RESEALED = "resealed"  # only `secured` differs: the same article, with other bytes
-    FRESH = "fresh"  # new or changed, and parsed
-
-
-class Outcome(NamedTuple):
-    """What became of a file, and its faults; `content` and `digest` of one that was resealed."""
-
-    what: What
-    faults: tuple[Fault, ...] = ()
-    content: bytes = b""
-    digest: bytes = b""
+from .tasks import Outcome, Task, What
 
 
 class Note(NamedTuple):
@@ -82,6 +44,10 @@ class Read:
     rows: Rows = field(default_factory=Rows)
     fresh: list[int] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
+
+
+#: Files that were read together: what was to be read, and what became of each.
+Chunk = tuple[Sequence[Task], Read]
 
 
 def read_files(tasks: Sequence[Task]) -> Read:

@@ -15,16 +15,14 @@ from contextlib import contextmanager
 from multiprocessing.connection import wait
 
 from ..errors import ImportFailed
-from .outcomes import Read, Task, read_files
+from .outcomes import Read, read_files
+from .tasks import Task
 
 #: Files of one call of `read_files`: some 10 ms of work, and small beside it what the call costs.
 CHUNK = 100
 
 #: Chunks under way: what keeps the readers busy while a batch is being written.
 AHEAD = 48
-
-#: Below so many files, starting processes takes longer than reading here.
-WORTH_PROCESSES = 1_000
 
 
 def read_ahead(

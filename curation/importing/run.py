@@ -12,7 +12,8 @@ from ..database import Store, insert_row, now
 from ..errors import ImportFailed, StoreError
 from ..scanning import Dump, Scan
 from ..schema import imports, sources
-from .running import AtOnce, Run, Separately, import_values
+from .course import AtOnce, Separately
+from .running import Run, import_values
 from .summary import Options, Summary
 
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 import sqlalchemy as sa
 
 from ..backends import chunks, of
-from ..document import Flags
-from ..schema import FLAGS, articles, documents, overrides, set_aside_overrides
+from ..flags import FLAGS, Flags
+from ..schema import articles, documents, overrides, set_aside_overrides
 from .merge import Decision, Effective, Merged, SetAside, Story
 
 

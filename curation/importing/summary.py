@@ -6,6 +6,8 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 
+from ..scanning import Kind
+
 #: Called with the number of files done, of all.
 Progress = Callable[[int, int], None]
 
@@ -53,6 +55,21 @@ class Summary:
     @property
     def status(self) -> str:
         return "partial" if self.quarantined else "succeeded"
+
+    def count(self, state: str, kind: Kind, *, is_new: bool, is_changed: bool) -> None:
+        """Counts a file by what became of it (a state of `files`)."""
+        if state == "refused":
+            self.quarantined += 1
+        elif state == "passed":
+            self.skipped += 1
+        elif kind is not Kind.ARTICLE:
+            self.taxonomy += 1
+        elif is_new:
+            self.added += 1
+        elif is_changed:
+            self.updated += 1
+        else:
+            self.unchanged += 1
 
     @property
     def counts(self) -> dict[str, int]:

@@ -23,18 +23,17 @@ from ..schema import (
     taxonomy_documents,
     topics,
 )
+from .course import Books
+from .outcomes import Chunk
 from .references import References
 from .rows import Rows, provider_digest, topic_digest
 from .sweep import Sweep
-from .write import Books, Chunk
 
 
 class TaxonomyWriter:
     """Writes the taxonomy of one import; each call is part of the caller's transaction."""
 
-    def __init__(self, source_id: int, import_id: int, books: Books) -> None:
-        self._source_id = source_id
-        self._import_id = import_id
+    def __init__(self, books: Books) -> None:
         self._books = books
 
     def write(self, connection: sa.Connection, batch: Sequence[Chunk]) -> None:
@@ -52,11 +51,11 @@ class TaxonomyWriter:
             self._books.issues.settle(task.file.path, read.outcomes[note.task].faults)
             values = (
                 *_identity(references, note.parsed), note.parsed.front_matter, note.digest, note.content,
-                self._import_id, None,
+                self._books.import_id, None,
             )  # fmt: skip
             if task.known is None:
                 path, kind = task.file.path, task.file.kind.value
-                new.append((self._source_id, path, kind, self._import_id, *values))
+                new.append((self._books.source_id, path, kind, self._books.import_id, *values))
             else:
                 changed.append((task.known.id, *values))
                 self._keep_version(known[task.known.id], note.content)

@@ -34,15 +34,17 @@ from ..schema import (
     taxonomy_documents,
 )
 from .audit import Audit
+from .course import Books
 from .files import forget
 from .issues import IssueBook
-from .outcomes import Known, Task, What, read_files
+from .outcomes import read_files
 from .resolve import Touched, resolve_items, resolve_related
 from .rows import instant
 from .sweep import Sweep
+from .tasks import Known, Task, What
 from .taxonomy import TaxonomyWriter, delete_taxonomy, mark_taxonomy
 from .versions import KEPT_IMPORTS, Versions, before
-from .write import ArticleWriter, Books
+from .write import ArticleWriter
 
 #: Documents that are restored together.
 BATCH = 500
@@ -130,7 +132,8 @@ class _Undoing:
         assert audit.changeset_id is not None
         self._undone = Undone(audit.changeset_id)
         issues = IssueBook(connection, undoing.source_id, undoing.id)
-        self._books = Books(issues, audit, Versions(undoing.source_id, undoing.id))
+        versions = Versions(undoing.source_id, undoing.id)
+        self._books = Books(undoing.source_id, undoing.id, issues, audit, versions)
 
     def carry_out(self) -> Undone:
         connection, undoing = self._connection, self._import
@@ -262,9 +265,8 @@ class _Undoing:
             tasks.append(Task(File(row.path, kind, None, None), known, content))
         self._books.issues.load(self._connection, [row.path for row in versions])
         chunk = (tasks, read_files(tasks))
-        source_id, import_id = self._import.source_id, self._import.id
-        TaxonomyWriter(source_id, import_id, self._books).write(self._connection, [chunk])
-        ArticleWriter(source_id, import_id, self._books).write(self._connection, [chunk])
+        TaxonomyWriter(self._books).write(self._connection, [chunk])
+        ArticleWriter(self._books).write(self._connection, [chunk])
         self._undone.restored += sum(outcome.what is What.FRESH for outcome in chunk[1].outcomes)
 
     def _contents(self, versions: Sequence[Any]) -> dict[str, bytes]:

@@ -13,7 +13,6 @@ import zlib
 import sqlalchemy as sa
 
 from ..backends import of
-from ..document import unsealed
 from ..schema import file_versions, imports
 from .rows import instant
 
@@ -28,14 +27,20 @@ _COLUMNS = ("source_id", "path", "import_id", "digest", "delta", "missing_since"
 
 def delta(before: bytes, after: bytes) -> bytes:
     """What gives `before` back, once `after` is there with any `secured`."""
-    packer = zlib.compressobj(9, zdict=unsealed(after)[:_WINDOW])
+    packer = zlib.compressobj(9, zdict=_told(after))
     return packer.compress(before) + packer.flush()
 
 
 def before(delta_: bytes, after: bytes) -> bytes:
     """The earlier bytes."""
-    unpacker = zlib.decompressobj(zdict=unsealed(after)[:_WINDOW])
+    unpacker = zlib.decompressobj(zdict=_told(after))
     return unpacker.decompress(delta_) + unpacker.flush()
+
+
+def _told(content: bytes) -> bytes:
+    from ..document import unsealed  # an import that finds nothing changed loads no parser
+
+    return unsealed(content)[:_WINDOW]
 
 
 class Versions:

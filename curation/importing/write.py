@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Any
 
 import sqlalchemy as sa
 
 from ..backends import chunks, of
-from ..document import Flags
 from ..faults import Fault
+from ..flags import Flags
 from ..schema import (
     article_authors,
     article_images,
@@ -22,18 +21,14 @@ from ..schema import (
     related_link_images,
     related_links,
 )
-from .audit import Audit
-from .issues import IssueBook
+from .course import Books
 from .merge import Merged, Story, merge
-from .outcomes import Read, Task, What
+from .outcomes import Chunk, Read
 from .references import References
 from .rows import ARTICLE_COLUMNS, LINK_COLUMNS, ArticleRow, Rows
 from .standing import Standing, read_standing, write_decisions
 from .sweep import Sweep
-from .versions import Versions
-
-#: Files that were read together: what was to be read, and what became of each.
-Chunk = tuple[Sequence[Task], Read]
+from .tasks import Task, What
 
 #: The tables whose rows are an article's own, and are written anew when it changes.
 _OWN = (article_topics, article_images, article_authors, related_links, collection_items, documents)
@@ -55,28 +50,11 @@ _COLUMNS: dict[sa.Table, tuple[str, ...]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Books:
-    """What an import keeps account of beside the rows: faults, changed flags, and what was before."""
-
-    issues: IssueBook
-    audit: Audit
-    versions: Versions
-
-    def flush(self, connection: sa.Connection) -> None:
-        """Writes what was noted; the caller commits."""
-        self.audit.flush(connection)
-        self.issues.flush(connection)
-        self.versions.flush(connection)
-
-
 class ArticleWriter:
     """Writes the articles of one import, batch by batch; each call is part of the caller's transaction."""
 
-    def __init__(self, source_id: int, import_id: int, books: Books) -> None:
-        self.source_id = source_id
-        self.import_id = import_id
-        self.books = books
+    def __init__(self, books: Books) -> None:
+        self._books = books
 
     def write(self, connection: sa.Connection, batch: Sequence[Chunk]) -> None:
         """Adds the new articles and brings the known ones to what their documents now say."""
@@ -85,7 +63,7 @@ class ArticleWriter:
         known = sorted(_known_ids(batch))
         sweep = Sweep()
         sweep.note_released(connection, known)
-        rows = _BatchRows(connection, self, batch, known)
+        rows = _BatchRows(connection, self._books, batch, known)
         for tasks, read in batch:
             rows.add(tasks, read)
         _clear(connection, known)
@@ -109,10 +87,9 @@ class _BatchRows:
     """The rows of one transaction, with ids in place of digests and places."""
 
     def __init__(
-        self, connection: sa.Connection, writer: ArticleWriter, batch: Sequence[Chunk], known: Sequence[int]
+        self, connection: sa.Connection, books: Books, batch: Sequence[Chunk], known: Sequence[int]
     ) -> None:
-        self._writer = writer
-        self._books = writer.books
+        self._books = books
         backend = of(connection)
         self.references = References.resolve(connection, (read.rows for _, read in batch))
         self._standing = read_standing(connection, known)
@@ -138,9 +115,9 @@ class _BatchRows:
         self._add_parts(read.rows, ids)
 
     def _add_new(self, path: str, row: ArticleRow, faults: tuple[Fault, ...]) -> int:
-        article_id, import_id = next(self._new_ids), self._writer.import_id
+        article_id, import_id = next(self._new_ids), self._books.import_id
         provider_id = self.references.providers[row.provider]
-        self._new.append((article_id, provider_id, self._writer.source_id, import_id, import_id, *row.values))
+        self._new.append((article_id, provider_id, self._books.source_id, import_id, import_id, *row.values))
         self._books.issues.settle(path, faults)
         return article_id
 
@@ -153,7 +130,7 @@ class _BatchRows:
         merged = merge(was.upstream, upstream, (was.story, story), was.overrides, was.set_aside, said)
         provider_id = self.references.providers[row.provider]
         values = (*merged.effective, *row.values[_UPSTREAM.start :])
-        self._changed.append((article_id, provider_id, self._writer.import_id, None, *values))
+        self._changed.append((article_id, provider_id, self._books.import_id, None, *values))
         self._merged.append((article_id, was, merged))
         self._books.issues.settle(path, (*faults, *merged.notices))
         self._books.audit.add(article_id, was, merged)

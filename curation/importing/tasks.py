@@ -1,0 +1,51 @@
+"""What is to be done about the files of a dump, and what became of them: plain values, for any process.
+
+Nothing here loads a parser or SQLAlchemy.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import NamedTuple
+
+from ..errors import DocumentError
+from ..faults import Fault
+from ..scanning import File
+
+
+class Known(NamedTuple):
+    """What the store has of a file: its row's id, the digest of its bytes and the hash of its content
+    (taxonomy has no `secured`, and so no hash of its own)."""
+
+    id: int
+    digest: bytes
+    content_hash: str | None
+    is_missing: bool
+
+
+class Task(NamedTuple):
+    """A file to be read. `content` is given where the file cannot be read by its location: its bytes, or
+    what keeps it out."""
+
+    file: File
+    known: Known | None
+    content: bytes | DocumentError | None = None
+
+
+class What(Enum):
+    """What became of a file."""
+
+    SAME = "same"  # byte for byte as stored
+    PASSED = "passed"  # without a fence: not a document, and no fault
+    REFUSED = "refused"  # cannot be taken in; what the store has of it stays as it is
+    RESEALED = "resealed"  # only `secured` differs: the same article, with other bytes
+    FRESH = "fresh"  # new or changed, and parsed
+
+
+class Outcome(NamedTuple):
+    """What became of a file, and its faults; `content` and `digest` of one that was resealed."""
+
+    what: What
+    faults: tuple[Fault, ...] = ()
+    content: bytes = b""
+    digest: bytes = b""
