@@ -42,3 +42,8 @@ def parse_instant(text: str) -> tuple[dt.datetime | None, tuple[str, str] | None
     elif match["zone"] is None:
         notice = ("date_without_zone", "a date without a zone is read as UTC")
     return moment - offset, notice
+
+
+def as_text(moment: dt.datetime | None) -> str | None:
+    """A UTC instant as every engine's driver takes it: `2021-05-28 16:00:00`."""
+    return None if moment is None else moment.isoformat(" ")[:-6]  # without +00:00

@@ -70,11 +70,10 @@ def import_command(
       curation import content.git --rev main~3
       curation --database postgresql://news@db/news import site
     """
-    from ..importing.pipeline import cores
     from ..importing.summary import Options
     from ..scanning import find_dumps
 
-    options = Options(actor=actor, jobs=jobs or cores(), full=full, strict=strict, dry_run=dry_run)
+    options = Options(actor=actor, jobs=jobs, full=full, strict=strict, dry_run=dry_run)
     quarantined = 0
     with _chosen_store(dry_run=dry_run) as store:
         known = _locations(store) if store.backend.store_exists() else {}
@@ -117,10 +116,10 @@ def _locations(store: Store) -> dict[str, str]:
 def _import(store: Store, dump: Dump, options: Options, *, verbose: bool) -> Summary:
     from dataclasses import replace
 
-    from ..importing.run import import_dump
+    from ..importing.run import import_dump, look_through
 
     began = time.monotonic()
-    scan = dump.tree.scan(dump.within)
+    scan = look_through(dump)
     if not store.backend.store_exists():  # only now is it known that there is something to hold
         _make(store, dry_run=options.dry_run)
     with showing_progress(dump.source, verbose=verbose) as progress:

@@ -15,7 +15,7 @@ from .course import Course
 from .files import STATES, known_files
 from .missing import bring_back, mark_missing
 from .outcomes import Chunk
-from .pipeline import CHUNK, processes, read_ahead
+from .pipeline import CHUNK, cores, processes, read_ahead
 from .tasks import Known, Task, What
 from .taxonomy import TaxonomyWriter
 from .write import ArticleWriter
@@ -53,8 +53,9 @@ class Intake:
         options = self._course.options
         if options.executor is not None:
             return nullcontext(options.executor)
-        if options.jobs > 1 and files >= WORTH_PROCESSES:
-            return processes(options.jobs)
+        jobs = options.jobs or cores()
+        if jobs > 1 and files >= WORTH_PROCESSES:
+            return processes(jobs)
         return nullcontext()
 
     def _tasks(self, files: Sequence[File]) -> Iterator[list[Task]]:

@@ -7,7 +7,6 @@ a related link likewise, and a provider, topic or image as the digest of its ide
 
 from __future__ import annotations
 
-import datetime as dt
 import hashlib
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -15,6 +14,7 @@ from typing import Any, NamedTuple
 
 from ..document import Document
 from ..fields import Image, Provider, RelatedLink, encode_image
+from ..instants import as_text
 from ..scanning import MAX_PATH, collection_of, slug_of
 from ..urls import canonical_url, url_digest
 from .merge import effective
@@ -134,7 +134,7 @@ class Rows:
     def _add_link(self, article: int, position: int, link: RelatedLink) -> None:
         digest = url_digest(canonical_url(link.web_url))
         values = (
-            position, link.title, link.excerpt, instant(link.published_at), link.web_url, digest,
+            position, link.title, link.excerpt, as_text(link.published_at), link.web_url, digest,
             link.type, link.quality, link.extra,
         )  # fmt: skip
         place = len(self.links)
@@ -150,7 +150,7 @@ def _article_values(path: str, document: Document, text_hash: str) -> tuple[Any,
         *document.flags,
         document.title, url_digest(canonical), canonical,
         path, collection_of(path), document.slug or slug_of(path), document.category, document.type,
-        instant(document.published_at), instant(document.updated_at), text_hash,
+        as_text(document.published_at), as_text(document.updated_at), text_hash,
         document.original_url, document.web_url, document.amp_web_url, document.cdn_amp_web_url,
         document.excerpt, document.extra, document.featured_content, document.body,
     )  # fmt: skip
@@ -164,11 +164,6 @@ def item_stem(path: str, item: str) -> str | None:
     stem = "/".join((*above, *steps))
     leads_out = "" in steps or ".." in steps or "." in steps
     return None if leads_out or len(stem) > MAX_PATH else stem
-
-
-def instant(moment: dt.datetime | None) -> str | None:
-    """A UTC instant as drivers take it."""
-    return None if moment is None else moment.isoformat(" ")[:-6]  # without +00:00
 
 
 @lru_cache(maxsize=10_000)

@@ -17,6 +17,12 @@ from .running import Run, import_values
 from .summary import Options, Summary
 
 
+def look_through(dump: Dump) -> Scan:
+    """Finds what a dump holds. Raises ImportFailed where there is nothing, or it cannot be read."""
+    with _rare_collection():
+        return dump.tree.scan(dump.within)
+
+
 def import_dump(store: Store, dump: Dump, scan: Scan, options: Options) -> Summary:
     """Imports what a scan of a dump has found; commits by itself.
 
@@ -61,8 +67,8 @@ def _record_failure(store: Store, dump: Dump) -> None:
 
 @contextmanager
 def _rare_collection() -> Iterator[None]:
-    """A batch makes 100,000 objects that no cycle holds: looking for cycles at every 700th took a fifth
-    of an import's time."""
+    """A scan or a batch makes 100,000 objects that no cycle holds: looking for cycles at every 700th took a
+    fifth of an import's time."""
     before = gc.get_threshold()
     gc.set_threshold(200_000, 20, 20)
     try:

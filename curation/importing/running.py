@@ -17,7 +17,7 @@ from ..database import insert_row, now
 from ..errors import ImportFailed
 from ..faults import Fault
 from ..flags import FLAGS
-from ..scanning import Dump, File, Scan, printable
+from ..scanning import Dump, Scan, printable
 from ..schema import articles, changes, import_issues, imports, sources
 from .audit import Audit
 from .course import Books, Course, Transactions
@@ -70,7 +70,8 @@ class Run:
     def carry_out(self, scan: Scan) -> Summary:
         """Takes in what was found."""
         self._summary.skipped = scan.skipped
-        wanted = [file for file in scan.files if self._is_wanted(file)]
+        is_full = self._course.options.full
+        wanted = scan.files if is_full else self._course.files.sort_out(scan.files, self._summary)
         if wanted:
             # An import that finds nothing changed loads no parser, which would be a quarter of its time.
             from .intake import Intake
@@ -78,14 +79,6 @@ class Run:
             Intake(self._course).take_in(wanted, len(scan.files) - len(wanted))
         self._finish(scan)
         return self._summary
-
-    def _is_wanted(self, file: File) -> bool:
-        """Whether a file is to be read; one that is as it was is counted."""
-        state = None if self._course.options.full else self._course.files.state_of(file)
-        if state is None:
-            return True
-        self._summary.count(state, file.kind, is_new=False, is_changed=False)
-        return False
 
     def _finish(self, scan: Scan) -> None:
         summary = self._summary

@@ -14,11 +14,11 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How to import. `jobs` processes read, unless `executor` is given; `full` reads every file; `strict`
-    keeps nothing if there is any issue; `dry_run` keeps nothing at all."""
+    """How to import. `jobs` processes read (None: one a core), unless `executor` is given; `full` reads every
+    file; `strict` keeps nothing if there is any issue; `dry_run` keeps nothing at all."""
 
     actor: str
-    jobs: int = 1
+    jobs: int | None = 1
     executor: Executor | None = None
     full: bool = False
     strict: bool = False

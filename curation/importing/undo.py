@@ -21,6 +21,7 @@ import sqlalchemy as sa
 from ..backends import chunks, of
 from ..database import Store
 from ..errors import EditRefused
+from ..instants import as_text
 from ..scanning import File, Kind
 from ..schema import (
     articles,
@@ -39,7 +40,6 @@ from .files import forget
 from .issues import IssueBook
 from .outcomes import read_files
 from .resolve import Touched, resolve_items, resolve_related
-from .rows import instant
 from .sweep import Sweep
 from .tasks import Known, Task, What
 from .taxonomy import TaxonomyWriter, delete_taxonomy, mark_taxonomy
@@ -289,7 +289,7 @@ class _Undoing:
         backend = of(connection)
         for table, key in ((articles, "article_id"), (taxonomy_documents, "note_id")):
             rows = [
-                (row_id, row.last_import_id, instant(row.missing_since))
+                (row_id, row.last_import_id, as_text(row.missing_since))
                 for row in versions
                 if (row_id := getattr(row, key)) is not None
             ]

@@ -13,8 +13,8 @@ import zlib
 import sqlalchemy as sa
 
 from ..backends import of
+from ..instants import as_text
 from ..schema import file_versions, imports
-from .rows import instant
 
 #: Imports of a source that can be undone.
 KEPT_IMPORTS = 20
@@ -69,7 +69,7 @@ class Versions:
     def _add(
         self, path: str, digest: bytes | None, packed: bytes | None, since: dt.datetime | None, last: int
     ) -> None:
-        self._new.append((self._source_id, path, self._import_id, digest, packed, instant(since), last))
+        self._new.append((self._source_id, path, self._import_id, digest, packed, as_text(since), last))
 
     def flush(self, connection: sa.Connection) -> None:
         """Writes what was collected; the caller commits."""
