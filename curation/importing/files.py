@@ -31,11 +31,14 @@ def remembered_files(
     connection: sa.Connection, source_id: int, within: Sequence[str]
 ) -> dict[str, Remembered]:
     """The files of a source by path; only those at or below some paths, if any are given."""
+    if not within:
+        columns = ("source_id", "path", "state", "stamp")
+        rows = of(connection).find_rows(connection, files, columns, [source_id])
+        return {path: (state, stamp) for _, path, state, stamp in rows}
     table = files.c
     query = sa.select(table.path, table.state, table.stamp).where(table.source_id == source_id)
-    if within:
-        query = query.where(sa.or_(*(is_within(table.path, place) for place in within)))
-    return {row[0]: (row[1], row[2]) for row in connection.execute(query).all()}
+    parts = sa.or_(*(is_within(table.path, place) for place in within))
+    return {path: (state, stamp) for path, state, stamp in connection.execute(query.where(parts))}
 
 
 def is_within(column: sa.ColumnElement[str], place: str) -> sa.ColumnElement[bool]:

@@ -56,6 +56,10 @@ class IssueBook:
             import_issues.c.source_id == self._source_id, import_issues.c.resolved_import_id.is_(None),
         )  # fmt: skip
 
+    def __bool__(self) -> bool:
+        """Whether any path has an open issue."""
+        return bool(self._troubled)
+
     def load(self, connection: sa.Connection, paths: Iterable[str]) -> None:
         """Reads the open issues of the paths that are to be settled; `flush` forgets them again."""
         table = import_issues.c

@@ -93,8 +93,9 @@ class Run:
                 forget_old_versions(connection, self._books.source_id)
             self._settle_scan(connection, scan, taken_in)
             self._books.flush(connection)
-            settle_decided(connection, self._books.source_id, self._books.issues)
-            self._books.flush(connection)
+            if self._books.issues:
+                settle_decided(connection, self._books.source_id, self._books.issues)
+                self._books.flush(connection)
             summary.changeset_id = self._books.audit.changeset_id
             summary.flags = _flag_changes(connection, self._books.audit.changeset_id)
             values = {"status": summary.status, "finished_at": now(), **summary.counts}
