@@ -176,6 +176,22 @@ def test_a_related_link_finds_a_target_that_comes_later(store: Store, tmp_path: 
     assert one(store, sa.select(related_links.c.target_id)) is None
 
 
+RELATED_TO_ANY = "related:\n  - title: twin\n    publishedDateTime: 2024-01-01T00:00:00Z\n---\n"
+
+
+def test_a_link_to_what_loses_its_fence_finds_another(store: Store, tmp_path: Path) -> None:
+    lost = write_story(tmp_path, "a.md", title="twin")
+    write_story(tmp_path, "b.md", title="twin")
+    linking = write_story(tmp_path, "z.md")
+    linking.write_text(linking.read_text().replace("---\nBody.", f"{RELATED_TO_ANY}Body."))
+    target = sa.select(articles.c.path).join(related_links, related_links.c.target_id == articles.c.id)
+    take_in(store, tmp_path, "s")
+    assert one(store, target) == "_news/a.md"
+    lost.write_text("no fence")
+    take_in(store, tmp_path, "s")
+    assert one(store, target) == "_news/b.md"
+
+
 def test_a_related_link_is_resolved_by_url_where_title_and_date_fail(store: Store, tmp_path: Path) -> None:
     linking = write_story(tmp_path, "a.md")
     related = "related:\n  - title: old headline\n    webUrl: https://B.example:443/b#top\n---\n"

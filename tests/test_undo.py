@@ -21,11 +21,12 @@ from curation.schema import (
     imports,
     provider_images,
     providers,
+    related_links,
 )
 
 from .digest import digests
 from .taking import import_folder
-from .test_importing import count, decide, one, rows, write_story
+from .test_importing import RELATED_TO_ANY, count, decide, one, rows, write_story
 
 #: What tells of what was done, and is not undone.
 HISTORY = ("imports", "changesets", "changes", "file_versions")
@@ -146,6 +147,19 @@ def test_it_comes_in_again_if_the_dump_is_still_the_bad_one(store: Store, site: 
     assert {name: digests(store)[name].split(":")[0] for name in names} == {
         name: bad[name].split(":")[0] for name in names
     }
+
+
+def test_links_name_what_is_left(store: Store, tmp_path: Path) -> None:
+    write_story(tmp_path, "b.md", title="twin")
+    linking = write_story(tmp_path, "z.md")
+    linking.write_text(linking.read_text().replace("---\nBody.", f"{RELATED_TO_ANY}Body."))
+    import_folder(store, tmp_path, source="s")
+    write_story(tmp_path, "a.md", title="twin")
+    summary = import_folder(store, tmp_path, source="s")
+    target = sa.select(articles.c.path).join(related_links, related_links.c.target_id == articles.c.id)
+    assert one(store, target) == "_news/a.md"
+    undo(store, summary.changeset_id)
+    assert one(store, target) == "_news/b.md"
 
 
 def test_resealing_since_does_not_matter(store: Store, tmp_path: Path) -> None:

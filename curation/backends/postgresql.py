@@ -202,6 +202,8 @@ class Postgresql(Backend):
         except psycopg.errors.ReadOnlySqlTransaction as error:
             raise QueryRefused(f"only reading is allowed: {_first_line(error)}") from error
         except psycopg.Error as error:
+            if _is_cut(error):
+                raise StoreError(self.explain(error)) from error
             raise QueryRefused(_refusal(error)) from error
 
     def power_of_asker(self) -> str | None:
@@ -229,9 +231,7 @@ class Postgresql(Backend):
         for sign, advice in _ADVICE.items():
             if code.startswith(sign):
                 return advice.format(text=text)
-        if not code and not _CONNECTION_ERRORS.isdisjoint(kind.__name__ for kind in type(cause).__mro__):
-            return _LOST.format(location=self.location, text=text)
-        if code.startswith(_CONNECTION_CODES):
+        if _is_cut(cause):
             return _LOST.format(location=self.location, text=text)
         return f"PostgreSQL says: {text}"
 
@@ -291,6 +291,14 @@ def _key(*parts: str) -> int:
     """The number of an advisory lock: 63 bits of a hash, so that no other program's is met."""
     digest = hashlib.sha256("\0".join(("curation", *parts)).encode()).digest()
     return int.from_bytes(digest[:8], "big") >> 1
+
+
+def _is_cut(error: BaseException | None) -> bool:
+    """Whether there is no connection (any more)."""
+    code = getattr(error, "sqlstate", None)
+    if code is not None:
+        return str(code).startswith(_CONNECTION_CODES)
+    return not _CONNECTION_ERRORS.isdisjoint(kind.__name__ for kind in type(error).__mro__)
 
 
 def _first_line(error: BaseException | None) -> str:

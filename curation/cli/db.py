@@ -1,16 +1,20 @@
-"""`curation db`: the schema of the store."""
+"""`curation db`: the schema of the store, its soundness, and copies of it."""
 
 from __future__ import annotations
+
+from itertools import chain
+from pathlib import Path
 
 import click
 
 from .options import is_interactive, open_store
-from .output import output_options, print_rows
+from .output import Output, chosen_output, output_options, print_rows
+from .progress import showing_progress
 
 
 @click.group("db")
 def db_command() -> None:
-    """Looks after the store's schema."""
+    """Looks after the store: its schema, its soundness, and copies of it."""
 
 
 @db_command.command("upgrade")
@@ -92,3 +96,63 @@ def check_command() -> None:
 
     migrate.check(open_store(check=False))
     click.echo("the schema is as it should be")
+
+
+@db_command.command("verify")
+@click.option("--verbose", is_flag=True, help="Without a terminal too, say every few seconds how far it is.")
+@output_options
+def verify_command(verbose: bool) -> None:
+    """Checks that what the store holds is sound; changes nothing.
+
+    Every reference leads somewhere; every article has its document and its file; each stored document,
+    parsed again, says what the tables say; every flag is what upstream and editors make it, and its history
+    leads there; links name the articles they ought to. It reads all of the store in one transaction, while
+    others go on working. Whatever is wrong is listed; then the exit status is 1.
+
+    \b
+    Examples:
+      curation db verify
+      curation --database backups/monday.db db verify --format jsonl
+    """
+    from ..errors import StoreError
+    from ..verifying.run import Finding, count, verify
+
+    store = open_store()
+    with store.reading() as connection, showing_progress("verifying", verbose=verbose) as progress:
+        counts = count(connection)
+        findings = verify(connection, progress)
+        first = list(filter(None, [next(findings, None)]))
+        found = 0
+        if first or chosen_output() != Output():
+            found = print_rows(Finding._fields, chain(first, findings))
+    if found:
+        raise StoreError(
+            f"{found:,} findings: restore a backup that `curation db verify` finds sound; if there is none,"
+            " keep a copy (`curation db backup FILE`) and report what is listed"
+        )
+    told = ", ".join(f"{number:,} {noun}" for noun, number in counts._asdict().items())
+    click.echo(f"the store is sound: {told} checked", err=chosen_output() != Output())
+
+
+@db_command.command("backup")
+@click.argument("file", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--force", is_flag=True, help="Replace FILE if it is there.")
+@click.option("--verbose", is_flag=True, help="Without a terminal too, say every few seconds how far it is.")
+def backup_command(file: Path, force: bool, verbose: bool) -> None:
+    """Copies the store to FILE as it is at this moment, while others go on working.
+
+    The copy is one SQLite file, which appears only once it is whole and checked; give it to --database, or
+    put it in the place of a store that nobody has open (with no -wal or -shm file of the old one left
+    there). It holds all that the store holds, what is secured too. For PostgreSQL this only says which
+    command of PostgreSQL's makes a backup.
+
+    \b
+    Examples:
+      curation db backup backups/monday.db
+      curation db backup latest.db --force
+      curation --database latest.db db verify
+    """
+    store = open_store(check=False)
+    with showing_progress("copying pages", verbose=verbose) as progress:
+        store.backend.backup(file, replace=force, progress=progress)
+    click.echo(f"copied {store.location} to {file}")

@@ -22,7 +22,8 @@ def mark_missing(connection: sa.Connection, books: Books, paths: Sequence[str], 
     forget(connection, source_id, paths)
     gone = _rows(connection, articles, source_id, paths, is_missing=False)
     for ids in chunks([row.id for row in gone]):
-        connection.execute(sa.update(articles).where(articles.c.id.in_(ids)).values(missing_since=moment))
+        values = {"missing_since": moment, "last_import_id": books.import_id}
+        connection.execute(sa.update(articles).where(articles.c.id.in_(ids)).values(values))
     _settle_images(connection, [row.id for row in gone])
     notes = _rows(connection, taxonomy_documents, source_id, paths, is_missing=False)
     mark_taxonomy(connection, [row.id for row in notes], moment)

@@ -7,50 +7,48 @@ has touched is looked at: links of touched articles, links to them, and links th
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import sqlalchemy as sa
 
 from ..scanning import ARTICLE_SUFFIXES
 from ..schema import articles, collection_items, related_links
 
-
-@dataclass(frozen=True, slots=True)
-class Touched:
-    """Which articles imports have touched: those they wrote, and those they marked missing at an instant."""
-
-    import_ids: Sequence[int]
-    missing_since: dt.datetime | None = None
-
-    def condition(self, article: sa.FromClause) -> sa.ColumnElement[bool]:
-        written = article.c.last_import_id.in_(self.import_ids)
-        if self.missing_since is None:
-            return written
-        return sa.or_(written, article.c.missing_since == self.missing_since)
+#: The imports whose articles are looked at; None for all articles of the source.
+Imports = Sequence[int] | None
 
 
-def resolve_related(connection: sa.Connection, source_id: int, touched_by: Touched) -> None:
-    """Sets `target_id` of the links that these imports have touched, in one statement."""
+def resolve_related(connection: sa.Connection, source_id: int, imports: Imports) -> None:
+    """Sets `target_id` of the links that imports have touched, in one statement."""
+    links, target = related_links.c, related_target(source_id)
+    connection.execute(
+        sa.update(related_links)
+        .where(_is_touched_link(source_id, imports), links.target_id.is_distinct_from(target))
+        .values(target_id=target)
+    )
+
+
+def resolve_items(connection: sa.Connection, source_id: int, imports: Imports) -> None:
+    """Sets `item_id` of the collection items that imports have touched, in one statement."""
+    item, target = collection_items.c, item_target(source_id)
+    connection.execute(
+        sa.update(collection_items)
+        .where(_is_touched_item(source_id, imports), item.item_id.is_distinct_from(target))
+        .values(item_id=target)
+    )
+
+
+def related_target(source_id: int) -> sa.ColumnElement[int]:
+    """The article that a row of `related_links` names."""
     links = related_links.c
     by_title = (articles.c.published_at == links.published_at, articles.c.title == links.title)
     by_url = (articles.c.canonical_digest == links.canonical_digest,)
     is_there, is_gone = articles.c.missing_since.is_(None), articles.c.missing_since.is_not(None)
-    target = sa.func.coalesce(
+    return sa.func.coalesce(
         _first_article(source_id, is_there, *by_title),
         _first_article(source_id, is_there, *by_url),
         _first_article(source_id, is_gone, *by_title),
         _first_article(source_id, is_gone, *by_url),
-    )
-    connection.execute(
-        sa.update(related_links)
-        .where(
-            links.id.in_(_touched(touched_by)),
-            links.article_id.in_(sa.select(articles.c.id).where(articles.c.source_id == source_id)),
-            links.target_id.is_distinct_from(target),
-        )
-        .values(target_id=target)
     )
 
 
@@ -70,53 +68,54 @@ def _first_article(source_id: int, *same: sa.ColumnElement[bool]) -> sa.ScalarSe
     )
 
 
-def _is_gone() -> sa.ColumnElement[int]:
-    return sa.case((articles.c.missing_since.is_(None), 0), else_=1)
-
-
-def _touched(touched_by: Touched) -> sa.CompoundSelect[tuple[int]]:
-    links, touched = related_links.alias("l"), articles.alias("t")
-    ways = (
-        links.c.article_id == touched.c.id,
-        links.c.target_id == touched.c.id,
-        links.c.published_at == touched.c.published_at,
-        links.c.canonical_digest == touched.c.canonical_digest,
-    )
-    return sa.union(
-        *(
-            sa.select(links.c.id).join_from(touched, links, way).where(touched_by.condition(touched))
-            for way in ways
-        )
-    )
-
-
-def resolve_items(connection: sa.Connection, source_id: int, touched_by: Touched) -> None:
-    """Sets `item_id` of the collection items that these imports have touched."""
-    item = collection_items.c
-    mine = sa.select(articles.c.id).where(articles.c.source_id == source_id)
-    paths = [item.item_stem.concat(suffix) for suffix in ARTICLE_SUFFIXES]
-    named = (
+def item_target(source_id: int) -> sa.ScalarSelect[int]:
+    """The article that a row of `collection_items` names."""
+    paths = [collection_items.c.item_stem.concat(suffix) for suffix in ARTICLE_SUFFIXES]
+    is_gone = sa.case((articles.c.missing_since.is_(None), 0), else_=1)
+    return (
         sa.select(articles.c.id)
         .where(articles.c.source_id == source_id, articles.c.path.in_(paths))
-        .order_by(_is_gone(), articles.c.path)
+        .order_by(is_gone, articles.c.path)
         .limit(1)
         .correlate(collection_items)
         .scalar_subquery()
     )
-    touched = articles.alias("t")
-    condition = touched_by.condition(touched)
-    owners = sa.select(touched.c.id).where(condition)
+
+
+def _is_touched_link(source_id: int, imports: Imports) -> sa.ColumnElement[bool]:
+    """Links of touched articles, links to them, and links that could name them."""
+    links = related_links.c
+    is_mine = links.article_id.in_(sa.select(articles.c.id).where(articles.c.source_id == source_id))
+    if imports is None:
+        return is_mine
+    link, touched = related_links.alias("l").c, articles.alias("t")
+    ways = (
+        link.article_id == touched.c.id,
+        link.target_id == touched.c.id,
+        link.published_at == touched.c.published_at,
+        link.canonical_digest == touched.c.canonical_digest,
+    )
+    found = (
+        sa.select(link.id).join_from(touched, link.id.table, way).where(touched.c.last_import_id.in_(imports))
+        for way in ways
+    )
+    return sa.and_(links.id.in_(sa.union(*found)), is_mine)
+
+
+def _is_touched_item(source_id: int, imports: Imports) -> sa.ColumnElement[bool]:
+    """Items of touched collections, items that name a touched article, and those that could."""
+    item = collection_items.c
+    is_mine = item.article_id.in_(sa.select(articles.c.id).where(articles.c.source_id == source_id))
+    if imports is None:
+        return is_mine
+    touched = articles.alias("t").c
+    is_touched = touched.last_import_id.in_(imports)
+    ids = sa.select(touched.id).where(is_touched)
     stems = [
-        sa.select(sa.func.substr(touched.c.path, 1, sa.func.length(touched.c.path) - len(suffix))).where(
-            condition, touched.c.path.endswith(suffix)
+        sa.select(sa.func.substr(touched.path, 1, sa.func.length(touched.path) - len(suffix))).where(
+            is_touched, touched.path.endswith(suffix)
         )
         for suffix in ARTICLE_SUFFIXES
     ]
-    is_touched = sa.or_(
-        item.article_id.in_(owners), item.item_id.in_(owners), item.item_stem.in_(sa.union_all(*stems))
-    )
-    connection.execute(
-        sa.update(collection_items)
-        .where(is_touched, item.article_id.in_(mine), item.item_id.is_distinct_from(named))
-        .values(item_id=named)
-    )
+    ways = (item.article_id.in_(ids), item.item_id.in_(ids), item.item_stem.in_(sa.union_all(*stems)))
+    return sa.and_(sa.or_(*ways), is_mine)

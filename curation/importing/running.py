@@ -7,7 +7,6 @@ documents only, and the next one completes it. A dry or a strict run is one tran
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Sequence
 from typing import Any
 
@@ -25,7 +24,7 @@ from .decided import settle_decided
 from .files import FileBook, is_within, remembered_files
 from .issues import IssueBook
 from .merge import NOTICES
-from .resolve import Touched, resolve_items, resolve_related
+from .resolve import resolve_items, resolve_related
 from .summary import FlagChanges, Options, Summary
 from .versions import Versions, forget_old_versions
 
@@ -50,7 +49,7 @@ class Run:
                 .where(imports.c.source_id == source_id, imports.c.status == "running")
                 .values(status="failed", finished_at=now())
             )
-            unfinished = _unfinished(connection, source_id)
+            unfinished = unfinished_imports(connection, source_id)
             import_id = insert_row(connection, imports, import_values(dump, source_id, "running"))
         summary = Summary(dump.source, import_id)
         with transactions.reading() as connection:
@@ -85,9 +84,9 @@ class Run:
         taken_in = {file.path for file in scan.files}
         with self._course.transactions.writing() as connection:
             self._course.transactions.store.backend.lock_references(connection)
-            gone = self._mark_gone(connection, scan, taken_in)
-            if summary.added or summary.updated or gone or len(self._to_resolve) > 1:
-                touched = Touched(self._to_resolve, gone)
+            self._mark_gone(connection, scan, taken_in)
+            if summary.added or summary.updated or summary.missing or len(self._to_resolve) > 1:
+                touched = None if self._course.is_first else self._to_resolve
                 resolve_related(connection, self._books.source_id, touched)
                 resolve_items(connection, self._books.source_id, touched)
                 forget_old_versions(connection, self._books.source_id)
@@ -101,21 +100,17 @@ class Run:
             values = {"status": summary.status, "finished_at": now(), **summary.counts}
             connection.execute(self._my_import().values(values))
 
-    def _mark_gone(self, connection: sa.Connection, scan: Scan, taken_in: set[str]) -> dt.datetime | None:
-        """Marks what the store has and the dump has not, if all of it was looked through; returns the
-        instant since when that is missing."""
+    def _mark_gone(self, connection: sa.Connection, scan: Scan, taken_in: set[str]) -> None:
+        """Marks what the store has and the dump has not, if all of it was looked through."""
         if self._course.dump.within:
-            return None
+            return
         unread = scan.unread()
         gone = [path for path in self._course.files.gone(taken_in) if not path.startswith(unread)]
-        if not gone:
-            return None
-        self._books.audit.open(connection)
-        from .missing import mark_missing
+        if gone:
+            from .missing import mark_missing
 
-        moment = now()
-        self._summary.missing += mark_missing(connection, self._books, gone, moment)
-        return moment
+            self._books.audit.open(connection)
+            self._summary.missing += mark_missing(connection, self._books, gone, now())
 
     def _settle_scan(self, connection: sa.Connection, scan: Scan, taken_in: set[str]) -> None:
         """Issues of what the scan itself found, and of files that are not there any more."""
@@ -187,7 +182,7 @@ def import_values(dump: Dump, source_id: int, status: str) -> dict[str, Any]:
     }
 
 
-def _unfinished(connection: sa.Connection, source_id: int) -> Sequence[int]:
+def unfinished_imports(connection: sa.Connection, source_id: int) -> Sequence[int]:
     """The imports of a source that failed since the last one that did not."""
     done = sa.select(sa.func.max(imports.c.started_at)).where(
         imports.c.source_id == source_id, imports.c.status.in_(("succeeded", "partial"))

@@ -155,7 +155,7 @@ class Described:
         sweep.remove_orphans(connection)
 
 
-def _present(
+def present_documents(
     connection: sa.Connection, column: sa.Column[Any], ids: Sequence[int]
 ) -> list[tuple[int, bytes]]:
     """What the present documents about some providers or topics say, the last word last."""
@@ -169,7 +169,7 @@ def _present(
 
 
 def _describe_providers(connection: sa.Connection, ids: Sequence[int], sweep: Sweep) -> None:
-    found = _present(connection, taxonomy_documents.c.provider_id, ids)
+    found = present_documents(connection, taxonomy_documents.c.provider_id, ids)
     said = {row_id: parsed for row_id, content in found if (parsed := parse_organization(content))}
     rows = Rows()
     shown = [(i, n, rows.image(image)) for i, o in said.items() for n, image in enumerate(o.images)]
@@ -190,7 +190,7 @@ def _describe_providers(connection: sa.Connection, ids: Sequence[int], sweep: Sw
 
 
 def _describe_topics(connection: sa.Connection, ids: Sequence[int], sweep: Sweep) -> None:
-    found = _present(connection, taxonomy_documents.c.topic_id, ids)
+    found = present_documents(connection, taxonomy_documents.c.topic_id, ids)
     said = {row_id: parse_topic(content) for row_id, content in found}
     rows = Rows()
     above = {row_id: rows.topic(note.parent) for row_id, note in said.items() if note.parent}

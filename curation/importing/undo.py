@@ -39,7 +39,7 @@ from .course import Books
 from .files import forget
 from .issues import IssueBook
 from .outcomes import read_files
-from .resolve import Touched, resolve_items, resolve_related
+from .resolve import resolve_items, resolve_related
 from .sweep import Sweep
 from .tasks import Known, Task, What
 from .taxonomy import TaxonomyWriter, delete_taxonomy, mark_taxonomy
@@ -142,9 +142,10 @@ class _Undoing:
         versions = self._versions()
         for some in chunks([row for row in versions if row.delta is not None], BATCH):
             self._restore(some)
-        resolve_related(connection, undoing.source_id, Touched([undoing.id]))
-        resolve_items(connection, undoing.source_id, Touched([undoing.id]))
         self._put_marks_back(versions)
+        # Of what was taken out nothing tells any more which links it could have been named by.
+        resolve_related(connection, undoing.source_id, None)
+        resolve_items(connection, undoing.source_id, None)
         self._books.audit.flush(connection)
         self._books.issues.flush(connection)
         is_mine = imports.c.id == undoing.id

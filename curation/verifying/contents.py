@@ -1,0 +1,193 @@
+"""The stored documents of articles, parsed again, against every row that was made of them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from operator import itemgetter
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+
+from ..importing.outcomes import Read, read_files
+from ..importing.rows import ARTICLE_COLUMNS, FACTS, LINK_COLUMNS, Facts, ImageUse
+from ..importing.tasks import Task, What
+from ..scanning import File, Kind
+from ..schema import (
+    article_authors,
+    article_images,
+    article_topics,
+    articles,
+    collection_items,
+    documents,
+    images,
+    providers,
+    related_link_images,
+    related_links,
+    sources,
+    topics,
+)
+from .findings import Finding, as_made, plain, subject_of
+
+#: The flags in force are editors' too: `flags` looks at them.
+_SAID = ARTICLE_COLUMNS[4:]
+
+#: Rows of a part of an article, such as its topics; each without the article's id.
+_Parts = dict[str, list[tuple[Any, ...]]]
+
+
+class Stored(NamedTuple):
+    """An article's document, and its row: its provider's digest, then the values of `_SAID`."""
+
+    id: int
+    subject: str
+    path: str
+    content: bytes
+    digest: bytes
+    row: tuple[Any, ...]
+
+
+def find_untrue_rows(connection: sa.Connection, article_ids: Sequence[int]) -> Iterator[Finding]:
+    """What the rows of some articles say otherwise than their documents."""
+    whole = []
+    for stored in _read_articles(connection, article_ids):
+        if hashlib.sha256(stored.content).digest() == stored.digest:
+            whole.append(stored)
+        else:
+            yield Finding("documents", stored.subject, "the document is not the one that its digest is of")
+    tasks = [Task(File(stored.path, Kind.ARTICLE, None, None), None, stored.content) for stored in whole]
+    read = read_files(tasks)
+    for stored, outcome in zip(whole, read.outcomes, strict=True):
+        if outcome.what is not What.FRESH:
+            told = "; ".join(f"{fault.code}: {fault.message}" for fault in outcome.faults)
+            yield Finding("rows", stored.subject, f"the document cannot be taken in: {told or 'it is none'}")
+    yield from _compare(connection, [whole[number] for number in read.fresh], read)
+
+
+def _compare(connection: sa.Connection, parsed: Sequence[Stored], read: Read) -> Iterator[Finding]:
+    held, known_images = _read_parts(connection, [stored.id for stored in parsed])
+    due = _due_parts(read, known_images)
+    for place, stored in enumerate(parsed):
+        article = read.rows.articles[place]
+        ought = (article.provider, *article.values[4:])
+        names = ("provider_id", *_SAID)
+        differing = [name for name, is_, said in zip(names, stored.row, ought, strict=True) if is_ != said]
+        if differing:
+            yield Finding(
+                "rows", stored.subject, f"articles: not as the document says: {', '.join(differing)}"
+            )
+        for table, rows in due[place].items():
+            if (wrong := _difference(held[stored.id][table], rows)) is not None:
+                yield Finding("rows", stored.subject, f"{table}: {wrong}")
+
+
+def _difference(held: list[tuple[Any, ...]], due: list[tuple[Any, ...]]) -> str | None:
+    """Where the rows of a part are not what the document says; None if nowhere."""
+    if held == due:
+        return None
+    if len(held) != len(due):
+        return f"{len(held)} rows, and by the document {len(due)}"
+    positions = (row[0] for row, ought in zip(held, due, strict=True) if row != ought)
+    return f"not as the document says at position {', '.join(map(str, positions))}"
+
+
+# --- what the document says ----------------------------------------------------------------------------
+
+
+def _due_parts(read: Read, known_images: dict[bytes, tuple[str, Facts]]) -> list[_Parts]:
+    """The parts of each parsed article, in the order of the tables' keys."""
+
+    def use(image: ImageUse) -> tuple[bytes, str | None]:
+        """As the store must have it beside what the image's row says; one that has no row differs anyway."""
+        row = known_images.get(image.image)
+        return image.image, image.as_written(*row) if row else image.written
+
+    rows = read.rows
+    due: list[_Parts] = [{table: [] for table in _HELD} for _ in rows.articles]
+    for place, position, topic in rows.topics:
+        due[place]["article_topics"].append((position, topic))
+    for place, *author in rows.authors:
+        due[place]["article_authors"].append(tuple(author))
+    for place, *item in rows.items:
+        due[place]["collection_items"].append(tuple(item))
+    for link in rows.links:
+        due[link.article]["related_links"].append((*link.values, link.provider))
+    for image in rows.images:
+        due[image.owner]["article_images"].append((image.position, *use(image)))
+    for image in rows.link_images:
+        link = rows.links[image.owner]
+        row = (link.values[0], image.position, *use(image))
+        due[link.article]["related_link_images"].append(row)
+    return due
+
+
+# --- what the store holds ------------------------------------------------------------------------------
+
+
+def _read_articles(connection: sa.Connection, article_ids: Sequence[int]) -> Iterator[Stored]:
+    columns = (providers.c.digest, *(as_made(articles.c[name]) for name in _SAID))
+    query = (
+        sa.select(
+            articles.c.id, subject_of(articles), articles.c.path, documents.c.content,
+            documents.c.digest.label("document_digest"), *columns,
+        )
+        .join_from(articles, sources)
+        .join(documents, documents.c.article_id == articles.c.id)
+        .outerjoin(providers, providers.c.id == articles.c.provider_id)
+        .where(articles.c.id.in_(article_ids))
+        .order_by(articles.c.id)
+    )  # fmt: skip
+    for key, subject, path, content, digest, *row in connection.execute(query):
+        yield Stored(key, subject, path, bytes(content), bytes(digest), tuple(map(plain, row)))
+
+
+_LINK = related_links.c
+_IMAGE = (images.c.digest, images.c.url, *(images.c[name] for name in FACTS))
+
+#: The parts of articles, in order: the article's id, what is compared, and of images what their rows say.
+_HELD: dict[str, sa.Select[Any]] = {
+    "article_topics": sa.select(
+        article_topics.c.article_id, article_topics.c.position, topics.c.digest
+    ).outerjoin(topics, topics.c.id == article_topics.c.topic_id),
+    "article_authors": sa.select(article_authors),
+    "collection_items": sa.select(*(c for c in collection_items.c if c.name != "item_id")),
+    "related_links": sa.select(
+        _LINK.article_id, *(as_made(_LINK[name]) for name in LINK_COLUMNS), providers.c.digest
+    ).outerjoin(providers, providers.c.id == _LINK.provider_id),
+    "article_images": sa.select(
+        article_images.c.article_id, article_images.c.position, *_IMAGE, as_made(article_images.c.extra)
+    ).outerjoin(images, images.c.id == article_images.c.image_id),
+    "related_link_images": sa.select(
+        _LINK.article_id, _LINK.position, related_link_images.c.position.label("number"),
+        *_IMAGE, as_made(related_link_images.c.extra),
+    )
+    .join_from(related_links, related_link_images, related_link_images.c.related_link_id == _LINK.id)
+    .outerjoin(images, images.c.id == related_link_images.c.image_id),
+}  # fmt: skip
+
+#: How many positions a row begins with, where that is not one.
+_KEYS = {"related_link_images": 2}
+
+#: Digest, URL, facts and what is written of an image stand at the end of a row.
+_OF_IMAGE = len(_IMAGE) + 1
+
+
+def _read_parts(
+    connection: sa.Connection, article_ids: Sequence[int]
+) -> tuple[dict[int, _Parts], dict[bytes, tuple[str, Facts]]]:
+    """The parts of some articles, and what the rows of their images say."""
+    held: dict[int, _Parts] = {key: defaultdict(list) for key in article_ids}
+    known: dict[bytes, tuple[str, Facts]] = {}
+    for table, query in _HELD.items():
+        owner = query.selected_columns[0]
+        for key, *row in connection.execute(query.where(owner.in_(article_ids))):
+            values = tuple(map(plain, row))
+            if table.endswith("images"):
+                digest, url, width, height, is_cached, title, attribution, extra = values[-_OF_IMAGE:]
+                known[digest] = (url, (width, height, is_cached, title, attribution))
+                values = (*values[:-_OF_IMAGE], digest, extra)
+            held[key][table].append(values)
+        for parts in held.values():
+            parts[table].sort(key=itemgetter(*range(_KEYS.get(table, 1))))
+    return held, known

@@ -1,0 +1,44 @@
+"""What the engine finds wrong by itself, and references to rows that are not there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import sqlalchemy as sa
+
+from ..backends import of
+from ..schema import metadata
+from .findings import Finding, stream
+
+
+def find_damage(connection: sa.Connection) -> Iterator[Finding]:
+    """What the engine says of its own pages, indexes and constraints, where it can be asked."""
+    for told in of(connection).find_damage(connection):
+        yield Finding("engine", "store", told)
+
+
+def find_broken_references(connection: sa.Connection) -> Iterator[Finding]:
+    """References that lead nowhere.
+
+    Every engine enforces foreign keys as they are written; yet SQLite does so only in connections that ask
+    for it, and PostgreSQL lets a superuser switch it off. One anti-join a key tells.
+    """
+    for table in metadata.sorted_tables:
+        for key in sorted(table.foreign_keys, key=lambda key: key.parent.name):
+            yield from _find_broken(connection, table, key)
+
+
+def _find_broken(connection: sa.Connection, table: sa.Table, key: sa.ForeignKey) -> Iterator[Finding]:
+    column, target = key.parent, key.column.table.alias("target")
+    there = target.c[key.column.name]
+    row_key = list(table.primary_key.columns)
+    query = (
+        sa.select(column.label("reference"), *row_key)
+        .outerjoin_from(table, target, there == column)
+        .where(column.is_not(None), there.is_(None))
+        .order_by(*row_key)
+    )
+    for reference, *values in stream(connection, query):
+        told = ", ".join(f"{part.name} {value}" for part, value in zip(row_key, values, strict=True))
+        wrong = f"{column.name} is {reference}, and there is no such row in {key.column.table.name}"
+        yield Finding("references", f"{table.name}: {told}", wrong)

@@ -1,0 +1,67 @@
+"""What checks yield, and how they go through a store of any size."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+
+from ..backends.types import Instant, Json
+from ..instants import as_text
+from ..schema import sources
+
+#: Rows of a table that are looked at together; their documents are in memory at once.
+BATCH = 300
+
+
+class Finding(NamedTuple):
+    """One thing that is not as it must be: which check found it, of what, and what is wrong. `subject` is
+    `source:path` for what comes from a file. What documents say is not repeated: some of it is secured."""
+
+    check: str
+    subject: str
+    wrong: str
+
+
+def subject_of(table: sa.FromClause) -> sa.ColumnElement[str]:
+    """`source:path` of a table's rows; the query joins `sources`."""
+    return sources.c.name.concat(":").concat(table.c.path)
+
+
+def stream(connection: sa.Connection, query: sa.Select[Any]) -> Iterator[Any]:
+    """A query's rows, a few at a time."""
+    yield from connection.execute(query, execution_options={"yield_per": BATCH})
+
+
+def batches(connection: sa.Connection, table: sa.Table) -> Iterator[Sequence[int]]:
+    """The ids of a table in ascending order, `BATCH` at a time."""
+    query = sa.select(table.c.id).order_by(table.c.id).limit(BATCH)
+    ids = connection.scalars(query).all()
+    while ids:
+        yield ids
+        ids = connection.scalars(query.where(table.c.id > ids[-1])).all()
+
+
+class AsStored(Instant):
+    """An instant as documents' rows have it; what is none comes as it is, to be told, not to be raised."""
+
+    cache_ok = True
+
+    def process_result_value(self, value: Any, dialect: sa.Dialect) -> Any:
+        try:
+            return as_text(super().process_result_value(value, dialect))
+        except ValueError:
+            return value
+
+
+def as_made(column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+    """A column as `importing.rows` makes its values: JSON and instants are text."""
+    if isinstance(column.type, Instant):
+        return sa.type_coerce(column, AsStored())
+    return sa.cast(column, sa.Text) if isinstance(column.type, Json) else column
+
+
+def plain(value: Any) -> Any:
+    """A value as it was written, whatever the driver wraps bytes in."""
+    return bytes(value) if isinstance(value, memoryview) else value

@@ -1,0 +1,144 @@
+"""Who decides each flag of an article, and whether its history leads to what it is now."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import sqlalchemy as sa
+
+from ..flags import FLAGS, Flags
+from ..importing.merge import Decision, Effective, effective, shown
+from ..schema import articles, changes, overrides, set_aside_overrides, sources
+from .findings import Finding, subject_of
+
+
+class State(NamedTuple):
+    """What a flag is, and the override that stands on it; whole numbers or None."""
+
+    value: int | None
+    override: int | None
+
+
+class Change(NamedTuple):
+    """A flag's step from one state to another."""
+
+    id: int
+    changeset_id: int
+    old: State
+    new: State
+
+
+@dataclass(slots=True)
+class Held:
+    """What the store holds of one article's flags; its changes are by flag, in the order they were made."""
+
+    subject: str
+    effective: Effective
+    upstream: Flags
+    overrides: dict[str, Decision] = field(default_factory=dict)
+    set_aside: list[tuple[str, Decision]] = field(default_factory=list)
+    changes: defaultdict[str, list[Change]] = field(default_factory=lambda: defaultdict(list))
+
+    def state(self, flag: str) -> State:
+        """What a flag is now."""
+        value, decision = getattr(self.effective, flag), self.overrides.get(flag)
+        return State(None if value is None else int(value), decision.value if decision else None)
+
+
+def find_wrong_flags(connection: sa.Connection, article_ids: Sequence[int]) -> Iterator[Finding]:
+    """What is wrong with the flags of some articles."""
+    for held in _read(connection, article_ids).values():
+        for check, find in _CHECKS.items():
+            for wrong in find(held):
+                yield Finding(check, held.subject, wrong)
+
+
+def _find_ineffective(held: Held) -> Iterator[str]:
+    """Flags that are not what overrides, upstream and the veto of removed make them."""
+    due = effective(held.upstream, {flag: decision.value for flag, decision in held.overrides.items()})
+    for flag in FLAGS:
+        is_, ought = getattr(held.effective, flag), getattr(due, flag)
+        if is_ != ought:
+            yield f"{flag} is {shown(flag, is_)}, and by upstream and overrides {shown(flag, ought)}"
+
+
+def _find_broken_history(held: Held) -> Iterator[str]:
+    """Flags whose changes, one after the other, do not lead to what they are.
+
+    Before its first change a flag has no override: an article comes in without.
+    """
+    for flag in FLAGS:
+        steps, present = held.changes[flag], held.state(flag)
+        at = State(steps[0].old.value if steps else present.value, None)
+        for step in steps:
+            if step.old != at:
+                yield f"{flag}: change {step.id} starts from {_told(flag, step.old)}, not {_told(flag, at)}"
+            at = step.new
+        if at != present:
+            yield f"{flag} is {_told(flag, present)}, and by its changes {_told(flag, at)}"
+
+
+def _find_unfounded(held: Held) -> Iterator[str]:
+    """Decisions that no change of their changeset tells of, and those that stand and are set aside."""
+    standing = list(held.overrides.items())
+    for flag, decision in (*standing, *held.set_aside):
+        told = ((step.new.override, step.changeset_id) for step in held.changes[flag])
+        if decision not in told:
+            yield f"{flag}: changeset {decision.changeset_id} has no change that makes the override"
+    for flag, decision in held.set_aside:
+        if (flag, decision) in standing:
+            yield f"{flag}: the override of changeset {decision.changeset_id} stands and is set aside at once"
+
+
+_CHECKS = {"flags": _find_ineffective, "audit": _find_broken_history, "overrides": _find_unfounded}
+
+
+def _told(flag: str, state: State) -> str:
+    override = "no override" if state.override is None else f"override {shown(flag, state.override)}"
+    return f"{shown(flag, state.value)} ({override})"
+
+
+def _read(connection: sa.Connection, article_ids: Sequence[int]) -> dict[int, Held]:
+    article = articles.c
+    query = (
+        sa.select(
+            article.id, subject_of(articles),
+            *(article[name] for name in FLAGS), *(article[f"upstream_{name}"] for name in FLAGS),
+        )
+        .join_from(articles, sources)
+        .where(article.id.in_(article_ids))
+        .order_by(article.id)
+    )  # fmt: skip
+    rows = connection.execute(query)
+    held = {key: Held(subject, Effective(*flags[:4]), Flags(*flags[4:])) for key, subject, *flags in rows}
+    _read_decisions(connection, held)
+    _read_changes(connection, held)
+    return held
+
+
+def _read_decisions(connection: sa.Connection, held: dict[int, Held]) -> None:
+    for table in (overrides, set_aside_overrides):
+        columns = (table.c.article_id, table.c.field, table.c.value, table.c.changeset_id)
+        query = sa.select(*columns).where(table.c.article_id.in_(held)).order_by(*table.primary_key.columns)
+        for article_id, flag, *decision in connection.execute(query):
+            if table is overrides:
+                held[article_id].overrides[flag] = Decision(*decision)
+            else:
+                held[article_id].set_aside.append((flag, Decision(*decision)))
+
+
+def _read_changes(connection: sa.Connection, held: dict[int, Held]) -> None:
+    # By id, which is taken while the article is locked, and not by the changeset's time: an import's
+    # changeset begins with its first batch, and an editor may come between that and a later one.
+    change = changes.c
+    columns = (
+        change.article_id, change.field, change.id, change.changeset_id,
+        change.old_value, change.old_override, change.new_value, change.new_override,
+    )  # fmt: skip
+    query = sa.select(*columns).where(change.article_id.in_(held)).order_by(change.id)
+    for article_id, flag, key, changeset_id, *values in connection.execute(query):
+        change_ = Change(key, changeset_id, State(*values[:2]), State(*values[2:]))
+        held[article_id].changes[flag].append(change_)

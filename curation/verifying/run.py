@@ -1,0 +1,43 @@
+"""All checks, one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import sqlalchemy as sa
+
+from ..schema import articles
+from .contents import find_untrue_rows
+from .counts import Counts, count, find_uncounted
+from .engine import find_broken_references, find_damage
+from .findings import Finding, batches
+from .flags import find_wrong_flags
+from .links import find_wrong_links
+from .taxonomy import find_wrong_taxonomy
+
+__all__ = ["Counts", "Finding", "count", "verify"]
+
+#: Called with the number of articles done, of all.
+Progress = Callable[[int, int], None]
+
+
+def verify(connection: sa.Connection, progress: Progress | None = None) -> Iterator[Finding]:
+    """What is wrong in the store, as it is found; the transaction is one that reads only (`Store.reading`).
+
+    Where the engine itself finds damage the rest is not looked at: it would tell of pages, not of rows.
+    """
+    is_damaged = False
+    for finding in find_damage(connection):
+        is_damaged = True
+        yield finding
+    if is_damaged:
+        return
+    for find in (find_broken_references, find_uncounted, find_wrong_taxonomy, find_wrong_links):
+        yield from find(connection)
+    done, total = 0, count(connection).articles
+    for ids in batches(connection, articles):
+        yield from find_untrue_rows(connection, ids)
+        yield from find_wrong_flags(connection, ids)
+        done += len(ids)
+        if progress is not None:
+            progress(done, total)

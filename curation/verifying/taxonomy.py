@@ -1,0 +1,183 @@
+"""What providers, topics and images are known by, and what the taxonomy's documents say of them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from ..document import Organization, parse_organization, parse_topic
+from ..fields import Image, Provider
+from ..importing.outcomes import read_files
+from ..importing.rows import Rows, provider_digest, topic_digest
+from ..importing.tasks import Task, What
+from ..importing.taxonomy import present_documents
+from ..scanning import File, Kind
+from ..schema import (
+    images,
+    provider_aliases,
+    provider_images,
+    providers,
+    sources,
+    taxonomy_documents,
+    topics,
+)
+from .findings import Finding, as_made, batches, plain, subject_of
+
+
+def find_wrong_taxonomy(connection: sa.Connection) -> Iterator[Finding]:
+    """What is wrong with providers, topics, images, and the documents about them."""
+    for table, find in _CHECKS:
+        for ids in batches(connection, table):
+            yield from find(connection, ids)
+
+
+# --- identity ------------------------------------------------------------------------------------------
+
+
+def _find_misnamed_providers(connection: sa.Connection, ids: Sequence[int]) -> Iterator[Finding]:
+    columns = (providers.c.id, providers.c.digest, providers.c.name, providers.c.domain)
+    yield from _find_misnamed(connection, ids, columns, lambda *said: provider_digest(Provider(*said)))
+
+
+def _find_misnamed_topics(connection: sa.Connection, ids: Sequence[int]) -> Iterator[Finding]:
+    yield from _find_misnamed(connection, ids, (topics.c.id, topics.c.digest, topics.c.name), topic_digest)
+
+
+def _find_misnamed_images(connection: sa.Connection, ids: Sequence[int]) -> Iterator[Finding]:
+    columns = (images.c.id, images.c.digest, images.c.url)
+    yield from _find_misnamed(connection, ids, columns, _image_digest)
+
+
+def _image_digest(url: str) -> bytes:
+    return Rows().image(Image(url, None, None, None, None, None, None))
+
+
+def _find_misnamed(
+    connection: sa.Connection,
+    ids: Sequence[int],
+    columns: Sequence[sa.Column[Any]],
+    digest_of: Callable[..., bytes],
+) -> Iterator[Finding]:
+    """Rows that are known by another digest than that of what they say they are."""
+    table = columns[0].table
+    query = sa.select(*columns).where(columns[0].in_(ids)).order_by(columns[0])
+    for key, digest, *said in connection.execute(query):
+        if digest_of(*said) != bytes(digest):
+            told = " and ".join(column.name for column in columns[2:])
+            yield Finding("identity", f"{table} {key}", f"its digest is not that of its {told}")
+
+
+# --- documents -----------------------------------------------------------------------------------------
+
+
+def _find_untrue_documents(connection: sa.Connection, ids: Sequence[int]) -> Iterator[Finding]:
+    note = taxonomy_documents.c
+    query = (
+        sa.select(
+            subject_of(taxonomy_documents), note.path, note.kind, note.content, note.digest,
+            as_made(note.front_matter), providers.c.digest.label("provider"), topics.c.digest.label("topic"),
+        )
+        .join_from(taxonomy_documents, sources)
+        .outerjoin(providers, providers.c.id == note.provider_id)
+        .outerjoin(topics, topics.c.id == note.topic_id)
+        .where(note.id.in_(ids))
+        .order_by(note.id)
+    )  # fmt: skip
+    for subject, *row in connection.execute(query):
+        wrong = _untruth(*map(plain, row))
+        if wrong is not None:
+            yield Finding("taxonomy", subject, wrong)
+
+
+def _untruth(
+    path: str, kind: str, content: bytes, digest: bytes, front_matter: str, *about: bytes | None
+) -> str | None:
+    """What a document's row says otherwise than the document; None if nothing."""
+    if hashlib.sha256(content).digest() != digest:
+        return "the document is not the one that its digest is of"
+    read = read_files([Task(File(path, Kind(kind), None, None), None, content)])
+    if read.outcomes[0].what is not What.FRESH:
+        return "the document cannot be taken in"
+    parsed = read.notes[0].parsed
+    is_about = (
+        (provider_digest(parsed.provider), None)
+        if isinstance(parsed, Organization)
+        else (None, topic_digest(parsed.name))
+    )
+    pairs = {
+        "front_matter": (front_matter, parsed.front_matter),
+        "provider_id": (about[0], is_about[0]),
+        "topic_id": (about[1], is_about[1]),
+    }
+    differing = [name for name, (is_, ought) in pairs.items() if is_ != ought]
+    return f"not as the document says: {', '.join(differing)}" if differing else None
+
+
+# --- what is said of providers and topics --------------------------------------------------------------
+
+
+def _find_misdescribed_providers(connection: sa.Connection, ids: Sequence[int]) -> Iterator[Finding]:
+    present = present_documents(connection, taxonomy_documents.c.provider_id, ids)
+    said = {key: parsed for key, content in present if (parsed := parse_organization(content))}
+    aliases = _listed(connection, sa.select(provider_aliases).where(provider_aliases.c.provider_id.in_(ids)))
+    shown = sa.select(provider_images.c.provider_id, provider_images.c.position, images.c.digest)
+    shown = shown.outerjoin(images, images.c.id == provider_images.c.image_id)
+    pictures = _listed(connection, shown.where(provider_images.c.provider_id.in_(ids)))
+    query = sa.select(providers.c.id, providers.c.description).where(providers.c.id.in_(ids))
+    for key, description in connection.execute(query.order_by(providers.c.id)):
+        note, rows = said.get(key), Rows()
+        yield from _differing(
+            f"providers {key}",
+            description=(description, note.description if note else None),
+            provider_aliases=(aliases.get(key, []), list(enumerate(note.aliases)) if note else []),
+            provider_images=(
+                pictures.get(key, []),
+                [(n, rows.image(image)) for n, image in enumerate(note.images)] if note else [],
+            ),
+        )
+
+
+def _listed(connection: sa.Connection, query: sa.Select[Any]) -> dict[int, list[tuple[int, Any]]]:
+    """Positions and values by the row that they belong to, in order."""
+    owner, position, _ = query.selected_columns
+    listed: dict[int, list[tuple[int, Any]]] = {}
+    for key, number, value in connection.execute(query.order_by(owner, position)):
+        listed.setdefault(key, []).append((number, plain(value)))
+    return listed
+
+
+def _find_misdescribed_topics(connection: sa.Connection, ids: Sequence[int]) -> Iterator[Finding]:
+    present = present_documents(connection, taxonomy_documents.c.topic_id, ids)
+    said = {key: parse_topic(content) for key, content in present}
+    above = topics.alias("above")
+    query = (
+        sa.select(topics.c.id, topics.c.slug, above.c.digest)
+        .outerjoin_from(topics, above, above.c.id == topics.c.parent_id)
+        .where(topics.c.id.in_(ids))
+        .order_by(topics.c.id)
+    )
+    for key, slug, parent in connection.execute(query):
+        note = said.get(key)
+        due = topic_digest(note.parent) if note and note.parent else None
+        pairs = {"slug": (slug, note.slug if note else None), "parent_id": (plain(parent), due)}
+        yield from _differing(f"topics {key}", **pairs)
+
+
+def _differing(subject: str, **pairs: tuple[Any, Any]) -> Iterator[Finding]:
+    """One finding that names each column or table that is not as it ought to be, if any."""
+    names = [name for name, (is_, ought) in pairs.items() if is_ != ought]
+    if names:
+        yield Finding("taxonomy", subject, f"not as the documents about it say: {', '.join(names)}")
+
+
+_CHECKS: tuple[tuple[sa.Table, Callable[[sa.Connection, Sequence[int]], Iterator[Finding]]], ...] = (
+    (providers, _find_misnamed_providers),
+    (topics, _find_misnamed_topics),
+    (images, _find_misnamed_images),
+    (taxonomy_documents, _find_untrue_documents),
+    (providers, _find_misdescribed_providers),
+    (topics, _find_misdescribed_topics),
+)
