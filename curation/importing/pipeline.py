@@ -75,11 +75,17 @@ def processes(jobs: int) -> Iterator[Executor]:
     context = multiprocessing.get_context("forkserver" if has_server else "spawn")
     if has_server:
         context.set_forkserver_preload(["curation.importing.outcomes"])
+    others = set(multiprocessing.active_children())
     executor = ProcessPoolExecutor(jobs, context, initializer=_begin_reading)
     try:
         yield executor
-    finally:
-        executor.shutdown(wait=True, cancel_futures=True)
+    except BaseException:
+        # A pool that has lost one process can wait for another for ever (seen with CPython 3.11).
+        executor.shutdown(wait=False, cancel_futures=True)
+        for process in set(multiprocessing.active_children()) - others:
+            process.terminate()
+        raise
+    executor.shutdown(wait=True, cancel_futures=True)
 
 
 def _begin_reading() -> None:
