@@ -68,8 +68,10 @@ class Sqlite(Backend):
         return self.path.exists() and not self._is_blank()
 
     def _is_blank(self) -> bool:
+        # Not read-only: that could not undo what was cut off half written, and would tell nothing.
+        uri = f"{self.path.resolve().as_uri()}?mode=rw"
         try:
-            with closing(_open_read_only(self.path)) as driver:
+            with closing(sqlite3.connect(uri, uri=True, timeout=BUSY_TIMEOUT)) as driver:
                 return driver.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone() is None
         except sqlite3.Error:  # whoever opens it for good will be told what is wrong
             return False
@@ -233,7 +235,8 @@ def _prepare(driver: sqlite3.Connection, _record: object) -> None:
     driver.execute("PRAGMA foreign_keys = ON")
     driver.execute("PRAGMA synchronous = NORMAL")
     driver.execute("PRAGMA temp_store = MEMORY")
-    driver.execute("PRAGMA cache_size = -65536")
+    # Pages, not bytes: SQLite reckons bytes by the page size of a new connection, a quarter of ours.
+    driver.execute("PRAGMA cache_size = 2000")
     driver.execute("PRAGMA wal_autocheckpoint = 2000")
 
 
