@@ -20,7 +20,7 @@ from curation.database import Store
 #: What a terminal obeys: clear the screen, a title, a link, and their C1 forms; and turned text.
 TERMINAL = "\x1b[2J\x1b]0;owned\x07\x1b]8;;javascript:alert(1)\x1b\\\x9b31m\x9d0;x\x9c\x08\x7f"
 BIDI = "\u202e\u202d\u2066\u2067\u2068\u2069\u200e\u200f\u061c"
-OBEYED = set(TERMINAL + BIDI) - set("[]01238;Jmaownedjvscriptl:()\\x")
+OBEYED = {sign for sign in TERMINAL + BIDI if not sign.isprintable()}
 
 HTML = "<script>alert(1)</script><img src=x onerror=alert(1)>[x](javascript:alert(1))![x](data:text/html,x)`a`|<!--"
 SQL = "'; DROP TABLE articles; --"

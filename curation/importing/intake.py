@@ -78,8 +78,8 @@ class Intake:
 
     def _write(self, batch: Sequence[Chunk]) -> None:
         """Writes one batch, if there is anything to write, in one transaction."""
-        returned, lost = self._sort_out(batch)
-        with self._course.transactions.writing() as connection:
+        with self._summary.counting(), self._course.transactions.writing() as connection:
+            returned, lost = self._sort_out(batch)
             self._course.transactions.store.backend.lock_references(connection)
             self._settle(connection, batch)
             if returned or lost or any(read.fresh or read.notes for _, read in batch):

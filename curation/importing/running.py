@@ -82,7 +82,7 @@ class Run:
     def _finish(self, scan: Scan) -> None:
         summary = self._summary
         taken_in = {file.path for file in scan.files}
-        with self._course.transactions.writing() as connection:
+        with summary.counting(), self._course.transactions.writing() as connection:
             self._course.transactions.store.backend.lock_references(connection)
             self._mark_gone(connection, scan, taken_in)
             if summary.added or summary.updated or summary.missing or len(self._to_resolve) > 1:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from ..scanning import Kind
+
+#: What an import's row counts.
+_COUNTS = ("added", "updated", "unchanged", "missing", "skipped", "quarantined")
 
 #: Called with the number of files done, of all.
 Progress = Callable[[int, int], None]
@@ -56,6 +60,17 @@ class Summary:
     def status(self) -> str:
         return "partial" if self.quarantined else "succeeded"
 
+    @contextmanager
+    def counting(self) -> Iterator[None]:
+        """What is counted within holds only if it ends well: a batch that is not kept is not counted."""
+        before = {name: getattr(self, name) for name in _COUNTS}
+        try:
+            yield
+        except BaseException:
+            for name, count in before.items():
+                setattr(self, name, count)
+            raise
+
     def count(self, state: str, kind: Kind, *, is_new: bool, is_changed: bool) -> None:
         """Counts a file by what became of it (a state of `files`)."""
         if state == "refused":
@@ -73,5 +88,4 @@ class Summary:
 
     @property
     def counts(self) -> dict[str, int]:
-        names = ("added", "updated", "unchanged", "missing", "skipped", "quarantined")
-        return {name: getattr(self, name) for name in names}
+        return {name: getattr(self, name) for name in _COUNTS}

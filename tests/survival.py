@@ -1,0 +1,506 @@
+"""What the tests of survival need: imports in processes that can be killed, dumps that change, and whether
+a store holds whole documents only."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import re
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from curation.database import Store
+from curation.flags import FLAGS
+from curation.schema import metadata
+
+from . import postgresql_server as server
+
+SITE = Path(__file__).parent / "site"
+HERE = Path(__file__).resolve().parent.parent
+
+#: Files of one transaction and of one chunk, and from how many on processes are started: small, so that
+#: a small dump goes through all that a large one does.
+SMALL = {"BATCH": 60, "CHUNK": 10, "WORTH_PROCESSES": 50}
+
+#: Seconds after which a command will not end any more.
+HANGS = 60.0
+
+#: Seconds after which nothing of a killed import may be left.
+SOON = 3.0
+
+#: Waits for command lines, and forks a process with a session of its own for each: all modules are loaded by
+#: then, so that what is killed is an import and not Python's start.
+_RUNNER = """
+import faulthandler, json, os, signal, sys
+from contextlib import suppress
+
+def begin(out, err, arguments):
+    os.setsid()
+    for number, path in ((1, out), (2, err)):
+        os.dup2(os.open(path, os.O_CREAT | os.O_TRUNC | os.O_WRONLY), number)
+    sys.argv[1:] = arguments
+    faulthandler.register(signal.SIGUSR1)
+    from curation.cli import main
+    main()
+
+def serve(settings):
+    import alembic.command, sqlalchemy.dialects.postgresql.psycopg, sqlalchemy.dialects.sqlite, psycopg
+    import curation.cli
+    from curation import migrate
+    from curation.importing import run, running, pipeline
+    with suppress(ImportError):
+        from curation.importing import intake
+    for module in [m for name, m in sys.modules.items() if name.startswith("curation.importing.")]:
+        for name, value in settings.items():
+            if hasattr(module, name):
+                setattr(module, name, value)
+    for line in sys.stdin:
+        child = os.fork()
+        if not child:
+            return begin(*json.loads(line))
+        print(child, flush=True)
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+
+if __name__ == "__main__":
+    serve(json.loads(sys.argv[1]))
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a command ended, and what it said."""
+
+    status: int
+    out: str
+    err: str
+    seconds: float = 0.0
+
+    def assert_done(self) -> None:
+        assert "Traceback" not in self.err
+        assert self.status == 0, self.err
+
+    def assert_one_line(self, *signs: str) -> None:
+        """That it was refused with one line that names each of the signs."""
+        assert "Traceback" not in self.err, self.err
+        lines = [line for line in self.err.splitlines() if not line.startswith("made the store ")]
+        assert len(lines) == 1, self.err
+        assert lines[0].startswith("Error: "), self.err
+        assert self.status == 1, (self.status, self.err)
+        for sign in signs:
+            assert re.search(sign, lines[0]), (sign, lines[0])
+        assert "a fault of curation's" not in lines[0], lines[0]
+        assert " says: " not in lines[0], lines[0]
+
+
+class Imports:
+    """Runs one command after the other, each in a process that can be killed."""
+
+    def __init__(self, folder: Path, **settings: int) -> None:
+        self.folder = folder
+        self._read, self._child = b"", 0
+        (folder / "runner.py").write_text(_RUNNER)
+        self._runner = subprocess.Popen(
+            [sys.executable, str(folder / "runner.py"), json.dumps(SMALL | settings)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=HERE,
+        )  # fmt: skip
+
+    def start(self, *arguments: object) -> Import:
+        out, err = self.folder / "out", self.folder / "err"
+        assert self._runner.stdin is not None
+        command = [str(out), str(err), [str(a) for a in arguments]]
+        self._runner.stdin.write(json.dumps(command).encode() + b"\n")
+        self._runner.stdin.flush()
+        self._child = int(self.read())
+        return Import(self, self._child)
+
+    def run(self, *arguments: object) -> Ended:
+        """A command from its start to its end."""
+        return self.start(*arguments).wait()
+
+    def read(self) -> bytes:
+        """The next line that the runner writes."""
+        assert self._runner.stdout is not None
+        while b"\n" not in self._read:
+            if not select.select([self._runner.stdout], [], [], HANGS)[0]:
+                with suppress(ProcessLookupError):
+                    os.kill(self._child, signal.SIGUSR1)  # it says where its threads are
+                    time.sleep(0.5)
+                    os.killpg(self._child, signal.SIGKILL)
+                raise AssertionError(f"a command hangs: {(self.folder / 'err').read_text()}")
+            more = os.read(self._runner.stdout.fileno(), 4096)
+            assert more, "the runner is gone"
+            self._read += more
+        line, _, self._read = self._read.partition(b"\n")
+        return line
+
+    def __enter__(self) -> Imports:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._runner.communicate()
+
+
+class Import:
+    """A command that is under way."""
+
+    def __init__(self, imports: Imports, pid: int) -> None:
+        self._imports = imports
+        self.pid = pid
+        self._began = time.monotonic()
+
+    def kill(self, *, group: bool, by: signal.Signals = signal.SIGKILL) -> None:
+        """Sends a signal; to a process that has just ended too."""
+        with suppress(ProcessLookupError):
+            (os.killpg if group else os.kill)(self.pid, by)
+
+    def wait(self) -> Ended:
+        status = int(self._imports.read())
+        seconds = time.monotonic() - self._began
+        out, err = (self._imports.folder / name for name in ("out", "err"))
+        return Ended(status, *(p.read_text() if p.exists() else "" for p in (out, err)), seconds)
+
+    def left_over(self) -> list[str]:
+        """What still runs of its session, once it had time to end."""
+        until = time.monotonic() + SOON
+        while (left := list(_of_session(self.pid))) and time.monotonic() < until:
+            time.sleep(0.01)
+        return left
+
+
+def _of_session(session: int) -> Iterator[str]:
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            fields = (folder / "stat").read_text().rpartition(")")[2].split()
+            if int(fields[3]) == session and fields[0] not in "ZX":
+                yield f"{folder.name} {(folder / 'cmdline').read_text()}"
+        except OSError:
+            continue
+
+
+def workers_of(session: int) -> list[int]:
+    """The processes of a session that read files: children of its server's."""
+    found = [line.partition(" ") for line in _of_session(session)]
+    servers = [int(pid) for pid, _, command in found if "forkserver" in command]
+    return [pid for pid in servers if _parent_of(pid) in servers]
+
+
+def _parent_of(pid: int) -> int | None:
+    with suppress(OSError):
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    return None
+
+
+#: Runs commands where a test does not say more about how; see `run`.
+_SHARED: list[Imports] = []
+
+
+@contextmanager
+def sharing(folder: Path) -> Iterator[None]:
+    """Has `run` take processes that are forked from one that has loaded all modules."""
+    with Imports(folder, WORTH_PROCESSES=1_000) as shared:
+        _SHARED.append(shared)
+        yield
+        _SHARED.pop()
+
+
+def run(database: str, *arguments: object, **options: Any) -> Ended:
+    """The command, from its start to its end."""
+    if _SHARED and not options:
+        return _SHARED[-1].run("--database", database, *arguments)
+    return end(start(database, *arguments, **options))
+
+
+def start(database: str, *arguments: object, **options: Any) -> subprocess.Popen[str]:
+    """The command, on its way."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "curation", "--database", database, *map(str, arguments)],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=HERE, **options,
+    )  # fmt: skip
+
+
+def end(process: subprocess.Popen[str], timeout: float = 120.0) -> Ended:
+    out, err = process.communicate(timeout=timeout)
+    return Ended(process.returncode, out, err)
+
+
+# Dumps -----------------------------------------------------------------------------------------------
+
+
+def make_dump(root: Path, copies: int, *, label: str = "copy") -> None:
+    """The sample site with copies of its news; what they say of images and providers is partly shared."""
+    shutil.copytree(SITE, root)
+    news = [file.read_text(encoding="utf-8-sig") for file in sorted((SITE / "_news").glob("*.md"))]
+    for i in range(copies):
+        text = news[i % len(news)].replace("https://", f"https://{label}{i // 2}.")
+        (root / "_news" / f"2024-01-01-{label}-{i}.md").write_text(text)
+
+
+def change_dump(root: Path, chance: random.Random) -> None:
+    """What a night does to a dump: flags move, stories come, go and are rewritten, taxonomy too."""
+    paths = sorted((root / "_news").glob("*.md"))
+    for path in chance.sample(paths, len(paths) // 2):
+        text = path.read_text(encoding="utf-8-sig")
+        what = chance.random()
+        if what < 0.5:
+            text = re.sub(r"(?m)^(heat|quality): .*$", lambda m: f"{m[1]}: {chance.randint(-50, 90)}", text)
+        elif what < 0.8:
+            text = (
+                text.replace("https://", f"https://m{chance.randint(0, 20)}.", chance.randint(1, 5))
+                + "\nMore.\n"
+            )
+        elif what < 0.9:
+            path.unlink()
+            continue
+        else:
+            path.with_name(f"2024-02-02-new-{chance.randint(0, 10**9)}.md").write_text(text)
+        path.write_text(text)
+    for path in sorted((root / "_data" / "organizations").glob("*.md")):
+        if chance.random() < 0.5:
+            path.write_text(path.read_text() + f"\nSince {chance.randint(1900, 2000)}.\n")
+
+
+def become(root: Path, wanted: Path) -> None:
+    """Makes one folder like another (that never changes), touching only what differs."""
+    now, due = _contents(root), _known_contents(wanted)
+    for name in now.keys() - due.keys():
+        (root / name).unlink()
+    for name, content in due.items():
+        if now.get(name) != content:
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            (root / name).write_bytes(content)
+
+
+def _contents(root: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(root)): p.read_bytes() for p in root.rglob("*") if p.is_file()}
+
+
+_known_contents = cache(_contents)
+
+
+# Whole documents -------------------------------------------------------------------------------------
+
+#: The rows of an article that say what its document says: all but ids, links resolved, and decisions.
+_PARTS = """
+SELECT a.path, 'topic', p.position, t.name, NULL FROM article_topics p
+  JOIN articles a ON a.id = p.article_id JOIN topics t ON t.id = p.topic_id
+UNION ALL SELECT a.path, 'image', p.position, i.url, NULL FROM article_images p
+  JOIN articles a ON a.id = p.article_id JOIN images i ON i.id = p.image_id
+UNION ALL SELECT a.path, 'author', p.position, p.name, NULL FROM article_authors p
+  JOIN articles a ON a.id = p.article_id
+UNION ALL SELECT a.path, 'item', p.position, p.item_path, p.item_stem FROM collection_items p
+  JOIN articles a ON a.id = p.article_id
+UNION ALL SELECT a.path, 'link', p.position, p.title, p.web_url FROM related_links p
+  JOIN articles a ON a.id = p.article_id
+UNION ALL SELECT a.path, 'link excerpt', p.position, p.excerpt, r.name FROM related_links p
+  JOIN articles a ON a.id = p.article_id LEFT JOIN providers r ON r.id = p.provider_id
+UNION ALL SELECT a.path, 'link image', l.position * 1000 + p.position, i.url, NULL FROM related_link_images p
+  JOIN related_links l ON l.id = p.related_link_id JOIN articles a ON a.id = l.article_id
+  JOIN images i ON i.id = p.image_id
+UNION ALL SELECT a.path, 'provider', 0, r.name, r.domain FROM articles a JOIN providers r ON r.id = a.provider_id
+"""
+
+_NOT_SAID = {"id", "source_id", "provider_id", "first_import_id", "last_import_id", "missing_since", *FLAGS}
+
+Whole = str
+
+
+def articles_of(connection: sa.Connection) -> dict[str, Whole]:
+    """By path, everything that the tables say of an article because its document says so."""
+    table, documents = metadata.tables["articles"], metadata.tables["documents"]
+    columns = [column for column in table.c if column.name not in _NOT_SAID]
+    query = sa.select(*columns, documents.c.content, documents.c.digest).outerjoin(
+        documents, documents.c.article_id == table.c.id
+    )
+    path_at = [column.name for column in columns].index("path")
+    said: dict[str, list[Any]] = {
+        row[path_at]: [tuple(bytes(v) if isinstance(v, memoryview) else v for v in row)]
+        for row in connection.execute(query)
+    }
+    for path, *part in sorted(map(tuple, connection.execute(sa.text(_PARTS))), key=repr):
+        said[path].append(tuple(part))
+    return {path: repr(rows) for path, rows in said.items()}
+
+
+def assert_whole(store: Store, wholes: dict[str, set[Whole]]) -> dict[str, Whole]:
+    """That each article is all that one version of its document says, decisions and upstream make its
+    flags, and no import counts what is not there; returns the articles."""
+    with store.reading() as connection:
+        articles = articles_of(connection)
+        for path, whole in articles.items():
+            assert whole in wholes.get(path, set()), f"{path} is not whole: {whole}"
+        assert wrong_flags(connection) == []
+        assert miscounted(connection) == []
+        assert strays(connection) == []
+    return articles
+
+
+def wrong_flags(connection: sa.Connection) -> list[Any]:
+    """The flags that are not what their decision, else upstream, says."""
+    decided: dict[int, dict[str, int]] = {}
+    for key, flag, value in connection.execute(sa.text("SELECT article_id, field, value FROM overrides")):
+        decided.setdefault(key, {})[flag] = value
+    wrong: list[Any] = []
+    table = metadata.tables["articles"].c
+    query = sa.select(
+        table.id, table.path, *(table[f] for f in FLAGS), *(table[f"upstream_{f}"] for f in FLAGS)
+    )
+    for key, path, *values in connection.execute(query):
+        said = dict(zip(FLAGS, values[4:], strict=True)) | decided.get(key, {})
+        removed = bool(said["removed"])
+        published = (said["published"] is None or bool(said["published"])) and not removed
+        due = [said["quality"], said["heat"], published, removed]
+        if values[:4] != due:
+            wrong.append((path, values[:4], due))
+    return wrong
+
+
+def miscounted(connection: sa.Connection) -> list[Any]:
+    """The imports that count what they have not committed; one that was killed counts nothing."""
+    query = """
+    SELECT i.id, i.status, i.added, i.updated, i.unchanged, i.missing,
+      (SELECT count(*) FROM articles a WHERE a.first_import_id = i.id),
+      (SELECT count(*) FROM articles a WHERE a.last_import_id = i.id AND a.first_import_id <> i.id),
+      (SELECT count(*) FROM articles),
+      (SELECT max(id) FROM imports)
+    FROM imports i"""
+    wrong = []
+    for row in connection.execute(sa.text(query)):
+        key, status, added, updated, unchanged, missing, first, last, total, newest = row
+        told = (added, updated, unchanged, missing)
+        is_zero = not any(told)
+        ok = is_zero if status == "running" else (added == first or (status == "failed" and is_zero))
+        if key == newest and status != "running" and not is_zero:
+            ok = ok and updated + missing == last and added + updated + unchanged <= total
+        if status not in ("running", "failed", "succeeded", "partial") or not ok:
+            wrong.append(tuple(row))
+    return wrong
+
+
+def strays(connection: sa.Connection) -> list[Any]:
+    """Rows that are shared and have no user, and rows that refer to nothing."""
+    found = []
+    for table, uses in {
+        "images": ("article_images.image_id", "related_link_images.image_id", "provider_images.image_id"),
+        "providers": ("articles.provider_id", "related_links.provider_id", "taxonomy_documents.provider_id"),
+        "topics": ("article_topics.topic_id", "taxonomy_documents.topic_id", "topics.parent_id"),
+    }.items():
+        used = " UNION ".join(
+            f"SELECT {use.split('.')[1]} FROM {use.split('.')[0]} WHERE {use.split('.')[1]} IS NOT NULL"
+            for use in uses
+        )
+        query = f"SELECT count(*) FROM {table} WHERE id NOT IN ({used})"
+        count = connection.scalar(sa.text(query))
+        if count:
+            found.append((table, count))
+    if connection.dialect.name == "sqlite":
+        found += connection.exec_driver_sql("PRAGMA foreign_key_check").all()
+    return found
+
+
+# A PostgreSQL of one's own ---------------------------------------------------------------------------
+
+
+class OwnServer:
+    """A server that can be killed and started again; commits are on disk when they are told to be."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._programs = server._programs(folder)
+        self._data = folder / "data"
+        self._data.mkdir()
+        if server._is_root():
+            folder.chmod(0o711)
+            shutil.chown(self._data, "nobody")
+        options = ["--no-locale", "--encoding=UTF8", "--auth=trust", "--username=curation", "--no-sync"]
+        server._run([self._programs / "initdb", "-D", self._data, *options])
+        self._port = server._free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"postgresql://curation@127.0.0.1:{self._port}"
+
+    def start(self) -> None:
+        (self._data / "postmaster.pid").unlink(missing_ok=True)
+        arguments = [str(self._programs / "postgres"), "-D", str(self._data)]
+        for setting in (
+            f"port={self._port}",
+            "listen_addresses=127.0.0.1",
+            "unix_socket_directories=",
+            "fsync=off",
+        ):
+            arguments += ["-c", setting]
+        log = self._folder / "server.log"
+        with log.open("ab") as stream:
+            self._process = subprocess.Popen(
+                arguments, stdout=stream, stderr=stream, start_new_session=True,
+                preexec_fn=server._die_with_parent, **server._as_nobody(),
+            )  # fmt: skip
+        server._wait(self._process, self._port, log)
+
+    def kill(self) -> None:
+        """As when the machine dies."""
+        assert self._process is not None
+        os.killpg(self._process.pid, signal.SIGKILL)
+        for pid in [line.split()[0] for line in _of_data(self._data)]:
+            with suppress(ProcessLookupError):
+                os.kill(int(pid), signal.SIGKILL)
+        self._process.wait()
+        until = time.monotonic() + 5
+        while list(_of_data(self._data)) and time.monotonic() < until:
+            time.sleep(0.02)
+
+    def stop(self) -> None:
+        if self._process is not None and self._process.poll() is None:
+            self._process.send_signal(signal.SIGINT)
+            self._process.wait(timeout=server.DEADLINE)
+
+
+def _of_data(data: Path) -> Iterator[str]:
+    """The server's processes of one data folder: backends are in sessions of their own."""
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if (folder / "cwd").readlink() == data:
+                yield folder.name
+        except OSError:
+            continue
+
+
+@contextmanager
+def own_server() -> Iterator[OwnServer]:
+    with tempfile.TemporaryDirectory(prefix="curation-postgresql-") as folder:
+        made = OwnServer(Path(folder).resolve())
+        made.start()
+        try:
+            yield made
+        finally:
+            made.stop()
+
+
+def until(condition: Callable[[], bool], seconds: float = 10.0) -> bool:
+    """Whether something becomes so in time."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if condition():
+            return True
+        time.sleep(0.01)
+    return condition()
+
+
+def kinds(lines: Sequence[str]) -> str:
+    """The first few of many differences, to be shown."""
+    return "\n".join(lines[:10])
