@@ -192,8 +192,8 @@ EMPTIED: dict[str, Kind] = {
     ),
     "topic_over_1_MiB": emptied(f"topics:\n- {BIG}\n- T", "text_too_long", {"topics": ["T"]}, "topics[0]", 4, 3),
     "image_of_negative_width": emptied(
-        "images:\n  - url: u2\n    width: -5\n    height: 5", "negative_size",
-        {"images": [{"url": "u2", "width": None, "height": 5}]}, "images[0].width", 5, 12,
+        "images:\n  - url: u\n    width: -5\n    height: 5", "negative_size",
+        {"images": [{"url": "u", "width": None, "height": 5}]}, "images[0].width", 5, 12,
     ),
     "image_of_negative_height": emptied(
         "images: [{url: v, width: 5, height: -1}]", "negative_size",

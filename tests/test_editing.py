@@ -54,7 +54,9 @@ def test_a_decision_changes_the_value_and_is_written_down(filled: Store) -> None
     assert (edit.selected, edit.changed) == (1, 1)
     assert flags(filled, LEADER) == (80, 5, True, False)
     assert audit(filled) == [("heat", 122, 5, None, 5), ("quality", 62, 80, None, 80)]
-    told = sa.select(changesets.c.kind, changesets.c.actor, changesets.c.reason).where(changesets.c.kind == "edit")
+    told = sa.select(changesets.c.kind, changesets.c.actor, changesets.c.reason).where(
+        changesets.c.kind == "edit"
+    )
     assert rows(filled, told) == [("edit", "ann", "why not")]
     assert sorted(rows(filled, sa.select(overrides.c.field, overrides.c.value))) == [
         ("heat", 5),
