@@ -188,6 +188,9 @@ def content_hash(data: bytes) -> str:
 # --- from bytes to text ------------------------------------------------------------------------------
 
 _BOM = b"\xef\xbb\xbf"
+#: The marks of UTF-16 and UTF-32; and, without a mark, a fence in them: else such a file would look like one
+#: that has no front matter, and be passed over in silence.
+_OTHER_ENCODINGS = re.compile(rb"\xff\xfe|\xfe\xff|\0\0\xfe\xff|\0{0,3}-\0{1,3}-\0{1,3}-\0")
 _CLOSING = re.compile(rb"[\r\n]---[ \t]*(?:[\r\n]|$)")
 _OPENING = re.compile(rb"---[ \t]*(\r|\n|$)")
 _FENCE = re.compile(r"^---[ \t]*$", re.MULTILINE)
@@ -237,8 +240,8 @@ class _FrontMatter(YAMLHandler):
 def _read(data: bytes) -> Reading | None:
     """Splits and reads a file with a fence; None if it has none."""
     start = len(_BOM) if data.startswith(_BOM) else 0
-    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        raise DocumentError("not_utf8", "the file is UTF-16, not UTF-8 (byte 0)", 1, 1)
+    if _OTHER_ENCODINGS.match(data):
+        raise DocumentError("not_utf8", "the file is UTF-16 or UTF-32, not UTF-8 (byte 0)", 1, 1)
     if _OTHER_FORMATS.match(data, start):
         raise DocumentError(
             "unsupported_format", "front matter is YAML between `---` lines; this is another format", 1, 1

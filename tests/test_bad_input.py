@@ -15,6 +15,13 @@ def front(text: str) -> bytes:
     return f"---\ntitle: x\n{text}\n---\n".encode()
 
 
+#: 179 bytes that expand to some 160 KB in four levels.
+SMALL_BOMB = (
+    b"---\na: &a " + b"x" * 24 + b"\n"
+    + b"".join(b"%c: &%c [%s]\n" % (b, b, b",".join([b"*%c" % a] * 9)) for a, b in zip(b"abcd", b"bcde", strict=True))
+    + b"---\n"
+)  # fmt: skip
+
 #: Kind -> the file, the code, and the line and column (None where only the whole file can be named).
 KINDS: dict[str, tuple[bytes, str, int | None, int | None]] = {
     # A: what parsers object to
@@ -29,6 +36,8 @@ KINDS: dict[str, tuple[bytes, str, int | None, int | None]] = {
     "complex_key": (front("? [a]\n: 1"), "bad_key", 3, 3),
     "number_key": (front("1: a"), "bad_key", 3, 1),
     "null_key": (front("~: a"), "bad_key", 3, 1),
+    "flag_key": (front("true: a"), "bad_key", 3, 1),
+    "nested_number_key": (front("a:\n  2.5: b"), "bad_key", 4, 3),
     "raw_nul": (front("a: \0"), "control_character", 3, 4),
     "raw_escape": (front("a: \x1b[31m"), "control_character", 3, 4),
     "raw_c1": (front("a: \x9b31m"), "control_character", 3, 4),
@@ -41,6 +50,13 @@ KINDS: dict[str, tuple[bytes, str, int | None, int | None]] = {
     "overlong_utf8": (b"---\ntitle: \xc0\xaf\n---\n", "not_utf8", 2, 8),
     "latin_1": ("---\ntitle: café\n---\n".encode("latin-1"), "not_utf8", 2, 11),
     "utf_16": ("---\ntitle: x\n---\n".encode("utf-16"), "not_utf8", 1, 1),
+    "utf_16_be": ("\ufeff---\ntitle: x\n---\n".encode("utf-16-be"), "not_utf8", 1, 1),
+    "utf_16_unmarked": ("---\ntitle: x\n---\n".encode("utf-16-le"), "not_utf8", 1, 1),
+    "utf_16_be_unmarked": ("---\ntitle: x\n---\n".encode("utf-16-be"), "not_utf8", 1, 1),
+    "utf_32": ("---\ntitle: x\n---\n".encode("utf-32"), "not_utf8", 1, 1),
+    "utf_32_be": ("\ufeff---\ntitle: x\n---\n".encode("utf-32-be"), "not_utf8", 1, 1),
+    "utf_32_unmarked": ("---\ntitle: x\n---\n".encode("utf-32-le"), "not_utf8", 1, 1),
+    "raw_surrogate": (b"---\ntitle: \xed\xa0\x80\n---\n", "not_utf8", 2, 8),
     # B: what libraries accept in silence
     "duplicate_key": (front("title: y"), "duplicate_key", 3, 1),
     "nested_duplicate_key": (front("a:\n  b: 1\n  b: 2"), "duplicate_key", 5, 3),
@@ -57,10 +73,15 @@ KINDS: dict[str, tuple[bytes, str, int | None, int | None]] = {
         front("a: &a [" + "x" * 99 + "]\n" + "\n".join(f"{b}: &{b} [{', '.join([f'*{a}'] * 9)}]" for a, b in ("ab", "bc", "cd", "de"))),
         "alias_expansion", 6, 32,
     ),
+    "small_bomb": (SMALL_BOMB, "alias_expansion", 6, 14),
     "too_deep": (front("a: " + "[" * 65 + "]" * 65), "too_deep", 3, 68),
     "30000_levels": (front("a: " + "[" * 30_000), "too_deep", 3, 68),
     "30000_dashes": (front("a:\n " + "- " * 30_000), "too_deep", 4, 130),
+    "65_mappings": (front("a: " + "{a: " * 65 + "}" * 65), "too_deep", 3, 260),
     "501_keys": (front("\n".join(f"k{i}: 1" for i in range(501))), "too_many_keys", 2, 1),
+    "501_keys_within": (front("a: {" + ", ".join(f"k{i}" for i in range(501)) + "}"), "too_many_keys", 3, 4),
+    "nul_in_a_key": (front('"a\\0": b'), "nul_character", 3, 1),
+    "nul_in_hexadecimal": (front('a: "\\x00"'), "nul_character", 3, 4),
     "nul_escape": (front('a: "\\0"'), "nul_character", 3, 4),
     "lone_surrogate_pair_half": (front('a: "\\udc00"'), "yaml_syntax", 3, 7),
     "nul_in_the_body": (b"---\ntitle: x\n---\nBo\0dy\n", "control_character", 4, 3),
@@ -86,3 +107,8 @@ def test_each_is_put_aside_with_its_place_and_the_good_ones_are_in(
     again = curation("import", str(tmp_path), "--source", "s")
     assert (again.exit_code, f"{len(KINDS)} unchanged" in again.stdout) == (3, True)
     assert json.loads(curation("issues", "--format", "json").stdout) == issues
+    for name in KINDS:
+        (news / f"{name}.md").write_bytes(GOOD)
+    mended = curation("import", str(tmp_path), "--source", "s")
+    assert (mended.exit_code, f"{len(KINDS)} added" in mended.stdout) == (0, True), mended.output
+    assert json.loads(curation("issues", "--format", "json").stdout) == []

@@ -1,4 +1,4 @@
-"""Every code that an issue can have is in the README's table, and the table names no other."""
+"""Every code that an issue can have is in the README's table, with its severity, and the table names no other."""
 
 from __future__ import annotations
 
@@ -12,50 +12,98 @@ import curation
 ROOT = Path(curation.__file__).parent
 README = Path(__file__).parents[1] / "README.md"
 
-#: What makes a fault, and the position of the code among its arguments.
-MAKERS = {
-    "Fault": 1,
-    "fault": 1,
-    "DocumentError": 0,
-    "StoppedShort": 0,
-    "_fault": 0,
-    "_warn": 0,
-    "refuse": 0,
-    "refused": 0,
+TREES = {file: ast.parse(file.read_text()) for file in sorted(ROOT.rglob("*.py"))}
+
+#: What makes a fault: the position of the code among its arguments, and the severity (None: the argument
+#: before it). The names with an underscore are functions of a module's own, and other modules may have others.
+MAKERS: dict[str, tuple[int, str | None]] = {
+    "Fault": (1, None),
+    "fault": (1, None),
+    "DocumentError": (0, "error"),
+    "StoppedShort": (0, "error"),
+    "refuse": (0, "error"),
+    "_fault": (0, "error"),
+    "_warn": (0, "warning"),
 }
-CODE = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)+|symlink|encrypted|submodule|unreadable")
 
 
-def codes_made(tree: ast.AST) -> Iterator[str]:
-    """The codes of the faults that a module makes, where they are written out."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call):
-            name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-            position = MAKERS.get(name)
-            if position is not None and len(node.args) > position:
-                code = node.args[position]
-                if (
-                    isinstance(code, ast.Constant)
-                    and isinstance(code.value, str)
-                    and CODE.fullmatch(code.value)
-                ):
-                    yield code.value
-        elif isinstance(node, ast.Assign) and isinstance(node.value, ast.Tuple):
-            # A notice that is handed on: `notice = ("code", "message")`.
-            first = node.value.elts[0]
-            if isinstance(first, ast.Constant) and any(
-                getattr(t, "id", "") == "notice" for t in node.targets
-            ):
-                yield str(first.value)
+def calls() -> Iterator[tuple[Path, str, ast.Call]]:
+    """Every call of a maker: where it is, the maker's name, and the call."""
+    for file, tree in TREES.items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call):
+                name = getattr(node.func, "attr", getattr(node.func, "id", ""))
+                if name in MAKERS:
+                    yield file, name, node
 
 
-def codes_in_table() -> set[str]:
-    section = README.read_text().split("## Bad input\n")[1].split("\n## ")[0]
-    rows = [line for line in section.splitlines() if line.startswith("| `")]
-    return {code for row in rows for code in re.findall(r"`([a-z0-9_]+)`", row.split("|")[1])}
+def texts(node: ast.AST | None) -> set[str]:
+    """The texts that an argument can be: itself, or both sides of a choice."""
+    found = {n.value for n in ast.walk(node) if isinstance(n, ast.Constant)} if node else set()
+    return {text for text in found if isinstance(text, str)}
+
+
+def argument(call: ast.Call, position: int, name: str) -> ast.expr | None:
+    named = [keyword.value for keyword in call.keywords if keyword.arg == name]
+    return call.args[position] if len(call.args) > position else named[0] if named else None
+
+
+def made() -> dict[str, set[str]]:
+    """The severities of each code."""
+    severities: dict[str, set[str]] = {}
+    for _, name, call in calls():
+        position, severity = MAKERS[name]
+        if argument(call, position, "code") is None:
+            continue
+        told = {severity} if severity else texts(argument(call, position - 1, "severity"))
+        for code in texts(argument(call, position, "code")):
+            severities.setdefault(code, set()).update(told)
+    for code in handed_on():
+        severities.setdefault(code, set()).add("notice")
+    return severities
+
+
+def handed_on() -> set[str]:
+    """Notices that one function gives to another: `notice = ("code", "message")`."""
+    return {
+        str(ast.literal_eval(node.value.elts[0]))
+        for tree in TREES.values()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Assign)
+        and isinstance(node.value, ast.Tuple)
+        and [getattr(target, "id", "") for target in node.targets] == ["notice"]
+    }
+
+
+def table() -> dict[str, str]:
+    """The severity of each code, as the README has it."""
+    section = README.read_text().split("\n## Bad input\n")[1].split("\n## ")[0]
+    rows = [line.split("|") for line in section.splitlines() if line.startswith("| `")]
+    return {code: row[2].strip() for row in rows for code in re.findall(r"`([a-z0-9_]+)`", row[1])}
 
 
 def test_the_table_names_every_code_and_no_other() -> None:
-    made = {code for file in ROOT.rglob("*.py") for code in codes_made(ast.parse(file.read_text()))}
-    assert len(made) > 60
-    assert codes_in_table() == made
+    assert len(made()) > 60
+    assert set(table()) == set(made())
+
+
+def test_the_table_gives_a_severity_that_the_code_has() -> None:
+    codes = made()
+    wrong = {code: (said, codes[code]) for code, said in table().items() if said not in codes[code]}
+    assert not wrong
+
+
+def test_codes_are_short_and_plain() -> None:
+    assert not [code for code in made() if not re.fullmatch(r"[a-z][a-z0-9_]{2,40}", code)]
+
+
+def test_every_code_is_written_out_where_its_fault_is_made() -> None:
+    # One that is put together is found by nobody: neither by this test nor by who looks for it. What
+    # is only handed on has the name `code`, or is unpacked.
+    for file, name, call in calls():
+        code = argument(call, MAKERS[name][0], "code")
+        passed = isinstance(code, ast.Name | ast.Attribute) and ast.unparse(code).split(".")[-1] == "code"
+        unpacked = any(isinstance(value, ast.Starred) for value in call.args)
+        own = name.startswith("_")  # a module's own function may be of another kind
+        where = f"{file.relative_to(ROOT)}:{call.lineno}"
+        assert texts(code) or passed or unpacked or own, f"{where}: {ast.unparse(call)}"

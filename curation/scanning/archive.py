@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
@@ -56,7 +57,8 @@ class Archive(Tree):
             self._unpacked = Unpacked(self._path, self._spool, inner)
             self._root = self._unpacked.root() if inner is None else inner
         except BaseException:
-            self.close()
+            with suppress(OSError):  # a full folder cannot even take what is left to be written
+                self.close()
             raise
         self.name = self._root.rpartition("/")[2] or _stem(self._path.name)
 

@@ -171,6 +171,8 @@ def pass_over(scan: Scan, path: str) -> None:
 def case_collisions(paths: Iterable[str]) -> list[tuple[str, Fault]]:
     """Warnings of files whose names differ by case only: on other file systems they are one file."""
     listed = list(paths)
+    if not listed:
+        return []
     folded = "\n".join(listed).casefold().split("\n")  # at once: ten times faster than one by one
     if len(set(folded)) == len(listed):
         return []
