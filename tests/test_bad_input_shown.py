@@ -139,10 +139,21 @@ def test_no_error_lets_it_either(take_in: Callable[..., Result], on_terminal: Ca
         ("import", f"/{LOUD}"),
         (LOUD,),
         ("show", f"--{LOUD}"),
+        ("show", "a", LOUD),
+        ("db", "current", LOUD),
     ):
         printed = on_terminal(*command)
         assert "rror" in printed or command[0] == "sql", command
         assert not OBEYED & set(printed), (command, OBEYED & set(printed))
+
+
+def test_a_path_that_is_named_turns_no_text(
+    take_in: Callable[..., Result], on_terminal: Callable[..., str]
+) -> None:
+    take_in(**{f"a{BIDI}b": article("a", removed="yes"), "b": article("b")})
+    printed = on_terminal("publish", "1", "2", "--yes")
+    assert "removed and so not published" in printed
+    assert not OBEYED & set(printed)
 
 
 def test_what_a_terminal_obeys_is_stored_as_it_is(

@@ -52,7 +52,9 @@ class LazyGroup(click.Group):
             return super().invoke(ctx)
         except CurationError as error:
             raise _one_line(_INTERRUPTED if _was_interrupted(error) else str(error)) from error
-        except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
+        except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError) as error:
+            if type(error) is click.UsageError:  # click names an argument too many as it is written
+                raise click.UsageError(_escaped(error.format_message()), error.ctx) from error
             raise
         except OSError as error:
             raise _one_line(f"{error.strerror or error}: {error.filename or 'input or output'}") from error
@@ -79,10 +81,14 @@ def _was_interrupted(error: BaseException | None) -> bool:
     return error is not None
 
 
-def _one_line(message: str) -> click.ClickException:
+def _escaped(message: str) -> str:
     from .output import escape
 
-    return click.ClickException(escape(message))
+    return escape(message)
+
+
+def _one_line(message: str) -> click.ClickException:
+    return click.ClickException(_escaped(message))
 
 
 @click.group(

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from .options import PARTLY_DONE, actor_option, open_store
+from .output import escape
 from .progress import showing_progress
 
 if TYPE_CHECKING:
@@ -134,7 +135,7 @@ def _make(store: Store, *, dry_run: bool) -> None:
 
     migrate.upgrade(store)
     if not dry_run:
-        click.echo(f"made the store {store.location}", err=True)
+        click.echo(f"made the store {escape(str(store.location))}", err=True)
 
 
 def _in_words(summary: Summary, seconds: float, *, dry_run: bool) -> Iterator[str]:

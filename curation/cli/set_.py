@@ -134,9 +134,9 @@ def _report(edit: Edit) -> None:
     else:
         click.echo(f"changeset {edit.changeset_id}: decided {edit.changed:,} of {edit.selected:,} articles")
     if edit.refused:
+        from .output import escape
+
         named = ", ".join(edit.refused_paths) + (", ..." if edit.refused > len(edit.refused_paths) else "")
-        click.echo(
-            f"{edit.refused:,} removed and so not published: {named}; `curation set ARTICLE --restored`",
-            err=True,
-        )
+        told = f"{edit.refused:,} removed and so not published: {named}; `curation set ARTICLE --restored`"
+        click.echo(escape(told), err=True)
         sys.exit(PARTLY_DONE)
