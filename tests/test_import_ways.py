@@ -19,7 +19,7 @@ from click.testing import CliRunner, Result
 
 from curation.cli import cli
 from curation.database import Store
-from curation.errors import ImportFailed
+from curation.errors import DocumentError, ImportFailed
 from curation.importing import intake, outcomes, pipeline
 from curation.schema import articles, files, import_issues, imports, sources
 
@@ -347,6 +347,31 @@ def test_strict_keeps_nothing_if_there_is_any_issue(
     import_folder(store, tmp_path, source="s")
     with pytest.raises(ImportFailed, match=code):  # found before, and still there
         import_folder(store, tmp_path, source="s", strict=True)
+
+
+def test_a_dry_and_strict_run_keeps_nothing_either(store: Store, tmp_path: Path) -> None:
+    write_story(tmp_path, "a.md")
+    import_folder(store, tmp_path, source="s")
+    before = digests(store)
+    (tmp_path / "_news" / "bad.md").write_text("---\na: b: c\n---\n")
+    with pytest.raises(ImportFailed, match="1 issues"):
+        import_folder(store, tmp_path, source="s", strict=True, dry_run=True)
+    assert digests(store) == before
+
+
+def test_a_file_that_could_not_be_read_is_read_again_as_it_was(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_story(tmp_path, "a.md")
+    grow_old()
+
+    def fail(location: str) -> bytes:
+        raise DocumentError("unreadable", "cannot be read: Input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(outcomes, "read_file", fail)
+        assert import_folder(store, tmp_path, source="s").quarantined == 1
+    assert import_folder(store, tmp_path, source="s").added == 1
 
 
 def test_strict_minds_no_decision(store: Store, tmp_path: Path, curation: Callable[..., Result]) -> None:

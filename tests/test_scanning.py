@@ -60,6 +60,7 @@ from curation.scanning import (
         ("_includes/x.html", None),
         ("_plugins/x.md", None),
         ("_sass/x.md", None),
+        ("__MACOSX/site/_news/._x.md", None),
     ],
 )
 def test_kind_of(path: str, kind: Kind | None) -> None:

@@ -202,3 +202,32 @@ def test_a_delta_is_small_and_gives_the_bytes_back() -> None:
     ):
         assert before(delta(was, now), now) == was
     assert len(delta(text[:20_000], text[:10_000] + b"x" + text[10_000:20_000])) < 300
+
+
+def test_what_a_later_import_wrote_is_kept_however_old_that_is(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(versions, "KEPT_IMPORTS", 2)
+    write_story(tmp_path, "a.md")
+    first = import_folder(store, tmp_path, source="s")
+    write_story(tmp_path, "a.md", quality=3)
+    import_folder(store, tmp_path, source="s")
+    for quality in range(4):
+        write_story(tmp_path, "b.md", quality=quality)
+        import_folder(store, tmp_path, source="s")
+    assert undo(store, first.changeset_id) == ["_news/a.md"]
+    assert count(store, articles, articles.c.path == "_news/a.md") == 1
+
+
+def test_imports_are_undone_newest_first_and_an_older_one_again(store: Store, tmp_path: Path) -> None:
+    write_story(tmp_path, "a.md")
+    import_folder(store, tmp_path, source="s")
+    write_story(tmp_path, "x.md", quality=10)
+    write_story(tmp_path, "a.md", quality=20)
+    second = import_folder(store, tmp_path, source="s")
+    write_story(tmp_path, "x.md", quality=30)
+    third = import_folder(store, tmp_path, source="s")
+    assert undo(store, second.changeset_id) == ["_news/x.md"]
+    assert undo(store, third.changeset_id) == []
+    assert undo(store, second.changeset_id) == []  # what waited for the later one goes now
+    assert rows(store, sa.select(articles.c.path, articles.c.quality)) == [("_news/a.md", 50)]

@@ -10,7 +10,7 @@ from ..backends import chunks, of
 from ..scanning import File, Kind
 from ..schema import articles, documents, files, taxonomy_documents
 from .summary import Summary
-from .tasks import Known, Task, What
+from .tasks import Known, Outcome, Task, What
 
 #: What became of a file, by what was done about it.
 STATES = {
@@ -21,6 +21,9 @@ STATES = {
     What.REFUSED: "refused",
 }
 
+
+#: Faults of a reading, not of what was read.
+_OF_THE_READING = frozenset({"unreadable", "not_a_file", "changed_while_read", "internal_fault"})
 
 #: A file when it was last read: its state, `kept` (the store has its document), `passed` (it is none) or
 #: `refused`; and its stamp. A plain tuple: 20,000 of them are made before anything is read.
@@ -79,9 +82,12 @@ class FileBook:
         """The paths that are not present any more."""
         return [path for path in self._remembered if path not in present]
 
-    def add(self, task: Task, what: What) -> None:
-        """Notes what became of a file that was read."""
-        state, stamp = STATES[what], task.file.stamp
+    def add(self, task: Task, outcome: Outcome) -> None:
+        """Notes what became of a file that was read. One that was refused for no fault of its bytes is read
+        again, whatever its stamp says."""
+        state, stamp = STATES[outcome.what], task.file.stamp
+        if any(fault.code in _OF_THE_READING for fault in outcome.faults):
+            stamp = None
         if self._remembered.get(task.file.path) != (state, stamp):
             self._new.append((task.file.path, state, stamp))
 

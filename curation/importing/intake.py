@@ -101,7 +101,7 @@ class Intake:
         for tasks, read in batch:
             for task, outcome in zip(tasks, read.outcomes, strict=True):
                 what, known = outcome.what, task.known
-                self._course.files.add(task, what)
+                self._course.files.add(task, outcome)
                 is_back = known is not None and known.is_missing
                 is_changed = what is What.FRESH or is_back
                 self._summary.count(STATES[what], task.file.kind, is_new=known is None, is_changed=is_changed)

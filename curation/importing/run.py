@@ -52,7 +52,8 @@ def _import_at_once(store: Store, dump: Dump, scan: Scan, options: Options) -> S
             if options.dry_run:
                 connection.rollback()
     except ImportFailed:
-        _record_failure(store, dump)
+        if not options.dry_run:
+            _record_failure(store, dump)
         raise
     return summary
 

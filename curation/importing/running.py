@@ -17,12 +17,12 @@ from ..errors import ImportFailed
 from ..faults import Fault
 from ..flags import FLAGS
 from ..scanning import Dump, Scan, printable
-from ..schema import articles, changes, import_issues, imports, sources
+from ..schema import articles, changes, import_issues, imports, sources, taxonomy_documents
 from .audit import Audit
 from .course import Books, Course, Transactions
 from .decided import settle_decided
 from .files import FileBook, is_within, remembered_files
-from .issues import IssueBook
+from .issues import OF_THE_SCAN, IssueBook
 from .merge import NOTICES
 from .resolve import resolve_items, resolve_related
 from .summary import FlagChanges, Options, Summary
@@ -61,8 +61,7 @@ class Run:
                 Versions(source_id, import_id),
             )
             remembered = remembered_files(connection, source_id, dump.within)
-            mine = sa.select(articles.c.id).where(articles.c.source_id == source_id).limit(1)
-            is_first = not remembered and connection.scalar(mine) is None
+            is_first = not remembered and not _knows(connection, source_id)
         files = FileBook(source_id, remembered)
         return cls(Course(transactions, dump, options, summary, books, files, is_first), unfinished)
 
@@ -124,9 +123,9 @@ class Run:
                 kept_out.setdefault(path, []).append(fault)
         self._books.issues.load(connection, kept_out)
         for path, faults in kept_out.items():
-            self._books.issues.settle(path, faults)
-        self._books.issues.settle_scan(connection, besides)
+            self._books.issues.settle(path, faults, keep=OF_THE_SCAN.union(NOTICES))
         if not self._course.dump.within:
+            self._books.issues.settle_scan(connection, besides)
             unread = scan.unread()
             seen = taken_in | kept_out.keys()
             self._books.issues.settle_vanished(connection, seen, lambda path: not path.startswith(unread))
@@ -180,6 +179,15 @@ def import_values(dump: Dump, source_id: int, status: str) -> dict[str, Any]:
         "location": printable(dump.tree.location + below),
         "git_commit": dump.tree.commit,
     }
+
+
+def _knows(connection: sa.Connection, source_id: int) -> bool:
+    """Whether the store has anything of a source."""
+    of_source = (
+        sa.select(table.c.id).where(table.c.source_id == source_id).limit(1)
+        for table in (articles, taxonomy_documents)
+    )
+    return any(connection.scalar(query) is not None for query in of_source)
 
 
 def unfinished_imports(connection: sa.Connection, source_id: int) -> Sequence[int]:

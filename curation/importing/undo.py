@@ -34,6 +34,7 @@ from ..schema import (
     sources,
     taxonomy_documents,
 )
+from . import versions
 from .audit import Audit
 from .course import Books
 from .files import forget
@@ -43,7 +44,7 @@ from .resolve import resolve_items, resolve_related
 from .sweep import Sweep
 from .tasks import Known, Task, What
 from .taxonomy import TaxonomyWriter, delete_taxonomy, mark_taxonomy
-from .versions import KEPT_IMPORTS, Versions, before
+from .versions import Versions, before
 from .write import ArticleWriter
 
 #: Documents that are restored together.
@@ -112,10 +113,16 @@ def _refuse(connection: sa.Connection, changeset_id: int, undoing: _Import) -> N
     if undoing.status == "reverted":
         raise EditRefused(f"changeset {changeset_id} is undone already")
     kept = sa.select(file_versions.c.path).where(file_versions.c.import_id == undoing.id).limit(1)
-    if undoing.changed and connection.scalar(kept) is None:
+    newer = (
+        sa.select(sa.func.count(file_versions.c.import_id.distinct()))
+        .join(imports, imports.c.id == file_versions.c.import_id)
+        .where(imports.c.source_id == undoing.source_id, imports.c.started_at > undoing.started_at)
+    )
+    is_forgotten = undoing.changed and connection.scalar(kept) is None
+    if is_forgotten and (connection.scalar(newer) or 0) >= versions.KEPT_IMPORTS:
         raise EditRefused(
             f"changeset {changeset_id} is too old to be undone: what files were before is kept for the last"
-            f" {KEPT_IMPORTS} imports of a source"
+            f" {versions.KEPT_IMPORTS} imports of a source"
         )
 
 
@@ -131,25 +138,28 @@ class _Undoing:
         audit.open(connection)
         assert audit.changeset_id is not None
         self._undone = Undone(audit.changeset_id)
+        #: Whether it can be undone once more, after a later import.
+        self._waits_for_later = False
         issues = IssueBook(connection, undoing.source_id, undoing.id)
-        versions = Versions(undoing.source_id, undoing.id)
-        self._books = Books(undoing.source_id, undoing.id, issues, audit, versions)
+        kept = Versions(undoing.source_id, undoing.id)
+        self._books = Books(undoing.source_id, undoing.id, issues, audit, kept)
 
     def carry_out(self) -> Undone:
         connection, undoing = self._connection, self._import
         of(connection).lock_references(connection)
         self._remove_added()
-        versions = self._versions()
-        for some in chunks([row for row in versions if row.delta is not None], BATCH):
+        rows = self._versions()
+        for some in chunks([row for row in rows if row.delta is not None], BATCH):
             self._restore(some)
-        self._put_marks_back(versions)
+        self._put_marks_back(rows)
         # Of what was taken out nothing tells any more which links it could have been named by.
         resolve_related(connection, undoing.source_id, None)
         resolve_items(connection, undoing.source_id, None)
         self._books.audit.flush(connection)
         self._books.issues.flush(connection)
-        is_mine = imports.c.id == undoing.id
-        connection.execute(sa.update(imports).where(is_mine).values(status="reverted"))
+        if not self._waits_for_later:
+            is_mine = imports.c.id == undoing.id
+            connection.execute(sa.update(imports).where(is_mine).values(status="reverted"))
         return self._undone
 
     # --- what is left alone ------------------------------------------------------------------------------
@@ -194,6 +204,7 @@ class _Undoing:
         free = []
         for row in rows:
             if row.is_later:
+                self._waits_for_later = True
                 self._undone.kept.append((row.path, "a later import has changed it: undo that one first"))
             elif row.is_decided:
                 self._undone.kept.append((row.path, "an editor has decided on it since"))
@@ -211,7 +222,10 @@ class _Undoing:
                 table.c.first_import_id == self._import.id,
                 table.c.source_id == self._import.source_id,
             )
-            is_later = self._later(table.c.path).label("is_later")
+            # Versions are forgotten in time; that another import wrote the row last is not.
+            is_later = sa.or_(table.c.last_import_id != self._import.id, self._later(table.c.path)).label(
+                "is_later"
+            )
             columns = (table.c.id, table.c.path, is_later, is_decided.label("is_decided"))
             added = sa.select(*columns).where(*mine)
             rows = self._keep(self._connection.execute(added.order_by(table.c.path)).all())
@@ -230,6 +244,8 @@ class _Undoing:
         sweep = Sweep()
         sweep.note_released(self._connection, row_ids)
         for ids in chunks(row_ids):
+            # What is left of changes are those of imports that were undone themselves.
+            self._connection.execute(sa.delete(changes).where(changes.c.article_id.in_(ids)))
             self._connection.execute(sa.delete(articles).where(articles.c.id.in_(ids)))
         sweep.settle_images(self._connection, ())
         sweep.remove_orphans(self._connection)

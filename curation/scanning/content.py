@@ -16,7 +16,7 @@ TOPIC_SUFFIXES = (".yaml", ".yml")
 ARCHIVE_SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz", ".tar.zst", ".tzst")
 
 #: Folders of the site generator, not of content.
-MACHINERY = frozenset({"_site", "_layouts", "_includes", "_sass", "_plugins"})
+MACHINERY = frozenset({"__MACOSX", "_site", "_layouts", "_includes", "_sass", "_plugins"})
 
 
 class Kind(Enum):
