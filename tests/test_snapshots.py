@@ -372,7 +372,7 @@ def git(folder: Path, *arguments: str) -> str:
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize(
     ("store", "bare"),
-    [*((engine, False) for engine in ENGINES), *((engine, True) for engine in MORE_ENGINES)],
+    [(engine, bare) for engine in ENGINES for bare in (False, True) if FULL or bare == (engine == "sqlite")],
     indirect=["store"],
     ids=str,
 )
