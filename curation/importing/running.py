@@ -152,7 +152,8 @@ class Run:
         """Says in the import's row that it did not end; what was committed stays."""
         with self._course.transactions.writing() as connection:
             values = {"status": "failed", "finished_at": now(), **self._summary.counts}
-            connection.execute(self._my_import().values(values))
+            # What came once it had ended changes nothing about that.
+            connection.execute(self._my_import().where(imports.c.status == "running").values(values))
 
     def _my_import(self) -> sa.Update:
         return sa.update(imports).where(imports.c.id == self._books.import_id)
