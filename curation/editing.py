@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from .backends import of
 from .database import insert_row, now
 from .errors import EditRefused
 from .schema import articles, as_number, changes, changesets, overrides
@@ -46,6 +47,8 @@ def set_flags(
     A removed article is not published unless the same command restores it: it is left alone and named.
     Raises SelectionError if nothing is selected, EditRefused if all that is was refused.
     """
+    # A large selection and an import's batch lock the same rows in other orders: one of them at a time.
+    of(connection).lock_references(connection)
     count = select_articles(connection, selection)
     refused, paths = _refuse_removed(connection, decisions)
     if refused == count:
