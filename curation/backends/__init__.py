@@ -118,9 +118,10 @@ class Backend(ABC):
         connection: sa.Connection,
         table: sa.Table,
         columns: Sequence[str],
-        rows: Iterable[Sequence[Any]],
+        rows: Sequence[Sequence[Any]],
     ) -> None:
-        """Writes rows by the engine's fastest road, within the connection's transaction.
+        """Writes rows by the engine's fastest road, within the connection's transaction; none
+        costs nothing.
 
         Values are as drivers take them: text, whole numbers, flags, bytes, None; instants are text of UTC.
         """

@@ -132,8 +132,10 @@ class Postgresql(Backend):
         connection: sa.Connection,
         table: sa.Table,
         columns: Sequence[str],
-        rows: Iterable[Sequence[Any]],
+        rows: Sequence[Sequence[Any]],
     ) -> None:
+        if not rows:
+            return
         with _driver(connection).cursor() as cursor:
             _copy(cursor, table.name, [table.c[name] for name in columns], rows)
 

@@ -150,7 +150,7 @@ class Sqlite(Backend):
         connection: sa.Connection,
         table: sa.Table,
         columns: Sequence[str],
-        rows: Iterable[Sequence[Any]],
+        rows: Sequence[Sequence[Any]],
     ) -> None:
         marks = ", ".join("?" * len(columns))
         _driver(connection).executemany(

@@ -77,7 +77,7 @@ class Intake:
             return known_files(connection, self._books.source_id, batch)
 
     def _write(self, batch: Sequence[Chunk]) -> None:
-        """Writes one batch, if there is anything to write, in one transaction."""
+        """Writes one batch in one transaction."""
         with self._summary.counting(), self._course.transactions.writing() as connection:
             returned, lost = self._sort_out(batch)
             self._course.transactions.store.backend.lock_references(connection)

@@ -18,32 +18,29 @@ from .taxonomy import mark_taxonomy
 
 def mark_missing(connection: sa.Connection, books: Books, paths: Sequence[str], moment: dt.datetime) -> int:
     """Marks what these files held as missing since an instant; returns how many articles that are."""
-    source_id = books.source_id
-    forget(connection, source_id, paths)
-    gone = _rows(connection, articles, source_id, paths, is_missing=False)
-    for ids in chunks([row.id for row in gone]):
-        values = {"missing_since": moment, "last_import_id": books.import_id}
-        connection.execute(sa.update(articles).where(articles.c.id.in_(ids)).values(values))
-    _settle_images(connection, [row.id for row in gone])
-    notes = _rows(connection, taxonomy_documents, source_id, paths, is_missing=False)
-    mark_taxonomy(connection, [row.id for row in notes], moment)
-    for row in (*gone, *notes):
-        books.versions.add_marked(row.path, row.missing_since, row.last_import_id)
-    return len(gone)
+    forget(connection, books.source_id, paths)
+    return _mark(connection, books, paths, moment)
 
 
 def bring_back(connection: sa.Connection, books: Books, paths: Sequence[str]) -> None:
     """Says that files which were missing are there again, as they were."""
-    source_id = books.source_id
-    back = _rows(connection, articles, source_id, paths, is_missing=True)
-    values = {"missing_since": None, "last_import_id": books.import_id}
-    for ids in chunks([row.id for row in back]):
-        connection.execute(sa.update(articles).where(articles.c.id.in_(ids)).values(values))
-    _settle_images(connection, [row.id for row in back])
-    notes = _rows(connection, taxonomy_documents, source_id, paths, is_missing=True)
-    mark_taxonomy(connection, [row.id for row in notes], None)
-    for row in (*back, *notes):
+    _mark(connection, books, paths, None)
+
+
+def _mark(connection: sa.Connection, books: Books, paths: Sequence[str], since: dt.datetime | None) -> int:
+    """Marks articles and taxonomy as missing since an instant, None as there again, where they are not so
+    already; returns how many articles that are."""
+    marked = _rows(connection, articles, books.source_id, paths, is_missing=since is None)
+    ids = [row.id for row in marked]
+    values = {"missing_since": since, "last_import_id": books.import_id}
+    for some in chunks(ids):
+        connection.execute(sa.update(articles).where(articles.c.id.in_(some)).values(values))
+    _settle_images(connection, ids)
+    notes = _rows(connection, taxonomy_documents, books.source_id, paths, is_missing=since is None)
+    mark_taxonomy(connection, [row.id for row in notes], since)
+    for row in (*marked, *notes):
         books.versions.add_marked(row.path, row.missing_since, row.last_import_id)
+    return len(marked)
 
 
 def _settle_images(connection: sa.Connection, article_ids: Sequence[int]) -> None:

@@ -73,9 +73,8 @@ class Versions:
 
     def flush(self, connection: sa.Connection) -> None:
         """Writes what was collected; the caller commits."""
-        if self._new:
-            of(connection).bulk_insert(connection, file_versions, _COLUMNS, self._new)
-            self._new = []
+        of(connection).bulk_insert(connection, file_versions, _COLUMNS, self._new)
+        self._new = []
 
 
 def forget_old_versions(connection: sa.Connection, source_id: int) -> None:

@@ -160,8 +160,7 @@ class _BatchRows:
         backend.bulk_insert(connection, articles, _NEW, self._new)
         backend.bulk_update(connection, articles, _CHANGED, self._changed)
         for table, columns in _COLUMNS.items():
-            if self._parts[table]:
-                backend.bulk_insert(connection, table, columns, self._parts[table])
+            backend.bulk_insert(connection, table, columns, self._parts[table])
         write_decisions(connection, self._merged)
 
 
