@@ -20,7 +20,7 @@ from click.testing import CliRunner, Result
 from curation.cli import cli
 from curation.database import Store
 from curation.errors import DocumentError, ImportFailed
-from curation.importing import intake, outcomes, pipeline
+from curation.importing import intake, outcomes, pipeline, readers
 from curation.schema import articles, files, import_issues, imports, sources
 
 from .bench_import import multiply_site
@@ -261,7 +261,7 @@ def test_processes_and_any_executor_give_the_same_rows(
 ) -> None:
     multiply_site(site.parent, 300, site / "_copies")
     inline = import_folder(store, site, source="inline")
-    with pipeline.processes(2) as executor:
+    with readers.processes(2) as executor:
         parallel = import_folder(store, site, source="processes", executor=executor)
     monkeypatch.setattr(pipeline, "CHUNK", 20)
     monkeypatch.setattr(intake, "CHUNK", 20)

@@ -15,7 +15,8 @@ from .course import Course
 from .files import STATES, known_files
 from .missing import bring_back, mark_missing
 from .outcomes import Chunk
-from .pipeline import CHUNK, cores, processes, read_ahead
+from .pipeline import CHUNK, cores, read_ahead
+from .readers import processes
 from .tasks import Known, Task, What
 from .taxonomy import TaxonomyWriter
 from .write import ArticleWriter

@@ -1,0 +1,60 @@
+"""Processes that read files: what is asked of them is answered, and one that dies is never waited for."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from concurrent.futures import BrokenExecutor
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from curation.importing.readers import processes
+
+LARGE = 100_000_000
+
+
+def is_running(pid: int) -> bool:
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    return False
+
+
+def test_what_is_asked_is_answered_elsewhere_and_in_order() -> None:
+    with processes(2) as executor:
+        pids = {executor.submit(os.getpid).result() for _ in range(20)}
+        answers = [future.result() for future in [executor.submit(pow, 2, n) for n in range(50)]]
+    assert os.getpid() not in pids
+    assert len(pids) <= 2
+    assert answers == [2**n for n in range(50)]
+
+
+@pytest.mark.parametrize("delay", [0.0, 0.02, 0.06])
+def test_a_process_that_dies_while_it_answers_is_not_waited_for(delay: float) -> None:
+    with processes(1) as executor:
+        pid = executor.submit(os.getpid).result()
+        answer, waiting = executor.submit(bytes, LARGE), executor.submit(os.getpid)
+        time.sleep(delay)
+        os.kill(pid, signal.SIGKILL)
+        assert isinstance(answer.exception(timeout=20), BrokenExecutor)
+        assert isinstance(waiting.exception(timeout=20), BrokenExecutor)
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="processes are looked for in /proc")
+def test_none_is_left_and_none_is_waited_for_where_the_import_ends_early() -> None:
+    began = time.monotonic()
+    pids: list[int] = []
+
+    def end_early() -> None:
+        with processes(2) as executor:
+            pids.append(executor.submit(os.getpid).result())
+            for _ in range(2):
+                executor.submit(time.sleep, 30)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        end_early()
+    assert time.monotonic() - began < 10
+    assert not is_running(pids[0])
