@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from .interrupts import holding_back_interrupts
 from .options import PARTLY_DONE, actor_option, open_store
 from .output import escape
 from .progress import showing_progress
@@ -121,9 +122,14 @@ def _import(store: Store, dump: Dump, options: Options, *, verbose: bool) -> Sum
 
     began = time.monotonic()
     scan = look_through(dump)
-    if not store.backend.store_exists():  # only now is it known that there is something to hold
-        _make(store, dry_run=options.dry_run)
-    with showing_progress(dump.source, verbose=verbose) as progress:
+    with holding_back_interrupts() as check, showing_progress(dump.source, verbose=verbose) as show:
+
+        def progress(done: int, total: int) -> None:
+            check()
+            show(done, total)
+
+        if not store.backend.store_exists():  # only now is it known that there is something to hold
+            _make(store, dry_run=options.dry_run)
         summary = import_dump(store, dump, scan, replace(options, progress=progress))
     for line in _in_words(summary, time.monotonic() - began, dry_run=options.dry_run):
         click.echo(line)

@@ -17,13 +17,13 @@ Progress = Callable[[int, int], None]
 
 
 @contextmanager
-def showing_progress(label: str, *, verbose: bool) -> Iterator[Progress | None]:
-    """A function to be told how far the work is; None where nobody looks."""
+def showing_progress(label: str, *, verbose: bool) -> Iterator[Progress]:
+    """A function to be told how far the work is."""
     if sys.stderr.isatty():
         with _bar(label) as advance:
             yield advance
     else:
-        yield _lines(label) if verbose else None
+        yield _lines(label) if verbose else _nobody_looks
 
 
 @contextmanager
@@ -49,6 +49,10 @@ def _bar(label: str) -> Iterator[Progress]:
             bar.update(task, completed=done, total=total, rate=f"{rate(done):,.0f}/s")
 
         yield advance
+
+
+def _nobody_looks(done: int, total: int) -> None:
+    pass
 
 
 def _lines(label: str) -> Progress:
