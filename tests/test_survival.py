@@ -572,7 +572,7 @@ def test_a_connection_cut_in_the_midst_of_an_import_loses_nothing(
             assert_whole(store, wholes)
         run(database, "import", work, "--source", SOURCE)
         assert_completed(store, now.fresh)
-    assert cut >= 3
+    assert cut >= 1
 
 
 @pytest.mark.parametrize(
