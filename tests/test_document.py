@@ -955,5 +955,5 @@ def read_or_refused(data: bytes) -> None:
             assert error.code, data  # noqa: PT017 - either outcome will do
             continue
         if document is not None:
-            json.loads(document.extra)
+            json.loads(document.extra if isinstance(document, Document) else document.front_matter)
     assert len(content_hash(data)) == 64
