@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +28,7 @@ from .schema import (
     sources,
     topics,
 )
+from .searching import matching, parse_query, snippet
 from .selecting import Filters, conditions
 
 
@@ -51,6 +52,12 @@ def _topic_names() -> sa.ScalarSelect[str]:
     return sa.select(sa.func.aggregate_strings(ordered.c.name, ", ")).scalar_subquery()
 
 
+def _version() -> sa.ScalarSelect[int]:
+    """The number of an article's last change, 0 if it never had one: what `--if-unchanged-since` takes."""
+    last = sa.select(sa.func.coalesce(sa.func.max(changes.c.id), 0))
+    return last.where(changes.c.article_id == articles.c.id).correlate(articles).scalar_subquery()
+
+
 def _columns() -> dict[str, sa.ColumnElement[Any]]:
     """What `list` can show, by name."""
     own = ("id", "path", "collection", "slug", "category", "type", "title", "excerpt", *FLAGS)
@@ -62,6 +69,7 @@ def _columns() -> dict[str, sa.ColumnElement[Any]]:
         "provider": providers.c.name,
         "domain": providers.c.domain,
         "topics": _topic_names(),
+        "version": _version(),
         **{name: articles.c[name] for name in (*own, *dates, *urls, *upstream)},
     }
 
@@ -91,16 +99,42 @@ def list_articles(
     query = (
         sa.select(*(known[name].label(name) for name in columns))
         .select_from(_joined())
-        .where(*conditions(filters))
+        .where(*conditions(connection, filters))
         .order_by(order, articles.c.path, sources.c.name)
         .limit(limit)
     )
     return Rows(columns, connection.execute(query).all())
 
 
+#: What `search_articles` tells of each; `found` is where, with the words between [ and ].
+SEARCH_COLUMNS = ("id", "published_at", "quality", "heat", "published", "title", "path", "found")
+
+
+def search_articles(
+    connection: sa.Connection, query: str, filters: Filters, *, limit: int | None = None
+) -> Iterator[Sequence[Any]]:
+    """The articles that a query finds and filters want, the best fit first; rows of `SEARCH_COLUMNS`.
+
+    Raises SelectionError for a query without a word. The index is up to date (`searching.catch_up`).
+    """
+    terms = parse_query(query)
+    hits = matching(connection, query).subquery("hits")
+    told = (articles.c[name] for name in SEARCH_COLUMNS[:-1])
+    rows = connection.execute(
+        sa.select(*told, articles.c.title, articles.c.excerpt, articles.c.body)
+        .join_from(articles, hits, hits.c.article_id == articles.c.id)
+        .where(*conditions(connection, filters))
+        .order_by(hits.c.fit.desc(), articles.c.path, articles.c.id)
+        .limit(limit)
+    )
+    for row in rows.yield_per(500):
+        *values, title, excerpt, body = row
+        yield (*values, snippet(terms, (excerpt, body, title), ("[", "]")))
+
+
 def count_articles(connection: sa.Connection, filters: Filters) -> int:
     """How many articles filters want."""
-    query = sa.select(sa.func.count()).select_from(articles).where(*conditions(filters))
+    query = sa.select(sa.func.count()).select_from(articles).where(*conditions(connection, filters))
     return connection.scalar(query) or 0
 
 
@@ -115,7 +149,11 @@ def read_article(connection: sa.Connection, article_id: int) -> dict[str, Any]:
     what hangs on it, in order."""
     row = connection.execute(
         sa.select(
-            articles, sources.c.name.label("source"), providers.c.name.label("provider"), providers.c.domain
+            articles,
+            sources.c.name.label("source"),
+            providers.c.name.label("provider"),
+            providers.c.domain,
+            _version().label("version"),
         )
         .select_from(_joined())
         .where(articles.c.id == article_id)
@@ -130,10 +168,11 @@ def read_article(connection: sa.Connection, article_id: int) -> dict[str, Any]:
         "first_import_id",
         "last_import_id",
     )
-    elsewhere = {*first, *hidden, *FLAGS, *(f"upstream_{flag}" for flag in FLAGS)}
+    elsewhere = {*first, *hidden, "version", *FLAGS, *(f"upstream_{flag}" for flag in FLAGS)}
     return {
         **{name: stored[name] for name in first},
-        "flags": _flags(connection, row, article_id),
+        "version": stored["version"],
+        "flags": flags_of(connection, article_id),
         "topics": list(connection.scalars(_of_article(article_topics, article_id, topics.c.name, topics))),
         **{name: value for name, value in stored.items() if name not in elsewhere},
         "authors": list(connection.scalars(_of_article(article_authors, article_id, article_authors.c.name))),
@@ -143,29 +182,27 @@ def read_article(connection: sa.Connection, article_id: int) -> dict[str, Any]:
     }
 
 
-def _flags(connection: sa.Connection, row: Any, article_id: int) -> list[dict[str, Any]]:
-    """For each flag what holds, what upstream says, and who decided otherwise, when and why."""
+def flags_of(connection: sa.Connection, article_id: int) -> list[dict[str, Any]]:
+    """For each flag of an article what holds, what upstream says, and who decided otherwise, when and why, by
+    which changeset and what kind of it."""
+    told = ("actor", "created_at", "reason", "id", "kind")
     query = (
-        sa.select(
-            overrides.c.field,
-            overrides.c.value,
-            changesets.c.actor,
-            changesets.c.created_at,
-            changesets.c.reason,
-        )
+        sa.select(overrides.c.field, overrides.c.value, *(changesets.c[name] for name in told))
         .join(changesets, changesets.c.id == overrides.c.changeset_id)
         .where(overrides.c.article_id == article_id)
     )
     decided = {field: rest for field, *rest in connection.execute(query)}
+    columns = (articles.c[name] for flag in FLAGS for name in (flag, f"upstream_{flag}"))
+    row = connection.execute(sa.select(*columns).where(articles.c.id == article_id)).one()
     flags = []
     for flag in FLAGS:
-        value, actor, at, reason = decided.get(flag, (None, None, None, None))
+        value, actor, at, reason, changeset, kind = decided.get(flag, (None,) * 6)
         if value is not None and flag in ("published", "removed"):
             value = bool(value)
-        upstream = getattr(row, f"upstream_{flag}")
         flags.append(
-            {"flag": flag, "value": getattr(row, flag), "upstream": upstream, "override": value,
-             "actor": actor, "at": at, "reason": reason}
+            {"flag": flag, "value": getattr(row, flag), "upstream": getattr(row, f"upstream_{flag}"),
+             "override": value, "actor": actor, "at": at, "reason": reason,
+             "changeset": changeset, "kind": kind}
         )  # fmt: skip
     return flags
 
@@ -216,31 +253,6 @@ def _items(article_id: int) -> sa.Select[Any]:
 
 def _dicts(connection: sa.Connection, query: sa.Select[Any]) -> list[dict[str, Any]]:
     return [dict(row) for row in connection.execute(query).mappings()]
-
-
-def list_changes(connection: sa.Connection, article_id: int | None = None, limit: int | None = None) -> Rows:
-    """The history of flags, newest first: of all articles, or of one."""
-    columns = ("changeset", "at", "kind", "actor", "article", "path", "flag", "old", "new", "reason")
-    query = (
-        sa.select(
-            *(changesets.c[name] for name in ("id", "created_at", "kind", "actor")),
-            articles.c.id.label("article"),
-            articles.c.path,
-            *(changes.c[name] for name in ("field", "old_value", "new_value")),
-            changesets.c.reason,
-        )
-        .join(changesets, changesets.c.id == changes.c.changeset_id)
-        .join(articles, articles.c.id == changes.c.article_id)
-        .order_by(changesets.c.created_at.desc(), changesets.c.id.desc(), articles.c.path, changes.c.field)
-        .limit(limit)
-    )
-    if article_id is not None:
-        query = query.where(changes.c.article_id == article_id)
-    rows = [
-        (*row[:7], flag_value(row.field, row.old_value), flag_value(row.field, row.new_value), row.reason)
-        for row in connection.execute(query)
-    ]
-    return Rows(columns, rows)
 
 
 def flag_value(flag: str, number: int | None) -> int | bool | None:
@@ -342,3 +354,10 @@ def _parts() -> sa.ColumnElement[bool]:
 def _parts_on(flag: str) -> sa.ColumnElement[bool]:
     says = as_number(articles.c[f"upstream_{flag}"])
     return sa.and_(overrides.c.field == flag, says != overrides.c.value)
+
+
+def list_sources(connection: sa.Connection) -> Rows:
+    """Every source, by name, with its settings."""
+    columns = ("name", "related_bonus", "publish_threshold", "location")
+    query = sa.select(*(sources.c[name] for name in columns)).order_by(sources.c.name)
+    return Rows(columns, connection.execute(query).all())

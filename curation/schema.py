@@ -9,8 +9,19 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from .backends.types import EXACT_COLLATION, Flag, Instant, Json, blob, digest, integer, name, text
-from .scanning import MAX_PATH
+from .backends.types import (
+    EXACT_COLLATION,
+    MARIADB_DIALECTS,
+    Flag,
+    Instant,
+    Json,
+    blob,
+    digest,
+    integer,
+    name,
+    text,
+)
+from .paths import MAX_PATH
 
 #: Every constraint has a name from the first revision on: batch migrations lose unnamed ones.
 NAMING = {
@@ -35,11 +46,20 @@ def as_number(column: sa.ColumnElement[Any]) -> sa.ColumnElement[int]:
 
 
 def _table(table: str, *items: sa.schema.SchemaItem, rowid: bool = True) -> sa.Table:
-    """A table whose types the engine enforces; `rowid=False` where the key is the way in."""
-    options: dict[str, Any] = {"sqlite_strict": True, "sqlite_with_rowid": rowid}
-    for engine in ("mysql", "mariadb"):
-        options |= {f"{engine}_charset": "utf8mb4", f"{engine}_collate": EXACT_COLLATION}
-    return sa.Table(table, metadata, *items, **options)
+    """A table; `rowid=False` where the key is the way in."""
+    return sa.Table(table, metadata, *items, info={"rowid": rowid})
+
+
+def with_table_options() -> sa.MetaData:
+    """The tables as they are to be created: with types that the engine enforces, and texts that it takes for
+    different where they are. For whoever writes DDL: giving these options loads each engine's dialect."""
+    for table in metadata.tables.values():
+        options = {"sqlite_strict": True, "sqlite_with_rowid": table.info["rowid"]}
+        for engine in MARIADB_DIALECTS:
+            options |= {f"{engine}_charset": "utf8mb4", f"{engine}_collate": EXACT_COLLATION}
+        for option, value in options.items():
+            table.dialect_kwargs[option] = value
+    return metadata
 
 
 def _id() -> sa.Column[int]:
@@ -77,6 +97,9 @@ sources = _table(
     _id(),
     sa.Column("name", name(MAX_NAME), nullable=False, unique=True),
     sa.Column("location", text(), nullable=False),
+    # The rule by which upstream makes heat and published (`scoring`); null where it is not known.
+    sa.Column("related_bonus", integer()),
+    sa.Column("publish_threshold", integer()),
 )
 
 imports = _table(
@@ -349,7 +372,7 @@ changesets = _table(
     sa.Column("created_at", Instant(), nullable=False),
     _ref("import_id", "imports", null=True),
     _ref("reverts_id", "changesets", null=True),
-    sa.CheckConstraint("kind IN ('edit', 'import', 'revert')", name="kind"),
+    sa.CheckConstraint("kind IN ('edit', 'import', 'revert', 'score')", name="kind"),
     sa.Index(None, "import_id"),
     sa.Index(None, "reverts_id"),
     sa.Index(None, "created_at"),
@@ -385,7 +408,8 @@ set_aside_overrides = _table(
 )
 
 #: `old_value` and `new_value` are effective values; the overrides before and after stand beside them
-#: because a decision can change who decides without changing the value.
+#: because a decision can change who decides without changing the value. `..._decision_id` is the changeset
+#: that each override is of: undoing gives a decision back to who made it.
 changes = _table(
     "changes",
     _id(),
@@ -396,7 +420,15 @@ changes = _table(
     sa.Column("new_value", integer()),
     sa.Column("old_override", integer()),
     sa.Column("new_override", integer()),
+    sa.Column("old_decision_id", integer()),
+    sa.Column("new_decision_id", integer()),
     sa.CheckConstraint(_IS_FIELD, name="field"),
     sa.UniqueConstraint("changeset_id", "article_id", "field"),
     sa.Index(None, "article_id"),
+)
+
+#: Articles that the full-text index has yet to take in anew, or to forget: those that were changed since.
+#: The index itself (`article_search`) is each engine's own, and made by migrations alone.
+search_queue = _table(
+    "search_queue", sa.Column("article_id", integer(), primary_key=True, autoincrement=False)
 )

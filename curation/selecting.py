@@ -8,14 +8,21 @@ from dataclasses import dataclass, field, fields
 
 import sqlalchemy as sa
 
-from .backends import of
+from .backends import chunks, of
 from .errors import SelectionError
-from .scanning import ARTICLE_SUFFIXES
+from .paths import ARTICLE_SUFFIXES
 from .schema import article_topics, articles, overrides, providers, sources, topics
+from .searching import matching
 from .urls import canonical_url, url_digest
 
 #: How many candidates of an ambiguous reference are named.
 CANDIDATES = 8
+
+#: Up to so many references are looked for one by one, by the engine's indexes.
+FEW = 20
+
+#: An article as it is told to the user: id, path, source.
+Named = tuple[int, str, str]
 
 #: An inclusive range of numbers; None leaves that end open.
 Range = tuple[int | None, int | None]
@@ -64,14 +71,17 @@ class Selection:
         return bool(self.references) or bool(self.filters)
 
 
-def conditions(filters: Filters) -> list[sa.ColumnElement[bool]]:
+def conditions(connection: sa.Connection, filters: Filters) -> list[sa.ColumnElement[bool]]:
     """The filters as conditions on `articles`, for a WHERE."""
     wanted = [*_of_names(filters), *_of_values(filters)]
     if filters.overridden:
         wanted.append(sa.exists().where(overrides.c.article_id == articles.c.id))
     if filters.missing:
         wanted.append(articles.c.missing_since.is_not(None))
-    return wanted + [_says(word) for word in (filters.search or "").split()]
+    if filters.search is not None and filters.search.split():
+        found = matching(connection, filters.search).subquery()
+        wanted.append(articles.c.id.in_(sa.select(found.c.article_id)))
+    return wanted
 
 
 def _of_names(filters: Filters) -> list[sa.ColumnElement[bool]]:
@@ -115,21 +125,6 @@ def _of_values(filters: Filters) -> list[sa.ColumnElement[bool]]:
     return wanted + [articles.c[name] == value for name, value in given.items() if value is not None]
 
 
-def _says(word: str) -> sa.ColumnElement[bool]:
-    """Whether an article says a word, in any letter case, where a reader would look for it."""
-    provider = sa.select(providers.c.id).where(providers.c.name.icontains(word, autoescape=True))
-    topic = (
-        sa.select(article_topics.c.article_id)
-        .join(topics)
-        .where(topics.c.name.icontains(word, autoescape=True))
-    )
-    return sa.or_(
-        *(articles.c[name].icontains(word, autoescape=True) for name in ("title", "excerpt", "body")),
-        articles.c.provider_id.in_(provider),
-        articles.c.id.in_(topic),
-    )
-
-
 def find_article(connection: sa.Connection, reference: str, of_sources: Sequence[str] = ()) -> int:
     """The id of the one article that a reference names: an id, a path, a URL, or a unique end of a path
     (with its suffix or without); looked for in these sources only, if any are given.
@@ -146,14 +141,102 @@ def find_article(connection: sa.Connection, reference: str, of_sources: Sequence
             .order_by(articles.c.path, sources.c.name)
             .limit(CANDIDATES + 1)
         ).all()
-        if len(found) == 1:
-            article_id: int = found[0].id
-            return article_id
         if found:
-            raise SelectionError(
-                _ambiguous(reference, [f"{row.id} {row.path} ({row.name})" for row in found])
-            )
+            return _the_one(reference, [tuple(row) for row in found])
     raise SelectionError(f"no article {reference!r}: `curation list --search WORDS` finds some")
+
+
+def find_articles(
+    connection: sa.Connection, references: Sequence[str], of_sources: Sequence[str] = ()
+) -> list[int]:
+    """The ids of the articles that references name, each once, in their order. Raises as `find_article`.
+
+    Many are looked for together: ids in chunks, all else in one pass over the articles.
+    """
+    wanted = list(dict.fromkeys(references))
+    if len(wanted) <= FEW:
+        return list(dict.fromkeys(find_article(connection, name, of_sources) for name in wanted))
+    found = _find_ids(connection, [name for name in wanted if _is_id(name)], of_sources)
+    named = _find_named(connection, [name for name in wanted if name not in found], of_sources)
+    for name in wanted:
+        if name not in found:
+            candidates = next((named[kind][name] for kind in _KINDS if name in named[kind]), [])
+            # What none of these knows is told, or read, as one reference is.
+            found[name] = (
+                _the_one(name, candidates) if candidates else find_article(connection, name, of_sources)
+            )
+    return list(dict.fromkeys(found[name] for name in wanted))
+
+
+def _the_one(reference: str, found: Sequence[Named]) -> int:
+    if len(found) > 1:
+        named = [f"{article_id} {path} ({source})" for article_id, path, source in found]
+        raise SelectionError(_ambiguous(reference, named))
+    return found[0][0]
+
+
+def _is_id(reference: str) -> bool:
+    return reference.isascii() and reference.isdigit() and len(reference) < 19
+
+
+def _find_ids(
+    connection: sa.Connection, references: Sequence[str], of_sources: Sequence[str]
+) -> dict[str, int]:
+    """Those references that are the id of an article."""
+    query = sa.select(articles.c.id).join(sources, sources.c.id == articles.c.source_id)
+    if of_sources:
+        query = query.where(sources.c.name.in_(of_sources))
+    known: set[int] = set()
+    for ids in chunks([int(reference) for reference in references]):
+        known.update(connection.scalars(query.where(articles.c.id.in_(ids))))
+    return {reference: int(reference) for reference in references if int(reference) in known}
+
+
+#: What a reference can be, the most exact first.
+_KINDS = ("path", "url", "end")
+
+
+def _find_named(
+    connection: sa.Connection, references: Sequence[str], of_sources: Sequence[str]
+) -> dict[str, dict[str, list[Named]]]:
+    """The articles that references name by path, by URL and by an end of the path, for each kind."""
+    found: dict[str, dict[str, list[Named]]] = {kind: {} for kind in _KINDS}
+    if not references:
+        return found
+    names = {name for name in references if "://" not in name}
+    by_digest = {url_digest(canonical_url(name)): name for name in references if "://" in name}
+    by_digest.pop(None, None)
+    urls = set(references) - names
+    lengths = sorted({len(name) for name in names})
+    article = articles.c
+    query = (
+        sa.select(
+            article.id, article.path, sources.c.name, article.original_url, article.web_url,
+            article.canonical_digest,
+        )
+        .join(sources, sources.c.id == article.source_id)
+        .order_by(article.path, sources.c.name)
+    )  # fmt: skip
+    if of_sources:
+        query = query.where(sources.c.name.in_(of_sources))
+    for key, path, source, *addresses, digest in connection.execute(query):
+        if path in names:
+            found["path"].setdefault(path, []).append((key, path, source))
+        for end in _ends(path, lengths) & names:
+            found["end"].setdefault(end, []).append((key, path, source))
+        if urls:
+            told = urls.intersection(addresses)
+            if digest is not None and bytes(digest) in by_digest:
+                told.add(by_digest[bytes(digest)])
+            for url in told:
+                found["url"].setdefault(url, []).append((key, path, source))
+    return found
+
+
+def _ends(path: str, lengths: Sequence[int]) -> set[str]:
+    """The ends of a path, with its suffix and without, of these lengths."""
+    wholes = [path, *(path.removesuffix(suffix) for suffix in ARTICLE_SUFFIXES if path.endswith(suffix))]
+    return {whole[-length:] for whole in wholes for length in lengths if 0 < length <= len(whole)}
 
 
 def _readings(reference: str) -> list[sa.ColumnElement[bool]]:
@@ -166,8 +249,7 @@ def _readings(reference: str) -> list[sa.ColumnElement[bool]]:
         articles.c.path.endswith(reference + suffix, autoescape=True) for suffix in ("", *ARTICLE_SUFFIXES)
     )
     by_path = [articles.c.path == reference, sa.or_(*ends)]
-    is_id = reference.isascii() and reference.isdigit() and len(reference) < 19
-    return [articles.c.id == int(reference), *by_path] if is_id else by_path
+    return [articles.c.id == int(reference), *by_path] if _is_id(reference) else by_path
 
 
 def _ambiguous(reference: str, candidates: Sequence[str]) -> str:
@@ -181,22 +263,22 @@ selected = sa.Table(
     sa.MetaData(),
     sa.Column("article_id", sa.BigInteger, primary_key=True, autoincrement=False),
     prefixes=["TEMPORARY"],
-    postgresql_on_commit="DROP",
 )
 
 
-def count_selected(connection: sa.Connection, selection: Selection) -> int:
-    """How many articles a selection means; nothing is selected. Raises SelectionError for a bad reference."""
-    wanted = conditions(selection.filters)
-    if selection.references:
-        within = selection.filters.source
-        ids = {find_article(connection, name, within) for name in selection.references}
-        if not wanted:
-            return len(ids)
-        chosen = connection.scalars(sa.select(articles.c.id).where(*wanted))
-        return len(ids.intersection(chosen))
-    query = sa.select(sa.func.count()).select_from(articles).where(*wanted)
-    return connection.scalar(query) or 0
+def sample_selected(connection: sa.Connection, selection: Selection, size: int) -> tuple[int, list[str]]:
+    """How many articles a selection means, and the first few paths; nothing is selected. Raises
+    SelectionError for a bad reference."""
+    wanted = conditions(connection, selection.filters)
+    query = sa.select(articles.c.id, articles.c.path).where(*wanted).order_by(articles.c.path)
+    if not selection.references:
+        count = connection.scalar(sa.select(sa.func.count()).select_from(articles).where(*wanted)) or 0
+        return count, [path for _, path in connection.execute(query.limit(size))]
+    ids = find_articles(connection, selection.references, selection.filters.source)
+    chosen: dict[int, str] = {}
+    for some in chunks(ids):
+        chosen.update(map(tuple, connection.execute(query.where(articles.c.id.in_(some)))))
+    return len(chosen), [chosen[key] for key in ids if key in chosen][:size]
 
 
 def select_articles(connection: sa.Connection, selection: Selection) -> int:
@@ -209,16 +291,16 @@ def select_articles(connection: sa.Connection, selection: Selection) -> int:
     connection.execute(sa.schema.CreateTable(selected))
     if selection.references:
         within = selection.filters.source
-        ids = dict.fromkeys(find_article(connection, name, within) for name in selection.references)
+        ids = find_articles(connection, selection.references, within)
         of(connection).bulk_insert(
             connection, selected, ["article_id"], [(article_id,) for article_id in ids]
         )
-        extra = conditions(selection.filters)
+        extra = conditions(connection, selection.filters)
         if extra:
             wanted = sa.select(articles.c.id).where(*extra)
             connection.execute(sa.delete(selected).where(selected.c.article_id.not_in(wanted)))
     else:
-        wanted = sa.select(articles.c.id).where(*conditions(selection.filters))
+        wanted = sa.select(articles.c.id).where(*conditions(connection, selection.filters))
         connection.execute(sa.insert(selected).from_select(["article_id"], wanted))
     locked = (
         sa.select(articles.c.id)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import re
+from typing import TYPE_CHECKING
 from urllib.parse import unquote_plus
 
-from yarl import URL
+if TYPE_CHECKING:
+    from yarl import URL
+
 
 #: Parameters that say where a reader came from, not what is read.
 _TRACKING = frozenset({"dclid", "fbclid", "gclid", "igshid", "mc_cid", "mc_eid", "msclkid", "yclid"})
@@ -29,6 +32,8 @@ def canonical_url(url: str | None) -> str | None:
         return url  # most are: a tenth of the time
     if "&#" in url or "&amp;" in url:
         url = _AMPERSAND.sub("&", url)
+    from yarl import URL
+
     try:
         parsed = URL(url)
         if parsed.scheme not in ("http", "https") or not parsed.host:
@@ -49,6 +54,8 @@ def url_digest(url: str | None) -> bytes | None:
 
 
 def _without_tracking(url: URL) -> URL:
+    from yarl import URL
+
     pairs = url.raw_query_string.split("&")
     kept = [pair for pair in pairs if not _is_tracking(unquote_plus(pair.partition("=")[0]))]
     if len(kept) == len(pairs):

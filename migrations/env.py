@@ -13,15 +13,21 @@ from alembic import context
 
 from curation.backends import of
 from curation.database import VERSION_TABLE, Store
-from curation.schema import metadata
+from curation.schema import with_table_options
+
+
+def is_ours(name: str | None, type_: str, _: object) -> bool:
+    """Whether a table is one of the schema's; the full-text index is each engine's own."""
+    return type_ != "table" or not (name or "").startswith("article_search")
 
 
 def run(connection: sa.Connection) -> None:
     context.configure(
         connection=connection,
-        target_metadata=metadata,
+        target_metadata=with_table_options(),
         transactional_ddl=connection.dialect.name in ("sqlite", "postgresql"),
         render_as_batch=True,
+        include_name=is_ours,
         compare_server_default=False,
         version_table=VERSION_TABLE,
     )

@@ -65,7 +65,15 @@ KEYS: dict[str, tuple[str, ...]] = {
 }
 
 #: What only a store that has been through something has.
-HISTORY = {"imports", "file_versions", "changesets", "changes", "overrides", "set_aside_overrides"}
+HISTORY = {
+    "imports",
+    "file_versions",
+    "changesets",
+    "changes",
+    "overrides",
+    "set_aside_overrides",
+    "search_queue",
+}
 
 #: What is shared, and goes with its last user.
 SHARED = ("providers", "topics", "images")

@@ -20,7 +20,7 @@ from curation import migrate
 from curation.backends import sqlite_backup
 from curation.cli import cli
 from curation.database import Store
-from curation.editing import set_flags
+from curation.editing.flags import set_flags
 from curation.errors import StoreError
 from curation.importing import intake
 from curation.selecting import Filters, Selection

@@ -152,7 +152,7 @@ def test_a_path_that_is_named_turns_no_text(
 ) -> None:
     take_in(**{f"a{BIDI}b": article("a", removed="yes"), "b": article("b")})
     printed = on_terminal("publish", "1", "2", "--yes")
-    assert "removed and so not published" in printed
+    assert "removed, and so not published" in printed
     assert not OBEYED & set(printed)
 
 
@@ -281,13 +281,13 @@ def test_sql_in_a_text_is_text(take_in: Callable[..., Result], curation: Callabl
     take_in(a=every_text(SQL), b=article("harmless"))
     for filter_ in ("--topic", "--provider", "--domain", "--category", "--type"):
         assert paths(curation("list", filter_, SQL, "--format", "json")) == ["_news/a.md"], filter_
-    for word in SQL.split():
+    for word in (word for word in SQL.split() if any(map(str.isalnum, word))):
         assert paths(curation("list", "--search", word, "--format", "json")) == ["_news/a.md"], word
     for filter_ in ("--source", "--collection", "--topic"):
         assert paths(curation("list", filter_, f"x' OR '1'='1{SQL}", "--format", "json")) == []
     assert curation("show", SQL).exit_code == 1
     assert curation("set", "a", "--heat", "1", "--reason", SQL, "--actor", SQL).exit_code == 0
-    (change,) = json.loads(curation("log", "--format", "json").stdout)
+    (change,) = json.loads(curation("log", "--kind", "edit", "--format", "json").stdout)
     assert (change["actor"], change["reason"]) == (SQL, SQL)
     by_parameter = curation(
         "sql", "SELECT path FROM articles WHERE title = :t", "-p", f"t={SQL}", "--format", "json"
@@ -305,7 +305,7 @@ def test_wildcards_in_filters_are_text(
     with_sign, without = article(f"a{sign}c", topics=f"a{sign}c"), article("axc", topics="axc")
     take_in(**{f"a{sign}c": with_sign, "axc": without, f"b{sign}c/y": with_sign, "bxc/z": without})
     mine = [f"_news/a{sign}c.md", f"_news/b{sign}c/y.md"]
-    assert paths(curation("list", "--search", sign, "--format", "json")) == mine
+    assert curation("list", "--search", sign).exit_code == 1  # there is no word in it
     assert paths(curation("list", "--search", f"a{sign}c", "--format", "json")) == mine
     assert paths(curation("list", "--topic", f"a{sign}c", "--format", "json")) == mine
     assert paths(curation("list", "--collection", f"news/b{sign}c", "--format", "json")) == mine[1:]

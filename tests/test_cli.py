@@ -155,12 +155,16 @@ def test_decisions_are_seen_in_show_log_and_changes_and_outlive_an_import(filled
         assert flags["quality"]["reason"] == "well sourced"
         assert (flags["published"]["value"], flags["published"]["override"]) == (False, False)
         assert filled("import", str(SITE)).exit_code == 0
-    log = [json.loads(line) for line in filled("log", "--format", "jsonl").stdout.splitlines()]
-    assert [(c["actor"], c["flag"], c["old"], c["new"]) for c in log] == [
-        ("bob", "published", False, True),
-        ("bob", "published", True, False),
-        ("ann", "quality", 62, 80),
+    log = [
+        json.loads(line) for line in filled("log", "--kind", "edit", "--format", "jsonl").stdout.splitlines()
     ]
+    assert [(c["actor"], c["articles"], c["changed"], c["reason"]) for c in log] == [
+        ("bob", 1, "published 1", None),
+        ("bob", 1, "published 1", None),
+        ("ann", 1, "quality 1", "well sourced"),
+    ]
+    in_full = json.loads(filled("log", str(log[2]["changeset"]), "--format", "json").stdout)
+    assert [(c["path"], c["flag"], c["old"], c["new"]) for c in in_full] == [(LEADER, "quality", 62, 80)]
     of_one = [
         json.loads(line)
         for line in filled("log", "the-bollard-column-again", "--format", "jsonl").stdout.splitlines()
@@ -182,13 +186,13 @@ def test_an_empty_input_chooses_nothing_whatever_the_filters(filled: Curation, s
     for more in ([], ["--collection", "news"]):
         result = filled("unpublish", "-", *more, stdin=stdin)
         assert (result.exit_code, "nothing on standard input" in result.stderr) == (1, True)
-    assert json.loads(filled("log", "--format", "json").stdout) == []
+    assert json.loads(filled("log", "--kind", "edit", "--format", "json").stdout) == []
 
 
 @pytest.mark.parametrize("arguments", [["--search", ""], ["--search", "  "], [""]])
 def test_an_empty_filter_or_name_chooses_nothing(filled: Curation, arguments: list[str]) -> None:
     assert filled("unpublish", *arguments).exit_code in (1, 2)
-    assert json.loads(filled("log", "--format", "json").stdout) == []
+    assert json.loads(filled("log", "--kind", "edit", "--format", "json").stdout) == []
 
 
 def test_a_source_tells_the_same_path_of_two_apart(filled: Curation) -> None:

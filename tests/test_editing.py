@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from curation.database import Store
-from curation.editing import Edit, set_flags
+from curation.editing.flags import By, Edit, set_flags
 from curation.errors import EditRefused, SelectionError
 from curation.schema import articles, changes, changesets, overrides
 from curation.selecting import Filters, Selection
@@ -27,10 +27,18 @@ def filled(store: Store, site: Path) -> Store:
     return store
 
 
-def decide(store: Store, *references: str, filters: Filters | None = None, **decisions: int) -> Edit:
+def decide(
+    store: Store,
+    *references: str,
+    filters: Filters | None = None,
+    unchanged_since: int | None = None,
+    **decisions: int | By,
+) -> Edit:
     with store.writing() as connection:
         selection = Selection(references, filters or Filters())
-        return set_flags(connection, selection, decisions, actor="ann", reason="why not")
+        return set_flags(
+            connection, selection, decisions, actor="ann", reason="why not", unchanged_since=unchanged_since
+        )
 
 
 def rows(store: Store, query: Any) -> list[tuple[Any, ...]]:
@@ -102,7 +110,7 @@ def test_a_removed_article_is_not_published_without_being_restored(filled: Store
         decide(filled, VETOED, published=1)
     assert digests(filled) == before
     edit = decide(filled, VETOED, LEADER, published=1)
-    assert (edit.selected, edit.changed, edit.refused, edit.refused_paths) == (2, 1, 1, [VETOED])
+    assert (edit.selected, edit.changed, edit.refused, edit.refusals[0].paths) == (2, 1, 1, [VETOED])
     decide(filled, VETOED, removed=0, published=1)
     assert flags(filled, VETOED) == (95, 115, True, False)
 

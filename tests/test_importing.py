@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from curation.database import Store
-from curation.editing import set_flags
+from curation.editing.flags import set_flags
 from curation.errors import ImportFailed
 from curation.importing import intake
 from curation.importing.summary import Summary

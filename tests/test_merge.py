@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curation.database import Store
-from curation.editing import set_flags
+from curation.editing.flags import set_flags
 from curation.flags import FLAGS, Flags
 from curation.importing import merge as rules
 from curation.importing.merge import (

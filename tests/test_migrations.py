@@ -65,8 +65,8 @@ def test_the_tables_are_those_of_the_schema(store: Store) -> None:
     migrate.check(store)
     with store.reading() as connection:
         inspector = sa.inspect(connection)
-        names = set(inspector.get_table_names()) - {"curation_version"}
-        assert names == set(metadata.tables)
+        names = {name for name in inspector.get_table_names() if not name.startswith("article_search")}
+        assert names - {"curation_version"} == set(metadata.tables)
         for table in metadata.sorted_tables:
             columns = [c["name"] for c in inspector.get_columns(table.name)]
             assert columns == [c.name for c in table.columns], table.name

@@ -15,8 +15,8 @@ import pytest
 
 from curation.errors import DocumentError, ImportFailed
 from curation.faults import Fault
+from curation.paths import MAX_PATH
 from curation.scanning import (
-    MAX_PATH,
     File,
     Folder,
     Kind,

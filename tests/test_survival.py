@@ -26,7 +26,7 @@ import sqlalchemy as sa
 from curation import migrate
 from curation.backends.sqlite import BUSY_TIMEOUT
 from curation.database import Store
-from curation.editing import set_flags
+from curation.editing.flags import set_flags
 from curation.errors import ImportFailed
 from curation.importing.run import import_dump
 from curation.importing.summary import Options

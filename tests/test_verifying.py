@@ -18,7 +18,7 @@ from click.testing import Result
 
 from curation import migrate
 from curation.database import Store
-from curation.editing import set_flags
+from curation.editing.flags import set_flags
 from curation.importing import intake
 from curation.schema import articles, changes, changesets, documents
 from curation.selecting import Selection

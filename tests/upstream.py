@@ -21,7 +21,7 @@ from zlib import crc32
 import yaml
 
 from curation.database import Store
-from curation.editing import set_flags
+from curation.editing.flags import set_flags
 from curation.flags import FLAGS
 from curation.scanning import Kind, kind_of
 from curation.selecting import Selection

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from itertools import islice
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.engine import URL, make_url
@@ -29,6 +29,15 @@ CHUNK = 500
 _BACKENDS = {"sqlite": "Sqlite", "postgresql": "Postgresql"}
 _DRIVERS = {"sqlite": "pysqlite", "postgresql": "psycopg"}
 _ALIASES = {"postgres": "postgresql"}  # what many services put into their connection strings
+
+
+class Term(Protocol):
+    """Words that are to follow each other; with `is_prefix` the last one may go on (`searching.Term`)."""
+
+    @property
+    def text(self) -> str: ...
+    @property
+    def is_prefix(self) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +154,15 @@ class Backend(ABC):
         wanted: Sequence[Any],
     ) -> Iterable[tuple[Any, ...]]:
         """The rows whose first column is among `wanted`, in any order, as the driver gives them."""
+
+    @abstractmethod
+    def index_articles(self, connection: sa.Connection, up_to: int) -> None:
+        """Takes the queued articles (`search_queue`) with ids up to this one into the full-text index anew;
+        those that are gone it forgets."""
+
+    @abstractmethod
+    def search(self, terms: Sequence[Term]) -> sa.Select[tuple[int, float]]:
+        """The articles that say all terms: `article_id`, and `fit`, the higher the better."""
 
     @abstractmethod
     def ask(self, query: Query) -> AbstractContextManager[Answer]:

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import TSQUERY
 
 from ..errors import ImportFailed, QueryRefused, StoreError
-from . import Answer, Backend, Query, limited
+from . import Answer, Backend, Query, Term, limited
 from .types import Flag
 
 if TYPE_CHECKING:
@@ -35,6 +36,25 @@ _ADVICE = {
     "53100": "the server's disk is full ({text}): the last step was not kept; make room, then run this again",
     "55P03": "the store is busy ({text}): run this again in a moment",
 }
+
+#: Takes articles into the full-text index. Between two fields stands a lexeme that no text has, so that no
+#: phrase goes from one into the next.
+_FIELDS = {
+    "a.title": "A",
+    "a.excerpt": "B",
+    "p.name": "C",
+    "(SELECT string_agg(t.name, ' ') FROM article_topics u JOIN topics t ON t.id = u.topic_id"
+    " WHERE u.article_id = a.id)": "C",
+    "a.body": "D",
+}
+_WORDS = " || $$'/':1$$::tsvector || ".join(
+    f"setweight(to_tsvector('simple', article_search_words(coalesce({field}, ''))), '{weight}')"
+    for field, weight in _FIELDS.items()
+)
+_TAKE_IN = (
+    f"INSERT INTO article_search (article_id, words) SELECT a.id, {_WORDS}"  # noqa: S608 - our names
+    " FROM articles a LEFT JOIN providers p ON p.id = a.provider_id"
+)
 
 #: Rows that a query's cursor brings at once.
 FETCH = 2_000
@@ -178,6 +198,32 @@ class Postgresql(Backend):
         if wanted:
             with _driver(connection).cursor() as cursor:
                 yield from cursor.execute(query, [list(wanted)])
+
+    def index_articles(self, connection: sa.Connection, up_to: int) -> None:
+        queued = "SELECT article_id FROM search_queue WHERE article_id <= %s"
+        connection.exec_driver_sql(f"DELETE FROM article_search WHERE article_id IN ({queued})", (up_to,))  # noqa: S608
+        connection.exec_driver_sql(f"{_TAKE_IN} WHERE a.id IN ({queued})", (up_to,))
+
+    def search(self, terms: Sequence[Term]) -> sa.Select[tuple[int, float]]:
+        wanted: list[sa.ColumnElement[Any]] = []
+        for term in terms:
+            phrase: sa.ColumnElement[Any] = sa.func.phraseto_tsquery(
+                sa.literal_column("'simple'"), sa.func.article_search_words(term.text)
+            )
+            if term.is_prefix:
+                phrase = sa.cast(sa.cast(phrase, sa.Text).concat(":*"), TSQUERY)
+            wanted.append(phrase)
+        query = wanted[0]
+        for phrase in wanted[1:]:
+            query = query.op("&&")(phrase)
+        index = sa.table("article_search", sa.column("article_id", sa.BigInteger), sa.column("words"))
+        asked = sa.select(query.label("query")).cte("asked")
+        fit = sa.func.ts_rank_cd(index.c.words, asked.c.query).label("fit")
+        return (
+            sa.select(index.c.article_id, fit)
+            .join_from(index, asked, sa.true())
+            .where(index.c.words.op("@@")(asked.c.query))
+        )
 
     @contextmanager
     def ask(self, query: Query) -> Iterator[Answer]:

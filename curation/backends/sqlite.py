@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import sqlalchemy as sa
 
 from ..errors import ImportFailed, QueryRefused, StoreError
-from . import Answer, Backend, Query, chunks, limited
+from . import Answer, Backend, Query, Term, chunks, limited
 
 #: How long a writer waits for another, in seconds.
 BUSY_TIMEOUT = 20.0
@@ -35,6 +35,19 @@ SAFE_FUNCTIONS = frozenset(_SAFE_FUNCTIONS.split())
 
 #: Bytes of the longest text or blob that a query may build.
 MAX_VALUE = 16 * 1024 * 1024
+
+
+#: Takes articles into the full-text index; the columns are those of `_WEIGHTS`.
+_TAKE_IN = """
+INSERT INTO article_search (rowid, title, excerpt, provider, topics, body)
+SELECT a.id, a.title, a.excerpt, p.name,
+  (SELECT group_concat(t.name, ' ') FROM article_topics u JOIN topics t ON t.id = u.topic_id
+   WHERE u.article_id = a.id),
+  a.body
+FROM articles a LEFT JOIN providers p ON p.id = a.provider_id"""
+
+#: How much a word counts in title, excerpt, provider, topics and body.
+_WEIGHTS = "10.0, 4.0, 2.0, 2.0, 1.0"
 
 
 class Sqlite(Backend):
@@ -186,6 +199,21 @@ class Sqlite(Backend):
                 f'SELECT {_names(columns)} FROM "{table.name}" WHERE "{columns[0]}" IN ({marks})',  # noqa: S608
                 values,
             )
+
+    def index_articles(self, connection: sa.Connection, up_to: int) -> None:
+        queued = "SELECT article_id FROM search_queue WHERE article_id <= ?"
+        driver = _driver(connection)
+        driver.execute(f"DELETE FROM article_search WHERE rowid IN ({queued})", (up_to,))  # noqa: S608
+        driver.execute(f"{_TAKE_IN} WHERE a.id IN ({queued})", (up_to,))
+
+    def search(self, terms: Sequence[Term]) -> sa.Select[tuple[int, float]]:
+        said = " AND ".join(
+            '"{}"{}'.format(term.text.replace('"', " "), " *" * term.is_prefix) for term in terms
+        )
+        index = sa.table("article_search", sa.column("rowid", sa.Integer))
+        fit: sa.ColumnElement[float] = sa.literal_column(f"-bm25(article_search, {_WEIGHTS})")
+        is_found = sa.text("article_search MATCH :said").bindparams(sa.bindparam("said", said, unique=True))
+        return sa.select(index.c.rowid.label("article_id"), fit.label("fit")).where(is_found)
 
     @contextmanager
     def ask(self, query: Query) -> Iterator[Answer]:

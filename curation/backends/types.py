@@ -11,7 +11,6 @@ import json
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import mysql
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator, TypeEngine, UserDefinedType
 
@@ -21,6 +20,23 @@ MARIADB_DIALECTS = ("mysql", "mariadb")  # `mysql+pymysql://` to a MariaDB serve
 
 #: utf8mb4_bin equates `x` and `x `; only the NOPAD collation tells every two texts apart.
 EXACT_COLLATION = "utf8mb4_nopad_bin"
+
+
+class _MariadbType(UserDefinedType[Any]):
+    """A type of MariaDB by its name there: importing SQLAlchemy's own types of it, with all its drivers, took
+    a tenth of a command's start."""
+
+    cache_ok = True
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def get_col_spec(self, **_: Any) -> str:
+        return self.name
+
+
+#: Text of any length; TEXT ends at 64 KB.
+_LONGTEXT = f"LONGTEXT CHARACTER SET utf8mb4 COLLATE {EXACT_COLLATION}"
 
 
 class Instant(TypeDecorator[dt.datetime]):
@@ -38,7 +54,7 @@ class Instant(TypeDecorator[dt.datetime]):
         if dialect.name == "sqlite":
             return dialect.type_descriptor(sa.Text())
         if dialect.name in MARIADB_DIALECTS:
-            return dialect.type_descriptor(mysql.DATETIME(fsp=6))
+            return dialect.type_descriptor(_MariadbType("DATETIME(6)"))
         return dialect.type_descriptor(sa.DateTime(timezone=True))
 
     def process_bind_param(self, value: dt.datetime | None, dialect: Dialect) -> Any:
@@ -87,7 +103,7 @@ def integer() -> TypeEngine[int]:
 
 def text() -> TypeEngine[str]:
     """Text of any length."""
-    return sa.Text().with_variant(mysql.LONGTEXT(collation=EXACT_COLLATION), *MARIADB_DIALECTS)
+    return sa.Text().with_variant(_MariadbType(_LONGTEXT), *MARIADB_DIALECTS)
 
 
 def name(length: int) -> TypeEngine[str]:
@@ -105,12 +121,12 @@ def name(length: int) -> TypeEngine[str]:
 
 def digest() -> TypeEngine[bytes]:
     """A SHA-256: the key of unique text that is too long for an index."""
-    return sa.LargeBinary(32).with_variant(mysql.BINARY(32), *MARIADB_DIALECTS)
+    return sa.LargeBinary(32).with_variant(_MariadbType("BINARY(32)"), *MARIADB_DIALECTS)
 
 
 def blob() -> TypeEngine[bytes]:
     """Bytes of any length."""
-    return sa.LargeBinary().with_variant(mysql.LONGBLOB(), *MARIADB_DIALECTS)
+    return sa.LargeBinary().with_variant(_MariadbType("LONGBLOB"), *MARIADB_DIALECTS)
 
 
 class Json(TypeDecorator[Any]):
@@ -127,7 +143,7 @@ class Json(TypeDecorator[Any]):
         if dialect.name == "postgresql":
             return dialect.type_descriptor(_PostgresqlJson())
         if dialect.name in MARIADB_DIALECTS:
-            return dialect.type_descriptor(mysql.LONGTEXT(collation=EXACT_COLLATION))
+            return dialect.type_descriptor(_MariadbType(_LONGTEXT))
         return dialect.type_descriptor(sa.Text())
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Any:

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from .options import chosen_filters, filter_options, open_store
+from .options import chosen_filters, filter_options, open_store, ready_to_search
 from .output import chosen_output, output_options, print_rows
 
 #: Rows of a table where --limit does not say; other forms are read by programs, and have no limit.
@@ -48,6 +48,7 @@ def list_command(sort: str, limit: int | None, columns: str | None, **options: A
         limit = TABLE_ROWS
     filters = chosen_filters(options)
     store = open_store()
+    ready_to_search(store, filters)
     names = tuple(name.strip() for name in columns.split(",")) if columns else DEFAULT_COLUMNS
     with store.reading() as connection:
         found = list_articles(connection, filters, columns=names, sort=sort, limit=limit or None)

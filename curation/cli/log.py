@@ -2,39 +2,89 @@
 
 from __future__ import annotations
 
+import datetime as dt
+from typing import TYPE_CHECKING, Any
+
 import click
 
-from .options import open_store
+from .options import MomentType, article_argument, open_store
 from .output import chosen_output, output_options, print_rows
+
+if TYPE_CHECKING:
+    from ..looking import Rows
+
+#: Rows of a table where --limit does not say; other forms are read by programs, and have no limit.
+TABLE_ROWS = 50
 
 
 @click.command("log")
-@click.argument("article", required=False)
+@article_argument("what", required=False, metavar="[CHANGESET|ARTICLE]")
+@click.option("--article", metavar="ARTICLE", help="Of this article; an id is one here.")
+@click.option("--actor", "actor", multiple=True, metavar="NAME", help="By this actor; repeat for several.")
+@click.option(
+    "--kind", multiple=True, type=click.Choice(["edit", "import", "revert", "score"]), help="Of this kind."
+)
+@click.option(
+    "--flag", multiple=True, type=click.Choice(["quality", "heat", "published", "removed"]),
+    help="That changed this flag.",
+)  # fmt: skip
+@click.option("--since", type=MomentType(), help="Made at or after this date (UTC).")
+@click.option("--until", type=MomentType(), help="Made before this date (UTC).")
 @click.option(
     "--limit",
     type=click.IntRange(min=0),
     metavar="N",
-    help="At most N changes, 0 for all; by default 50 in a table, else all.",
+    help=f"At most N lines, 0 for all; by default {TABLE_ROWS} in a table, else all.",
 )
 @output_options
-def log_command(article: str | None, limit: int | None) -> None:
-    """Shows who changed what and why, the newest first: of all articles, or of one.
+def log_command(
+    what: str | None,
+    article: str | None,
+    actor: tuple[str, ...],
+    kind: tuple[str, ...],
+    flag: tuple[str, ...],
+    since: dt.datetime | None,
+    until: dt.datetime | None,
+    limit: int | None,
+) -> None:
+    """Shows who changed what and why, the newest first: a line for each changeset.
+
+    A number is a changeset, and shown in full, each change of a flag. An article, by its path, a unique end
+    of it, or its URL, is shown with every change of its flags (by its id: --article 42).
 
     \b
     Examples:
-      curation log
-      curation log needle-rock-goes-led
+      curation log --actor ann --since 2026-11-01
+      curation log 12
+      curation log needle-rock-goes-led --flag quality
       curation log --format jsonl --output changes.jsonl
     """
-    from ..looking import list_changes
-    from ..selecting import find_article
-
     if limit is None and chosen_output().form == "table":
-        limit = 50
-    store = open_store()
-    with store.reading() as connection:
-        article_id = find_article(connection, article) if article else None
-        found = list_changes(connection, article_id, limit=limit or None)
+        limit = TABLE_ROWS
+    filters = {"actor": actor, "kind": kind, "flag": flag, "since": since, "until": until}
+    found = _find(what, article, filters, limit or None)
     print_rows(found.columns, found.rows)
     if not found.rows:
-        click.echo("no changes yet", err=True)
+        click.echo(
+            "no changes that match" if what or article or any(filters.values()) else "no changes yet",
+            err=True,
+        )
+    elif limit and len(found.rows) == limit:
+        click.echo(f"the last {limit:,}; --limit 0 shows all", err=True)
+
+
+def _find(what: str | None, article: str | None, given: dict[str, Any], limit: int | None) -> Rows:
+    from ..history import HistoryFilters, list_changes, list_changesets
+    from ..selecting import find_article
+
+    store = open_store()
+    with store.reading() as connection:
+        is_changeset = what is not None and what.isascii() and what.isdigit()
+        named = article or (None if is_changeset else what)
+        article_id = find_article(connection, named) if named is not None else None
+        filters = HistoryFilters(**given, article_id=article_id)
+        if is_changeset:
+            return list_changes(connection, filters, int(what or 0), limit)
+        if article_id is not None:
+            return list_changes(connection, filters, limit=limit)
+        return list_changesets(connection, filters, limit)

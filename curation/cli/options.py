@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from .completion import article_paths, names_of
+from .progress import showing_progress
+
 if TYPE_CHECKING:
     from ..database import Store
     from ..selecting import Filters
@@ -63,18 +66,41 @@ class MomentType(click.ParamType[dt.datetime]):
 _SEVERAL: dict[str, Any] = {"multiple": True, "metavar": "NAME"}
 
 _FILTERS = (
-    click.option("--source", help="Of this source; repeat for several.", **_SEVERAL),
-    click.option("--collection", help="In this collection or below it (news, learning).", **_SEVERAL),
-    click.option("--type", "type_", help="Of this type (article, video, course).", **_SEVERAL),
-    click.option("--category", help="Of this category.", **_SEVERAL),
-    click.option("--topic", help="On this topic, by its exact name.", **_SEVERAL),
-    click.option("--provider", help="From the provider of this name.", **_SEVERAL),
-    click.option("--domain", help="From the provider of this domain.", **_SEVERAL),
+    click.option(
+        "--source", shell_complete=names_of("source"), help="Of this source; repeat for several.", **_SEVERAL
+    ),
+    click.option(
+        "--collection",
+        shell_complete=names_of("collection"),
+        help="In this collection or below it (news, learning).",
+        **_SEVERAL,
+    ),
+    click.option(
+        "--type",
+        "type_",
+        shell_complete=names_of("type"),
+        help="Of this type (article, video, course).",
+        **_SEVERAL,
+    ),
+    click.option("--category", shell_complete=names_of("category"), help="Of this category.", **_SEVERAL),
+    click.option(
+        "--topic", shell_complete=names_of("topic"), help="On this topic, by its exact name.", **_SEVERAL
+    ),
+    click.option(
+        "--provider", shell_complete=names_of("provider"), help="From the provider of this name.", **_SEVERAL
+    ),
+    click.option(
+        "--domain", shell_complete=names_of("domain"), help="From the provider of this domain.", **_SEVERAL
+    ),
     click.option("--since", type=MomentType(), help="Published at or after this date (UTC)."),
     click.option("--until", type=MomentType(), help="Published before this date (UTC)."),
     click.option("--overridden", is_flag=True, help="With a standing decision of an editor."),
     click.option("--missing", is_flag=True, help="Whose file is not in the dump any more."),
-    click.option("--search", metavar="WORDS", help="Saying all these words, in any letter case."),
+    click.option(
+        "--search",
+        metavar="QUERY",
+        help='Saying all these words, "phrases" and pref*; see `curation search`.',
+    ),
 )
 
 _FLAG_FILTERS = (
@@ -112,6 +138,22 @@ def chosen_filters(options: dict[str, Any]) -> Filters:
 
     given = {name.rstrip("_"): value for name, value in options.items()}
     return Filters(**{field.name: given[field.name] for field in fields(Filters) if field.name in given})
+
+
+def article_argument(name: str, **settings: Any) -> Callable[..., Any]:
+    """An argument that names articles, completed by their paths."""
+    return click.argument(name, shell_complete=article_paths, **settings)
+
+
+def ready_to_search(store: Store, filters: Filters) -> None:
+    """Brings the full-text index up to date, if it is to be asked."""
+    if filters.search is None:
+        return
+    from ..searching import catch_up, parse_query
+
+    parse_query(filters.search)  # what is no query is refused before there is anything to do
+    with showing_progress("indexing", verbose=False) as progress:
+        catch_up(store, progress)
 
 
 def actor_option(command: Callable[..., Any]) -> Callable[..., Any]:

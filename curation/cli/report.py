@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from .completion import report_names
 from .options import open_store, parameters_option, timeout_option
 from .output import output_options, print_rows
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @click.command("report")
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=report_names)
 @parameters_option
 @click.option("--explain", is_flag=True, help="Print the report's SQL instead of running it.")
 @timeout_option

@@ -1,57 +1,92 @@
-"""`curation set`, `publish` and `unpublish`."""
+"""`curation set`, `publish`, `unpublish` and `reset`."""
 
 from __future__ import annotations
 
-import sys
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from .edits import report_edit, show_changes
 from .options import (
-    PARTLY_DONE,
     actor_option,
     add_options,
+    article_argument,
     chosen_filters,
     filter_options,
     filter_options_but_flags,
     is_interactive,
     open_store,
+    ready_to_search,
     references_from,
 )
+from .output import output_options
 
 if TYPE_CHECKING:
+    import sqlalchemy as sa
+
     from ..database import Store
-    from ..editing import Edit
+    from ..editing.flags import By, Edit
     from ..selecting import Selection
 
-#: More articles than this are asked about first, where someone is there to answer.
+#: More articles than this are asked about first, where someone is there to answer; and so many are shown.
 ASK_ABOVE = 20
+SAMPLE = 5
 
-_INT64 = click.IntRange(-(2**63), 2**63 - 1)
+#: What is done with the selection, given who, why and since when nothing may have changed.
+Doing = Callable[..., "Edit"]
+
+
+class ChangeType(click.ParamType[Any]):
+    """`80` or `=-1` sets a whole number of 64 bits; `+10` and `-5` move by some."""
+
+    name = "change"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        from ..editing.flags import HIGHEST, LOWEST, By
+
+        match = re.fullmatch(r"(?:(=)?(-?)|(\+|-))(\d+)", value.strip())
+        if match is None:
+            self.fail(f"{value!r} is no change: write 80 or =-1 to set it, +10 or -5 to move it", param, ctx)
+        is_set = match[1] or not (match[2] or match[3])
+        number = int(f"{match[2] or ''}{match[4]}" if match[3] != "-" else f"-{match[4]}")
+        if not LOWEST <= number <= HIGHEST:
+            self.fail(f"{value!r} is beyond 64 bits", param, ctx)
+        return number if is_set else By(number)
 
 
 def _editing_options(command: Callable[..., Any]) -> Callable[..., Any]:
     options = (
-        click.argument("articles", nargs=-1, metavar="[ARTICLE]...|-"),
+        article_argument("articles", nargs=-1, metavar="[ARTICLE]...|-"),
         click.option("--reason", metavar="TEXT", help="Why; kept with the changeset."),
         actor_option,
+        click.option("--dry-run", is_flag=True, help="Keep nothing; show each change."),
+        click.option(
+            "--if-unchanged-since", "unchanged_since", type=click.IntRange(min=0), metavar="VERSION",
+            help="Do nothing if one of the articles was changed since (`curation show` tells its version).",
+        ),
         click.option("--yes", is_flag=True, help=f"Do not ask, even about more than {ASK_ABOVE} articles."),
-    )
+        output_options,
+    )  # fmt: skip
     return add_options(options, command)
 
 
 @click.command("set")
 @_editing_options
-@click.option("--quality", type=_INT64, metavar="N", help="Set the quality.")
-@click.option("--heat", type=_INT64, metavar="N", help="Set the heat.")
+@click.option("--quality", type=ChangeType(), metavar="N|+N|-N", help="Set the quality, or move it.")
+@click.option("--heat", type=ChangeType(), metavar="N|+N|-N", help="Set the heat, or move it; =-1 sets -1.")
 @click.option("--published/--unpublished", "published", default=None, help="Show, or do not show.")
 @click.option(
     "--removed/--restored", "removed", default=None, help="Veto the article, or take the veto back."
 )
 @filter_options_but_flags
 def set_command(
-    quality: int | None, heat: int | None, published: bool | None, removed: bool | None, **options: Any
+    quality: int | By | None,
+    heat: int | By | None,
+    published: bool | None,
+    removed: bool | None,
+    **options: Any,
 ) -> None:
     """Decides flags of the articles named, or of all that the filters want: one changeset.
 
@@ -62,11 +97,14 @@ def set_command(
     \b
     Examples:
       curation set 42 --quality 80 --reason "well sourced"
-      curation set needle-rock-goes-led --heat 90 --published
-      curation set --topic Tides --since 2024-01-01 --heat 10
+      curation set needle-rock-goes-led --heat +10 --published
+      curation set --topic Tides --since 2024-01-01 --quality -5 --dry-run
     """
-    given = {"quality": quality, "heat": heat, "published": published, "removed": removed}
-    decisions = {flag: int(value) for flag, value in given.items() if value is not None}
+    flags = {"published": published, "removed": removed}
+    given = {"quality": quality, "heat": heat} | {
+        flag: None if value is None else int(value) for flag, value in flags.items()
+    }
+    decisions = {flag: value for flag, value in given.items() if value is not None}
     if not decisions:
         raise click.UsageError("nothing to set: give --quality, --heat, --published or --removed")
     _decide(decisions, options)
@@ -103,40 +141,75 @@ def unpublish_command(**options: Any) -> None:
     _decide({"published": 0}, options)
 
 
-def _decide(decisions: dict[str, int], options: dict[str, Any]) -> None:
-    from ..editing import set_flags
+@click.command("reset")
+@_editing_options
+@click.option("--quality", "of_quality", is_flag=True, help="Give the quality back.")
+@click.option("--heat", "of_heat", is_flag=True, help="Give the heat back.")
+@click.option("--published", "of_published", is_flag=True, help="Give back whether it is shown.")
+@click.option("--removed", "of_removed", is_flag=True, help="Give back whether it is vetoed.")
+@filter_options_but_flags
+def reset_command(
+    of_quality: bool, of_heat: bool, of_published: bool, of_removed: bool, **options: Any
+) -> None:
+    """Gives flags back to upstream: the decisions on them end. All flags, unless some are named.
+
+    \b
+    Examples:
+      curation reset needle-rock-goes-led
+      curation reset 42 --heat --reason "upstream has caught up"
+      curation reset --overridden --collection news --dry-run
+    """
+    from ..editing.flags import reset_flags
+    from ..flags import FLAGS
+
+    named = dict(zip(FLAGS, (of_quality, of_heat, of_published, of_removed), strict=True))
+    fields = [flag for flag in FLAGS if named[flag]] or FLAGS
+
+    def reset(connection: sa.Connection, selection: Selection, **told: Any) -> Edit:
+        return reset_flags(connection, selection, fields, **told)
+
+    _do(reset, "reset", options)
+
+
+def _decide(decisions: dict[str, int | By], options: dict[str, Any]) -> None:
+    from ..editing.flags import set_flags
+
+    def decide(connection: sa.Connection, selection: Selection, **told: Any) -> Edit:
+        return set_flags(connection, selection, decisions, **told)
+
+    _do(decide, "decided", options)
+
+
+def _do(doing: Doing, verb: str, options: dict[str, Any]) -> None:
+    """Does something to what the options select, and says what was done."""
     from ..selecting import Selection
 
     selection = Selection(references_from(options["articles"]), chosen_filters(options))
     if not selection:
         raise click.UsageError("no article named: give ARTICLE, `-` for standard input, or a filter")
     store = open_store()
-    if not options["yes"] and is_interactive():
+    ready_to_search(store, selection.filters)
+    is_dry = options["dry_run"]
+    if not is_dry and not options["yes"] and is_interactive():
         _confirm(store, selection)
+    told = {name: options[name] for name in ("actor", "reason", "unchanged_since")}
     with store.writing() as connection:
-        edit = set_flags(connection, selection, decisions, actor=options["actor"], reason=options["reason"])
-    _report(edit)
+        edit = doing(connection, selection, **told)
+        if is_dry:
+            show_changes(connection, edit)
+            connection.rollback()
+    report_edit(edit, verb, is_dry=is_dry)
 
 
 def _confirm(store: Store, selection: Selection) -> None:
     """Asks before many articles are changed; nothing is locked while it waits."""
-    from ..selecting import count_selected
+    from ..selecting import sample_selected
+    from .output import escape
 
     with store.reading() as connection:
-        count = count_selected(connection, selection)
+        count, sample = sample_selected(connection, selection, SAMPLE)
     if count > ASK_ABOVE:
+        for path in sample:
+            click.echo(f"  {escape(path)}", err=True)
+        click.echo(f"  and {count - len(sample):,} more", err=True)
         click.confirm(f"This decides {count:,} articles. Go on?", abort=True, err=True)
-
-
-def _report(edit: Edit) -> None:
-    if edit.changeset_id is None:
-        click.echo("nothing to change: so it is decided already")
-    else:
-        click.echo(f"changeset {edit.changeset_id}: decided {edit.changed:,} of {edit.selected:,} articles")
-    if edit.refused:
-        from .output import escape
-
-        named = ", ".join(edit.refused_paths) + (", ..." if edit.refused > len(edit.refused_paths) else "")
-        told = f"{edit.refused:,} removed and so not published: {named}; `curation set ARTICLE --restored`"
-        click.echo(escape(told), err=True)
-        sys.exit(PARTLY_DONE)

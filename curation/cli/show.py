@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from .options import open_store
+from .options import article_argument, open_store
 from .output import chosen_output, output_options, print_rows, to_json
 
 #: Parts that are lists of mappings, shown by these of their columns.
@@ -18,7 +18,7 @@ _PARTS = {
 
 
 @click.command("show")
-@click.argument("article")
+@article_argument("article")
 @output_options
 def show_command(article: str) -> None:
     """Shows all about one article: its fields, and for each flag who decides it.

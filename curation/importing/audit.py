@@ -19,10 +19,14 @@ from .merge import Merged
 from .standing import Standing
 
 _COLUMNS = (
-    "id", "changeset_id", "article_id", "field", "old_value", "new_value", "old_override", "new_override",
+    "id", "changeset_id", "article_id", "field", "old_value", "new_value",
+    "old_override", "old_decision_id", "new_override", "new_decision_id",
 )  # fmt: skip
 
-_Change = tuple[int, str, int | None, int | None, int | None, int | None]
+_Change = tuple[int, str, *tuple[int | None, ...]]
+
+#: In place of a decision, where there is none.
+_UNDECIDED = (None, None)
 
 
 class Audit:
@@ -38,10 +42,9 @@ class Audit:
         """Notes what differs between what held and what holds now."""
         for name in FLAGS:
             old, new = getattr(was.effective, name), getattr(merged.effective, name)
-            old_decision, decision = was.overrides.get(name), merged.overrides.get(name)
-            decided = (old_decision.value if old_decision else None, decision.value if decision else None)
-            if old != new or decided[0] != decided[1]:
-                self._new.append((article_id, name, _number(old), _number(new), *decided))
+            before, after = was.overrides.get(name, _UNDECIDED), merged.overrides.get(name, _UNDECIDED)
+            if old != new or before != after:
+                self._new.append((article_id, name, _number(old), _number(new), *before, *after))
 
     def open(self, connection: sa.Connection) -> None:
         """Makes the changeset, if it is not there: something is being changed."""

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import sqlalchemy as sa
 
-from ..scanning import ARTICLE_SUFFIXES
+from ..paths import ARTICLE_SUFFIXES
 from ..schema import articles, collection_items, related_links
 
 #: The imports whose articles are looked at; None for all articles of the source.

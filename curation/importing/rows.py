@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 from ..document import Document
 from ..fields import Image, Provider, RelatedLink, encode_image
 from ..instants import as_text
-from ..scanning import MAX_PATH, collection_of, slug_of
+from ..paths import MAX_PATH
+from ..scanning import collection_of, slug_of
 from ..urls import canonical_url, url_digest
 from .merge import effective
 

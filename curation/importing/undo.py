@@ -31,6 +31,7 @@ from ..schema import (
     file_versions,
     files,
     imports,
+    overrides,
     sources,
     taxonomy_documents,
 )
@@ -45,7 +46,7 @@ from .sweep import Sweep
 from .tasks import Known, Task, What
 from .taxonomy import TaxonomyWriter, delete_taxonomy, mark_taxonomy
 from .versions import Versions, before
-from .write import ArticleWriter
+from .write import ArticleWriter, queue_for_search
 
 #: Documents that are restored together.
 BATCH = 500
@@ -179,24 +180,40 @@ class _Undoing:
         )
 
     def _decided(self, article_id: sa.ColumnElement[int]) -> sa.ColumnElement[bool]:
-        """Whether an editor has decided on an article since; undoing an import is no such decision."""
-        undone = changesets.alias("undone")
+        """Whether what editors decided on an article is not what it was at the import; what was decided and
+        taken back meanwhile leaves it as it was, and undoing an import is no decision."""
+        undone, decision = changesets.alias("undone"), changesets.alias("decision")
         undoings = (
             sa.select(changesets.c.id)
             .join(undone, undone.c.id == changesets.c.reverts_id)
             .where(undone.c.kind == "import")
         )
-        decision = changesets.alias("decision")
-        return (
+        since = (
+            decision.c.kind != "import",
+            decision.c.created_at >= self._import.started_at,
+            decision.c.id.not_in(undoings),
+        )
+        first, earlier, stands = changes.alias("first"), changes.alias("earlier"), overrides.alias("stands")
+        is_first = ~(
             sa.exists()
             .where(
-                changes.c.article_id == article_id,
-                changes.c.changeset_id == decision.c.id,
-                decision.c.kind != "import",
-                decision.c.created_at >= self._import.started_at,
-                decision.c.id.not_in(undoings),
+                earlier.c.article_id == first.c.article_id, earlier.c.field == first.c.field,
+                earlier.c.id < first.c.id, earlier.c.changeset_id == decision.c.id, *since,
             )
-            .correlate_except(changes, decision)
+            .correlate_except(earlier, decision)
+        )  # fmt: skip
+        is_other = sa.or_(
+            stands.c.value.is_distinct_from(first.c.old_override),
+            stands.c.changeset_id.is_distinct_from(first.c.old_decision_id),
+        )
+        of_flag = sa.and_(stands.c.article_id == first.c.article_id, stands.c.field == first.c.field)
+        return (
+            sa.select(first.c.id)
+            .join(decision, decision.c.id == first.c.changeset_id)
+            .outerjoin(stands, of_flag)
+            .where(first.c.article_id == article_id, *since, is_first, is_other)
+            .correlate_except(first, decision, stands)
+            .exists()
         )
 
     def _keep(self, rows: Sequence[Any]) -> list[Any]:
@@ -243,8 +260,9 @@ class _Undoing:
             return
         sweep = Sweep()
         sweep.note_released(self._connection, row_ids)
+        queue_for_search(self._connection, row_ids)
         for ids in chunks(row_ids):
-            # What is left of changes are those of imports that were undone themselves.
+            # What is left of changes are those of imports that were undone, and of decisions taken back.
             self._connection.execute(sa.delete(changes).where(changes.c.article_id.in_(ids)))
             self._connection.execute(sa.delete(articles).where(articles.c.id.in_(ids)))
         sweep.settle_images(self._connection, ())

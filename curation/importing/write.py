@@ -20,6 +20,7 @@ from ..schema import (
     documents,
     related_link_images,
     related_links,
+    search_queue,
 )
 from .course import Books
 from .merge import Merged, Story, merge
@@ -162,6 +163,15 @@ class _BatchRows:
         for table, columns in _COLUMNS.items():
             backend.bulk_insert(connection, table, columns, self._parts[table])
         write_decisions(connection, self._merged)
+        queue_for_search(connection, [row[0] for row in (*self._new, *self._changed)])
+
+
+def queue_for_search(connection: sa.Connection, article_ids: Sequence[int]) -> None:
+    """Has the full-text index take these articles in, or forget them, when it is next asked."""
+    for ids in chunks(article_ids):
+        connection.execute(sa.delete(search_queue).where(search_queue.c.article_id.in_(ids)))
+    rows = [(article_id,) for article_id in article_ids]
+    of(connection).bulk_insert(connection, search_queue, ("article_id",), rows)
 
 
 def _known_ids(batch: Iterable[Chunk]) -> list[int]:

@@ -9,9 +9,7 @@ from __future__ import annotations
 
 from .archive import Archive
 from .content import (
-    ARTICLE_SUFFIXES,
     MAX_BYTES,
-    MAX_PATH,
     Kind,
     collection_of,
     kind_of,
@@ -24,9 +22,7 @@ from .git import GitTree
 from .tree import File, Scan, Tree
 
 __all__ = [
-    "ARTICLE_SUFFIXES",
     "MAX_BYTES",
-    "MAX_PATH",
     "Archive",
     "Dump",
     "File",

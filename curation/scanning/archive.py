@@ -18,7 +18,8 @@ from typing import IO
 
 from ..errors import DocumentError, ImportFailed
 from ..faults import Fault
-from .content import ARCHIVE_SUFFIXES, ARTICLE_SUFFIXES, TOPIC_SUFFIXES, kind_of, printable
+from ..paths import ARTICLE_SUFFIXES
+from .content import ARCHIVE_SUFFIXES, TOPIC_SUFFIXES, kind_of, printable
 from .tree import File, Scan, Tree, is_within
 
 _MAGIC = (b"PK\x03\x04", b"PK\x05\x06", b"\x1f\x8b", b"\xfd7zXZ\x00", b"\x28\xb5\x2f\xfd")

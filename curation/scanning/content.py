@@ -5,13 +5,11 @@ from __future__ import annotations
 import re
 from enum import Enum
 
-#: Characters of a path below its source: what every engine can hold in a unique index.
-MAX_PATH = 640
+from ..paths import ARTICLE_SUFFIXES
 
 #: Bytes of the largest file that is read; the largest document seen has 129 KB.
 MAX_BYTES = 16 * 1024 * 1024
 
-ARTICLE_SUFFIXES = (".md", ".markdown", ".html")
 TOPIC_SUFFIXES = (".yaml", ".yml")
 ARCHIVE_SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz", ".tar.zst", ".tzst")
 

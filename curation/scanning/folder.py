@@ -17,8 +17,9 @@ from pathlib import Path
 
 from ..errors import DocumentError, ImportFailed
 from ..faults import Fault
+from ..paths import MAX_PATH
 from . import content
-from .content import MAX_PATH, Kind, holds_content, printable, rule_of
+from .content import Kind, holds_content, printable, rule_of
 from .tree import PASSED, File, Scan, Tree, fault_of_name, pass_over, too_large
 
 #: Nanoseconds by which a file must be older than the scan for its times to vouch for its bytes: a later

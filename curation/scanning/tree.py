@@ -12,8 +12,9 @@ from typing import NamedTuple, Self
 
 from ..errors import DocumentError, ImportFailed
 from ..faults import Fault
+from ..paths import MAX_PATH
 from . import content
-from .content import ARCHIVE_SUFFIXES, MAX_PATH, Kind, is_storable, kind_of, printable
+from .content import ARCHIVE_SUFFIXES, Kind, is_storable, kind_of, printable
 
 
 class File(NamedTuple):

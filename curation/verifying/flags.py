@@ -16,10 +16,12 @@ from .findings import Finding, subject_of
 
 
 class State(NamedTuple):
-    """What a flag is, and the override that stands on it; whole numbers or None."""
+    """What a flag is, the override that stands on it, and the changeset that this is of; whole numbers or
+    None."""
 
     value: int | None
     override: int | None
+    decision_id: int | None
 
 
 class Change(NamedTuple):
@@ -45,7 +47,7 @@ class Held:
     def state(self, flag: str) -> State:
         """What a flag is now."""
         value, decision = getattr(self.effective, flag), self.overrides.get(flag)
-        return State(None if value is None else int(value), decision.value if decision else None)
+        return State(None if value is None else int(value), *(decision or (None, None)))
 
 
 def find_wrong_flags(connection: sa.Connection, article_ids: Sequence[int]) -> Iterator[Finding]:
@@ -72,12 +74,12 @@ def _find_broken_history(held: Held) -> Iterator[str]:
     """
     for flag in FLAGS:
         steps, present = held.changes[flag], held.state(flag)
-        at = State(steps[0].old.value if steps else present.value, None)
+        at = State(steps[0].old.value if steps else present.value, None, None)
         for step in steps:
-            if step.old != at:
+            if step.old[:2] != at[:2]:
                 yield f"{flag}: change {step.id} starts from {_told(flag, step.old)}, not {_told(flag, at)}"
             at = step.new
-        if at != present:
+        if at[:2] != present[:2]:
             yield f"{flag} is {_told(flag, present)}, and by its changes {_told(flag, at)}"
 
 
@@ -85,7 +87,7 @@ def _find_unfounded(held: Held) -> Iterator[str]:
     """Decisions that no change of their changeset tells of, and those that stand and are set aside."""
     standing = list(held.overrides.items())
     for flag, decision in (*standing, *held.set_aside):
-        told = ((step.new.override, step.changeset_id) for step in held.changes[flag])
+        told = (tuple(step.new[1:]) for step in held.changes[flag])
         if decision not in told:
             yield f"{flag}: changeset {decision.changeset_id} has no change that makes the override"
     for flag, decision in held.set_aside:
@@ -136,9 +138,10 @@ def _read_changes(connection: sa.Connection, held: dict[int, Held]) -> None:
     change = changes.c
     columns = (
         change.article_id, change.field, change.id, change.changeset_id,
-        change.old_value, change.old_override, change.new_value, change.new_override,
+        change.old_value, change.old_override, change.old_decision_id,
+        change.new_value, change.new_override, change.new_decision_id,
     )  # fmt: skip
     query = sa.select(*columns).where(change.article_id.in_(held)).order_by(change.id)
     for article_id, flag, key, changeset_id, *values in connection.execute(query):
-        change_ = Change(key, changeset_id, State(*values[:2]), State(*values[2:]))
+        change_ = Change(key, changeset_id, State(*values[:3]), State(*values[3:]))
         held[article_id].changes[flag].append(change_)

@@ -1,0 +1,58 @@
+"""Completion of names by the shell; what goes wrong while someone types is not said."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
+
+#: What click calls to complete a value.
+Completer = Callable[[click.Context, click.Parameter, str], list[str]]
+
+
+def names_of(kind: str) -> Completer:
+    """Completes names of a kind that the store knows: source, topic, provider, and so on."""
+
+    def find(connection: sa.Connection, begun: str) -> list[str]:
+        from ..completing import complete
+
+        return complete(connection, kind, begun)
+
+    return _completer(find)
+
+
+def _completer(find: Callable[[sa.Connection, str], list[str]]) -> Completer:
+    def complete(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
+        from ..database import Store
+        from ..errors import CurationError
+
+        try:
+            store = Store(ctx.find_root().params["database"])
+            store.check()
+            with store.reading() as connection:
+                return find(connection, incomplete)
+        except CurationError:
+            return []
+
+    return complete
+
+
+def _articles(connection: sa.Connection, begun: str) -> list[str]:
+    from ..completing import complete_article
+
+    return complete_article(connection, begun)
+
+
+def report_names(_: click.Context, __: click.Parameter, incomplete: str) -> list[str]:
+    """Completes the names of reports."""
+    from ..reports import find_reports
+
+    return [report.name for report in find_reports() if report.name.startswith(incomplete)]
+
+
+#: Completes articles by their paths.
+article_paths = _completer(_articles)

@@ -1,0 +1,36 @@
+"""What a shell may offer while a command is being typed: names that the store knows."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from .schema import articles, providers, sources, topics
+
+#: At most so many are offered.
+MOST = 200
+
+#: What can be completed: the columns that hold it.
+KINDS: dict[str, sa.Column[str]] = {
+    "source": sources.c.name,
+    "topic": topics.c.name,
+    "provider": providers.c.name,
+    "domain": providers.c.domain,
+    "collection": articles.c.collection,
+    "type": articles.c.type,
+    "category": articles.c.category,
+}
+
+
+def complete(connection: sa.Connection, kind: str, begun: str) -> list[str]:
+    """The names of a kind that begin so, in order."""
+    column = KINDS[kind]
+    query = sa.select(column).where(column.startswith(begun, autoescape=True)).distinct()
+    return list(connection.scalars(query.order_by(column).limit(MOST)))
+
+
+def complete_article(connection: sa.Connection, begun: str) -> list[str]:
+    """Paths that begin so, or whose file name does."""
+    path = articles.c.path
+    begins = path.startswith(begun, autoescape=True)
+    holds = path.contains(f"/{begun}", autoescape=True)
+    return list(connection.scalars(sa.select(path).where(sa.or_(begins, holds)).order_by(path).limit(MOST)))

@@ -1,0 +1,170 @@
+"""Overrides that are wanted, made to stand: recorded, put in force, and followed by the effective values.
+
+A handful of statements however many articles there are; the rows of `changes` that the first one writes
+say to the others what is to be done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from ..backends.types import integer
+from ..database import insert_row, now
+from ..flags import FLAGS
+from ..schema import articles, as_number, changes, changesets, overrides
+
+#: What is wanted: rows of (article_id, field, override, decision_id), one at most for a flag of an article.
+#: An override of None gives the flag back to upstream; a decision_id of None is the new changeset's own.
+Wanted = sa.Select[tuple[int, str, int | None, int | None]]
+
+
+def nothing() -> sa.ColumnElement[int | None]:
+    """None as a column of `Wanted`: a bare NULL has no type, and a union would take it for text."""
+    return sa.cast(sa.null(), integer())
+
+
+@dataclass(frozen=True, slots=True)
+class Author:
+    """Who changes flags, why, by what kind of changeset; and which one that takes back."""
+
+    kind: str
+    actor: str
+    reason: str | None = None
+    reverts_id: int | None = None
+
+
+def make_changes(connection: sa.Connection, author: Author, wanted: Wanted) -> int | None:
+    """Makes the wanted overrides stand, under one new changeset, whose id it returns; None if all is as
+    wanted already. The caller has locked the articles, and commits."""
+    changeset_id = insert_row(
+        connection,
+        changesets,
+        {"kind": author.kind, "actor": author.actor, "reason": author.reason,
+         "reverts_id": author.reverts_id, "created_at": now()},
+    )  # fmt: skip
+    _record(connection, changeset_id, wanted)
+    mine = changes.c.changeset_id == changeset_id
+    fields = connection.scalars(sa.select(changes.c.field).where(mine).distinct()).all()
+    if not fields:
+        connection.execute(sa.delete(changesets).where(changesets.c.id == changeset_id))
+        return None
+    _override(connection, mine)
+    for field in fields:
+        _apply(connection, mine, field)
+    return changeset_id
+
+
+def _record(connection: sa.Connection, changeset_id: int, wanted: Wanted) -> None:
+    """Writes the audit rows, where there is something to say."""
+    want, is_removed_after = _with_followers(wanted)
+    held = overrides.alias("held")
+    old = _by_flag(want.c.field, {flag: as_number(articles.c[flag]) for flag in FLAGS})
+    new = _becomes(want, is_removed_after)
+    same_override = held.c.value.is_not_distinct_from(want.c.override)
+    decision = sa.case(
+        (want.c.override.is_(None), sa.null()),
+        (same_override, held.c.changeset_id),
+        else_=sa.func.coalesce(want.c.decision_id, changeset_id),
+    )
+    rows = (
+        sa.select(
+            sa.literal(changeset_id), articles.c.id, want.c.field, old, new,
+            held.c.value, want.c.override, held.c.changeset_id, decision,
+        )
+        .select_from(want)
+        .join(articles, articles.c.id == want.c.article_id)
+        .outerjoin(held, sa.and_(held.c.article_id == want.c.article_id, held.c.field == want.c.field))
+        .where(sa.or_(sa.not_(same_override), old.is_distinct_from(new)))
+        .order_by(articles.c.id, want.c.field)
+    )  # fmt: skip
+    columns = (
+        "changeset_id", "article_id", "field", "old_value", "new_value",
+        "old_override", "new_override", "old_decision_id", "new_decision_id",
+    )  # fmt: skip
+    connection.execute(sa.insert(changes).from_select(columns, rows))
+
+
+def _with_followers(wanted: Wanted) -> tuple[sa.FromClause, sa.ColumnElement[int]]:
+    """What is wanted, and with each change of `removed` that `published` follows it; and whether an article
+    is removed once that is done."""
+    first = wanted.cte("wanted")
+    removal, standing = first.alias("removal"), overrides.alias("standing")
+    is_wanted = (
+        sa.exists()
+        .where(first.c.article_id == removal.c.article_id, first.c.field == "published")
+        .correlate_except(first)
+    )
+    followers = (
+        sa.select(
+            removal.c.article_id, sa.literal("published").label("field"),
+            standing.c.value, standing.c.changeset_id,
+        )
+        .outerjoin_from(
+            removal,
+            standing,
+            sa.and_(standing.c.article_id == removal.c.article_id, standing.c.field == "published"),
+        )
+        .where(removal.c.field == "removed", ~is_wanted)
+    )  # fmt: skip
+    every = sa.union_all(sa.select(first), followers).cte("every")
+    said = first.alias("said")
+    removed = (
+        sa.select(sa.func.coalesce(said.c.override, as_number(articles.c.upstream_removed), 0))
+        .where(said.c.article_id == articles.c.id, said.c.field == "removed")
+        .correlate(articles)
+        .scalar_subquery()
+    )
+    return every, sa.func.coalesce(removed, as_number(articles.c.removed))
+
+
+def _becomes(want: sa.FromClause, is_removed_after: sa.ColumnElement[int]) -> sa.ColumnElement[int]:
+    """The effective value: the override, else upstream's, and the veto of removed (`importing.merge`)."""
+    silent: dict[str, list[int]] = {"published": [1], "removed": [0]}
+    says: dict[str, sa.ColumnElement[Any]] = {
+        flag: sa.func.coalesce(
+            want.c.override, as_number(articles.c[f"upstream_{flag}"]), *silent.get(flag, ())
+        )
+        for flag in FLAGS
+    }
+    says["published"] = sa.case((is_removed_after == 1, 0), else_=says["published"])
+    return _by_flag(want.c.field, says)
+
+
+def _by_flag(
+    field: sa.ColumnElement[str], values: Mapping[str, sa.ColumnElement[Any]]
+) -> sa.ColumnElement[int]:
+    return sa.case(*((field == flag, value) for flag, value in values.items()))
+
+
+def _override(connection: sa.Connection, mine: sa.ColumnElement[bool]) -> None:
+    """Puts the overrides in force that the audit rows tell of."""
+    change = changes.c
+    is_moved = change.old_override.is_distinct_from(change.new_override)
+    key = sa.tuple_(overrides.c.article_id, overrides.c.field)
+    gone = sa.select(change.article_id, change.field).where(mine, is_moved, change.old_override.is_not(None))
+    connection.execute(sa.delete(overrides).where(key.in_(gone)))
+    made = sa.select(change.article_id, change.field, change.new_override, change.new_decision_id).where(
+        mine, is_moved, change.new_override.is_not(None)
+    )
+    columns = ("article_id", "field", "value", "changeset_id")
+    connection.execute(sa.insert(overrides).from_select(columns, made))
+
+
+def _apply(connection: sa.Connection, mine: sa.ColumnElement[bool], field: str) -> None:
+    """Brings the effective values of one flag to what the audit rows say."""
+    change = changes.c
+    value = change.new_value if field in ("quality", "heat") else change.new_value != 0
+    connection.execute(
+        sa.update(articles)
+        .where(
+            mine,
+            change.field == field,
+            change.article_id == articles.c.id,
+            change.old_value.is_distinct_from(change.new_value),
+        )
+        .values({field: value})
+    )

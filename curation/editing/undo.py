@@ -1,0 +1,124 @@
+"""Taking a changeset of flags back: decisions become what they were before it, and their makers' again.
+
+What was decided otherwise since is left alone and named; what was decided and taken back meanwhile is not
+in the way. Imports are undone in `importing.undo`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import sqlalchemy as sa
+
+from ..backends import of
+from ..errors import EditRefused
+from ..schema import articles, changes, changesets, overrides
+from .changing import Author, Wanted, make_changes
+from .flags import count_changed
+
+
+@dataclass(slots=True)
+class Reverted:
+    """What taking a changeset back did: the changeset of it, the articles changed, and what was left alone:
+    path, flag, and the changeset that decided it otherwise."""
+
+    changeset_id: int
+    changed: int
+    kept: list[tuple[str, str, int]] = field(default_factory=list)
+
+
+def kind_of(connection: sa.Connection, changeset_id: int) -> tuple[str, str | None]:
+    """The kind of a changeset, and of the one that it takes back, if it does. Raises EditRefused if there is
+    none of this number."""
+    undone = changesets.alias("undone")
+    query = (
+        sa.select(changesets.c.kind, undone.c.kind)
+        .outerjoin_from(changesets, undone, undone.c.id == changesets.c.reverts_id)
+        .where(changesets.c.id == changeset_id)
+    )
+    row = connection.execute(query).first()
+    if row is None:
+        raise EditRefused(f"no changeset {changeset_id}: `curation log` lists them")
+    return row[0], row[1]
+
+
+def revert_changeset(
+    connection: sa.Connection, changeset_id: int, *, actor: str, reason: str | None = None
+) -> Reverted:
+    """Takes a changeset of decisions back, by one of its own; the caller commits.
+
+    Raises EditRefused if nothing of it can be undone.
+    """
+    of(connection).lock_references(connection)
+    _lock(connection, changeset_id)
+    kept = _decided_since(connection, changeset_id)
+    author = Author("revert", actor, reason, changeset_id)
+    new_id = make_changes(connection, author, _before(changeset_id))
+    if new_id is None:
+        since = ": {}, {}, by changeset {}".format(*kept[0]) if kept else ""
+        told = f"nothing of changeset {changeset_id} is left to undo, all was decided otherwise since{since}"
+        raise EditRefused(told)
+    return Reverted(new_id, count_changed(connection, new_id), kept)
+
+
+def _lock(connection: sa.Connection, changeset_id: int) -> None:
+    touched = sa.select(changes.c.article_id).where(changes.c.changeset_id == changeset_id)
+    locked = (
+        sa.select(articles.c.id)
+        .where(articles.c.id.in_(touched))
+        .order_by(articles.c.id)
+        .with_for_update()
+        .subquery()
+    )
+    connection.execute(sa.select(sa.func.count()).select_from(locked))
+
+
+def _moves(changeset_id: int) -> sa.Select[tuple[int, str]]:
+    """The changes of who decides a flag; with what stands now beside them."""
+    change = changes.c
+    return (
+        sa.select(change.article_id, change.field)
+        .outerjoin_from(
+            changes,
+            overrides,
+            sa.and_(overrides.c.article_id == change.article_id, overrides.c.field == change.field),
+        )
+        .where(change.changeset_id == changeset_id, change.old_override.is_distinct_from(change.new_override))
+    )
+
+
+def _stands() -> sa.ColumnElement[bool]:
+    """Whether the decision that a change made is the one that stands."""
+    return sa.and_(
+        overrides.c.value.is_not_distinct_from(changes.c.new_override),
+        overrides.c.changeset_id.is_not_distinct_from(changes.c.new_decision_id),
+    )
+
+
+def _before(changeset_id: int) -> Wanted:
+    """The decisions that stood before a changeset, where its own stand now."""
+    before = (changes.c.old_override.label("override"), changes.c.old_decision_id.label("decision_id"))
+    return _moves(changeset_id).where(_stands()).add_columns(*before)
+
+
+def _decided_since(connection: sa.Connection, changeset_id: int) -> list[tuple[str, str, int]]:
+    """The flags that something later decides: path, flag, and the last changeset that had a say."""
+    later = changes.alias("later")
+    last = (
+        sa.select(sa.func.max(later.c.id))
+        .where(
+            later.c.article_id == changes.c.article_id, later.c.field == changes.c.field,
+            later.c.old_override.is_distinct_from(later.c.new_override),
+        )
+        .correlate(changes)
+        .scalar_subquery()
+    )  # fmt: skip
+    by = sa.select(later.c.changeset_id).where(later.c.id == last).scalar_subquery()
+    query = (
+        _moves(changeset_id)
+        .join(articles, articles.c.id == changes.c.article_id)
+        .where(~_stands())
+        .with_only_columns(articles.c.path, changes.c.field, by)
+        .order_by(articles.c.path, changes.c.field)
+    )
+    return [(path, flag, changeset) for path, flag, changeset in connection.execute(query)]

@@ -1,0 +1,133 @@
+"""What was decided, by whom, when and why: changesets, a line each, and their changes in full.
+
+In the order in which they were written, which is that of their ids: no clock has a say.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from .errors import SelectionError
+from .flags import FLAGS
+from .looking import Rows, flag_value
+from .schema import articles, changes, changesets, sources
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryFilters:
+    """Which changesets are wanted; an empty field wants all. `since` is inclusive, `until` is not."""
+
+    actor: Sequence[str] = ()
+    kind: Sequence[str] = ()
+    flag: Sequence[str] = ()
+    since: dt.datetime | None = None
+    until: dt.datetime | None = None
+    article_id: int | None = None
+
+
+def list_changesets(connection: sa.Connection, filters: HistoryFilters, limit: int | None = None) -> Rows:
+    """A line for each changeset, the newest first: what it changed, of how many articles, and which one took
+    it back, if any."""
+    wanted = sa.select(changesets).where(*_of_changeset(filters))
+    touched = _of_change(filters)
+    if touched:
+        wanted = wanted.where(sa.exists().where(changes.c.changeset_id == changesets.c.id, *touched))
+    page = wanted.order_by(changesets.c.id.desc()).limit(limit).subquery("page")
+    counts = sa.select(
+        changes.c.changeset_id,
+        sa.func.count(changes.c.article_id.distinct()).label("articles"),
+        *(sa.func.sum(sa.case((changes.c.field == flag, 1), else_=0)).label(flag) for flag in FLAGS),
+    ).where(changes.c.changeset_id.in_(sa.select(page.c.id)))
+    counted = counts.group_by(changes.c.changeset_id).subquery("counted")
+    undoing = (
+        sa.select(sa.func.max(changesets.c.id)).where(changesets.c.reverts_id == page.c.id).scalar_subquery()
+    )
+    query = (
+        sa.select(
+            page.c.id, page.c.created_at, page.c.kind, page.c.actor, counted.c.articles,
+            *(counted.c[flag] for flag in FLAGS), page.c.reverts_id, undoing, page.c.reason,
+        )
+        .outerjoin_from(page, counted, counted.c.changeset_id == page.c.id)
+        .order_by(page.c.id.desc())
+    )  # fmt: skip
+    columns = ("changeset", "at", "kind", "actor", "articles", "changed", "reverts", "reverted_by", "reason")
+    rows = []
+    for key, at, kind, actor, count, *rest in connection.execute(query):
+        told = ", ".join(f"{flag} {n}" for flag, n in zip(FLAGS, rest, strict=False) if n)
+        rows.append((key, at, kind, actor, count or 0, told, *rest[len(FLAGS) :]))
+    return Rows(columns, rows)
+
+
+#: The columns of a change, as they are shown.
+CHANGE_COLUMNS = ("changeset", "at", "kind", "actor", "article", "path", "flag", "old", "new", "reason")
+
+
+def list_changes(
+    connection: sa.Connection,
+    filters: HistoryFilters,
+    changeset_id: int | None = None,
+    limit: int | None = None,
+) -> Rows:
+    """Every change of flags, the newest first: of all articles, of one, or of one changeset, by path.
+
+    Raises SelectionError for a changeset that there is not.
+    """
+    if changeset_id is not None and not _exists(connection, changeset_id):
+        raise SelectionError(f"no changeset {changeset_id}: `curation log` lists them")
+    query = (
+        sa.select(
+            *(changesets.c[name] for name in ("id", "created_at", "kind", "actor")),
+            articles.c.id.label("article"),
+            articles.c.path,
+            *(changes.c[name] for name in ("field", "old_value", "new_value")),
+            changesets.c.reason,
+        )
+        .join(changesets, changesets.c.id == changes.c.changeset_id)
+        .join(articles, articles.c.id == changes.c.article_id)
+        .join(sources, sources.c.id == articles.c.source_id)
+        .where(*_of_changeset(filters), *_of_change(filters))
+        .limit(limit)
+    )
+    if changeset_id is None:
+        query = query.order_by(changes.c.id.desc())
+    else:
+        by_place = (articles.c.path, sources.c.name, changes.c.field)
+        query = query.where(changes.c.changeset_id == changeset_id).order_by(*by_place)
+    return Rows(CHANGE_COLUMNS, [_in_words(row) for row in connection.execute(query)])
+
+
+def _in_words(row: Any) -> tuple[Any, ...]:
+    old, new = (flag_value(row.field, value) for value in (row.old_value, row.new_value))
+    return (*row[:7], old, new, row.reason)
+
+
+def _exists(connection: sa.Connection, changeset_id: int) -> bool:
+    known = sa.select(changesets.c.id).where(changesets.c.id == changeset_id)
+    return connection.scalar(known) is not None
+
+
+def _of_changeset(filters: HistoryFilters) -> list[sa.ColumnElement[bool]]:
+    wanted: list[sa.ColumnElement[bool]] = []
+    if filters.actor:
+        wanted.append(changesets.c.actor.in_(filters.actor))
+    if filters.kind:
+        wanted.append(changesets.c.kind.in_(filters.kind))
+    if filters.since is not None:
+        wanted.append(changesets.c.created_at >= filters.since)
+    if filters.until is not None:
+        wanted.append(changesets.c.created_at < filters.until)
+    return wanted
+
+
+def _of_change(filters: HistoryFilters) -> list[sa.ColumnElement[bool]]:
+    wanted: list[sa.ColumnElement[bool]] = []
+    if filters.flag:
+        wanted.append(changes.c.field.in_(filters.flag))
+    if filters.article_id is not None:
+        wanted.append(changes.c.article_id == filters.article_id)
+    return wanted
