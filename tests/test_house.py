@@ -27,7 +27,7 @@ LAYERS = (
     ("selecting",),
     ("completing", "importing", "editing", "looking", "reports", "migrate"),
     ("history",),
-    ("verifying",),
+    ("scoring", "verifying"),
     ("cli",),
     ("__main__",),
 )

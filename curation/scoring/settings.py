@@ -1,0 +1,33 @@
+"""The settings of a source by which its heat and published are made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import sqlalchemy as sa
+
+from ..errors import SelectionError
+from ..schema import sources
+
+
+class Settings(NamedTuple):
+    """Heat for each related article, and the least heat that is published; None where it is not known."""
+
+    related_bonus: int | None
+    publish_threshold: int | None
+
+
+def source_id_of(connection: sa.Connection, name: str) -> int:
+    """The id of a source; raises SelectionError, naming those there are, if there is none."""
+    names = connection.execute(sa.select(sources.c.name, sources.c.id).order_by(sources.c.name))
+    known: dict[str, int] = dict(map(tuple, names))
+    if name not in known:
+        raise SelectionError(f"no source {name!r}: there are {', '.join(known) or 'none'}")
+    return known[name]
+
+
+def set_settings(connection: sa.Connection, name: str, given: Mapping[str, int]) -> None:
+    """Sets some of a source's settings, by the names of `Settings`; the caller commits."""
+    row = sources.c.id == source_id_of(connection, name)
+    connection.execute(sa.update(sources).where(row).values(**given))

@@ -1,0 +1,392 @@
+"""The rule of heat and published, on every engine: found in the documents, told of an article, recomputed."""
+
+from __future__ import annotations
+
+import json
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from click.testing import Result
+from hypothesis import given
+from hypothesis import strategies as st
+
+from curation.database import Store
+from curation.editing.flags import Edit, reset_flags, set_flags
+from curation.editing.undo import revert_changeset
+from curation.errors import SelectionError
+from curation.schema import articles, changesets, overrides
+from curation.scoring.applying import score_articles
+from curation.scoring.explaining import Line, explain_article
+from curation.scoring.inferring import Inferred, find_bonus, find_thresholds, infer_settings, roundest
+from curation.scoring.settings import Settings, set_settings, source_id_of
+from curation.selecting import Selection, find_article
+from curation.verifying.run import verify
+
+from .conftest import DATA
+from .rejoin import parsed
+from .taking import import_folder
+from .test_importing import rows
+
+#: Of a site with bonus 20 and threshold 70: title, quality, day, and the titles of related stories.
+STORIES = {
+    "leader": (80, 2, ("second", "third")),
+    "second": (70, 3, ("leader", "third")),
+    "third": (60, 1, ("leader", "second")),
+    "alone": (71, 4, ()),
+    "weak": (40, 5, ()),
+}
+
+
+def write_site(root: Path, stories: dict[str, tuple[int, int, tuple[str, ...]]], **more: str) -> Path:
+    """Documents that obey the rule, but for what `more` adds to one's front matter."""
+    (root / "_news").mkdir(parents=True, exist_ok=True)
+    for title, (quality, day, related) in stories.items():
+        above = any((stories[r][0], -stories[r][1]) > (quality, -day) for r in related)
+        heat = -1 if above else quality + 20 * len(related) + 1
+        links = "".join(
+            f"- title: {r}\n  publishedDateTime: 2021-01-0{stories[r][1]}T00:00:00Z\n  webUrl: ''\n"
+            f"  quality: {stories[r][0]}\n"
+            for r in related
+        )
+        (root / "_news" / f"{title}.md").write_text(
+            f"---\ntitle: {title}\npublishedDateTime: 2021-01-0{day}T00:00:00Z\nquality: {quality}\nheat: {heat}\n"
+            f"published: {str(heat >= 70).lower()}\n{more.get(title, '')}"
+            + (f"related:\n{links}" if links else "")
+            + "---\n"
+        )
+    return root
+
+
+@pytest.fixture
+def site(store: Store, tmp_path: Path) -> Path:
+    """A source `site` of the stories, with its rule set."""
+    root = write_site(tmp_path / "site", STORIES)
+    import_folder(store, root, source="site")
+    set_rule(store, "site", 20, 70)
+    return root
+
+
+def set_rule(store: Store, name: str, bonus: int | None, threshold: int) -> None:
+    given_ = {"publish_threshold": threshold} | ({} if bonus is None else {"related_bonus": bonus})
+    with store.writing() as connection:
+        set_settings(connection, name, given_)
+
+
+def decide(store: Store, title: str, **flags: int) -> Edit:
+    with store.writing() as connection:
+        return set_flags(connection, Selection([f"_news/{title}.md"]), flags, actor="ann", reason=None)
+
+
+def score(store: Store, *names: str) -> Edit:
+    with store.writing() as connection:
+        edit = score_articles(connection, names, actor="dan")
+    with store.reading() as connection:
+        assert list(verify(connection)) == []
+    return edit
+
+
+def flags(store: Store) -> dict[str, tuple[Any, ...]]:
+    """Quality, heat and published by title."""
+    table = articles.c
+    return {
+        t: rest
+        for t, *rest in rows(store, sa.select(table.title, table.quality, table.heat, table.published))
+    }
+
+
+def computed(store: Store) -> list[tuple[Any, ...]]:
+    table = overrides.c
+    query = (
+        sa.select(articles.c.title, table.field, table.value)
+        .join(articles, articles.c.id == table.article_id)
+        .join(changesets, changesets.c.id == table.changeset_id)
+        .where(changesets.c.kind == "score")
+    )
+    return sorted(rows(store, query))
+
+
+def explained(store: Store, reference: str) -> dict[str, Line]:
+    with store.reading() as connection:
+        return {line[0]: line for line in explain_article(connection, find_article(connection, reference))}
+
+
+# --- found in the documents ------------------------------------------------------------------------------
+
+
+def test_the_roundest_number_is_what_people_choose() -> None:
+    assert [roundest(68, 78), roundest(71, 78), roundest(71, 74), roundest(42, 72)] == [70, 75, 74, 70]
+    assert roundest(-3, 3) == 0
+
+
+@given(st.lists(st.tuples(st.integers(-5, 15), st.booleans()), max_size=30))
+def test_no_threshold_is_disobeyed_by_fewer(judged: list[tuple[int, bool]]) -> None:
+    def wrong(threshold: int) -> int:
+        return sum((heat >= threshold) != published for heat, published in judged)
+
+    found = find_thresholds(judged)
+    if found is None:
+        assert len({published for _, published in judged}) < 2
+    else:
+        first, last = found
+        assert first <= last
+        assert {wrong(t) for t in range(first, last + 1)} == {min(wrong(t) for t in range(-6, 18))}
+
+
+@given(st.integers(0, 50), st.lists(st.tuples(st.integers(1, 30), st.integers(0, 8)), min_size=4))
+def test_the_bonus_explains_all_that_obey_it(bonus: int, documents: list[tuple[int, int]]) -> None:
+    found = find_bonus([(bonus * n + rest, n) for n, rest in documents])
+    assert found is not None
+    assert all(0 <= bonus * n + rest - found * n <= 8 for n, rest in documents)
+
+
+def test_without_related_articles_there_is_no_bonus() -> None:
+    assert find_bonus([(0, 0), (3, 0)]) is None
+
+
+def infer(store: Store, name: str) -> Inferred:
+    with store.reading() as connection:
+        return infer_settings(connection, source_id_of(connection, name))
+
+
+def test_the_settings_are_found_and_who_disobeys_is_named(store: Store, tmp_path: Path) -> None:
+    root = write_site(tmp_path / "site", STORIES | {"odd": (90, 6, ())})
+    file = root / "_news" / "odd.md"
+    file.write_text(file.read_text().replace("heat: 91", "heat: 150"))
+    import_folder(store, root, source="site")
+    found = infer(store, "site")
+    assert (found.settings, found.spoken_of, found.obeying) == (Settings(20, 70), 6, 5)
+    assert [(path, why) for _, path, why in found.disobeying] == [
+        ("_news/odd.md", "heat is 150, and by the rule 90 to 98")
+    ]
+
+
+def unpacked(tmp_path: Path, name: str, part: str) -> Path:
+    archive = DATA / f"{name}.tar.gz"
+    if not archive.exists():
+        pytest.skip(f"no {archive}")
+    with tarfile.open(archive) as tar:
+        tar.extractall(tmp_path / name, filter="data")
+    return tmp_path / name / part
+
+
+@pytest.mark.parametrize(
+    ("name", "part", "settings"),
+    [("powerapps", "powerapps", Settings(None, 70)), ("diablo4-snapshots", "03", Settings(20, 70))],
+)
+def test_the_rule_of_a_real_site_is_found(
+    store: Store, tmp_path: Path, name: str, part: str, settings: Settings
+) -> None:
+    root = unpacked(tmp_path, name, part)
+    import_folder(store, root, source="real")
+    found = infer(store, "real")
+    assert found.settings == settings
+    stated = {
+        p: fm for p, fm in ((f, parsed(f)) for f in root.glob("_*/**/*.md") if "_data" not in f.parts) if fm
+    }
+    spoken_of = {p: fm for p, fm in stated.items() if None not in (fm.get("quality"), fm.get("heat"))}
+    assert found.spoken_of == len(spoken_of)
+    bonus = settings.related_bonus or 0
+
+    def obeys(fm: dict[str, Any]) -> bool:
+        related = fm.get("related") or []
+        own = (fm["quality"], fm.get("publishedDateTime"))
+        above = any(
+            r["quality"] > own[0] or (r["quality"] == own[0] and r["publishedDateTime"] < own[1])
+            for r in related
+        )
+        if above or fm["heat"] == -1:
+            fits = above == (fm["heat"] == -1)
+        else:
+            fits = 0 <= fm["heat"] - fm["quality"] - bonus * len(related) <= 8
+        return fits and fm.get("published", fm["heat"] >= 70) == (fm["heat"] >= 70)
+
+    disobeying = {str(p.relative_to(root)) for p, fm in spoken_of.items() if not obeys(fm)}
+    assert {path for _, path, _ in found.disobeying} == disobeying
+    assert len(disobeying) == (9 if part == "03" else 0)
+    set_rule(store, "real", settings.related_bonus, 70)
+    assert score(store).changeset_id is None  # with nothing edited there is nothing to recompute
+
+
+# --- recomputed ------------------------------------------------------------------------------------------
+
+
+def test_a_story_that_is_raised_above_its_leader_takes_the_lead(store: Store, site: Path) -> None:
+    before = flags(store)
+    decide(store, "second", quality=90)
+    edit = score(store)
+    after = flags(store)
+    assert edit.changed == 2
+    assert (after["second"], after["leader"]) == ([90, 130, True], [80, -1, False])
+    assert {t: f for t, f in after.items() if t not in ("second", "leader")} == {
+        t: f for t, f in before.items() if t not in ("second", "leader")
+    }
+    assert rows(store, sa.select(changesets.c.kind).where(changesets.c.id == edit.changeset_id)) == [
+        ("score",)
+    ]
+    assert score(store).changeset_id is None
+
+
+def test_a_score_is_reverted_as_a_whole(store: Store, site: Path) -> None:
+    decide(store, "second", quality=90)
+    before = flags(store)
+    edit = score(store)
+    with store.writing() as connection:
+        assert edit.changeset_id is not None
+        revert_changeset(connection, edit.changeset_id, actor="ann")
+    assert flags(store) == before
+
+
+def test_what_editors_decided_themselves_stands(store: Store, site: Path) -> None:
+    decide(store, "second", quality=90, heat=5)
+    decide(store, "leader", published=1)
+    score(store)
+    assert (flags(store)["second"], flags(store)["leader"]) == ([90, 5, False], [80, -1, True])
+
+
+def test_a_computed_decision_that_is_not_needed_any_more_ends(store: Store, site: Path) -> None:
+    before = flags(store)
+    decide(store, "second", quality=90)
+    score(store)
+    assert computed(store)
+    with store.writing() as connection:
+        reset_flags(connection, Selection(["_news/second.md"]), ["quality"], actor="ann", reason=None)
+    score(store)
+    assert flags(store) == before
+    assert computed(store) == []
+
+
+@pytest.mark.parametrize("how", ["removed", "missing"])
+def test_a_related_article_that_is_lost_counts_no_more(store: Store, site: Path, how: str) -> None:
+    if how == "removed":
+        decide(store, "leader", removed=1)
+    else:
+        (site / "_news" / "leader.md").unlink()
+        import_folder(store, site, source="site")
+    score(store)
+    assert flags(store)["second"] == [70, 90, True]  # one is left, the remainder is not known
+    assert flags(store)["third"][1] == -1
+    if how == "removed":
+        decide(store, "leader", removed=0)
+    else:
+        write_site(site, STORIES)
+        import_folder(store, site, source="site")
+    score(store)
+    assert flags(store)["second"] == [70, -1, False]
+
+
+def test_a_quality_that_is_raised_publishes_and_a_lowered_one_does_not(store: Store, site: Path) -> None:
+    decide(store, "weak", quality=75)
+    decide(store, "alone", quality=60)
+    score(store)
+    assert (flags(store)["weak"], flags(store)["alone"]) == ([75, 76, True], [60, 61, False])
+    assert computed(store) == [
+        ("alone", "heat", 61), ("alone", "published", 0), ("weak", "heat", 76), ("weak", "published", 1),
+    ]  # fmt: skip
+
+
+def test_of_equal_qualities_the_earlier_leads(store: Store, site: Path) -> None:
+    decide(store, "second", quality=80)  # the leader is a day earlier
+    score(store)
+    assert (flags(store)["second"][1], flags(store)["leader"][1]) == (-1, 121)
+    decide(store, "third", quality=80)  # and this is a day earlier than that
+    score(store)
+    assert (flags(store)["third"][1], flags(store)["leader"][1]) == (120, -1)
+
+
+def test_what_a_document_does_not_state_is_not_computed(store: Store, tmp_path: Path) -> None:
+    root = tmp_path / "site"
+    (root / "_learning").mkdir(parents=True)
+    (root / "_learning" / "a.md").write_text("---\ntitle: a\nquality: 10\nheat: 10\n---\n")
+    (root / "_learning" / "b.md").write_text("---\ntitle: b\nquality: 10\n---\n")
+    import_folder(store, root, source="site")
+    set_rule(store, "site", None, 70)
+    with store.writing() as connection:
+        everything = Selection(["_learning/a.md", "_learning/b.md"])
+        set_flags(connection, everything, {"quality": 20}, actor="ann", reason=None)
+    score(store)
+    assert flags(store) == {"a": [20, 20, True], "b": [20, None, True]}
+
+
+def test_an_article_that_is_missing_is_left_as_it_was(store: Store, site: Path) -> None:
+    decide(store, "weak", quality=75)
+    (site / "_news" / "weak.md").unlink()
+    import_folder(store, site, source="site")
+    assert score(store).changeset_id is None
+
+
+def test_a_source_without_a_rule_is_told_how_to_get_one(store: Store, site: Path, tmp_path: Path) -> None:
+    import_folder(store, write_site(tmp_path / "other", STORIES), source="other")
+    assert score(store).changeset_id is None  # of those that have one
+    with pytest.raises(SelectionError, match="`curation source infer other --apply` finds it"):
+        score(store, "other")
+    with pytest.raises(SelectionError, match="no source 'nowhere': there are other, site"):
+        score(store, "nowhere")
+
+
+# --- told ------------------------------------------------------------------------------------------------
+
+
+def test_a_leader_and_an_outranked_one_are_told(store: Store, site: Path) -> None:
+    told = explained(store, "leader")
+    assert [told[name][1] for name in ("quality", "related", "bonus", "remainder", "heat", "threshold")] == [
+        80, 2, 40, 1, 121, 70,
+    ]  # fmt: skip
+    assert "the leader of its story" in told["outranked"][2]
+    assert "heat 121 is at least it: published by the rule" in told["threshold"][2]
+    told = explained(store, "third")
+    assert "'leader', has quality 80" in told["outranked"][2]
+    assert (told["heat"][1], told["published"][1]) == (-1, False)
+
+
+def test_decisions_are_told_with_who_and_why(store: Store, site: Path) -> None:
+    decide(store, "weak", quality=75)
+    assert explained(store, "weak")["heat by the rule"][1] == 76
+    score(store)
+    told = explained(store, "weak")
+    assert told["quality"][1:] == (75, "decided by ann, changeset 2; upstream says 40")
+    assert told["heat"][2] == "computed by `curation score` for dan, changeset 3; upstream says 41"
+    assert "heat by the rule" not in told
+    decide(store, "weak", removed=1)
+    assert explained(store, "weak")["published"][1:] == (False, "it is removed, whatever its heat")
+
+
+def test_an_article_beyond_the_rule_is_told_so(store: Store, tmp_path: Path) -> None:
+    root = write_site(tmp_path / "site", STORIES)
+    (root / "_news" / "silent.md").write_text("---\ntitle: silent\n---\n")
+    import_folder(store, root, source="site")
+    assert "states no quality and no heat" in explained(store, "silent")["rule"][2]
+    assert "`curation source infer site --apply` finds it" in explained(store, "leader")["rule"][2]
+
+
+def test_the_commands_tell_it(store: Store, site: Path, curation: Callable[..., Result]) -> None:
+    assert (
+        curation("source", "set", "site", "--publish-threshold", "0", "--related-bonus", "3").exit_code == 0
+    )
+    inferred = curation("source", "infer", "site", "--apply")
+    assert "5 of 5 articles" in inferred.stderr
+    assert "related bonus: 20" in inferred.stderr
+    (listed,) = json.loads(curation("source", "list", "--format", "json").stdout)
+    assert (listed["related_bonus"], listed["publish_threshold"]) == (20, 70)
+    decide(store, "weak", quality=75)
+    dry = json.loads(curation("score", "--dry-run", "--format", "json").stdout)
+    assert [(row["path"], row["flag"], row["old"], row["new"]) for row in dry] == [
+        ("_news/weak.md", "heat", 41, 76), ("_news/weak.md", "published", False, True),
+    ]  # fmt: skip
+    assert "scored 1 of 1" in curation("score", "site").stdout
+    lines = json.loads(curation("explain", "weak", "--format", "json").stdout)
+    assert {k: lines[2][k] for k in ("what", "value")} == {"what": "remainder", "value": 1}
+    for wrong in (["source", "infer", "x"], ["source", "set", "x", "--related-bonus", "1"], ["score", "x"]):
+        result = curation(*wrong)
+        assert (result.exit_code, "no source 'x': there are site" in result.stderr) == (1, True)
+
+
+def test_numbers_that_no_sum_could_hold_are_left_alone(store: Store, site: Path) -> None:
+    decide(store, "leader", quality=2**63 - 1)
+    decide(store, "weak", quality=75)
+    assert score(store).changed == 1
+    assert flags(store)["leader"] == [2**63 - 1, 121, True]
+    assert flags(store)["weak"][1] == 76
