@@ -25,7 +25,7 @@ LAYERS = (
     ("database",),
     ("searching",),
     ("selecting",),
-    ("completing", "importing", "editing", "looking", "reports", "migrate"),
+    ("completing", "importing", "editing", "looking", "reports", "views", "migrate"),
     ("history",),
     ("scoring", "verifying"),
     ("cli",),

@@ -98,6 +98,30 @@ def check_command() -> None:
     click.echo("the schema is as it should be")
 
 
+@db_command.command("views")
+@click.argument("view", required=False)
+@output_options
+def views_command(view: str | None) -> None:
+    """Tells what the views show, that reports and anyone's SQL may rely on; of one view each column.
+
+    \b
+    Examples:
+      curation db views
+      curation db views review_queue
+    """
+    from ..errors import SelectionError
+    from ..views import find_views
+
+    views = {found.name: found for found in find_views()}
+    if view is None:
+        rows = [(found.name, len(found.columns), found.purpose) for found in views.values()]
+        print_rows(("view", "columns", "what it shows"), rows)
+    elif view in views:
+        print_rows(("column", "meaning"), views[view].columns.items())
+    else:
+        raise SelectionError(f"no view {view!r}: there are {', '.join(views)}")
+
+
 @db_command.command("verify")
 @click.option("--verbose", is_flag=True, help="Without a terminal too, say every few seconds how far it is.")
 @output_options

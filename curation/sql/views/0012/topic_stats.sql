@@ -1,0 +1,47 @@
+-- Every topic, with its articles; missing articles do not count.
+-- topic_id: the topic's id
+-- topic: its name
+-- slug: what it is called in addresses
+-- parent: the name of the topic above it
+-- articles: how many articles are on it
+-- articles_below: how many are on it or on a topic below it, at any depth; each counts once
+-- published: how many of `articles` are shown
+-- share_published: the share of them that is shown, 0 to 1; null where there are none
+-- mean_quality: the mean of their qualities, of those that have one
+-- mean_heat: the mean of their heats, of those that have one
+-- last_published_at: when the last of them was published (UTC)
+CREATE VIEW topic_stats AS
+WITH RECURSIVE below (topic_id, child_id) AS (
+  SELECT id, id FROM topics
+  UNION
+  SELECT b.topic_id, t.id FROM below b JOIN topics t ON t.parent_id = b.child_id
+),
+counted AS (
+  SELECT
+    u.topic_id, count(*) AS articles, count(CASE WHEN a.published THEN 1 END) AS published,
+    avg(1.0 * a.quality) AS mean_quality, avg(1.0 * a.heat) AS mean_heat,
+    max(a.published_at) AS last_published_at
+  FROM (SELECT DISTINCT topic_id, article_id FROM article_topics) u
+  JOIN articles a ON a.id = u.article_id
+  WHERE a.missing_since IS NULL
+  GROUP BY u.topic_id
+),
+counted_below AS (
+  SELECT b.topic_id, count(DISTINCT a.id) AS articles
+  FROM below b
+  JOIN article_topics u ON u.topic_id = b.child_id
+  JOIN articles a ON a.id = u.article_id
+  WHERE a.missing_since IS NULL
+  GROUP BY b.topic_id
+)
+SELECT
+  t.id AS topic_id, t.name AS topic, t.slug, above.name AS parent,
+  coalesce(c.articles, 0) AS articles, coalesce(d.articles, 0) AS articles_below,
+  coalesce(c.published, 0) AS published,
+  CAST(1.0 * c.published / c.articles AS double precision) AS share_published,
+  CAST(c.mean_quality AS double precision) AS mean_quality,
+  CAST(c.mean_heat AS double precision) AS mean_heat, c.last_published_at
+FROM topics t
+LEFT JOIN topics above ON above.id = t.parent_id
+LEFT JOIN counted c ON c.topic_id = t.id
+LEFT JOIN counted_below d ON d.topic_id = t.id
