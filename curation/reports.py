@@ -42,22 +42,32 @@ class Report:
     sql: str
 
 
-def find_reports() -> list[Report]:
-    """Every report, by name."""
-    return [read_report(file) for file in sorted((PACKAGE / "sql" / "reports").glob("*.sql"))]
+def find_reports(folder: Path | None = None) -> list[Report]:
+    """Every report, by name; those of a user's own folder among them, in place of ours of the same name.
+
+    Raises QueryRefused for a folder that is none, and for a file that does not say what it is.
+    """
+    if folder is not None and not folder.is_dir():
+        raise QueryRefused(f"{folder} is no folder: `--reports` names one that holds .sql files")
+    places = [PACKAGE / "sql" / "reports", *([folder] if folder else [])]
+    files = {file.stem: file for place in places for file in place.glob("*.sql")}
+    return [read_report(files[name]) for name in sorted(files)]
 
 
-def find_report(name: str) -> Report:
+def find_report(name: str, folder: Path | None = None) -> Report:
     """The report of a name; raises QueryRefused, naming those there are, if there is none."""
-    reports = {report.name: report for report in find_reports()}
+    reports = {report.name: report for report in find_reports(folder)}
     if name not in reports:
         raise QueryRefused(f"no report {name!r}: there are {', '.join(reports)}")
     return reports[name]
 
 
 def read_report(file: Path) -> Report:
-    """A report from its file; see the module for the form."""
-    text = file.read_text(encoding="utf-8")
+    """A report from its file; see the module for the form. Raises QueryRefused for another form."""
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise QueryRefused(f"{file} cannot be read: {error}") from error
     told: dict[str, str] = {}
     parameters = []
     for line in text.splitlines():
@@ -65,10 +75,21 @@ def read_report(file: Path) -> Report:
         if not line.startswith("--") or not colon:
             break
         if key.strip() == "parameter":
-            parameters.append(Parameter(*value.split(maxsplit=3)))
+            parameters.append(_read_parameter(file, value.split(maxsplit=3)))
         else:
             told[key.strip()] = value.strip()
+    lacking = [key for key in ("title", "purpose") if key not in told]
+    if lacking:
+        raise QueryRefused(f"{file} does not say its {lacking[0]}: begin it with `-- {lacking[0]}: ...`")
     return Report(file.stem, told["title"], told["purpose"], parameters, text)
+
+
+def _read_parameter(file: Path, told: Sequence[str]) -> Parameter:
+    if len(told) != 4 or told[1] not in _TYPES:
+        raise QueryRefused(
+            f"{file}: write `-- parameter: NAME TYPE DEFAULT MEANING`, of type {', '.join(_TYPES)}"
+        )
+    return Parameter(*told)
 
 
 def report_query(report: Report, given: Mapping[str, str], timeout: float | None) -> Query:

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter, defaultdict
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
+
+import pytest
+from click.testing import Result
 
 from curation.backends import Query
 from curation.database import Store
@@ -28,6 +34,44 @@ def changed() -> dict[str, dict[str, Any]]:
     documents = front_matters()
     documents[LEADER]["published"] = False
     return documents
+
+
+OWN = """-- title: Own
+-- purpose: How many are at least so hot.
+-- parameter: heat integer 100 the least heat
+SELECT count(*) AS n FROM articles WHERE heat >= :heat
+"""
+
+
+def test_a_report_of_ones_own_joins_the_list(
+    edited: Store, tmp_path: Path, curation: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "hot.sql").write_text(OWN)
+    (tmp_path / "topics.sql").write_text(OWN)
+    listed = json.loads(curation("report", "--reports", str(tmp_path), "--format", "json").stdout)
+    told = {row["report"]: row["what for"] for row in listed}
+    assert told.keys() >= {"hot", "review"}
+    assert told["topics"] == "How many are at least so hot."  # in place of ours
+    monkeypatch.setenv("CURATION_REPORTS", str(tmp_path))
+    assert json.loads(curation("report", "hot", "-p", "heat=7", "--format", "json").stdout) != [{"n": 0}]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("SELECT 1", "does not say its title"),
+        ("-- title: x\nSELECT 1", "does not say its purpose"),
+        ("-- title: x\n-- purpose: y\n-- parameter: z\nSELECT 1", "NAME TYPE DEFAULT MEANING"),
+        ("-- title: x\n-- purpose: y\n-- parameter: z float 1 m\nSELECT 1", "of type integer, text, date"),
+    ],
+)
+def test_a_file_that_is_no_report_is_told_in_a_line(
+    curation: Callable[..., Result], tmp_path: Path, text: str, said: str
+) -> None:
+    (tmp_path / "wrong.sql").write_text(text)
+    result = curation("report", "wrong", "--reports", str(tmp_path))
+    assert (result.exit_code, said in result.stderr, "wrong.sql" in result.stderr) == (1, True, True)
+    assert "is no folder" in curation("report", "--reports", str(tmp_path / "wrong.sql")).stderr
 
 
 def test_published_now_is_the_site_in_its_order(edited: Store) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import click
@@ -47,11 +48,15 @@ def _articles(connection: sa.Connection, begun: str) -> list[str]:
     return complete_article(connection, begun)
 
 
-def report_names(_: click.Context, __: click.Parameter, incomplete: str) -> list[str]:
-    """Completes the names of reports."""
+def report_names(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
+    """Completes the names of reports, those of a user's own folder too."""
+    from ..errors import CurationError
     from ..reports import find_reports
 
-    return [report.name for report in find_reports() if report.name.startswith(incomplete)]
+    with suppress(CurationError):
+        found = find_reports(ctx.params.get("folder"))
+        return [report.name for report in found if report.name.startswith(incomplete)]
+    return []
 
 
 #: Completes articles by their paths.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -17,24 +18,34 @@ if TYPE_CHECKING:
 @click.command("report")
 @click.argument("name", required=False, shell_complete=report_names)
 @parameters_option
+@click.option(
+    "--reports", "folder", envvar="CURATION_REPORTS", show_envvar=True, metavar="DIR",
+    type=click.Path(path_type=Path), help="A folder of reports of your own, which join the list.",
+)  # fmt: skip
 @click.option("--explain", is_flag=True, help="Print the report's SQL instead of running it.")
 @timeout_option
 @output_options
-def report_command(name: str | None, parameters: dict[str, str], explain: bool, timeout: float) -> None:
+def report_command(
+    name: str | None, parameters: dict[str, str], folder: Path | None, explain: bool, timeout: float
+) -> None:
     """Runs a named report; without a name, lists them with what each is for.
+
+    A report of your own is a file NAME.sql that begins with `-- title: ...`, `-- purpose: ...` and, for each
+    parameter, `-- parameter: NAME TYPE DEFAULT MEANING` (integer, text or date), then one SELECT with :NAME.
 
     \b
     Examples:
       curation report
       curation report review -p quality=70
       curation report providers -p limit=100 --format csv --output providers.csv
+      curation report our-own --reports ~/reports
     """
     from ..reports import ask, find_report, find_reports, report_query
 
     if name is None:
-        print_rows(("report", "what for", "parameters"), [_line(report) for report in find_reports()])
+        print_rows(("report", "what for", "parameters"), [_line(report) for report in find_reports(folder)])
         return
-    report = find_report(name)
+    report = find_report(name, folder)
     if explain:
         click.echo(report.sql.rstrip())
         return
