@@ -358,18 +358,11 @@ class Model:
                 piece.notices[code, flag] = message
 
     def decide(self, path: str, decisions: Mapping[str, int], actor: str) -> None:
-        piece = self.pieces[path]
-        shown = piece.effective[2]
-        for flag in sorted(decisions, reverse=True):  # removed before published, in which it has a say
-            was, kept = piece.decided.get(flag), Kept(flag, decisions[flag], actor)
-            piece.decided[flag] = kept
-            # A decision that is the same, and has the same effect, is none.
-            if (
-                was is not None
-                and was.value == kept.value
-                and (flag, shown) != ("published", not piece.effective[2])
-            ):
-                piece.decided[flag] = was
+        decided = self.pieces[path].decided
+        for flag, value in decisions.items():
+            # A decision that stands already stays its maker's.
+            if flag not in decided or decided[flag].value != value:
+                decided[flag] = Kept(flag, value, actor)
 
 
 def _words(flag: str, value: int) -> str:
