@@ -119,13 +119,20 @@ def search_articles(
     """
     terms = parse_query(query)
     hits = matching(connection, query).subquery("hits")
-    told = (articles.c[name] for name in SEARCH_COLUMNS[:-1])
-    rows = connection.execute(
-        sa.select(*told, articles.c.title, articles.c.excerpt, articles.c.body)
+    # What is sorted is no texts: those are read of the articles that are told alone.
+    best = (
+        sa.select(articles.c.id, articles.c.path, hits.c.fit)
         .join_from(articles, hits, hits.c.article_id == articles.c.id)
         .where(*conditions(connection, filters))
         .order_by(hits.c.fit.desc(), articles.c.path, articles.c.id)
         .limit(limit)
+        .subquery("best")
+    )
+    told = (articles.c[name] for name in SEARCH_COLUMNS[:-1])
+    rows = connection.execute(
+        sa.select(*told, articles.c.title, articles.c.excerpt, articles.c.body)
+        .join_from(best, articles, articles.c.id == best.c.id)
+        .order_by(best.c.fit.desc(), best.c.path, best.c.id)
     )
     for row in rows.yield_per(500):
         *values, title, excerpt, body = row

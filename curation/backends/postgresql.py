@@ -7,6 +7,7 @@ import re
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -207,17 +208,16 @@ class Postgresql(Backend):
     def search(self, terms: Sequence[Term]) -> sa.Select[tuple[int, float]]:
         wanted: list[sa.ColumnElement[Any]] = []
         for term in terms:
-            phrase: sa.ColumnElement[Any] = sa.func.phraseto_tsquery(
+            phrase = sa.func.phraseto_tsquery(
                 sa.literal_column("'simple'"), sa.func.article_search_words(term.text)
             )
-            if term.is_prefix:
-                phrase = sa.cast(sa.cast(phrase, sa.Text).concat(":*"), TSQUERY)
-            wanted.append(phrase)
-        query = wanted[0]
-        for phrase in wanted[1:]:
-            query = query.op("&&")(phrase)
+            said = sa.func.nullif(sa.cast(phrase, sa.Text), "")  # without a word it finds nothing
+            wanted.append(sa.cast(said.concat(":*") if term.is_prefix else said, TSQUERY))
+        while len(wanted) > 1:  # two by two: neither SQLAlchemy nor the server goes deep into a long query
+            both = zip_longest(wanted[::2], wanted[1::2])
+            wanted = [one if other is None else one.op("&&")(other) for one, other in both]
         index = sa.table("article_search", sa.column("article_id", sa.BigInteger), sa.column("words"))
-        asked = sa.select(query.label("query")).cte("asked")
+        asked = sa.select(wanted[0].label("query")).cte("asked")
         fit = sa.func.ts_rank_cd(index.c.words, asked.c.query).label("fit")
         return (
             sa.select(index.c.article_id, fit)

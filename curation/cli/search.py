@@ -25,7 +25,8 @@ def search_command(query: tuple[str, ...], limit: int | None, **options: Any) ->
     """Finds articles by what they say, the best fit first.
 
     QUERY is words, "quoted phrases" and pref*, all of which an article says in its title, excerpt, body,
-    provider or topics; letter case and accents do not count. What was found stands between [ and ].
+    provider or topics. Letter case does not count, nor do accents of Latin letters. What was found stands
+    between [ and ].
 
     \b
     Examples:

@@ -5,6 +5,9 @@ A revision imports nothing from `curation`: this is as it was when it was writte
 
 from __future__ import annotations
 
+import unicodedata
+from collections.abc import Iterator
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -18,15 +21,27 @@ INTEGER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 #: In the order of preference: PostgreSQL 17 and later, any with ICU, any at all.
 COLLATIONS = ("pg_c_utf8", "und-x-icu", "default")
 
-#: What is no letter and no digit: what FTS5's tokenizer `unicode61` separates words by.
-SEPARATORS = (
-    "\\u0001-\\u002F\\u003A-\\u0040\\u005B-\\u0060\\u007B-\\u00A9\\u00AB-\\u00B1\\u00B4\\u00B6-\\u00B8"
-    "\\u00BB\\u00BF\\u00D7\\u00F7\\u02C2-\\u02C5\\u02D2-\\u02DF\\u2000-\\u206F\\u20A0-\\u20CF\\u2100-\\u245F"
-    "\\u249C-\\u24E9\\u2500-\\u2775\\u2794-\\u2BFF\\u2E00-\\u2E7F\\u3000-\\u3004\\u3008-\\u3020\\u3030"
-    "\\u30A0\\u30FB\\uD7FC-\\uD7FF\\uFD3E\\uFD3F\\uFE00-\\uFE6F\\uFEFF\\uFF01-\\uFF0F\\uFF1A-\\uFF20"
-    "\\uFF3B-\\uFF40\\uFF5B-\\uFF65\\uFFE0-\\uFFFF\\U0001F000-\\U0001FAFF\\U000E0000-\\U000E01EF"
-)
 MARKS = "\\u0300-\\u036F"
+
+#: Characters of text that is taken in: a tsvector holds 1 MB, with 4 bytes and more beside each word.
+MOST = 400_000
+
+
+def _separators() -> Iterator[str]:
+    """What is no letter and no digit, as ranges: what FTS5's tokenizer `unicode61` separates words by.
+    Accents are gone by then; what Unicode has not assigned separates nothing, or lies within a range."""
+    first = last = 0
+    for point in range(1, 0x110000):
+        kind = unicodedata.category(chr(point))
+        if kind in ("Cn", "Cs"):
+            continue
+        if kind[0] not in "LN" and kind != "Co":
+            first, last = first or point, point
+        elif first:
+            yield f"\\U{first:08X}-\\U{last:08X}"
+            first = 0
+    if first:
+        yield f"\\U{first:08X}-\\U{last:08X}"
 
 
 def upgrade() -> None:
@@ -51,16 +66,21 @@ def upgrade() -> None:
 def _create_on_postgresql() -> None:
     known = set(op.get_bind().scalars(sa.text("SELECT collname FROM pg_collation")))
     collation = next(name for name in COLLATIONS if name in known)
-    # Text as words of letters and digits, without accents and in lower case: as `unicode61` has them.
+    separators = "".join(_separators())
+    # Text as words of letters and digits, in lower case and its Latin letters without accents: as
+    # `unicode61` has them. The first `left` spares the work, the second keeps to bytes what it can.
     op.get_bind().exec_driver_sql(
         f"""
         CREATE FUNCTION article_search_words(said text) RETURNS text
         LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURNS NULL ON NULL INPUT
         AS $$
-            SELECT lower(regexp_replace(regexp_replace(normalize(left(said, 500000), NFD),
-                '[{MARKS}]', '', 'g'), '[{SEPARATORS}]+', ' ', 'g') COLLATE "{collation}")
+            SELECT left(words, ({MOST}::bigint * length(words) / greatest(octet_length(words), 1))::int)
+            FROM (SELECT replace(lower(regexp_replace(regexp_replace(normalize(regexp_replace(
+                normalize(left(said, {MOST}), NFD), '([A-Za-z])[{MARKS}]+', '\\1', 'g'), NFC),
+                '[{MARKS}]+', '', 'g'), '[{separators}]+', ' ', 'g') COLLATE "{collation}"), 'ς', 'σ')
+            OFFSET 0) once (words)
         $$
-        """
+        """  # noqa: S608 - our names
     )
     op.execute("CREATE TABLE article_search (article_id bigint PRIMARY KEY, words tsvector NOT NULL)")
     op.execute("CREATE INDEX ix_article_search_words ON article_search USING gin (words)")
