@@ -44,8 +44,8 @@ _FIELDS = {
     "a.title": "A",
     "a.excerpt": "B",
     "p.name": "C",
-    "(SELECT string_agg(t.name, ' ') FROM article_topics u JOIN topics t ON t.id = u.topic_id"
-    " WHERE u.article_id = a.id)": "C",
+    "(SELECT string_agg(t.name, ' ' ORDER BY u.position) FROM article_topics u"
+    " JOIN topics t ON t.id = u.topic_id WHERE u.article_id = a.id)": "C",
     "a.body": "D",
 }
 _WORDS = " || $$'/':1$$::tsvector || ".join(

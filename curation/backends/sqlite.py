@@ -41,8 +41,9 @@ MAX_VALUE = 16 * 1024 * 1024
 _TAKE_IN = """
 INSERT INTO article_search (rowid, title, excerpt, provider, topics, body)
 SELECT a.id, a.title, a.excerpt, p.name,
-  (SELECT group_concat(t.name, ' ') FROM article_topics u JOIN topics t ON t.id = u.topic_id
-   WHERE u.article_id = a.id),
+  (SELECT group_concat(name, ' ') FROM
+   (SELECT t.name FROM article_topics u JOIN topics t ON t.id = u.topic_id
+    WHERE u.article_id = a.id ORDER BY u.position)),
   a.body
 FROM articles a LEFT JOIN providers p ON p.id = a.provider_id"""
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterator
+from itertools import chain
 
 import sqlalchemy as sa
 from alembic import op
@@ -27,21 +28,21 @@ MARKS = "\\u0300-\\u036F"
 MOST = 400_000
 
 
-def _separators() -> Iterator[str]:
-    """What is no letter and no digit, as ranges: what FTS5's tokenizer `unicode61` separates words by.
-    Accents are gone by then; what Unicode has not assigned separates nothing, or lies within a range."""
+def _separators() -> Iterator[tuple[int, int]]:
+    """What is no letter and no digit, as ranges: what words are separated by. Accents are gone by then; what
+    Unicode has not assigned separates nothing, or lies within a range."""
     first = last = 0
-    for point in range(1, 0x110000):
+    for point in chain(range(1, 0x20001), range(0xE0000, 0xE0200)):  # from U+20000 on all are letters
         kind = unicodedata.category(chr(point))
         if kind in ("Cn", "Cs"):
             continue
         if kind[0] not in "LN" and kind != "Co":
             first, last = first or point, point
         elif first:
-            yield f"\\U{first:08X}-\\U{last:08X}"
+            yield first, last
             first = 0
     if first:
-        yield f"\\U{first:08X}-\\U{last:08X}"
+        yield first, last
 
 
 def upgrade() -> None:
@@ -55,18 +56,27 @@ def upgrade() -> None:
     op.execute(sa.text("INSERT INTO search_queue (article_id) SELECT id FROM articles"))
     engine = op.get_bind().dialect.name
     if engine == "sqlite":
-        op.execute(
-            "CREATE VIRTUAL TABLE article_search USING fts5("
-            "title, excerpt, provider, topics, body, tokenize = 'unicode61 remove_diacritics 2')"
-        )
+        _create_on_sqlite()
     elif engine == "postgresql":
         _create_on_postgresql()
+
+
+def _create_on_sqlite() -> None:
+    # FTS5 knows Unicode 6.1, and takes for a letter what came later: of "great🙂" it makes one word. Python
+    # has Unicode 3.2 beside its own, so more is told than is needed.
+    known, old = unicodedata.category, unicodedata.ucd_3_2_0.category
+    characters = (chr(point) for first, last in _separators() for point in range(first, last + 1))
+    newer = "".join(character for character in characters if known(character) != "Cn" == old(character))
+    op.get_bind().exec_driver_sql(
+        "CREATE VIRTUAL TABLE article_search USING fts5(title, excerpt, provider, topics, body,"
+        f""" tokenize = "unicode61 remove_diacritics 2 separators '{newer}'")"""
+    )
 
 
 def _create_on_postgresql() -> None:
     known = set(op.get_bind().scalars(sa.text("SELECT collname FROM pg_collation")))
     collation = next(name for name in COLLATIONS if name in known)
-    separators = "".join(_separators())
+    separators = "".join(f"\\U{first:08X}-\\U{last:08X}" for first, last in _separators())
     # Text as words of letters and digits, in lower case and its Latin letters without accents: as
     # `unicode61` has them. The first `left` spares the work, the second keeps to bytes what it can.
     op.get_bind().exec_driver_sql(
