@@ -49,8 +49,8 @@ def revert_changeset(
 
     Raises EditRefused if nothing of it can be undone.
     """
+    # Every import's batch and every other decision waits for this lock, so rows need none of their own.
     of(connection).lock_references(connection)
-    _lock(connection, changeset_id)
     kept = _decided_since(connection, changeset_id)
     author = Author("revert", actor, reason, changeset_id)
     new_id = make_changes(connection, author, _before(changeset_id))
@@ -59,18 +59,6 @@ def revert_changeset(
         told = f"nothing of changeset {changeset_id} is left to undo, all was decided otherwise since{since}"
         raise EditRefused(told)
     return Reverted(new_id, count_changed(connection, new_id), kept)
-
-
-def _lock(connection: sa.Connection, changeset_id: int) -> None:
-    touched = sa.select(changes.c.article_id).where(changes.c.changeset_id == changeset_id)
-    locked = (
-        sa.select(articles.c.id)
-        .where(articles.c.id.in_(touched))
-        .order_by(articles.c.id)
-        .with_for_update()
-        .subquery()
-    )
-    connection.execute(sa.select(sa.func.count()).select_from(locked))
 
 
 def _moves(changeset_id: int) -> sa.Select[tuple[int, str]]:
