@@ -37,8 +37,8 @@ CONTRACT = {
 Documents = dict[str, dict[str, Any]]
 
 
-@pytest.fixture(params=["site", "powerapps", "diablo4"])
-def root(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+@pytest.fixture(scope="module", params=["site", "powerapps", "diablo4"])
+def root(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A dump: the sample site, and the real ones where they lie beside the checkout."""
     if request.param == "site":
         return SITE
@@ -48,12 +48,13 @@ def root(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     archive = DATA / f"{name}.tar.gz"
     if not archive.exists():
         pytest.skip(f"no {archive}")
+    folder = tmp_path_factory.mktemp(name)
     with tarfile.open(archive) as tar:
-        tar.extractall(tmp_path / name, filter="data")
-    return tmp_path / name / part
+        tar.extractall(folder, filter="data")
+    return folder / part
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def documents(root: Path) -> Documents:
     files = [
         f

@@ -8,9 +8,6 @@ from .completion import names_of
 from .options import open_store
 from .output import output_options, print_rows
 
-#: Of the articles that disobey, so many are shown in a table.
-TABLE_ROWS = 50
-
 
 @click.group("source")
 def source_command() -> None:
@@ -46,7 +43,7 @@ def list_command() -> None:
     "--related-bonus", type=click.IntRange(0, 10**9), metavar="N", help="Heat for each related article."
 )
 @click.option(
-    "--publish-threshold", type=click.IntRange(-(10**9), 10**9), metavar="N",
+    "--publish-threshold", type=click.IntRange(-(10**15), 10**15), metavar="N",
     help="The least heat that is published.",
 )  # fmt: skip
 def set_command(name: str, related_bonus: int | None, publish_threshold: int | None) -> None:

@@ -8,11 +8,23 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 
 from ..backends import of
+from ..backends.types import integer
 from ..editing.changing import Author, Wanted, make_changes, nothing
 from ..editing.flags import Edit, count_changed
 from ..errors import SelectionError
 from ..schema import articles, as_number, changesets, overrides, sources
 from .rule import is_shown, scores, states_published
+
+#: The computed decisions that ought to stand, or (None) to end. A table, because it is asked several times
+#: and takes long to find.
+due_scores = sa.Table(
+    "due_scores",
+    sa.MetaData(),
+    sa.Column("article_id", integer(), primary_key=True),
+    sa.Column("field", sa.Text(), primary_key=True),
+    sa.Column("override", integer()),
+    prefixes=["TEMPORARY"],
+)
 
 
 def score_articles(
@@ -20,16 +32,17 @@ def score_articles(
 ) -> Edit:
     """Recomputes the articles of some sources, of all that have a rule if none is named; the caller commits.
 
-    A computed decision that is not needed any more is given back to upstream. Raises SelectionError if no
-    source has a rule, or one that is named has none.
+    A computed decision that is not needed any more is given back to upstream. `selected` of what is returned
+    are the articles that have a computed decision, before or after. Raises SelectionError if no source has a
+    rule, or one that is named has none.
     """
     source_ids = _sources(connection, names)
+    # No import and no other editor comes between, as for other decisions (`editing.flags`).
     of(connection).lock_references(connection)
-    due = _due(source_ids)
-    count = connection.scalar(
-        sa.select(sa.func.count(due.c.article_id.distinct())).where(due.c.override.is_not(None))
-    )
-    changeset_id = make_changes(connection, Author("score", actor, reason), _wanted(due))
+    _find_due(connection, source_ids)
+    count = connection.scalar(sa.select(sa.func.count(due_scores.c.article_id.distinct())))
+    wanted: Wanted = sa.select(*due_scores.c, nothing().label("decision_id"))
+    changeset_id = make_changes(connection, Author("score", actor, reason), wanted)
     return Edit(changeset_id, count or 0, count_changed(connection, changeset_id))
 
 
@@ -47,43 +60,50 @@ def _sources(connection: sa.Connection, names: Sequence[str]) -> list[int]:
     return ruled
 
 
-def _due(source_ids: Sequence[int]) -> sa.CTE:
-    """The computed decisions that ought to stand, or (None) to end: of articles that are touched, and of
-    those that have a computed decision. An article that is missing is left as it was."""
-    are_there = (articles.c.source_id.in_(source_ids), articles.c.missing_since.is_(None))
-    scored = scores().where(*are_there).cte("scored")
-    heat_by, published_by = overrides.alias("heat_by"), overrides.alias("published_by")
-    maker_of_heat, maker_of_published = changesets.alias("maker_h"), changesets.alias("maker_p")
-    joined = scored.join(articles, articles.c.id == scored.c.article_id)
-    for override, maker, flag in (
-        (heat_by, maker_of_heat, "heat"),
-        (published_by, maker_of_published, "published"),
-    ):
-        mine = sa.and_(override.c.article_id == articles.c.id, override.c.field == flag)
-        joined = joined.outerjoin(override, mine).outerjoin(maker, maker.c.id == override.c.changeset_id)
-    is_decided = sa.and_(heat_by.c.value.is_not(None), maker_of_heat.c.kind != "score")
-    heat = sa.case((is_decided, articles.c.heat), else_=scored.c.heat)
-    published = is_shown(heat, scored.c.threshold)
-    says = as_number(articles.c.upstream_published)
-    touched = scored.c.is_touched == 1
-    wanted = (
-        ("heat", scored.c.heat, articles.c.upstream_heat, heat_by, maker_of_heat, sa.true()),
-        ("published", published, says, published_by, maker_of_published, states_published()),
+def _find_due(connection: sa.Connection, source_ids: Sequence[int]) -> None:
+    """Fills the temporary table: of articles that are touched, and of those that have a computed decision.
+    An article that is missing is left as it was."""
+    connection.execute(sa.schema.DropTable(due_scores, if_exists=True))
+    connection.execute(sa.schema.CreateTable(due_scores))
+    are_there = sa.and_(articles.c.source_id.in_(source_ids), articles.c.missing_since.is_(None))
+    scored = scores(are_there).cte("scored")
+    heat, published = _decided("heat"), _decided("published")
+    joined = (
+        articles.outerjoin(scored, scored.c.article_id == articles.c.id)
+        .outerjoin(heat, heat.c.article_id == articles.c.id)
+        .outerjoin(published, published.c.article_id == articles.c.id)
     )
-    parts = []
-    for flag, value, upstream, override, maker, is_stated in wanted:
-        due = sa.case((sa.and_(touched, value.is_distinct_from(upstream)), value))
-        may = sa.or_(override.c.value.is_(None), maker.c.kind == "score")
+    holds = sa.case((heat.c.is_computed == 0, articles.c.heat), else_=scored.c.heat)
+    shown = sa.case((states_published(), is_shown(holds, scored.c.threshold)))
+    is_removed = articles.c.removed.is_(sa.true())
+    for flag, decided, value, is_kept in (
+        ("heat", heat, scored.c.heat, sa.false()),
+        # What is removed is not published anyway; should it be restored, the next score decides.
+        ("published", published, shown, is_removed),
+    ):
+        upstream = as_number(articles.c[f"upstream_{flag}"])
+        due = sa.case((sa.and_(scored.c.is_touched == 1, value.is_distinct_from(upstream)), value))
         query = (
-            sa.select(
-                articles.c.id.label("article_id"), sa.literal(flag).label("field"), due.label("override")
-            )
+            sa.select(articles.c.id, sa.literal(flag), due)
             .select_from(joined)
-            .where(may, is_stated, sa.or_(due.is_not(None), override.c.value.is_not(None)))
+            .where(
+                are_there,
+                sa.func.coalesce(decided.c.is_computed, 1) == 1,
+                sa.or_(
+                    sa.and_(due.is_not(None), sa.not_(is_kept)),
+                    sa.and_(due.is_(None), decided.c.is_computed == 1),
+                ),
+            )
         )
-        parts.append(query)
-    return sa.union_all(*parts).cte("due")
+        connection.execute(sa.insert(due_scores).from_select(["article_id", "field", "override"], query))
 
 
-def _wanted(due: sa.CTE) -> Wanted:
-    return sa.select(due.c.article_id, due.c.field, due.c.override, nothing().label("decision_id"))
+def _decided(flag: str) -> sa.Subquery:
+    """The articles whose flag is decided, and whether by a score."""
+    is_computed = sa.case((changesets.c.kind == "score", 1), else_=0).label("is_computed")
+    return (
+        sa.select(overrides.c.article_id, is_computed)
+        .join(changesets, changesets.c.id == overrides.c.changeset_id)
+        .where(overrides.c.field == flag)
+        .subquery(f"decided_{flag}")
+    )

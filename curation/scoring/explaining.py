@@ -10,27 +10,46 @@ import sqlalchemy as sa
 from ..flags import FLAGS
 from ..looking import flags_of
 from ..schema import articles, related_links, sources
-from .rule import IS_LOST, LINK_AT, LINK_QUALITY, LINKS, MOST_REMAINDER, OUTRANKED, outranks, scores
+from .rule import (
+    BOUND,
+    EARLIER,
+    HIGHER,
+    IS_LOST,
+    LINK_AT,
+    LINK_HEAT,
+    LINK_QUALITY,
+    LINKS,
+    MOST_REMAINDER,
+    OUTRANKED,
+    SAME,
+    scores,
+    standing,
+)
 
 #: A line of an explanation: what it is about, its value, and why.
 Line = tuple[str, Any, str]
+
+#: A flag as `looking.flags_of` tells it, by name.
+_Flags = dict[str, dict[str, Any]]
 
 
 def explain_article(connection: sa.Connection, article_id: int) -> list[Line]:
     """What makes an article's heat and published, a line each, from quality to what holds."""
     flags = {flag["flag"]: flag for flag in flags_of(connection, article_id)}
-    row = connection.execute(scores().where(articles.c.id == article_id)).first()
-    lines = [("quality", flags["quality"]["value"], _who(flags["quality"]))]
-    if row is None:
-        lines.append(("rule", None, _why_none(connection, article_id, flags)))
-    else:
-        lines += _by_rule(connection, article_id, row)
-    lines += [("heat", flags["heat"]["value"], _who(flags["heat"]))]
-    if row is not None and row.heat != flags["heat"]["value"]:
-        lines.append(
-            ("heat by the rule", row.heat, "`curation score` brings heat to it, unless an editor decides it")
-        )
-    lines += _published(flags, row)
+    row = connection.execute(scores(articles.c.id == article_id)).first()
+    source, missing_since = connection.execute(
+        sa.select(sources.c.name, articles.c.missing_since)
+        .join(articles, articles.c.source_id == sources.c.id)
+        .where(articles.c.id == article_id)
+    ).one()
+    lines: list[Line] = [("quality", flags["quality"]["value"], _who(flags["quality"]))]
+    if missing_since is not None:
+        lines.append(("missing", missing_since, "its file is gone; `curation score` leaves it as it was"))
+    lines += _by_rule(connection, article_id, row) if row else [("rule", None, _why_none(source, flags))]
+    lines.append(("heat", flags["heat"]["value"], _who(flags["heat"])))
+    if row and row.heat != flags["heat"]["value"]:
+        lines.append(("heat by the rule", row.heat, _why_not(flags["heat"], missing_since)))
+    lines += _published(source, flags, row)
     return lines
 
 
@@ -40,72 +59,79 @@ def _by_rule(connection: sa.Connection, article_id: int, row: Any) -> Iterator[L
     yield "related", row.counted, told
     if row.counted:
         yield "bonus", row.bonus * row.counted, f"{row.bonus} for each related article"
-    if row.remainder is None:
-        pass
-    elif 0 <= row.remainder <= MOST_REMAINDER:
-        yield "remainder", row.remainder, "what upstream's heat has beyond quality and bonus; it passes"
-    else:
-        yield (
-            "remainder",
-            row.remainder,
-            f"not 0 to {MOST_REMAINDER}: the related articles are others than at upstream",
-        )
+    if row.upstream_counted is not None:
+        told = f"what passes of upstream's heat, which is that of {row.upstream_counted} related articles"
+        yield "remainder", row.passing, f"{told}, while its document lists {row.stated}"
+    elif row.remainder is not None:
+        odd = "" if 0 <= row.remainder <= MOST_REMAINDER else f", though by the rule 0 to {MOST_REMAINDER}"
+        yield "remainder", row.remainder, f"what upstream's heat has beyond quality and bonus{odd}; it passes"
     rival = _rival(connection, article_id)
     if row.is_outranked:
         yield "outranked", True, f"so heat is {OUTRANKED}{_by(rival)}"
     else:
-        yield (
-            "outranked",
-            False,
-            f"the leader of its story{_next(rival)}" if row.counted else "it has no rival",
-        )
+        told = f"the leader of its story{_next(rival)}" if row.counted else "it has no rival"
+        yield "outranked", False, told
 
 
 def _rival(connection: sa.Connection, article_id: int) -> Any:
-    """The related article of the highest quality, and the earliest of those, if there is any."""
+    """The related article that stands highest: of the greatest quality, of several one that leads, and of
+    those the earliest; if there is any."""
+    is_led = sa.case((LINK_HEAT == OUTRANKED, 1), else_=0)
     query = (
         sa.select(
-            related_links.c.target_id, related_links.c.title,
-            LINK_QUALITY.label("quality"), LINK_AT.label("at"),
-            outranks(LINK_QUALITY, articles.c.quality).label("is_above"),
+            related_links.c.target_id, related_links.c.title, LINK_QUALITY.label("quality"),
+            standing(LINK_QUALITY, articles.c.quality).label("standing"),
         )
         .select_from(LINKS.join(articles, articles.c.id == related_links.c.article_id))
         .where(related_links.c.article_id == article_id, sa.not_(IS_LOST), LINK_QUALITY.is_not(None))
-        .order_by(LINK_QUALITY.desc(), LINK_AT, related_links.c.position)
+        .order_by(LINK_QUALITY.desc(), is_led, LINK_AT.asc().nulls_last(), related_links.c.position)
         .limit(1)
     )  # fmt: skip
     return connection.execute(query).first()
 
 
 def _by(rival: Any) -> str:
-    if rival is None:
-        return " by upstream's word"
-    how = "" if rival.is_above else ", and upstream prefers it"
-    which = rival.target_id or "(not in the store)"
-    return f": article {which}, {rival.title!r}, has quality {rival.quality}{how}"
+    how = {
+        HIGHER: "has quality {}",
+        EARLIER: "has quality {} too, and is earlier",
+        SAME: "has quality {} too, and upstream prefers it",
+    }
+    if rival is None or rival.standing not in how:
+        return " by upstream's word: no related article has a higher quality"
+    return f": {_named(rival)} {how[rival.standing].format(rival.quality)}"
 
 
 def _next(rival: Any) -> str:
-    return f"; the next is article {rival.target_id}, with quality {rival.quality}" if rival else ""
+    return f"; the next is {_named(rival)} with quality {rival.quality}" if rival else ""
 
 
-def _published(flags: dict[str, dict[str, Any]], row: Any) -> Iterator[Line]:
+def _named(rival: Any) -> str:
+    which = "one that is not in the store" if rival.target_id is None else f"article {rival.target_id}"
+    return f"{which}, {rival.title!r},"
+
+
+def _why_not(heat: dict[str, Any], missing_since: Any) -> str:
+    """Why heat is not what the rule makes it."""
+    if heat["override"] is not None and heat["kind"] != "score":
+        return "what an editor decided stands"
+    return "not while it is missing" if missing_since is not None else "`curation score` brings heat to it"
+
+
+def _published(source: str, flags: _Flags, row: Any) -> Iterator[Line]:
     heat, published = flags["heat"]["value"], flags["published"]
+    if row is not None and row.threshold is not None and heat is not None:
+        enough = heat >= row.threshold
+        told = f"heat {heat} is {'at least' if enough else 'below'} it"
+        yield "threshold", row.threshold, f"{told}: {'' if enough else 'not '}published by the rule"
+    elif row is not None:
+        yield "threshold", None, f"not set: `curation source infer {source} --apply` finds it"
     if flags["removed"]["value"]:
         yield "removed", True, _who(flags["removed"])
         yield "published", False, "it is removed, whatever its heat"
-        return
-    if row is not None and row.threshold is not None:
-        enough = heat is not None and heat >= row.threshold
-        told = "at least" if enough else "below"
-        yield (
-            "threshold",
-            row.threshold,
-            f"heat {heat} is {told} it: {'' if enough else 'not '}published by the rule",
-        )
     elif published["upstream"] is None and published["override"] is None:
-        yield "threshold", None, "no rule: its document does not say whether it is published, so it is"
-    yield "published", published["value"], _who(published)
+        yield "published", True, "its document does not say whether it is published, so it is"
+    else:
+        yield "published", published["value"], _who(published)
 
 
 def _who(flag: dict[str, Any]) -> str:
@@ -118,13 +144,12 @@ def _who(flag: dict[str, Any]) -> str:
     return f"{by} {flag['actor']}, changeset {flag['changeset']}{why}; upstream says {says}"
 
 
-def _why_none(connection: sa.Connection, article_id: int, flags: dict[str, dict[str, Any]]) -> str:
+def _why_none(source: str, flags: _Flags) -> str:
+    """Why the rule does not speak of an article."""
     silent = [flag for flag in FLAGS[:2] if flags[flag]["upstream"] is None]
     if silent:
         return f"its document states no {' and no '.join(silent)}, so the rule does not speak of it"
-    name = connection.scalar(
-        sa.select(sources.c.name)
-        .join(articles, articles.c.source_id == sources.c.id)
-        .where(articles.c.id == article_id)
-    )
-    return f"the source has no bonus for related articles: `curation source infer {name} --apply` finds it"
+    known = (flags["quality"]["value"], flags["quality"]["upstream"], flags["heat"]["upstream"])
+    if any(abs(value) > BOUND for value in known):
+        return f"its quality or heat is beyond {BOUND:,}, so the rule does not speak of it"
+    return f"the source has no bonus for related articles: `curation source infer {source} --apply` finds it"

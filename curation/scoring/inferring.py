@@ -10,11 +10,15 @@ from typing import Any
 import sqlalchemy as sa
 
 from ..schema import articles, as_number, related_links
-from .rule import LINK_UPSTREAM, LINKS, MOST_REMAINDER, OUTRANKED, outranks
-from .settings import Settings
+from .rule import EARLIER, LINK_UPSTREAM, LINKS, LOWER, MOST_REMAINDER, OUTRANKED, SAME, is_within, standing
+from .settings import MOST_BONUS, Settings
 
 #: What numbers people choose, the roundest first.
 _ROUND = (10, 5, 1)
+
+#: What the known sites have, all but one: taken where the documents leave the choice. A site of which every
+#: hidden article is outranked says no more than that its threshold is above -1.
+CUSTOMARY = 70
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +45,7 @@ def infer_settings(connection: sa.Connection, source_id: int) -> Inferred:
         (row.heat, bool(row.published)) for row in rows if row.published is not None and not row.removed
     ]
     thresholds = find_thresholds(judged)
-    threshold = roundest(*thresholds) if thresholds else None
-    settings = Settings(bonus, threshold)
+    settings = Settings(bonus, _choose(*thresholds) if thresholds else None)
     wrong = [(row.id, row.path, why) for row in rows for why in _faults(row, settings)]
     with_related = sum(row.related > 0 for row in rows)
     return Inferred(settings, thresholds, len(rows), with_related, wrong)
@@ -55,9 +58,7 @@ def _stated(source_id: int) -> sa.Select[Any]:
         sa.select(
             related_links.c.article_id,
             sa.func.count().label("related"),
-            sa.func.max(sa.case((outranks(LINK_UPSTREAM, article.upstream_quality), 1), else_=0)).label(
-                "above"
-            ),
+            sa.func.max(standing(LINK_UPSTREAM, article.upstream_quality)).label("standing"),
         )
         .select_from(LINKS.join(articles, article.id == related_links.c.article_id))
         .where(article.source_id == source_id)
@@ -71,12 +72,12 @@ def _stated(source_id: int) -> sa.Select[Any]:
             as_number(article.upstream_published).label("published"),
             sa.func.coalesce(as_number(article.upstream_removed), 0).label("removed"),
             sa.func.coalesce(links.c.related, 0).label("related"),
-            sa.func.coalesce(links.c.above, 0).label("above"),
+            sa.func.coalesce(links.c.standing, LOWER).label("standing"),
         )
         .outerjoin_from(articles, links, links.c.article_id == article.id)
         .where(
             article.source_id == source_id, article.missing_since.is_(None),
-            article.upstream_quality.is_not(None), article.upstream_heat.is_not(None),
+            is_within(article.upstream_quality), is_within(article.upstream_heat),
         )
         .order_by(article.path)
     )  # fmt: skip
@@ -89,7 +90,7 @@ def find_bonus(gaps: Iterable[tuple[int, int]]) -> int | None:
     for gap, related in gaps:
         if related > 0:
             least, most = -(-(gap - MOST_REMAINDER) // related), gap // related
-            votes.update(range(max(least, 0), most + 1))
+            votes.update(range(max(least, 0), min(most, MOST_BONUS) + 1))
     if not votes:
         return None
     best = max(votes.values())
@@ -118,12 +119,13 @@ def find_thresholds(judged: Sequence[tuple[int, bool]]) -> tuple[int, int] | Non
     return found[1], found[2]
 
 
+def _choose(first: int, last: int) -> int:
+    return CUSTOMARY if first <= CUSTOMARY <= last else roundest(first, last)
+
+
 def roundest(first: int, last: int) -> int:
     """The roundest number from the first to the last; of several the greatest."""
-    return min(
-        (number for step in _ROUND if (number := last // step * step) >= first),
-        key=lambda number: (_roughness(number), -number),
-    )
+    return next(number for step in _ROUND if (number := last // step * step) >= first)
 
 
 def _roughness(number: int) -> int:
@@ -134,10 +136,12 @@ def _faults(row: Any, settings: Settings) -> Iterator[str]:
     """What in a document's flags is not as the rule has it."""
     bonus, threshold = settings.related_bonus or 0, settings.publish_threshold
     due = row.quality + bonus * row.related
-    if row.heat == OUTRANKED and not row.above:
-        yield f"heat is {OUTRANKED}, and no related article outranks it"
-    elif row.heat != OUTRANKED and row.above:
-        yield f"heat is {row.heat}, and a related article outranks it"
+    if row.heat == OUTRANKED and row.standing < EARLIER:
+        also = ": of the same quality one is later" if row.standing == SAME else ""
+        yield f"heat is {OUTRANKED}, and no related article outranks it{also}"
+    elif row.heat != OUTRANKED and row.standing >= EARLIER:
+        how = "is of the same quality and earlier" if row.standing == EARLIER else "has a higher quality"
+        yield f"heat is {row.heat}, and a related article {how}"
     elif row.heat != OUTRANKED and not due <= row.heat <= due + MOST_REMAINDER:
         yield f"heat is {row.heat}, and by the rule {due} to {due + MOST_REMAINDER}"
     if threshold is None or row.published is None or row.removed:

@@ -10,6 +10,9 @@ import sqlalchemy as sa
 from ..errors import SelectionError
 from ..schema import sources
 
+#: The greatest bonus: so far beyond any that is meant, and sums stay within 64 bits.
+MOST_BONUS = 10**9
+
 
 class Settings(NamedTuple):
     """Heat for each related article, and the least heat that is published; None where it is not known."""
