@@ -209,7 +209,7 @@ def unpacked(tmp_path: Path, name: str, part: str) -> Path:
     ("name", "part", "settings"),
     [
         ("powerapps", "powerapps", Settings(None, 70)),
-        ("diablo4-snapshots", "01", Settings(20, 70)),  # where whatever is hidden is outranked
+        ("diablo4-snapshots", "01", Settings(20, 80)),  # whatever is hidden is outranked: 0 to 87 fit
         ("diablo4-snapshots", "03", Settings(20, 70)),
     ],
 )
@@ -669,3 +669,20 @@ def test_numbers_that_no_sum_could_hold_are_left_alone(store: Store, site: Path)
     assert score(store).changed == 1
     assert flags(store)["leader"] == [2**63 - 1, 121, True]
     assert flags(store)["weak"][1] == 76
+
+
+def test_an_editor_takes_over_what_was_computed_by_deciding_the_same(store: Store, site: Path) -> None:
+    decide(store, "weak", quality=75)
+    score(store)
+    taken = decide(store, "weak", heat=76)
+    assert (taken.changed, computed(store)) == (1, [("weak", "published", 1)])
+    with store.writing() as connection:
+        reset_flags(connection, Selection(["_news/weak.md"]), ["quality"], actor="ann", reason=None)
+    score(store)
+    assert flags(store)["weak"][1] == 76
+    with store.writing() as connection:
+        assert taken.changeset_id is not None
+        revert_changeset(connection, taken.changeset_id, actor="ann")
+    assert ("weak", "heat", 76) in computed(store)
+    score(store)
+    assert flags(store)["weak"][1] == 41

@@ -46,7 +46,7 @@ def make_changes(connection: sa.Connection, author: Author, wanted: Wanted) -> i
         {"kind": author.kind, "actor": author.actor, "reason": author.reason,
          "reverts_id": author.reverts_id, "created_at": now()},
     )  # fmt: skip
-    _record(connection, changeset_id, wanted)
+    _record(connection, changeset_id, wanted, takes_over=author.kind == "edit")
     mine = changes.c.changeset_id == changeset_id
     fields = connection.scalars(sa.select(changes.c.field).where(mine).distinct()).all()
     if not fields:
@@ -58,13 +58,21 @@ def make_changes(connection: sa.Connection, author: Author, wanted: Wanted) -> i
     return changeset_id
 
 
-def _record(connection: sa.Connection, changeset_id: int, wanted: Wanted) -> None:
-    """Writes the audit rows, where there is something to say."""
+def _record(connection: sa.Connection, changeset_id: int, wanted: Wanted, *, takes_over: bool) -> None:
+    """Writes the audit rows, where there is something to say. A decision that stands already stays its
+    maker's, but an editor takes over (`takes_over`) what was only computed."""
     want, is_removed_after = _with_followers(wanted)
     held = overrides.alias("held")
     old = _by_flag(want.c.field, {flag: as_number(articles.c[flag]) for flag in FLAGS})
     new = _becomes(want, is_removed_after)
-    same_override = held.c.value.is_not_distinct_from(want.c.override)
+    same_override = sa.and_(
+        held.c.value.is_not_distinct_from(want.c.override),
+        sa.or_(want.c.decision_id.is_(None), want.c.decision_id == held.c.changeset_id),
+    )
+    if takes_over:
+        computed = sa.select(changesets.c.id).where(changesets.c.kind == "score")
+        is_news = sa.and_(want.c.override.is_not(None), want.c.decision_id.is_(None))
+        same_override = sa.and_(same_override, ~sa.and_(is_news, held.c.changeset_id.in_(computed)))
     decision = sa.case(
         (want.c.override.is_(None), sa.null()),
         (same_override, held.c.changeset_id),
@@ -140,15 +148,25 @@ def _by_flag(
     return sa.case(*((field == flag, value) for flag, value in values.items()))
 
 
+def is_moved() -> sa.ColumnElement[bool]:
+    """Whether a row of `changes` tells of another decision, not of its effect alone."""
+    change = changes.c
+    return sa.or_(
+        change.old_override.is_distinct_from(change.new_override),
+        change.old_decision_id.is_distinct_from(change.new_decision_id),
+    )
+
+
 def _override(connection: sa.Connection, mine: sa.ColumnElement[bool]) -> None:
     """Puts the overrides in force that the audit rows tell of."""
     change = changes.c
-    is_moved = change.old_override.is_distinct_from(change.new_override)
     key = sa.tuple_(overrides.c.article_id, overrides.c.field)
-    gone = sa.select(change.article_id, change.field).where(mine, is_moved, change.old_override.is_not(None))
+    gone = sa.select(change.article_id, change.field).where(
+        mine, is_moved(), change.old_override.is_not(None)
+    )
     connection.execute(sa.delete(overrides).where(key.in_(gone)))
     made = sa.select(change.article_id, change.field, change.new_override, change.new_decision_id).where(
-        mine, is_moved, change.new_override.is_not(None)
+        mine, is_moved(), change.new_override.is_not(None)
     )
     columns = ("article_id", "field", "value", "changeset_id")
     connection.execute(sa.insert(overrides).from_select(columns, made))

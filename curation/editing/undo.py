@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from ..backends import of
 from ..errors import EditRefused
 from ..schema import articles, changes, changesets, overrides
-from .changing import Author, Wanted, make_changes
+from .changing import Author, Wanted, is_moved, make_changes
 from .flags import count_changed
 
 
@@ -71,7 +71,7 @@ def _moves(changeset_id: int) -> sa.Select[tuple[int, str]]:
             overrides,
             sa.and_(overrides.c.article_id == change.article_id, overrides.c.field == change.field),
         )
-        .where(change.changeset_id == changeset_id, change.old_override.is_distinct_from(change.new_override))
+        .where(change.changeset_id == changeset_id, is_moved())
     )
 
 

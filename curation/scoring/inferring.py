@@ -16,10 +16,6 @@ from .settings import MOST_BONUS, Settings
 #: What numbers people choose, the roundest first.
 _ROUND = (10, 5, 1)
 
-#: What the known sites have, all but one: taken where the documents leave the choice. A site of which every
-#: hidden article is outranked says no more than that its threshold is above -1.
-CUSTOMARY = 70
-
 
 @dataclass(frozen=True, slots=True)
 class Inferred:
@@ -45,7 +41,7 @@ def infer_settings(connection: sa.Connection, source_id: int) -> Inferred:
         (row.heat, bool(row.published)) for row in rows if row.published is not None and not row.removed
     ]
     thresholds = find_thresholds(judged)
-    settings = Settings(bonus, _choose(*thresholds) if thresholds else None)
+    settings = Settings(bonus, roundest(*thresholds) if thresholds else None)
     wrong = [(row.id, row.path, why) for row in rows for why in _faults(row, settings)]
     with_related = sum(row.related > 0 for row in rows)
     return Inferred(settings, thresholds, len(rows), with_related, wrong)
@@ -117,10 +113,6 @@ def find_thresholds(judged: Sequence[tuple[int, bool]]) -> tuple[int, int] | Non
     if wrong < found[0]:
         found = (wrong, heats[-1] + 1, heats[-1] + 1)
     return found[1], found[2]
-
-
-def _choose(first: int, last: int) -> int:
-    return CUSTOMARY if first <= CUSTOMARY <= last else roundest(first, last)
 
 
 def roundest(first: int, last: int) -> int:
