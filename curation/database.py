@@ -116,3 +116,16 @@ def insert_row(connection: sa.Connection, table: sa.Table, values: Mapping[str, 
 def now() -> dt.datetime:
     """This instant, in UTC."""
     return dt.datetime.now(dt.UTC)
+
+
+def temporary_table(name: str, *columns: sa.Column[Any]) -> sa.Table:
+    """A table of one connection's own, in no migration; see `emptied`."""
+    return sa.Table(name, sa.MetaData(), *columns, prefixes=["TEMPORARY"])
+
+
+def emptied(connection: sa.Connection, table: sa.Table) -> sa.Table:
+    """Has a temporary table be there, without rows. It is never dropped: where it is not there yet, that
+    would hit a table of another program which has its name."""
+    connection.execute(sa.schema.CreateTable(table, if_not_exists=True))
+    connection.execute(sa.delete(table))
+    return table

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, fields
 import sqlalchemy as sa
 
 from .backends import chunks, of
+from .database import emptied, temporary_table
 from .errors import SelectionError
 from .paths import ARTICLE_SUFFIXES
 from .schema import article_topics, articles, overrides, providers, sources, topics
@@ -17,6 +18,9 @@ from .urls import canonical_url, url_digest
 
 #: How many candidates of an ambiguous reference are named.
 CANDIDATES = 8
+
+#: What parts words in a path: an end of it begins after one of these.
+BOUNDARIES = ("/", "-", "_", ".", " ")
 
 #: Up to so many references are looked for one by one, by the engine's indexes.
 FEW = 20
@@ -204,10 +208,11 @@ def _find_named(
     if not references:
         return found
     names = {name for name in references if "://" not in name}
+    ends = {name for name in names if not _is_id(name)}
     by_digest = {url_digest(canonical_url(name)): name for name in references if "://" in name}
     by_digest.pop(None, None)
     urls = set(references) - names
-    lengths = sorted({len(name) for name in names})
+    lengths = sorted({len(name) for name in ends})
     article = articles.c
     query = (
         sa.select(
@@ -222,7 +227,7 @@ def _find_named(
     for key, path, source, *addresses, digest in connection.execute(query):
         if path in names:
             found["path"].setdefault(path, []).append((key, path, source))
-        for end in _ends(path, lengths) & names:
+        for end in _ends(path, lengths) & ends:
             found["end"].setdefault(end, []).append((key, path, source))
         if urls:
             told = urls.intersection(addresses)
@@ -236,7 +241,17 @@ def _find_named(
 def _ends(path: str, lengths: Sequence[int]) -> set[str]:
     """The ends of a path, with its suffix and without, of these lengths."""
     wholes = [path, *(path.removesuffix(suffix) for suffix in ARTICLE_SUFFIXES if path.endswith(suffix))]
-    return {whole[-length:] for whole in wholes for length in lengths if 0 < length <= len(whole)}
+    return {
+        whole[-length:]
+        for whole in wholes
+        for length in lengths
+        if 0 < length <= len(whole) and _begins_a_word(whole, len(whole) - length)
+    }
+
+
+def _begins_a_word(path: str, at: int) -> bool:
+    """Whether what begins here is no piece of a longer word: `id` is no end of `covid.md`."""
+    return at == 0 or path[at - 1] in BOUNDARIES or not path[at].isalnum()
 
 
 def _readings(reference: str) -> list[sa.ColumnElement[bool]]:
@@ -245,11 +260,14 @@ def _readings(reference: str) -> list[sa.ColumnElement[bool]]:
         written = sa.or_(articles.c.original_url == reference, articles.c.web_url == reference)
         digest = url_digest(canonical_url(reference))
         return [written] if digest is None else [sa.or_(written, articles.c.canonical_digest == digest)]
+    if _is_id(reference):  # a number that is no id any more is not the end of another's path
+        return [articles.c.id == int(reference), articles.c.path == reference]
+    before = BOUNDARIES if reference[0].isalnum() else ("",)
+    wholes = [reference + suffix for suffix in ("", *ARTICLE_SUFFIXES)]
     ends = (
-        articles.c.path.endswith(reference + suffix, autoescape=True) for suffix in ("", *ARTICLE_SUFFIXES)
+        articles.c.path.endswith(boundary + whole, autoescape=True) for whole in wholes for boundary in before
     )
-    by_path = [articles.c.path == reference, sa.or_(*ends)]
-    return [articles.c.id == int(reference), *by_path] if _is_id(reference) else by_path
+    return [articles.c.path == reference, sa.or_(articles.c.path.in_(wholes), *ends)]
 
 
 def _ambiguous(reference: str, candidates: Sequence[str]) -> str:
@@ -258,11 +276,8 @@ def _ambiguous(reference: str, candidates: Sequence[str]) -> str:
 
 
 #: The articles of one command, for the length of its transaction.
-selected = sa.Table(
-    "selected",
-    sa.MetaData(),
-    sa.Column("article_id", sa.BigInteger, primary_key=True, autoincrement=False),
-    prefixes=["TEMPORARY"],
+selected = temporary_table(
+    "selected", sa.Column("article_id", sa.BigInteger, primary_key=True, autoincrement=False)
 )
 
 
@@ -287,8 +302,7 @@ def select_articles(connection: sa.Connection, selection: Selection) -> int:
     The rows are fixed before anything changes, so that a filter on a flag is not moved by setting it,
     and locked, so that no import or other editor comes between. Raises SelectionError for none.
     """
-    connection.execute(sa.schema.DropTable(selected, if_exists=True))
-    connection.execute(sa.schema.CreateTable(selected))
+    emptied(connection, selected)
     if selection.references:
         within = selection.filters.source
         ids = find_articles(connection, selection.references, within)

@@ -2,7 +2,7 @@
 
 FOLDER is a dump that is imported first. Each round decides all articles, and takes it back; then does both by
 the fewest statements that write the same rows (changes, overrides, effective values) into the same tables.
-Prints one JSON line: medians in seconds and of the ratios, round by round. No test: only figures of one run
+Prints a JSON line for each flag: medians in seconds and of the ratios, round by round. No test: only figures of one run
 compare.
 """
 
@@ -26,17 +26,18 @@ from curation.selecting import Filters, Selection
 
 from .taking import import_folder
 
-#: Sets the quality of all articles, as hand-written SQL would.
+#: Sets a flag of all articles, as hand-written SQL would; of published and removed, which have a say in each
+#: other, the effect as it is with nothing decided before.
 SET = """
 INSERT INTO changesets (id, kind, actor, created_at) VALUES (:id, 'edit', 'hand', '2026-01-01 00:00:00');
 INSERT INTO changes (changeset_id, article_id, field, old_value, new_value, old_override, new_override,
     old_decision_id, new_decision_id)
-  SELECT :id, a.id, 'quality', a.quality, :value, o.value, :value, o.changeset_id, :id
-  FROM articles a LEFT JOIN overrides o ON o.article_id = a.id AND o.field = 'quality';
+  SELECT :id, a.id, '{flag}', {number}, :value, o.value, :value, o.changeset_id, :id
+  FROM articles a LEFT JOIN overrides o ON o.article_id = a.id AND o.field = '{flag}';
 INSERT INTO overrides (article_id, field, value, changeset_id)
-  SELECT id, 'quality', :value, :id FROM articles WHERE true
+  SELECT id, '{flag}', :value, :id FROM articles WHERE true
   ON CONFLICT (article_id, field) DO UPDATE SET value = excluded.value, changeset_id = excluded.changeset_id;
-UPDATE articles SET quality = :value"""
+UPDATE articles SET {flag} = {new}"""
 
 #: Takes it back.
 REVERT = """
@@ -46,9 +47,29 @@ INSERT INTO changes (changeset_id, article_id, field, old_value, new_value, old_
   SELECT :id, article_id, field, new_value, old_value, new_override, new_decision_id
   FROM changes WHERE changeset_id = :reverts;
 DELETE FROM overrides
-  WHERE field = 'quality' AND article_id IN (SELECT article_id FROM changes WHERE changeset_id = :reverts);
-UPDATE articles SET quality = c.old_value
-  FROM changes c WHERE c.changeset_id = :reverts AND c.article_id = articles.id"""
+  WHERE field = '{flag}' AND article_id IN (SELECT article_id FROM changes WHERE changeset_id = :reverts);
+UPDATE articles SET {flag} = {old}
+  FROM changes c WHERE c.changeset_id = :reverts AND c.article_id = articles.id AND c.field = '{flag}'"""
+
+#: With each veto published goes off, and comes back.
+VETO = """
+INSERT INTO changes (changeset_id, article_id, field, old_value, new_value)
+  SELECT :id, a.id, 'published', 1, 0 FROM articles a WHERE a.published;
+UPDATE articles SET published = (1 = 0) WHERE published"""
+UNVETO = """
+UPDATE articles SET published = (c.old_value = 1)
+  FROM changes c WHERE c.changeset_id = :reverts AND c.article_id = articles.id AND c.field = 'published'"""
+
+
+def spoken(flag: str) -> tuple[str, str]:
+    """The statements for one flag, and those that take it back."""
+    if flag == "quality":
+        words = {"flag": flag, "number": "a.quality", "new": ":value", "old": "c.old_value"}
+        return SET.format(**words), REVERT.format(**words)
+    number = f"CASE WHEN a.{flag} THEN 1 ELSE 0 END"
+    words = {"flag": flag, "number": number, "new": "(:value = 1)", "old": "(c.old_value = 1)"}
+    also, back = (f";{VETO}", f";{UNVETO}") if flag == "removed" else ("", "")
+    return SET.format(**words) + also, REVERT.format(**words) + back
 
 
 def by_hand(store: Store, statements: str, **values: int) -> None:
@@ -64,15 +85,15 @@ def seconds(do: Callable[[], object]) -> float:
     return time.perf_counter() - began
 
 
-def measure(store: Store, rounds: int = 5) -> dict[str, list[float]]:
+def measure(store: Store, flag: str, rounds: int = 3) -> dict[str, list[float]]:
     found: dict[str, list[float]] = {"set": [], "set by hand": [], "revert": [], "revert by hand": []}
-    made = 0
+    made, (by_set, by_revert) = 0, spoken(flag)
 
     def decide() -> None:
         nonlocal made
         with store.writing() as connection:
             everything = Selection((), Filters(source=("bench",)))
-            edit = set_flags(connection, everything, {"quality": 41 + number}, actor="bench", reason=None)
+            edit = set_flags(connection, everything, {flag: value}, actor="bench", reason=None)
             made = edit.changeset_id or 0
 
     def take_back() -> None:
@@ -80,13 +101,15 @@ def measure(store: Store, rounds: int = 5) -> dict[str, list[float]]:
             revert_changeset(connection, made, actor="bench")
 
     for number in range(rounds):
+        value = {"quality": 41 + number, "published": 0, "removed": 1}[flag]
         found["set"].append(seconds(decide))
         found["revert"].append(seconds(take_back))
-        first = 10_000 * (number + 1)
-        values = {"id": first, "value": 41 + number}
-        found["set by hand"].append(seconds(lambda values=values: by_hand(store, SET, **values)))
+        with store.reading() as connection:
+            first = (connection.scalar(sa.text("SELECT max(id) FROM changesets")) or 0) + 10_000
+        values = {"id": first, "value": value}
+        found["set by hand"].append(seconds(lambda values=values: by_hand(store, by_set, **values)))
         undo = {"id": first + 1, "reverts": first}
-        found["revert by hand"].append(seconds(lambda undo=undo: by_hand(store, REVERT, **undo)))
+        found["revert by hand"].append(seconds(lambda undo=undo: by_hand(store, by_revert, **undo)))
     return found
 
 
@@ -95,12 +118,17 @@ def main() -> None:
         store = Store(sys.argv[2] if len(sys.argv) > 2 else f"{folder}/bench.db")
         migrate.upgrade(store)
         import_folder(store, Path(sys.argv[1]), source="bench", jobs=None)
-        found = measure(store)
-    told: dict[str, float] = {what: round(statistics.median(times), 3) for what, times in found.items()}
+        for flag in ("quality", "published", "removed"):
+            tell(flag, measure(store, flag))
+
+
+def tell(flag: str, found: dict[str, list[float]]) -> None:
+    told: dict[str, float | str] = {"flag": flag}
+    told |= {what: round(statistics.median(times), 3) for what, times in found.items()}
     for what in ("set", "revert"):
         ratios = (ours / theirs for ours, theirs in zip(found[what], found[f"{what} by hand"], strict=True))
         told[f"{what}, ratio"] = round(statistics.median(ratios), 2)
-    print(json.dumps(told))
+    print(json.dumps(told), flush=True)
 
 
 if __name__ == "__main__":

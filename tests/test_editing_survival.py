@@ -22,7 +22,10 @@ import pytest
 import sqlalchemy as sa
 
 from curation.database import Store
+from curation.editing.flags import set_flags
+from curation.errors import StoreError
 from curation.schema import articles, changes, changesets, overrides
+from curation.selecting import Selection
 from curation.verifying.run import verify
 
 from .survival import HERE, Imports, make_dump
@@ -127,6 +130,8 @@ def kill_edits(
 _EDITOR = """
 import random, sys, time
 from curation.database import Store
+from curation.editing.flags import set_flags
+from curation.errors import StoreError
 from curation.editing.flags import By, reset_flags, set_flags
 from curation.editing.undo import revert_changeset
 from curation.errors import CurationError, EditRefused, SelectionError
@@ -198,3 +203,23 @@ def test_editors_and_an_import_at_once_lose_nothing(place: Place, tmp_path: Path
         assert len(made) == len(set(made)) > EDITORS
         assert told == []
         assert imported
+
+
+def test_a_store_that_stays_busy_is_told_in_a_line(
+    place: Place, tmp_path: Path, dump: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("curation.editing.flags", "curation.editing.undo", "curation.scoring.applying"):
+        monkeypatch.setattr(f"{module}.PATIENCE", 0.3)
+    monkeypatch.setattr("curation.backends.sqlite.BUSY_TIMEOUT", 0.3)
+    with filled(place, dump) as store:
+        other = Store(store.backend.url.render_as_string(hide_password=False))
+        with other.writing() as connection:
+            other.backend.lock_references(connection)
+            with pytest.raises(StoreError, match="the store is busy"):
+                set_heat(store)
+        other.engine.dispose()
+
+
+def set_heat(store: Store) -> None:
+    with store.writing() as connection:
+        set_flags(connection, Selection(["1"]), {"heat": 1}, actor="ann", reason=None)

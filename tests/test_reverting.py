@@ -8,11 +8,14 @@ import pytest
 import sqlalchemy as sa
 
 from curation.database import Store
+from curation.editing.changing import Author, make_changes, nothing
 from curation.editing.flags import HIGHEST, By, Edit, reset_flags
 from curation.editing.undo import Reverted, revert_changeset
 from curation.errors import EditRefused, SelectionError
 from curation.flags import FLAGS
 from curation.schema import articles, changes, changesets, overrides
+from curation.scoring.applying import score_articles
+from curation.scoring.settings import set_settings
 from curation.selecting import FEW, Filters, Selection, find_articles
 from curation.verifying.run import verify
 
@@ -170,6 +173,42 @@ def test_a_revert_takes_few_statements_however_many_articles(filled: Store) -> N
     )
     assert take_back(filled, edit.changeset_id).changed == 50
     assert len(statements) < 20
+
+
+def test_who_decided_since_is_named_though_it_took_over_what_was_computed(filled: Store) -> None:
+    with filled.writing() as connection:
+        wanted = sa.select(articles.c.id, sa.literal("heat"), sa.literal(62), nothing())
+        wanted = wanted.where(articles.c.path == LEADER)
+        computed = make_changes(connection, Author("score", "dan"), wanted)
+    taken = decide(filled, LEADER, heat=62)
+    with pytest.raises(EditRefused, match=f"by changeset {taken.changeset_id}$"):
+        take_back(filled, computed)
+
+
+@pytest.mark.parametrize("name", ["selected", "wanted_overrides", "due_scores"])
+def test_a_table_of_another_program_keeps_its_rows(filled: Store, name: str) -> None:
+    with filled.writing() as connection:
+        connection.execute(sa.text(f"CREATE TABLE {name} (theirs integer)"))
+        connection.execute(sa.text(f"INSERT INTO {name} VALUES (7)"))
+        set_settings(connection, "site", {"related_bonus": 20, "publish_threshold": 70})
+    edit = decide(filled, LEADER, quality=90, removed=1)
+    assert take_back(filled, edit.changeset_id).changed == 1
+    with filled.writing() as connection:
+        score_articles(connection, (), actor="dan")
+    filled.engine.dispose()
+    assert rows(filled, sa.text(f"SELECT theirs FROM {name}")) == [(7,)]
+
+
+def test_a_decision_takes_few_steps_for_each_article_whatever_the_flag(filled: Store) -> None:
+    """Published and removed look at each other: by a key, not through all that is wanted."""
+    statements: list[str] = []
+    sa.event.listen(
+        filled.engine, "before_cursor_execute", lambda c, cur, sql, p, ctx, many: statements.append(sql)
+    )
+    decide(filled, filters=Filters(source=("site",)), published=0, removed=1)
+    (record,) = [sql for sql in statements if sql.startswith("INSERT INTO changes (")]
+    assert "WITH" not in record
+    assert "LEFT OUTER JOIN wanted_overrides" in record
 
 
 # --- someone was faster ----------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from pathlib import Path
 
 import pytest
@@ -231,3 +232,17 @@ def test_imports_are_undone_newest_first_and_an_older_one_again(store: Store, tm
     assert undo(store, third.changeset_id) == []
     assert undo(store, second.changeset_id) == []  # what waited for the later one goes now
     assert rows(store, sa.select(articles.c.path, articles.c.quality)) == [("_news/a.md", 50)]
+
+
+def test_an_editor_whose_clock_is_behind_is_not_overlooked(store: Store, site: Path) -> None:
+    summary = import_folder(store, site)
+    decide(store, "_news/2021-05-28-needle-rock-goes-led.md", heat=7)
+    with store.writing() as connection:
+        long_ago = dt.datetime(2001, 1, 1, tzinfo=dt.UTC)
+        connection.execute(
+            sa.update(changesets).where(changesets.c.kind == "edit").values(created_at=long_ago)
+        )
+    assert summary.changeset_id is not None
+    undone = undo_import(store, summary.changeset_id, actor="bob")
+    told = [("_news/2021-05-28-needle-rock-goes-led.md", "an editor has decided on it since")]
+    assert (undone.removed, undone.kept) == (59, told)

@@ -422,4 +422,7 @@ def _answer(piece: Piece, flag: str, chance: random.Random) -> dict[str, int]:
 
 
 def _decisions(flags: Sequence[str], chance: random.Random) -> dict[str, int]:
-    return {f: chance.randint(0, 3 if f in ("quality", "heat") else 1) for f in flags}
+    decisions = {f: chance.randint(0, 3 if f in ("quality", "heat") else 1) for f in flags}
+    if decisions.get("removed") == decisions.get("published") == 1:  # which is refused
+        decisions["published"] = 0
+    return decisions

@@ -26,6 +26,9 @@ T = TypeVar("T")
 #: measured (999 binds on an old SQLite).
 CHUNK = 500
 
+#: How long a command waits for another, in seconds.
+PATIENCE = 20.0
+
 _BACKENDS = {"sqlite": "Sqlite", "postgresql": "Postgresql"}
 _DRIVERS = {"sqlite": "pysqlite", "postgresql": "psycopg"}
 _ALIASES = {"postgres": "postgresql"}  # what many services put into their connection strings
@@ -114,8 +117,13 @@ class Backend(ABC):
         """Lets one import of a source run at a time; raises ImportFailed if another does."""
 
     @abstractmethod
-    def lock_references(self, connection: sa.Connection) -> None:
-        """Until commit, no one else adds providers, topics or images."""
+    def lock_references(self, connection: sa.Connection, patience: float | None = None) -> None:
+        """Until commit, no one else decides, or adds providers, topics or images; waits for who does, at most
+        so many seconds, if any are given."""
+
+    @abstractmethod
+    def analyze(self, connection: sa.Connection, table: sa.Table) -> None:
+        """Tells the planner about the rows of a temporary table, where it would not know."""
 
     @abstractmethod
     def reserve_ids(self, connection: sa.Connection, table: sa.Table, count: int) -> Sequence[int]:

@@ -132,8 +132,14 @@ class Postgresql(Backend):
                 )
             yield
 
-    def lock_references(self, connection: sa.Connection) -> None:
+    def lock_references(self, connection: sa.Connection, patience: float | None = None) -> None:
+        if patience is not None:
+            bound = f"{int(patience * 1000)}ms"
+            connection.execute(sa.select(sa.func.set_config("lock_timeout", bound, sa.true())))
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_key("references"))))
+
+    def analyze(self, connection: sa.Connection, table: sa.Table) -> None:
+        connection.exec_driver_sql(f'ANALYZE "{table.name}"')
 
     def reserve_ids(self, connection: sa.Connection, table: sa.Table, count: int) -> Sequence[int]:
         # Nearly always they follow each other, and their ends say it all.

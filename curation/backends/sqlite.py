@@ -13,10 +13,10 @@ from typing import Any, ClassVar
 import sqlalchemy as sa
 
 from ..errors import ImportFailed, QueryRefused, StoreError
-from . import Answer, Backend, Query, Term, chunks, limited
+from . import PATIENCE, Answer, Backend, Query, Term, chunks, limited
 
 #: How long a writer waits for another, in seconds.
-BUSY_TIMEOUT = 20.0
+BUSY_TIMEOUT = PATIENCE
 
 #: The functions a query may call: none reads files, loads code or changes anything. Whatever SQLite
 #: adds later is denied until it is listed here.
@@ -151,8 +151,11 @@ class Sqlite(Backend):
         finally:
             lock.release()
 
-    def lock_references(self, connection: sa.Connection) -> None:
+    def lock_references(self, connection: sa.Connection, patience: float | None = None) -> None:
         """Nothing to do: BEGIN IMMEDIATE already keeps every other writer out."""
+
+    def analyze(self, connection: sa.Connection, table: sa.Table) -> None:
+        """Nothing to do: its key is what joins it."""
 
     def reserve_ids(self, connection: sa.Connection, table: sa.Table, count: int) -> Sequence[int]:
         # The writer holds the only write lock, so the next ids are its own.

@@ -12,8 +12,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from ..backends import of
 from ..backends.types import integer
-from ..database import insert_row, now
+from ..database import emptied, insert_row, now, temporary_table
 from ..flags import FLAGS
 from ..schema import articles, as_number, changes, changesets, overrides
 
@@ -61,8 +62,12 @@ def make_changes(connection: sa.Connection, author: Author, wanted: Wanted) -> i
 def _record(connection: sa.Connection, changeset_id: int, wanted: Wanted, *, takes_over: bool) -> None:
     """Writes the audit rows, where there is something to say. A decision that stands already stays its
     maker's, but an editor takes over (`takes_over`) what was only computed."""
-    want, is_removed_after = _with_followers(wanted)
-    held = overrides.alias("held")
+    _note_wanted(connection, wanted)
+    want, held, removal = _wanted, overrides.alias("held"), _wanted.alias("removal")
+    removed = sa.func.coalesce(removal.c.override, as_number(articles.c.upstream_removed), 0)
+    is_removed_after = sa.case(
+        (removal.c.article_id.is_not(None), removed), else_=as_number(articles.c.removed)
+    )
     old = _by_flag(want.c.field, {flag: as_number(articles.c[flag]) for flag in FLAGS})
     new = _becomes(want, is_removed_after)
     same_override = sa.and_(
@@ -86,6 +91,7 @@ def _record(connection: sa.Connection, changeset_id: int, wanted: Wanted, *, tak
         .select_from(want)
         .join(articles, articles.c.id == want.c.article_id)
         .outerjoin(held, sa.and_(held.c.article_id == want.c.article_id, held.c.field == want.c.field))
+        .outerjoin(removal, sa.and_(removal.c.article_id == want.c.article_id, removal.c.field == "removed"))
         .where(sa.or_(sa.not_(same_override), old.is_distinct_from(new)))
         .order_by(articles.c.id, want.c.field)
     )  # fmt: skip
@@ -96,37 +102,33 @@ def _record(connection: sa.Connection, changeset_id: int, wanted: Wanted, *, tak
     connection.execute(sa.insert(changes).from_select(columns, rows))
 
 
-def _with_followers(wanted: Wanted) -> tuple[sa.FromClause, sa.ColumnElement[int]]:
-    """What is wanted, and with each change of `removed` that `published` follows it; and whether an article
-    is removed once that is done."""
-    first = wanted.cte("wanted")
-    removal, standing = first.alias("removal"), overrides.alias("standing")
-    is_wanted = (
-        sa.exists()
-        .where(first.c.article_id == removal.c.article_id, first.c.field == "published")
-        .correlate_except(first)
-    )
+#: The wanted overrides of one changeset, with what follows from them. A table and no subquery: of that
+#: PostgreSQL knows no keys, and looked through all of it for each article.
+_wanted = temporary_table(
+    "wanted_overrides",
+    sa.Column("article_id", integer(), primary_key=True, autoincrement=False),
+    sa.Column("field", sa.String(16), primary_key=True),
+    sa.Column("override", integer()),
+    sa.Column("decision_id", integer()),
+)
+
+
+def _note_wanted(connection: sa.Connection, wanted: Wanted) -> None:
+    """Notes what is wanted, and with each change of `removed` that `published` follows it."""
+    columns = [column.name for column in _wanted.c]
+    connection.execute(sa.insert(emptied(connection, _wanted)).from_select(columns, wanted))
+    standing, also = overrides.alias("standing"), _wanted.alias("also")
+    of_published = (standing.c.article_id == _wanted.c.article_id, standing.c.field == "published")
+    is_wanted = sa.exists().where(also.c.article_id == _wanted.c.article_id, also.c.field == "published")
     followers = (
         sa.select(
-            removal.c.article_id, sa.literal("published").label("field"),
-            standing.c.value, standing.c.changeset_id,
+            _wanted.c.article_id, sa.literal("published"), standing.c.value, standing.c.changeset_id,
         )
-        .outerjoin_from(
-            removal,
-            standing,
-            sa.and_(standing.c.article_id == removal.c.article_id, standing.c.field == "published"),
-        )
-        .where(removal.c.field == "removed", ~is_wanted)
+        .outerjoin_from(_wanted, standing, sa.and_(*of_published))
+        .where(_wanted.c.field == "removed", ~is_wanted)
     )  # fmt: skip
-    every = sa.union_all(sa.select(first), followers).cte("every")
-    said = first.alias("said")
-    removed = (
-        sa.select(sa.func.coalesce(said.c.override, as_number(articles.c.upstream_removed), 0))
-        .where(said.c.article_id == articles.c.id, said.c.field == "removed")
-        .correlate(articles)
-        .scalar_subquery()
-    )
-    return every, sa.func.coalesce(removed, as_number(articles.c.removed))
+    connection.execute(sa.insert(_wanted).from_select(columns, followers))
+    of(connection).analyze(connection, _wanted)
 
 
 def _becomes(want: sa.FromClause, is_removed_after: sa.ColumnElement[int]) -> sa.ColumnElement[int]:
@@ -148,9 +150,9 @@ def _by_flag(
     return sa.case(*((field == flag, value) for flag, value in values.items()))
 
 
-def is_moved() -> sa.ColumnElement[bool]:
+def is_moved(table: sa.FromClause = changes) -> sa.ColumnElement[bool]:
     """Whether a row of `changes` tells of another decision, not of its effect alone."""
-    change = changes.c
+    change = table.c
     return sa.or_(
         change.old_override.is_distinct_from(change.new_override),
         change.old_decision_id.is_distinct_from(change.new_decision_id),

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 
-from ..backends import of
+from ..backends import PATIENCE, of
 from ..backends.types import integer
 from ..errors import EditRefused
 from ..flags import FLAGS
@@ -108,7 +108,7 @@ def count_changed(connection: sa.Connection, changeset_id: int | None) -> int:
 
 def _select(connection: sa.Connection, selection: Selection, unchanged_since: int | None) -> int:
     # A large selection and an import's batch lock the same rows in other orders: one of them at a time.
-    of(connection).lock_references(connection)
+    of(connection).lock_references(connection, PATIENCE)
     count = select_articles(connection, selection)
     if unchanged_since is not None:
         _refuse_changed(connection, unchanged_since)
@@ -136,8 +136,10 @@ def _refuse_changed(connection: sa.Connection, version: int) -> None:
 
 def _refuse_removed(connection: sa.Connection, decisions: Decisions) -> list[Refusal]:
     """Takes removed articles out of the selection of a command that would publish them."""
-    if decisions.get("published") != 1 or "removed" in decisions:
+    if decisions.get("published") != 1 or decisions.get("removed") == 0:
         return []
+    if decisions.get("removed") == 1:
+        raise EditRefused("what is removed is not published: give --removed or --published, not both")
     return _refuse(
         connection, articles.c.removed.is_(sa.true()),
         "removed, and so not published (`curation set ARTICLE --restored --published` restores it)",

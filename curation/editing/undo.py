@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 
-from ..backends import of
+from ..backends import PATIENCE, of
 from ..errors import EditRefused
 from ..schema import articles, changes, changesets, overrides
 from .changing import Author, Wanted, is_moved, make_changes
@@ -50,7 +50,7 @@ def revert_changeset(
     Raises EditRefused if nothing of it can be undone.
     """
     # Every import's batch and every other decision waits for this lock, so rows need none of their own.
-    of(connection).lock_references(connection)
+    of(connection).lock_references(connection, PATIENCE)
     kept = _decided_since(connection, changeset_id)
     author = Author("revert", actor, reason, changeset_id)
     new_id = make_changes(connection, author, _before(changeset_id))
@@ -96,7 +96,7 @@ def _decided_since(connection: sa.Connection, changeset_id: int) -> list[tuple[s
         sa.select(sa.func.max(later.c.id))
         .where(
             later.c.article_id == changes.c.article_id, later.c.field == changes.c.field,
-            later.c.old_override.is_distinct_from(later.c.new_override),
+            later.c.id > changes.c.id, is_moved(later),
         )
         .correlate(changes)
         .scalar_subquery()

@@ -72,7 +72,6 @@ class _Import:
     source_id: int
     source: str
     status: str
-    started_at: Any
     changed: int
 
 
@@ -97,9 +96,7 @@ def undo_import(
 def _find(connection: sa.Connection, changeset_id: int) -> _Import:
     changed = imports.c.updated + imports.c.missing
     query = (
-        sa.select(
-            imports.c.id, imports.c.source_id, sources.c.name, imports.c.status, imports.c.started_at, changed
-        )
+        sa.select(imports.c.id, imports.c.source_id, sources.c.name, imports.c.status, changed)
         .join(changesets, changesets.c.import_id == imports.c.id)
         .join(sources, sources.c.id == imports.c.source_id)
         .where(changesets.c.id == changeset_id, changesets.c.kind == "import")
@@ -117,7 +114,7 @@ def _refuse(connection: sa.Connection, changeset_id: int, undoing: _Import) -> N
     newer = (
         sa.select(sa.func.count(file_versions.c.import_id.distinct()))
         .join(imports, imports.c.id == file_versions.c.import_id)
-        .where(imports.c.source_id == undoing.source_id, imports.c.started_at > undoing.started_at)
+        .where(imports.c.source_id == undoing.source_id, imports.c.id > undoing.id)
     )
     is_forgotten = undoing.changed and connection.scalar(kept) is None
     if is_forgotten and (connection.scalar(newer) or 0) >= versions.KEPT_IMPORTS:
@@ -135,6 +132,7 @@ class _Undoing:
     ) -> None:
         self._connection = connection
         self._import = undoing
+        self._changeset_id = changeset_id
         audit = Audit({"kind": "revert", "actor": actor, "reason": reason, "reverts_id": changeset_id})
         audit.open(connection)
         assert audit.changeset_id is not None
@@ -174,7 +172,7 @@ class _Undoing:
                 version.c.source_id == self._import.source_id,
                 version.c.path == path,
                 version.c.import_id == other.c.id,
-                other.c.started_at > self._import.started_at,
+                other.c.id > self._import.id,
             )
             .correlate_except(version, other)
         )
@@ -190,7 +188,7 @@ class _Undoing:
         )
         since = (
             decision.c.kind != "import",
-            decision.c.created_at >= self._import.started_at,
+            decision.c.id > self._changeset_id,
             decision.c.id.not_in(undoings),
         )
         first, earlier, stands = changes.alias("first"), changes.alias("earlier"), overrides.alias("stands")

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 
 import sqlalchemy as sa
 
-from ..backends import of
+from ..backends import PATIENCE, of
 from ..backends.types import integer
+from ..database import emptied, temporary_table
 from ..editing.changing import Author, Wanted, make_changes, nothing
 from ..editing.flags import Edit, count_changed
 from ..errors import SelectionError
@@ -17,13 +18,11 @@ from .rule import is_shown, scores, states_published
 
 #: The computed decisions that ought to stand, or (None) to end. A table, because it is asked several times
 #: and takes long to find.
-due_scores = sa.Table(
+due_scores = temporary_table(
     "due_scores",
-    sa.MetaData(),
-    sa.Column("article_id", integer(), primary_key=True),
+    sa.Column("article_id", integer(), primary_key=True, autoincrement=False),
     sa.Column("field", sa.Text(), primary_key=True),
     sa.Column("override", integer()),
-    prefixes=["TEMPORARY"],
 )
 
 
@@ -38,7 +37,7 @@ def score_articles(
     """
     source_ids = _sources(connection, names)
     # No import and no other editor comes between, as for other decisions (`editing.flags`).
-    of(connection).lock_references(connection)
+    of(connection).lock_references(connection, PATIENCE)
     _find_due(connection, source_ids)
     count = connection.scalar(sa.select(sa.func.count(due_scores.c.article_id.distinct())))
     wanted: Wanted = sa.select(*due_scores.c, nothing().label("decision_id"))
@@ -63,8 +62,7 @@ def _sources(connection: sa.Connection, names: Sequence[str]) -> list[int]:
 def _find_due(connection: sa.Connection, source_ids: Sequence[int]) -> None:
     """Fills the temporary table: of articles that are touched, and of those that have a computed decision.
     An article that is missing is left as it was."""
-    connection.execute(sa.schema.DropTable(due_scores, if_exists=True))
-    connection.execute(sa.schema.CreateTable(due_scores))
+    emptied(connection, due_scores)
     are_there = sa.and_(articles.c.source_id.in_(source_ids), articles.c.missing_since.is_(None))
     scored = scores(are_there).cte("scored")
     heat, published = _decided("heat"), _decided("published")
