@@ -73,12 +73,7 @@ def list_changes(
     changeset_id: int | None = None,
     limit: int | None = None,
 ) -> Rows:
-    """Every change of flags, the newest first: of all articles, of one, or of one changeset, by path.
-
-    Raises SelectionError for a changeset that there is not.
-    """
-    if changeset_id is not None and not _exists(connection, changeset_id):
-        raise SelectionError(f"no changeset {changeset_id}: `curation log` lists them")
+    """Every change of flags, the newest first: of all articles, of one, or of one changeset, by path."""
     query = (
         sa.select(
             *(changesets.c[name] for name in ("id", "created_at", "kind", "actor")),
@@ -106,9 +101,16 @@ def _in_words(row: Any) -> tuple[Any, ...]:
     return (*row[:7], old, new, row.reason)
 
 
-def _exists(connection: sa.Connection, changeset_id: int) -> bool:
-    known = sa.select(changesets.c.id).where(changesets.c.id == changeset_id)
-    return connection.scalar(known) is not None
+def tell_changeset(connection: sa.Connection, changeset_id: int) -> str:
+    """A changeset in a line: what it is, by whom, when and why. Raises SelectionError if there is none."""
+    row = None
+    if changeset_id < 2**63:
+        row = connection.execute(sa.select(changesets).where(changesets.c.id == changeset_id)).first()
+    if row is None:
+        raise SelectionError(f"no changeset {changeset_id}: `curation log` lists them")
+    of = f" of changeset {row.reverts_id}" if row.reverts_id else ""
+    why = f": {row.reason}" if row.reason else ""
+    return f"changeset {row.id}: {row.kind}{of} by {row.actor} at {row.created_at:%Y-%m-%dT%H:%M:%SZ}{why}"
 
 
 def _of_changeset(filters: HistoryFilters) -> list[sa.ColumnElement[bool]]:

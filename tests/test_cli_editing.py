@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from click.shell_completion import ShellComplete
 from click.testing import Result
 
@@ -69,7 +71,7 @@ def test_a_reset_gives_flags_back(filled: Curation) -> None:
         1,
     )
     assert "reset 1 of 1" in filled("reset", "--overridden").stdout
-    assert "so it is decided already" in filled("reset", LEADER).stdout
+    assert "it is so already" in filled("reset", LEADER).stdout
 
 
 def test_several_changesets_are_taken_back_the_newest_first(filled: Curation) -> None:
@@ -164,6 +166,97 @@ def test_many_articles_are_shown_and_asked_about(filled: Curation, monkeypatch: 
     assert filled("unpublish", "--source", "site", stdin="y\n").exit_code == 0
     few = filled("unpublish", "--collection", "archive")
     assert "Go on" not in few.stderr
+
+
+def test_several_are_dry_run_as_they_would_be_run(filled: Curation, store: Store) -> None:
+    for quality in ("70", "80", "90"):
+        filled("set", LEADER, "--quality", quality)
+    before = digests(store)
+    dry = filled("revert", "4", "3", "2", "--dry-run", "--format", "json")
+    assert [(row["old"], row["new"]) for row in read(dry)] == [(90, 80), (80, 70), (70, 62)]
+    assert digests(store) == before
+
+
+def test_one_of_several_that_is_refused_is_named_and_the_others_are_undone(filled: Curation) -> None:
+    filled("set", LEADER, "--quality", "70")
+    filled("set", "the-bollard-column-again", "--quality", "70")
+    filled("revert", "2")
+    result = filled("revert", "2", "3", "--format", "json")
+    assert result.exit_code == 3
+    assert [row["changeset"] for row in read(result)] == [2]
+    assert flags(filled, "the-bollard-column-again")["quality"]["override"] is None
+
+
+def test_what_was_done_is_a_row_where_a_form_is_asked_for(filled: Curation, tmp_path: Path) -> None:
+    told = {"changeset": 2, "changed": 1, "selected": 1, "refused": 0}
+    assert read(filled("set", LEADER, "--heat", "5", "--format", "json")) == [told]
+    filled("set", LEADER, "--heat", "6", "--output", str(tmp_path / "done.json"))
+    assert json.loads((tmp_path / "done.json").read_text()) == [told | {"changeset": 3}]
+
+
+def test_a_dry_run_holds_up_nobody_while_it_prints(
+    filled: Curation, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from curation.cli import set_
+
+    def print_slowly(*_: object) -> int:
+        with store.writing() as connection:  # as a command beside it would
+            connection.execute(sa.text("UPDATE sources SET location = location"))
+        return 0
+
+    monkeypatch.setattr(set_, "print_rows", print_slowly)
+    monkeypatch.setattr("curation.backends.sqlite.BUSY_TIMEOUT", 0.1)
+    assert filled("set", "--collection", "news", "--heat", "1", "--dry-run").exit_code == 0
+
+
+@pytest.mark.parametrize("reference", ["lo", "ock-goes-led", "9", "70"])
+def test_a_piece_of_a_word_and_a_number_that_is_no_id_name_nothing(
+    curation: Curation, tmp_path: Path, reference: str
+) -> None:
+    (tmp_path / "_news").mkdir()
+    for name in ("needle-rock-goes-led", "hello", "top-109", "a70"):
+        (tmp_path / "_news" / f"{name}.md").write_text(f"---\ntitle: {name}\n---\n")
+    curation("import", str(tmp_path))
+    alone = curation("unpublish", reference)
+    assert (alone.exit_code, "no article" in alone.stderr) == (1, True)
+    assert curation("unpublish", "-", stdin="\n".join([*map(str, range(1, 4)), reference] * 8)).exit_code == 1
+    assert curation("unpublish", "goes-led").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status"),
+    [
+        (["revert", "9" * 20], 2),
+        (["log", "9" * 20], 1),
+        (["log", "--limit", "9" * 20], 2),
+        (["list", "--limit", "9" * 20], 2),
+        (["set", LEADER, "--heat", "1", "--if-unchanged-since", "9" * 20], 2),
+        (["log", "--since", "0001-01-01T00:00:00+14:00"], 2),
+        (["set", LEADER, "--heat", "1", "--actor", " "], 2),
+        (["set", LEADER, "--heat", "1", "--reason", "\udcff"], 1),
+        (["show", "\udcff"], 1),
+        (["set", LEADER, "--removed", "--published"], 1),
+        (["log", LEADER, "--article", LEADER], 2),
+    ],
+)
+def test_what_cannot_be_is_refused_and_is_no_fault_of_ours(
+    filled: Curation, arguments: list[str], status: int
+) -> None:
+    result = filled(*arguments)
+    assert (result.exit_code, "a fault of curation's" in result.stderr) == (status, False), result.output
+    assert " says: " not in result.stderr
+    assert read(filled("log", "--kind", "edit", "--format", "json")) == []
+
+
+def test_a_nul_on_standard_input_is_refused(filled: Curation) -> None:
+    result = filled("publish", "-", stdin="a\0b\n")
+    assert (result.exit_code, "a NUL on standard input" in result.stderr) == (1, True)
+
+
+def test_a_changeset_is_told_with_who_and_why_though_it_changed_no_flag(filled: Curation) -> None:
+    result = filled("log", "1", "--format", "json")
+    assert read(result) == []
+    assert "changeset 1: import by " in result.stderr
 
 
 # --- completion ------------------------------------------------------------------------------------------

@@ -65,6 +65,8 @@ class LazyGroup(click.Group):
             raise _one_line(f"{error.strerror or error}: {error.filename or 'input or output'}") from error
         except KeyboardInterrupt as error:
             raise _one_line(_INTERRUPTED) from error
+        except UnicodeEncodeError as error:
+            raise _one_line("an argument, or a line of standard input, is not UTF-8: give text") from error
         except Exception as error:
             if os.environ.get("CURATION_DEBUG"):
                 raise

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from .options import PARTLY_DONE
-from .output import print_rows
+from .output import Output, chosen_output, escape, print_rows
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -16,32 +16,39 @@ if TYPE_CHECKING:
     from ..editing.flags import Edit
 
 
-def show_changes(connection: sa.Connection, edit: Edit) -> None:
-    """Each change that a dry run would have made."""
+#: What is told of each change.
+CHANGE_NAMES = ("article", "path", "flag", "old", "new")
+
+
+def read_changes(connection: sa.Connection, changeset_id: int | None) -> list[tuple[Any, ...]]:
+    """Each change that a dry run would have made, to be printed once nobody waits for its transaction."""
     from ..history import HistoryFilters, list_changes
 
-    names = ("article", "path", "flag", "old", "new")
-    if edit.changeset_id is None:
-        print_rows(names, ())
-        return
-    found = list_changes(connection, HistoryFilters(), edit.changeset_id)
-    wanted = [found.columns.index(name) for name in names]
-    print_rows(names, ([row[i] for i in wanted] for row in found.rows))
+    if changeset_id is None:
+        return []
+    found = list_changes(connection, HistoryFilters(), changeset_id)
+    wanted = [found.columns.index(name) for name in CHANGE_NAMES]
+    return [tuple(row[i] for i in wanted) for row in found.rows]
 
 
 def report_edit(edit: Edit, verb: str, *, is_dry: bool) -> None:
-    """Says what was done, or would be; exits with 3 if articles were left alone."""
-    if edit.changeset_id is None:
-        click.echo("nothing to change: so it is decided already", err=is_dry)
-    elif is_dry:
-        told = f"a dry run: {edit.changed:,} of {edit.selected:,} articles would change; nothing was kept"
-        click.echo(told, err=True)
-    else:
-        click.echo(f"changeset {edit.changeset_id}: {verb} {edit.changed:,} of {edit.selected:,} articles")
+    """Says what was done, or would be, in words, or as a row where a form or a file is asked for; exits with
+    3 if articles were left alone."""
+    is_row = not is_dry and chosen_output() != Output()
+    if is_row:
+        row = (edit.changeset_id, edit.changed, edit.selected, edit.refused)
+        print_rows(("changeset", "changed", "selected", "refused"), [row])
+    click.echo(_in_words(edit, verb, is_dry=is_dry), err=is_dry or is_row)
+    for refusal in edit.refusals:
+        named = ", ".join(refusal.paths) + (", ..." if refusal.count > len(refusal.paths) else "")
+        click.echo(escape(f"{refusal.count:,} left alone, {refusal.why}: {named}"), err=True)
     if edit.refusals:
-        from .output import escape
-
-        for refusal in edit.refusals:
-            named = ", ".join(refusal.paths) + (", ..." if refusal.count > len(refusal.paths) else "")
-            click.echo(escape(f"{refusal.count:,} left alone, {refusal.why}: {named}"), err=True)
         sys.exit(PARTLY_DONE)
+
+
+def _in_words(edit: Edit, verb: str, *, is_dry: bool) -> str:
+    if edit.changeset_id is None:
+        return "nothing to change: it is so already"
+    if is_dry:
+        return f"a dry run: {edit.changed:,} of {edit.selected:,} articles would change; nothing was kept"
+    return f"changeset {edit.changeset_id}: {verb} {edit.changed:,} of {edit.selected:,} articles"

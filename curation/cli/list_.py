@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from .options import chosen_filters, filter_options, open_store, ready_to_search
+from .options import ID, chosen_filters, filter_options, open_store, ready_to_search
 from .output import chosen_output, output_options, print_rows
 
 #: Rows of a table where --limit does not say; other forms are read by programs, and have no limit.
@@ -24,7 +24,7 @@ TABLE_ROWS = 50
 )
 @click.option(
     "--limit",
-    type=click.IntRange(min=0),
+    type=ID,
     metavar="N",
     help=f"At most N rows, 0 for all; by default {TABLE_ROWS} in a table, else all.",
 )

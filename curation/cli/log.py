@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .options import MomentType, article_argument, open_store
-from .output import chosen_output, output_options, print_rows
+from .options import ID, MomentType, article_argument, open_store
+from .output import chosen_output, escape, output_options, print_rows
 
 if TYPE_CHECKING:
     from ..looking import Rows
@@ -32,7 +32,7 @@ TABLE_ROWS = 50
 @click.option("--until", type=MomentType(), help="Made before this date (UTC).")
 @click.option(
     "--limit",
-    type=click.IntRange(min=0),
+    type=ID,
     metavar="N",
     help=f"At most N lines, 0 for all; by default {TABLE_ROWS} in a table, else all.",
 )
@@ -59,31 +59,36 @@ def log_command(
       curation log needle-rock-goes-led --flag quality
       curation log --format jsonl --output changes.jsonl
     """
-    if limit is None and chosen_output().form == "table":
+    if what and article:
+        raise click.UsageError("give a changeset or an article, or --article, not both")
+    is_changeset = what is not None and what.isascii() and what.isdigit()
+    if limit is None and chosen_output().form == "table" and not is_changeset:
         limit = TABLE_ROWS
     filters = {"actor": actor, "kind": kind, "flag": flag, "since": since, "until": until}
-    found = _find(what, article, filters, limit or None)
+    found = _find(what, article, filters, limit or None, is_changeset=is_changeset)
     print_rows(found.columns, found.rows)
-    if not found.rows:
-        click.echo(
-            "no changes that match" if what or article or any(filters.values()) else "no changes yet",
-            err=True,
-        )
+    if is_changeset:
+        click.echo(f"{len(found.rows):,} changes", err=True)
+    elif not found.rows:
+        told = "no changes that match" if what or article or any(filters.values()) else "no changes yet"
+        click.echo(told, err=True)
     elif limit and len(found.rows) == limit:
         click.echo(f"the last {limit:,}; --limit 0 shows all", err=True)
 
 
-def _find(what: str | None, article: str | None, given: dict[str, Any], limit: int | None) -> Rows:
-    from ..history import HistoryFilters, list_changes, list_changesets
+def _find(
+    what: str | None, article: str | None, given: dict[str, Any], limit: int | None, *, is_changeset: bool
+) -> Rows:
+    from ..history import HistoryFilters, list_changes, list_changesets, tell_changeset
     from ..selecting import find_article
 
     store = open_store()
     with store.reading() as connection:
-        is_changeset = what is not None and what.isascii() and what.isdigit()
         named = article or (None if is_changeset else what)
         article_id = find_article(connection, named) if named is not None else None
         filters = HistoryFilters(**given, article_id=article_id)
         if is_changeset:
+            click.echo(escape(tell_changeset(connection, int(what or 0))), err=True)
             return list_changes(connection, filters, int(what or 0), limit)
         if article_id is not None:
             return list_changes(connection, filters, limit=limit)

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from ..selecting import Filters
 
 
+#: Numbers that an id, a version or a limit can be: those that every engine takes.
+ID = click.IntRange(0, 2**63 - 1)
+
 #: The exit status when files were quarantined or articles refused, and the rest was done.
 PARTLY_DONE = 3
 
@@ -58,9 +61,9 @@ class MomentType(click.ParamType[dt.datetime]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         try:
             moment = dt.datetime.fromisoformat(value)
-        except ValueError:
+            return moment.replace(tzinfo=dt.UTC) if moment.tzinfo is None else moment.astimezone(dt.UTC)
+        except (ValueError, OverflowError):
             self.fail(f"{value!r} is no date: write 2021-05-28 or 2021-05-28T16:00:00Z", param, ctx)
-        return moment.replace(tzinfo=dt.UTC) if moment.tzinfo is None else moment.astimezone(dt.UTC)
 
 
 _SEVERAL: dict[str, Any] = {"multiple": True, "metavar": "NAME"}
@@ -160,8 +163,14 @@ def actor_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """Adds --actor: who does it, by default the login name."""
     return click.option(
         "--actor", envvar="CURATION_ACTOR", show_envvar=True, metavar="NAME",
-        default=_login_name, help="Who decides; by default the login name.",
+        default=_login_name, help="Who decides; by default the login name.", callback=_named,
     )(command)  # fmt: skip
+
+
+def _named(ctx: click.Context, param: click.Parameter, value: str) -> str:
+    if not value.strip():
+        raise click.BadParameter("who decides has a name", ctx, param)
+    return value
 
 
 def _login_name() -> str:
@@ -215,6 +224,8 @@ def references_from(arguments: Sequence[str]) -> list[str]:
         read = [reference for line in sys.stdin if (reference := _reference_in(line.strip()))]
         if not read:
             raise SelectionError("nothing on standard input: what was to be chosen by `-` is empty")
+        if wrong := [reference for reference in read if "\0" in reference]:
+            raise SelectionError(f"a NUL on standard input, in {wrong[0]!r}: references are text, one a line")
         references += read
     return references
 

@@ -7,9 +7,9 @@ from typing import Any
 import click
 
 from .completion import names_of
-from .edits import report_edit, show_changes
+from .edits import CHANGE_NAMES, read_changes, report_edit
 from .options import actor_option, open_store
-from .output import output_options
+from .output import output_options, print_rows
 
 
 @click.command("score")
@@ -35,6 +35,8 @@ def score_command(sources: tuple[str, ...], reason: str | None, dry_run: bool, *
     with store.writing() as connection:
         edit = score_articles(connection, sources, actor=options["actor"], reason=reason)
         if dry_run:
-            show_changes(connection, edit)
+            changed = read_changes(connection, edit.changeset_id)
             connection.rollback()
+    if dry_run:
+        print_rows(CHANGE_NAMES, changed)
     report_edit(edit, "scored", is_dry=dry_run)

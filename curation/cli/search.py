@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from .options import chosen_filters, filter_options, open_store, ready_to_search
+from .options import ID, chosen_filters, filter_options, open_store, ready_to_search
 from .output import chosen_output, output_options, print_rows
 
 #: Articles that a table shows where --limit does not say; other forms have no limit.
@@ -17,7 +17,7 @@ TABLE_ROWS = 20
 @click.argument("query", nargs=-1, required=True, metavar="QUERY...")
 @filter_options
 @click.option(
-    "--limit", type=click.IntRange(min=0), metavar="N",
+    "--limit", type=ID, metavar="N",
     help=f"At most N articles, 0 for all; by default {TABLE_ROWS} in a table, else all.",
 )  # fmt: skip
 @output_options

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .edits import report_edit, show_changes
+from .edits import CHANGE_NAMES, read_changes, report_edit
 from .options import (
+    ID,
     actor_option,
     add_options,
     article_argument,
@@ -21,7 +22,7 @@ from .options import (
     ready_to_search,
     references_from,
 )
-from .output import output_options
+from .output import output_options, print_rows
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -63,7 +64,7 @@ def _editing_options(command: Callable[..., Any]) -> Callable[..., Any]:
         actor_option,
         click.option("--dry-run", is_flag=True, help="Keep nothing; show each change."),
         click.option(
-            "--if-unchanged-since", "unchanged_since", type=click.IntRange(min=0), metavar="VERSION",
+            "--if-unchanged-since", "unchanged_since", type=ID, metavar="VERSION",
             help="Do nothing if one of the articles was changed since (`curation show` tells its version).",
         ),
         click.option("--yes", is_flag=True, help=f"Do not ask, even about more than {ASK_ABOVE} articles."),
@@ -196,8 +197,10 @@ def _do(doing: Doing, verb: str, options: dict[str, Any]) -> None:
     with store.writing() as connection:
         edit = doing(connection, selection, **told)
         if is_dry:
-            show_changes(connection, edit)
+            changed = read_changes(connection, edit.changeset_id)
             connection.rollback()
+    if is_dry:
+        print_rows(CHANGE_NAMES, changed)
     report_edit(edit, verb, is_dry=is_dry)
 
 
