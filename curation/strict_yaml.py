@@ -96,6 +96,9 @@ def read_carefully(text: str) -> tuple[dict[str, Any], Marks]:
         values = reader.document()
     except yaml.MarkedYAMLError as error:
         problem = error.problem or error.context or "not YAML"
+        if problem == _TOO_DEEP_FOR_LIBYAML and error.problem_mark:
+            # It scans ahead of the events: those before it show the place.
+            read_carefully(text[: error.problem_mark.index])
         # What is never closed is found at the end, but stands where it was opened.
         unclosed = "end of stream" in problem or "did not find expected" in problem
         mark = (error.context_mark if unclosed else None) or error.problem_mark
@@ -183,6 +186,9 @@ def _fault(code: str, message: str, mark: Any) -> DocumentError:
 #: as two characters that no text has, and put back.
 _HIDE = str.maketrans("\u2028\u2029", "\ufdd0\ufdd1")
 _SHOW = str.maketrans("\ufdd0\ufdd1", "\u2028\u2029")
+
+#: libyaml refuses more than 1,000 levels since 0.2.6, which PyYAML bundles since 6.0.4.
+_TOO_DEEP_FOR_LIBYAML = "exceeded maximum nesting depth"
 
 _TAG = "tag:yaml.org,2002:"
 _SCALAR_TAGS: dict[str, tuple[type, ...]] = {
