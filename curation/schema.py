@@ -407,6 +407,17 @@ set_aside_overrides = _table(
     sa.Index(None, "changeset_id"),
 )
 
+#: The story that an article was about until another one took its path over, after `last_change_id` (the
+#: latest change of any article then, 0 if there was none): what was decided up to there was about it.
+story_takeovers = _table(
+    "story_takeovers",
+    _ref("article_id", "articles", key=True),
+    sa.Column("last_change_id", integer(), primary_key=True, autoincrement=False),
+    sa.Column("title", text()),
+    sa.Column("canonical_digest", digest()),
+    rowid=False,
+)
+
 #: `old_value` and `new_value` are effective values; the overrides before and after stand beside them
 #: because a decision can change who decides without changing the value. `..._decision_id` is the changeset
 #: that each override is of: undoing gives a decision back to who made it.

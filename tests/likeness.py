@@ -73,6 +73,7 @@ HISTORY = {
     "overrides",
     "set_aside_overrides",
     "search_queue",
+    "story_takeovers",
 }
 
 #: What is shared, and goes with its last user.

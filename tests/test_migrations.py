@@ -15,12 +15,14 @@ from click.testing import Result
 
 from curation import migrate
 from curation.database import Store, head_revision, migrations_folder
+from curation.editing.undo import revert_changeset
 from curation.errors import StoreError
-from curation.schema import articles, metadata
+from curation.schema import articles, changes, metadata
 
 from .conftest import SITE
 from .digest import digests
 from .taking import import_folder
+from .test_reverting import assert_sound
 
 REVISIONS = sorted((migrations_folder() / "versions").glob("[0-9]*.py"))
 
@@ -42,6 +44,70 @@ def test_up_down_and_up_again_with_rows(empty_database: str) -> None:
     migrate.upgrade(store)
     import_folder(store, SITE, actor="tester")
     migrate.check(store)
+
+
+def test_decisions_of_an_older_release_are_still_their_makers(empty_database: str) -> None:
+    """Revision 0006 knew no `..._decision_id` and no scores."""
+    store = Store(empty_database)
+    migrate.upgrade(store)
+    import_folder(store, SITE, actor="tester")
+    migrate.downgrade(store, "0006")
+    with store.writing() as connection:
+        last = connection.scalar(sa.text("SELECT max(id) FROM changesets")) or 0
+        article = connection.scalar(sa.text("SELECT min(id) FROM articles WHERE quality = 62"))
+        edits = [
+            # kind, reverts, and the override before and after
+            ("edit", None, None, 90), ("edit", None, 90, 30), ("revert", 2, 30, 90), ("edit", None, 90, None),
+            ("revert", 4, None, 90),
+        ]  # fmt: skip
+        for number, (kind, reverts, before, after) in enumerate(edits, 1):
+            connection.execute(
+                sa.text(
+                    "INSERT INTO changesets (kind, actor, created_at, reverts_id)"
+                    " VALUES (:kind, 'ann', '2026-01-01T00:00:00.000000Z', :reverts)"
+                ),
+                {"kind": kind, "reverts": last + reverts if reverts else None},
+            )
+            connection.execute(
+                sa.text(
+                    "INSERT INTO changes (changeset_id, article_id, field, old_value, new_value,"
+                    " old_override, new_override) VALUES (:c, :article, 'quality', :old, :new, :old_o, :new_o)"
+                ),
+                {"c": last + number, "article": article, "old": before or 62, "new": after or 62,
+                 "old_o": before, "new_o": after},
+            )  # fmt: skip
+        connection.execute(
+            sa.text("INSERT INTO overrides VALUES (:article, 'quality', 90, :c)"),
+            {"article": article, "c": last + 1},
+        )
+        connection.execute(
+            sa.text("UPDATE articles SET quality = 90 WHERE id = :article"), {"article": article}
+        )
+    migrate.upgrade(store)
+    with store.reading() as connection:
+        decided = sa.select(changes.c.old_decision_id, changes.c.new_decision_id).order_by(changes.c.id)
+        told = [tuple(by and by - last for by in row) for row in connection.execute(decided)]
+    assert told == [(None, 1), (1, 2), (2, 1), (1, None), (None, 1)]
+    assert_sound(store)
+    with store.writing() as connection:
+        revert_changeset(connection, last + 5, actor="bob")
+    assert_sound(store)
+
+
+def test_scores_are_known_again_after_a_downgrade(empty_database: str) -> None:
+    store = Store(empty_database)
+    migrate.upgrade(store)
+    insert = "INSERT INTO changesets (id, kind, actor, created_at, reason) VALUES (:i, :k, 'a', :at, :r)"
+    reasons = [("score", None), ("score", "weekly"), ("edit", None), ("edit", "weekly")]
+    at = "2026-01-01T00:00:00.000000Z"
+    with store.writing() as connection:
+        for number, (kind, reason) in enumerate(reasons, 1):
+            connection.execute(sa.text(insert), {"i": number, "k": kind, "r": reason, "at": at})
+    migrate.downgrade(store, "0008")
+    migrate.upgrade(store)
+    with store.reading() as connection:
+        kept = connection.execute(sa.text("SELECT kind, reason FROM changesets ORDER BY id")).all()
+    assert [tuple(row) for row in kept] == reasons
 
 
 def test_tables_of_another_program_are_left_alone(empty_database: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from curation.editing.flags import HIGHEST, By, Edit, reset_flags
 from curation.editing.undo import Reverted, revert_changeset
 from curation.errors import EditRefused, SelectionError
 from curation.flags import FLAGS
+from curation.importing.summary import Summary
 from curation.schema import articles, changes, changesets, overrides
 from curation.scoring.applying import score_articles
 from curation.scoring.settings import set_settings
@@ -20,7 +22,9 @@ from curation.selecting import FEW, Filters, Selection, find_articles
 from curation.verifying.run import verify
 
 from .digest import digests
+from .taking import import_folder
 from .test_editing import LEADER, VETOED, decide, filled, flags, rows
+from .test_importing import write_story
 
 __all__ = ["filled"]
 
@@ -135,9 +139,11 @@ def test_what_was_decided_since_is_left_alone_and_named(filled: Store) -> None:
     edit = decide(filled, LEADER, OTHER, quality=90, heat=7)
     later = decide(filled, LEADER, quality=95)
     undone = take_back(filled, edit.changeset_id)
-    assert undone.kept == [(LEADER, "quality", later.changeset_id)]
+    assert undone.kept == [(LEADER, "quality", f"was decided since, by changeset {later.changeset_id}")]
     assert (flags(filled, LEADER)[:2], flags(filled, OTHER)[0]) == ((95, 122), 69)
-    with pytest.raises(EditRefused, match=f"{LEADER}, heat, by changeset {undone.changeset_id}"):
+    with pytest.raises(
+        EditRefused, match=f"{LEADER}, heat, was decided since, by changeset {undone.changeset_id}"
+    ):
         take_back(filled, edit.changeset_id)
     assert_sound(filled)
 
@@ -155,6 +161,32 @@ def test_a_reset_is_taken_back(filled: Store) -> None:
     take_back(filled, reset.changeset_id)
     told = [(LEADER, "published", 0, first.changeset_id), (LEADER, "quality", 80, first.changeset_id)]
     assert standing(filled) == told
+
+
+def test_a_decision_about_another_story_is_not_given_back(store: Store, tmp_path: Path) -> None:
+    def come(story: str, **told: Any) -> Summary:
+        url = f"https://a.example/{story}"
+        write_story(tmp_path, "a.md", title=story, url=url, **told)
+        return import_folder(store, tmp_path, source="s")
+
+    path = "_news/a.md"
+    come("first")
+    decide(store, path, quality=90)
+    reset = give_back(store, path)
+    bad = come("second", quality=7)
+    with pytest.raises(EditRefused, match=f"{path}, quality, was about another story"):
+        take_back(store, reset.changeset_id)
+    come("third", quality=8)
+    with pytest.raises(EditRefused, match="another story"):
+        take_back(store, reset.changeset_id)
+    told = give_back(store, path) if decide(store, path, heat=3) else reset
+    come("first", quality=11)
+    with pytest.raises(EditRefused, match="another story"):
+        take_back(store, told.changeset_id)
+    take_back(store, reset.changeset_id)
+    assert flags(store, path)[0] == 90
+    assert bad.updated == 1
+    assert_sound(store)
 
 
 def test_published_follows_a_veto_that_is_taken_back(filled: Store) -> None:

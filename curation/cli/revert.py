@@ -104,8 +104,7 @@ def _revert_decisions(store: Store, targets: Sequence[int], dry_run: bool, **who
                 continue
             told = f"{done.changed:,} articles as before, {len(done.kept):,} flags left alone"
             said.append((target, done.changeset_id, told))
-            why = "{flag} was decided since, by changeset {by}"
-            kept += [(target, path, why.format(flag=flag, by=by)) for path, flag, by in done.kept]
+            kept += [(target, path, f"{flag} {why}") for path, flag, why in done.kept]
             changed += read_changes(connection, done.changeset_id) if dry_run else []
         if not said:
             raise EditRefused("; ".join(why for _, _, why in kept))

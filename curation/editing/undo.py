@@ -1,7 +1,8 @@
 """Taking a changeset of flags back: decisions become what they were before it, and their makers' again.
 
-What was decided otherwise since is left alone and named; what was decided and taken back meanwhile is not
-in the way. Imports are undone in `importing.undo`.
+What was decided otherwise since is left alone and named, and so is what was decided about a story whose path
+another one has taken; what was decided and taken back meanwhile is not in the way. Imports are undone in
+`importing.undo`.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import sqlalchemy as sa
 
 from ..backends import PATIENCE, of
 from ..errors import EditRefused
-from ..schema import articles, changes, changesets, overrides
+from ..schema import articles, changes, changesets, overrides, story_takeovers
 from .changing import Author, Wanted, is_moved, make_changes
 from .flags import count_changed
 
@@ -20,11 +21,11 @@ from .flags import count_changed
 @dataclass(slots=True)
 class Reverted:
     """What taking a changeset back did: the changeset of it, the articles changed, and what was left alone:
-    path, flag, and the changeset that decided it otherwise."""
+    path, flag, and why."""
 
     changeset_id: int
     changed: int
-    kept: list[tuple[str, str, int]] = field(default_factory=list)
+    kept: list[tuple[str, str, str]] = field(default_factory=list)
 
 
 def kind_of(connection: sa.Connection, changeset_id: int) -> tuple[str, str | None]:
@@ -55,8 +56,8 @@ def revert_changeset(
     author = Author("revert", actor, reason, changeset_id)
     new_id = make_changes(connection, author, _before(changeset_id))
     if new_id is None:
-        since = ": {}, {}, by changeset {}".format(*kept[0]) if kept else ""
-        told = f"nothing of changeset {changeset_id} is left to undo, all was decided otherwise since{since}"
+        first = ": {}, {}, {}".format(*kept[0]) if kept else ""
+        told = f"nothing of changeset {changeset_id} is left to undo{first}"
         raise EditRefused(told)
     return Reverted(new_id, count_changed(connection, new_id), kept)
 
@@ -76,11 +77,35 @@ def _moves(changeset_id: int) -> sa.Select[tuple[int, str]]:
 
 
 def _stands() -> sa.ColumnElement[bool]:
-    """Whether the decision that a change made is the one that stands."""
+    """Whether the decision that a change made is the one that stands, about the story that it was about."""
     return sa.and_(
         overrides.c.value.is_not_distinct_from(changes.c.new_override),
         overrides.c.changeset_id.is_not_distinct_from(changes.c.new_decision_id),
+        ~_is_taken_over(),
     )
+
+
+def _is_taken_over() -> sa.ColumnElement[bool]:
+    """Whether an article is about another story now than it was at a change: canonical URL and title both
+    differ (`importing.merge.is_another`)."""
+    story, sooner, now = story_takeovers, story_takeovers.alias("sooner"), articles.alias("now")
+    next_one = (
+        sa.select(sa.func.min(sooner.c.last_change_id))
+        .where(sooner.c.article_id == changes.c.article_id, sooner.c.last_change_id >= changes.c.id)
+        .correlate(changes)
+        .scalar_subquery()
+    )
+    return (
+        sa.select(sa.literal(1))
+        .join_from(story, now, now.c.id == story.c.article_id)
+        .where(
+            story.c.article_id == changes.c.article_id, story.c.last_change_id == next_one,
+            story.c.title.is_distinct_from(now.c.title),
+            story.c.canonical_digest.is_distinct_from(now.c.canonical_digest),
+        )
+        .correlate(changes)
+        .exists()
+    )  # fmt: skip
 
 
 def _before(changeset_id: int) -> Wanted:
@@ -89,8 +114,8 @@ def _before(changeset_id: int) -> Wanted:
     return _moves(changeset_id).where(_stands()).add_columns(*before)
 
 
-def _decided_since(connection: sa.Connection, changeset_id: int) -> list[tuple[str, str, int]]:
-    """The flags that something later decides: path, flag, and the last changeset that had a say."""
+def _decided_since(connection: sa.Connection, changeset_id: int) -> list[tuple[str, str, str]]:
+    """The flags that are left alone: path, flag, and why, with the last changeset that had a say."""
     later = changes.alias("later")
     last = (
         sa.select(sa.func.max(later.c.id))
@@ -109,4 +134,8 @@ def _decided_since(connection: sa.Connection, changeset_id: int) -> list[tuple[s
         .with_only_columns(articles.c.path, changes.c.field, by)
         .order_by(articles.c.path, changes.c.field)
     )
-    return [(path, flag, changeset) for path, flag, changeset in connection.execute(query)]
+    taken = "was about another story, whose path this one took"
+    return [
+        (path, flag, taken if by is None else f"was decided since, by changeset {by}")
+        for path, flag, by in connection.execute(query)
+    ]

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from ..backends import chunks, of
 from ..flags import FLAGS, Flags
-from ..schema import articles, documents, overrides, set_aside_overrides
+from ..schema import articles, changes, documents, overrides, set_aside_overrides, story_takeovers
 from .merge import Decision, Effective, Merged, SetAside, Story
 
 
@@ -84,3 +84,17 @@ def write_decisions(connection: sa.Connection, changed: Iterable[tuple[int, Stan
     row_ids = backend.reserve_ids(connection, set_aside_overrides, len(aside))
     rows = [(row_id, *values) for row_id, values in zip(row_ids, aside, strict=True)]
     backend.bulk_insert(connection, set_aside_overrides, columns, rows)
+
+
+def note_takeovers(connection: sa.Connection, gone: Sequence[tuple[int, Story]]) -> None:
+    """Notes the stories that others have taken the paths of, by article id: what was decided so far was
+    about these. Of several between two changes the first is noted: the others were decided nothing about."""
+    if not gone:
+        return
+    last_id = connection.scalar(sa.select(sa.func.coalesce(sa.func.max(changes.c.id), 0)))
+    noted: set[int] = set()
+    for ids in chunks([article_id for article_id, _ in gone]):
+        known = sa.select(story_takeovers.c.article_id).where(story_takeovers.c.article_id.in_(ids))
+        noted.update(connection.scalars(known.where(story_takeovers.c.last_change_id == last_id)))
+    rows = [(article_id, last_id, *story) for article_id, story in gone if article_id not in noted]
+    of(connection).bulk_insert(connection, story_takeovers, story_takeovers.c.keys(), rows)

@@ -23,11 +23,11 @@ from ..schema import (
     search_queue,
 )
 from .course import Books
-from .merge import Merged, Story, merge
+from .merge import Merged, Story, is_another, merge
 from .outcomes import Chunk, Read
 from .references import References
 from .rows import ARTICLE_COLUMNS, LINK_COLUMNS, ArticleRow, Rows
-from .standing import Standing, read_standing, write_decisions
+from .standing import Standing, note_takeovers, read_standing, write_decisions
 from .sweep import Sweep
 from .tasks import Task, What
 
@@ -101,6 +101,7 @@ class _BatchRows:
         self._new: list[tuple[Any, ...]] = []
         self._changed: list[tuple[Any, ...]] = []
         self._merged: list[tuple[int, Standing, Merged]] = []
+        self._gone: list[tuple[int, Story]] = []
         self._parts: dict[sa.Table, list[tuple[Any, ...]]] = {table: [] for table in _COLUMNS}
 
     def add(self, tasks: Sequence[Task], read: Read) -> None:
@@ -133,6 +134,8 @@ class _BatchRows:
         values = (*merged.effective, *row.values[_UPSTREAM.start :])
         self._changed.append((article_id, provider_id, self._books.import_id, None, *values))
         self._merged.append((article_id, was, merged))
+        if is_another(was.story, story):
+            self._gone.append((article_id, was.story))
         self._books.issues.settle(path, (*faults, *merged.notices))
         self._books.audit.add(article_id, was, merged)
         self._books.versions.add_changed(
@@ -163,6 +166,7 @@ class _BatchRows:
         for table, columns in _COLUMNS.items():
             backend.bulk_insert(connection, table, columns, self._parts[table])
         write_decisions(connection, self._merged)
+        note_takeovers(connection, self._gone)
         queue_for_search(connection, [row[0] for row in (*self._new, *self._changed)])
 
 

@@ -18,14 +18,27 @@ depends_on = None
 KINDS = ("edit", "import", "revert")
 CHECK = "ck_changesets_kind"
 
+#: What a release that knows no scores reads as the reason of one; the way back knows them by it.
+SCORED = "[score] "
+
 
 def upgrade() -> None:
     _allow((*KINDS, "score"))
+    old, size = _changesets(), len(SCORED)
+    is_score = sa.func.substr(old.c.reason, 1, size) == SCORED
+    reason = sa.func.nullif(sa.func.substr(old.c.reason, size + 1), "")
+    op.execute(sa.update(old).where(old.c.kind == "edit", is_score).values(kind="score", reason=reason))
 
 
 def downgrade() -> None:
-    op.execute(sa.text("UPDATE changesets SET kind = 'edit' WHERE kind = 'score'"))
+    old = _changesets()
+    reason = sa.literal(SCORED) + sa.func.coalesce(old.c.reason, "")
+    op.execute(sa.update(old).where(old.c.kind == "score").values(kind="edit", reason=reason))
     _allow(KINDS)
+
+
+def _changesets() -> sa.TableClause:
+    return sa.table("changesets", sa.column("kind", sa.String), sa.column("reason", sa.String))
 
 
 def _allow(kinds: Sequence[str]) -> None:
