@@ -115,17 +115,21 @@ def ask(store: Store, query: Query) -> Iterator[Answer]:
         yield answer
 
 
-_TYPES: dict[str, Callable[[str], object]] = {
-    "integer": int,
-    "text": str,
-    "date": lambda text: dt.date.fromisoformat(text).isoformat(),
-}
+def _day(text: str) -> str:
+    """A day as ISO 8601 has it, or `today`, or `today-N`, so many days before (UTC)."""
+    name, minus, days = text.partition("-")
+    if name != "today":
+        return dt.date.fromisoformat(text).isoformat()
+    return (dt.datetime.now(dt.UTC).date() - dt.timedelta(int(days) if minus else 0)).isoformat()
+
+
+_TYPES: dict[str, Callable[[str], object]] = {"integer": int, "text": str, "date": _day}
 
 
 def _value(parameter: Parameter, text: str) -> object:
     try:
         return _TYPES[parameter.type](text)
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise QueryRefused(
             f"{parameter.name}={text}: {parameter.type} wanted ({parameter.meaning})"
         ) from error

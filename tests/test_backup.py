@@ -227,7 +227,7 @@ def test_a_copy_that_is_cut_off_leaves_nothing(used: Store, tmp_path: Path, erro
 
 
 def test_a_copy_of_a_damaged_store_is_not_kept(used: Store, tmp_path: Path) -> None:
-    root = "SELECT rootpage FROM sqlite_schema WHERE name = 'ix_articles_published_at'"
+    root = "SELECT rootpage FROM sqlite_schema WHERE name = 'ix_articles_by_date'"
     with used.reading() as connection:
         page = connection.exec_driver_sql(root).scalar_one()
     used.engine.dispose()

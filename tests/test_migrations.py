@@ -141,7 +141,7 @@ def test_the_tables_are_those_of_the_schema(store: Store) -> None:
 
 def test_check_sees_what_is_not_as_it_should_be(store: Store) -> None:
     with store.writing() as connection:
-        connection.execute(sa.text("DROP INDEX ix_articles_published_at"))
+        connection.execute(sa.text("DROP INDEX ix_articles_by_date"))
     with pytest.raises(StoreError, match="not as the schema says"):
         migrate.check(store)
 

@@ -568,7 +568,7 @@ def test_what_the_engine_finds_comes_first_and_alone(shared: Store) -> None:
 def test_a_file_whose_pages_are_damaged_is_said_to_be(filled: Store, curation: Callable[..., Result]) -> None:
     if filled.backend.name != "sqlite":
         pytest.skip("the pages of PostgreSQL are its own")
-    root = "SELECT rootpage FROM sqlite_schema WHERE name = 'ix_articles_published_at'"
+    root = "SELECT rootpage FROM sqlite_schema WHERE name = 'ix_articles_by_date'"
     with filled.reading() as connection:
         page = connection.exec_driver_sql(root).scalar_one()
     filled.engine.dispose()  # the last connection takes the WAL into the file

@@ -2,11 +2,16 @@
 -- purpose: Stories with related articles: the leader, which nothing outranks, and those that it outranks.
 -- parameter: limit integer 100 how many rows at most
 WITH leaders AS (
-  SELECT article_id FROM related_graph GROUP BY article_id HAVING max(outranks) = 0
+  SELECT article_id, quality
+  FROM related_graph
+  GROUP BY article_id, quality
+  HAVING max(outranks) = 0
+  ORDER BY quality IS NULL, quality DESC, article_id
+  LIMIT :limit
 )
 SELECT g.article_id AS leader, g.title AS leader_title, g.quality AS leader_quality,
   g.related_id AS outranked, g.related_title AS outranked_title, g.related_quality AS outranked_quality
-FROM related_graph g
-JOIN leaders l ON l.article_id = g.article_id
-ORDER BY g.quality DESC, g.article_id, g.related_quality DESC, g.position
+FROM leaders l
+JOIN related_graph g ON g.article_id = l.article_id
+ORDER BY g.quality IS NULL, g.quality DESC, g.article_id, g.related_quality IS NULL, g.related_quality DESC, g.position
 LIMIT :limit

@@ -11,22 +11,28 @@
 -- published_at: when it was published (UTC)
 -- published: whether it is shown
 CREATE VIEW duplicate_stories AS
-WITH same AS (
-  SELECT
-    source_id, 'url' AS same, canonical_url AS story, id,
-    count(*) OVER (PARTITION BY source_id, canonical_digest) AS copies
-  FROM articles
-  WHERE canonical_digest IS NOT NULL AND missing_since IS NULL
-  UNION ALL
-  SELECT source_id, 'title', title, id, count(*) OVER (PARTITION BY source_id, title)
-  FROM articles
-  WHERE title IS NOT NULL AND title <> '' AND missing_since IS NULL
-)
 SELECT
-  s.name AS source, d.same, d.story, d.copies, a.id AS article_id, a.path, a.title, p.name AS provider,
-  a.published_at, a.published
-FROM same d
-JOIN articles a ON a.id = d.id
-JOIN sources s ON s.id = a.source_id
-LEFT JOIN providers p ON p.id = a.provider_id
+  s.name AS source, d.same, d.story, d.copies, d.id AS article_id, d.path, d.title, p.name AS provider,
+  d.published_at, d.published
+FROM (
+  SELECT
+    source_id, 'url' AS same, canonical_url AS story, id, path, title, provider_id, published_at, published,
+    count(*) OVER (PARTITION BY canonical_digest, source_id) AS copies
+  FROM articles
+  WHERE missing_since IS NULL AND canonical_digest IN (
+    SELECT canonical_digest FROM articles
+    WHERE canonical_digest IS NOT NULL GROUP BY canonical_digest HAVING count(*) > 1
+  )
+  UNION ALL
+  SELECT
+    source_id, 'title', title, id, path, title, provider_id, published_at, published,
+    count(*) OVER (PARTITION BY title, source_id)
+  FROM articles
+  WHERE missing_since IS NULL AND title IN (
+    SELECT title FROM articles
+    WHERE title <> '' AND missing_since IS NULL GROUP BY title HAVING count(*) > 1
+  )
+) d
+JOIN sources s ON s.id = d.source_id
+LEFT JOIN providers p ON p.id = d.provider_id
 WHERE d.copies > 1

@@ -8,7 +8,7 @@
 -- mean_heat: the mean of their heats, of those that have one
 CREATE VIEW monthly_stats AS
 SELECT
-  s.name AS source, c.month, c.articles, c.published,
+  s.name AS source, @month_name(c.month) AS month, c.articles, c.published,
   CAST(1.0 * c.published / c.articles AS double precision) AS share_published,
   CAST(c.mean_quality AS double precision) AS mean_quality, CAST(c.mean_heat AS double precision) AS mean_heat
 FROM (
@@ -18,6 +18,6 @@ FROM (
     avg(1.0 * a.quality) AS mean_quality, avg(1.0 * a.heat) AS mean_heat
   FROM articles a
   WHERE a.published_at IS NOT NULL AND a.missing_since IS NULL
-  GROUP BY a.source_id, @month(a.published_at)
+  GROUP BY @month(a.published_at), a.source_id
 ) c
 JOIN sources s ON s.id = c.source_id

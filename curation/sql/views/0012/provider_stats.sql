@@ -11,28 +11,36 @@
 -- first_published_at: when its first article was published (UTC)
 -- last_published_at: when its last article was published (UTC)
 CREATE VIEW provider_stats AS
-WITH ranked AS (
+WITH by_quality AS (
   SELECT
-    a.provider_id, a.quality,
-    row_number() OVER (PARTITION BY a.provider_id ORDER BY a.quality, a.id) AS place,
-    count(*) OVER (PARTITION BY a.provider_id) AS places
-  FROM articles a
-  WHERE a.quality IS NOT NULL AND a.missing_since IS NULL
+    provider_id, quality, count(*) AS articles, count(CASE WHEN published THEN 1 END) AS published,
+    sum(heat) AS heat, count(heat) AS heats, min(published_at) AS first_at, max(published_at) AS last_at
+  FROM articles
+  WHERE missing_since IS NULL
+  GROUP BY provider_id, quality
+),
+placed AS (
+  SELECT
+    provider_id, quality, articles, sum(articles) OVER (PARTITION BY provider_id) AS places,
+    sum(articles) OVER (PARTITION BY provider_id ORDER BY quality) AS up_to
+  FROM by_quality
+  WHERE quality IS NOT NULL
 ),
 medians AS (
-  SELECT r.provider_id, avg(1.0 * r.quality) AS median_quality
-  FROM ranked r
-  WHERE r.place * 2 BETWEEN r.places AND r.places + 2
-  GROUP BY r.provider_id
+  -- the quality in the middle, or both where the middle lies between two
+  SELECT provider_id, avg(1.0 * quality) AS median_quality
+  FROM placed
+  WHERE 2 * up_to >= places AND 2 * (up_to - articles) <= places
+  GROUP BY provider_id
 ),
 counted AS (
   SELECT
-    a.provider_id, count(*) AS articles, count(CASE WHEN a.published THEN 1 END) AS published,
-    avg(1.0 * a.quality) AS mean_quality, avg(1.0 * a.heat) AS mean_heat,
-    min(a.published_at) AS first_published_at, max(a.published_at) AS last_published_at
-  FROM articles a
-  WHERE a.missing_since IS NULL
-  GROUP BY a.provider_id
+    provider_id, CAST(sum(articles) AS bigint) AS articles, CAST(sum(published) AS bigint) AS published,
+    1.0 * sum(quality * articles) / sum(CASE WHEN quality IS NOT NULL THEN articles END) AS mean_quality,
+    1.0 * sum(heat) / nullif(sum(heats), 0) AS mean_heat,
+    min(first_at) AS first_published_at, max(last_at) AS last_published_at
+  FROM by_quality
+  GROUP BY provider_id
 )
 SELECT
   p.id AS provider_id, p.name AS provider, p.domain, c.articles, c.published,

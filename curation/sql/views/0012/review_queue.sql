@@ -13,33 +13,33 @@
 -- why: the same in words
 CREATE VIEW review_queue AS
 SELECT
-  a.id, s.name AS source, a.path, a.title, p.name AS provider, a.published_at, a.quality, a.heat, a.published,
+  w.id, s.name AS source, w.path, w.title, p.name AS provider, w.published_at, w.quality, w.heat, w.published,
   w.priority, w.why
 FROM (
-  SELECT a.id, 1 AS priority, 'upstream parts from a decision' AS why
-  FROM articles a
-  WHERE a.id IN (
-    SELECT o.article_id
-    FROM overrides o
-    JOIN articles b ON b.id = o.article_id
-    WHERE o.value <> CASE o.field
-      WHEN 'quality' THEN b.upstream_quality
-      WHEN 'heat' THEN b.upstream_heat
-      WHEN 'published' THEN CASE WHEN b.upstream_published THEN 1 WHEN NOT b.upstream_published THEN 0 END
-      ELSE CASE WHEN b.upstream_removed THEN 1 WHEN NOT b.upstream_removed THEN 0 END
-    END
-  )
+  SELECT
+    id, source_id, path, title, provider_id, published_at, quality, heat, published,
+    1 AS priority, 'upstream parts from a decision' AS why
+  FROM articles
+  WHERE NOT removed AND missing_since IS NULL
+    -- what holds is the decision, or else what upstream says; ix_articles_parted says it in the same words
+    AND CASE
+      WHEN quality <> upstream_quality OR heat <> upstream_heat
+        OR published <> upstream_published OR removed <> upstream_removed THEN 1 ELSE 0
+    END = 1
   UNION ALL
-  SELECT a.id, 2, 'good, but not published'
-  FROM articles a
-  WHERE NOT a.published AND a.quality >= 60 AND coalesce(a.heat, 0) <> -1
-    AND NOT EXISTS (SELECT 1 FROM overrides o WHERE o.article_id = a.id AND o.field = 'published')
+  SELECT
+    id, source_id, path, title, provider_id, published_at, quality, heat, published,
+    2, 'good, but not published'
+  FROM articles
+  WHERE NOT removed AND missing_since IS NULL
+    AND published = false AND quality >= 60 AND coalesce(heat, 0) <> -1
+    AND NOT EXISTS (SELECT 1 FROM overrides o WHERE o.article_id = articles.id AND o.field = 'published')
   UNION ALL
-  SELECT a.id, 3, 'published, never judged'
-  FROM articles a
-  WHERE a.published AND a.quality IS NULL
+  SELECT
+    id, source_id, path, title, provider_id, published_at, quality, heat, published,
+    3, 'published, never judged'
+  FROM articles
+  WHERE NOT removed AND missing_since IS NULL AND published IS TRUE AND quality IS NULL
 ) w
-JOIN articles a ON a.id = w.id
-JOIN sources s ON s.id = a.source_id
-LEFT JOIN providers p ON p.id = a.provider_id
-WHERE NOT a.removed AND a.missing_since IS NULL
+JOIN sources s ON s.id = w.source_id
+LEFT JOIN providers p ON p.id = w.provider_id

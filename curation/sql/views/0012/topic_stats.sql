@@ -12,7 +12,7 @@
 -- last_published_at: when the last of them was published (UTC)
 CREATE VIEW topic_stats AS
 WITH RECURSIVE below (topic_id, child_id) AS (
-  SELECT id, id FROM topics
+  SELECT parent_id, id FROM topics WHERE parent_id IS NOT NULL
   UNION
   SELECT b.topic_id, t.id FROM below b JOIN topics t ON t.parent_id = b.child_id
 ),
@@ -22,21 +22,21 @@ counted AS (
     avg(1.0 * a.quality) AS mean_quality, avg(1.0 * a.heat) AS mean_heat,
     max(a.published_at) AS last_published_at
   FROM (SELECT DISTINCT topic_id, article_id FROM article_topics) u
-  JOIN articles a ON a.id = u.article_id
-  WHERE a.missing_since IS NULL
+  CROSS JOIN articles a -- so that SQLite reads the topics' index in its order
+  WHERE a.id = u.article_id AND a.missing_since IS NULL
   GROUP BY u.topic_id
 ),
 counted_below AS (
-  SELECT b.topic_id, count(DISTINCT a.id) AS articles
-  FROM below b
+  -- a topic without children has none below but its own
+  SELECT b.topic_id, count(DISTINCT u.article_id) AS articles
+  FROM (SELECT topic_id, child_id FROM below UNION SELECT topic_id, topic_id FROM below) b
   JOIN article_topics u ON u.topic_id = b.child_id
-  JOIN articles a ON a.id = u.article_id
-  WHERE a.missing_since IS NULL
+  WHERE u.article_id NOT IN (SELECT id FROM articles WHERE missing_since IS NOT NULL)
   GROUP BY b.topic_id
 )
 SELECT
   t.id AS topic_id, t.name AS topic, t.slug, above.name AS parent,
-  coalesce(c.articles, 0) AS articles, coalesce(d.articles, 0) AS articles_below,
+  coalesce(c.articles, 0) AS articles, coalesce(d.articles, c.articles, 0) AS articles_below,
   coalesce(c.published, 0) AS published,
   CAST(1.0 * c.published / c.articles AS double precision) AS share_published,
   CAST(c.mean_quality AS double precision) AS mean_quality,
