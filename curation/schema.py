@@ -359,12 +359,12 @@ set_aside_overrides = table(
     sa.Index(None, "changeset_id"),
 )
 
-#: The story that an article was about until another one took its path over, after `last_change_id` (the
-#: latest change of any article then, 0 if there was none): what was decided up to there was about it.
+#: The story that an article was about until another one took its path over, after `last_changeset_id` (the
+#: latest changeset of all then, 0 if there was none): what was decided up to there was about it.
 story_takeovers = table(
     "story_takeovers",
     reference("article_id", "articles", key=True),
-    sa.Column("last_change_id", integer(), primary_key=True, autoincrement=False),
+    sa.Column("last_changeset_id", integer(), primary_key=True, autoincrement=False),
     sa.Column("title", text()),
     sa.Column("canonical_digest", digest()),
     rowid=False,

@@ -66,13 +66,27 @@ class Filters:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """The articles that a command is about: those named, and those that the filters want."""
+    """The articles that a command is about: those named, those listed (by programs: exactly, no end of a path
+    will do), and of these, or of all, those that the filters want."""
 
     references: Sequence[str] = ()
     filters: Filters = field(default_factory=Filters)
+    listed: Sequence[str] = ()
+
+    @property
+    def is_named(self) -> bool:
+        """Whether articles are named or listed, and not chosen by filters alone."""
+        return bool(self.references or self.listed)
+
+    def find(self, connection: sa.Connection) -> list[int]:
+        """The ids of the articles that are named and listed, each once. Raises as `find_article`."""
+        within = self.filters.source
+        named = find_articles(connection, self.references, within)
+        listed = find_articles(connection, self.listed, within, exactly=True)
+        return list(dict.fromkeys([*named, *listed]))
 
     def __bool__(self) -> bool:
-        return bool(self.references) or bool(self.filters)
+        return self.is_named or bool(self.filters)
 
 
 def conditions(connection: sa.Connection, filters: Filters) -> list[sa.ColumnElement[bool]]:
@@ -129,15 +143,17 @@ def _of_values(filters: Filters) -> list[sa.ColumnElement[bool]]:
     return wanted + [articles.c[name] == value for name, value in given.items() if value is not None]
 
 
-def find_article(connection: sa.Connection, reference: str, of_sources: Sequence[str] = ()) -> int:
-    """The id of the one article that a reference names: an id, a path, a URL, or a unique end of a path
-    (with its suffix or without); looked for in these sources only, if any are given.
+def find_article(
+    connection: sa.Connection, reference: str, of_sources: Sequence[str] = (), *, exactly: bool = False
+) -> int:
+    """The id of the one article that a reference names: an id, a path, a URL, or, unless `exactly`, a unique
+    end of a path (with its suffix or without); looked for in these sources only, if any are given.
 
     Raises SelectionError for none, and for several, naming them."""
     if not reference:
         raise SelectionError("an empty reference names no article")
     within = [sources.c.name.in_(of_sources)] if of_sources else []
-    for condition in _readings(reference):
+    for condition in _readings(reference, exactly=exactly):
         found = connection.execute(
             sa.select(articles.c.id, articles.c.path, sources.c.name)
             .join(sources, sources.c.id == articles.c.source_id)
@@ -147,11 +163,18 @@ def find_article(connection: sa.Connection, reference: str, of_sources: Sequence
         ).all()
         if found:
             return _the_one(reference, [tuple(row) for row in found])
+    if exactly:
+        told = "on standard input each line is an id, a whole path or a URL, or begins with one; no header"
+        raise SelectionError(f"no article {reference!r}: {told}")
     raise SelectionError(f"no article {reference!r}: `curation list --search WORDS` finds some")
 
 
 def find_articles(
-    connection: sa.Connection, references: Sequence[str], of_sources: Sequence[str] = ()
+    connection: sa.Connection,
+    references: Sequence[str],
+    of_sources: Sequence[str] = (),
+    *,
+    exactly: bool = False,
 ) -> list[int]:
     """The ids of the articles that references name, each once, in their order. Raises as `find_article`.
 
@@ -159,15 +182,19 @@ def find_articles(
     """
     wanted = list(dict.fromkeys(references))
     if len(wanted) <= FEW:
-        return list(dict.fromkeys(find_article(connection, name, of_sources) for name in wanted))
+        ids = (find_article(connection, name, of_sources, exactly=exactly) for name in wanted)
+        return list(dict.fromkeys(ids))
+    kinds = _KINDS[:-1] if exactly else _KINDS
     found = _find_ids(connection, [name for name in wanted if _is_id(name)], of_sources)
     named = _find_named(connection, [name for name in wanted if name not in found], of_sources)
     for name in wanted:
         if name not in found:
-            candidates = next((named[kind][name] for kind in _KINDS if name in named[kind]), [])
+            candidates = next((named[kind][name] for kind in kinds if name in named[kind]), [])
             # What none of these knows is told, or read, as one reference is.
             found[name] = (
-                _the_one(name, candidates) if candidates else find_article(connection, name, of_sources)
+                _the_one(name, candidates)
+                if candidates
+                else find_article(connection, name, of_sources, exactly=exactly)
             )
     return list(dict.fromkeys(found[name] for name in wanted))
 
@@ -254,7 +281,7 @@ def _begins_a_word(path: str, at: int) -> bool:
     return at == 0 or path[at - 1] in BOUNDARIES or not path[at].isalnum()
 
 
-def _readings(reference: str) -> list[sa.ColumnElement[bool]]:
+def _readings(reference: str, *, exactly: bool) -> list[sa.ColumnElement[bool]]:
     """What a reference can mean, the most exact first."""
     if "://" in reference:
         written = sa.or_(articles.c.original_url == reference, articles.c.web_url == reference)
@@ -262,12 +289,18 @@ def _readings(reference: str) -> list[sa.ColumnElement[bool]]:
         return [written] if digest is None else [sa.or_(written, articles.c.canonical_digest == digest)]
     if _is_id(reference):  # a number that is no id any more is not the end of another's path
         return [articles.c.id == int(reference), articles.c.path == reference]
+    if exactly:
+        return [articles.c.path == reference]
     before = BOUNDARIES if reference[0].isalnum() else ("",)
     wholes = [reference + suffix for suffix in ("", *ARTICLE_SUFFIXES)]
-    ends = (
-        articles.c.path.endswith(boundary + whole, autoescape=True) for whole in wholes for boundary in before
-    )
+    ends = (_ends_with(boundary + whole) for whole in wholes for boundary in before)
     return [articles.c.path == reference, sa.or_(articles.c.path.in_(wholes), *ends)]
+
+
+def _ends_with(end: str) -> sa.ColumnElement[bool]:
+    """Whether a path ends so, letter for letter: SQLite's LIKE would take `A` for `a`."""
+    path = articles.c.path
+    return sa.func.substr(path, sa.func.length(path) - len(end) + 1) == end
 
 
 def _ambiguous(reference: str, candidates: Sequence[str]) -> str:
@@ -286,10 +319,10 @@ def sample_selected(connection: sa.Connection, selection: Selection, size: int) 
     SelectionError for a bad reference."""
     wanted = conditions(connection, selection.filters)
     query = sa.select(articles.c.id, articles.c.path).where(*wanted).order_by(articles.c.path)
-    if not selection.references:
+    if not selection.is_named:
         count = connection.scalar(sa.select(sa.func.count()).select_from(articles).where(*wanted)) or 0
         return count, [path for _, path in connection.execute(query.limit(size))]
-    ids = find_articles(connection, selection.references, selection.filters.source)
+    ids = selection.find(connection)
     chosen: dict[int, str] = {}
     for some in chunks(ids):
         chosen.update(map(tuple, connection.execute(query.where(articles.c.id.in_(some)))))
@@ -303,9 +336,8 @@ def select_articles(connection: sa.Connection, selection: Selection) -> int:
     and locked, so that no import or other editor comes between. Raises SelectionError for none.
     """
     emptied(connection, selected)
-    if selection.references:
-        within = selection.filters.source
-        ids = find_articles(connection, selection.references, within)
+    if selection.is_named:
+        ids = selection.find(connection)
         of(connection).bulk_insert(
             connection, selected, ["article_id"], [(article_id,) for article_id in ids]
         )

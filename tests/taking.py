@@ -1,4 +1,4 @@
-"""Imports, as tests want them."""
+"""Imports, and what undoes them, as tests want them."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 from curation.database import Store
 from curation.importing.run import import_dump
 from curation.importing.summary import Options, Summary
+from curation.importing.undo import Undone, undo_import, undoing_imports
 from curation.scanning import find_dumps
 
 
@@ -18,3 +19,12 @@ def import_folder(
     [dump] = find_dumps([root], source=source, root=None, rev=None, known={})
     with dump.tree:
         return import_dump(store, dump, dump.tree.scan(dump.within), Options(actor=actor, **options))
+
+
+def undo_one_import(store: Store, changeset_id: int, *, dry_run: bool = False, **who: Any) -> Undone:
+    """Undoes an import, as `revert` of its changeset does."""
+    with undoing_imports(store, [changeset_id]) as connection:
+        undone = undo_import(connection, changeset_id, **who)
+        if dry_run:
+            connection.rollback()
+    return undone

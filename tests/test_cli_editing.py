@@ -18,6 +18,7 @@ from curation.database import Store
 
 from .conftest import SITE
 from .digest import digests
+from .test_importing import write_story
 
 Curation = Callable[..., Result]
 LEADER = "_news/2021-05-28-needle-rock-goes-led.md"
@@ -187,6 +188,52 @@ def test_one_of_several_that_is_refused_is_named_and_the_others_are_undone(fille
     assert flags(filled, "the-bollard-column-again")["quality"]["override"] is None
 
 
+def test_imports_and_decisions_are_undone_together_and_dry_run_as_they_would_be(
+    curation: Curation, tmp_path: Path, store: Store
+) -> None:
+    write_story(tmp_path, "a.md", quality=10)
+    curation("import", str(tmp_path), "--source", "s")  # 1
+    write_story(tmp_path, "a.md", quality=20)
+    curation("import", str(tmp_path), "--source", "s")  # 2
+    curation("set", "a.md", "--quality", "30")  # 3
+    before = digests(store)
+    alone = curation("revert", "2", "--dry-run")
+    assert (alone.exit_code, "1 left alone" in alone.stderr) == (3, True)
+    dry = curation("revert", "3", "2", "--dry-run", "--format", "json")
+    assert (dry.exit_code, "1 as before" in dry.stderr) == (0, True), dry.output
+    assert [(row["old"], row["new"]) for row in read(dry)] == [(30, 20), (20, 10)]
+    assert digests(store) == before
+    assert curation("revert", "3", "2").exit_code == 0
+    assert flags(curation, "a.md")["quality"]["value"] == 10
+    made = re.findall(r"changeset (\d+)", curation("set", "a.md", "--quality", "40").stdout)
+    again = curation("revert", *made, "2", "--format", "json")
+    assert again.exit_code == 3
+    assert [row["changeset"] for row in read(again)] == [2]
+    assert flags(curation, "a.md")["quality"]["value"] == 10
+
+
+@pytest.mark.parametrize("times", [1, 30])
+def test_a_header_on_standard_input_is_no_end_of_a_path(
+    curation: Curation, tmp_path: Path, times: int
+) -> None:
+    for name in ("national-id.md", "the-critical-path.md"):
+        write_story(tmp_path, name)
+    curation("import", str(tmp_path), "--source", "s")
+    for column in ("id", "path"):
+        listed = curation("list", "--columns", column, "--format", "csv").stdout
+        result = curation("unpublish", "-", stdin=listed * times)
+        assert (result.exit_code, f"no article '{column}'" in result.stderr) == (1, True), result.output
+        listed = curation("list", "--columns", column, "--format", "csv", "--no-headers").stdout
+        assert "2 of 2" in curation("set", "-", "--heat", "1", "--dry-run", stdin=listed * times).output
+
+
+def test_an_end_of_a_path_is_taken_letter_for_letter(curation: Curation, tmp_path: Path) -> None:
+    write_story(tmp_path, "needle-rock.md")
+    curation("import", str(tmp_path), "--source", "s")
+    assert curation("show", "NEEDLE-ROCK").exit_code == 1
+    assert curation("show", "rock").exit_code == 0
+
+
 def test_what_was_done_is_a_row_where_a_form_is_asked_for(filled: Curation, tmp_path: Path) -> None:
     told = {"changeset": 2, "changed": 1, "selected": 1, "refused": 0}
     assert read(filled("set", LEADER, "--heat", "5", "--format", "json")) == [told]
@@ -236,6 +283,9 @@ def test_a_piece_of_a_word_and_a_number_that_is_no_id_name_nothing(
         (["set", LEADER, "--heat", "1", "--reason", "\udcff"], 1),
         (["show", "\udcff"], 1),
         (["set", LEADER, "--removed", "--published"], 1),
+        (["set", LEADER, "--quality", "9" * 5000], 2),
+        (["set", LEADER, "--quality", "\u0663"], 2),
+        (["list", "--quality", "9" * 5000 + ".."], 2),
         (["log", LEADER, "--article", LEADER], 2),
     ],
 )

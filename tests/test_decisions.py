@@ -23,7 +23,6 @@ from curation.editing.flags import By, reset_flags, set_flags
 from curation.editing.undo import revert_changeset
 from curation.errors import EditRefused, SelectionError
 from curation.flags import FLAGS
-from curation.importing.undo import undo_import
 from curation.schema import articles, changesets, overrides
 from curation.scoring.applying import score_articles
 from curation.scoring.settings import set_settings
@@ -32,7 +31,7 @@ from curation.selecting import Filters, Selection
 from curation.verifying.run import verify
 
 from .conftest import SITE, _new_database
-from .taking import import_folder
+from .taking import import_folder, undo_one_import
 
 EXAMPLES = int(os.environ.get("CURATION_EXAMPLES", "6"))
 STEPS = 14
@@ -161,7 +160,7 @@ class History:
             with self.store.reading() as connection:
                 kind = connection.scalar(sa.select(changesets.c.kind).where(changesets.c.id == changeset))
             if kind == "import":
-                assert undo_import(self.store, changeset, actor="eve").kept == []
+                assert undo_one_import(self.store, changeset, actor="eve").kept == []
             else:
                 with self.store.writing() as connection:
                     assert revert_changeset(connection, changeset, actor="eve").kept == []

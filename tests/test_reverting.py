@@ -22,7 +22,7 @@ from curation.selecting import FEW, Filters, Selection, find_articles
 from curation.verifying.run import verify
 
 from .digest import digests
-from .taking import import_folder
+from .taking import import_folder, undo_one_import
 from .test_editing import LEADER, VETOED, decide, filled, flags, rows
 from .test_importing import write_story
 
@@ -187,6 +187,25 @@ def test_a_decision_about_another_story_is_not_given_back(store: Store, tmp_path
     assert flags(store, path)[0] == 90
     assert bad.updated == 1
     assert_sound(store)
+
+
+def test_a_takeover_is_told_from_a_decision_after_it_though_changes_were_taken_out(
+    store: Store, tmp_path: Path
+) -> None:
+    """SQLite gives out the ids again of changes that an undone import took with its articles."""
+    write_story(tmp_path, "x.md")
+    import_folder(store, tmp_path, source="s")
+    write_story(tmp_path, "y.md")
+    added = import_folder(store, tmp_path, source="s")
+    for edit in [decide(store, "_news/y.md", quality=5), decide(store, "_news/y.md", heat=5)]:
+        take_back(store, edit.changeset_id)
+    write_story(tmp_path, "x.md", title="another", url="https://a.example/another")
+    import_folder(store, tmp_path, source="s")
+    assert added.changeset_id is not None
+    undo_one_import(store, added.changeset_id, actor="ann")
+    edit = decide(store, "_news/x.md", quality=70)
+    assert take_back(store, edit.changeset_id).kept == []
+    assert flags(store, "_news/x.md")[0] == 50
 
 
 def test_published_follows_a_veto_that_is_taken_back(filled: Store) -> None:

@@ -18,7 +18,6 @@ from click.testing import Result
 from curation.database import Store
 from curation.editing.flags import set_flags
 from curation.editing.undo import revert_changeset
-from curation.importing.undo import undo_import
 from curation.importing.write import queue_for_search
 from curation.looking import SEARCH_COLUMNS, search_articles
 from curation.schema import articles, changesets, search_queue
@@ -27,7 +26,7 @@ from curation.selecting import Filters, Selection, conditions
 
 from .conftest import DATA, SITE
 from .rejoin import parsed
-from .taking import import_folder
+from .taking import import_folder, undo_one_import
 
 Curation = Callable[..., Result]
 
@@ -106,7 +105,7 @@ def undo_last(store: Store) -> None:
     last = sa.select(changesets.c.id).where(changesets.c.kind == "import").order_by(changesets.c.id.desc())
     with store.reading() as connection:
         changeset_id = connection.scalars(last.limit(1)).one()
-    undo_import(store, changeset_id, actor="tester")
+    undo_one_import(store, changeset_id, actor="tester")
 
 
 @pytest.fixture

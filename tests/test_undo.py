@@ -11,7 +11,6 @@ import sqlalchemy as sa
 from curation.database import Store
 from curation.errors import EditRefused
 from curation.importing import versions
-from curation.importing.undo import undo_import
 from curation.importing.versions import before, delta
 from curation.schema import (
     articles,
@@ -26,7 +25,7 @@ from curation.schema import (
 )
 
 from .digest import digests
-from .taking import import_folder
+from .taking import import_folder, undo_one_import
 from .test_importing import RELATED_TO_ANY, count, decide, one, rows, write_story
 
 #: What tells of what was done, and is not undone.
@@ -60,7 +59,7 @@ def change(root: Path) -> None:
 
 def undo(store: Store, changeset_id: int | None, **options: bool) -> list[str]:
     assert changeset_id is not None
-    undone = undo_import(store, changeset_id, actor="ann", reason="bad dump", **options)
+    undone = undo_one_import(store, changeset_id, actor="ann", reason="bad dump", **options)
     return [path for path, _ in undone.kept]
 
 
@@ -243,6 +242,6 @@ def test_an_editor_whose_clock_is_behind_is_not_overlooked(store: Store, site: P
             sa.update(changesets).where(changesets.c.kind == "edit").values(created_at=long_ago)
         )
     assert summary.changeset_id is not None
-    undone = undo_import(store, summary.changeset_id, actor="bob")
+    undone = undo_one_import(store, summary.changeset_id, actor="bob")
     told = [("_news/2021-05-28-needle-rock-goes-led.md", "an editor has decided on it since")]
     assert (undone.removed, undone.kept) == (59, told)

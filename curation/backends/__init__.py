@@ -117,9 +117,9 @@ class Backend(ABC):
         """Lets one import of a source run at a time; raises ImportFailed if another does."""
 
     @abstractmethod
-    def lock_references(self, connection: sa.Connection, patience: float | None = None) -> None:
-        """Until commit, no one else decides, or adds providers, topics or images; waits for who does, at most
-        so many seconds, if any are given."""
+    def lock_references(self, connection: sa.Connection) -> None:
+        """Until commit, no one else decides, or adds providers, topics or images; waits for who does, for
+        PATIENCE at most, and so does whatever else this transaction waits for."""
 
     @abstractmethod
     def analyze(self, connection: sa.Connection, table: sa.Table) -> None:

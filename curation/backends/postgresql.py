@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import TSQUERY
 
 from ..errors import ImportFailed, QueryRefused, StoreError
-from . import Answer, Backend, Query, Term, limited
+from . import PATIENCE, Answer, Backend, Query, Term, limited
 from .types import Flag
 
 if TYPE_CHECKING:
@@ -132,10 +132,9 @@ class Postgresql(Backend):
                 )
             yield
 
-    def lock_references(self, connection: sa.Connection, patience: float | None = None) -> None:
-        if patience is not None:
-            bound = f"{int(patience * 1000)}ms"
-            connection.execute(sa.select(sa.func.set_config("lock_timeout", bound, sa.true())))
+    def lock_references(self, connection: sa.Connection) -> None:
+        bound = f"{int(PATIENCE * 1000)}ms"
+        connection.execute(sa.select(sa.func.set_config("lock_timeout", bound, sa.true())))
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_key("references"))))
 
     def analyze(self, connection: sa.Connection, table: sa.Table) -> None:

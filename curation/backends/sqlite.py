@@ -155,7 +155,7 @@ class Sqlite(Backend):
         finally:
             lock.release()
 
-    def lock_references(self, connection: sa.Connection, patience: float | None = None) -> None:
+    def lock_references(self, connection: sa.Connection) -> None:
         """Nothing to do: BEGIN IMMEDIATE already keeps every other writer out."""
 
     def analyze(self, connection: sa.Connection, table: sa.Table) -> None:

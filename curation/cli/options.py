@@ -17,7 +17,7 @@ from .progress import showing_progress
 
 if TYPE_CHECKING:
     from ..database import Store
-    from ..selecting import Filters
+    from ..selecting import Filters, Selection
 
 
 #: Numbers that an id, a version or a limit can be: those that every engine takes.
@@ -46,7 +46,7 @@ class RangeType(click.ParamType[tuple[int | None, int | None]]):
         match = re.fullmatch(r"(-?\d+)?(\.\.)?(-?\d+)?", value.strip())
         if match is None or not (match[1] or match[3]) or (match[1] and match[3] and not match[2]):
             self.fail(f"{value!r} is no range: write 30..60, 30.., ..60 or 42", param, ctx)
-        if any(number and abs(int(number)) >= 2**63 for number in (match[1], match[3])):
+        if any(number and (len(number) > 20 or abs(int(number)) >= 2**63) for number in match.group(1, 3)):
             self.fail(f"{value!r} is no range of 64-bit numbers", param, ctx)
         low, dots, high = match[1], match[2], match[3]
         start = int(low) if low else None
@@ -208,26 +208,30 @@ def is_interactive() -> bool:
     return sys.stdin.isatty() and sys.stderr.isatty()
 
 
-def references_from(arguments: Sequence[str]) -> list[str]:
-    """References as given, with `-` standing for those on standard input, one a line.
+def chosen_articles(arguments: Sequence[str], filters: Filters) -> Selection:
+    """The articles that arguments name, with `-` standing for those on standard input, one a line.
 
     Raises SelectionError if `-` was given and nothing came: a query that found nothing must not leave
     the filters alone to choose.
     """
+    from ..selecting import Selection
+
+    listed = _read_references() if "-" in arguments else []
+    return Selection([argument for argument in arguments if argument != "-"], filters, listed)
+
+
+def _read_references() -> list[str]:
     from ..errors import SelectionError
 
-    references: list[str] = []
-    for argument in arguments:
-        if argument != "-":
-            references.append(argument)
-            continue
+    try:
         read = [reference for line in sys.stdin if (reference := _reference_in(line.strip()))]
-        if not read:
-            raise SelectionError("nothing on standard input: what was to be chosen by `-` is empty")
-        if wrong := [reference for reference in read if "\0" in reference]:
-            raise SelectionError(f"a NUL on standard input, in {wrong[0]!r}: references are text, one a line")
-        references += read
-    return references
+    except UnicodeDecodeError as error:
+        raise SelectionError(f"standard input is no text of this terminal's encoding: {error}") from error
+    if not read:
+        raise SelectionError("nothing on standard input: what was to be chosen by `-` is empty")
+    if wrong := [reference for reference in read if "\0" in reference]:
+        raise SelectionError(f"a NUL on standard input, in {wrong[0]!r}: references are text, one a line")
+    return read
 
 
 def _reference_in(line: str) -> str:

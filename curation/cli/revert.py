@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,10 +14,9 @@ from .options import ID, PARTLY_DONE, actor_option, open_store
 from .output import escape, output_options, print_rows
 
 if TYPE_CHECKING:
-    from ..database import Store
+    import sqlalchemy as sa
 
-#: What was left alone: changeset, path, and why.
-Kept = tuple[int, str, str]
+    from ..database import Store
 
 
 @click.command("revert")
@@ -45,14 +45,28 @@ def revert_command(changesets: tuple[int, ...], reason: str | None, dry_run: boo
     store = open_store()
     targets = sorted(set(changesets), reverse=True)
     imports = _imports_among(store, targets)
-    who = {"actor": actor, "reason": reason}
-    if imports:
-        kept = [row for target in targets for row in _revert_alone(store, target, imports, dry_run, **who)]
-    else:
-        kept = _revert_decisions(store, targets, dry_run, **who)
-    if kept:
-        print_rows(("changeset", "path", "why"), kept)
+    done = _revert(store, targets, imports, dry_run, actor=actor, reason=reason)
+    for target, new_id, told in done.said:
+        where = "a dry run, nothing was kept" if dry_run else f"changeset {new_id}"
+        click.echo(f"{where}: {target} undone, {told}", err=True)
+    if dry_run:
+        print_rows(CHANGE_NAMES, done.changed)
+        for target, path, why in done.kept:
+            click.echo(escape(f"left alone, of changeset {target}: {path} {why}"), err=True)
+    elif done.kept:
+        print_rows(("changeset", "path", "why"), done.kept)
+    if done.kept:
         sys.exit(PARTLY_DONE)
+
+
+@dataclass(slots=True)
+class _Done:
+    """What was undone: the changeset, the one that undid it, and in words; each change, of a dry run; and
+    what was left alone."""
+
+    said: list[tuple[int, int, str]] = field(default_factory=list)
+    changed: list[tuple[Any, ...]] = field(default_factory=list)
+    kept: list[tuple[int, str, str]] = field(default_factory=list)
 
 
 def _imports_among(store: Store, targets: Sequence[int]) -> set[int]:
@@ -72,54 +86,48 @@ def _imports_among(store: Store, targets: Sequence[int]) -> set[int]:
     return imports
 
 
-def _revert_alone(store: Store, target: int, imports: set[int], dry_run: bool, **who: Any) -> list[Kept]:
-    """One of several changesets among which are imports: each is undone by itself."""
-    if target not in imports:
-        return _revert_decisions(store, [target], dry_run, **who)
-    from ..importing.undo import undo_import
-
-    undone = undo_import(store, target, dry_run=dry_run, **who)
-    told = f"{undone.removed:,} taken out, {undone.restored:,} as before, {undone.marked:,} marks put back"
-    _say(target, undone.changeset_id, f"{told}, {len(undone.kept):,} left alone", dry_run=dry_run)
-    return [(target, path, why) for path, why in undone.kept]
-
-
-def _revert_decisions(store: Store, targets: Sequence[int], dry_run: bool, **who: Any) -> list[Kept]:
-    """Undoes changesets of decisions, all in one transaction; of a dry run the changes are printed once that
-    is over. One of several of which nothing is left to undo is left alone; raises EditRefused if all are."""
-    from ..editing.undo import revert_changeset
+def _revert(store: Store, targets: Sequence[int], imports: set[int], dry_run: bool, **who: Any) -> _Done:
+    """Undoes changesets, all in one transaction. One of several of which nothing can be undone is left alone;
+    raises EditRefused if that is so of all."""
     from ..errors import EditRefused
+    from ..importing.undo import undoing_imports
 
-    kept: list[Kept] = []
-    changed: list[tuple[Any, ...]] = []
-    said: list[tuple[int, int, str]] = []
-    with store.writing() as connection:
+    done = _Done()
+    with undoing_imports(store, imports) if imports else store.writing() as connection:
         for target in targets:
+            undo = _undo_import if target in imports else _undo_decisions
             try:
-                done = revert_changeset(connection, target, **who)
+                new_id, told, kept = undo(connection, target, **who)
             except EditRefused as error:
                 if len(targets) == 1:
                     raise
-                kept.append((target, "", str(error)))
+                done.kept.append((target, "", str(error)))
                 continue
-            told = f"{done.changed:,} articles as before, {len(done.kept):,} flags left alone"
-            said.append((target, done.changeset_id, told))
-            kept += [(target, path, f"{flag} {why}") for path, flag, why in done.kept]
-            changed += read_changes(connection, done.changeset_id) if dry_run else []
-        if not said:
-            raise EditRefused("; ".join(why for _, _, why in kept))
+            done.said.append((target, new_id, told))
+            done.kept += [(target, *row) for row in kept]
+            done.changed += read_changes(connection, new_id) if dry_run else []
+        if not done.said:
+            raise EditRefused("; ".join(why for _, _, why in done.kept))
         if dry_run:
             connection.rollback()
-    for target, new_id, told in said:
-        _say(target, new_id, told, dry_run=dry_run)
-    if not dry_run:
-        return kept
-    print_rows(CHANGE_NAMES, changed)
-    for target, path, why in kept:
-        click.echo(escape(f"left alone, of changeset {target}: {path} {why}"), err=True)
-    return []
+    return done
 
 
-def _say(changeset: int, new_id: int, told: str, *, dry_run: bool) -> None:
-    where = "a dry run, nothing was kept" if dry_run else f"changeset {new_id}"
-    click.echo(f"{where}: {changeset} undone, {told}", err=True)
+#: The changeset that undid another, what was done in words, and what was left alone: path, and why.
+_Undone = tuple[int, str, list[tuple[str, str]]]
+
+
+def _undo_import(connection: sa.Connection, target: int, **who: Any) -> _Undone:
+    from ..importing.undo import undo_import
+
+    undone = undo_import(connection, target, **who)
+    told = f"{undone.removed:,} taken out, {undone.restored:,} as before, {undone.marked:,} marks put back"
+    return undone.changeset_id, f"{told}, {len(undone.kept):,} left alone", undone.kept
+
+
+def _undo_decisions(connection: sa.Connection, target: int, **who: Any) -> _Undone:
+    from ..editing.undo import revert_changeset
+
+    undone = revert_changeset(connection, target, **who)
+    told = f"{undone.changed:,} articles as before, {len(undone.kept):,} flags left alone"
+    return undone.changeset_id, told, [(path, f"{flag} {why}") for path, flag, why in undone.kept]

@@ -14,13 +14,13 @@ from .options import (
     actor_option,
     add_options,
     article_argument,
+    chosen_articles,
     chosen_filters,
     filter_options,
     filter_options_but_flags,
     is_interactive,
     open_store,
     ready_to_search,
-    references_from,
 )
 from .output import output_options, print_rows
 
@@ -47,10 +47,12 @@ class ChangeType(click.ParamType[Any]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         from ..editing.flags import HIGHEST, LOWEST, By
 
-        match = re.fullmatch(r"(?:(=)?(-?)|(\+|-))(\d+)", value.strip())
+        match = re.fullmatch(r"(?:(=)?(-?)|(\+|-))([0-9]+)", value.strip())
         if match is None:
             self.fail(f"{value!r} is no change: write 80 or =-1 to set it, +10 or -5 to move it", param, ctx)
         is_set = match[1] or not (match[2] or match[3])
+        if len(match[4]) > 20:
+            self.fail(f"{value[:20]!r}... is beyond 64 bits", param, ctx)
         number = int(f"{match[2] or ''}{match[4]}" if match[3] != "-" else f"-{match[4]}")
         if not LOWEST <= number <= HIGHEST:
             self.fail(f"{value!r} is beyond 64 bits", param, ctx)
@@ -91,8 +93,8 @@ def set_command(
 ) -> None:
     """Decides flags of the articles named, or of all that the filters want: one changeset.
 
-    ARTICLE is an id, a path, a unique end of a path, or a URL; `-` reads them from standard input, one
-    a line. To choose by the flags themselves, list first: `curation list --quality ..30 --columns id
+    ARTICLE is an id, a path, a unique end of a path, or a URL; `-` reads ids, whole paths and URLs from
+    standard input, one a line. To choose by the flags themselves, list first: `curation list --quality ..30 --columns id
     --format csv --no-headers | curation set - --heat 0`.
 
     \b
@@ -183,9 +185,8 @@ def _decide(decisions: dict[str, int | By], options: dict[str, Any]) -> None:
 
 def _do(doing: Doing, verb: str, options: dict[str, Any]) -> None:
     """Does something to what the options select, and says what was done."""
-    from ..selecting import Selection
 
-    selection = Selection(references_from(options["articles"]), chosen_filters(options))
+    selection = chosen_articles(options["articles"], chosen_filters(options))
     if not selection:
         raise click.UsageError("no article named: give ARTICLE, `-` for standard input, or a filter")
     store = open_store()

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 
-from ..backends import PATIENCE, of
+from ..backends import of
 from ..backends.types import integer
 from ..errors import EditRefused
 from ..flags import FLAGS
@@ -108,7 +108,7 @@ def count_changed(connection: sa.Connection, changeset_id: int | None) -> int:
 
 def _select(connection: sa.Connection, selection: Selection, unchanged_since: int | None) -> int:
     # A large selection and an import's batch lock the same rows in other orders: one of them at a time.
-    of(connection).lock_references(connection, PATIENCE)
+    of(connection).lock_references(connection)
     count = select_articles(connection, selection)
     if unchanged_since is not None:
         _refuse_changed(connection, unchanged_since)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 
-from ..backends import PATIENCE, of
+from ..backends import of
 from ..errors import EditRefused
 from ..schema import articles, changes, changesets, overrides, story_takeovers
 from .changing import Author, Wanted, is_moved, make_changes
@@ -51,7 +51,7 @@ def revert_changeset(
     Raises EditRefused if nothing of it can be undone.
     """
     # Every import's batch and every other decision waits for this lock, so rows need none of their own.
-    of(connection).lock_references(connection, PATIENCE)
+    of(connection).lock_references(connection)
     kept = _decided_since(connection, changeset_id)
     author = Author("revert", actor, reason, changeset_id)
     new_id = make_changes(connection, author, _before(changeset_id))
@@ -90,8 +90,10 @@ def _is_taken_over() -> sa.ColumnElement[bool]:
     differ (`importing.merge.is_another`)."""
     story, sooner, now = story_takeovers, story_takeovers.alias("sooner"), articles.alias("now")
     next_one = (
-        sa.select(sa.func.min(sooner.c.last_change_id))
-        .where(sooner.c.article_id == changes.c.article_id, sooner.c.last_change_id >= changes.c.id)
+        sa.select(sa.func.min(sooner.c.last_changeset_id))
+        .where(
+            sooner.c.article_id == changes.c.article_id, sooner.c.last_changeset_id >= changes.c.changeset_id
+        )
         .correlate(changes)
         .scalar_subquery()
     )
@@ -99,7 +101,7 @@ def _is_taken_over() -> sa.ColumnElement[bool]:
         sa.select(sa.literal(1))
         .join_from(story, now, now.c.id == story.c.article_id)
         .where(
-            story.c.article_id == changes.c.article_id, story.c.last_change_id == next_one,
+            story.c.article_id == changes.c.article_id, story.c.last_changeset_id == next_one,
             story.c.title.is_distinct_from(now.c.title),
             story.c.canonical_digest.is_distinct_from(now.c.canonical_digest),
         )

@@ -14,8 +14,9 @@ from .merge import parting
 
 def settle_decided(connection: sa.Connection, source_id: int, book: IssueBook) -> None:
     """Closes notices whose flag was decided otherwise since, or says in them what now stands."""
-    for row in connection.execute(_notices(source_id)).all():
-        book.load(connection, [row.path])
+    rows = connection.execute(_notices(source_id)).all()
+    book.load(connection, {row.path for row in rows})
+    for row in rows:
         if row.code == "override_set_aside":
             is_due = row.value is None and row.is_aside
             book.settle_notice(row.path, row.code, row.field, None if not is_due else row.message)

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from ..backends import chunks, of
 from ..flags import FLAGS, Flags
-from ..schema import articles, changes, documents, overrides, set_aside_overrides, story_takeovers
+from ..schema import articles, changesets, documents, overrides, set_aside_overrides, story_takeovers
 from .merge import Decision, Effective, Merged, SetAside, Story
 
 
@@ -88,13 +88,14 @@ def write_decisions(connection: sa.Connection, changed: Iterable[tuple[int, Stan
 
 def note_takeovers(connection: sa.Connection, gone: Sequence[tuple[int, Story]]) -> None:
     """Notes the stories that others have taken the paths of, by article id: what was decided so far was
-    about these. Of several between two changes the first is noted: the others were decided nothing about."""
+    about these. Of several between two changesets the first is noted:
+    the others were decided nothing about."""
     if not gone:
         return
-    last_id = connection.scalar(sa.select(sa.func.coalesce(sa.func.max(changes.c.id), 0)))
+    last_id = connection.scalar(sa.select(sa.func.coalesce(sa.func.max(changesets.c.id), 0)))
     noted: set[int] = set()
     for ids in chunks([article_id for article_id, _ in gone]):
         known = sa.select(story_takeovers.c.article_id).where(story_takeovers.c.article_id.in_(ids))
-        noted.update(connection.scalars(known.where(story_takeovers.c.last_change_id == last_id)))
+        noted.update(connection.scalars(known.where(story_takeovers.c.last_changeset_id == last_id)))
     rows = [(article_id, last_id, *story) for article_id, story in gone if article_id not in noted]
     of(connection).bulk_insert(connection, story_takeovers, story_takeovers.c.keys(), rows)

@@ -12,7 +12,8 @@ The last `versions.KEPT_IMPORTS` imports of a source can be undone.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -75,22 +76,29 @@ class _Import:
     changed: int
 
 
+@contextmanager
+def undoing_imports(store: Store, changeset_ids: Iterable[int]) -> Iterator[sa.Connection]:
+    """A transaction in which the imports of these changesets can be undone: no import of their sources runs
+    meanwhile. Raises EditRefused for one that is no import's; ImportFailed while an import is running."""
+    with store.reading() as connection:
+        names = {_find(connection, changeset_id).source for changeset_id in changeset_ids}
+    with ExitStack() as held:
+        for name in sorted(names):
+            held.enter_context(store.backend.import_lock(store.engine, name))
+        yield held.enter_context(store.writing())
+
+
 def undo_import(
-    store: Store, changeset_id: int, *, actor: str, reason: str | None = None, dry_run: bool = False
+    connection: sa.Connection, changeset_id: int, *, actor: str, reason: str | None = None
 ) -> Undone:
-    """Undoes the import that made a changeset, in one transaction of its own.
+    """Undoes the import that made a changeset, within `undoing_imports`, which commits.
 
     Raises EditRefused for a changeset that is no import's, for one that is undone already, and for one too
-    old; ImportFailed while an import of the source is running.
+    old.
     """
-    with store.reading() as connection:
-        undoing = _find(connection, changeset_id)
-    with store.backend.import_lock(store.engine, undoing.source), store.writing() as connection:
-        _refuse(connection, changeset_id, _find(connection, changeset_id))
-        undone = _Undoing(connection, undoing, changeset_id, actor, reason).carry_out()
-        if dry_run:
-            connection.rollback()
-    return undone
+    undoing = _find(connection, changeset_id)
+    _refuse(connection, changeset_id, undoing)
+    return _Undoing(connection, undoing, changeset_id, actor, reason).carry_out()
 
 
 def _find(connection: sa.Connection, changeset_id: int) -> _Import:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import sqlalchemy as sa
 
-from ..backends import PATIENCE, of
+from ..backends import of
 from ..backends.types import integer
 from ..database import emptied, temporary_table
 from ..editing.changing import Author, Wanted, make_changes, nothing
@@ -37,7 +37,7 @@ def score_articles(
     """
     source_ids = _sources(connection, names)
     # No import and no other editor comes between, as for other decisions (`editing.flags`).
-    of(connection).lock_references(connection, PATIENCE)
+    of(connection).lock_references(connection)
     _find_due(connection, source_ids)
     count = connection.scalar(sa.select(sa.func.count(due_scores.c.article_id.distinct())))
     wanted: Wanted = sa.select(*due_scores.c, nothing().label("decision_id"))

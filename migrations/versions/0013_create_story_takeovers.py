@@ -38,10 +38,10 @@ def upgrade() -> None:
             sa.ForeignKey("articles.id", name="fk_story_takeovers_article_id", ondelete="CASCADE"),
             nullable=False,
         ),
-        sa.Column("last_change_id", INTEGER, nullable=False, autoincrement=False),
+        sa.Column("last_changeset_id", INTEGER, nullable=False, autoincrement=False),
         sa.Column("title", TEXT),
         sa.Column("canonical_digest", DIGEST),
-        sa.PrimaryKeyConstraint("article_id", "last_change_id", name="pk_story_takeovers"),
+        sa.PrimaryKeyConstraint("article_id", "last_changeset_id", name="pk_story_takeovers"),
         **OPTIONS,
     )
 
