@@ -13,6 +13,7 @@ from alembic import context
 
 from curation.backends import of
 from curation.database import VERSION_TABLE, Store
+from curation.describing import with_comments
 from curation.schema import with_table_options
 
 
@@ -24,7 +25,7 @@ def is_ours(name: str | None, type_: str, _: object) -> bool:
 def run(connection: sa.Connection) -> None:
     context.configure(
         connection=connection,
-        target_metadata=with_table_options(),
+        target_metadata=with_comments(with_table_options()),
         transactional_ddl=connection.dialect.name in ("sqlite", "postgresql"),
         render_as_batch=True,
         include_name=is_ours,

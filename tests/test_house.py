@@ -26,7 +26,7 @@ LAYERS = (
     ("database",),
     ("searching",),
     ("selecting",),
-    ("completing", "importing", "editing", "looking", "reports", "views", "migrate"),
+    ("completing", "importing", "editing", "looking", "reports", "describing", "migrate"),
     ("history",),
     ("scoring", "verifying"),
     ("cli",),

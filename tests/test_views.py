@@ -18,9 +18,9 @@ import yaml
 from click.testing import Result
 
 from curation.database import PACKAGE, Store
+from curation.describing import find_views
 from curation.editing.flags import set_flags
 from curation.selecting import Filters, Selection
-from curation.views import find_views
 
 from .conftest import DATA, SITE
 from .rejoin import parsed

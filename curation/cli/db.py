@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from .options import is_interactive, open_store
 from .output import Output, chosen_output, output_options, print_rows
 from .progress import showing_progress
+
+if TYPE_CHECKING:
+    from ..describing import Relation
 
 
 @click.group("db")
@@ -98,6 +103,22 @@ def check_command() -> None:
     click.echo("the schema is as it should be")
 
 
+@db_command.command("tables")
+@click.argument("table", required=False)
+@output_options
+def tables_command(table: str | None) -> None:
+    """Tells what the tables hold; of one table each column. PostgreSQL knows it too, as comments.
+
+    \b
+    Examples:
+      curation db tables
+      curation db tables articles
+    """
+    from ..describing import find_tables
+
+    _print_relations("table", find_tables(), table)
+
+
 @db_command.command("views")
 @click.argument("view", required=False)
 @output_options
@@ -109,17 +130,23 @@ def views_command(view: str | None) -> None:
       curation db views
       curation db views review_queue
     """
-    from ..errors import SelectionError
-    from ..views import find_views
+    from ..describing import find_views
 
-    views = {found.name: found for found in find_views()}
-    if view is None:
-        rows = [(found.name, len(found.columns), found.purpose) for found in views.values()]
-        print_rows(("view", "columns", "what it shows"), rows)
-    elif view in views:
-        print_rows(("column", "meaning"), views[view].columns.items())
+    _print_relations("view", find_views(), view)
+
+
+def _print_relations(kind: str, found: Sequence[Relation], name: str | None) -> None:
+    """All that there are, or one with its columns."""
+    from ..errors import SelectionError
+
+    known = {relation.name: relation for relation in found}
+    if name is None:
+        told = f"what it {'holds' if kind == 'table' else 'shows'}"
+        print_rows((kind, "columns", told), [(r.name, len(r.columns), r.purpose) for r in found])
+    elif name in known:
+        print_rows(("column", "meaning"), known[name].columns.items())
     else:
-        raise SelectionError(f"no view {view!r}: there are {', '.join(views)}")
+        raise SelectionError(f"no {kind} {name!r}: there are {', '.join(known)}")
 
 
 @db_command.command("verify")
