@@ -27,7 +27,7 @@ LAYERS = (
     ("searching",),
     ("selecting",),
     ("completing", "importing", "editing", "looking", "reports", "describing", "migrate"),
-    ("history",),
+    ("history", "datasette"),
     ("scoring", "verifying"),
     ("cli",),
     ("__main__",),

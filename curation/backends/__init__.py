@@ -82,6 +82,11 @@ class Backend(ABC):
     def location(self) -> str:
         """Where the store is, fit to be shown: without a password."""
 
+    @property
+    def file(self) -> Path | None:
+        """The file that the store is; None where it is a server's."""
+        return None
+
     @abstractmethod
     def create_engine(self) -> sa.Engine:
         """An engine whose connections enforce types, keys and UTC; nothing is opened yet."""

@@ -67,6 +67,10 @@ class Sqlite(Backend):
         return Path(str(self.url.database))
 
     @property
+    def file(self) -> Path:
+        return self.path
+
+    @property
     def location(self) -> str:
         return str(self.path)
 

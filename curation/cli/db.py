@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 import click
 
-from .options import is_interactive, open_store
+from .options import is_interactive, open_store, reports_option
 from .output import Output, chosen_output, output_options, print_rows
 from .progress import showing_progress
 
@@ -147,6 +147,34 @@ def _print_relations(kind: str, found: Sequence[Relation], name: str | None) -> 
         print_rows(("column", "meaning"), known[name].columns.items())
     else:
         raise SelectionError(f"no {kind} {name!r}: there are {', '.join(known)}")
+
+
+@db_command.command("metadata")
+@click.option(
+    "--output", type=click.File("w", encoding="utf-8", atomic=True), default="-", metavar="FILE",
+    help="Write to a file instead, whole or not at all.",
+)  # fmt: skip
+@reports_option
+def metadata_command(output: IO[str], folder: Path | None) -> None:
+    """Writes what Datasette needs to know of an SQLite store: what tables, views and columns hold, and the
+    named reports as queries.
+
+    The tables that hold documents, and with them what is secured, are closed, and so is SQL of visitors'
+    own. Give the file to Datasette by -m, beside a store of the name that it was made for.
+
+    \b
+    Examples:
+      curation db metadata --output metadata.json
+      datasette curation.db -m metadata.json
+      curation --database shown.db db metadata --reports ~/reports --output metadata.json
+    """
+    import json
+
+    from ..datasette import describe
+    from ..reports import find_reports
+
+    text = json.dumps(describe(open_store(check=False), find_reports(folder)), indent=2, ensure_ascii=False)
+    output.write(f"{text}\n")
 
 
 @db_command.command("verify")

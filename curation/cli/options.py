@@ -8,6 +8,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -185,6 +186,14 @@ def parameters_option(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.option(
         "-p", "parameters", multiple=True, metavar="KEY=VALUE", callback=_parameters,
         help="A parameter of the query; repeat for several.",
+    )(command)  # fmt: skip
+
+
+def reports_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds --reports, given to the command as `folder`."""
+    return click.option(
+        "--reports", "folder", envvar="CURATION_REPORTS", show_envvar=True, metavar="DIR",
+        type=click.Path(path_type=Path), help="A folder of reports of your own, which join the list.",
     )(command)  # fmt: skip
 
 

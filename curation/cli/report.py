@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from .completion import report_names
-from .options import open_store, parameters_option, timeout_option
+from .options import open_store, parameters_option, reports_option, timeout_option
 from .output import output_options, print_rows
 
 if TYPE_CHECKING:
@@ -18,10 +18,7 @@ if TYPE_CHECKING:
 @click.command("report")
 @click.argument("name", required=False, shell_complete=report_names)
 @parameters_option
-@click.option(
-    "--reports", "folder", envvar="CURATION_REPORTS", show_envvar=True, metavar="DIR",
-    type=click.Path(path_type=Path), help="A folder of reports of your own, which join the list.",
-)  # fmt: skip
+@reports_option
 @click.option("--explain", is_flag=True, help="Print the report's SQL instead of running it.")
 @timeout_option
 @output_options
