@@ -33,7 +33,8 @@ def run(connection: sa.Connection) -> None:
         version_table=VERSION_TABLE,
     )
     with context.begin_transaction():
-        context.run_migrations()
+        with of(connection).keeping_grants(connection):
+            context.run_migrations()
         of(connection).check_foreign_keys(connection)
 
 

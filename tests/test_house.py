@@ -27,7 +27,7 @@ LAYERS = (
     ("searching",),
     ("selecting",),
     ("completing", "importing", "editing", "looking", "reports", "describing", "migrate"),
-    ("history", "datasette"),
+    ("history", "datasette", "granting"),
     ("scoring", "verifying"),
     ("cli",),
     ("__main__",),

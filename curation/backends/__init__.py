@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from importlib import import_module
 from itertools import islice
@@ -184,6 +184,27 @@ class Backend(ABC):
     def power_of_asker(self) -> str | None:
         """What `ask` cannot keep a hostile query from, in words; None if nothing."""
         return None
+
+    def reader_statements(
+        self, connection: sa.Connection, role: str, readable: Sequence[str]
+    ) -> Sequence[str]:
+        """The statements, to be run in this order, that make a role which reads these tables and views and
+        nothing else. Raises StoreError where the engine has no roles, SelectionError for a bad name."""
+        raise StoreError(
+            f"{self.location} is a file: its permissions say who may read it; roles are PostgreSQL's"
+        )
+
+    def excess_of(self, connection: sa.Connection, role: str, readable: Sequence[str]) -> Sequence[str]:
+        """What a role may do to the store beyond reading these tables and views, each in a few words."""
+        return ()
+
+    def lacking_readers(self, connection: sa.Connection, views: Sequence[str]) -> Sequence[str]:
+        """The roles that were made readers, and may not read one of these views."""
+        return ()
+
+    def keeping_grants(self, connection: sa.Connection) -> AbstractContextManager[None]:
+        """Views that are made anew meanwhile are granted again to whom they were; commits nothing."""
+        return nullcontext()
 
     @abstractmethod
     def explain(self, error: Exception) -> str:

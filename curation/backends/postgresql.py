@@ -6,7 +6,7 @@ import hashlib
 import re
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -275,6 +275,28 @@ class Postgresql(Backend):
         if reads_documents:
             return f"{user!r} may read documents, and with them what is secured"
         return None
+
+    def reader_statements(
+        self, connection: sa.Connection, role: str, readable: Sequence[str]
+    ) -> Sequence[str]:
+        from .postgresql_readers import reader_statements
+
+        return reader_statements(_driver(connection), role, readable)
+
+    def excess_of(self, connection: sa.Connection, role: str, readable: Sequence[str]) -> Sequence[str]:
+        from .postgresql_readers import excess_of
+
+        return excess_of(_driver(connection), role, readable)
+
+    def lacking_readers(self, connection: sa.Connection, views: Sequence[str]) -> Sequence[str]:
+        from .postgresql_readers import lacking_readers
+
+        return lacking_readers(_driver(connection), views)
+
+    def keeping_grants(self, connection: sa.Connection) -> AbstractContextManager[None]:
+        from .postgresql_readers import keeping_grants
+
+        return keeping_grants(_driver(connection))
 
     def explain(self, error: Exception) -> str:
         cause = getattr(error, "orig", error)

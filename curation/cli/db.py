@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import IO, TYPE_CHECKING
 import click
 
 from .options import is_interactive, open_store, reports_option
-from .output import Output, chosen_output, output_options, print_rows
+from .output import Output, chosen_output, escape, output_options, print_rows
 from .progress import showing_progress
 
 if TYPE_CHECKING:
@@ -33,8 +34,13 @@ def upgrade_command(revision: str) -> None:
       curation --database postgresql://news@db/news db upgrade
     """
     from .. import migrate
+    from ..granting import lacking_readers
 
-    click.echo(f"the schema is at {migrate.upgrade(open_store(check=False), revision)}")
+    store = open_store(check=False)
+    click.echo(f"the schema is at {migrate.upgrade(store, revision)}")
+    for role in lacking_readers(store):
+        command = f"curation db grant-reader {shlex.quote(role)} --apply"
+        click.echo(escape(f"note: {role!r} may not read every view: run `{command}`"), err=True)
 
 
 @db_command.command("downgrade")
@@ -175,6 +181,35 @@ def metadata_command(output: IO[str], folder: Path | None) -> None:
 
     text = json.dumps(describe(open_store(check=False), find_reports(folder)), indent=2, ensure_ascii=False)
     output.write(f"{text}\n")
+
+
+@db_command.command("grant-reader")
+@click.argument("role")
+@click.option("--apply", is_flag=True, help="Run the statements, in one transaction.")
+def grant_reader_command(role: str, apply: bool) -> None:
+    """Prints the SQL that makes ROLE one of PostgreSQL that reads the views and nothing else.
+
+    The role is for BI tools and analysts; `curation sql`, and the reports that ask views alone, run as it too
+    (for these it also reads at which revision the schema is). A new role has no password: \\password in psql
+    sets one. A role that is there keeps its settings, and is granted what it lacks. From then on nobody makes
+    temporary tables, or tables in the store's schema, just by being let in; those who write to the store, and
+    its owner, are granted it by name.
+
+    \b
+    Examples:
+      curation db grant-reader analyst
+      curation db grant-reader analyst --apply
+      curation --database postgresql://analyst@db/news sql "SELECT * FROM review_queue"
+    """
+    from ..granting import grant_reader, reader_statements
+
+    store = open_store()
+    if apply:
+        grant_reader(store, role)
+        click.echo(escape(f"{role!r} reads the views of {store.location} and nothing else"))
+    else:
+        lines = ["BEGIN", *reader_statements(store, role), "COMMIT"]
+        click.echo("".join(f"{escape(line)};\n" for line in lines), nl=False)
 
 
 @db_command.command("verify")
