@@ -61,7 +61,7 @@ def test_postgresql_is_told_all_of_it_and_forgets_it_again(postgresql_store: Sto
     due = {table.name: table.purpose for table in find_tables()}
     due |= {f"{t.name}.{column}": meaning for t in find_tables() for column, meaning in t.columns.items()}
     assert comments(postgresql_store) == due
-    migrate.downgrade(postgresql_store, "0013")
+    migrate.downgrade(postgresql_store, "0014")
     assert set(comments(postgresql_store).values()) == {None}
     migrate.upgrade(postgresql_store)
     assert comments(postgresql_store) == due

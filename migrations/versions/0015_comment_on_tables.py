@@ -1,6 +1,6 @@
 """tell what the tables and their columns hold
 
-`sql/tables/0014.toml` says it of all tables that there are. That file is as frozen as this revision: a later
+`sql/tables/0015.toml` says it of all tables that there are. That file is as frozen as this revision: a later
 one that adds or changes a table brings a file of its own, with that table's section whole.
 
 Only PostgreSQL keeps comments; on SQLite there is nothing to do.
@@ -16,13 +16,13 @@ from pathlib import Path
 
 from alembic import op
 
-revision = "0014"
-down_revision = "0013"
+revision = "0015"
+down_revision = "0014"
 branch_labels = None
 depends_on = None
 
 ROOT = Path(__file__).parents[2]
-FILE = "sql/tables/0014.toml"
+FILE = "sql/tables/0015.toml"
 
 
 def upgrade() -> None:
