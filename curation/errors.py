@@ -29,6 +29,10 @@ class QueryRefused(CurationError):  # noqa: N818 - as above
     """SQL that the read-only guard or the engine would not run."""
 
 
+class PictureRefused(CurationError):  # noqa: N818 - as above
+    """Rows of which no picture can be drawn, or no library here that draws it."""
+
+
 class DocumentError(CurationError):
     """A document that cannot be taken in at all.
 

@@ -5,6 +5,7 @@ A report is a file `sql/reports/NAME.sql` whose first comment is its help:
     -- title: Providers
     -- purpose: Who carries the site.
     -- parameter: minimum integer 1 fewest articles that count
+    -- chart: bars provider articles
     SELECT ... WHERE n >= :minimum
 """
 
@@ -31,15 +32,43 @@ class Parameter:
     meaning: str
 
 
+#: What a picture can be, and what each is of.
+CHART_KINDS = {
+    "bars": "a bar for each value",
+    "shares": "a bar for the first value, and in it one for the second, which is part of it",
+    "stacks": "one bar, of the values end to end",
+    "lines": "a line for each value, over time or numbers",
+    "steps": "one value that holds until it changes",
+}
+#: Colours that everyone can tell apart are seven.
+MOST_VALUES = 7
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """The picture of a report: its kind, the column of names, numbers or times that it goes along, those of
+    values, and those whose values have a panel each."""
+
+    kind: str
+    along: str
+    values: Sequence[str]
+    by: Sequence[str] = ()
+
+    @property
+    def columns(self) -> Sequence[str]:
+        return (self.along, *self.values, *self.by)
+
+
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A named question: what it is called, what it is for, what it asks."""
+    """A named question: what it is called, what it is for, what it asks; and its picture, if it has one."""
 
     name: str
     title: str
     purpose: str
     parameters: Sequence[Parameter]
     sql: str
+    chart: Chart | None = None
 
 
 def find_reports(folder: Path | None = None) -> list[Report]:
@@ -81,7 +110,24 @@ def read_report(file: Path) -> Report:
     lacking = [key for key in ("title", "purpose") if key not in told]
     if lacking:
         raise QueryRefused(f"{file} does not say its {lacking[0]}: begin it with `-- {lacking[0]}: ...`")
-    return Report(file.stem, told["title"], told["purpose"], parameters, text)
+    chart = _read_chart(file, told["chart"]) if "chart" in told else None
+    return Report(file.stem, told["title"], told["purpose"], parameters, text, chart)
+
+
+def _read_chart(file: Path, told: str) -> Chart:
+    """`KIND COLUMN VALUE... [by COLUMN...]`; raises QueryRefused for what is none."""
+    kind, *columns = told.split() or [""]
+    cut = columns.index("by") if "by" in columns else len(columns)
+    first, by = columns[:cut], columns[cut + 1 :]
+    if kind not in CHART_KINDS or len(first) < 2 or (cut < len(columns) and not by):
+        form = "-- chart: KIND COLUMN VALUE... [by COLUMN...]"
+        raise QueryRefused(f"{file}: write `{form}`, of kind {', '.join(CHART_KINDS)}")
+    along, *values = first
+    least, most = {"shares": (2, 2), "steps": (1, 1)}.get(kind, (1, MOST_VALUES))
+    if not least <= len(values) <= most:
+        wanted = str(most) if least == most else f"at most {most}"
+        raise QueryRefused(f"{file}: a chart of {kind} has {wanted} columns of values, not {len(values)}")
+    return Chart(kind, along, values, by)
 
 
 def _read_parameter(file: Path, told: Sequence[str]) -> Parameter:
@@ -103,6 +149,17 @@ def report_query(report: Report, given: Mapping[str, str], timeout: float | None
         )
     values = {name: _value(p, given.get(name, p.default)) for name, p in known.items()}
     return Query(report.sql, values, timeout)
+
+
+def chart_of(report: Report, folder: Path | None = None) -> Chart:
+    """The picture of a report; raises QueryRefused, naming the reports that have one, if it has none."""
+    if report.chart is None:
+        known = ", ".join(other.name for other in find_reports(folder) if other.chart)
+        raise QueryRefused(
+            f"report {report.name!r} has no picture: {known} have one, and a report of your own that says "
+            "`-- chart: ...` (curation report --help)"
+        )
+    return report.chart
 
 
 @contextmanager

@@ -132,9 +132,17 @@ def opened_output() -> Iterator[IO[str]]:
     if file is None:
         yield sys.stdout
         return
+    with written_whole(file) as stream:
+        yield stream
+
+
+@contextmanager
+def written_whole(file: Path, *, binary: bool = False) -> Iterator[IO[Any]]:
+    """A file that is there only once it is whole; a fault leaves what was there before."""
     descriptor, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
+    how: dict[str, Any] = {"mode": "wb"} if binary else {"mode": "w", "encoding": "utf-8", "newline": ""}
     try:
-        with open(descriptor, "w", encoding="utf-8", newline="") as stream:  # noqa: PTH123 - a descriptor
+        with open(descriptor, **how) as stream:  # noqa: PTH123 - a descriptor
             yield stream
         mask = os.umask(0)
         os.umask(mask)

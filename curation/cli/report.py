@@ -9,10 +9,26 @@ import click
 
 from .completion import report_names
 from .options import open_store, parameters_option, reports_option, timeout_option
-from .output import output_options, print_rows
+from .output import chosen_output, output_options, print_rows, written_whole
 
 if TYPE_CHECKING:
+    from ..backends import Query
     from ..reports import Report
+
+
+def _target(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """A file's name that says what kind of picture is wanted, or - for the terminal."""
+    from .pictures import SUFFIXES, suffix_of
+
+    if value is None or value == "-":
+        return value
+    if suffix_of(value) not in SUFFIXES:
+        raise click.BadParameter(f"{value!r} ends in none of {', '.join(SUFFIXES)}", ctx, param)
+    if not Path(value).parent.is_dir():
+        raise click.BadParameter(f"there is no folder {str(Path(value).parent)!r}", ctx, param)
+    if Path(value).is_dir():
+        raise click.BadParameter(f"{value!r} is a folder", ctx, param)
+    return value
 
 
 @click.command("report")
@@ -20,36 +36,100 @@ if TYPE_CHECKING:
 @parameters_option
 @reports_option
 @click.option("--explain", is_flag=True, help="Print the report's SQL instead of running it.")
+@click.option(
+    "--chart",
+    "target",
+    metavar="FILE|-",
+    callback=_target,
+    type=click.Path(dir_okay=False, allow_dash=True),
+    help="Draw a picture instead: .svg, .png, .html (a page with the rows too), or - for the terminal.",
+)
 @timeout_option
 @output_options
 def report_command(
-    name: str | None, parameters: dict[str, str], folder: Path | None, explain: bool, timeout: float
+    name: str | None,
+    parameters: dict[str, str],
+    folder: Path | None,
+    explain: bool,
+    target: str | None,
+    timeout: float,
 ) -> None:
     """Runs a named report; without a name, lists them with what each is for.
 
     A report of your own is a file NAME.sql that begins with `-- title: ...`, `-- purpose: ...` and, for each
     parameter, `-- parameter: NAME TYPE DEFAULT MEANING` (integer, text or date), then one SELECT with :NAME.
 
+    With `-- chart: KIND COLUMN VALUE... [by COLUMN...]` it has a picture: of the columns VALUE along COLUMN,
+    with a panel for each of what `by` names. KIND is bars (a bar for each value), shares (the second value is
+    part of the first), stacks (the values end to end), lines, or steps (one value that holds until it
+    changes). Bars of names lie, the greatest first; times (2021, 2021-05, 2021-05-28, instants) go on an axis
+    of time.
+
+    With --chart only the picture is made, unless --format or --output asks for the rows too.
+
     \b
     Examples:
       curation report
       curation report review -p quality=70
       curation report providers -p limit=100 --format csv --output providers.csv
-      curation report our-own --reports ~/reports
+      curation report months --chart months.svg
+      curation report topics --chart -
+      curation report our-own --reports ~/reports --chart our-own.html
     """
-    from ..reports import ask, find_report, find_reports, report_query
+    from ..reports import find_report, find_reports, report_query
 
     if name is None:
-        print_rows(("report", "what for", "parameters"), [_line(report) for report in find_reports(folder)])
+        if target is not None:
+            raise click.UsageError("--chart draws one report: give its NAME")
+        rows = [_line(report) for report in find_reports(folder)]
+        print_rows(("report", "what for", "parameters", "picture"), rows)
         return
     report = find_report(name, folder)
     if explain:
         click.echo(report.sql.rstrip())
         return
     query = report_query(report, parameters, timeout)
+    if target is not None:
+        _draw(report, query, folder, target)
+        return
+    _print(query)
+
+
+def _print(query: Query) -> None:
+    from ..reports import ask
+
     with ask(open_store(), query) as answer:
         print_rows(answer.columns, answer.rows)
 
 
-def _line(report: Report) -> tuple[str, str, str]:
-    return (report.name, report.purpose, ", ".join(f"{p.name}={p.default}" for p in report.parameters))
+def _draw(report: Report, query: Query, folder: Path | None, target: str) -> None:
+    """Draws a report, and prints its rows too where the options of output ask for them."""
+    from ..reports import ask, chart_of
+    from .pictures import check_library, print_picture, render, suffix_of
+    from .pictures.data import gather, taken
+
+    output = chosen_output()
+    has_rows = output.format is not None or output.file is not None
+    if target == "-" and has_rows and output.file is None:
+        raise click.UsageError("the picture and the rows would mix: give --output FILE, or --chart a file")
+    chart = chart_of(report, folder)
+    if target != "-":
+        check_library()
+    with ask(open_store(), query) as answer:
+        rows = taken(report, answer)
+    picture = gather(report, chart, rows, answer.columns, query.parameters)
+    if target == "-":
+        print_picture(picture)
+    else:
+        drawn, missing = render(picture, suffix_of(target))
+        with written_whole(Path(target), binary=True) as stream:
+            stream.write(drawn)
+        if missing:
+            click.echo(f"note: no font here has {missing[:20]}; an SVG leaves that to its viewer", err=True)
+    if has_rows:
+        print_rows(answer.columns, rows)
+
+
+def _line(report: Report) -> tuple[str, str, str, str]:
+    parameters = ", ".join(f"{p.name}={p.default}" for p in report.parameters)
+    return (report.name, report.purpose, parameters, report.chart.kind if report.chart else "")

@@ -1,5 +1,6 @@
 -- title: Providers
 -- purpose: Who carries the site: articles, how many are shown, how good they are, and whether it is more or less of late.
+-- chart: shares provider articles published
 -- parameter: minimum integer 1 fewest articles of a provider that is listed
 -- parameter: recent date today-90 recent articles are those from this day on (UTC)
 -- parameter: earlier date today-180 the earlier ones, which the trend compares them with, are those from this day on
