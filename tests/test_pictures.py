@@ -316,6 +316,7 @@ def test_a_line_ends_where_a_month_or_a_value_is_missing() -> None:
     months = [("2021-01", 1), ("2021-02", 2), ("2021-04", 3), ("2021-05", None), ("2021-06", 4)]
     assert len(boxes(svg_of(picture("lines month n", months)), "line")) == 3
     assert len(boxes(svg_of(picture("lines day n", [("2021-01-31", 1), ("2021-02-01", 2)])), "line")) == 1
+    assert len(boxes(svg_of(picture("lines size n", [(1, 1), (2, None), (30, 2)])), "line")) == 2
 
 
 def test_a_step_holds_until_it_changes() -> None:
@@ -432,6 +433,15 @@ def test_no_line_is_wider_than_the_terminal(chart: str, rows: list[Any], width: 
     with pytest.MonkeyPatch.context() as patch:
         lines = in_terminal(drawn, width, patch)
     assert max(map(cell_len, lines)) <= width
+
+
+@pytest.mark.parametrize("width", [24, 40, 80, 200])
+def test_a_long_name_leaves_room_for_bar_and_value(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [(name * 20, 1_000_000) for name in NAMES if name]
+    lines = in_terminal(picture("bars name n", rows), width, monkeypatch)[4:]
+    assert len(lines) == len(rows)
+    for line in lines:
+        assert re.fullmatch(r".+… +█{2,} 1,000,000", line)
 
 
 def test_bars_of_the_terminal_are_as_long_as_their_values(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,8 @@ _STYLE = """
 body { font: 16px/1.5 system-ui, "Segoe UI", Roboto, "Noto Sans", Arial, sans-serif; color: #222;
   background: #fff; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
 h1 { font-size: 1.6rem; margin: 0 0 .25rem; }
-figure { margin: 0; }
+main { overflow-x: clip; }
+figure { margin: -1rem -4.8% 0; }
 figure svg { display: block; width: 100%; height: auto; }
 .rows { overflow-x: auto; }
 table { border-collapse: collapse; font-size: .875rem; font-variant-numeric: tabular-nums; }
