@@ -10,7 +10,7 @@ import os
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import groupby, pairwise
 from typing import IO
 
 from rich.cells import cell_len, set_cell_size
@@ -150,7 +150,8 @@ def _bar(kind: str, drawn: Sequence[Piece], layout: _Layout) -> Text:
     for piece in drawn:
         _fill(cells, kind, piece, layout)
     last = max((i for i, (glyph, _) in enumerate(cells) if glyph != " "), default=-1)
-    return Text.assemble(*cells[: min(last + 1, layout.bars)])
+    runs = groupby(cells[: min(last + 1, layout.bars)], key=lambda cell: cell[1])
+    return Text.assemble(*(("".join(glyph for glyph, _ in run), colour) for colour, run in runs))
 
 
 def _fill(cells: list[tuple[str, str]], kind: str, piece: Piece, layout: _Layout) -> None:
