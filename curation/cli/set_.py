@@ -94,7 +94,8 @@ def set_command(
     """Decides flags of the articles named, or of all that the filters want: one changeset.
 
     ARTICLE is an id, a path, a unique end of a path, or a URL; `-` reads ids, whole paths and URLs from
-    standard input, one a line. To choose by the flags themselves, list first: `curation list --quality ..30 --columns id
+    standard input, one a line. To choose by the flags themselves, list first:
+    `curation list --quality ..30 --columns id
     --format csv --no-headers | curation set - --heat 0`.
 
     \b
