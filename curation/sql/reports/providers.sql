@@ -5,7 +5,42 @@
 -- parameter: recent date today-90 recent articles are those from this day on (UTC)
 -- parameter: earlier date today-180 the earlier ones, which the trend compares them with, are those from this day on
 -- parameter: limit integer 20 how many rows at most
-WITH late AS (
+-- The view provider_stats, but with the median of those that are listed alone.
+WITH by_quality AS (
+  SELECT
+    provider_id, quality, count(*) AS articles, count(CASE WHEN published THEN 1 END) AS published,
+    max(published_at) AS latest
+  FROM articles
+  WHERE missing_since IS NULL
+  GROUP BY provider_id, quality
+),
+listed AS (
+  SELECT
+    p.id, p.name, p.domain, CAST(sum(q.articles) AS bigint) AS articles,
+    CAST(sum(q.published) AS bigint) AS published, 1.0 * sum(q.quality * q.articles) AS qualities,
+    sum(CASE WHEN q.quality IS NOT NULL THEN q.articles END) AS judged, max(q.latest) AS latest
+  FROM by_quality q
+  JOIN providers p ON p.id = q.provider_id
+  GROUP BY p.id, p.name, p.domain
+  HAVING sum(q.articles) >= :minimum
+  ORDER BY sum(q.articles) DESC, p.name, p.domain
+  LIMIT :limit
+),
+placed AS (
+  SELECT
+    q.provider_id, q.quality, q.articles, l.judged,
+    sum(q.articles) OVER (PARTITION BY q.provider_id ORDER BY q.quality) AS up_to
+  FROM by_quality q
+  JOIN listed l ON l.id = q.provider_id
+  WHERE q.quality IS NOT NULL
+),
+medians AS (
+  SELECT provider_id, avg(1.0 * quality) AS quality
+  FROM placed
+  WHERE 2 * up_to >= judged AND 2 * (up_to - articles) <= judged
+  GROUP BY provider_id
+),
+late AS (
   SELECT
     provider_id, count(CASE WHEN published_at >= :recent THEN 1 END) AS recent,
     count(CASE WHEN published_at < :recent THEN 1 END) AS earlier
@@ -14,14 +49,11 @@ WITH late AS (
   GROUP BY provider_id
 )
 SELECT
-  s.provider, s.domain, s.articles, s.published,
-  round(CAST(100 * s.share_published AS numeric), 1) AS share_published,
-  round(CAST(s.mean_quality AS numeric), 1) AS mean_quality,
-  round(CAST(s.median_quality AS numeric), 1) AS median_quality,
-  coalesce(l.recent, 0) AS recent, coalesce(l.recent - l.earlier, 0) AS trend,
-  s.last_published_at AS latest
-FROM provider_stats s
-LEFT JOIN late l ON l.provider_id = s.provider_id
-WHERE s.articles >= :minimum
-ORDER BY s.articles DESC, s.provider, s.domain
-LIMIT :limit
+  l.name AS provider, l.domain, l.articles, l.published,
+  round(100.0 * l.published / l.articles, 1) AS share_published,
+  round(l.qualities / l.judged, 1) AS mean_quality, round(CAST(m.quality AS numeric), 1) AS median_quality,
+  coalesce(t.recent, 0) AS recent, coalesce(t.recent - t.earlier, 0) AS trend, l.latest
+FROM listed l
+LEFT JOIN medians m ON m.provider_id = l.id
+LEFT JOIN late t ON t.provider_id = l.id
+ORDER BY l.articles DESC, l.name, l.domain

@@ -19,33 +19,34 @@ WITH by_quality AS (
   WHERE missing_since IS NULL
   GROUP BY provider_id, quality
 ),
+counted AS (
+  SELECT
+    provider_id, CAST(sum(articles) AS bigint) AS articles, CAST(sum(published) AS bigint) AS published,
+    sum(CASE WHEN quality IS NOT NULL THEN articles END) AS judged, sum(quality * articles) AS qualities,
+    1.0 * sum(heat) / nullif(sum(heats), 0) AS mean_heat,
+    min(first_at) AS first_published_at, max(last_at) AS last_published_at
+  FROM by_quality
+  GROUP BY provider_id
+),
 placed AS (
   SELECT
-    provider_id, quality, articles, sum(articles) OVER (PARTITION BY provider_id) AS places,
+    provider_id, quality, articles,
     sum(articles) OVER (PARTITION BY provider_id ORDER BY quality) AS up_to
   FROM by_quality
   WHERE quality IS NOT NULL
 ),
 medians AS (
   -- the quality in the middle, or both where the middle lies between two
-  SELECT provider_id, avg(1.0 * quality) AS median_quality
-  FROM placed
-  WHERE 2 * up_to >= places AND 2 * (up_to - articles) <= places
-  GROUP BY provider_id
-),
-counted AS (
-  SELECT
-    provider_id, CAST(sum(articles) AS bigint) AS articles, CAST(sum(published) AS bigint) AS published,
-    1.0 * sum(quality * articles) / sum(CASE WHEN quality IS NOT NULL THEN articles END) AS mean_quality,
-    1.0 * sum(heat) / nullif(sum(heats), 0) AS mean_heat,
-    min(first_at) AS first_published_at, max(last_at) AS last_published_at
-  FROM by_quality
-  GROUP BY provider_id
+  SELECT g.provider_id, avg(1.0 * g.quality) AS median_quality
+  FROM placed g
+  JOIN counted c ON c.provider_id = g.provider_id
+  WHERE 2 * g.up_to >= c.judged AND 2 * (g.up_to - g.articles) <= c.judged
+  GROUP BY g.provider_id
 )
 SELECT
   p.id AS provider_id, p.name AS provider, p.domain, c.articles, c.published,
   CAST(1.0 * c.published / c.articles AS double precision) AS share_published,
-  CAST(c.mean_quality AS double precision) AS mean_quality,
+  CAST(1.0 * c.qualities / c.judged AS double precision) AS mean_quality,
   CAST(m.median_quality AS double precision) AS median_quality,
   CAST(c.mean_heat AS double precision) AS mean_heat,
   c.first_published_at, c.last_published_at

@@ -13,7 +13,7 @@
 -- outranks: 1 where the related article has the higher quality, or the same and is earlier, else 0
 CREATE VIEW related_graph AS
 SELECT
-  a.id AS article_id, a.path, a.title, l.position, t.id AS related_id, t.path AS related_path,
+  l.article_id, a.path, a.title, l.position, t.id AS related_id, t.path AS related_path,
   l.title AS related_title, coalesce(t.published_at, l.published_at) AS related_published_at,
   a.quality, coalesce(t.quality, l.quality) AS related_quality, l.quality AS stated_quality,
   CASE
