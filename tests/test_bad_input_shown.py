@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner, Result
 from markdown_it import MarkdownIt
 
-from curation.cli.output import FORMATS
+from curation.cli.output import TEXT_FORMATS
 from curation.database import Store
 
 #: What a terminal obeys: clear the screen, a title, a link, and their C1 forms; and turned text.
@@ -90,7 +90,7 @@ def on_terminal(store: Store) -> Callable[..., str]:
 LOUD = f"a{TERMINAL}b{BIDI}c"
 
 
-@pytest.mark.parametrize("form", [*FORMATS, None])
+@pytest.mark.parametrize("form", [*TEXT_FORMATS, None])
 def test_no_command_lets_a_terminal_be_told_anything(
     take_in: Callable[..., Result], on_terminal: Callable[..., str], news: Path, form: str | None
 ) -> None:
@@ -270,7 +270,7 @@ def test_a_terminal_gets_no_hyperlinks(
             "[x](https://a.example) [link=https://a.example]y[/link]", originalUrl="https://a.example/x"
         )
     )
-    for form in FORMATS:
+    for form in TEXT_FORMATS:
         assert "\x1b" not in on_terminal("list", "--columns", "title,original_url", "--format", form)
 
 

@@ -15,7 +15,16 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
-from curation.cli.output import FORMATS, escape, output_options, plain, print_rows, shown, to_json
+from curation.cli.output import (
+    FORMATS,
+    TEXT_FORMATS,
+    escape,
+    output_options,
+    plain,
+    print_rows,
+    shown,
+    to_json,
+)
 
 CEST = dt.timezone(dt.timedelta(hours=2))
 
@@ -173,7 +182,7 @@ def test_a_column_name_runs_nothing_either() -> None:
     assert printed([(1,)], "--format", "csv", columns=("=1",)).stdout == "'=1\n1\n"
 
 
-@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("form", TEXT_FORMATS)
 def test_no_form_lets_controls_pass(form: str) -> None:
     output = printed([(1, "\x1b[31m\x9b\u202e\r")], "--format", form, columns=("a\x1b", "b")).stdout
     assert "[31m" in output
@@ -184,7 +193,7 @@ def test_markdown_escapes_its_own_marks() -> None:
     lines = printed([(1, "a|b\\c"), (2, "two\nlines")], "--format", "markdown").stdout.strip().splitlines()
     assert [line.replace(" ", "") for line in lines] == [
         "|id|title|",
-        "|----|-----------|",
+        "|---:|-----------|",
         "|1|a\\|b\\\\c|",
         "|2|twolines|",
     ]

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from .options import article_argument, open_store
-from .output import chosen_output, output_options, print_rows, to_json
+from .output import chosen_output, output_options, print_rows, print_text, to_json
 
 #: Parts that are lists of mappings, shown by these of their columns.
 _PARTS = {
@@ -44,11 +44,8 @@ def show_command(article: str) -> None:
 
 
 def _print_object(found: dict[str, Any]) -> None:
-    from .output import opened_output
-
-    output = chosen_output()
-    with opened_output() as stream:
-        stream.write(to_json(found, indent=2 if output.form == "json" else None) + "\n")
+    text = to_json(found, indent=2 if chosen_output().form == "json" else None)
+    print_text(f"{line}\n" for line in text.split("\n"))
 
 
 def _lines(found: dict[str, Any]) -> list[tuple[str, object]]:

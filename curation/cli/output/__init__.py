@@ -1,0 +1,130 @@
+"""Rows in every form, and nothing that a terminal or a spreadsheet would run.
+
+Data goes to standard output or to `--output FILE`, written whole or not at all. Control characters
+are shown as escapes, cells that a spreadsheet would take for a formula begin with an apostrophe. Rows
+are written as they come, in every form: their number is no matter of memory.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import os
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from importlib import import_module
+from pathlib import Path
+from typing import IO, Any
+
+from .options import BINARY_FORMATS, FORMATS, TEXT_FORMATS, Output, chosen_output, output_options
+from .values import escape, plain, shown, to_json
+
+__all__ = (
+    "BINARY_FORMATS",
+    "FORMATS",
+    "TEXT_FORMATS",
+    "Output",
+    "chosen_output",
+    "escape",
+    "opened_output",
+    "output_options",
+    "plain",
+    "print_rows",
+    "print_text",
+    "shown",
+    "to_json",
+)
+
+#: Form -> its module here, and what gives its lines there or writes its bytes; imported when wanted.
+_WRITERS = {
+    "table": ("table", "table_lines"),
+    "markdown": ("table", "markdown_lines"),
+    "csv": ("text", "csv_lines"),
+    "tsv": ("text", "tsv_lines"),
+    "json": ("text", "json_lines"),
+    "jsonl": ("text", "jsonl_lines"),
+}
+
+
+def print_rows(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> int:
+    """Writes rows as the options say; returns how many they were."""
+    output = chosen_output()
+    module, name = _WRITERS[output.form]
+    writer = getattr(import_module(f".{module}", __name__), name)
+    counted = _Counted(rows)
+    if output.form in BINARY_FORMATS:
+        with _opened_bytes(output) as stream:
+            writer(stream, columns, iter(counted), output)
+    else:
+        print_text(writer(columns, iter(counted), output))
+    return counted.count
+
+
+class _Counted:
+    """Rows that are counted as they pass."""
+
+    def __init__(self, rows: Iterable[Sequence[Any]]) -> None:
+        self._rows = rows
+        self.count = 0
+
+    def __iter__(self) -> Iterator[Sequence[Any]]:
+        for row in self._rows:
+            self.count += 1
+            yield row
+
+
+def print_text(lines: Iterable[str]) -> None:
+    """Writes lines as the options say: to the file, or to standard output, by a pager if one is there."""
+    output = chosen_output()
+    if output.is_terminal and output.pager:
+        from .paging import print_paged
+
+        print_paged(iter(lines))
+        return
+    with opened_output() as stream:
+        stream.writelines(lines)
+
+
+@contextmanager
+def opened_output() -> Iterator[IO[str]]:
+    """Standard output, or the file of --output, which is there only once it is whole."""
+    output = chosen_output()
+    if output.file is None:
+        yield sys.stdout
+        return
+    with _opened_bytes(output) as stream:
+        text = io.TextIOWrapper(stream, encoding="utf-8", newline="")
+        yield text
+        text.detach()
+
+
+@contextmanager
+def _opened_bytes(output: Output) -> Iterator[IO[bytes]]:
+    if output.file is None:
+        yield sys.stdout.buffer
+        return
+    with _replacing(output.file) as stream:
+        if not output.is_compressed:
+            yield stream
+            return
+        # Without name and time, so that the same rows are the same bytes.
+        with gzip.GzipFile("", "wb", 6, stream, mtime=0) as compressed:
+            yield compressed  # type: ignore[misc]
+
+
+@contextmanager
+def _replacing(file: Path) -> Iterator[IO[bytes]]:
+    """A file beside the one that is named, which takes its place once it is whole."""
+    descriptor, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
+    try:
+        with open(descriptor, "wb") as stream:  # noqa: PTH123 - a descriptor
+            yield stream
+        mask = os.umask(0)
+        os.umask(mask)
+        Path(name).chmod(0o666 & ~mask)
+        Path(name).replace(file)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise

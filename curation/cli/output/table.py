@@ -1,0 +1,114 @@
+"""Tables to be read, on a terminal and in Markdown.
+
+A column is as wide as its widest cell among the first 5,000 rows, and right-aligned if these are numbers.
+What is wider later on is cut where lines must fit a terminal, and elsewhere moves the rest of its line.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain, islice
+from typing import Any
+
+from .options import Output
+from .values import is_numeric, shown
+
+Row = Sequence[Any]
+
+SAMPLE = 5000
+
+#: Characters of a cell: a line of a table is read, not parsed; --wide and the other forms keep all.
+_CELL = 200
+
+#: Columns up to this wide (numbers, flags, dates) are never cut; the others share what room is left.
+_NARROW = 20
+_LEAST = 8
+_GAP = "   "
+
+#: What would end a cell, or begin HTML, a link or code.
+_MARKUP = re.compile(r"[\\|<\[`]")
+
+
+def table_lines(columns: Sequence[str], rows: Iterator[Row], output: Output) -> Iterator[str]:
+    sample = list(islice(rows, SAMPLE))
+    cell = _one_line if output.wide else _short
+    names, first = [cell(name) for name in columns], [[cell(value) for value in row] for row in sample]
+    widths = _widths(names, first)
+    room = shutil.get_terminal_size().columns if output.is_terminal and not output.wide else None
+    if room is not None:
+        widths = _fitted(widths, room)
+    aligned = _aligner(widths, _numeric(columns, sample), is_cut=room is not None)
+    if output.headers:
+        yield _GAP.join(aligned(names)).rstrip() + "\n"
+        yield "─" * (sum(widths) + len(_GAP) * (len(widths) - 1)) + "\n"
+    later = ([cell(value) for value in row] for row in rows)
+    for cells in chain(first, later):
+        yield _GAP.join(aligned(cells)).rstrip() + "\n"
+
+
+def markdown_lines(columns: Sequence[str], rows: Iterator[Row], output: Output) -> Iterator[str]:
+    def cell(value: Any) -> str:
+        return _MARKUP.sub(r"\\\g<0>", _one_line(value) if output.wide else _short(value))
+
+    sample = list(islice(rows, SAMPLE))
+    names, first = [cell(name) for name in columns], [[cell(value) for value in row] for row in sample]
+    widths = _widths(names, first)
+    numeric = _numeric(columns, sample)
+    aligned = _aligner(widths, numeric, is_cut=False)
+    rule = [
+        f"{'-' * (width + 1)}{':' if right else '-'}" for width, right in zip(widths, numeric, strict=True)
+    ]
+    yield f"| {' | '.join(aligned(names))} |\n"
+    yield f"|{'|'.join(rule)}|\n"
+    later = ([cell(value) for value in row] for row in rows)
+    for cells in chain(first, later):
+        yield f"| {' | '.join(aligned(cells))} |\n"
+
+
+def _one_line(value: Any) -> str:
+    return " ".join(shown(value).split()) if isinstance(value, str) else shown(value)
+
+
+def _short(value: Any) -> str:
+    text = _one_line(value)
+    return text if len(text) <= _CELL else text[: _CELL - 1] + "…"
+
+
+def _widths(names: Sequence[str], rows: Sequence[Sequence[str]]) -> list[int]:
+    """Of each column, in cells of a terminal, of which some letters take two."""
+    from rich.cells import cell_len
+
+    return [max(cell_len(name), *(cell_len(row[i]) for row in rows), 1) for i, name in enumerate(names)]
+
+
+def _numeric(columns: Sequence[str], rows: Sequence[Row]) -> list[bool]:
+    return [is_numeric(row[i] for row in rows) for i in range(len(columns))]
+
+
+def _fitted(widths: Sequence[int], room: int) -> list[int]:
+    """Widths with which a line fits the terminal: what the narrower columns leave goes to the wider."""
+    fitted = list(widths)
+    wide = sorted((w, i) for i, w in enumerate(widths) if w > _NARROW)
+    left = room - sum(w for w in widths if w <= _NARROW) - len(_GAP) * len(widths)
+    for done, (width, i) in enumerate(wide):
+        fitted[i] = max(_LEAST, min(width, left // (len(wide) - done)))
+        left -= fitted[i]
+    return fitted
+
+
+def _aligner(
+    widths: Sequence[int], numeric: Sequence[bool], *, is_cut: bool
+) -> Callable[[Sequence[str]], Sequence[str]]:
+    """What makes cells as wide as their columns, numbers to the right."""
+    from rich.cells import cell_len, set_cell_size
+
+    def fit(text: str, width: int, right: bool) -> str:
+        length = len(text) if text.isascii() else cell_len(text)
+        if length > width:
+            return set_cell_size(text, width - 1) + "…" if is_cut else text
+        blanks = " " * (width - length)
+        return blanks + text if right else text + blanks
+
+    return lambda cells: list(map(fit, cells, widths, numeric))
