@@ -178,7 +178,7 @@ def test_a_written_file_lets_no_terminal_be_told_either(
     take_in: Callable[..., Result], curation: Callable[..., Result], tmp_path: Path
 ) -> None:
     take_in(a=every_text(LOUD))
-    for suffix in ("csv", "tsv", "json", "jsonl", "md", "txt"):
+    for suffix in ("csv", "tsv", "json", "jsonl", "md", "txt", "html"):
         file = tmp_path / f"out.{suffix}"
         curation("sql", "SELECT * FROM articles", "--output", str(file))
         assert not OBEYED & set(file.read_text())

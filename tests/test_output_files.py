@@ -8,7 +8,9 @@ import io
 import json
 import subprocess
 import sys
+from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -58,10 +60,111 @@ def test_jsonl_gives_texts_back(rows: list[tuple[str, str]]) -> None:
     assert [tuple(json.loads(line).values()) for line in lines[:-1]] == rows
 
 
+@settings(max_examples=100)
+@given(rows_of_texts)
+def test_a_page_gives_texts_back(rows: list[tuple[str, str]]) -> None:
+    page = Page(printed(rows, "--format", "html").stdout_bytes.decode())
+    assert [tuple(row) for row in page.rows[1:]] == [tuple(map(escape, row)) for row in rows]
+
+
+# --- pages -------------------------------------------------------------------------------------------
+
+
+class Page(HTMLParser):
+    """The cells of a page's table, and its elements."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.rows: list[list[str]] = []
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.texts: dict[str, str] = {}
+        self._open: list[str] = []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        if tag == "tr":
+            self.rows.append([])
+        if tag in ("td", "th"):
+            self.rows[-1].append("")
+        if tag not in ("meta", "wbr"):
+            self._open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self._open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if "td" in self._open or "th" in self._open:
+            self.rows[-1][-1] += data
+        elif self._open:
+            self.texts[self._open[-1]] = self.texts.get(self._open[-1], "") + data
+
+    def close(self) -> None:
+        super().close()
+        assert self._open == []
+
+
+def page(*rows: Any, columns: tuple[str, ...] = ("id", "title")) -> Page:
+    return Page(printed(rows, "--format", "html", columns=columns).stdout)
+
+
+def test_a_page_says_what_it_is() -> None:
+    made = page((1, "a"), (-2, None), columns=("id", "<b>"))
+    assert made.rows == [["id", "<b>"], ["1", "a"], ["-2", ""]]
+    assert ("meta", {"charset": "utf-8"}) in made.elements
+    assert ("html", {"lang": "en"}) in made.elements
+    assert [attributes for tag, attributes in made.elements if tag == "th"] == [{"scope": "col"}] * 2
+    assert made.texts["title"] == made.texts["h1"] == "command"
+    assert made.texts["footer"].startswith("2 rows")
+
+
+def test_a_page_fetches_nothing_and_runs_nothing() -> None:
+    made = page((1, "<script>alert(1)</script><img src=x onerror=alert(1)>"))
+    tags = {tag for tag, _ in made.elements}
+    assert (
+        " ".join(sorted(tags))
+        == "body footer h1 head html main meta style table tbody td th thead time title tr"
+    )
+    [policy] = [a["content"] for _, a in made.elements if "http-equiv" in a]
+    assert policy == "default-src 'none'; style-src 'unsafe-inline'"
+
+
+def test_numbers_stand_right_in_a_page() -> None:
+    style = page((1, "a", None), (None, "1", 2.5), columns=("n", "t", "x")).texts["style"]
+    right = [
+        line.split("(")[2].split(")")[0]
+        for line in style.splitlines()
+        if line.endswith("text-align: right }")
+    ]
+    assert right == ["1", "3"]
+
+
+@pytest.mark.parametrize(
+    ("text", "is_link"),
+    [
+        ("https://a.example/x?a=1&b=2", True),
+        ("HTTP://a.example", True),
+        ("javascript:alert(1)", False),
+        ("data:text/html,x", False),
+        ("httpx://a.example", False),
+        ("https://a.example/ and more", False),
+        ("https://a.example/\u202egpj.exe", False),
+        ('https://a.example/"onmouseover="alert(1)', False),
+        ("see https://a.example", False),
+    ],
+)
+def test_only_an_address_alone_is_a_link(text: str, is_link: bool) -> None:
+    made = page((1, text))
+    links = [attributes for tag, attributes in made.elements if tag == "a"]
+    assert [link["href"] for link in links] == ([text] if is_link else [])
+    assert made.rows[1][1] == escape(text)
+
+
 # --- files and streams -------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["a.csv", "a.jsonl", "a.md", "a.txt"])
+@pytest.mark.parametrize("name", ["a.csv", "a.jsonl", "a.md", "a.html", "a.txt"])
 def test_a_name_that_ends_in_gz_is_compressed(tmp_path: Path, name: str) -> None:
     plain, packed = tmp_path / name, tmp_path / f"{name}.gz"
     for file in (plain, packed):

@@ -45,6 +45,7 @@ _WRITERS = {
     "tsv": ("text", "tsv_lines"),
     "json": ("text", "json_lines"),
     "jsonl": ("text", "jsonl_lines"),
+    "html": ("page", "html_lines"),
 }
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 #: Forms that are text, and those that are for programs alone.
-TEXT_FORMATS = ("table", "csv", "tsv", "json", "jsonl", "markdown")
+TEXT_FORMATS = ("table", "csv", "tsv", "json", "jsonl", "markdown", "html")
 BINARY_FORMATS: tuple[str, ...] = ()
 FORMATS = TEXT_FORMATS + BINARY_FORMATS
 
@@ -22,6 +22,7 @@ _SUFFIXES = {
     ".jsonl": "jsonl",
     ".md": "markdown",
     ".txt": "table",
+    ".html": "html",
     "": "table",
 }
 

@@ -1,0 +1,130 @@
+"""A page of HTML that stands alone: no script, nothing fetched, for light and dark screens and for paper."""
+
+from __future__ import annotations
+
+import datetime as dt
+import html
+import re
+from collections.abc import Iterator, Sequence
+from itertools import chain, islice
+from typing import Any
+
+from .options import Output, told_title
+from .values import is_numeric, shown
+
+#: Rows by which a column is known to be numbers, short words, or text.
+SAMPLE = 1000
+
+#: A column whose cells are at most so long is not broken; one with a cell longer than _TEXT is given room.
+_SHORT = 30
+_TEXT = 60
+
+_MARKS = re.compile("[&<>\"']")
+
+#: An address alone, of the two kinds that count as links.
+_LINK = re.compile(r"https?://[^\s<>\"'`\\]+", re.IGNORECASE)
+
+_STYLE = """\
+:root { color-scheme: light dark; --paper: #fff; --ink: #1c2330; --quiet: #667085; --line: #e4e7ec;
+  --band: #f8f9fb; --head: #f1f3f7; --point: #e8f0fe; --link: #1a56b8 }
+@media (prefers-color-scheme: dark) { :root { --paper: #14171c; --ink: #dfe3ea; --quiet: #949dac;
+  --line: #2b313b; --band: #191d23; --head: #20252d; --point: #223049; --link: #8ab4f8 } }
+* { box-sizing: border-box }
+body { margin: 0; padding: 2rem 2rem 3rem; width: fit-content; min-width: 100%; background: var(--paper);
+  color: var(--ink); font: 15px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif }
+h1 { position: sticky; left: 2rem; max-width: min(60rem, 100vw - 4rem); margin: 0 0 1.25rem;
+  font-size: 1.35rem; font-weight: 650; line-height: 1.3; overflow-wrap: anywhere }
+table { border-collapse: separate; border-spacing: 0; font-variant-numeric: tabular-nums }
+th, td { max-width: 40rem; padding: .45rem .75rem; border-bottom: 1px solid var(--line);
+  text-align: left; vertical-align: top; overflow-wrap: anywhere }
+th { position: sticky; top: 0; background: var(--head); color: var(--quiet); font-size: .8125rem;
+  font-weight: 600; white-space: nowrap; vertical-align: bottom }
+th:first-child { border-start-start-radius: .4rem } th:last-child { border-start-end-radius: .4rem }
+td { white-space: pre-line; unicode-bidi: plaintext }
+tbody tr:nth-child(even) { background: var(--band) }
+tbody tr:hover { background: var(--point) }
+a { color: var(--link); text-decoration: none } a:hover, a:focus { text-decoration: underline }
+footer { position: sticky; left: 2rem; width: max-content; margin-top: 1rem; color: var(--quiet);
+  font-size: .8125rem }
+@media print { @page { margin: 1.2cm; size: landscape }
+  :root { color-scheme: light; --paper: #fff; --ink: #000; --quiet: #444; --line: #bbb; --band: #fff;
+    --head: #fff; --link: #000 }
+  body { width: auto; padding: 0; font-size: 8.5pt } h1, footer { position: static; max-width: none }
+  table { width: 100% } th { position: static; border-bottom: 1.5pt solid #000 }
+  th, td { padding: .2rem .4rem; min-width: 0 !important; white-space: pre-line !important;
+    overflow-wrap: break-word }
+  tr { break-inside: avoid } thead { display: table-header-group } }
+"""
+
+
+def html_lines(columns: Sequence[str], rows: Iterator[Sequence[Any]], _output: Output) -> Iterator[str]:
+    sample = list(islice(rows, SAMPLE))
+    title = _text(told_title())
+    yield from _head(title, _column_styles(columns, sample))
+    names = "".join(f"<th scope=col>{_text(name)}</th>" for name in columns)
+    yield f"<table>\n<thead><tr>{names}</tr></thead>\n<tbody>\n"
+    count = 0
+    for count, row in enumerate(chain(sample, rows), 1):  # noqa: B007 - how many there were
+        yield f"<tr><td>{'</td><td>'.join(map(_cell, row))}</td></tr>\n"
+    yield "</tbody>\n</table>\n"
+    now = dt.datetime.now(dt.UTC)
+    yield f"<footer>{count:,} row{'' if count == 1 else 's'} · "
+    yield f"<time datetime={now:%Y-%m-%dT%H:%MZ}>{now:%Y-%m-%d %H:%M} UTC</time></footer>\n"
+    yield "</main>\n</body>\n</html>\n"
+
+
+def _head(title: str, column_styles: str) -> Iterator[str]:
+    # The policy holds even where a browser should ever take a text of ours for more than text.
+    yield f"""<!doctype html>
+<html lang=en>
+<head>
+<meta charset=utf-8>
+<meta http-equiv=Content-Security-Policy content="default-src 'none'; style-src 'unsafe-inline'">
+<meta name=viewport content="width=device-width">
+<meta name=referrer content=no-referrer>
+<title>{title}</title>
+<style>
+{_STYLE}{column_styles}</style>
+</head>
+<body>
+<main>
+<h1>{title}</h1>
+"""
+
+
+def _column_styles(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    """Numbers to the right, short words unbroken, room for text; said once, not in every cell."""
+    styles = ""
+    for i, _ in enumerate(columns):
+        longest = max((len(shown(row[i])) for row in rows), default=0)
+        style = "white-space: pre" if longest <= _SHORT else "min-width: 10rem"
+        if is_numeric(row[i] for row in rows):
+            style = "white-space: pre; text-align: right"
+        elif longest > _TEXT:
+            style = "min-width: 16rem"
+        styles += f":is(th, td):nth-child({i + 1}) {{ {style} }}\n"
+    return styles
+
+
+def _text(text: str) -> str:
+    return html.escape(shown(text))
+
+
+def _cell(value: Any) -> str:
+    text = shown(value)
+    if _MARKS.search(text):
+        text = html.escape(text)
+    if text[:1] in "hH" and isinstance(value, str) and _is_link(value):
+        return f'<a href="{text}" rel="noopener noreferrer nofollow">{_breakable(text)}</a>'
+    return text
+
+
+def _is_link(text: str) -> bool:
+    """Whether a text is an address, whole and with nothing hidden in it."""
+    return text.isprintable() and _LINK.fullmatch(text) is not None
+
+
+def _breakable(address: str) -> str:
+    """An address that may be broken after each of its parts."""
+    scheme, _, rest = address.partition("//")
+    return f"{scheme}//{rest.replace('/', '/<wbr>')}"
