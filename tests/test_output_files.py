@@ -3,22 +3,44 @@
 from __future__ import annotations
 
 import csv
+import datetime as dt
 import gzip
 import io
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
+from decimal import Decimal
 from html.parser import HTMLParser
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
+import openpyxl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from openpyxl.utils.escape import unescape
 
-from curation.cli.output import FORMATS, escape
+from curation.cli.output import BINARY_FORMATS, FORMATS, escape
+from curation.cli.output import xlsx as our_xlsx
 
 from .test_output import printed
+
+CEST = dt.timezone(dt.timedelta(hours=2))
+NOON = dt.datetime(2021, 5, 28, 12, 30, tzinfo=CEST)
+NAIVE = NOON.replace(tzinfo=None)
+
+
+def sheets(*rows: Any, options: tuple[str, ...] = (), columns: tuple[str, ...] = ("a",)) -> Any:
+    result = printed(rows, "--format", "xlsx", *options, columns=columns)
+    assert result.exit_code == 0, (result.exception, result.stderr)
+    return openpyxl.load_workbook(io.BytesIO(result.stdout_bytes))
+
+
+def cells(*values: Any, options: tuple[str, ...] = ()) -> list[Any]:
+    return [row[0] for row in sheets(*[(value,) for value in values], options=options).active.iter_rows(2)]
+
 
 # --- texts go and come back --------------------------------------------------------------------------
 
@@ -58,6 +80,15 @@ def test_csv_gives_back_what_it_shows(rows: list[tuple[str, str]]) -> None:
 def test_jsonl_gives_texts_back(rows: list[tuple[str, str]]) -> None:
     lines = printed(rows, "--format", "jsonl").stdout_bytes.decode().split("\n")
     assert [tuple(json.loads(line).values()) for line in lines[:-1]] == rows
+
+
+@settings(max_examples=50, deadline=None)
+@given(rows_of_texts)
+def test_a_workbook_gives_texts_back(rows: list[tuple[str, str]]) -> None:
+    read = list(sheets(*rows, options=("--raw",), columns=("a", "b")).active.iter_rows(2))
+    assert {cell.data_type for row in read for cell in row} == {"s"}
+    # XML reads a carriage return as a line feed, unless it is written as Excel does: `_x000D_`.
+    assert [tuple(unescape(cell.value) for cell in row) for row in read] == rows
 
 
 @settings(max_examples=100)
@@ -161,6 +192,84 @@ def test_only_an_address_alone_is_a_link(text: str, is_link: bool) -> None:
     assert made.rows[1][1] == escape(text)
 
 
+# --- workbooks ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("value", "kind", "read"),
+    [
+        (7, "n", 7),
+        (-1.5, "n", -1.5),
+        (Decimal("2.50"), "n", 2.5),
+        (10**15 - 1, "n", 10**15 - 1),
+        (10**15, "s", "1000000000000000"),
+        (float("inf"), "s", "inf"),
+        (Decimal("NaN"), "s", "NaN"),
+        (True, "b", True),
+        (NOON, "d", NAIVE - dt.timedelta(hours=2)),
+        (NAIVE, "d", NAIVE),
+        (dt.datetime(1899, 1, 1, tzinfo=dt.UTC), "s", "1899-01-01T00:00:00Z"),
+        (dt.date(2021, 5, 28), "d", NAIVE.replace(hour=0, minute=0)),
+        (dt.time(3, 4), "d", dt.time(3, 4)),
+        ([1, "é"], "s", '[1, "é"]'),
+        (b"\x00\xff", "s", "00ff"),
+        ("=1+1", "s", "=1+1"),
+        ("https://a.example", "s", "https://a.example"),
+        ("12", "s", "12"),
+        ("\x1b\u202e", "s", "\\x1b\\u202e"),
+        ("\ud800", "s", "\\ud800"),
+    ],
+)
+def test_a_value_is_a_cell_of_its_kind(value: Any, kind: str, read: Any) -> None:
+    [cell] = cells(value)
+    assert (cell.data_type, cell.value, cell.hyperlink) == (kind, read, None)
+
+
+INJECTED = (
+    '<r><t>a</t></r></is></c><c r="B2"><f>1+1</f><v>2</v></c><c r="C2" t="inlineStr"><is><r><t>b</t></r>'
+)
+
+
+@pytest.mark.parametrize(
+    "text", ["<r></r>", INJECTED, INJECTED + "x" * (32767 - len(INJECTED) - 4) + "</r>tail"]
+)
+def test_a_text_is_no_part_of_the_workbooks_own_xml(text: str) -> None:
+    [[cell]] = sheets((text,)).active.iter_rows(2)
+    assert cell.value == text[:32767]
+
+
+def test_a_formula_stays_a_text_when_it_is_edited() -> None:
+    assert [cell.quotePrefix for cell in cells("=1+1", " -2", "a=1")] == [True, True, False]
+
+
+def test_a_workbook_can_be_read_and_filtered() -> None:
+    sheet = sheets((1, "x" * 80), (2, None), columns=("id", "=title")).active
+    assert sheet.freeze_panes == "A2"
+    assert sheet.auto_filter.ref == "A1:B3"
+    assert sheet["B1"].value == "=title"
+    assert sheet["A1"].font.bold
+    assert [sheet.column_dimensions[name].width > 50 for name in "AB"] == [False, True]
+
+
+def test_a_text_too_long_for_a_cell_is_cut_and_told() -> None:
+    result = printed([("😀" * 20000,), ("a" * 32767,)], "--format", "xlsx", columns=("a",))
+    assert result.stderr.startswith("warning: 1 texts cut at 32,767 characters")
+    [[cut], [whole]] = openpyxl.load_workbook(io.BytesIO(result.stdout_bytes)).active.iter_rows(2)
+    assert (cut.value, whole.value) == ("😀" * 16383, "a" * 32767)
+
+
+@pytest.mark.parametrize(("count", "held"), [(0, [0]), (9, [9]), (10, [9, 1]), (18, [9, 9]), (19, [9, 9, 1])])
+def test_more_rows_than_a_sheet_has_go_on_in_the_next(
+    monkeypatch: pytest.MonkeyPatch, count: int, held: list[int]
+) -> None:
+    monkeypatch.setattr(our_xlsx, "ROWS_OF_A_SHEET", 10)
+    book = sheets(*[(i,) for i in range(count)])
+    assert [sheet["A1"].value for sheet in book] == ["a"] * len(held)
+    read = [[row[0].value for row in sheet.iter_rows(2)] for sheet in book]
+    assert [len(rows) for rows in read] == held
+    assert [*chain.from_iterable(read)] == list(range(count))
+
+
 # --- files and streams -------------------------------------------------------------------------------
 
 
@@ -178,10 +287,30 @@ def test_a_compressed_file_says_its_form_too(tmp_path: Path) -> None:
     assert gzip.decompress((tmp_path / "a.gz").read_bytes()) == b"id,title\n1,a\n"
 
 
-@pytest.mark.parametrize("form", [form for form in FORMATS if form not in ("csv", "tsv")])
+@pytest.mark.parametrize("form", BINARY_FORMATS)
+def test_what_is_cut_off_by_an_error_is_not_taken_for_whole(form: str) -> None:
+    def rows() -> Iterator[tuple[int, str]]:
+        yield 1, "a"
+        raise RuntimeError("the engine went away")
+
+    assert printed(rows(), "--format", form).stdout_bytes == b""
+
+
+@pytest.mark.parametrize(("form", "library"), [("xlsx", "xlsxwriter")])
+def test_an_absent_extra_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, form: str, library: str
+) -> None:
+    for module in (library, f"{library}.parquet"):
+        monkeypatch.setitem(sys.modules, module, None)
+    result = printed([(1, "a")], "--output", str(tmp_path / f"a.{form}"))
+    assert (result.exit_code, list(tmp_path.iterdir())) == (1, [])
+    assert result.stderr == f"Error: {form} needs a library: pip install 'curation[{form}]'\n"
+
+
+@pytest.mark.parametrize("form", [form for form in FORMATS if form not in ("csv", "tsv", "xlsx")])
 def test_raw_is_refused_where_it_says_nothing(form: str) -> None:
     result = printed([(1, "a")], "--format", form, "--raw")
-    assert (result.exit_code, "--raw is for csv, tsv" in result.stderr) == (2, True)
+    assert (result.exit_code, "--raw is for csv, tsv, xlsx" in result.stderr) == (2, True)
 
 
 _MEASURE = """

@@ -46,6 +46,7 @@ _WRITERS = {
     "json": ("text", "json_lines"),
     "jsonl": ("text", "jsonl_lines"),
     "html": ("page", "html_lines"),
+    "xlsx": ("xlsx", "write_xlsx"),
 }
 
 

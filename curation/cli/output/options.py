@@ -12,7 +12,7 @@ import click
 
 #: Forms that are text, and those that are for programs alone.
 TEXT_FORMATS = ("table", "csv", "tsv", "json", "jsonl", "markdown", "html")
-BINARY_FORMATS: tuple[str, ...] = ()
+BINARY_FORMATS: tuple[str, ...] = ("xlsx",)
 FORMATS = TEXT_FORMATS + BINARY_FORMATS
 
 _SUFFIXES = {
@@ -23,11 +23,12 @@ _SUFFIXES = {
     ".md": "markdown",
     ".txt": "table",
     ".html": "html",
+    ".xlsx": "xlsx",
     "": "table",
 }
 
 #: Forms whose cells a spreadsheet reads, which --raw leaves as they are.
-_RAW_FORMATS = ("csv", "tsv")
+_RAW_FORMATS = ("csv", "tsv", "xlsx")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +91,7 @@ def output_options(command: Callable[..., Any]) -> Callable[..., Any]:
         ),
         click.option(
             "--raw", is_flag=True, callback=gather, expose_value=False,
-            help="Texts as they are, even formulas and control characters (csv, tsv).",
+            help="Texts as they are, even formulas and control characters (csv, tsv, xlsx).",
         ),
         click.option(
             "--no-pager", is_flag=True, callback=gather, expose_value=False,
