@@ -17,12 +17,15 @@ from pathlib import Path
 from typing import Any
 
 import openpyxl
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from openpyxl.utils.escape import unescape
+from pyarrow import parquet
 
 from curation.cli.output import BINARY_FORMATS, FORMATS, escape
+from curation.cli.output import parquet as our_parquet
 from curation.cli.output import xlsx as our_xlsx
 
 from .test_output import printed
@@ -40,6 +43,12 @@ def sheets(*rows: Any, options: tuple[str, ...] = (), columns: tuple[str, ...] =
 
 def cells(*values: Any, options: tuple[str, ...] = ()) -> list[Any]:
     return [row[0] for row in sheets(*[(value,) for value in values], options=options).active.iter_rows(2)]
+
+
+def table(*rows: Any, columns: tuple[str, ...] = ("a",)) -> pa.Table:
+    result = printed(rows, "--format", "parquet", columns=columns)
+    assert result.exit_code == 0, (result.exception, result.stderr)
+    return parquet.read_table(io.BytesIO(result.stdout_bytes))
 
 
 # --- texts go and come back --------------------------------------------------------------------------
@@ -89,6 +98,13 @@ def test_a_workbook_gives_texts_back(rows: list[tuple[str, str]]) -> None:
     assert {cell.data_type for row in read for cell in row} == {"s"}
     # XML reads a carriage return as a line feed, unless it is written as Excel does: `_x000D_`.
     assert [tuple(unescape(cell.value) for cell in row) for row in read] == rows
+
+
+@settings(max_examples=100, deadline=None)
+@given(rows_of_texts)
+def test_parquet_gives_texts_back(rows: list[tuple[str, str]]) -> None:
+    read = table(*rows, columns=("a", "b"))
+    assert list(zip(*(column.to_pylist() for column in read.columns), strict=True)) == rows
 
 
 @settings(max_examples=100)
@@ -270,6 +286,70 @@ def test_more_rows_than_a_sheet_has_go_on_in_the_next(
     assert [*chain.from_iterable(read)] == list(range(count))
 
 
+# --- Parquet -----------------------------------------------------------------------------------------
+
+INSTANT = pa.timestamp("us", tz="UTC")
+
+
+@pytest.mark.parametrize(
+    ("values", "type_", "read"),
+    [
+        ([1, None, -(2**63)], pa.int64(), None),
+        ([1, 2.5], pa.float64(), [1.0, 2.5]),
+        ([2**53 + 1, 2.5], pa.string(), ["9007199254740993", "2.5"]),
+        ([2**63], pa.string(), ["9223372036854775808"]),
+        ([Decimal(3), Decimal("2.50")], pa.float64(), [3.0, 2.5]),
+        ([Decimal(3), 4], pa.int64(), [3, 4]),
+        ([True, None], pa.bool_(), None),
+        ([True, 1], pa.string(), ["true", "1"]),
+        (["=1", "\x1b"], pa.string(), None),
+        (["\ud800"], pa.string(), ["\\ud800"]),
+        ([None, None], pa.string(), None),
+        ([NOON], INSTANT, None),
+        ([NAIVE], pa.timestamp("us"), None),
+        ([NOON, NAIVE], pa.string(), ["2021-05-28T10:30:00Z", "2021-05-28 12:30:00"]),
+        ([dt.date(2021, 5, 28)], pa.date32(), None),
+        ([dt.date(2021, 5, 28), NOON], pa.string(), ["2021-05-28", "2021-05-28T10:30:00Z"]),
+        ([dt.time(1, 2, 3)], pa.time64("us"), None),
+        ([b"\x00", memoryview(b"\xff")], pa.binary(), [b"\x00", b"\xff"]),
+        ([["é"], {"a": 1}], pa.string(), ['["é"]', '{"a": 1}']),
+        ([1, "a"], pa.string(), ["1", "a"]),
+        ([], pa.string(), None),
+    ],
+)
+@pytest.mark.parametrize("size", [1, 2, 20_000])
+def test_a_column_has_the_narrowest_type_that_holds_it(
+    monkeypatch: pytest.MonkeyPatch, size: int, values: list[Any], type_: pa.DataType, read: list[Any] | None
+) -> None:
+    # Row by row, where each may not fit what came before, as all at once.
+    monkeypatch.setattr(our_parquet, "ROWS_OF_A_GROUP", size)
+    made = table(*[(i, value) for i, value in enumerate(values)], columns=("id", "a"))
+    assert made.schema.field("a").type == type_
+    assert made["a"].to_pylist() == (values if read is None else read)
+    assert made["id"].to_pylist() == list(range(len(values)))
+
+
+@given(
+    st.lists(st.one_of(st.none(), st.integers(), st.floats(), st.text(max_size=3), st.booleans()), max_size=9)
+)
+@settings(max_examples=80, deadline=None)
+def test_no_order_of_values_loses_one(values: list[Any]) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(our_parquet, "ROWS_OF_A_GROUP", 2)
+        read = table(*[(value,) for value in values])["a"].to_pylist()
+    for value, got in zip(values, read, strict=True):
+        if isinstance(got, str) and isinstance(value, bool):
+            assert got == str(value).lower()
+        elif isinstance(got, str) and isinstance(value, int | float):
+            assert got in (str(value), str(float(value)))  # 1 beside 2.5 is 1.0
+        else:
+            assert got == value or (value != value and got != got)
+
+
+def test_columns_of_one_name_keep_their_values() -> None:
+    assert table((1, 2), columns=("a", "a")).to_pylist() == [{"a": 1, "a_2": 2}]
+
+
 # --- files and streams -------------------------------------------------------------------------------
 
 
@@ -296,7 +376,7 @@ def test_what_is_cut_off_by_an_error_is_not_taken_for_whole(form: str) -> None:
     assert printed(rows(), "--format", form).stdout_bytes == b""
 
 
-@pytest.mark.parametrize(("form", "library"), [("xlsx", "xlsxwriter")])
+@pytest.mark.parametrize(("form", "library"), [("xlsx", "xlsxwriter"), ("parquet", "pyarrow")])
 def test_an_absent_extra_is_named(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, form: str, library: str
 ) -> None:

@@ -93,7 +93,9 @@ def test_all_is_read_before_the_reader_takes_his_time() -> None:
     assert len(shown.lines) == 1
 
 
-@pytest.mark.parametrize("arguments", [("--format", "xlsx"), ("--format", "csv", "--raw")])
+@pytest.mark.parametrize(
+    "arguments", [("--format", "xlsx"), ("--format", "parquet"), ("--format", "csv", "--raw")]
+)
 def test_a_terminal_gets_neither_bytes_nor_raw_texts(arguments: tuple[str, ...]) -> None:
     shown = on_terminal("1", *arguments)
     assert (shown.status, shown.lines) == (2, [])

@@ -47,6 +47,7 @@ _WRITERS = {
     "jsonl": ("text", "jsonl_lines"),
     "html": ("page", "html_lines"),
     "xlsx": ("xlsx", "write_xlsx"),
+    "parquet": ("parquet", "write_parquet"),
 }
 
 

@@ -12,7 +12,7 @@ import click
 
 #: Forms that are text, and those that are for programs alone.
 TEXT_FORMATS = ("table", "csv", "tsv", "json", "jsonl", "markdown", "html")
-BINARY_FORMATS: tuple[str, ...] = ("xlsx",)
+BINARY_FORMATS = ("xlsx", "parquet")
 FORMATS = TEXT_FORMATS + BINARY_FORMATS
 
 _SUFFIXES = {
@@ -24,6 +24,7 @@ _SUFFIXES = {
     ".txt": "table",
     ".html": "html",
     ".xlsx": "xlsx",
+    ".parquet": "parquet",
     "": "table",
 }
 

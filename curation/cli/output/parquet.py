@@ -1,0 +1,196 @@
+"""Parquet files, with pyarrow (the extra `parquet`), in row groups of 20,000 rows.
+
+A column has the narrowest type that holds its values: booleans, whole numbers (64 bits), numbers (double),
+instants (UTC, microseconds), dates, times, bytes, text. The first rows say which. When later ones do not
+fit, the column is widened: from nothing to what comes, from whole numbers to doubles if both are exact, and
+else to text, in which every value is written as in CSV. A file cannot change its types, so another is
+begun then, and in the end all are read again, a row group at a time, into the one that is asked for. Texts
+are as they are in the store: nothing shows them, and nothing is escaped.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from decimal import Decimal
+from itertools import islice
+from types import NoneType
+from typing import IO, TYPE_CHECKING, Any
+
+import click
+
+from .options import Output
+from .values import distinct, encodable, plain, text_of
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+ROWS_OF_A_GROUP = 20_000
+
+_KINDS: dict[type, str] = {
+    bool: "boolean",
+    int: "whole",
+    float: "number",
+    dt.date: "date",
+    dt.time: "time",
+    bytes: "bytes",
+    memoryview: "bytes",
+}
+
+#: Whole numbers beyond are rounded as a double.
+_EXACT = 2**53
+_LONGEST = 2**63
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Rows of the same kinds of columns, in a file of their own."""
+
+    file: IO[bytes]
+    kinds: Sequence[str]
+
+
+def write_parquet(
+    stream: IO[bytes], columns: Sequence[str], rows: Iterator[Sequence[Any]], _output: Output
+) -> None:
+    """Writes a file. Raises ClickException, naming the extra, if pyarrow is not there."""
+    try:
+        import pyarrow.parquet  # noqa: F401 - is it there?
+    except ImportError as error:
+        raise click.ClickException("parquet needs a library: pip install 'curation[parquet]'") from error
+
+    names = distinct(columns)
+    with ExitStack() as files:
+
+        def new_file() -> IO[bytes]:
+            return files.enter_context(tempfile.TemporaryFile())
+
+        parts = _write_parts(new_file, names, rows)
+        whole = parts[0].file if len(parts) == 1 else _joined(parts, names, new_file())
+        whole.seek(0)
+        shutil.copyfileobj(whole, stream)
+
+
+def _write_parts(
+    new_file: Callable[[], IO[bytes]], names: Sequence[str], rows: Iterator[Sequence[Any]]
+) -> list[_Part]:
+    """Files of all rows in their order, each of wider columns than the one before."""
+    from pyarrow import parquet
+
+    parts: list[_Part] = []
+    kinds: list[str] = ["nothing"] * len(names)
+    with ExitStack() as writers:
+        writer = None
+        while (batch := list(islice(rows, ROWS_OF_A_GROUP))) or writer is None:
+            cells = [_numbers(values) for values in zip(*batch, strict=True)] or [[] for _ in names]
+            wider = [_wider(kind, _kind(values)) for kind, values in zip(kinds, cells, strict=True)]
+            if writer is None or wider != kinds:
+                writers.close()
+                kinds = wider
+                parts.append(_Part(new_file(), kinds))
+                writer = writers.enter_context(parquet.ParquetWriter(parts[-1].file, _schema(names, kinds)))
+            writer.write_table(
+                _table(names, kinds, [_array(v, k) for v, k in zip(cells, kinds, strict=True)])
+            )
+    return parts
+
+
+def _joined(parts: Sequence[_Part], names: Sequence[str], file: IO[bytes]) -> IO[bytes]:
+    """All parts in one file, with the columns of the last and widest."""
+    from pyarrow import parquet
+
+    kinds = parts[-1].kinds
+    with parquet.ParquetWriter(file, _schema(names, kinds)) as writer:
+        for part in parts:
+            reader = parquet.ParquetFile(part.file)
+            for i in range(reader.num_row_groups):
+                group = reader.read_row_group(i)
+                arrays = [
+                    group.column(j).combine_chunks() if _type(was) == _type(kind)
+                    else _array(group.column(j).to_pylist(), kind)
+                    for j, (was, kind) in enumerate(zip(part.kinds, kinds, strict=True))
+                ]  # fmt: skip
+                writer.write_table(_table(names, kinds, arrays))
+    return file
+
+
+def _numbers(values: Sequence[Any]) -> Sequence[Any]:
+    """Exact numbers as plain ones, as in JSON; a column of the database's `numeric` mixes both kinds."""
+    if Decimal not in set(map(type, values)):
+        return values
+    return [plain(value) if isinstance(value, Decimal) else value for value in values]
+
+
+def _kind(values: Sequence[Any]) -> str:
+    """The narrowest kind that holds all values."""
+    types = set(map(type, values)) - {NoneType}
+    kind = "nothing"
+    for type_ in types:
+        kind = _wider(kind, "instant" if issubclass(type_, dt.datetime) else _KINDS.get(type_, "text"))
+    if kind == "instant" and len({v.tzinfo is None for v in values if v is not None}) == 2:
+        return "text"
+    if kind == "instant" and any(v.tzinfo is None for v in values if v is not None):
+        return "local"
+    if kind == "time" and any(v.tzinfo is not None for v in values if v is not None):
+        return "text"
+    if int not in types or kind not in ("whole", "number"):
+        return kind
+    whole = [value for value in values if type(value) is int]
+    least, most = min(whole), max(whole)
+    if least >= -_EXACT and most <= _EXACT:
+        return kind
+    return "long" if kind == "whole" and least >= -_LONGEST and most < _LONGEST else "text"
+
+
+def _wider(kind: str, other: str) -> str:
+    """The narrowest kind that holds both."""
+    if kind == other or other == "nothing":
+        return kind
+    if kind == "nothing":
+        return other
+    return {frozenset(("whole", "number")): "number", frozenset(("whole", "long")): "long"}.get(
+        frozenset((kind, other)), "text"
+    )
+
+
+def _type(kind: str) -> pa.DataType:
+    import pyarrow as pa
+
+    types = {
+        "boolean": pa.bool_(),
+        "whole": pa.int64(),
+        "long": pa.int64(),
+        "number": pa.float64(),
+        "instant": pa.timestamp("us", tz="UTC"),
+        "local": pa.timestamp("us"),
+        "date": pa.date32(),
+        "time": pa.time64("us"),
+        "bytes": pa.binary(),
+    }
+    return types.get(kind, pa.string())
+
+
+def _array(values: Sequence[Any], kind: str) -> pa.Array:
+    import pyarrow as pa
+
+    if kind == "text":
+        values = [None if value is None else encodable(text_of(value)) for value in values]
+    elif kind == "bytes":
+        values = [None if value is None else bytes(value) for value in values]
+    return pa.array(values, _type(kind))
+
+
+def _schema(names: Sequence[str], kinds: Sequence[str]) -> pa.Schema:
+    import pyarrow as pa
+
+    return pa.schema(list(zip(map(encodable, names), map(_type, kinds), strict=True)))
+
+
+def _table(names: Sequence[str], kinds: Sequence[str], arrays: Sequence[pa.Array]) -> pa.Table:
+    import pyarrow as pa
+
+    return pa.Table.from_arrays(list(arrays), schema=_schema(names, kinds))
