@@ -179,7 +179,7 @@ SELECT t.name, o.name, coalesce(c.n, 0), coalesce(u.n, 0), coalesce(c.p, 0), rou
   round(CAST(c.q AS numeric), 1), c.d
 FROM topics t LEFT JOIN topics o ON o.id = t.parent_id LEFT JOIN counted c ON c.topic_id = t.id
 LEFT JOIN under u ON u.topic_id = t.id WHERE coalesce(o.name, '') LIKE :parent
-ORDER BY 4 DESC, 3 DESC, t.name LIMIT :limit""",
+ORDER BY 3 DESC, t.name LIMIT :limit""",
 }
 
 

@@ -292,7 +292,7 @@ def test_reports_are_listed_run_and_explained(filled: Curation) -> None:
     rows = list(
         csv.DictReader(io.StringIO(filled("report", "topics", "-p", "limit=1", "--format", "csv").stdout))
     )
-    assert [(row["topic"], row["articles"]) for row in rows] == [("Coast", "12")]
+    assert [(row["topic"], row["articles"]) for row in rows] == [("Lighthouses", "16")]
     assert filled("report", "topics", "--explain").stdout.startswith("-- title: Topics")
 
 

@@ -80,7 +80,8 @@ def test_only_migrate_imports_alembic() -> None:
 def test_commands_import_only_click_at_their_top() -> None:
     ours = {"completion", "edits", "interrupts", "options", "output", "progress", "values"}
     allowed = {"click", "errors", "cli", "", "__version__", *ours}
-    for file in (ROOT / "cli").rglob("*.py"):
+    drawn = set((ROOT / "cli" / "pictures").glob("*.py"))  # is loaded where a picture is wanted
+    for file in set((ROOT / "cli").rglob("*.py")) - drawn:
         for node in ast.parse(file.read_text()).body:
             if isinstance(node, ast.Import):
                 modules = {alias.name.split(".")[0] for alias in node.names}

@@ -122,7 +122,7 @@ def _draw(report: Report, query: Query, folder: Path | None, target: str) -> Non
         print_picture(picture)
     else:
         drawn, missing = render(picture, suffix_of(target))
-        with written_whole(Path(target), binary=True) as stream:
+        with written_whole(Path(target)) as stream:
             stream.write(drawn)
         if missing:
             click.echo(f"note: no font here has {missing[:20]}; an SVG leaves that to its viewer", err=True)

@@ -35,6 +35,7 @@ __all__ = (
     "print_text",
     "shown",
     "to_json",
+    "written_whole",
 )
 
 #: Form -> its module here, and what gives its lines there or writes its bytes; imported when wanted.
@@ -108,7 +109,7 @@ def _opened_bytes(output: Output) -> Iterator[IO[bytes]]:
     if output.file is None:
         yield sys.stdout.buffer
         return
-    with _replacing(output.file) as stream:
+    with written_whole(output.file) as stream:
         if not output.is_compressed:
             yield stream
             return
@@ -118,7 +119,7 @@ def _opened_bytes(output: Output) -> Iterator[IO[bytes]]:
 
 
 @contextmanager
-def _replacing(file: Path) -> Iterator[IO[bytes]]:
+def written_whole(file: Path) -> Iterator[IO[bytes]]:
     """A file beside the one that is named, which takes its place once it is whole."""
     descriptor, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
     try:

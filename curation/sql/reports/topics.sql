@@ -9,5 +9,5 @@ SELECT
   round(CAST(mean_quality AS numeric), 1) AS mean_quality, last_published_at AS latest
 FROM topic_stats
 WHERE coalesce(parent, '') LIKE :parent
-ORDER BY articles_below DESC, articles DESC, topic
+ORDER BY articles DESC, topic
 LIMIT :limit
