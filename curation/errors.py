@@ -26,7 +26,18 @@ class EditRefused(CurationError):  # noqa: N818 - an edit is refused, it does no
 
 
 class QueryRefused(CurationError):  # noqa: N818 - as above
-    """SQL that the read-only guard or the engine would not run."""
+    """SQL that the read-only guard or the engine would not run.
+
+    `offset` is the place in the query, in characters from its beginning; `missing` is what is not there, as
+    ("table", its name) or ("column", its name). None where there is nothing to tell.
+    """
+
+    def __init__(
+        self, message: str, offset: int | None = None, missing: tuple[str, str] | None = None
+    ) -> None:
+        super().__init__(message)
+        self.offset = offset
+        self.missing = missing
 
 
 class PictureRefused(CurationError):  # noqa: N818 - as above

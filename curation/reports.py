@@ -12,14 +12,20 @@ A report is a file `sql/reports/NAME.sql` whose first comment is its help:
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
-from .backends import Answer, Query
+from .backends import MAX_SQL, Answer, Given, Query
+from .backends.sql_text import pointed_out
 from .database import PACKAGE, Store
 from .errors import QueryRefused
+
+#: The reports that come with the package.
+_OURS = PACKAGE / "sql" / "reports"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +67,8 @@ class Chart:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A named question: what it is called, what it is for, what it asks; and its picture, if it has one."""
+    """A named question: what it is called, what it is for, what it asks; its picture, if it has one; and
+    whether it is of a user's own folder, whose SQL nobody here has read."""
 
     name: str
     title: str
@@ -69,6 +76,7 @@ class Report:
     parameters: Sequence[Parameter]
     sql: str
     chart: Chart | None = None
+    is_own: bool = False
 
 
 def find_reports(folder: Path | None = None) -> list[Report]:
@@ -78,7 +86,7 @@ def find_reports(folder: Path | None = None) -> list[Report]:
     """
     if folder is not None and not folder.is_dir():
         raise QueryRefused(f"{folder} is no folder: `--reports` names one that holds .sql files")
-    places = [PACKAGE / "sql" / "reports", *([folder] if folder else [])]
+    places = [_OURS, *([folder] if folder else [])]
     files = {file.stem: file for place in places for file in place.glob("*.sql")}
     return [read_report(files[name]) for name in sorted(files)]
 
@@ -111,7 +119,7 @@ def read_report(file: Path) -> Report:
     if lacking:
         raise QueryRefused(f"{file} does not say its {lacking[0]}: begin it with `-- {lacking[0]}: ...`")
     chart = _read_chart(file, told["chart"]) if "chart" in told else None
-    return Report(file.stem, told["title"], told["purpose"], parameters, text, chart)
+    return Report(file.stem, told["title"], told["purpose"], parameters, text, chart, file.parent != _OURS)
 
 
 def _read_chart(file: Path, told: str) -> Chart:
@@ -164,12 +172,55 @@ def chart_of(report: Report, folder: Path | None = None) -> Chart:
 
 @contextmanager
 def ask(store: Store, query: Query) -> Iterator[Answer]:
-    """Runs one SELECT; its rows come while the context is open. Raises QueryRefused."""
+    """Runs one SELECT; its rows come while the context is open. Raises QueryRefused, which shows the place
+    in the query where there is one, and names what may have been meant."""
     store.check()
     if not query.sql.strip():
         raise QueryRefused("an empty query: give one SELECT")
-    with store.backend.ask(query) as answer:
-        yield answer
+    if len(query.sql) > MAX_SQL:
+        raise QueryRefused(f"a query of {len(query.sql):,} characters: up to {MAX_SQL:,} are allowed")
+    if "\0" in query.sql:
+        raise QueryRefused("a NUL in the query: give text")
+    try:
+        with store.backend.ask(query) as answer:
+            yield answer
+    except QueryRefused as error:
+        raise QueryRefused(_explained(error, query.sql)) from error
+    except (MemoryError, RecursionError) as error:
+        raise QueryRefused(
+            "the answer is too large or too deep to be held: ask for less, or --format jsonl"
+        ) from error
+
+
+def _explained(error: QueryRefused, sql: str) -> str:
+    from .suggesting import suggest
+
+    text = str(error)
+    if error.missing and (meant := suggest(*error.missing, sql)):
+        text = f"{text}: {meant}"
+    return text if error.offset is None else pointed_out(text, sql, error.offset)
+
+
+def read_query(stream: IO[bytes], name: str) -> str:
+    """A query as text, from a file or standard input. Raises QueryRefused for what is none."""
+    data = stream.read(4 * MAX_SQL + 1)
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        if len(data) <= 4 * MAX_SQL:
+            raise QueryRefused(f"{name} is not UTF-8 (byte {error.start + 1}): save it as UTF-8") from error
+        text = ""
+    if len(data) > 4 * MAX_SQL:
+        raise QueryRefused(f"{name} is too long: queries of up to {MAX_SQL:,} characters are allowed")
+    return text
+
+
+def given(values: Mapping[str, str]) -> dict[str, object]:
+    """Values of parameters as they were typed: numbers may be meant, but `'007'` in quotes is text."""
+    return {
+        name: text[1:-1].replace("''", "'") if re.fullmatch("'.*'", text, re.DOTALL) else Given(text)
+        for name, text in values.items()
+    }
 
 
 def _day(text: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -14,8 +13,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import TSQUERY
 
-from ..errors import ImportFailed, QueryRefused, StoreError
-from . import PATIENCE, Answer, Backend, Query, Term, limited
+from ..errors import ImportFailed, StoreError
+from . import PATIENCE, SECRET_TABLES, Answer, Backend, Query, Term
 from .types import Flag
 
 if TYPE_CHECKING:
@@ -57,8 +56,29 @@ _TAKE_IN = (
     " FROM articles a LEFT JOIN providers p ON p.id = a.provider_id"
 )
 
-#: Rows that a query's cursor brings at once.
-FETCH = 2_000
+#: What a role that asks might do beyond reading what is for everyone, by itself or as another role that it
+#: may become. A read-only transaction holds back writing, but neither what a superuser's functions do, nor
+#: that one session of a role ends another.
+_POWERS = """
+WITH roles AS (
+  SELECT oid, rolname, rolsuper FROM pg_catalog.pg_roles WHERE pg_catalog.pg_has_role(oid, 'MEMBER')
+), tables AS (
+  SELECT c.oid, c.relname FROM pg_catalog.pg_class c
+  WHERE c.relkind IN ('r', 'p') AND c.relnamespace = (
+    SELECT relnamespace FROM pg_catalog.pg_class WHERE oid = to_regclass('articles'))
+)
+SELECT current_user, array_remove(ARRAY[
+  CASE WHEN (SELECT bool_or(rolsuper) FROM roles)
+    THEN 'is a superuser, who can read and write the server''s files' END,
+  CASE WHEN (SELECT bool_or(rolname IN ('pg_read_server_files', 'pg_write_server_files',
+    'pg_execute_server_program') AND NOT rolsuper) FROM roles WHERE NOT (SELECT bool_or(rolsuper) FROM roles))
+    THEN 'may use the server''s files' END,
+  CASE WHEN (SELECT bool_or(has_table_privilege(r.oid, t.oid, 'INSERT, UPDATE, DELETE, TRUNCATE'))
+    FROM roles r, tables t) THEN 'may write to the store' END,
+  CASE WHEN (SELECT bool_or(has_any_column_privilege(r.oid, t.oid, 'SELECT'))
+    FROM roles r, tables t WHERE t.relname = ANY(%s))
+    THEN 'may read documents, and with them what is secured' END
+], NULL)"""
 
 
 class Postgresql(Backend):
@@ -230,51 +250,20 @@ class Postgresql(Backend):
             .where(index.c.words.op("@@")(asked.c.query))
         )
 
-    @contextmanager
-    def ask(self, query: Query) -> Iterator[Answer]:
-        # One server-side cursor in a READ ONLY transaction: DECLARE takes a single SELECT, so that
-        # neither `commit; insert ...` nor COPY gets in. It does not hold back what the role may
-        # call; `power_of_asker` tells.
-        import psycopg
+    def ask(self, query: Query) -> AbstractContextManager[Answer]:
+        from .postgresql_asking import ask
 
-        try:
-            with self._connect() as connection:
-                connection.read_only = True
-                connection.adapters.register_loader("timestamptz", _instant_loader())
-                milliseconds = min(int((query.timeout or 0) * 1000), 2**31 - 1)
-                connection.execute(f"SET LOCAL statement_timeout = {milliseconds}")
-                with connection.cursor(name="curation") as cursor:
-                    cursor.itersize = FETCH
-                    cursor.execute(*_placeholders(query))
-                    columns = [column.name for column in cursor.description or ()]
-                    yield Answer(columns, limited(cursor, query.limit))
-        except psycopg.errors.QueryCanceled as error:
-            raise QueryRefused(
-                f"the query ran longer than {query.timeout:g} s: raise --timeout or ask for less"
-            ) from error
-        except psycopg.errors.ReadOnlySqlTransaction as error:
-            raise QueryRefused(f"only reading is allowed: {_first_line(error)}") from error
-        except psycopg.Error as error:
-            if _is_cut(error):
-                raise StoreError(self.explain(error)) from error
-            raise QueryRefused(_refusal(error)) from error
+        return ask(self._connect, self.explain, query)
 
     def power_of_asker(self) -> str | None:
         with self._connect() as connection:
-            row = connection.execute(
-                "SELECT current_user, rolsuper, has_table_privilege('articles', 'UPDATE'),"
-                " has_table_privilege('documents', 'SELECT')"
-                " FROM pg_roles WHERE rolname = current_user"
-            ).fetchone()
-        assert row is not None
-        user, superuser, writes, reads_documents = row
-        if superuser:
-            return f"{user!r} is a superuser: a query can read the server's files and call any function"
-        if writes:
-            return f"{user!r} may write to the store: a query that calls a writing function is not contained"
-        if reads_documents:
-            return f"{user!r} may read documents, and with them what is secured"
-        return None
+            user, powers = connection.execute(_POWERS, [list(SECRET_TABLES)]).fetchone() or ("", [])
+        if not powers:
+            return None
+        return (
+            f"{user!r} {', and '.join(powers)}: a query that is made to do harm is not contained;"
+            " ask as a role that is granted SELECT alone, and not of documents"
+        )
 
     def reader_statements(
         self, connection: sa.Connection, role: str, readable: Sequence[str]
@@ -300,13 +289,13 @@ class Postgresql(Backend):
 
     def explain(self, error: Exception) -> str:
         cause = getattr(error, "orig", error)
-        text, code = _first_line(cause), getattr(cause, "sqlstate", None) or ""
+        text, code = first_line(cause), getattr(cause, "sqlstate", None) or ""
         if "already exists" in text:
             return f"the database has tables of another program ({text}): give curation one of its own"
         for sign, advice in _ADVICE.items():
             if code.startswith(sign):
                 return advice.format(text=text)
-        if _is_cut(cause):
+        if is_cut(cause):
             return _LOST.format(location=self.location, text=text)
         return f"PostgreSQL says: {text}"
 
@@ -351,24 +340,13 @@ _BINARY_TYPES: dict[type[Any], str] = {
 }  # fmt: skip
 
 
-def _instant_loader() -> type[psycopg.abc.Loader]:
-    """Instants in raw SQL read alike on every engine: UTC, as SQLite holds them."""
-    from psycopg.adapt import Loader
-
-    class InstantLoader(Loader):
-        def load(self, data: psycopg.abc.Buffer) -> str:
-            return bytes(data).decode().removesuffix("+00")
-
-    return InstantLoader
-
-
 def _key(*parts: str) -> int:
     """The number of an advisory lock: 63 bits of a hash, so that no other program's is met."""
     digest = hashlib.sha256("\0".join(("curation", *parts)).encode()).digest()
     return int.from_bytes(digest[:8], "big") >> 1
 
 
-def _is_cut(error: BaseException | None) -> bool:
+def is_cut(error: BaseException | None) -> bool:
     """Whether there is no connection (any more)."""
     code = getattr(error, "sqlstate", None)
     if code is not None:
@@ -376,34 +354,6 @@ def _is_cut(error: BaseException | None) -> bool:
     return not _CONNECTION_ERRORS.isdisjoint(kind.__name__ for kind in type(error).__mro__)
 
 
-def _first_line(error: BaseException | None) -> str:
+def first_line(error: BaseException | None) -> str:
     lines = str(error).strip().splitlines()
     return lines[0] if lines else type(error).__name__
-
-
-def _refusal(error: psycopg.Error) -> str:
-    position = error.diag.statement_position
-    text = error.diag.message_primary or _first_line(error)
-    if "multiple commands" in text:
-        return "one statement at a time"
-    return f"{text} (at character {position} of the cursor's query)" if position else text
-
-
-#: What a placeholder cannot stand in, or a placeholder; `::` is a cast.
-_TOKENS = re.compile(
-    r"""'(?:[^']|'')*' | "(?:[^"]|"")*" | --[^\n]* | /\*.*?\*/ | \$(?P<tag>\w*)\$.*?\$(?P=tag)\$
-    | :: | :(?P<name>[A-Za-z_]\w*) | %""",
-    re.VERBOSE | re.DOTALL,
-)
-
-
-def _placeholders(query: Query) -> tuple[str, dict[str, object] | None]:
-    """The query with `:name` as the driver writes it; without parameters it goes as it is."""
-    if not query.parameters:
-        return query.sql.rstrip().rstrip(";"), None
-
-    def replace(match: re.Match[str]) -> str:
-        name = match["name"]
-        return f"%({name})s" if name else match[0].replace("%", "%%")
-
-    return _TOKENS.sub(replace, query.sql.rstrip().rstrip(";")), dict(query.parameters)

@@ -2,44 +2,24 @@
 
 from __future__ import annotations
 
-import re
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
 
 import sqlalchemy as sa
 
-from ..errors import ImportFailed, QueryRefused, StoreError
-from . import PATIENCE, Answer, Backend, Query, Term, chunks, limited
+from ..errors import ImportFailed, StoreError
+from . import PATIENCE, Answer, Backend, Query, Term, chunks
 
 #: How long a writer waits for another, in seconds.
 BUSY_TIMEOUT = PATIENCE
 
-#: The functions a query may call: none reads files, loads code or changes anything. Whatever SQLite
-#: adds later is denied until it is listed here.
-_SAFE_FUNCTIONS = """
-abs acos asin atan atan2 avg ceil ceiling changes char coalesce concat concat_ws cos count
-cume_dist date datetime degrees dense_rank exp first_value floor format glob group_concat hex
-ifnull iif instr json json_array json_array_length json_each json_extract json_group_array
-json_group_object json_object json_patch json_quote json_remove json_replace json_set json_tree
-json_type json_valid julianday lag last_value lead length like likelihood likely ln log log10 log2
-lower ltrim max min mod nth_value ntile nullif octet_length percent_rank pi pow power printf quote
-radians random rank replace round row_number rtrim sign sin soundex sqlite_version sqrt strftime
-string_agg substr substring sum tan time timediff total trim trunc typeof unhex unicode unixepoch
-unlikely upper -> ->>
-"""
-SAFE_FUNCTIONS = frozenset(_SAFE_FUNCTIONS.split())
-
 #: Bytes of a store that readers map into memory, SQLite's own most: reports that look up a million articles
 #: take a third of the time, since no page is copied.
 MAPPED = 2_147_418_112
-
-#: Bytes of the longest text or blob that a query may build.
-MAX_VALUE = 16 * 1024 * 1024
-
 
 #: Takes articles into the full-text index; the columns are those of `_WEIGHTS`.
 _TAKE_IN = """
@@ -227,17 +207,10 @@ class Sqlite(Backend):
         is_found = sa.text("article_search MATCH :said").bindparams(sa.bindparam("said", said, unique=True))
         return sa.select(index.c.rowid.label("article_id"), fit.label("fit")).where(is_found)
 
-    @contextmanager
-    def ask(self, query: Query) -> Iterator[Answer]:
-        try:
-            with closing(_open_read_only(self.path)) as connection:
-                _guard(connection, query.timeout)
-                values = {name: _as_number(value) for name, value in query.parameters.items()}
-                cursor = connection.execute(query.sql, values)
-                columns = [column[0] for column in cursor.description or ()]
-                yield Answer(columns, limited(cursor, query.limit))
-        except (sqlite3.Error, sqlite3.Warning) as error:
-            raise QueryRefused(_refusal(error, query)) from error
+    def ask(self, query: Query) -> AbstractContextManager[Answer]:
+        from .sqlite_asking import ask
+
+        return ask(_open_read_only(self.path), query)
 
     def explain(self, error: Exception) -> str:
         text = str(getattr(error, "orig", error))
@@ -306,54 +279,9 @@ def _open_read_only(path: Path) -> sqlite3.Connection:
     if not path.exists():
         raise StoreError(f"no store at {path}: make one with `curation import PATH`")
     uri = f"{path.resolve().as_uri()}?mode=ro"
-    connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=BUSY_TIMEOUT)
+    # A query runs in another thread than who waits for it.
+    connection = sqlite3.connect(
+        uri, uri=True, isolation_level=None, timeout=BUSY_TIMEOUT, check_same_thread=False
+    )
     connection.execute(f"PRAGMA mmap_size = {MAPPED}")
     return connection
-
-
-def _guard(connection: sqlite3.Connection, timeout: float | None) -> None:
-    """Makes the connection answer SELECTs and nothing else.
-
-    `mode=ro` alone let ATTACH write to the same file and VACUUM INTO copy it out; these together
-    held against every attack tried.
-    """
-    connection.execute("PRAGMA query_only = ON")
-    connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
-    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MAX_VALUE)
-    connection.setlimit(sqlite3.SQLITE_LIMIT_SQL_LENGTH, 1_000_000)
-    if timeout is not None:
-        deadline = time.monotonic() + timeout
-        connection.set_progress_handler(lambda: int(time.monotonic() > deadline), 10_000)
-    connection.set_authorizer(_authorize)
-
-
-def _authorize(action: int, first: str | None, second: str | None, *_: str | None) -> int:
-    if action in (sqlite3.SQLITE_SELECT, sqlite3.SQLITE_RECURSIVE):
-        return sqlite3.SQLITE_OK
-    if action == sqlite3.SQLITE_READ:
-        is_secret = first == "documents" or (first == "taxonomy_documents" and second == "content")
-        return sqlite3.SQLITE_DENY if is_secret else sqlite3.SQLITE_OK
-    if action == sqlite3.SQLITE_FUNCTION and second in SAFE_FUNCTIONS:
-        return sqlite3.SQLITE_OK
-    return sqlite3.SQLITE_DENY
-
-
-def _as_number(value: object) -> object:
-    """A parameter given as text, as a number if it is one: SQLite holds any text for greater than any
-    number, but compares a number with a text column as text."""
-    if isinstance(value, str) and re.fullmatch(r"[-+]?[0-9]{1,18}", value):
-        return int(value)
-    if isinstance(value, str) and re.fullmatch(r"[-+]?[0-9]+\.[0-9]+", value):
-        return float(value)
-    return value
-
-
-def _refusal(error: Exception, query: Query) -> str:
-    text = str(error)
-    if "interrupted" in text:
-        return f"the query ran longer than {query.timeout:g} s: raise --timeout or ask for less"
-    if "prohibited" in text or "not authorized" in text:
-        return f"only reading is allowed, and not of documents: {text}"
-    if "one statement" in text:
-        return "one statement at a time"
-    return text

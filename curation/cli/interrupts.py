@@ -1,11 +1,16 @@
-"""Ctrl-C, where it must not come at any moment."""
+"""Ctrl-C and its like: where they must not come at any moment, and where they must come at once."""
 
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
+
+#: Bytes that a query and its answer may take.
+MEMORY = 2 * 1024**3
 
 
 @contextmanager
@@ -37,3 +42,54 @@ def holding_back_interrupts() -> Iterator[Callable[[], None]]:
         yield check
     finally:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@contextmanager
+def ending_by_signals() -> Iterator[None]:
+    """Has SIGTERM and SIGHUP do what Ctrl-C does: what was begun is given up in the database too, and no
+    temporary file is left behind."""
+    before = {}
+    if threading.current_thread() is threading.main_thread():
+        names = ("SIGTERM", "SIGHUP")
+        numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
+        kept = [number for number in numbers if signal.getsignal(number) is signal.SIG_DFL]
+        before = {number: signal.signal(number, signal.default_int_handler) for number in kept}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def is_read() -> bool:
+    """Whether someone still reads standard output: in `curation sql ... | head`, not for long."""
+    import select
+
+    if not hasattr(select, "poll"):
+        return True
+    try:
+        poll = select.poll()
+        poll.register(sys.stdout.fileno(), 0)
+        return not any(event & select.POLLERR for _, event in poll.poll(0))
+    except (OSError, ValueError):  # closed, or none of the system's
+        return True
+
+
+@contextmanager
+def bounded_memory() -> Iterator[None]:
+    """Lets the process take so much memory and no more: a query can build values without end, and what
+    runs out then is the query alone. Where the system has no such bound, there is none."""
+    try:
+        import resource
+
+        before = resource.getrlimit(resource.RLIMIT_AS)
+        taken = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    except (ImportError, OSError):
+        yield
+        return
+    bounds = [taken + MEMORY, *(bound for bound in before if bound != resource.RLIM_INFINITY)]
+    resource.setrlimit(resource.RLIMIT_AS, (min(bounds), before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, before)

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 import click
 
 from .completion import report_names
+from .interrupts import bounded_memory, ending_by_signals, is_read
 from .options import open_store, parameters_option, reports_option, timeout_option
 from .output import chosen_output, output_options, print_rows, written_whole
 
 if TYPE_CHECKING:
     from ..backends import Query
+    from ..database import Store
     from ..reports import Report
 
 
@@ -88,21 +90,28 @@ def report_command(
     if explain:
         click.echo(report.sql.rstrip())
         return
+    store = open_store()
+    if report.is_own and (power := store.backend.power_of_asker()):
+        click.echo(f"warning: {power}", err=True)
     query = report_query(report, parameters, timeout)
     if target is not None:
-        _draw(report, query, folder, target)
+        _draw(store, report, query, folder, target)
         return
-    _print(query)
+    _print(store, query)
 
 
-def _print(query: Query) -> None:
+def _print(store: Store, query: Query) -> None:
+    from dataclasses import replace
+
     from ..reports import ask
 
-    with ask(open_store(), query) as answer:
+    if chosen_output().file is None:
+        query = replace(query, is_wanted=is_read)
+    with ending_by_signals(), bounded_memory(), ask(store, query) as answer:
         print_rows(answer.columns, answer.rows)
 
 
-def _draw(report: Report, query: Query, folder: Path | None, target: str) -> None:
+def _draw(store: Store, report: Report, query: Query, folder: Path | None, target: str) -> None:
     """Draws a report, and prints its rows too where the options of output ask for them."""
     from ..reports import ask, chart_of
     from .pictures import check_library, print_picture, render, suffix_of
@@ -115,7 +124,7 @@ def _draw(report: Report, query: Query, folder: Path | None, target: str) -> Non
     chart = chart_of(report, folder)
     if target != "-":
         check_library()
-    with ask(open_store(), query) as answer:
+    with ending_by_signals(), bounded_memory(), ask(store, query) as answer:
         rows = taken(report, answer)
     picture = gather(report, chart, rows, answer.columns, query.parameters)
     if target == "-":

@@ -1,0 +1,156 @@
+"""The words of a query, to find a place in it again: where an error is, and where parameters stand.
+
+Nothing is allowed or forbidden by what is read here: that is the engines' own work.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+
+#: What all engines write alike; what is not closed goes to the end.
+_COMMON = r"""
+    (?P<blank> \s+ | --[^\n]* )
+  | (?P<comment> /\* )
+  | (?P<string> '(?:[^']|'')*'? )
+  | (?P<quoted> "(?:[^"]|"")*"? )
+  | (?P<name> [^\W\d][\w$]* )
+  | (?P<number> \.?\d[\w.]* )
+  | :: | : (?P<parameter> [^\W\d]\w* )
+  | .
+"""
+_PLAIN = re.compile(r"(?P<bracketed> \[[^\]]*\]? | `(?:[^`]|``)*`? ) |" + _COMMON, re.VERBOSE | re.DOTALL)
+_ESCAPING = re.compile(
+    r"(?P<escaped> [eE]'(?:[^'\\]|''|\\.)*'? )"
+    r"| (?P<dollar> \$(?P<tag>(?:[^\W\d]\w*)?)\$ .*? (?:\$(?P=tag)\$|\Z) ) |" + _COMMON,
+    re.VERBOSE | re.DOTALL,
+)
+_COMMENT_MARK = re.compile(r"/\*|\*/")
+
+#: Characters of a line that are shown around a place in it.
+_AROUND = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A word of a query: its text, where it begins, and the name that it writes; "" if it is no name."""
+
+    text: str
+    start: int
+    name: str
+    parameter: str
+
+    @property
+    def end(self) -> int:
+        return self.start + len(self.text)
+
+
+def tokens(sql: str, *, escapes: bool) -> Iterator[Token]:
+    """The words of a query without blanks and comments; `escapes` reads as PostgreSQL does: E'\\'', $$ and
+    comments within comments."""
+    at, pattern = 0, _ESCAPING if escapes else _PLAIN
+    while match := pattern.match(sql, at):
+        at = _comment_end(sql, at, nests=escapes) if match["comment"] else match.end()
+        if not match["blank"] and not match["comment"]:
+            quoted = match["quoted"] or (not escapes and match["bracketed"]) or ""
+            name = match["name"] or quoted[1:].rstrip('"]`')
+            yield Token(match[0], match.start(), name, match["parameter"] or "")
+
+
+def _comment_end(sql: str, start: int, *, nests: bool) -> int:
+    if not nests:
+        end = sql.find("*/", start + 2)
+        return len(sql) if end < 0 else end + 2
+    depth = 0
+    for mark in _COMMENT_MARK.finditer(sql, start):
+        depth += 1 if mark[0] == "/*" else -1
+        if not depth:
+            return mark.end()
+    return len(sql)
+
+
+@dataclass(frozen=True, slots=True)
+class Numbered:
+    """A query with `$1` in place of `:name`: its text, the names by number, and where each stood."""
+
+    text: str
+    names: Sequence[str]
+    places: Sequence[tuple[int, int, int]]  # where it begins now, where it began, by how much it grew
+
+    def offset(self, now: int) -> int:
+        """The place in the query as it was written, of a place in the text as it is now."""
+        for begins, began, growth in reversed(self.places):
+            if now >= begins:
+                return max(began, now - begins + began - growth)
+        return now
+
+
+def numbered(sql: str, given: Collection[str]) -> Numbered:
+    """Numbers those parameters that are given; others stay as they are, as in a slice `[1:n]`."""
+    names: dict[str, int] = {}
+    places: list[tuple[int, int, int]] = []
+    parts: list[str] = []
+    last = length = 0
+    for token in tokens(sql, escapes=True):
+        if token.parameter in given and token.parameter:
+            number = names.setdefault(token.parameter, len(names) + 1)
+            parts += [sql[last : token.start], f"${number}"]
+            length += len(parts[-2])
+            places.append((length, token.start, len(parts[-1]) - len(token.text)))
+            length, last = length + len(parts[-1]), token.end
+    return Numbered("".join([*parts, sql[last:]]), tuple(names), places)
+
+
+def named_at(sql: str, offset: int) -> str:
+    """The last part of the name that begins at a place: `title` of `a.title`; "" if there is none."""
+    name, is_next = "", True
+    for token in tokens(sql, escapes=True):
+        if token.start < offset:
+            continue
+        if token.name and is_next:
+            name, is_next = token.name, False
+        elif token.text == "." and not is_next:
+            is_next = True
+        else:
+            break
+    return name
+
+
+def second_statement(sql: str, *, escapes: bool) -> int | None:
+    """Where what follows the first `;` begins; None if nothing does."""
+    words = tokens(sql, escapes=escapes)
+    any(token.text == ";" for token in words)  # goes on to the first
+    return next((token.start for token in words), None)
+
+
+def place_of(parameter: str, sql: str, *, escapes: bool) -> int | None:
+    """Where a parameter first stands."""
+    found = (token.start for token in tokens(sql, escapes=escapes) if token.parameter == parameter)
+    return next(found, None)
+
+
+def pointed_out(message: str, sql: str, offset: int) -> str:
+    """A message with its line and column, and below it the line with a mark under the place."""
+    offset = min(offset, len(sql.rstrip()))
+    before = sql[:offset].replace("\r\n", "\n")
+    number, begin = before.count("\n") + 1, before.rfind("\n") + 1
+    column = len(before) - begin
+    line = (before[begin:] + sql[offset:].split("\n", 1)[0]).rstrip("\r")
+    first, last = max(0, column - _AROUND), column + _AROUND
+    start = "…" * (first > 0) + _shown(line[first:column])
+    rest = _shown(line[column:last]) + "…" * (last < len(line))
+    mark = " " * _width(start) + "^"
+    return f"line {number}, column {column + 1}: {message}\n  {start}{rest}\n  {mark}"
+
+
+def _shown(text: str) -> str:
+    """Text in which each character takes the room that `_width` reckons."""
+    return "".join(c if c.isprintable() else " " if c.isspace() else "·" for c in text)
+
+
+def _width(text: str) -> int:
+    """Columns of a terminal."""
+    wide = sum(unicodedata.east_asian_width(c) in "WF" for c in text)
+    return len(text) + wide - sum(unicodedata.combining(c) > 0 for c in text)
