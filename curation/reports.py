@@ -24,6 +24,9 @@ from .backends.sql_text import pointed_out
 from .database import PACKAGE, Store
 from .errors import QueryRefused
 
+#: Characters of what an engine says of an error.
+_MESSAGE = 300
+
 #: The reports that come with the package.
 _OURS = PACKAGE / "sql" / "reports"
 
@@ -195,7 +198,7 @@ def ask(store: Store, query: Query) -> Iterator[Answer]:
 def _explained(error: QueryRefused, sql: str) -> str:
     from .suggesting import suggest
 
-    text = str(error)
+    text = next(iter(str(error).splitlines()), "")[:_MESSAGE]  # an engine quotes values as long as they are
     if error.missing and (meant := suggest(*error.missing, sql)):
         text = f"{text}: {meant}"
     return text if error.offset is None else pointed_out(text, sql, error.offset)

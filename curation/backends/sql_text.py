@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 #: What all engines write alike; what is not closed goes to the end.
 _COMMON = r"""
-    (?P<blank> \s+ | --[^\n]* )
+    (?P<blank> \s+ | --[^{ends}]* )
   | (?P<comment> /\* )
   | (?P<string> '(?:[^']|'')*'? )
   | (?P<quoted> "(?:[^"]|"")*"? )
@@ -21,10 +21,14 @@ _COMMON = r"""
   | :: | : (?P<parameter> [^\W\d]\w* )
   | .
 """
-_PLAIN = re.compile(r"(?P<bracketed> \[[^\]]*\]? | `(?:[^`]|``)*`? ) |" + _COMMON, re.VERBOSE | re.DOTALL)
+_PLAIN = re.compile(
+    r"(?P<bracketed> \[[^\]]*\]? | `(?:[^`]|``)*`? ) |" + _COMMON.replace("{ends}", r"\n"),
+    re.VERBOSE | re.DOTALL,
+)
 _ESCAPING = re.compile(
     r"(?P<escaped> [eE]'(?:[^'\\]|''|\\.)*'? )"
-    r"| (?P<dollar> \$(?P<tag>(?:[^\W\d]\w*)?)\$ .*? (?:\$(?P=tag)\$|\Z) ) |" + _COMMON,
+    r"| (?P<dollar> \$(?P<tag>(?:[^\W\d]\w*)?)\$ .*? (?:\$(?P=tag)\$|\Z) ) |"
+    + _COMMON.replace("{ends}", r"\n\r"),
     re.VERBOSE | re.DOTALL,
 )
 _COMMENT_MARK = re.compile(r"/\*|\*/")

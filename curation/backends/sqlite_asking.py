@@ -165,6 +165,8 @@ class _Guard:
             return len(sql.rstrip())
         if match := re.search(r'unrecognized token: "(.*)"', text, re.DOTALL):
             return sql.find(match[1]) if sql.count(match[1]) == 1 else None
+        if ": " not in text:  # it names nothing
+            return None
         is_syntax = re.fullmatch(r'near "(.*)": syntax error', text, re.DOTALL)
         name = is_syntax[1] if is_syntax else re.split(r": |\.", text)[-1].rstrip("()")
         found = [t for t in tokens(sql, escapes=False) if name.lower() in (t.text.lower(), t.name.lower())]

@@ -6,6 +6,7 @@ is through, and SQLite's `instr` over 16 MB can take hours without asking whethe
 
 from __future__ import annotations
 
+import errno
 import threading
 import time
 from collections.abc import Callable
@@ -74,7 +75,7 @@ class Worker:
         if self._deadline is not None and time.monotonic() > self._deadline:
             raise QueryRefused(too_long(self._query))
         if not self._query.is_wanted():
-            raise BrokenPipeError
+            raise BrokenPipeError(errno.EPIPE, "nobody reads the answer any more")
 
     def _give_up(self, future: Future[Any]) -> None:
         """Again and again: what is told to stop between two steps of a query may go on with the next."""
