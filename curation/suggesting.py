@@ -23,13 +23,9 @@ def suggest(kind: str, name: str, sql: str) -> str:
     if found or not named:
         return f"did you mean {found}?" if found else ""
     relation = min(named)
-    is_table = relation in metadata.tables
-    told = (
-        f"has {', '.join(relations[relation])}"
-        if is_table
-        else f"is told of by `curation db views {relation}`"
-    )
-    return f"{relation} {told}"
+    if relation in metadata.tables:
+        return f"{relation} has {', '.join(relations[relation])}"
+    return f"`curation db views {relation}` lists its columns"
 
 
 def _relations() -> Mapping[str, Collection[str]]:

@@ -82,7 +82,7 @@ def ask(
         except psycopg.errors.IdleInTransactionSessionTimeout as error:
             raise QueryRefused(too_long(query)) from error
         except psycopg.Error as error:
-            if "out of memory" in str(error) and not error.sqlstate:
+            if "memory" in str(error) and not error.sqlstate:  # of this process, says libpq
                 raise MemoryError from error
             if is_cut(error):
                 raise StoreError(explain(error)) from error

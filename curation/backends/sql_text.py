@@ -77,34 +77,33 @@ def _comment_end(sql: str, start: int, *, nests: bool) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Numbered:
-    """A query with `$1` in place of `:name`: its text, the names by number, and where each stood."""
+    """A query with `$1` in place of `:name`: its text, the names by number, and of each place where it
+    begins and ends now, and where it did."""
 
     text: str
     names: Sequence[str]
-    places: Sequence[tuple[int, int, int]]  # where it begins now, where it began, by how much it grew
+    places: Sequence[tuple[range, range]]
 
     def offset(self, now: int) -> int:
         """The place in the query as it was written, of a place in the text as it is now."""
-        for begins, began, growth in reversed(self.places):
-            if now >= begins:
-                return max(began, now - begins + began - growth)
+        for new, old in reversed(self.places):
+            if now >= new.start:
+                return old.start if now in new else now - new.stop + old.stop
         return now
 
 
 def numbered(sql: str, given: Collection[str]) -> Numbered:
     """Numbers those parameters that are given; others stay as they are, as in a slice `[1:n]`."""
     names: dict[str, int] = {}
-    places: list[tuple[int, int, int]] = []
-    parts: list[str] = []
-    last = length = 0
+    places: list[tuple[range, range]] = []
+    text, last = "", 0
     for token in tokens(sql, escapes=True):
-        if token.parameter in given and token.parameter:
-            number = names.setdefault(token.parameter, len(names) + 1)
-            parts += [sql[last : token.start], f"${number}"]
-            length += len(parts[-2])
-            places.append((length, token.start, len(parts[-1]) - len(token.text)))
-            length, last = length + len(parts[-1]), token.end
-    return Numbered("".join([*parts, sql[last:]]), tuple(names), places)
+        if token.parameter and token.parameter in given:
+            text += sql[last : token.start]
+            mark = f"${names.setdefault(token.parameter, len(names) + 1)}"
+            places.append((range(len(text), len(text) + len(mark)), range(token.start, token.end)))
+            text, last = text + mark, token.end
+    return Numbered(text + sql[last:], tuple(names), places)
 
 
 def named_at(sql: str, offset: int) -> str:

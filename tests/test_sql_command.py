@@ -1,0 +1,228 @@
+"""`curation sql` as one uses it: where the query comes from, what its parameters are, what an error shows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from click.testing import Result
+from hypothesis import given
+from hypothesis import strategies as st
+
+from curation.backends import MAX_SQL, postgresql_asking
+from curation.backends.sql_text import numbered, pointed_out, tokens
+from curation.cli import interrupts
+from curation.database import Store
+
+from .conftest import SITE
+from .taking import import_folder
+
+
+@pytest.fixture
+def ask(store: Store, curation: Callable[..., Result]) -> Callable[..., str]:
+    """Asks the sample site in the store: what is printed, as CSV, or the error."""
+    import_folder(store, SITE, source="2024")
+
+    def run(*arguments: str, stdin: str | None = None) -> str:
+        ended = curation("sql", *arguments, "--format", "csv", "--no-headers", stdin=stdin)
+        told = "".join(line for line in ended.stderr.splitlines(True) if not line.startswith("warning: "))
+        assert (ended.exit_code == 0) == (not told), ended.output
+        return (ended.stdout + told).rstrip("\n")
+
+    return run
+
+
+# --- where it comes from ----------------------------------------------------------------------------------
+
+
+def test_a_query_comes_from_the_line_a_file_or_standard_input(
+    ask: Callable[..., str], tmp_path: Path
+) -> None:
+    file = tmp_path / "question.sql"
+    file.write_bytes(b"\xef\xbb\xbf-- how many\r\nSELECT count(*) FROM sources;\r\n")
+    assert ask("SELECT count(*) FROM sources") == "1"
+    assert ask(str(file)) == "1"
+    assert ask("--file", str(file)) == "1"
+    assert ask("-f", "-", stdin=file.read_text()) == "1"
+    assert ask("-", stdin=file.read_text()) == "1"
+
+
+def test_what_is_no_query_is_refused_in_a_line(
+    ask: Callable[..., str], curation: Callable[..., Result], tmp_path: Path
+) -> None:
+    file = tmp_path / "question.sql"
+    assert ask(str(file)) == f"Error: No such file or directory: {file}"
+    file.write_bytes(b"SELECT '\xe9'")
+    assert ask(str(file)) == f"Error: {file} is not UTF-8 (byte 9): save it as UTF-8"
+    file.write_bytes(b" " * (4 * MAX_SQL + 1))
+    assert "is too long" in ask(str(file))
+    for wrong in ([], ["SELECT 1", "--file", str(file)]):
+        ended = curation("sql", *wrong)
+        assert (ended.exit_code, ended.stderr.splitlines()[-1]) == (
+            2, "Error: give one query: as QUERY, or by --file",
+        )  # fmt: skip
+
+
+# --- parameters -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("where", "value", "is_found"),
+    [
+        ("heat = :v", "77", True),
+        ("heat > :v", "99.5", True),
+        ("100 > :v", "100.5", False),
+        ("heat < :v", "99999999999999999999", True),
+        ("(SELECT count(*) FROM sources) > :v", "0", True),
+        ("(SELECT count(*) FROM sources) < :v", "1.50", True),
+        ("(SELECT avg(1.5) FROM sources) > :v", "1.25", True),
+        ("slug = :v", "needle-rock-goes-led", True),
+        ("source_id = (SELECT id FROM sources WHERE name = :v)", "2024", True),
+        ("'007' = :v", "007", True),
+        ("'1.10' = :v", "'1.10'", True),
+        ("'it''s' = :v", "'it''s'", True),
+        ("CAST(id AS text) = :v", "0", False),
+        ("published_at > :v", "2000-01-01", True),
+    ],
+)  # fmt: skip
+def test_a_parameter_is_compared_as_what_it_meets(
+    ask: Callable[..., str], where: str, value: str, is_found: bool
+) -> None:
+    assert (ask(f"SELECT count(*) FROM articles WHERE {where}", "-p", f"v={value}") != "0") is is_found
+
+
+def test_a_reports_text_stays_text(curation: Callable[..., Result], store: Store, tmp_path: Path) -> None:
+    import_folder(store, SITE)
+    report = "-- title: x\n-- purpose: x\n-- parameter: t text 007 x\nSELECT CASE WHEN '007' = :t THEN 'same' END AS n\n"
+    (tmp_path / "own.sql").write_text(report)
+    ended = curation("report", "own", "--reports", str(tmp_path), "--format", "csv", "--no-headers")
+    assert ended.stdout == "same\n"
+
+
+def test_a_report_of_ones_own_is_warned_of_where_sql_is(
+    curation: Callable[..., Result], store: Store, tmp_path: Path
+) -> None:
+    (tmp_path / "own.sql").write_text("-- title: x\n-- purpose: x\nSELECT 1 AS n\n")
+    is_contained = store.backend.name == "sqlite"
+    for arguments in (["report", "own", "--reports", str(tmp_path)], ["sql", "SELECT 1 AS n"]):
+        assert (
+            curation(*arguments).stderr.startswith("warning: 'curation' is a superuser") is not is_contained
+        )
+    assert curation("report", "topics", "--reports", str(tmp_path)).stderr == ""
+
+
+# --- errors -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("sql", "place", "told"),
+    [
+        ("SELECT titel FROM articles", (1, 8), "did you mean title?"),
+        ("SELECT id\nFROM articles\nWHERE titel = 'x'", (3, 7), "did you mean title?"),
+        ("SELECT id\r\nFROM articles\r\nWHERE titel = 'x'", (3, 7), "did you mean title?"),
+        ("SELECT 'titel', /* titel */ titel FROM articles", (1, 29), "did you mean title?"),
+        ("SELECT title AS titel FROM articles WHERE 1 = titels", (1, 47), "did you mean title?"),
+        ("SELECT '日本 é', titel FROM articles", (1, 16), "did you mean title?"),
+        ("SELECT :heat, :heat, titel FROM articles WHERE heat > :heat", (1, 22), "did you mean title?"),
+        ("SELECT E'', titel FROM articles", (1, 13), "did you mean title?"),
+        ("SELECT * FROM artikles", (1, 15), "did you mean articles?"),
+        ("SELECT * FROM artcle_overview", (1, 15), "did you mean article_overview?"),
+        ("SELECT * FROM zzz", (1, 15), "`curation db views` lists what is there"),
+        ("SELECT zzz FROM sources", (1, 8), "sources has id, name, location, related_bonus, publish_threshold"),
+        ("SELECT zzz FROM open_issues", (1, 8), "`curation db views open_issues` lists its columns"),
+        ("SELECT heat FROM provider_stats", (1, 8), "did you mean mean_heat?"),
+        ("SELECT id, FROM articles", (1, 12), 'near "FROM"'),
+        ("SELECT id FROM articles WHERE id IN (1, 2 3)", (1, 43), 'near "3"'),
+        ("SELECT (1 + 2", (1, 14), "in"),
+        ("SELECT 1 + 'x", (1, 12), "'x"),
+        ("SELECT nofunction(1)", (1, 8), "function"),
+        ("SELECT id FROM articles a, sources b", (1, 8), "ambiguous"),
+        ("SELECT id FROM articles WHERE heat > :nothing", (1, 38), "no value for :nothing: add `-p nothing=VALUE`"),
+        ("SELECT 1; SELECT 2", (1, 11), "one statement at a time"),
+    ],
+)  # fmt: skip
+def test_an_error_shows_its_place(
+    ask: Callable[..., str], store: Store, sql: str, place: tuple[int, int], told: str
+) -> None:
+    if "E''" in sql and store.backend.name == "sqlite":
+        pytest.skip("E'' is PostgreSQL's")
+    message, line, mark = ask(sql, "-p", "heat=1").split("\n")
+    assert message.startswith("Error: line {}, column {}: ".format(*place))
+    assert told in message.replace("at or near", "near")
+    written = sql.splitlines()[place[0] - 1]
+    assert line == f"  {written}"
+    wide = sum(character > "ᄀ" for character in written[: place[1] - 1])
+    assert mark == " " * (2 + place[1] - 1 + wide) + "^"
+
+
+def test_a_long_line_is_shown_in_part() -> None:
+    _, line, mark = pointed_out("x", f"SELECT {'a, ' * 50}\there, {'b, ' * 50}", 158).split("\n")
+    assert line[mark.index("^") :].startswith("here, b")
+    assert line.startswith("  …")
+    assert line.endswith("…")
+    assert len(line) < 110
+    assert "\t" not in line
+
+
+def test_a_table_that_is_locked_is_not_waited_for_without_end(
+    ask: Callable[..., str], store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if store.backend.name == "sqlite":
+        pytest.skip("its readers wait for nobody")
+    monkeypatch.setattr(postgresql_asking, "PATIENCE", 0.2)
+    with store.writing() as connection:
+        connection.execute(sa.text("LOCK TABLE topics IN ACCESS EXCLUSIVE MODE"))
+        assert "the store is busy" in ask("SELECT count(*) FROM topics")
+
+
+def test_a_query_takes_no_more_memory_than_it_may(
+    ask: Callable[..., str], store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(interrupts, "MEMORY", 200 * 1024**2)
+    big = "printf('%9000000d', 1)" if store.backend.name == "sqlite" else "repeat('x', 9000000)"
+    assert "too large" in ask(f"SELECT {', '.join([big] * 60)}")
+    assert ask("SELECT 1") == "1"
+
+
+def test_what_a_driver_has_no_value_for_is_text(ask: Callable[..., str], store: Store) -> None:
+    if store.backend.name == "sqlite":
+        assert "no text in UTF-8: ask for its bytes, as hex(...)" in ask("SELECT CAST(x'ff' AS text)")
+        return
+    assert (
+        ask("SELECT date 'infinity', date '0044-03-15 BC', interval '36 days'")
+        == "infinity,0044-03-15 BC,36 days"
+    )
+    assert len(ask("SELECT 10::numeric ^ 5000")) > 5000
+    assert "too deep" in ask("SELECT (repeat('[', 3000) || repeat(']', 3000))::json")
+
+
+# --- the words of a query ---------------------------------------------------------------------------------
+
+WORDS = st.sampled_from(
+    [":a", ":bb", ":no", "::a", "':a'", '":a"', "E'\\':a'", "-- :a\n", "/* :a /* */ */", "$$:a$$", "$t$:a$t$", "x", "é", " ", "1", "[1:a]", "'"]
+)  # fmt: skip
+
+
+@given(st.lists(WORDS).map("".join))
+def test_a_place_is_found_again_whatever_parameters_became(sql: str) -> None:
+    made = numbered(sql, {"a", "bb"})
+    taken = {now for new, _ in made.places for now in new}
+    for now, character in enumerate(made.text):
+        if now not in taken:
+            assert sql[made.offset(now)] == character
+    for new, old in made.places:
+        assert sql[old.start : old.stop].lstrip(":") in made.names
+        assert {made.offset(now) for now in new} == {old.start}
+    assert made.offset(len(made.text)) == len(sql)
+
+
+@given(st.text("'\"-/*$tE\\[]`:a \n", max_size=40))
+def test_words_follow_each_other_and_leave_nothing_out_but_blanks(sql: str) -> None:
+    for escapes in (True, False):
+        end = 0
+        for token in tokens(sql, escapes=escapes):
+            assert token.start >= end
+            assert sql[token.start : token.end] == token.text != ""
+            end = token.end
