@@ -52,9 +52,12 @@ class Asked:
         query = f"{sql} -- {self.sign}"
         command = [sys.executable, "-m", "curation", "--database", database, "sql", query, *more]
         piped = ["bash", "-c", f'"$@" | {reader}; exit ${{PIPESTATUS[0]}}', "bash", *command]
+        # Without a buffer, a reader that is gone would be noticed by the line of column names.
+        environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
         self.process = subprocess.Popen(
-            piped if reader else command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT
-        )
+            piped if reader else command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT,
+            env=environment,
+        )  # fmt: skip
 
     def runs(self) -> bool:
         """Whether the engine is at it: the server says so; on SQLite, the process takes its time."""

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 #: Bytes that a query and its answer may take.
@@ -48,7 +47,7 @@ def holding_back_interrupts() -> Iterator[Callable[[], None]]:
 @contextmanager
 def ending_by_signals() -> Iterator[None]:
     """Has SIGTERM and SIGHUP do what Ctrl-C does: what was begun is given up in the database too, and no
-    temporary file is left behind. What waits to be printed is dropped: its reader may not take it."""
+    temporary file is left behind."""
     before = {}
     if threading.current_thread() is threading.main_thread():
         names = ("SIGTERM", "SIGHUP")
@@ -57,18 +56,9 @@ def ending_by_signals() -> Iterator[None]:
         before = {number: signal.signal(number, signal.default_int_handler) for number in kept}
     try:
         yield
-    except KeyboardInterrupt:
-        _drop_output()
-        raise
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _drop_output() -> None:
-    """Python writes at its end what it has kept, and would wait for a pager to read on."""
-    with suppress(OSError, ValueError), Path(os.devnull).open("wb") as nothing:
-        os.dup2(nothing.fileno(), sys.stdout.fileno())
 
 
 def is_read() -> bool:
