@@ -20,8 +20,8 @@ from curation import migrate
 from curation.backends import SECRET_TABLES
 from curation.cli import cli
 from curation.database import Store
+from curation.describing import find_views
 from curation.schema import metadata
-from curation.views import find_views
 
 from .conftest import SITE
 from .digest import digests

@@ -31,7 +31,7 @@ class Worker:
     """Runs calls one after the other; each ends with the query's time, or when no one wants its answer.
 
     `stop` has the engine give up the call that runs, and is called from another thread than the call;
-    `close` is the last call, left out where one did not stop: its thread ends with the process.
+    `close` is the last call; where one did not stop nobody waits for it: the thread ends with the process.
     """
 
     def __init__(self, query: Query, stop: Callable[[], object], close: Callable[[], object]) -> None:
@@ -47,8 +47,9 @@ class Worker:
     def __exit__(
         self, kind: type[BaseException] | None, _: BaseException | None, __: TracebackType | None
     ) -> None:
-        if self._has_stopped():
-            closed = self._submit(self._close)
+        has_stopped = self._has_stopped()
+        closed = self._submit(self._close)
+        if has_stopped:
             wait([closed], GRACE)
         self._calls.put(None)
 
