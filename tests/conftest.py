@@ -50,15 +50,20 @@ def empty_database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 @pytest.fixture(params=["sqlite", "postgresql"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     """A store of this release, on each engine in turn."""
-    if request.param == "sqlite":
-        made = Store(str(tmp_path / "store.db"))
-        migrate.upgrade(made)
-    else:
-        url = request.getfixturevalue("postgresql_url")
-        template = request.getfixturevalue("postgresql_template")
-        made = Store(_new_database(url, f" TEMPLATE {template}"))
+    made = make_store(request, tmp_path)
     yield made
     made.engine.dispose()
+
+
+def make_store(request: pytest.FixtureRequest, folder: Path) -> Store:
+    """A store of this release, on the engine that a fixture's parameter names."""
+    if request.param == "sqlite":
+        made = Store(str(folder / "store.db"))
+        migrate.upgrade(made)
+        return made
+    url = request.getfixturevalue("postgresql_url")
+    template = request.getfixturevalue("postgresql_template")
+    return Store(_new_database(url, f" TEMPLATE {template}"))
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ listed AS (
   JOIN providers p ON p.id = q.provider_id
   GROUP BY p.id, p.name, p.domain
   HAVING sum(q.articles) >= :minimum
-  ORDER BY sum(q.articles) DESC, p.name, p.domain
+  ORDER BY sum(q.articles) DESC, p.name NULLS LAST, p.domain NULLS LAST
   LIMIT :limit
 ),
 placed AS (
@@ -56,4 +56,4 @@ SELECT
 FROM listed l
 LEFT JOIN medians m ON m.provider_id = l.id
 LEFT JOIN late t ON t.provider_id = l.id
-ORDER BY l.articles DESC, l.name, l.domain
+ORDER BY l.articles DESC, l.name NULLS LAST, l.domain NULLS LAST

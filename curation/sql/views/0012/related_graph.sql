@@ -1,4 +1,4 @@
--- Who names whom as related, a row for each related link.
+-- Who names whom as related, a row for each related link; those of missing articles do not count.
 -- article_id: the article whose document has the link
 -- path: that article's file
 -- title: that article's title
@@ -25,3 +25,4 @@ SELECT
 FROM related_links l
 JOIN articles a ON a.id = l.article_id
 LEFT JOIN articles t ON t.id = l.target_id
+WHERE a.missing_since IS NULL

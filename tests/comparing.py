@@ -1,0 +1,74 @@
+"""A report beside the rows that are due: all columns, in order, figures to the place that they are rounded to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+import pytest
+
+from curation.database import Store
+from curation.reports import ask, find_report, report_query
+
+from .chronicle import Chronicle
+
+Row = dict[str, Any]
+
+#: More rows than any report has here.
+ALL = 1_000_000
+
+
+def check(told: Chronicle, name: str, due: Sequence[Row], **parameters: object) -> None:
+    """The report says what is due: all of it, and with a limit its first three rows."""
+    limits = [ALL, 3] if any(p.name == "limit" for p in find_report(name).parameters) else [None]
+    for limit in limits:
+        given = parameters if limit is None else parameters | {"limit": limit}
+        found = rows(told.store, name, {k: str(v) for k, v in given.items()})
+        assert found == list(due[:limit]), f"{name} {given}"
+        assert [list(row) for row in found] == [list(row) for row in due[:limit]]
+
+
+def rows(store: Store, name: str, parameters: dict[str, str]) -> list[Row]:
+    with ask(store, report_query(find_report(name), parameters, 60.0)) as found:
+        return [dict(zip(found.columns, map(plain, row), strict=True)) for row in found.rows]
+
+
+def plain(value: object) -> object:
+    return float(value) if isinstance(value, Decimal) else value
+
+
+def ordered(rows: Iterable[Row], *columns: str) -> list[Row]:
+    """Rows by some columns, `-` before one that descends; what is not known comes last."""
+    found = list(rows)
+    for column in reversed(columns):
+        name = column.removeprefix("-")
+        known = [row for row in found if row[name] is not None]
+        known.sort(key=lambda row: row[name], reverse=column.startswith("-"))
+        found = known + [row for row in found if row[name] is None]
+    return found
+
+
+def without(rows: Iterable[Row], *columns: str) -> list[Row]:
+    """Rows without the columns that only order them."""
+    return [{name: value for name, value in row.items() if name not in columns} for row in rows]
+
+
+def rounded(value: Fraction | None) -> Any:
+    """A figure to one place. Exact halves may go up or down: SQLite rounds binary fractions, PostgreSQL
+    decimal ones."""
+    if value is None:
+        return None
+    is_half = (value * 10) % 1 == Fraction(1, 2)
+    return pytest.approx(float(value if is_half else round(value, 1)), abs=0.0500001 if is_half else 1e-9)
+
+
+def mean(values: Iterable[int | None]) -> Any:
+    known = [value for value in values if value is not None]
+    return rounded(Fraction(sum(known), len(known)) if known else None)
+
+
+def like(value: str, pattern: str) -> bool:
+    """Whether a text is the one that a parameter names; `%` names any."""
+    return pattern in ("%", value)
