@@ -40,7 +40,7 @@ GROUP BY 1, actor, kind ORDER BY day DESC, count(*) DESC, actor, kind LIMIT :lim
 WITH led AS (
   SELECT l.article_id, a.quality FROM related_links l
   JOIN articles a ON a.id = l.article_id LEFT JOIN articles t ON t.id = l.target_id
-  GROUP BY l.article_id, a.quality
+  WHERE a.missing_since IS NULL GROUP BY l.article_id, a.quality
   HAVING max(CASE WHEN coalesce(t.quality, l.quality) > a.quality OR coalesce(t.quality, l.quality) = a.quality
     AND coalesce(t.published_at, l.published_at) < a.published_at THEN 1 ELSE 0 END) = 0
   ORDER BY a.quality IS NULL, a.quality DESC, l.article_id LIMIT :limit)
@@ -81,10 +81,12 @@ WITH found AS (
   UNION ALL
   SELECT 'odd size', id FROM images WHERE width < 50 OR height < 50 OR width > 5 * height OR height > 5 * width
   UNION ALL
-  SELECT 'much used', image_id FROM article_images GROUP BY image_id HAVING count(DISTINCT article_id) >= :used)
-SELECT why, (SELECT count(DISTINCT u.article_id) FROM article_images u WHERE u.image_id = i.id) AS articles,
-  width, height, url
-FROM found f JOIN images i ON i.id = f.id ORDER BY why DESC, articles DESC, url LIMIT :limit""",
+  SELECT 'much used', image_id FROM article_images GROUP BY image_id HAVING count(DISTINCT article_id) >= :used),
+used AS (
+  SELECT why, (SELECT count(DISTINCT u.article_id) FROM article_images u JOIN articles a ON a.id = u.article_id
+    WHERE u.image_id = i.id AND a.missing_since IS NULL) AS articles, width, height, url
+  FROM found f JOIN images i ON i.id = f.id)
+SELECT * FROM used WHERE why <> 'much used' OR articles >= :used ORDER BY why DESC, articles DESC, url LIMIT :limit""",
     "imports": """
 WITH last AS (SELECT * FROM imports ORDER BY id DESC LIMIT :limit)
 SELECT i.id, s.name, i.started_at, i.status, i.added, i.updated, i.unchanged, i.missing, i.skipped, i.quarantined,
