@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,6 +14,11 @@ from click.testing import CliRunner, Result
 
 from curation import migrate
 from curation.database import Store
+
+# Who runs the tests in the background may have these ignored, and then so would the commands that they start.
+for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+    if signal.getsignal(number) == signal.SIG_IGN:
+        signal.signal(number, handler)
 
 SITE = Path(__file__).parent / "site"
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"

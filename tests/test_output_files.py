@@ -97,7 +97,13 @@ def test_a_workbook_gives_texts_back(rows: list[tuple[str, str]]) -> None:
     read = list(sheets(*rows, options=("--raw",), columns=("a", "b")).active.iter_rows(2))
     assert {cell.data_type for row in read for cell in row} == {"s"}
     # XML reads a carriage return as a line feed, unless it is written as Excel does: `_x000D_`.
-    assert [tuple(unescape(cell.value) for cell in row) for row in read] == rows
+    wanted = [tuple(map(without_controls_if_marked_up, row)) for row in rows]
+    assert [tuple(unescape(cell.value) for cell in row) for row in read] == wanted
+
+
+def without_controls_if_marked_up(text: str) -> str:
+    """A text that XlsxWriter would take for its own XML has its controls escaped, --raw or not."""
+    return escape(text) if text.startswith("<r>") and text.endswith("</r>") else text
 
 
 @settings(max_examples=100, deadline=None)

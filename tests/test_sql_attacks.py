@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import shutil
 import tempfile
@@ -140,7 +141,7 @@ def targets() -> dict[str, Target]:
     return {}
 
 
-@pytest.fixture(params=WHO)
+@pytest.fixture
 def target(request: pytest.FixtureRequest, targets: dict[str, Target], folder: Path) -> Target:
     """Who asks, made when first wanted: without PostgreSQL, SQLite is attacked all the same."""
     who = request.param
@@ -191,14 +192,25 @@ def outcome(ended: Result) -> str:
     return "T" if "longer than" in told[0] else "R"
 
 
-@pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.name)
+#: Who attacks with what: all with all under CURATION_FULL=1, else the owner and the superuser with every
+#: fifth, and with what is let through.
+ASKED = [
+    (who, attack)
+    for who, place in zip(WHO, range(len(WHO)), strict=True)
+    for number, attack in enumerate(ATTACKS)
+    if (wanted := attack.outcomes[place]) != "."
+    and (os.environ.get("CURATION_FULL") or place < 2 or wanted == "L" or number % 5 == 0)
+]
+
+
+@pytest.mark.parametrize(
+    ("target", "attack"), ASKED, ids=[f"{who}-{attack.name}" for who, attack in ASKED], indirect=["target"]
+)
 def test_an_attack_ends_as_the_table_says(
     target: Target, attack: Attack, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     who = request.node.callspec.params["target"]
     wanted = attack.outcomes[WHO.index(who)]
-    if wanted == ".":
-        pytest.skip("not said on this engine")
     monkeypatch.setenv("TMPDIR", str(target.folder))
     superuser = f"{request.getfixturevalue('postgresql_url')}/postgres" if "{victim}" in attack.sql else ""
     with (

@@ -115,7 +115,8 @@ class _Cells:
             form = self._quoted
         if text.startswith("<r>") and text.endswith("</r>"):
             # XlsxWriter takes such a text for its own XML and lets it pass unescaped, cells and formulas in
-            # it and all; in two pieces it is escaped as any other.
+            # it and all; in two pieces it is escaped as any other, but for controls.
+            text = escape(text)
             sheet.write_rich_string(number, i, text[:1], self._nothing, text[1:])
         else:
             sheet.write_string(number, i, text, form)
