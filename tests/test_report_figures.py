@@ -443,7 +443,7 @@ def topic_rows(told: Chronicle) -> Iterator[Row]:
 
 
 def test_topics(told: Chronicle) -> None:
-    due = ordered(topic_rows(told), "-articles_below", "-articles", "topic")
+    due = ordered(topic_rows(told), "-articles", "topic")
     for parent in ("%", "", *{row["parent"] for row in due if row["parent"]}):
         of_it = [row for row in due if like(row["parent"] or "", parent)]
         check(told, "topics", of_it, parent=parent)
