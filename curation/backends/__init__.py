@@ -109,6 +109,11 @@ class Backend(ABC):
         """The file that the store is; None where it is a server's."""
         return None
 
+    @property
+    def mapped(self) -> int:
+        """Bytes of the store that a reader maps into its memory: pages of a file, not of its own."""
+        return 0
+
     @abstractmethod
     def create_engine(self) -> sa.Engine:
         """An engine whose connections enforce types, keys and UTC; nothing is opened yet."""

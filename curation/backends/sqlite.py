@@ -54,6 +54,10 @@ class Sqlite(Backend):
     def location(self) -> str:
         return str(self.path)
 
+    @property
+    def mapped(self) -> int:
+        return min(MAPPED, self.path.stat().st_size) if self.path.exists() else 0
+
     def create_engine(self) -> sa.Engine:
         engine = sa.create_engine(
             self.url,

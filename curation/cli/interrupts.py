@@ -76,9 +76,10 @@ def is_read() -> bool:
 
 
 @contextmanager
-def bounded_memory() -> Iterator[None]:
-    """Lets the process take so much memory and no more: a query can build values without end, and what
-    runs out then is the query alone. Where the system has no such bound, there is none."""
+def bounded_memory(mapped: int) -> Iterator[None]:
+    """Lets the process take so much memory and no more, beside the bytes of the store that are mapped into
+    it: a query can build values without end, and what runs out then is the query alone. Where the system has
+    no such bound, there is none."""
     try:
         import resource
 
@@ -87,7 +88,7 @@ def bounded_memory() -> Iterator[None]:
     except (ImportError, OSError):
         yield
         return
-    bounds = [taken + MEMORY, *(bound for bound in before if bound != resource.RLIM_INFINITY)]
+    bounds = [taken + mapped + MEMORY, *(bound for bound in before if bound != resource.RLIM_INFINITY)]
     resource.setrlimit(resource.RLIMIT_AS, (min(bounds), before[1]))
     try:
         yield

@@ -107,7 +107,7 @@ def _print(store: Store, query: Query) -> None:
 
     if chosen_output().file is None:
         query = replace(query, is_wanted=is_read)
-    with ending_by_signals(), bounded_memory(), ask(store, query) as answer:
+    with ending_by_signals(), bounded_memory(store.backend.mapped), ask(store, query) as answer:
         print_rows(answer.columns, answer.rows)
 
 
@@ -124,7 +124,7 @@ def _draw(store: Store, report: Report, query: Query, folder: Path | None, targe
     chart = chart_of(report, folder)
     if target != "-":
         check_library()
-    with ending_by_signals(), bounded_memory(), ask(store, query) as answer:
+    with ending_by_signals(), bounded_memory(store.backend.mapped), ask(store, query) as answer:
         rows = taken(report, answer)
     picture = gather(report, chart, rows, answer.columns, query.parameters)
     if target == "-":

@@ -51,7 +51,7 @@ def sql_command(
     asked = Query(sql, given(parameters), timeout, limit)
     if chosen_output().file is None:
         asked = replace(asked, is_wanted=is_read)
-    with ending_by_signals(), bounded_memory(), ask(store, asked) as answer:
+    with ending_by_signals(), bounded_memory(store.backend.mapped), ask(store, asked) as answer:
         print_rows(answer.columns, answer.rows)
 
 
