@@ -34,6 +34,10 @@ def with_table_options() -> sa.MetaData:
             options |= {f"{engine}_charset": "utf8mb4", f"{engine}_collate": EXACT_COLLATION}
         for option, value in options.items():
             made.dialect_kwargs[option] = value
+        for index in made.indexes:
+            if where := index.info.get("where"):
+                for engine in ("sqlite", "postgresql"):
+                    index.dialect_kwargs[f"{engine}_where"] = sa.text(where)
     return metadata
 
 
@@ -69,5 +73,4 @@ def is_flag(column: str) -> sa.CheckConstraint:
 
 def index_some(index: str, *columns: str, where: str) -> sa.Index:
     """An index of the rows of which `where` holds: a query finds it by saying the same (`sql/reports`)."""
-    condition = sa.text(where)
-    return sa.Index(index, *columns, sqlite_where=condition, postgresql_where=condition)
+    return sa.Index(index, *columns, info={"where": where})

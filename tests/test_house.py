@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import curation
@@ -93,11 +95,18 @@ def test_commands_import_only_click_at_their_top() -> None:
 
 
 def _standard() -> frozenset[str]:
-    import sys
-
     return sys.stdlib_module_names
 
 
 def test_files_can_be_read_in_one_sitting() -> None:
     long = {str(f.relative_to(ROOT)): n for f in FILES if (n := len(f.read_text().splitlines())) > 450}
     assert long == {}
+
+
+def test_the_tables_load_no_dialect() -> None:
+    """Loading one that is not used takes a command 20 ms."""
+    told = (
+        "import sys, curation.schema; print([m for m in sys.modules if m.startswith('sqlalchemy.dialects.')])"
+    )
+    ended = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True)
+    assert ended.stdout == "[]\n"
