@@ -7,11 +7,9 @@ are written as they come, in every form: their number is no matter of memory.
 
 from __future__ import annotations
 
-import gzip
 import io
 import os
 import sys
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
@@ -113,6 +111,8 @@ def _opened_bytes(output: Output) -> Iterator[IO[bytes]]:
         if not output.is_compressed:
             yield stream
             return
+        import gzip
+
         # Without name and time, so that the same rows are the same bytes.
         with gzip.GzipFile("", "wb", 6, stream, mtime=0) as compressed:
             yield compressed  # type: ignore[misc]
@@ -121,6 +121,8 @@ def _opened_bytes(output: Output) -> Iterator[IO[bytes]]:
 @contextmanager
 def written_whole(file: Path) -> Iterator[IO[bytes]]:
     """A file beside the one that is named, which takes its place once it is whole."""
+    import tempfile
+
     descriptor, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
     try:
         with open(descriptor, "wb") as stream:  # noqa: PTH123 - a descriptor
