@@ -16,6 +16,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import IO
 
@@ -82,24 +83,39 @@ class Report:
     is_own: bool = False
 
 
-def find_reports(folder: Path | None = None) -> list[Report]:
+def find_reports(folder: Path | None = None, faults: list[str] | None = None) -> list[Report]:
     """Every report, by name; those of a user's own folder among them, in place of ours of the same name.
+    Of a file that does not say what it is, `faults` is told.
 
-    Raises QueryRefused for a folder that is none, and for a file that does not say what it is.
+    Raises QueryRefused for a folder that is none.
     """
-    if folder is not None and not folder.is_dir():
-        raise QueryRefused(f"{folder} is no folder: `--reports` names one that holds .sql files")
-    places = [_OURS, *([folder] if folder else [])]
-    files = {file.stem: file for place in places for file in place.glob("*.sql")}
-    return [read_report(files[name]) for name in sorted(files)]
+    reports = []
+    for _, file in sorted(_files(folder).items()):
+        try:
+            reports.append(read_report(file))
+        except QueryRefused as error:
+            if faults is not None:
+                faults.append(str(error))
+    return reports
 
 
 def find_report(name: str, folder: Path | None = None) -> Report:
-    """The report of a name; raises QueryRefused, naming those there are, if there is none."""
-    reports = {report.name: report for report in find_reports(folder)}
-    if name not in reports:
-        raise QueryRefused(f"no report {name!r}: there are {', '.join(reports)}")
-    return reports[name]
+    """The report of a name; raises QueryRefused, naming those there are, if there is none, and for a file
+    that does not say what it is."""
+    files = _files(folder)
+    if name not in files:
+        meant = get_close_matches(name, files, 1)
+        told = f"did you mean {meant[0]}?" if meant else f"there are {', '.join(sorted(files))}"
+        raise QueryRefused(f"no report {name!r}: {told}")
+    return read_report(files[name])
+
+
+def _files(folder: Path | None) -> dict[str, Path]:
+    """The files of reports by name."""
+    if folder is not None and not folder.is_dir():
+        raise QueryRefused(f"{folder} is no folder: `--reports` names one that holds .sql files")
+    places = [_OURS, *([folder] if folder else [])]
+    return {file.stem: file for place in places for file in place.glob("*.sql")}
 
 
 def read_report(file: Path) -> Report:
@@ -234,13 +250,22 @@ def _day(text: str) -> str:
     return (dt.datetime.now(dt.UTC).date() - dt.timedelta(int(days) if minus else 0)).isoformat()
 
 
-_TYPES: dict[str, Callable[[str], object]] = {"integer": int, "text": str, "date": _day}
+def _whole(text: str) -> int:
+    if len(text) > 20 or not -(2**63) <= (number := int(text)) < 2**63:
+        raise ValueError("beyond 64 bits")
+    return number
+
+
+_TYPES: dict[str, Callable[[str], object]] = {"integer": _whole, "text": str, "date": _day}
 
 
 def _value(parameter: Parameter, text: str) -> object:
     try:
-        return _TYPES[parameter.type](text)
+        value = _TYPES[parameter.type](text)
     except (ValueError, OverflowError) as error:
         raise QueryRefused(
             f"{parameter.name}={text}: {parameter.type} wanted ({parameter.meaning})"
         ) from error
+    if parameter.name == "limit" and isinstance(value, int) and value < 0:
+        raise QueryRefused(f"limit={text}: no rows are fewer than none")
+    return value

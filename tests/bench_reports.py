@@ -72,9 +72,16 @@ SELECT same, story, copies, f.id, published, published_at, p.name, path
 FROM found f LEFT JOIN providers p ON p.id = f.provider_id
 WHERE copies > 1 ORDER BY same DESC, copies DESC, story, path LIMIT :limit""",
     "heat": """
-SELECT c.created_at, h.old_value, h.new_value, c.kind, c.actor, c.reason, c.id
-FROM changes h JOIN changesets c ON c.id = h.changeset_id
-WHERE h.article_id = :article AND h.field = 'heat' ORDER BY h.id""",
+WITH moved AS (SELECT id, changeset_id, old_value, new_value FROM changes
+  WHERE article_id = :article AND field = 'heat')
+SELECT at, old, new, kind, actor, reason, changeset FROM (
+  SELECT 0 AS n, i.started_at AS at, CAST(NULL AS bigint) AS old, CASE WHEN EXISTS (SELECT 1 FROM moved)
+    THEN (SELECT old_value FROM moved ORDER BY id LIMIT 1) ELSE a.heat END AS new, 'import' AS kind,
+    CAST(NULL AS text) AS actor, CAST(NULL AS text) AS reason, CAST(NULL AS bigint) AS changeset
+  FROM articles a JOIN imports i ON i.id = a.first_import_id WHERE a.id = :article
+  UNION ALL
+  SELECT h.id, c.created_at, h.old_value, h.new_value, c.kind, c.actor, c.reason, c.id
+  FROM moved h JOIN changesets c ON c.id = h.changeset_id) s ORDER BY n""",
     "images": """
 WITH found AS (
   SELECT 'no size' AS why, id FROM images WHERE width IS NULL OR height IS NULL
@@ -86,7 +93,12 @@ used AS (
   SELECT why, (SELECT count(DISTINCT u.article_id) FROM article_images u JOIN articles a ON a.id = u.article_id
     WHERE u.image_id = i.id AND a.missing_since IS NULL) AS articles, width, height, url
   FROM found f JOIN images i ON i.id = f.id)
-SELECT * FROM used WHERE why <> 'much used' OR articles >= :used ORDER BY why DESC, articles DESC, url LIMIT :limit""",
+SELECT * FROM (
+  SELECT used.*, CAST(NULL AS text) AS path FROM used WHERE why <> 'much used' OR articles >= :used
+  UNION ALL
+  SELECT 'no image', NULL, NULL, NULL, NULL, path FROM articles a WHERE published IS TRUE AND missing_since IS NULL
+    AND NOT EXISTS (SELECT 1 FROM article_images i WHERE i.article_id = a.id)) u
+ORDER BY why DESC, articles DESC, url, path LIMIT :limit""",
     "imports": """
 WITH last AS (SELECT * FROM imports ORDER BY id DESC LIMIT :limit)
 SELECT i.id, s.name, i.started_at, i.status, i.added, i.updated, i.unchanged, i.missing, i.skipped, i.quarantined,

@@ -275,6 +275,7 @@ def test_a_piece_of_a_word_and_a_number_that_is_no_id_name_nothing(
     [
         (["revert", "9" * 20], 2),
         (["log", "9" * 20], 1),
+        (["log", "9" * 5000], 1),
         (["log", "--limit", "9" * 20], 2),
         (["list", "--limit", "9" * 20], 2),
         (["set", LEADER, "--heat", "1", "--if-unchanged-since", "9" * 20], 2),

@@ -51,3 +51,22 @@ def test_a_file_that_is_no_report_is_told_in_a_line(
     result = curation("report", "wrong", "--reports", str(tmp_path))
     assert (result.exit_code, said in result.stderr, "wrong.sql" in result.stderr) == (1, True, True)
     assert "is no folder" in curation("report", "--reports", str(tmp_path / "wrong.sql")).stderr
+
+
+def test_a_file_that_is_no_report_spoils_no_other(
+    edited: Store, tmp_path: Path, curation: Callable[..., Result]
+) -> None:
+    (tmp_path / "bad.sql").write_text("SELECT 1")
+    (tmp_path / "folder.sql").mkdir()
+    assert curation("report", "months", "--reports", str(tmp_path)).exit_code == 0
+    listed = curation("report", "--reports", str(tmp_path))
+    assert (listed.exit_code, listed.stderr.count("left out: ")) == (3, 2)
+    assert "did you mean review?" in curation("report", "revew").stderr
+
+
+@pytest.mark.parametrize("limit", ["-1", "9" * 25, "9" * 5000])
+def test_a_limit_that_no_engine_takes_is_refused_by_its_name(
+    edited: Store, curation: Callable[..., Result], limit: str
+) -> None:
+    result = curation("report", "review", "-p", f"limit={limit}")
+    assert (result.exit_code, result.stderr.startswith("Error: limit=")) == (1, True), result.stderr

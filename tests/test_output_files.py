@@ -7,9 +7,11 @@ import datetime as dt
 import gzip
 import io
 import json
+import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from html.parser import HTMLParser
 from itertools import chain
@@ -19,6 +21,7 @@ from typing import Any
 import openpyxl
 import pyarrow as pa
 import pytest
+from click.testing import Result
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from openpyxl.utils.escape import unescape
@@ -427,3 +430,55 @@ def test_five_times_the_rows_take_no_more_memory(form: str) -> None:
 
     # KiB; the rows alone are 12 MB more as lines of text, and five times as much as Python's objects.
     assert peak(200_000) - peak(40_000) < 12_000
+
+
+# --- where they go -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def asked(curation: Callable[..., Result], site: Path) -> Callable[..., Result]:
+    """A report of the sample site."""
+    curation("import", str(site))
+    return lambda *options: curation("report", "published", "-p", "limit=3", *options)
+
+
+def test_a_link_stays_and_what_it_names_is_written_in_its_mode(
+    asked: Callable[..., Result], tmp_path: Path
+) -> None:
+    kept, link = tmp_path / "kept.csv", tmp_path / "link.csv"
+    kept.write_text("old")
+    kept.chmod(0o640)
+    link.symlink_to(kept)
+    assert asked("--output", str(link)).exit_code == 0
+    assert link.is_symlink()
+    assert kept.read_text().startswith("id,")
+    assert kept.stat().st_mode & 0o777 == 0o640
+
+
+def test_a_pipe_is_written_to_and_stays_one(asked: Callable[..., Result], tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with ThreadPoolExecutor() as executor:
+        read = executor.submit(pipe.read_bytes)
+        assert asked("--format", "xlsx", "--output", str(pipe)).exit_code == 0
+        assert read.result(timeout=10).startswith(b"PK")
+    assert pipe.is_fifo()
+
+
+@pytest.mark.parametrize("form", ["xlsx", "parquet"])
+def test_instants_of_sql_are_real_ones(asked: Callable[..., Result], tmp_path: Path, form: str) -> None:
+    assert asked("--output", str(tmp_path / f"p.{form}")).exit_code == 0
+    listed = json.loads(asked("--format", "json").stdout)
+    wanted = [dt.datetime.fromisoformat(row["published_at"]) for row in listed]
+    if form == "xlsx":
+        rows = openpyxl.load_workbook(tmp_path / "p.xlsx").active.iter_rows(min_row=2, values_only=True)
+        assert [row[1] for row in rows] == wanted
+    else:
+        told = parquet.read_table(tmp_path / "p.parquet").column("published_at")
+        assert str(told.type) == "timestamp[us, tz=UTC]"
+        assert [value.replace(tzinfo=None) for value in told.to_pylist()] == wanted
+
+
+def test_a_compressed_workbook_is_whole(asked: Callable[..., Result], tmp_path: Path) -> None:
+    assert asked("--output", str(tmp_path / "p.xlsx.gz")).exit_code == 0
+    assert gzip.decompress((tmp_path / "p.xlsx.gz").read_bytes()).startswith(b"PK")

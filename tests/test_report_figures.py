@@ -17,9 +17,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 import yaml
 
 from curation.reports import find_reports
+from curation.schema import articles
 from curation.urls import canonical_url
 
 from .chronicle import BROKEN, Article, Chronicle
@@ -257,16 +259,30 @@ def test_duplicates(told: Chronicle, same: str) -> None:
 
 
 def test_heat(told: Chronicle) -> None:
-    touched = {change.article.id for change in told.changes if change.flag == "heat"}
+    touched = {
+        change.article.id: change.article for change in reversed(told.changes) if change.flag == "heat"
+    }
     assert touched
-    for article_id in (*touched, 0):
+    untouched = next(a for a in told.present if a.id not in touched and a.fm.get("heat"))
+    begun = {row["import"]: row["started_at"] for row in told.imports}
+    for article_id, article in {**touched, untouched.id: untouched}.items():
+        with told.store.reading() as connection:
+            first_id = connection.scalar(
+                sa.select(articles.c.first_import_id).where(articles.c.id == article_id)
+            )
+        before = [c.old for c in told.changes if c.flag == "heat" and c.article.id == article_id]
         due = [
+            {"at": begun[first_id], "old": None, "new": before[0] if before else article.holds("heat"),
+             "kind": "import", "actor": None, "reason": None, "changeset": None},
+        ]  # fmt: skip
+        due += [
             {"at": c.changeset.at, "old": c.old, "new": c.new, "kind": c.changeset.kind,
              "actor": c.changeset.actor, "reason": c.changeset.reason, "changeset": c.changeset.id}
             for c in told.changes
             if c.flag == "heat" and c.article.id == article_id
         ]  # fmt: skip
         check(told, "heat", due, article=article_id)
+    check(told, "heat", [], article=0)
 
 
 def said_images(told: Chronicle) -> Iterator[tuple[Row, Article | None]]:
@@ -298,11 +314,23 @@ def test_images(told: Chronicle, used: int) -> None:
             "much used": len(users[url]) >= used,
         }
         due += [
-            {"why": why, "articles": len(users[url]), "width": width, "height": height, "url": url}
+            {
+                "why": why,
+                "articles": len(users[url]),
+                "width": width,
+                "height": height,
+                "url": url,
+                "path": None,
+            }
             for why, holds in reasons.items()
             if holds
         ]
-    check(told, "images", ordered(due, "-why", "-articles", "url"), used=used)
+    due += [
+        {"why": "no image", "articles": None, "width": None, "height": None, "url": None, "path": a.path}
+        for a in told.present
+        if a.holds("published") and not a.fm.get("images")
+    ]
+    check(told, "images", ordered(due, "-why", "-articles", "url", "path"), used=used)
 
 
 def test_imports(told: Chronicle) -> None:

@@ -219,7 +219,8 @@ class _Asking:
             return QueryRefused("the store is busy: another command is at work; run this again in a moment")
         if isinstance(error, psycopg.errors.InsufficientPrivilege):
             name = next((name for name in SECRET_TABLES if re.search(rf"\b{name}$", text)), None)
-            return QueryRefused(out_of_reach(name) if name else f"this role may not do that: {text}")
+            told = f"this role may not do that ({text}): `curation db views` tells what a reader may ask"
+            return QueryRefused(out_of_reach(name) if name else told)
         if name := self._parameter_at(offset):
             return no_value(name, offset)
         text = re.sub(r"parameter \$(\d+)", lambda m: f"parameter :{self._text.names[int(m[1]) - 1]}", text)

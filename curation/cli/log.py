@@ -61,7 +61,7 @@ def log_command(
     """
     if what and article:
         raise click.UsageError("give a changeset or an article, or --article, not both")
-    is_changeset = what is not None and what.isascii() and what.isdigit()
+    is_changeset = what is not None and what.isascii() and what.isdigit() and len(what) < 20
     if limit is None and chosen_output().form == "table" and not is_changeset:
         limit = TABLE_ROWS
     filters = {"actor": actor, "kind": kind, "flag": flag, "since": since, "until": until}

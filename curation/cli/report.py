@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,8 +10,8 @@ import click
 
 from .completion import report_names
 from .interrupts import bounded_memory, ending_by_signals, is_read
-from .options import open_store, parameters_option, reports_option, timeout_option
-from .output import chosen_output, output_options, print_rows, written_whole
+from .options import PARTLY_DONE, open_store, parameters_option, reports_option, timeout_option
+from .output import chosen_output, escape, output_options, print_rows, written_whole
 
 if TYPE_CHECKING:
     from ..backends import Query
@@ -83,12 +84,17 @@ def report_command(
     if name is None:
         if target is not None:
             raise click.UsageError("--chart draws one report: give its NAME")
-        rows = [_line(report) for report in find_reports(folder)]
+        faults: list[str] = []
+        rows = [_line(report) for report in find_reports(folder, faults)]
         print_rows(("report", "what for", "parameters", "picture"), rows)
+        for fault in faults:
+            click.echo(escape(f"left out: {fault}"), err=True)
+        if faults:
+            sys.exit(PARTLY_DONE)
         return
     report = find_report(name, folder)
     if explain:
-        click.echo(report.sql.rstrip())
+        click.echo(escape(report.sql.rstrip()))
         return
     store = open_store()
     if report.is_own and (power := store.backend.power_of_asker()):

@@ -24,7 +24,7 @@ from typing import IO, TYPE_CHECKING, Any
 import click
 
 from .options import Output
-from .values import distinct, encodable, plain, text_of
+from .values import distinct, encodable, plain, text_of, told_instant
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -86,7 +86,7 @@ def _write_parts(
     with ExitStack() as writers:
         writer = None
         while (batch := list(islice(rows, ROWS_OF_A_GROUP))) or writer is None:
-            cells = [_numbers(values) for values in zip(*batch, strict=True)] or [[] for _ in names]
+            cells = [_typed(values) for values in zip(*batch, strict=True)] or [[] for _ in names]
             wider = [_wider(kind, _kind(values)) for kind, values in zip(kinds, cells, strict=True)]
             if writer is None or wider != kinds:
                 writers.close()
@@ -118,9 +118,14 @@ def _joined(parts: Sequence[_Part], names: Sequence[str], file: IO[bytes]) -> IO
     return file
 
 
-def _numbers(values: Sequence[Any]) -> Sequence[Any]:
-    """Exact numbers as plain ones, as in JSON; a column of the database's `numeric` mixes both kinds."""
-    if Decimal not in set(map(type, values)):
+def _typed(values: Sequence[Any]) -> Sequence[Any]:
+    """Exact numbers as plain ones, as in JSON: a column of the database's `numeric` mixes both kinds; and
+    instants, where all texts of a column are some."""
+    types = set(map(type, values)) - {NoneType}
+    if types == {str}:
+        told = [value if value is None else told_instant(value) for value in values]
+        return told if told.count(None) == values.count(None) else values
+    if Decimal not in types:
         return values
     return [plain(value) if isinstance(value, Decimal) else value for value in values]
 

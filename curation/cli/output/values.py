@@ -149,3 +149,17 @@ def json_cell(value: Any) -> str:
 
 def _escape_json(text: str) -> str:
     return text if text.isprintable() else _UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+
+
+#: How the store holds instants, and gives them to SQL: in UTC, to the second or microsecond.
+_INSTANT = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d{6})?")
+
+
+def told_instant(text: str) -> dt.datetime | None:
+    """The instant that a text is, as SQL gives it; None for any other text."""
+    if len(text) not in (19, 26) or not _INSTANT.fullmatch(text):
+        return None
+    try:
+        return dt.datetime.fromisoformat(text).replace(tzinfo=dt.UTC)
+    except ValueError:
+        return None

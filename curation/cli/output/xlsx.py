@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
@@ -19,7 +20,7 @@ from typing import IO, TYPE_CHECKING, Any
 import click
 
 from .options import Output, told_title
-from .values import encodable, escape, is_formula, shown, text_of
+from .values import encodable, escape, is_formula, shown, text_of, told_instant
 
 if TYPE_CHECKING:
     from xlsxwriter.format import Format
@@ -51,12 +52,14 @@ def write_xlsx(stream: IO[bytes], columns: Sequence[str], rows: Iterator[Row], o
         raise click.ClickException("xlsx needs a library: pip install 'curation[xlsx]'") from error
 
     # Closed only when it is whole: what was written before an error goes with the folder.
-    with tempfile.TemporaryDirectory() as folder:
-        workbook = xlsxwriter.Workbook(stream, {"constant_memory": True, "tmpdir": folder, "use_zip64": True})
+    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile() as whole:
+        workbook = xlsxwriter.Workbook(whole, {"constant_memory": True, "tmpdir": folder, "use_zip64": True})
         workbook.set_properties({"title": escape(told_title())[:255]})
         cells = _Cells(workbook, output.raw)
         _write_sheets(workbook, cells, columns, rows)
         workbook.close()
+        whole.seek(0)
+        shutil.copyfileobj(whole, stream)  # which may be a pipe: of that no library seeks back
     if cells.cut:
         click.echo(f"warning: {cells.cut:,} texts cut at 32,767 characters, which a cell holds", err=True)
 
@@ -102,7 +105,9 @@ class _Cells:
     def write_row(self, sheet: Worksheet, number: int, row: Row) -> None:
         for i, value in enumerate(row):
             kind = type(value)
-            if kind is str:
+            if kind is str and (instant := told_instant(value)) is not None:
+                self._write_other(sheet, number, i, instant)
+            elif kind is str:
                 self.write_text(sheet, number, i, value)
             elif value is not None:
                 self._write_other(sheet, number, i, value)
