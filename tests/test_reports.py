@@ -116,6 +116,15 @@ def test_instants_read_alike_on_every_engine(filled: Store) -> None:
     assert answer(filled, Query(sql, {})) == [{"published_at": "2023-03-01 14:00:00"}]
 
 
+def test_flags_and_letters_mean_the_same_on_every_engine(filled: Store) -> None:
+    shown = answer(filled, Query("SELECT published FROM articles ORDER BY path LIMIT 20", {}))
+    assert {type(row["published"]) for row in shown} == {int}
+    assert {row["published"] for row in shown} == {0, 1}
+    like = "SELECT count(*) AS n FROM articles WHERE collection LIKE :c"
+    assert answer(filled, Query(like, {"c": "news"})) != [{"n": 0}]
+    assert answer(filled, Query(like, {"c": "NEWS"})) == [{"n": 0}]
+
+
 def test_limit_and_timeout(filled: Store) -> None:
     assert len(answer(filled, Query("SELECT id FROM articles", {}, limit=3))) == 3
     endless = "WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t) SELECT count(*) FROM t"

@@ -265,6 +265,13 @@ def _is_decimal(value: object) -> bool:
     return isinstance(value, Given) and _DECIMAL.fullmatch(value) is not None
 
 
+class _Flag(Loader):
+    """Flags are 1 and 0, as SQLite has them: the same question has the same answer on every engine."""
+
+    def load(self, data: Buffer) -> int:
+        return int(bytes(data) == b"t")
+
+
 class _Text(Loader):
     """A value as the server writes it."""
 
@@ -293,6 +300,7 @@ def _give_texts(connection: Connection) -> None:
     adapters = connection.adapters
     adapters.register_loader("timestamptz", _Instant)
     adapters.register_loader("numeric", _Number)
+    adapters.register_loader("bool", _Flag)
     for kind in ("date", "time", "timetz", "timestamp", "interval", "uuid", "inet", "cidr"):
         adapters.register_loader(kind, _Text)
     for kind in ("int4", "int8", "num", "date", "ts", "tstz"):

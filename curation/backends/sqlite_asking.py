@@ -106,6 +106,7 @@ class _Guard:
         execute, setlimit = self._connection.execute, self._connection.setlimit
         execute("PRAGMA query_only = ON")
         execute("PRAGMA trusted_schema = OFF")
+        execute("PRAGMA case_sensitive_like = ON")  # as on other engines
         own = execute("SELECT name FROM sqlite_master WHERE type IN ('table', 'view')")
         self._tables = frozenset(name for (name,) in own if not name.startswith("sqlite_")) | _SAFE_TABLES
         # Their making writes down a schema of their own: not for the authorizer.

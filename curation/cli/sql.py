@@ -29,7 +29,8 @@ def sql_command(
 
     QUERY is one SELECT, the name of a .sql file, or `-` for standard input. `:name` in it takes the value of
     `-p name=...`: one that looks like a number is compared as such, one in single quotes is text. Instants
-    are UTC. Stored documents, and with them what is `secured`, are out of reach.
+    are UTC, flags 1 and 0, and LIKE tells capitals apart, on every engine. Stored documents, and with them
+    what is `secured`, are out of reach.
 
     \b
     Examples:
