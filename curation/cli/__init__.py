@@ -7,7 +7,7 @@ second to import, and `curation --help` needs none of it.
 from __future__ import annotations
 
 import os
-import sys
+import signal
 from importlib import import_module
 from typing import Any
 
@@ -125,8 +125,11 @@ def cli(ctx: click.Context, database: str) -> None:
 
 def main() -> None:
     """The `curation` command."""
-    cli(prog_name="curation", windows_expand_args=False)
-    sys.exit(0)
+    try:
+        cli(prog_name="curation", windows_expand_args=False)
+    finally:
+        # All is done and said: a Ctrl-C that comes now could only spoil the end of the interpreter.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 if __name__ == "__main__":
