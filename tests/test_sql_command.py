@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from curation.backends import MAX_SQL, postgresql_asking
 from curation.backends.sql_text import numbered, pointed_out, tokens
-from curation.cli import interrupts
+from curation.cli import asking
 from curation.database import Store
 
 from .conftest import SITE
@@ -180,7 +180,7 @@ def test_a_table_that_is_locked_is_not_waited_for_without_end(
 def test_a_query_takes_no_more_memory_than_it_may(
     ask: Callable[..., str], store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(interrupts, "MEMORY", 200 * 1024**2)
+    monkeypatch.setattr(asking, "MEMORY", 200 * 1024**2)
     big = "printf('%9000000d', 1)" if store.backend.name == "sqlite" else "repeat('x', 9000000)"
     assert "too large" in ask(f"SELECT {', '.join([big] * 60)}")
     assert ask("SELECT 1") == "1"

@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 import signal
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
-
-#: Bytes that a query and its answer may take.
-MEMORY = 2 * 1024**3
 
 
 @contextmanager
@@ -59,38 +54,3 @@ def ending_by_signals() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def is_read() -> bool:
-    """Whether someone still reads standard output: in `curation sql ... | head`, not for long."""
-    import select
-
-    if not hasattr(select, "poll"):
-        return True
-    try:
-        poll = select.poll()
-        poll.register(sys.stdout.fileno(), 0)
-        return not any(event & select.POLLERR for _, event in poll.poll(0))
-    except (OSError, ValueError):  # closed, or none of the system's
-        return True
-
-
-@contextmanager
-def bounded_memory(mapped: int) -> Iterator[None]:
-    """Lets the process take so much memory and no more, beside the bytes of the store that are mapped into
-    it: a query can build values without end, and what runs out then is the query alone. Where the system has
-    no such bound, there is none."""
-    try:
-        import resource
-
-        before = resource.getrlimit(resource.RLIMIT_AS)
-        taken = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-    except (ImportError, OSError):
-        yield
-        return
-    bounds = [taken + mapped + MEMORY, *(bound for bound in before if bound != resource.RLIM_INFINITY)]
-    resource.setrlimit(resource.RLIMIT_AS, (min(bounds), before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_AS, before)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from .asking import answering, print_answer, warn_of_power
 from .completion import report_names
-from .interrupts import bounded_memory, ending_by_signals, is_read
 from .options import PARTLY_DONE, open_store, parameters_option, reports_option, timeout_option
 from .output import chosen_output, escape, output_options, print_rows, written_whole
 
@@ -97,29 +97,18 @@ def report_command(
         click.echo(escape(report.sql.rstrip()))
         return
     store = open_store()
-    if report.is_own and (power := store.backend.power_of_asker()):
-        click.echo(f"warning: {power}", err=True)
+    if report.is_own:
+        warn_of_power(store)
     query = report_query(report, parameters, timeout)
     if target is not None:
         _draw(store, report, query, folder, target)
         return
-    _print(store, query)
-
-
-def _print(store: Store, query: Query) -> None:
-    from dataclasses import replace
-
-    from ..reports import ask
-
-    if chosen_output().file is None:
-        query = replace(query, is_wanted=is_read)
-    with ending_by_signals(), bounded_memory(store.backend.mapped), ask(store, query) as answer:
-        print_rows(answer.columns, answer.rows)
+    print_answer(store, query)
 
 
 def _draw(store: Store, report: Report, query: Query, folder: Path | None, target: str) -> None:
     """Draws a report, and prints its rows too where the options of output ask for them."""
-    from ..reports import ask, chart_of
+    from ..reports import chart_of
     from .pictures import check_library, print_picture, render, suffix_of
     from .pictures.data import gather, taken
 
@@ -130,7 +119,7 @@ def _draw(store: Store, report: Report, query: Query, folder: Path | None, targe
     chart = chart_of(report, folder)
     if target != "-":
         check_library()
-    with ending_by_signals(), bounded_memory(store.backend.mapped), ask(store, query) as answer:
+    with answering(store, query) as answer:
         rows = taken(report, answer)
     picture = gather(report, chart, rows, answer.columns, query.parameters)
     if target == "-":

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import click
 
-from .interrupts import bounded_memory, ending_by_signals, is_read
+from .asking import print_answer, warn_of_power
 from .options import open_store, parameters_option, timeout_option
-from .output import chosen_output, output_options, print_rows
+from .output import output_options
 
 
 @click.command("sql")
@@ -40,20 +40,13 @@ def sql_command(
       curation sql question.sql --timeout 300
       curation sql --file - < question.sql
     """
-    from dataclasses import replace
-
     from ..backends import Query
-    from ..reports import ask, given
+    from ..reports import given
 
     sql = _text(query, sql_file)
     store = open_store()
-    if power := store.backend.power_of_asker():
-        click.echo(f"warning: {power}", err=True)
-    asked = Query(sql, given(parameters), timeout, limit)
-    if chosen_output().file is None:
-        asked = replace(asked, is_wanted=is_read)
-    with ending_by_signals(), bounded_memory(store.backend.mapped), ask(store, asked) as answer:
-        print_rows(answer.columns, answer.rows)
+    warn_of_power(store)
+    print_answer(store, Query(sql, given(parameters), timeout, limit))
 
 
 def _text(query: str | None, file: Path | None) -> str:
