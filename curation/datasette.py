@@ -7,19 +7,19 @@ which would reach it.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 
+from .backends import SECRET_TABLES
+from .backends.sql_text import tokens
 from .database import Store
 from .describing import Relation, find_tables, find_views
 from .errors import StoreError
-from .reports import Parameter, Report
+from .reports import Parameter, Report, days_ago
 
-#: What nobody is to see: bytes of documents, and the index's own copy of their text.
-_CLOSED = ("documents", "file_versions", "taxonomy_documents")
+#: The full-text index has a copy of its own of what articles say: nobody is to see that either.
 _INDEX = "article_search"
 
 #: What is there for curation's own sake: kept out of the way.
@@ -56,11 +56,6 @@ _SHOWN: dict[str, dict[str, Any]] = {
     "open_issues": {"sort_desc": "issue_id", "facets": ["severity", "code"]},
 }
 
-#: What a parameter of SQLite cannot stand in, or one.
-_TOKENS = re.compile(
-    r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|--[^\n]*|/\*.*?\*/|:(?P<name>[A-Za-z_]\w*)""", re.DOTALL
-)
-
 
 def describe(store: Store, reports: Sequence[Report]) -> dict[str, Any]:
     """The metadata of a store, with these reports as canned queries; raises StoreError for one that is no
@@ -89,7 +84,7 @@ def _describe_relations(store: Store) -> dict[str, Any]:
     told: dict[str, dict[str, Any]] = {name: {} for name in names}
     told |= {relation.name: _describe(relation) for relation in (*find_tables(), *find_views())}
     for name, shown in told.items():
-        if name in _CLOSED or name.startswith(_INDEX):
+        if name in SECRET_TABLES or name.startswith(_INDEX):
             shown |= {"hidden": True, "allow": False}
         elif name in _HIDDEN:
             shown["hidden"] = True
@@ -117,23 +112,33 @@ def _with_defaults(report: Report) -> str:
     """A report's SQL as it can be asked without values: Datasette knows no defaults, and gives each value
     as text, '' for none."""
     known = {parameter.name: parameter for parameter in report.parameters}
-
-    def replace(match: re.Match[str]) -> str:
-        parameter = known.get(match["name"])
-        return _FORMS[parameter.type](parameter) if parameter else match[0]
-
     lines = report.sql.strip().splitlines()
     head = next(number for number, line in enumerate(lines) if not line.startswith("--"))
-    return _TOKENS.sub(replace, "\n".join(lines[head:]).rstrip(";"))
+    sql = "\n".join(lines[head:]).rstrip(";")
+    told, last = "", 0
+    for token in tokens(sql, escapes=False):
+        if parameter := known.get(token.parameter):
+            told += sql[last : token.start] + _FORMS[parameter.type](parameter)
+            last = token.end
+    return told + sql[last:]
 
 
-def _quoted(parameter: Parameter) -> str:
-    default = parameter.default.replace("'", "''")
-    return f"coalesce(nullif(:{parameter.name}, ''), '{default}')"
+def _given(parameter: Parameter, default: str) -> str:
+    return f"coalesce(nullif(:{parameter.name}, ''), {default})"
+
+
+def _text(parameter: Parameter) -> str:
+    return _given(parameter, "'" + parameter.default.replace("'", "''") + "'")
+
+
+def _date(parameter: Parameter) -> str:
+    """`today-90` is reckoned when the query is asked."""
+    days = days_ago(parameter.default)
+    return _text(parameter) if days is None else _given(parameter, f"date('now', '-{days} days')")
 
 
 _FORMS: dict[str, Callable[[Parameter], str]] = {
-    "integer": lambda parameter: f"CAST({_quoted(parameter)} AS INTEGER)",
-    "text": _quoted,
-    "date": _quoted,
+    "integer": lambda parameter: f"CAST({_text(parameter)} AS INTEGER)",
+    "text": _text,
+    "date": _date,
 }

@@ -242,12 +242,21 @@ def given(values: Mapping[str, str]) -> dict[str, object]:
     }
 
 
-def _day(text: str) -> str:
-    """A day as ISO 8601 has it, or `today`, or `today-N`, so many days before (UTC)."""
+def days_ago(text: str) -> int | None:
+    """How many days before this one (UTC) `today` or `today-N` is; None for another text. Raises ValueError
+    for an N that is no whole number."""
     name, minus, days = text.partition("-")
     if name != "today":
+        return None
+    return int(days) if minus else 0
+
+
+def _day(text: str) -> str:
+    """A day, as ISO 8601 has it or by `days_ago`."""
+    days = days_ago(text)
+    if days is None:
         return dt.date.fromisoformat(text).isoformat()
-    return (dt.datetime.now(dt.UTC).date() - dt.timedelta(int(days) if minus else 0)).isoformat()
+    return (dt.datetime.now(dt.UTC).date() - dt.timedelta(days)).isoformat()
 
 
 def _whole(text: str) -> int:

@@ -123,6 +123,19 @@ def test_only_a_parameter_takes_a_default(file: Path, tmp_path: Path) -> None:
     assert row == (":since", "2021-01-01", 1, "it's")
 
 
+def test_a_day_that_is_told_from_today_is_reckoned_when_it_is_asked(file: Path, tmp_path: Path) -> None:
+    (tmp_path / "own.sql").write_text(
+        "-- title: Own\n-- purpose: Own.\n-- parameter: since date today-90 since when\nSELECT :since AS since\n"
+    )
+    own = read_report(tmp_path / "own.sql")
+    [query] = describe(Store(str(file)), [own])["databases"]["news"]["queries"].values()
+    with closing(sqlite3.connect(file)) as connection:
+        assert connection.execute(query["sql"], {"since": ""}).fetchone() == (
+            report_query(own, {}, None).parameters["since"],
+        )
+        assert connection.execute(query["sql"], {"since": "2021-01-01"}).fetchone() == ("2021-01-01",)
+
+
 def test_the_command_writes_it_whole(file: Path, told: dict[str, Any], tmp_path: Path) -> None:
     written = tmp_path / "metadata.json"
     command = ["--database", str(file), "db", "metadata"]
