@@ -136,6 +136,19 @@ def test_a_day_that_is_told_from_today_is_reckoned_when_it_is_asked(file: Path, 
         assert connection.execute(query["sql"], {"since": "2021-01-01"}).fetchone() == ("2021-01-01",)
 
 
+def test_a_file_that_is_no_report_is_named_and_a_link_stays(file: Path, tmp_path: Path) -> None:
+    own, written, link = tmp_path / "own", tmp_path / "written.json", tmp_path / "link.json"
+    own.mkdir()
+    (own / "bad.sql").write_text("SELECT 1")
+    written.write_text("old")
+    link.symlink_to(written)
+    command = ["--database", str(file), "db", "metadata", "--reports", str(own), "--output", str(link)]
+    result = CliRunner().invoke(cli, command)
+    assert (result.exit_code, result.stderr.count("left out: ")) == (3, 1)
+    assert link.is_symlink()
+    assert "report_review" in json.loads(written.read_text())["databases"]["news"]["queries"]
+
+
 def test_the_command_writes_it_whole(file: Path, told: dict[str, Any], tmp_path: Path) -> None:
     written = tmp_path / "metadata.json"
     command = ["--database", str(file), "db", "metadata"]

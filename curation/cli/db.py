@@ -6,12 +6,20 @@ import shlex
 from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 import click
 
-from .options import is_interactive, open_store, reports_option
-from .output import Output, chosen_output, escape, output_options, print_rows
+from .options import is_interactive, open_store, reports_found, reports_option
+from .output import (
+    Output,
+    chosen_output,
+    escape,
+    in_a_folder,
+    output_options,
+    print_rows,
+    written_whole,
+)
 from .progress import showing_progress
 
 if TYPE_CHECKING:
@@ -157,11 +165,11 @@ def _print_relations(kind: str, found: Sequence[Relation], name: str | None) -> 
 
 @db_command.command("metadata")
 @click.option(
-    "--output", type=click.File("w", encoding="utf-8", atomic=True), default="-", metavar="FILE",
-    help="Write to a file instead, whole or not at all.",
+    "--output", type=click.Path(dir_okay=False, allow_dash=True, path_type=Path), metavar="FILE",
+    callback=in_a_folder, help="Write to a file instead, whole or not at all.",
 )  # fmt: skip
 @reports_option
-def metadata_command(output: IO[str], folder: Path | None) -> None:
+def metadata_command(output: Path | None, folder: Path | None) -> None:
     """Writes what Datasette needs to know of an SQLite store: what tables, views and columns hold, and the
     named reports as queries.
 
@@ -177,10 +185,15 @@ def metadata_command(output: IO[str], folder: Path | None) -> None:
     import json
 
     from ..datasette import describe
-    from ..reports import find_reports
 
-    text = json.dumps(describe(open_store(check=False), find_reports(folder)), indent=2, ensure_ascii=False)
-    output.write(f"{text}\n")
+    with reports_found(folder) as reports:
+        told = describe(open_store(check=False), reports)
+        text = json.dumps(told, indent=2, ensure_ascii=False) + "\n"
+        if output is None or output == Path("-"):
+            click.echo(text, nl=False)
+            return
+        with written_whole(output) as stream:
+            stream.write(text.encode())
 
 
 @db_command.command("grant-reader")

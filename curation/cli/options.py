@@ -7,7 +7,8 @@ import getpass
 import os
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ from .progress import showing_progress
 
 if TYPE_CHECKING:
     from ..database import Store
+    from ..reports import Report
     from ..selecting import Filters, Selection
 
 
@@ -195,6 +197,21 @@ def reports_option(command: Callable[..., Any]) -> Callable[..., Any]:
         "--reports", "folder", envvar="CURATION_REPORTS", show_envvar=True, metavar="DIR",
         type=click.Path(path_type=Path), help="A folder of reports of your own, which join the list.",
     )(command)  # fmt: skip
+
+
+@contextmanager
+def reports_found(folder: Path | None) -> Iterator[list[Report]]:
+    """Every report, for something to be done with them; then it is told which files are none, and the
+    command exits with 3 if there are any."""
+    from ..reports import find_reports
+    from .output import escape
+
+    faults: list[str] = []
+    yield find_reports(folder, faults)
+    for fault in faults:
+        click.echo(escape(f"left out: {fault}"), err=True)
+    if faults:
+        sys.exit(PARTLY_DONE)
 
 
 def timeout_option(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,8 +9,8 @@ import click
 
 from .asking import answering, print_answer, warn_of_power
 from .completion import report_names
-from .options import PARTLY_DONE, open_store, parameters_option, reports_option, timeout_option
-from .output import chosen_output, escape, output_options, print_rows, written_whole
+from .options import open_store, parameters_option, reports_found, reports_option, timeout_option
+from .output import chosen_output, escape, in_a_folder, output_options, print_rows, written_whole
 
 if TYPE_CHECKING:
     from ..backends import Query
@@ -27,8 +26,7 @@ def _target(ctx: click.Context, param: click.Parameter, value: str | None) -> st
         return value
     if suffix_of(value) not in SUFFIXES:
         raise click.BadParameter(f"{value!r} ends in none of {', '.join(SUFFIXES)}", ctx, param)
-    if not Path(value).parent.is_dir():
-        raise click.BadParameter(f"there is no folder {str(Path(value).parent)!r}", ctx, param)
+    in_a_folder(ctx, param, Path(value))
     if Path(value).is_dir():
         raise click.BadParameter(f"{value!r} is a folder", ctx, param)
     return value
@@ -79,18 +77,13 @@ def report_command(
       curation report topics --chart -
       curation report our-own --reports ~/reports --chart our-own.html
     """
-    from ..reports import find_report, find_reports, report_query
+    from ..reports import find_report, report_query
 
     if name is None:
         if target is not None:
             raise click.UsageError("--chart draws one report: give its NAME")
-        faults: list[str] = []
-        rows = [_line(report) for report in find_reports(folder, faults)]
-        print_rows(("report", "what for", "parameters", "picture"), rows)
-        for fault in faults:
-            click.echo(escape(f"left out: {fault}"), err=True)
-        if faults:
-            sys.exit(PARTLY_DONE)
+        with reports_found(folder) as reports:
+            print_rows(("report", "what for", "parameters", "picture"), map(_line, reports))
         return
     report = find_report(name, folder)
     if explain:

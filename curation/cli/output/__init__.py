@@ -16,7 +16,15 @@ from importlib import import_module
 from pathlib import Path
 from typing import IO, Any
 
-from .options import BINARY_FORMATS, FORMATS, TEXT_FORMATS, Output, chosen_output, output_options
+from .options import (
+    BINARY_FORMATS,
+    FORMATS,
+    TEXT_FORMATS,
+    Output,
+    chosen_output,
+    in_a_folder,
+    output_options,
+)
 from .values import escape, plain, shown, to_json
 
 __all__ = (
@@ -26,7 +34,7 @@ __all__ = (
     "Output",
     "chosen_output",
     "escape",
-    "opened_output",
+    "in_a_folder",
     "output_options",
     "plain",
     "print_rows",
@@ -85,12 +93,12 @@ def print_text(lines: Iterable[str]) -> None:
 
         print_paged(iter(lines))
         return
-    with opened_output() as stream:
+    with _opened_output() as stream:
         stream.writelines(lines)
 
 
 @contextmanager
-def opened_output() -> Iterator[IO[str]]:
+def _opened_output() -> Iterator[IO[str]]:
     """Standard output, or the file of --output, which is there only once it is whole."""
     output = chosen_output()
     if output.file is None:

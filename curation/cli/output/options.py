@@ -68,7 +68,7 @@ def output_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
     def gather(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
         if isinstance(value, Path):
-            _check_file(value, ctx, param)
+            in_a_folder(ctx, param, value)
         kept = ctx.meta.setdefault("curation.output", {})
         kept[param.name] = value
 
@@ -104,9 +104,11 @@ def output_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def _check_file(file: Path, ctx: click.Context, param: click.Parameter) -> None:
-    if not file.parent.is_dir():
+def in_a_folder(ctx: click.Context, param: click.Parameter, file: Path | None) -> Path | None:
+    """Refuses a file to be written whose folder there is not, before there is anything to write."""
+    if file is not None and not file.parent.is_dir():
         raise click.BadParameter(f"there is no folder {str(file.parent)!r}", ctx, param)
+    return file
 
 
 def chosen_output() -> Output:
