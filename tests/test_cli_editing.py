@@ -244,14 +244,14 @@ def test_what_was_done_is_a_row_where_a_form_is_asked_for(filled: Curation, tmp_
 def test_a_dry_run_holds_up_nobody_while_it_prints(
     filled: Curation, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from curation.cli import set_
+    from curation.cli import edits
 
     def print_slowly(*_: object) -> int:
         with store.writing() as connection:  # as a command beside it would
             connection.execute(sa.text("UPDATE sources SET location = location"))
         return 0
 
-    monkeypatch.setattr(set_, "print_rows", print_slowly)
+    monkeypatch.setattr(edits, "print_rows", print_slowly)
     monkeypatch.setattr("curation.backends.sqlite.BUSY_TIMEOUT", 0.1)
     assert filled("set", "--collection", "news", "--heat", "1", "--dry-run").exit_code == 0
 

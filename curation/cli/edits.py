@@ -1,8 +1,9 @@
-"""What commands that decide say of what they did."""
+"""How commands that decide do it, or only try it, and what they say of it."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,11 +14,26 @@ from .output import Output, chosen_output, escape, print_rows
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
+    from ..database import Store
     from ..editing.flags import Edit
 
 
 #: What is told of each change.
 CHANGE_NAMES = ("article", "path", "flag", "old", "new")
+
+
+def carry_out(store: Store, doing: Callable[[sa.Connection], Edit], verb: str, *, is_dry: bool) -> None:
+    """Decides in a transaction, which of a dry run is rolled back, and says what was done or would be; exits
+    with 3 if articles were left alone."""
+    changed: list[tuple[Any, ...]] = []
+    with store.writing() as connection:
+        edit = doing(connection)
+        if is_dry:
+            changed = read_changes(connection, edit.changeset_id)
+            connection.rollback()
+    if is_dry:
+        print_rows(CHANGE_NAMES, changed)
+    _report(edit, verb, is_dry=is_dry)
 
 
 def read_changes(connection: sa.Connection, changeset_id: int | None) -> list[tuple[Any, ...]]:
@@ -31,9 +47,8 @@ def read_changes(connection: sa.Connection, changeset_id: int | None) -> list[tu
     return [tuple(row[i] for i in wanted) for row in found.rows]
 
 
-def report_edit(edit: Edit, verb: str, *, is_dry: bool) -> None:
-    """Says what was done, or would be, in words, or as a row where a form or a file is asked for; exits with
-    3 if articles were left alone."""
+def _report(edit: Edit, verb: str, *, is_dry: bool) -> None:
+    """In words, or as a row where a form or a file is asked for."""
     is_row = not is_dry and chosen_output() != Output()
     if is_row:
         row = (edit.changeset_id, edit.changed, edit.selected, edit.refused)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from .completion import names_of
-from .edits import CHANGE_NAMES, read_changes, report_edit
+from .edits import carry_out
 from .options import actor_option, open_store
-from .output import output_options, print_rows
+from .output import output_options
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
+
+    from ..editing.flags import Edit
 
 
 @click.command("score")
@@ -31,12 +36,7 @@ def score_command(sources: tuple[str, ...], reason: str | None, dry_run: bool, *
     """
     from ..scoring.applying import score_articles
 
-    store = open_store()
-    with store.writing() as connection:
-        edit = score_articles(connection, sources, actor=options["actor"], reason=reason)
-        if dry_run:
-            changed = read_changes(connection, edit.changeset_id)
-            connection.rollback()
-    if dry_run:
-        print_rows(CHANGE_NAMES, changed)
-    report_edit(edit, "scored", is_dry=dry_run)
+    def score(connection: sa.Connection) -> Edit:
+        return score_articles(connection, sources, actor=options["actor"], reason=reason)
+
+    carry_out(open_store(), score, "scored", is_dry=dry_run)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .edits import CHANGE_NAMES, read_changes, report_edit
+from .edits import carry_out
 from .options import (
     ID,
     actor_option,
@@ -22,7 +22,7 @@ from .options import (
     open_store,
     ready_to_search,
 )
-from .output import output_options, print_rows
+from .output import output_options
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -186,7 +186,6 @@ def _decide(decisions: dict[str, int | By], options: dict[str, Any]) -> None:
 
 def _do(doing: Doing, verb: str, options: dict[str, Any]) -> None:
     """Does something to what the options select, and says what was done."""
-
     selection = chosen_articles(options["articles"], chosen_filters(options))
     if not selection:
         raise click.UsageError("no article named: give ARTICLE, `-` for standard input, or a filter")
@@ -196,14 +195,7 @@ def _do(doing: Doing, verb: str, options: dict[str, Any]) -> None:
     if not is_dry and not options["yes"] and is_interactive():
         _confirm(store, selection)
     told = {name: options[name] for name in ("actor", "reason", "unchanged_since")}
-    with store.writing() as connection:
-        edit = doing(connection, selection, **told)
-        if is_dry:
-            changed = read_changes(connection, edit.changeset_id)
-            connection.rollback()
-    if is_dry:
-        print_rows(CHANGE_NAMES, changed)
-    report_edit(edit, verb, is_dry=is_dry)
+    carry_out(store, lambda connection: doing(connection, selection, **told), verb, is_dry=is_dry)
 
 
 def _confirm(store: Store, selection: Selection) -> None:

@@ -88,8 +88,7 @@ def write_decisions(connection: sa.Connection, changed: Iterable[tuple[int, Stan
 
 def note_takeovers(connection: sa.Connection, gone: Sequence[tuple[int, Story]]) -> None:
     """Notes the stories that others have taken the paths of, by article id: what was decided so far was
-    about these. Of several between two changesets the first is noted:
-    the others were decided nothing about."""
+    about these. Of several between two changesets the first is noted: of the others nothing was decided."""
     if not gone:
         return
     last_id = connection.scalar(sa.select(sa.func.coalesce(sa.func.max(changesets.c.id), 0)))
