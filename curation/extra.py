@@ -10,12 +10,12 @@ from typing import Any
 from . import strict_yaml
 from .faults import Reading
 from .instants import parse_instant
+from .integers import INT64
 
 MAX_TEXT = 1024 * 1024  # characters of one text field
 
 _Path = strict_yaml.Path
 
-INT64 = range(-(2**63), 2**63)
 NUMBER_STARTS = frozenset("+-0123456789")
 _SEXAGESIMAL = re.compile(r"[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?")
 _LONG_INTEGER_BITS = 14_000  # about 4,200 digits: near what Python itself refuses to write out

@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 
 from . import strict_yaml
 from .extra import (
-    INT64,
     MAX_TEXT,
     NOTHING,
     NUMBER_STARTS,
@@ -27,6 +26,7 @@ from .extra import (
 )
 from .faults import Reading
 from .instants import parse_instant
+from .integers import INT64
 
 _Path = strict_yaml.Path
 

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from .errors import SelectionError
 from .flags import FLAGS
+from .integers import INT64
 from .looking import Rows, flag_value
 from .schema import articles, changes, changesets, sources
 
@@ -104,7 +105,7 @@ def _in_words(row: Any) -> tuple[Any, ...]:
 def tell_changeset(connection: sa.Connection, changeset_id: int) -> str:
     """A changeset in a line: what it is, by whom, when and why. Raises SelectionError if there is none."""
     row = None
-    if changeset_id < 2**63:
+    if changeset_id in INT64:
         row = connection.execute(sa.select(changesets).where(changesets.c.id == changeset_id)).first()
     if row is None:
         raise SelectionError(f"no changeset {changeset_id}: `curation log` lists them")

@@ -24,6 +24,7 @@ from .backends import MAX_SQL, Answer, Given, Query
 from .backends.sql_text import pointed_out
 from .database import PACKAGE, Store
 from .errors import QueryRefused
+from .integers import whole_number
 
 #: Characters of what an engine says of an error.
 _MESSAGE = 300
@@ -259,13 +260,7 @@ def _day(text: str) -> str:
     return (dt.datetime.now(dt.UTC).date() - dt.timedelta(days)).isoformat()
 
 
-def _whole(text: str) -> int:
-    if len(text) > 20 or not -(2**63) <= (number := int(text)) < 2**63:
-        raise ValueError("beyond 64 bits")
-    return number
-
-
-_TYPES: dict[str, Callable[[str], object]] = {"integer": _whole, "text": str, "date": _day}
+_TYPES: dict[str, Callable[[str], object]] = {"integer": whole_number, "text": str, "date": _day}
 
 
 def _value(parameter: Parameter, text: str) -> object:

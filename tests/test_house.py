@@ -15,7 +15,7 @@ FILES = sorted(f for f in ROOT.rglob("*.py") if "migrations" not in f.relative_t
 
 #: From the bottom up; a module imports only from its own layer's package or from layers before it.
 LAYERS = (
-    ("errors", "flags", "paths"),
+    ("errors", "flags", "integers", "paths"),
     ("strict_yaml", "instants", "urls"),
     ("faults",),
     ("extra",),

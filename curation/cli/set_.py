@@ -45,17 +45,19 @@ class ChangeType(click.ParamType[Any]):
     name = "change"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        from ..editing.flags import HIGHEST, LOWEST, By
+        from ..editing.flags import By
+        from ..integers import whole_number
 
         match = re.fullmatch(r"(?:(=)?(-?)|(\+|-))([0-9]+)", value.strip())
         if match is None:
             self.fail(f"{value!r} is no change: write 80 or =-1 to set it, +10 or -5 to move it", param, ctx)
         is_set = match[1] or not (match[2] or match[3])
-        if len(match[4]) > 20:
-            self.fail(f"{value[:20]!r}... is beyond 64 bits", param, ctx)
-        number = int(f"{match[2] or ''}{match[4]}" if match[3] != "-" else f"-{match[4]}")
-        if not LOWEST <= number <= HIGHEST:
-            self.fail(f"{value!r} is beyond 64 bits", param, ctx)
+        sign = "-" if "-" in (match[2], match[3]) else ""
+        try:
+            number = whole_number(sign + match[4])
+        except ValueError as error:
+            shown = f"{value!r}" if len(value) < 30 else f"{value[:20]!r}..."
+            self.fail(f"{shown} is {error}", param, ctx)
         return number if is_set else By(number)
 
 

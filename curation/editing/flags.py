@@ -11,12 +11,13 @@ from ..backends import of
 from ..backends.types import integer
 from ..errors import EditRefused
 from ..flags import FLAGS
+from ..integers import INT64
 from ..schema import articles, changes, overrides
 from ..selecting import CANDIDATES, Selection, select_articles, selected
 from .changing import Author, Wanted, make_changes, nothing
 
 #: The bounds of a value: whole numbers of 64 bits.
-LOWEST, HIGHEST = -(2**63), 2**63 - 1
+LOWEST, HIGHEST = INT64[0], INT64[-1]
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,6 @@ import datetime as dt
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from decimal import Decimal
 from itertools import islice, pairwise
 from typing import Any, Literal
 
@@ -18,6 +17,7 @@ from ...backends import Answer
 from ...errors import PictureRefused
 from ...reports import Chart, Report
 from ..output import plain, shown
+from ..output.values import is_numeric
 
 #: Rows that a picture is made of at most: beyond that neither a reader nor a viewer gets through it.
 MOST_ROWS = 20_000
@@ -218,9 +218,7 @@ def _axis_of(values: Iterable[object]) -> Axis:
     times = [found[0] for value in present if (found := _time(value))]
     if present and len(times) == len(present):
         return times[0] if len(set(times)) == 1 else "instant"
-    if present and all(isinstance(v, int | float | Decimal) and not isinstance(v, bool) for v in present):
-        return "numbers"
-    return "names"
+    return "numbers" if is_numeric(present) else "names"
 
 
 def _mark(row: _Row, axis: Axis, name: str) -> Mark:
