@@ -10,7 +10,7 @@ import re
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain, islice
-from typing import Any
+from typing import Any, NamedTuple
 
 from .options import Output
 from .values import is_numeric, shown
@@ -32,19 +32,14 @@ _MARKUP = re.compile(r"[\\|<\[`]")
 
 
 def table_lines(columns: Sequence[str], rows: Iterator[Row], output: Output) -> Iterator[str]:
-    sample = list(islice(rows, SAMPLE))
-    cell = _one_line if output.wide else _short
-    names, first = [cell(name) for name in columns], [[cell(value) for value in row] for row in sample]
-    widths = _widths(names, first)
+    laid = _laid_out(columns, rows, _one_line if output.wide else _short)
     room = shutil.get_terminal_size().columns if output.is_terminal and not output.wide else None
-    if room is not None:
-        widths = _fitted(widths, room)
-    aligned = _aligner(widths, _numeric(columns, sample), is_cut=room is not None)
+    widths = laid.widths if room is None else _fitted(laid.widths, room)
+    aligned = _aligner(widths, laid.numeric, is_cut=room is not None)
     if output.headers:
-        yield _GAP.join(aligned(names)).rstrip() + "\n"
+        yield _GAP.join(aligned(laid.names)).rstrip() + "\n"
         yield "─" * (sum(widths) + len(_GAP) * (len(widths) - 1)) + "\n"
-    later = ([cell(value) for value in row] for row in rows)
-    for cells in chain(first, later):
+    for cells in laid.cells:
         yield _GAP.join(aligned(cells)).rstrip() + "\n"
 
 
@@ -52,19 +47,34 @@ def markdown_lines(columns: Sequence[str], rows: Iterator[Row], output: Output) 
     def cell(value: Any) -> str:
         return _MARKUP.sub(r"\\\g<0>", _one_line(value) if output.wide else _short(value))
 
+    laid = _laid_out(columns, rows, cell)
+    aligned = _aligner(laid.widths, laid.numeric, is_cut=False)
+    rule = [
+        f"{'-' * (width + 1)}{':' if right else '-'}"
+        for width, right in zip(laid.widths, laid.numeric, strict=True)
+    ]
+    yield f"| {' | '.join(aligned(laid.names))} |\n"
+    yield f"|{'|'.join(rule)}|\n"
+    for cells in laid.cells:
+        yield f"| {' | '.join(aligned(cells))} |\n"
+
+
+class _Laid(NamedTuple):
+    """The columns' names, widths, and whether each is numbers; and the cells of each row, as they come."""
+
+    names: Sequence[str]
+    widths: Sequence[int]
+    numeric: Sequence[bool]
+    cells: Iterator[Sequence[str]]
+
+
+def _laid_out(columns: Sequence[str], rows: Iterator[Row], cell: Callable[[Any], str]) -> _Laid:
+    """Reads as many rows as the widths go by."""
     sample = list(islice(rows, SAMPLE))
     names, first = [cell(name) for name in columns], [[cell(value) for value in row] for row in sample]
-    widths = _widths(names, first)
-    numeric = _numeric(columns, sample)
-    aligned = _aligner(widths, numeric, is_cut=False)
-    rule = [
-        f"{'-' * (width + 1)}{':' if right else '-'}" for width, right in zip(widths, numeric, strict=True)
-    ]
-    yield f"| {' | '.join(aligned(names))} |\n"
-    yield f"|{'|'.join(rule)}|\n"
+    numeric = [is_numeric(row[i] for row in sample) for i in range(len(columns))]
     later = ([cell(value) for value in row] for row in rows)
-    for cells in chain(first, later):
-        yield f"| {' | '.join(aligned(cells))} |\n"
+    return _Laid(names, _widths(names, first), numeric, chain(first, later))
 
 
 def _one_line(value: Any) -> str:
@@ -81,10 +91,6 @@ def _widths(names: Sequence[str], rows: Sequence[Sequence[str]]) -> list[int]:
     from rich.cells import cell_len
 
     return [max(cell_len(name), *(cell_len(row[i]) for row in rows), 1) for i, name in enumerate(names)]
-
-
-def _numeric(columns: Sequence[str], rows: Sequence[Row]) -> list[bool]:
-    return [is_numeric(row[i] for row in rows) for i in range(len(columns))]
 
 
 def _fitted(widths: Sequence[int], room: int) -> list[int]:
