@@ -10,7 +10,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
 from .data import Mark, Picture, exact, scale_names
-from .shapes import Piece, colour_of, ends_of, pieces
+from .shapes import Piece, colour_of, ends_of, pieces, reach
 from .sheet import GREY, GRID, INK, INNER, fitted, text_width
 
 #: Inches.
@@ -55,8 +55,7 @@ def plan(picture: Picture) -> BarPlan:
     """Lays the bars of all panels out on one scale."""
     many = len(picture.values) if picture.kind == "bars" else 1
     row = _ROW if many == 1 else _THIN * many + 0.12
-    marks = [mark for panel in picture.panels for mark in panel.marks]
-    left = min(max((text_width(mark.label) for mark in marks), default=0) + _PAD + 0.03, _NAMES)
+    left = min(max((text_width(mark.label) for mark in picture.marks), default=0) + _PAD + 0.03, _NAMES)
     heights = [len(panel.marks) * row for panel in picture.panels]
     limits, low, high = _scale(picture, INNER - left)
     found = MaxNLocator(5, steps=[1, 2, 2.5, 5, 10], integer=all(isinstance(n, int) for n in picture.numbers))
@@ -70,12 +69,10 @@ def _tip(picture: Picture, mark: Mark, value: int) -> str:
 
 def _scale(picture: Picture, room: float) -> tuple[tuple[float, float], float, float]:
     """The axis' limits, in which bars and what is written at their ends fit, and those of the bars alone."""
-    marks = [mark for panel in picture.panels for mark in panel.marks]
-    reached = [end for mark in marks for p in pieces(picture.kind, mark.values) for end in (p.start, p.end)]
-    low, high = min([0.0, *reached]), max([0.0, *reached])
+    low, high = reach(picture.kind, picture.marks)
     if low == high:
         high = 1.0
-    ends = [end for mark in marks for end in ends_of(picture.kind, mark.values)]
+    ends = [end for mark in picture.marks for end in ends_of(picture.kind, mark.values)]
     right = max((text_width(text, _SIZE) for _, at, text in ends if at >= 0), default=0) + 2 * _PAD
     left = max((text_width(text, _SIZE) + 2 * _PAD for _, at, text in ends if at < 0), default=0)
     unit = (high - low) / max(room - left - right, 0.5)

@@ -50,6 +50,10 @@ class Panel:
     marks: Sequence[Mark]
 
 
+def marks_of(panels: Sequence[Panel]) -> list[Mark]:
+    return [mark for panel in panels for mark in panel.marks]
+
+
 @dataclass(frozen=True, slots=True)
 class Picture:
     """All that is drawn. `context` says of when and of what the rows are, `notes` what is not seen."""
@@ -71,9 +75,14 @@ class Picture:
         return self.axis not in ("names", "numbers")
 
     @property
+    def marks(self) -> list[Mark]:
+        """Those of all panels."""
+        return marks_of(self.panels)
+
+    @property
     def numbers(self) -> list[Number]:
         """Every value that is drawn."""
-        return [v for panel in self.panels for mark in panel.marks for v in mark.values if v is not None]
+        return [value for mark in self.marks for value in mark.values if value is not None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,7 +246,7 @@ def time_label(place: object) -> str:
 
 
 def _span(panels: Sequence[Panel], axis: Axis) -> list[str]:
-    marks = [mark for panel in panels for mark in panel.marks]
+    marks = marks_of(panels)
     if axis in ("names", "numbers") or not marks:
         return []
     first, last = (found(marks, key=_place).label for found in (min, max))

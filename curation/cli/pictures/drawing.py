@@ -137,7 +137,7 @@ def _set(figure: Figure, page: _Page, kind: str, height: float) -> None:
 
 def describe(picture: Picture) -> str:
     """A picture in words, for who does not see it."""
-    count = sum(len(panel.marks) for panel in picture.panels)
+    count = len(picture.marks)
     of_what = f"{', '.join(picture.values)} by {picture.along}"
     parts = [picture.purpose, picture.context, f"{of_what}: {count:,} drawn", *picture.notes]
     return " ".join(f"{part.rstrip('.')}." for part in parts if part)

@@ -13,7 +13,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
 from .data import PERIODS, Mark, Picture, exact, periods_between, scale_names, told
-from .shapes import COLOURS, DASHES, colour_of, pieces
+from .shapes import COLOURS, DASHES, colour_of, pieces, reach
 from .sheet import GREY, GRID, INK, INNER, text_width
 
 #: Inches.
@@ -79,10 +79,7 @@ def _reach(picture: Picture) -> tuple[float, float]:
         found = [float(n) for n in picture.numbers]
         found += [0.0] if picture.kind == "lines" or not found else []
     else:
-        found = [0.0]
-        for panel in picture.panels:
-            for mark in panel.marks:
-                found += [piece.end for piece in pieces(picture.kind, mark.values)]
+        found = list(reach(picture.kind, picture.marks))
     low, high = min(found), max(found)
     if low == high:
         return (low - 1, high + 1) if picture.kind == "steps" else (min(low, 0), max(high, 1))
@@ -110,7 +107,7 @@ def _end(mark: Mark, axis: str) -> float:
 
 def _along(picture: Picture) -> tuple[float, float]:
     """The axis' ends: those of the marks, and of a few periods about a single one."""
-    marks = [mark for panel in picture.panels for mark in panel.marks]
+    marks = picture.marks
     if not marks:
         return (0.0, 1.0)
     low, high = min(map(_start, marks)), max(_end(mark, picture.axis) for mark in marks)

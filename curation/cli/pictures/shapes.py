@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from .data import Number, Picture, exact, told
+from .data import Mark, Number, Picture, exact, told
 
 #: Okabe and Ito's colours, which the colour-blind can tell apart too; all but yellow, which paper hides.
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7", "#595959")
@@ -46,6 +46,12 @@ def pieces(kind: str, values: Sequence[Number | None]) -> Iterator[Piece]:
             thickness = 0.72 if many == 1 else 0.8 / many
             offset = (i - (many - 1) / 2) * thickness if kind == "bars" else 0
             yield Piece(i, 0, value, offset, thickness if kind != "shares" or not i else 0.72)
+
+
+def reach(kind: str, marks: Sequence[Mark]) -> tuple[float, float]:
+    """From where to where bars go, nought among it."""
+    ends = [end for mark in marks for piece in pieces(kind, mark.values) for end in (piece.start, piece.end)]
+    return min([0.0, *ends]), max([0.0, *ends])
 
 
 def colour_of(kind: str, value: int) -> str:

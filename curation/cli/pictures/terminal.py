@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.text import Text
 
 from .data import PERIODS, Mark, Picture, exact, periods_between, told
-from .shapes import Piece, colour_of, colours_of, pieces
+from .shapes import Piece, colour_of, colours_of, pieces, reach
 
 #: The bars of each value, told apart without colour too.
 _GLYPHS = "█▒▚░▓▞▤"
@@ -91,12 +91,11 @@ class _Layout:
 
 
 def _layout(picture: Picture, width: int) -> _Layout:
-    marks = [mark for panel in picture.panels for mark in panel.marks]
+    marks = picture.marks
     most = width if picture.is_timed else min(max(int(width * 0.4), 8), _WIDEST)
     names = min(max((cell_len(mark.label) for mark in marks), default=0), most)
     values = max((cell_len(text) for mark in marks for text in _told(picture, mark)), default=0)
-    reached = [end for mark in marks for piece in _pieces(picture, mark) for end in (piece.start, piece.end)]
-    low, high = min([0.0, *reached]), max([0.0, *reached])
+    low, high = reach(_kind(picture), marks)
     room = max(width - names - values - 2, 1)
     return _Layout(names, room, values, low, high if high > low else low + 1)
 
