@@ -30,7 +30,7 @@ LAYERS = (
     ("selecting", "suggesting"),
     ("completing", "importing", "editing", "looking", "reports", "migrate"),
     ("history", "datasette", "granting"),
-    ("scoring", "verifying"),
+    ("scoring", "verifying", "exporting"),
     ("cli",),
     ("__main__",),
 )

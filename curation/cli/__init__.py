@@ -35,6 +35,7 @@ COMMANDS = {
     "issues": "issues",
     "report": "report",
     "sql": "sql",
+    "export": "export",
     "db": "db",
 }
 

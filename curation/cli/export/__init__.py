@@ -1,0 +1,15 @@
+"""`curation export`: files, api, articles."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.group("export")
+def export_command() -> None:
+    """Writes out what was decided: into documents, as the JSON of a site, as rows for other tools.
+
+    \b
+    Examples:
+      curation export files site --dry-run
+    """

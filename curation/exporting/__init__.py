@@ -1,0 +1,4 @@
+"""Rows into files: documents with the editors' decisions in them, and the JSON that the site shows.
+
+- `target`: a folder that is written to, and nothing outside of it
+"""
