@@ -85,7 +85,7 @@ def parse_article(data: bytes) -> Document | None:
 
     Raises DocumentError for a file that cannot be taken in.
     """
-    reading = _read(data)
+    reading = read(data)
     if reading is None:
         return None
     fields = Fields(reading.values, (), reading)
@@ -127,7 +127,7 @@ def parse_article(data: bytes) -> Document | None:
 
 def parse_organization(data: bytes) -> Organization | None:
     """As `parse_article`, for a file of `_data/organizations`; one without name and domain is refused."""
-    reading = _read(data)
+    reading = read(data)
     if reading is None:
         return None
     fields = Fields(reading.values, (), reading)
@@ -148,7 +148,7 @@ def parse_organization(data: bytes) -> Organization | None:
 
 def parse_topic(data: bytes) -> TopicNote:
     """The topic in a YAML file of `_data/topics`, with a fence or without; one without name is refused."""
-    reading = (_read(data) if _CLOSING.search(data, 3) else None) or _read_yaml(data)
+    reading = (read(data) if _CLOSING.search(data, 3) else None) or _read_yaml(data)
     fields = Fields(reading.values, (), reading)
     fields.drop("secured")
     whole = fields.extra() or "{}"
@@ -187,7 +187,7 @@ def content_hash(data: bytes) -> str:
 
 # --- from bytes to text ------------------------------------------------------------------------------
 
-_BOM = b"\xef\xbb\xbf"
+BOM = b"\xef\xbb\xbf"
 #: The marks of UTF-16 and UTF-32; and, without a mark, a fence in them: else such a file would look like one
 #: that has no front matter, and be passed over in silence.
 _OTHER_ENCODINGS = re.compile(rb"\xff\xfe|\xfe\xff|\0\0\xfe\xff|\0{0,3}-\0{1,3}-\0{1,3}-\0")
@@ -222,7 +222,7 @@ class _FrontMatter(YAMLHandler):
 
     def split(self, text: str) -> tuple[str, str]:
         opening = _FENCE.match(text)
-        assert opening is not None  # `_read` has looked
+        assert opening is not None  # `read` has looked
         closing = _closing_fence(text, opening.end())
         if closing is None:
             raise DocumentError("no_closing_fence", "the front matter is never closed by a line `---`", 1, 1)
@@ -237,9 +237,10 @@ class _FrontMatter(YAMLHandler):
         return values
 
 
-def _read(data: bytes) -> Reading | None:
-    """Splits and reads a file with a fence; None if it has none."""
-    start = len(_BOM) if data.startswith(_BOM) else 0
+def read(data: bytes) -> Reading | None:
+    """Splits and reads a file with a fence; None if it has none. Raises DocumentError for one that cannot be
+    taken in."""
+    start = len(BOM) if data.startswith(BOM) else 0
     if _OTHER_ENCODINGS.match(data):
         raise DocumentError("not_utf8", "the file is UTF-16 or UTF-32, not UTF-8 (byte 0)", 1, 1)
     if _OTHER_FORMATS.match(data, start):
@@ -266,7 +267,7 @@ def _read(data: bytes) -> Reading | None:
 
 def _read_yaml(data: bytes) -> Reading:
     """Reads a file that is YAML as a whole."""
-    text, notices = _decode(data, len(_BOM) if data.startswith(_BOM) else 0, has_body=False)
+    text, notices = _decode(data, len(BOM) if data.startswith(BOM) else 0, has_body=False)
     values, marks = strict_yaml.load(text)
     return Reading(values, "", text, marks, notices, first_line=1)
 

@@ -39,7 +39,7 @@ class Reading:
         first_line: int,
     ) -> None:
         self.body = body
-        self._text = text
+        self.text = text
         self._marks = marks
         self._first_line = first_line
         self._faults = notices
@@ -88,7 +88,7 @@ class Reading:
             from . import strict_yaml  # an import that finds nothing changed loads no parser
 
             try:
-                self._marks = strict_yaml.read_carefully(self._text)[1]
+                self._marks = strict_yaml.read_carefully(self.text)[1]
             except DocumentError as error:
                 if error.line is not None:
                     error.line += self._first_line - 1

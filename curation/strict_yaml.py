@@ -23,7 +23,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 import yaml_rs
@@ -49,6 +49,23 @@ class Marks:
     plain: dict[Path, str] = field(default_factory=dict)
     #: Plain scalars that YAML 1.1 reads as octal and YAML 1.2 as decimal; kept as text.
     lookalikes: list[Path] = field(default_factory=list)
+
+
+#: A place in a text: line and column, both from 0.
+Place = tuple[int, int]
+
+
+class Entry(NamedTuple):
+    """A key of the top mapping and its value, by the places where each begins and ends (behind its last
+    character). `style` is how a single value is written: `'`, `"`, `|`, `>`, or "" for a plain one or an
+    alias; None for a list or a mapping, whose end is known in flow style only."""
+
+    key: str
+    key_starts: Place
+    key_ends: Place
+    starts: Place
+    ends: Place
+    style: str | None
 
 
 _NO_ALIASES = yaml_rs.AliasLimits(0, 0, 0)
@@ -108,6 +125,28 @@ def read_carefully(text: str) -> tuple[dict[str, Any], Marks]:
     if type(values) is not dict:
         raise _not_a_mapping(values)
     return values, reader.marks
+
+
+def top_entries(text: str) -> tuple[bool, list[Entry]]:
+    """Whether the top mapping of a text is in flow style, and where each of its keys and values stands; for a
+    text that `load` takes."""
+    events = _events(text)
+    top = next(event for event in events if isinstance(event, yaml.MappingStartEvent))
+    found = []
+    while not isinstance(key := next(events), yaml.MappingEndEvent):
+        first = last = next(events)
+        depth = int(isinstance(first, yaml.CollectionStartEvent))
+        while depth:
+            last = next(events)
+            depth += isinstance(last, yaml.CollectionStartEvent) - isinstance(last, yaml.CollectionEndEvent)
+        style = None if last is not first else getattr(first, "style", None) or ""
+        starts, ends = _place(first.start_mark), _place(last.end_mark)
+        found.append(Entry(key.value, _place(key.start_mark), _place(key.end_mark), starts, ends, style))
+    return bool(top.flow_style), found
+
+
+def _place(mark: Any) -> Place:
+    return mark.line, mark.column
 
 
 def _is_suspect(text: str) -> bool:
@@ -199,6 +238,15 @@ _SCALAR_TAGS: dict[str, tuple[type, ...]] = {
 }
 
 
+def _events(text: str) -> Iterator[Any]:
+    """libyaml's events of a text."""
+    hidden = text.translate(_HIDE) if "\u2028" in text or "\u2029" in text else text
+    if not hidden.endswith("\n"):  # yaml-rs gives a block scalar its last line end in any case
+        hidden += "\n"
+    events: Iterator[Any] = yaml.parse(hidden, Loader=yaml.CSafeLoader)
+    return events
+
+
 @dataclass(slots=True)
 class _Anchor:
     """An anchored value, and how many characters each alias of it adds; open until it is complete."""
@@ -212,11 +260,8 @@ class _Reader:
     """Builds values from events, one call a node; depth is bounded, so recursion is."""
 
     def __init__(self, text: str) -> None:
-        hidden = text.translate(_HIDE) if "\u2028" in text or "\u2029" in text else text
-        self._shows = hidden is not text
-        if not hidden.endswith("\n"):  # yaml-rs gives a block scalar its last line end in any case
-            hidden += "\n"
-        self._events: Iterator[Any] = yaml.parse(hidden, Loader=yaml.CSafeLoader)
+        self._shows = "\u2028" in text or "\u2029" in text
+        self._events = _events(text)
         self._anchors: dict[str, _Anchor] = {}
         self._weight = 0
         self._expanded = 0

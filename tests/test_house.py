@@ -21,6 +21,7 @@ LAYERS = (
     ("extra",),
     ("fields",),
     ("document",),
+    ("flag_lines",),
     ("scanning",),
     ("backends",),
     ("columns",),
