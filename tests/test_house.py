@@ -31,7 +31,8 @@ LAYERS = (
     ("selecting", "suggesting"),
     ("completing", "importing", "editing", "looking", "reports", "migrate"),
     ("history", "datasette", "granting"),
-    ("scoring", "verifying", "exporting"),
+    ("scoring", "verifying"),
+    ("exporting",),
     ("cli",),
     ("__main__",),
 )

@@ -32,6 +32,16 @@ class PathRefused(CurationError):  # noqa: N818 - a path is refused, it does not
     """A path that leads out of the folder, or at which something lies that is no file of ours."""
 
 
+def checked_path(path: str) -> str:
+    """A path, if it is one below a folder; raises PathRefused for all else."""
+    parts = path.split("/")
+    if "\0" in path or "\\" in path or any(part in ("", ".", "..") for part in parts):
+        raise PathRefused("leads out of the folder")
+    if any(part.casefold() == ".git" for part in parts):
+        raise PathRefused("lies in git's own folder")
+    return path
+
+
 class Target:
     """A folder, made where it is not there yet; the paths of its files are relative, with `/`.
 
@@ -40,12 +50,16 @@ class Target:
     device or a folder lies in its way; OSError where the disk refuses.
     """
 
-    def __init__(self, root: Path) -> None:
-        root.mkdir(parents=True, exist_ok=True)
+    def __init__(self, root: Path, *, is_dry: bool = False) -> None:
+        """Opens the folder; one that is not there is made, unless nothing is to be written (`is_dry`)."""
         self.root = root
-        self._root = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         self._folders: OrderedDict[str, int] = OrderedDict()
-        self._lock()
+        self._root: int | None = None
+        if is_dry and not root.exists():
+            return
+        root.mkdir(parents=True, exist_ok=True)
+        self._root = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        self._lock(self._root)
 
     def __enter__(self) -> Self:
         return self
@@ -54,7 +68,8 @@ class Target:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         for descriptor in (*self._folders.values(), self._root):
-            os.close(descriptor)
+            if descriptor is not None:
+                os.close(descriptor)
 
     def read(self, path: str) -> bytes | None:
         """The bytes of a file; None where there is none."""
@@ -94,15 +109,16 @@ class Target:
         return True
 
     def names(self, folder: str) -> list[str]:
-        """The names of what lies in a folder, in order; none where there is no such folder."""
-        descriptor = self._open(self._checked(folder), make=False)
+        """The names of what lies in a folder ("" is the root), in order; none where there is no such
+        folder."""
+        descriptor = self._open(checked_path(folder) if folder else "", make=False)
         return sorted(os.listdir(descriptor)) if descriptor is not None else []  # noqa: PTH208 - a descriptor
 
-    def _lock(self) -> None:
+    def _lock(self, root: int) -> None:
         try:
-            fcntl.flock(self._root, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(root, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            os.close(self._root)
+            os.close(root)
             raise CurationError(
                 f"another export is at work in {self.root}: try again once it is done"
             ) from error
@@ -110,16 +126,8 @@ class Target:
             pass
 
     def _split(self, path: str) -> tuple[str, str]:
-        folder, _, name = self._checked(path).rpartition("/")
+        folder, _, name = checked_path(path).rpartition("/")
         return folder, name
-
-    def _checked(self, path: str) -> str:
-        parts = path.split("/")
-        if "\0" in path or "\\" in path or any(part in ("", ".", "..") for part in parts):
-            raise PathRefused("leads out of the folder")
-        if any(part.casefold() == ".git" for part in parts):
-            raise PathRefused("lies in git's own folder")
-        return path
 
     def _status(self, above: int, name: str) -> os.stat_result | None:
         """What is known of a file; None where there is none."""

@@ -39,11 +39,15 @@ class Folder(Tree):
         self.location = printable(str(self._root))
 
     def scan(self, within: Sequence[str] = ()) -> Scan:
+        return self.whole(self.walk(within), within)
+
+    def walk(self, within: Sequence[str] = ()) -> Scan:
+        """As `scan`, in no order; a root without content is no fault."""
         scan = Scan()
         walk = _Walk(scan, time.time_ns())
         for path in within or self._tops(scan):
             self._start(walk, path)
-        return self.whole(scan, within)
+        return scan
 
     def read(self, files: Sequence[File]) -> list[bytes | DocumentError]:
         return [read_or_fault(file.location or "") for file in files]

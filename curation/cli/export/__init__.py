@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from .files import files_command
+
 
 @click.group("export")
 def export_command() -> None:
@@ -13,3 +15,6 @@ def export_command() -> None:
     Examples:
       curation export files site --dry-run
     """
+
+
+export_command.add_command(files_command)

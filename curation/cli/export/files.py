@@ -1,0 +1,131 @@
+"""`curation export files`."""
+
+from __future__ import annotations
+
+import sys
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ..options import PARTLY_DONE, chosen_filters, filter_options, open_store, ready_to_search
+from ..output import escape, written_whole
+from ..progress import showing_progress
+
+if TYPE_CHECKING:
+    from ...exporting.files import Change, Exported, Nowhere, WorkingTree
+
+#: Paths that are named of those left for one reason.
+NAMED = 20
+
+
+@click.command("files")
+@click.argument("place", metavar="DIR|ARCHIVE", type=click.Path(path_type=Path))
+@click.option("--dry-run", is_flag=True, help="Write nothing; print what would change as a unified diff.")
+@click.option("--check", is_flag=True, help="Write nothing; exit with 1 if anything would be written.")
+@click.option("--restore", is_flag=True, help="Write files too that are gone from DIR since the import.")
+@click.option("--verbose", is_flag=True, help="Without a terminal too, say every few seconds how far it is.")
+@filter_options
+def files_command(
+    place: Path, dry_run: bool, check: bool, restore: bool, verbose: bool, **options: Any
+) -> None:
+    """Writes documents with the editors' decisions in them: one line for each flag that was decided.
+
+    Into a working tree, what differs is written and nothing else: each file is compared with what was
+    imported, and one that has changed since (or is gone) is left, named, and makes the exit status 3: import
+    first. Into a folder without content, or an archive (.zip, .tar, .tar.gz, .tar.xz, .tar.zst), everything
+    is written, byte for byte as it came in but for decisions. Where there are several sources, --source says
+    which.
+
+    \b
+    Examples:
+      curation export files site --dry-run | less
+      curation export files site
+      curation export files site --check --collection news
+      curation export files backup/site.tar.zst --source site
+    """
+    from dataclasses import replace
+
+    from ...exporting.files import export_files
+    from ...exporting.sources import the_source
+
+    filters = chosen_filters(options)
+    show = _show_diff if dry_run else _show_path if check else None
+    if _is_archive(place) and (show or restore):
+        raise click.UsageError("--dry-run, --check and --restore compare with a folder, not an archive")
+    store = open_store()
+    ready_to_search(store, filters)
+    with store.reading() as connection, showing_progress("exporting", verbose=verbose) as progress:
+        source_id = the_source(connection, filters.source)
+        with _opened(place, show, restores=restore) as (tree, write):
+            others = replace(filters, source=())
+            exported = export_files(connection, source_id, others, tree, write, progress)
+    _report(exported, is_dry=show is not None)
+    if check and exported.written:
+        sys.exit(1)
+    if exported.left:
+        sys.exit(PARTLY_DONE)
+
+
+def _is_archive(place: Path) -> bool:
+    from ...scanning.content import ARCHIVE_SUFFIXES
+
+    return place.name.endswith(ARCHIVE_SUFFIXES) and not place.is_dir()
+
+
+@contextmanager
+def _opened(
+    place: Path, show: Callable[[Change], None] | None, *, restores: bool
+) -> Iterator[tuple[WorkingTree | Nowhere, Callable[[Change], None]]]:
+    """What documents are compared with, and what is done about each that differs: `show`, or write it."""
+    from ...exporting.archives import opened_archive
+    from ...exporting.files import Nowhere, WorkingTree
+    from ...exporting.target import Target
+
+    if _is_archive(place):
+        with written_whole(place) as stream, opened_archive(stream, place.name) as write:
+            yield Nowhere(), write
+        return
+    with Target(place, is_dry=show is not None) as target:
+        tree = WorkingTree(target, restores=restores)
+        yield tree, show or (lambda change: target.write(change.path, change.becomes))
+
+
+def _show_path(change: Change) -> None:
+    click.echo(escape(change.path))
+
+
+def _show_diff(change: Change) -> None:
+    """As bytes, for `git apply`; on a terminal what it would obey is escaped."""
+    from ...exporting.diffs import unified_diff
+
+    lines = unified_diff(change.path, change.was, change.becomes)
+    if sys.stdout.isatty():
+        for line in lines:
+            click.echo(escape(line.decode(errors="backslashreplace").rstrip("\n")))
+    else:
+        sys.stdout.buffer.writelines(lines)
+
+
+def _report(exported: Exported, *, is_dry: bool) -> None:
+    done = "to be written" if is_dry else "written"
+    told = f"{exported.written:,} {done}, {exported.unchanged:,} unchanged, {len(exported.left):,} left"
+    click.echo(told, err=is_dry)
+    reasons: dict[str, list[str]] = defaultdict(list)
+    for path, why in exported.left:
+        reasons[why].append(path)
+    for why, paths in sorted(reasons.items()):
+        _name(paths, f"left: it {why}" if len(paths) == 1 else f"left: {len(paths):,} of which each {why}")
+    _name(exported.collisions, "differs by case alone from another: one file on some file systems")
+    if any("since it was imported" in why for why in reasons):
+        click.echo("`curation import` takes in what changed; then export again", err=True)
+
+
+def _name(paths: list[str], what: str) -> None:
+    for path in paths[:NAMED]:
+        click.echo(escape(f"{path}: {what}"), err=True)
+    if len(paths) > NAMED:
+        click.echo(f"and {len(paths) - NAMED:,} more", err=True)

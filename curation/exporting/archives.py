@@ -1,0 +1,72 @@
+"""Documents into an archive: the same store gives the same bytes, so no file has a time of its own."""
+
+from __future__ import annotations
+
+import sys
+import tarfile
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from io import BytesIO
+from typing import IO, Any
+
+from .files import Change
+
+_MODE = 0o644
+
+
+@contextmanager
+def opened_archive(stream: IO[bytes], name: str) -> Iterator[Callable[[Change], None]]:
+    """What puts a file into an archive, whose kind its name tells (`scanning.content.ARCHIVE_SUFFIXES`); the
+    archive is whole at the end."""
+    with ExitStack() as opened:
+        if name.endswith(".zip"):
+            archive = opened.enter_context(zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED))
+            yield lambda change: archive.writestr(_zip_entry(change.path), change.becomes)
+        else:
+            packed = opened.enter_context(_compressing(stream, name))
+            # As a stream: nothing is sought in it, and no list of its members is kept.
+            tar = opened.enter_context(tarfile.open(fileobj=packed, mode="w|", format=tarfile.PAX_FORMAT))
+
+            def add(change: Change) -> None:
+                tar.addfile(_tar_entry(change.path, len(change.becomes)), BytesIO(change.becomes))
+                tar.members.clear()  # type: ignore[attr-defined]
+
+            yield add
+
+
+def _zip_entry(path: str) -> zipfile.ZipInfo:
+    entry = zipfile.ZipInfo(path)  # of 1980, the first time that a zip can tell
+    entry.compress_type = zipfile.ZIP_DEFLATED
+    entry.external_attr = _MODE << 16
+    return entry
+
+
+def _tar_entry(path: str, size: int) -> tarfile.TarInfo:
+    entry = tarfile.TarInfo(path)
+    entry.size, entry.mode = size, _MODE
+    return entry
+
+
+@contextmanager
+def _compressing(stream: IO[bytes], name: str) -> Iterator[Any]:
+    if name.endswith((".gz", ".tgz")):
+        import gzip
+
+        with gzip.GzipFile("", "wb", 6, stream, mtime=0) as packed:
+            yield packed
+    elif name.endswith((".xz", ".txz")):
+        import lzma
+
+        with lzma.LZMAFile(stream, "wb") as packed_xz:
+            yield packed_xz
+    elif name.endswith((".zst", ".tzst")):
+        if sys.version_info >= (3, 14):
+            from compression import zstd
+        else:
+            from backports import zstd
+
+        with zstd.ZstdFile(stream, "wb") as packed_zst:
+            yield packed_zst
+    else:
+        yield stream

@@ -1,0 +1,169 @@
+"""The documents of a source as its files should be: the bytes that were imported, with the decisions in them.
+
+A flag is written where a decision is in force on it, and only if the document does not mean the same already:
+a flag that is absent means published, and not removed. `published` follows a decision on `removed`, which is
+the editors' veto: what is removed is not published.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+
+from ..backends import chunks
+from ..flag_lines import FlagValue
+from ..flags import FLAGS
+from ..schema import articles, changes, documents, files, overrides, taxonomy_documents
+from ..selecting import Filters, conditions
+
+#: Rows that are fetched at once.
+BATCH = 500
+
+
+class Held(NamedTuple):
+    """A document by where it is held. `article_id` is None for one of the taxonomy, which nobody decides.
+
+    digest: SHA-256 of its bytes as they were imported.
+    stamp: what vouches for a file's bytes without reading them (`scanning.File.stamp`); None for nothing.
+    is_decided: whether an editor's decision stands on any of its flags.
+    """
+
+    id: int
+    article_id: int | None
+    path: str
+    digest: bytes
+    stamp: str | None
+    is_decided: bool
+
+
+class Content(NamedTuple):
+    """A document's bytes as they were imported, and its flags that should say otherwise."""
+
+    held: Held
+    imported: bytes
+    flags: dict[str, FlagValue]
+
+
+def count_documents(connection: sa.Connection, source_id: int, filters: Filters) -> int:
+    """How many documents `held_documents` gives."""
+    query = sa.select(sa.func.count()).select_from(articles).where(*_wanted(connection, source_id, filters))
+    count: int = connection.scalar(query) or 0
+    if not filters:
+        table = taxonomy_documents.c
+        notes = sa.select(sa.func.count()).where(table.source_id == source_id, table.missing_since.is_(None))
+        count += connection.scalar(notes) or 0
+    return count
+
+
+def held_documents(connection: sa.Connection, source_id: int, filters: Filters) -> Iterator[list[Held]]:
+    """The documents of a source in batches: the taxonomy, which no filter is about, then articles, by path.
+    What is missing from the dump is not among them, unless that is asked for."""
+    if not filters:
+        yield from _batches(connection, _taxonomy(source_id))
+    article = articles.c
+    remembered = sa.and_(files.c.source_id == article.source_id, files.c.path == article.path)
+    is_decided = sa.exists().where(overrides.c.article_id == article.id)
+    query = (
+        sa.select(article.id, article.id, article.path, documents.c.digest, files.c.stamp, is_decided)
+        .join(documents, documents.c.article_id == article.id)
+        .outerjoin(files, remembered)
+        .where(*_wanted(connection, source_id, filters))
+        .order_by(article.path)
+    )
+    yield from _batches(connection, query)
+
+
+def _wanted(connection: sa.Connection, source_id: int, filters: Filters) -> list[sa.ColumnElement[bool]]:
+    of_source = [articles.c.source_id == source_id]
+    if not filters.missing:
+        of_source.append(articles.c.missing_since.is_(None))
+    return [*of_source, *conditions(connection, filters)]
+
+
+def _taxonomy(source_id: int) -> sa.Select[Any]:
+    table = taxonomy_documents.c
+    remembered = sa.and_(files.c.source_id == table.source_id, files.c.path == table.path)
+    return (
+        sa.select(table.id, sa.null(), table.path, table.digest, files.c.stamp, sa.false())
+        .select_from(taxonomy_documents)
+        .outerjoin(files, remembered)
+        .where(table.source_id == source_id, table.missing_since.is_(None))
+        .order_by(table.path)
+    )
+
+
+def _batches(connection: sa.Connection, query: sa.Select[Any]) -> Iterator[list[Held]]:
+    rows = connection.execute(query, execution_options={"yield_per": BATCH})
+    for some in rows.partitions():
+        yield [
+            Held(key, article_id, path, bytes(digest), stamp, bool(is_decided))
+            for key, article_id, path, digest, stamp, is_decided in some
+        ]
+
+
+def read_contents(connection: sa.Connection, batch: Sequence[Held]) -> Iterator[Content]:
+    """The bytes of documents of one batch, and what their flags should say, in the batch's order."""
+    of_articles = [held.id for held in batch if held.article_id is not None]
+    of_taxonomy = [held.id for held in batch if held.article_id is None]
+    contents = _contents(connection, documents, documents.c.article_id, of_articles)
+    notes = _contents(connection, taxonomy_documents, taxonomy_documents.c.id, of_taxonomy)
+    decided = _decided_flags(connection, [held.id for held in batch if held.is_decided])
+    for held in batch:
+        known = notes if held.article_id is None else contents
+        yield Content(held, known[held.id], decided.get(held.id, {}))
+
+
+def _contents(
+    connection: sa.Connection, table: sa.Table, key: sa.ColumnElement[int], ids: Sequence[int]
+) -> dict[int, bytes]:
+    found: dict[int, bytes] = {}
+    for some in chunks(ids):
+        rows = connection.execute(sa.select(key, table.c.content).where(key.in_(some)))
+        found |= {row_id: bytes(content) for row_id, content in rows}
+    return found
+
+
+def _decided_flags(connection: sa.Connection, ids: Sequence[int]) -> dict[int, dict[str, FlagValue]]:
+    """What the documents of articles should say of their flags, where they say otherwise."""
+    decided: dict[int, set[str]] = defaultdict(set)
+    found: dict[int, dict[str, FlagValue]] = {}
+    columns = [articles.c[name] for flag in FLAGS for name in (flag, f"upstream_{flag}")]
+    for some in chunks(ids):
+        named = sa.select(overrides.c.article_id, overrides.c.field)
+        for article_id, field in connection.execute(named.where(overrides.c.article_id.in_(some))):
+            decided[article_id].add(field)
+        query = sa.select(articles.c.id, *columns).where(articles.c.id.in_(some))
+        for article_id, *values in connection.execute(query):
+            effective = dict(zip(FLAGS, values[::2], strict=True))
+            upstream = dict(zip(FLAGS, values[1::2], strict=True))
+            found[article_id] = flags_to_write(decided[article_id], effective, upstream)
+    return found
+
+
+#: What a document that is silent about a flag means.
+_SILENT = {"published": True, "removed": False}
+
+
+def flags_to_write(
+    decided: set[str], effective: dict[str, FlagValue], upstream: dict[str, FlagValue]
+) -> dict[str, FlagValue]:
+    """The flags that a document is to say otherwise than upstream did, with their effective values."""
+    follows = decided | {"published"} if "removed" in decided else decided
+    means = {flag: _SILENT.get(flag) if value is None else value for flag, value in upstream.items()}
+    return {flag: effective[flag] for flag in FLAGS if flag in follows and effective[flag] != means[flag]}
+
+
+def values_ever(
+    connection: sa.Connection, article_ids: Sequence[int]
+) -> dict[int, set[tuple[str, int | None]]]:
+    """Of each article the (flag, value) that were in effect at any time, as the audit tells."""
+    found: dict[int, set[tuple[str, int | None]]] = defaultdict(set)
+    change = changes.c
+    for some in chunks(article_ids):
+        query = sa.select(change.article_id, change.field, change.old_value, change.new_value)
+        for article_id, field, old, new in connection.execute(query.where(change.article_id.in_(some))):
+            found[article_id] |= {(field, old), (field, new)}
+    return found

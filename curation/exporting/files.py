@@ -1,0 +1,234 @@
+"""Documents into a folder: what differs is written, what changed since the import is left and named.
+
+A file in the folder is one of these: what was imported (it may be replaced), what it should become (nothing
+is to be done), what an earlier export wrote (it may be replaced), or something else, which is somebody's work
+that the store has not seen: it is left. An earlier export is known without any memory of it: such a file is
+the imported one but for lines of flags, and each of these says what the audit knows to have been in effect
+once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import sqlalchemy as sa
+
+from ..document import read
+from ..errors import DocumentError
+from ..flag_lines import FlagValue, set_flag_lines
+from ..flags import FLAGS
+from ..scanning import Folder, holds_content, kind_of
+from ..selecting import Filters
+from .documents import Content, Held, count_documents, held_documents, read_contents, values_ever
+from .target import PathRefused, Target, checked_path
+
+#: Called with how many documents are done, of all.
+Progress = Callable[[int, int], None]
+
+
+class Change(NamedTuple):
+    """A file that is to be written: what it was (None where there is none) and what it becomes."""
+
+    path: str
+    was: bytes | None
+    becomes: bytes
+
+
+class Left(NamedTuple):
+    """A file that is left as it is, and why, in words that follow its path."""
+
+    path: str
+    why: str
+
+
+@dataclass(slots=True)
+class Exported:
+    """How an export ended: files written (or to be written), those that are as they should be, those left;
+    and paths that differ from another by case alone, which are one file on some file systems."""
+
+    written: int = 0
+    unchanged: int = 0
+    left: list[Left] = field(default_factory=list)
+    collisions: list[str] = field(default_factory=list)
+
+
+def export_files(
+    connection: sa.Connection,
+    source_id: int,
+    filters: Filters,
+    tree: WorkingTree | Nowhere,
+    write: Callable[[Change], None],
+    progress: Progress,
+) -> Exported:
+    """Compares the documents of a source with the files of a tree, and has `write` do what is to be done.
+
+    `write` raises PathRefused for what it does not take, which is named and left.
+    """
+    done, total, found = 0, count_documents(connection, source_id, filters), Exported()
+    seen: set[int] = set()
+    for batch in held_documents(connection, source_id, filters):
+        found.collisions += _collisions(batch, seen)
+        for outcome in tree.compare(connection, batch):
+            if outcome is None:
+                found.unchanged += 1
+            elif isinstance(outcome, Left) or (outcome := _written(outcome, write)) is not None:
+                found.left.append(outcome)
+            else:
+                found.written += 1
+        done += len(batch)
+        progress(done, total)
+    return found
+
+
+def _collisions(batch: Sequence[Held], seen: set[int]) -> list[str]:
+    """The paths that differ by case alone from one that was seen before; `seen` holds their hashes."""
+    found = []
+    for held in batch:
+        key = hash(held.path.casefold())
+        if key in seen:
+            found.append(held.path)
+        seen.add(key)
+    return found
+
+
+def _written(change: Change, write: Callable[[Change], None]) -> Left | None:
+    try:
+        write(change)
+    except PathRefused as refused:
+        return Left(change.path, str(refused))
+    return None
+
+
+class Nowhere:
+    """No folder: whatever the store holds is to be written, exactly."""
+
+    def compare(self, connection: sa.Connection, batch: Sequence[Held]) -> Iterator[Change | Left | None]:
+        """A change for each document, or why it is left out."""
+        for content in read_contents(connection, batch):
+            try:
+                yield Change(_place_of(content.held), None, _becomes(content))
+            except (DocumentError, PathRefused) as refused:
+                yield Left(content.held.path, str(refused))
+
+
+class WorkingTree:
+    """The files of a folder beside the documents that the store holds for them.
+
+    restores: whether a file that is not there is written; in a folder without any content all are.
+    """
+
+    def __init__(self, target: Target, *, restores: bool) -> None:
+        self._target = target
+        self._stamps: dict[str, str | None] = {}
+        self._closed: list[tuple[str, str]] = []
+        self._restores = True
+        if any(map(holds_content, target.names(""))):
+            self._restores = restores
+            scan = Folder(target.root).walk()
+            self._stamps = {file.path: file.stamp for file in scan.files}
+            self._closed = [(path, fault.message) for path, fault in scan.faults if path not in self._stamps]
+
+    def compare(self, connection: sa.Connection, batch: Sequence[Held]) -> Iterator[Change | Left | None]:
+        """What is to be done about each document: nothing (None), a change, or to leave its file alone."""
+        wanted = []
+        for held in batch:
+            outcome = self._at_a_glance(held)
+            if isinstance(outcome, Held):
+                wanted.append(outcome)
+            else:
+                yield outcome
+        if wanted:
+            yield from self._compare(connection, wanted)
+
+    def _at_a_glance(self, held: Held) -> Held | Left | None:
+        """What can be told without the document's bytes; the document itself where they are needed."""
+        if held.path not in self._stamps:
+            if why := next((why for path, why in self._closed if _is_below(held.path, path)), None):
+                return Left(held.path, f"is closed: {why}")
+            return held if self._restores else Left(held.path, "is gone since it was imported")
+        if held.is_decided:
+            return held
+        stamp = self._stamps[held.path]
+        if stamp is not None and stamp == held.stamp:
+            return None
+        try:
+            data = self._target.read(held.path)
+        except PathRefused as refused:
+            return Left(held.path, str(refused))
+        is_same = data is not None and hashlib.sha256(data).digest() == held.digest
+        # It may be what an export wrote before the decision was taken back.
+        return None if is_same else held
+
+    def _compare(self, connection: sa.Connection, wanted: Sequence[Held]) -> Iterator[Change | Left | None]:
+        doubtful: list[tuple[Change, Content]] = []
+        for content in read_contents(connection, wanted):
+            path, imported = content.held.path, content.imported
+            try:
+                becomes = _becomes(content)
+                was = self._target.read(_place_of(content.held))
+            except (DocumentError, PathRefused) as refused:
+                yield Left(path, str(refused))
+                continue
+            if was == becomes:
+                yield None
+            elif was is None or was == imported:
+                yield Change(path, was, becomes)
+            else:
+                doubtful.append((Change(path, was, becomes), content))
+        if doubtful:
+            yield from _sort_out(connection, doubtful)
+
+
+def _place_of(held: Held) -> str:
+    """Where a document's file lies. Raises PathRefused for a path at which no import would find it."""
+    path = checked_path(held.path)
+    if kind_of(path) is None:
+        raise PathRefused("is no place of content")
+    return path
+
+
+def _becomes(content: Content) -> bytes:
+    """What a document's file should be. Raises DocumentError where its flags cannot be changed in place."""
+    return set_flag_lines(content.imported, content.flags) if content.flags else content.imported
+
+
+def _is_below(path: str, above: str) -> bool:
+    return path == above or path.startswith(f"{above}/")
+
+
+def _sort_out(
+    connection: sa.Connection, doubtful: Sequence[tuple[Change, Content]]
+) -> Iterator[Change | Left]:
+    """Tells what an earlier export wrote from what somebody else did."""
+    known = values_ever(connection, [content.held.id for _, content in doubtful if content.held.article_id])
+    for change, content in doubtful:
+        assert change.was is not None
+        moved = _moved_flags(content.imported, change.was)
+        ever = known.get(content.held.id, set()) if content.held.article_id else set()
+        if moved and all((flag, int(value)) in ever for flag, value in moved.items() if value is not None):
+            yield change
+        else:
+            yield Left(change.path, "has changed since it was imported")
+
+
+def _moved_flags(imported: bytes, was: bytes) -> dict[str, FlagValue]:
+    """The flags on whose lines alone a file differs from what was imported; none where it differs
+    elsewhere."""
+    with suppress(DocumentError):
+        now, then = read(was), read(imported)
+        if now is not None and then is not None:
+            moved = {
+                flag: now.values[flag]
+                for flag in FLAGS
+                if flag in now.values and repr(now.values[flag]) != repr(then.values.get(flag))
+            }
+            if (
+                all(type(value) in (int, bool) for value in moved.values())
+                and set_flag_lines(imported, moved) == was
+            ):
+                return moved
+    return {}

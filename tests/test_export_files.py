@@ -1,0 +1,378 @@
+"""Documents written back: into a folder, a working tree and an archive."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from click.testing import Result
+
+from curation.database import Store
+from curation.exporting.documents import flags_to_write
+from curation.schema import articles
+
+from .conftest import SITE
+from .digest import digests
+from .nasty import nasty_documents
+
+Curation = Callable[..., Result]
+BOLLARD = "_news/2022-10-10-the-bollard-column-again.md"
+ROCK = "_news/2021-05-28-needle-rock-goes-led.md"
+
+
+def content(root: Path) -> dict[str, bytes]:
+    """The documents of a folder, by path."""
+    from curation.scanning import kind_of
+
+    found = {str(file.relative_to(root)): file.read_bytes() for file in root.rglob("*") if file.is_file()}
+    return {path: data for path, data in found.items() if kind_of(path) is not None and data}
+
+
+def everything(root: Path) -> dict[str, bytes]:
+    return {str(file.relative_to(root)): file.read_bytes() for file in root.rglob("*") if file.is_file()}
+
+
+@pytest.fixture
+def filled(curation: Curation, site: Path) -> Curation:
+    assert curation("import", str(site)).exit_code == 0
+    return curation
+
+
+def decide(run: Curation) -> None:
+    assert run("set", BOLLARD, "--quality", "75", "--published").exit_code == 0
+
+
+def told(result: Result) -> str:
+    """The summary line."""
+    return next(line for line in result.output.splitlines() if "unchanged" in line)
+
+
+def test_an_empty_folder_gets_everything_exactly(filled: Curation, site: Path, tmp_path: Path) -> None:
+    result = filled("export", "files", str(tmp_path / "out"))
+    assert result.exit_code == 0
+    assert told(result) == "60 written, 0 unchanged, 0 left"
+    assert everything(tmp_path / "out") == content(site)
+    again = filled("import", str(tmp_path / "out"), "--source", "site")
+    assert "0 added, 0 updated, 50 unchanged, 0 missing" in again.stdout
+
+
+@pytest.mark.parametrize("suffix", ["zip", "tar", "tar.gz", "tgz", "tar.xz", "txz", "tar.zst", "tzst"])
+def test_an_archive_gets_everything_exactly(
+    filled: Curation, site: Path, tmp_path: Path, suffix: str
+) -> None:
+    decide(filled)
+    archive = tmp_path / f"out.{suffix}"
+    assert told(filled("export", "files", str(archive))) == "60 written, 0 unchanged, 0 left"
+    first = archive.read_bytes()
+    assert filled("export", "files", str(archive)).exit_code == 0
+    assert archive.read_bytes() == first
+    again = filled("import", str(archive), "--source", "site")
+    assert "0 added, 1 updated, 49 unchanged, 0 missing" in again.stdout, again.output
+
+
+def test_the_same_corpus_comes_out_of_a_store_of_nasty_documents(curation: Curation, tmp_path: Path) -> None:
+    nasty = {f"_news/{name}.md": data for name, data in nasty_documents()}
+    root = tmp_path / "nasty"
+    for path, data in nasty.items():
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_bytes(data)
+    assert curation("import", str(root)).exit_code == 0
+    assert (
+        told(curation("export", "files", str(tmp_path / "out")))
+        == f"{len(nasty)} written, 0 unchanged, 0 left"
+    )
+    assert everything(tmp_path / "out") == nasty
+    assert curation("set", "--collection", "news", "--heat", "=31", "--published", "--yes").exit_code == 3
+    assert curation("export", "files", str(root)).exit_code == 0
+    assert curation("import", str(root)).exit_code == 0
+    assert curation("status", "--format", "csv").stdout.splitlines()[1].split(",")[5] == "0"  # none parted
+    assert told(curation("export", "files", str(root))) == f"0 written, {len(nasty)} unchanged, 0 left"
+
+
+def git(root: Path, *arguments: str) -> str:
+    who = ("-c", "user.name=ann", "-c", "user.email=ann@example.org", "-c", "core.autocrlf=false")
+    ended = subprocess.run(["git", "-C", root, *who, *arguments], capture_output=True, text=True, check=True)
+    return ended.stdout
+
+
+@pytest.fixture
+def checkout(site: Path) -> Path:
+    """The sample site as a working tree of git."""
+    git(site, "init", "--quiet")
+    git(site, "add", "--all")
+    git(site, "commit", "--quiet", "--message", "the site")
+    return site
+
+
+def test_a_decision_is_one_line(checkout: Path, filled: Curation) -> None:
+    decide(filled)
+    assert told(filled("export", "files", str(checkout))) == "1 written, 59 unchanged, 0 left"
+    lines = [line for line in git(checkout, "diff", "-U0").splitlines() if line[0] in "+-"]
+    assert lines[2:] == ["-quality: 69", "+quality: 75", "-published: false", "+published: true"]
+    assert git(checkout, "status", "--short").split() == ["M", BOLLARD]
+    again = filled("import", str(checkout))
+    assert "0 added, 1 updated, 49 unchanged" in again.stdout
+    assert told(filled("export", "files", str(checkout))) == "0 written, 60 unchanged, 0 left"
+
+
+def test_a_veto_is_written_with_what_follows_from_it(checkout: Path, filled: Curation) -> None:
+    assert filled("set", ROCK, "--removed").exit_code == 0
+    assert filled("export", "files", str(checkout)).exit_code == 0
+    lines = [line for line in git(checkout, "diff", "-U0").splitlines() if line[0] in "+-"]
+    assert lines[2:] == ["-published: true", "+published: false", "+removed: true"]
+
+
+def test_a_decision_taken_back_leaves_a_clean_tree(checkout: Path, filled: Curation) -> None:
+    decide(filled)
+    assert filled("export", "files", str(checkout)).exit_code == 0
+    assert filled("set", BOLLARD, "--quality", "76").exit_code == 0
+    assert told(filled("export", "files", str(checkout))) == "1 written, 59 unchanged, 0 left"
+    assert filled("revert", "3").exit_code == 0
+    assert filled("revert", "2").exit_code == 0
+    assert told(filled("export", "files", str(checkout))) == "1 written, 59 unchanged, 0 left"
+    assert git(checkout, "status", "--short") == ""
+
+
+def test_a_dry_run_is_a_patch(checkout: Path, filled: Curation, tmp_path: Path) -> None:
+    decide(filled)
+    assert filled("set", ROCK, "--removed").exit_code == 0
+    before = everything(checkout)
+    result = filled("export", "files", str(checkout), "--dry-run")
+    assert result.exit_code == 0
+    assert everything(checkout) == before
+    assert result.stderr == "2 to be written, 58 unchanged, 0 left\n"
+    (tmp_path / "patch").write_bytes(result.stdout_bytes)
+    git(checkout, "apply", str(tmp_path / "patch"))
+    assert told(filled("export", "files", str(checkout))) == "0 written, 60 unchanged, 0 left"
+    assert len(git(checkout, "status", "--short").splitlines()) == 2
+
+
+def test_a_dry_run_of_a_new_folder_makes_nothing(filled: Curation, site: Path, tmp_path: Path) -> None:
+    result = filled("export", "files", str(tmp_path / "out"), "--dry-run", "--collection", "people")
+    assert not (tmp_path / "out").exists()
+    (tmp_path / "patch").write_bytes(result.stdout_bytes)
+    (tmp_path / "made").mkdir()
+    git(tmp_path / "made", "init", "--quiet")
+    git(tmp_path / "made", "apply", str(tmp_path / "patch"))
+    made = {
+        path: data for path, data in everything(tmp_path / "made").items() if not path.startswith(".git/")
+    }
+    assert made == {path: data for path, data in content(site).items() if path.startswith("_people/")}
+    assert made
+
+
+def test_check_tells_by_its_exit_status(filled: Curation, site: Path) -> None:
+    assert filled("export", "files", str(site), "--check").exit_code == 0
+    decide(filled)
+    before = everything(site)
+    result = filled("export", "files", str(site), "--check")
+    assert (result.exit_code, result.stdout) == (1, f"{BOLLARD}\n")
+    assert everything(site) == before
+
+
+def test_filters_choose(filled: Curation, site: Path, tmp_path: Path) -> None:
+    result = filled("export", "files", str(tmp_path / "out"), "--collection", "news", "--published")
+    assert result.exit_code == 0
+    written = everything(tmp_path / "out")
+    assert written
+    assert all(content(site)[path] == data and path.startswith("_news/") for path, data in written.items())
+
+
+def test_what_changed_since_the_import_is_left_and_named(filled: Curation, site: Path) -> None:
+    decide(filled)
+    for path in (BOLLARD, ROCK):
+        (site / path).write_bytes((site / path).read_bytes() + b"by hand\n")
+    gone = "_news/2023-03-03-agatha-the-morning-after.md"
+    (site / gone).unlink()
+    before = everything(site)
+    result = filled("export", "files", str(site))
+    assert result.exit_code == 3
+    assert told(result) == "0 written, 57 unchanged, 3 left"
+    assert f"{BOLLARD}: left: 2 of which each has changed since it was imported" in result.stderr
+    assert f"{ROCK}: left:" in result.stderr
+    assert f"{gone}: left: it is gone since it was imported" in result.stderr
+    assert "`curation import` takes in what changed" in result.stderr
+    assert everything(site) == before
+    restored = filled("export", "files", str(site), "--restore")
+    assert told(restored) == "1 written, 57 unchanged, 2 left"
+    assert (site / gone).read_bytes() == (SITE / gone).read_bytes()
+
+
+@pytest.mark.parametrize("line", ["quality: 80", "quality: 75 # mine", "quality: seventy", "quality: [75]"])
+def test_a_flag_changed_by_hand_is_not_taken_for_an_export(filled: Curation, site: Path, line: str) -> None:
+    decide(filled)
+    by_hand = (site / BOLLARD).read_text().replace("quality: 69", line)
+    (site / BOLLARD).write_text(by_hand)
+    result = filled("export", "files", str(site))
+    assert (result.exit_code, told(result)) == (3, "0 written, 59 unchanged, 1 left")
+    assert (site / BOLLARD).read_text() == by_hand
+
+
+def test_what_cannot_be_changed_in_place_is_left_and_named(curation: Curation, tmp_path: Path) -> None:
+    file = tmp_path / "site" / "_news" / "odd.md"
+    file.parent.mkdir(parents=True)
+    file.write_text("---\ntitle: T\nquality: &q 80\nheat: *q\n---\n")
+    assert curation("import", str(tmp_path / "site")).exit_code == 0
+    assert curation("set", "odd", "--quality", "75").exit_code == 0
+    result = curation("export", "files", str(tmp_path / "site"))
+    assert result.exit_code == 3
+    assert "_news/odd.md: left: it quality cannot be changed on a line of its own" in result.stderr
+
+
+def test_a_missing_article_is_not_written(filled: Curation, site: Path, tmp_path: Path) -> None:
+    (site / ROCK).unlink()
+    assert filled("import", str(site)).exit_code == 0
+    assert told(filled("export", "files", str(tmp_path / "out"))) == "59 written, 0 unchanged, 0 left"
+    assert not (tmp_path / "out" / ROCK).exists()
+    assert filled("export", "files", str(tmp_path / "gone"), "--missing").exit_code == 0
+    assert list(everything(tmp_path / "gone")) == [ROCK]
+
+
+def test_of_several_sources_one_is_named(filled: Curation, site: Path, tmp_path: Path) -> None:
+    assert filled("import", str(site), "--source", "other").exit_code == 0
+    result = filled("export", "files", str(tmp_path / "out"))
+    assert result.exit_code == 1
+    assert "say which by --source, other, site" in result.stderr
+    assert told(filled("export", "files", str(tmp_path / "out"), "--source", "other")).startswith(
+        "60 written"
+    )
+    assert "no source 'none'" in filled("export", "files", str(tmp_path / "x"), "--source", "none").stderr
+
+
+def test_an_export_that_was_cut_off_goes_on(filled: Curation, site: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    assert filled("export", "files", str(out)).exit_code == 0
+    for path in list(everything(out))[::2]:
+        (out / path).unlink()
+    (out / "_news" / ".curation-export.tmp").write_text("half")
+    assert filled("export", "files", str(out)).exit_code == 3
+    assert filled("export", "files", str(out), "--restore").exit_code == 0
+    assert everything(out) == content(site)
+
+
+# --- a hostile store, a hostile folder ------------------------------------------------------------------
+
+HOSTILE = ["../outside/x.md", "/outside/x.md", "_news/../../outside/x.md", "_news/.git/hooks/post-commit.md",
+           ".git/hooks/post-commit", "README.md", "_news/..\\..\\x.md", "_news//x.md", "api/news/index.json",
+           "_news/./x.md", "..", "_news/..", "_news/x\0.md"]  # fmt: skip
+
+
+@pytest.fixture
+def hostile(filled: Curation, store: Store, tmp_path: Path) -> list[str]:
+    """Paths of the store that lead out of a folder, or to what is no content."""
+    (tmp_path / "outside").mkdir()
+    paths = [path for path in HOSTILE if "\0" not in path or store.backend.name == "sqlite"]
+    paths = [
+        path.replace("/outside", f"{tmp_path}/outside") if path.startswith("/") else path for path in paths
+    ]
+    with store.writing() as connection:
+        ids = connection.scalars(sa.select(articles.c.id).order_by(articles.c.id)).all()
+        for article_id, path in zip(ids, paths, strict=False):
+            connection.execute(sa.update(articles).where(articles.c.id == article_id).values(path=path))
+    return paths
+
+
+def test_a_hostile_store_writes_nothing_outside(filled: Curation, hostile: list[str], tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    result = filled("export", "files", str(out))
+    assert result.exit_code == 3
+    assert told(result) == f"{60 - len(hostile)} written, 0 unchanged, {len(hostile)} left"
+    for path in hostile:
+        assert re.search(
+            f"^{re.escape(path.replace(chr(0), chr(92) + 'x00'))}: left:", result.stderr, re.MULTILINE
+        ), path
+    assert list((tmp_path / "outside").iterdir()) == []
+    assert all(path.startswith("_") and ".." not in path for path in everything(out))
+    archive = filled("export", "files", str(tmp_path / "out.tar"))
+    assert archive.exit_code == 3
+    assert told(archive) == f"{60 - len(hostile)} written, 0 unchanged, {len(hostile)} left"
+
+
+def test_links_in_the_folder_are_not_followed(filled: Curation, site: Path, tmp_path: Path) -> None:
+    decide(filled)
+    assert filled("publish", "--collection", "learning", "--yes").exit_code in (0, 3)
+    assert filled("set", "--collection", "learning", "--quality", "3", "--yes").exit_code == 0
+    outside = tmp_path / "outside"
+    (site / "_learning").rename(outside)
+    (site / "_learning").symlink_to(outside)
+    kept = tmp_path / "kept.md"
+    (site / BOLLARD).rename(kept)
+    (site / BOLLARD).symlink_to(kept)
+    twice = site / ROCK
+    os.link(twice, tmp_path / "twice.md")
+    before = everything(outside) | {"kept": kept.read_bytes()}
+    for restore in ((), ("--restore",)):
+        result = filled("export", "files", str(site), *restore)
+        assert result.exit_code == 3
+        assert f"{BOLLARD}: left: it is closed: a symbolic link is not followed" in result.stderr or (
+            BOLLARD in result.stderr
+        )
+        assert everything(outside) | {"kept": kept.read_bytes()} == before
+        assert (site / BOLLARD).is_symlink()
+    assert "0 written" in told(result)
+
+
+def test_a_folder_that_is_a_link_itself_is_taken(filled: Curation, site: Path, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(site)
+    assert told(filled("export", "files", str(tmp_path / "link"))) == "0 written, 60 unchanged, 0 left"
+
+
+def test_names_that_differ_by_case_alone_are_named(curation: Curation, tmp_path: Path) -> None:
+    root = tmp_path / "site" / "_news"
+    root.mkdir(parents=True)
+    for name in ("One.md", "one.md", "ONE.md"):
+        (root / name).write_text(f"---\ntitle: {name}\n---\n")
+    curation("import", str(tmp_path / "site"))
+    result = curation("export", "files", str(tmp_path / "out"))
+    assert result.exit_code == 0
+    assert len(everything(tmp_path / "out")) == 3
+    assert result.stderr.count("differs by case alone from another") == 2
+
+
+def test_an_export_changes_nothing_in_the_store(filled: Curation, store: Store, site: Path) -> None:
+    decide(filled)
+    before = digests(store)
+    assert filled("export", "files", str(site)).exit_code == 0
+    assert digests(store) == before
+
+
+def test_an_empty_store_says_what_to_do(curation: Curation, tmp_path: Path) -> None:
+    result = curation("export", "files", str(tmp_path / "out"))
+    assert (result.exit_code, result.stderr) == (
+        1,
+        "Error: nothing to export: `curation import FOLDER` takes a dump in\n",
+    )
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("decided", "effective", "upstream", "written"),
+    [
+        ({"quality"}, {"quality": 5}, {"quality": 3}, {"quality": 5}),
+        ({"quality"}, {"quality": 5}, {"quality": 5}, {}),
+        ({"quality"}, {"quality": 5}, {}, {"quality": 5}),
+        ({"published"}, {"published": True}, {}, {}),
+        ({"published"}, {"published": False}, {}, {"published": False}),
+        ({"removed"}, {"removed": False}, {}, {}),
+        ({"removed"}, {"removed": True, "published": False}, {"published": True}, {"published": False, "removed": True}),
+        ({"removed"}, {"removed": False, "published": True}, {"removed": True, "published": False},
+         {"published": True, "removed": False}),
+        ({"quality"}, {"quality": 5, "published": False, "removed": True}, {"published": True, "removed": True, "quality": 1},
+         {"quality": 5}),
+        (set(), {"heat": 3}, {"heat": 4}, {}),
+    ],
+)  # fmt: skip
+def test_which_flags_are_written(
+    decided: set[str],
+    effective: dict[str, int | bool | None],
+    upstream: dict[str, int | bool | None],
+    written: dict[str, int | bool | None],
+) -> None:
+    whole = {"quality": None, "heat": None, "published": True, "removed": False} | effective
+    said = dict.fromkeys(("quality", "heat", "published", "removed")) | upstream
+    assert flags_to_write(decided, whole, said) == written

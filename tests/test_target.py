@@ -1,0 +1,147 @@
+"""A folder that is written to, and nothing outside of it."""
+
+from __future__ import annotations
+
+import os
+import socket
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from curation.errors import CurationError
+from curation.exporting.target import PathRefused, Target
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside" / "kept.md").write_text("kept")
+    return tmp_path / "root"
+
+
+@pytest.fixture
+def target(root: Path) -> Iterator[Target]:
+    with Target(root) as opened:
+        yield opened
+
+
+def outside(root: Path) -> dict[str, str]:
+    return {file.name: file.read_text() for file in (root.parent / "outside").iterdir()}
+
+
+def test_what_is_written_is_there_and_nothing_else(root: Path, target: Target) -> None:
+    target.write("_news/a.md", b"one")
+    target.write("_news/a.md", b"two")
+    target.write("top.xml", b"x")
+    assert target.read("_news/a.md") == b"two"
+    assert target.read("_news/b.md") is None
+    assert target.read("_none/b.md") is None
+    assert target.names("_news") == ["a.md"]
+    assert target.names("") == ["_news", "top.xml"]
+    assert target.names("_none") == []
+    assert sorted(f.name for f in root.rglob("*")) == ["_news", "a.md", "top.xml"]
+
+
+def test_the_mode_stays(root: Path, target: Target) -> None:
+    target.write("a.md", b"one")
+    (root / "a.md").chmod(0o640)
+    target.write("a.md", b"two")
+    assert stat.S_IMODE((root / "a.md").stat().st_mode) == 0o640
+
+
+def test_removing_takes_empty_folders_along(root: Path, target: Target) -> None:
+    target.write("api/news/page/2/index.json", b"x")
+    target.write("api/news/index.json", b"x")
+    assert target.remove("api/news/page/2/index.json")
+    assert not target.remove("api/news/page/2/index.json")
+    assert target.names("api/news") == ["index.json"]
+    target.write("api/news/page/2/index.json", b"y")
+    assert target.read("api/news/page/2/index.json") == b"y"
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["../outside/x.md", "/etc/x.md", "a/../../outside/x.md", "./a.md", "a//b.md", "a/", "", ".", "..", "a\0b", "..\\x",
+     "C:\\x.md", ".git/hooks/post-commit", "_news/.GIT/x.md"],
+)  # fmt: skip
+def test_a_path_that_leads_out_is_refused(root: Path, target: Target, path: str) -> None:
+    for doing in (
+        lambda: target.write(path, b"evil"),
+        lambda: target.read(path),
+        lambda: target.remove(path),
+    ):
+        with pytest.raises(PathRefused):
+            doing()
+    assert list(root.rglob("*")) == []
+    assert outside(root) == {"kept.md": "kept"}
+
+
+def test_links_are_not_followed(root: Path, target: Target) -> None:
+    (root / "_news").symlink_to(root.parent / "outside")
+    (root / "_learning").mkdir()
+    (root / "_learning" / "kept.md").symlink_to(root.parent / "outside" / "kept.md")
+    (root / "_learning" / "new.md").symlink_to(root.parent / "outside" / "new.md")
+    for path in (
+        "_news/kept.md",
+        "_news/new.md",
+        "_learning/kept.md",
+        "_learning/new.md",
+        "_news/deeper/x.md",
+    ):
+        with pytest.raises(PathRefused):
+            target.write(path, b"evil")
+        with pytest.raises(PathRefused):
+            target.read(path)
+        with pytest.raises(PathRefused):
+            target.remove(path)
+    assert outside(root) == {"kept.md": "kept"}
+
+
+def test_the_unfinished_file_is_no_way_out(root: Path, target: Target) -> None:
+    """What somebody puts where the file is written until it takes its place: a link of either kind."""
+    for plant in (os.symlink, os.link):
+        plant(root.parent / "outside" / "kept.md", root / ".curation-export.tmp")
+        target.write("a.md", b"new")
+        assert (root / "a.md").read_bytes() == b"new"
+        assert outside(root) == {"kept.md": "kept"}
+
+
+def test_what_is_no_file_is_left(root: Path, target: Target) -> None:
+    (root / "folder.md").mkdir()
+    os.mkfifo(root / "fifo.md")
+    here = Path.cwd()
+    os.chdir(root)  # a socket's name is short
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind("socket.md")
+    os.chdir(here)
+    for name in ("folder.md", "fifo.md", "socket.md"):
+        with pytest.raises(PathRefused):
+            target.write(name, b"x")
+        with pytest.raises(PathRefused):
+            target.read(name)
+    (root / "file").write_text("x")
+    with pytest.raises(PathRefused):
+        target.write("file/a.md", b"x")
+
+
+def test_a_second_export_waits_its_turn(root: Path) -> None:
+    with Target(root), pytest.raises(CurationError, match="another export is at work"), Target(root):
+        pass
+    with Target(root) as again:
+        again.write("a.md", b"x")
+
+
+def test_many_folders_are_open_in_turn(root: Path, target: Target) -> None:
+    for turn in range(2):
+        for number in range(100):
+            target.write(f"{number}/deep/a.md", str(turn).encode())
+    assert all((root / str(number) / "deep" / "a.md").read_bytes() == b"1" for number in range(100))
+
+
+def test_nothing_is_made_for_a_dry_run(tmp_path: Path) -> None:
+    with Target(tmp_path / "none", is_dry=True) as target:
+        assert target.read("a.md") is None
+        assert target.names("") == []
+    assert not (tmp_path / "none").exists()
