@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import random
 import re
 import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -71,6 +74,8 @@ def test_an_archive_gets_everything_exactly(
     first = archive.read_bytes()
     assert filled("export", "files", str(archive)).exit_code == 0
     assert archive.read_bytes() == first
+    if suffix in ("tar.gz", "tgz"):
+        assert first[4:8] == bytes(4)  # no time of its own
     again = filled("import", str(archive), "--source", "site")
     assert "0 added, 1 updated, 49 unchanged, 0 missing" in again.stdout, again.output
 
@@ -376,3 +381,34 @@ def test_which_flags_are_written(
     whole = {"quality": None, "heat": None, "published": True, "removed": False} | effective
     said = dict.fromkeys(("quality", "heat", "published", "removed")) | upstream
     assert flags_to_write(decided, whole, said) == written
+
+
+def test_a_killed_export_leaves_whole_files(tmp_path: Path) -> None:
+    """Killed at any moment, every file is as it was or as it should be; run again, all are."""
+    command = [sys.executable, "-m", "curation", "--database", str(tmp_path / "killed.db")]
+    old = {f"{n}.md": f"---\ntitle: T\nquality: 1\n---\n{'body ' * 2_000}" for n in range(1_000)}
+    news = tmp_path / "site" / "_news"
+    news.mkdir(parents=True)
+    for name, text in old.items():
+        (news / name).write_text(text)
+    for arguments in (("import", news.parent), ("set", "--collection", "news", "--quality", "2", "--yes")):
+        subprocess.run([*command, *arguments], check=True, capture_output=True)
+    rng, cut_off = random.Random(5), 0
+    for _ in range(int(os.environ.get("CURATION_KILLS", "4"))):
+        with subprocess.Popen(
+            [*command, "export", "files", news.parent], stdout=subprocess.DEVNULL
+        ) as running:
+            while running.poll() is None and (news / "0.md").read_text() == old["0.md"]:
+                time.sleep(0.001)
+            time.sleep(rng.uniform(0, 0.3))
+            running.kill()
+        texts = {file.name: file.read_text() for file in news.glob("*.md")}
+        changed = {name for name, text in texts.items() if text != old[name]}
+        assert texts.keys() == old.keys()
+        assert all(texts[name] == old[name].replace("quality: 1", "quality: 2") for name in changed)
+        cut_off += 0 < len(changed) < len(old)
+        for name in changed:
+            (news / name).write_text(old[name])
+    assert cut_off
+    subprocess.run([*command, "export", "files", news.parent], check=True, capture_output=True)
+    subprocess.run([*command, "export", "files", news.parent, "--check"], check=True, capture_output=True)
