@@ -40,7 +40,7 @@ def set_flag_lines(data: bytes, flags: Mapping[str, FlagValue]) -> bytes:
     text = data[start:].decode()
     lines, rest = _front_lines(text, reading.text.count("\n"))
     for flag, value in changed.items():
-        _FrontMatter(lines).change(flag, value)
+        _change(lines, flag, value)
     edited = data[:start] + ("".join(lines) + rest).encode()
     _prove(edited, reading.values, changed, reading.body)
     return edited
@@ -89,34 +89,35 @@ def _not_possible(changed: Mapping[str, FlagValue], why: str) -> DocumentError:
     )
 
 
+def _change(lines: list[str], flag: str, value: FlagValue) -> None:
+    """Makes the lines of a front matter say a value of a flag, or nothing."""
+    text = "".join(f"{line.rstrip(_BREAKS)}\n" for line in lines[1:])
+    # A flag that only becomes another is near the top: what is behind it need not be looked through.
+    is_flow, entries = top_entries(text, until=None if value is None else flag)
+    front_matter = _FrontMatter(lines, entries, is_flow=is_flow)
+    entry = next((entry for entry in entries if entry.key == flag), None)
+    if entry is None:
+        if value is not None:
+            front_matter.insert(flag, _written(value))
+    elif entry.style in (None, "|", ">"):
+        told = f"{flag} is not one value on a line: mend it by hand"
+        raise DocumentError("flag_not_editable", told, entry.key_starts[0] + 2)
+    elif value is None:
+        front_matter.remove(entry)
+    else:
+        front_matter.replace(entry, value)
+
+
 class _FrontMatter:
     """The raw lines of a document up to its closing fence, edited in place. Places are those of the front
     matter's text: its line 0 is the second of the file."""
 
-    def __init__(self, lines: list[str]) -> None:
+    def __init__(self, lines: list[str], entries: list[Entry], *, is_flow: bool) -> None:
         self._lines = lines
-        text = "".join(f"{line.rstrip(_BREAKS)}\n" for line in lines[1:])
-        self._is_flow, self._entries = top_entries(text)
+        self._entries = entries
+        self._is_flow = is_flow
 
-    def change(self, flag: str, value: FlagValue) -> None:
-        """Makes a flag say a value, or nothing."""
-        entry = next((entry for entry in self._entries if entry.key == flag), None)
-        if entry is None:
-            if value is not None:
-                self._insert(flag, _written(value))
-            return
-        if entry.style in (None, "|", ">"):
-            raise DocumentError(
-                "flag_not_editable",
-                f"{flag} is not one value on a line: mend it by hand",
-                entry.key_starts[0] + 2,
-            )
-        if value is None:
-            self._remove(entry)
-        else:
-            self._replace(entry, value)
-
-    def _replace(self, entry: Entry, value: int | bool) -> None:
+    def replace(self, entry: Entry, value: int | bool) -> None:
         was = self._between(entry.starts, entry.ends)
         text = _written(value, like=was)
         if not was:  # `quality:` and nothing behind it
@@ -125,7 +126,7 @@ class _FrontMatter:
             text = text if line[at : at + 1] in (*" \t\r\n,}", "") else f"{text} "
         self._put(entry.starts, entry.ends, text)
 
-    def _remove(self, entry: Entry) -> None:
+    def remove(self, entry: Entry) -> None:
         if not self._is_flow:
             del self._lines[entry.key_starts[0] + 1 : entry.ends[0] + 2]
             return
@@ -137,7 +138,7 @@ class _FrontMatter:
         else:
             self._put(entry.key_starts, entry.ends, "")
 
-    def _insert(self, flag: str, text: str) -> None:
+    def insert(self, flag: str, text: str) -> None:
         before, after = self._neighbours(flag)
         if self._is_flow:
             like = before or after or self._entries[-1]

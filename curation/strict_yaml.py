@@ -127,13 +127,15 @@ def read_carefully(text: str) -> tuple[dict[str, Any], Marks]:
     return values, reader.marks
 
 
-def top_entries(text: str) -> tuple[bool, list[Entry]]:
-    """Whether the top mapping of a text is in flow style, and where each of its keys and values stands; for a
-    text that `load` takes."""
+def top_entries(text: str, until: str | None) -> tuple[bool, list[Entry]]:
+    """Whether the top mapping of a text is in flow style, and where each of its keys and values stands, up to
+    that of one key or all; for a text that `load` takes."""
     events = _events(text)
     top = next(event for event in events if isinstance(event, yaml.MappingStartEvent))
-    found = []
-    while not isinstance(key := next(events), yaml.MappingEndEvent):
+    found: list[Entry] = []
+    while not isinstance(key := next(events), yaml.MappingEndEvent) and not (
+        found and found[-1].key == until
+    ):
         first = last = next(events)
         depth = int(isinstance(first, yaml.CollectionStartEvent))
         while depth:
