@@ -26,9 +26,14 @@ def by_upstream(flag: str) -> sa.ColumnElement[int]:
 
 def is_agreed(flags: Sequence[str] = FLAGS) -> sa.ColumnElement[bool]:
     """Whether a row of `overrides`, joined to its article, decides what upstream alone would make of it."""
-    return sa.or_(
-        *(sa.and_(overrides.c.field == flag, overrides.c.value == by_upstream(flag)) for flag in flags)
-    )
+    return says(overrides.c.field, overrides.c.value, flags)
+
+
+def says(
+    field: sa.ColumnElement[str], value: sa.ColumnElement[int | None], flags: Sequence[str] = FLAGS
+) -> sa.ColumnElement[bool]:
+    """Whether upstream alone makes one of these flags of `articles` what `value` is."""
+    return sa.or_(*(sa.and_(field == flag, value == by_upstream(flag)) for flag in flags))
 
 
 def is_parted(flags: Sequence[str] = FLAGS) -> sa.ColumnElement[bool]:

@@ -14,7 +14,7 @@ from click.testing import Result
 from curation.database import Store
 from curation.editing.changing import Author, make_changes, nothing
 from curation.editing.flags import Edit, reset_flags
-from curation.errors import SelectionError
+from curation.errors import EditRefused, SelectionError
 from curation.flags import FLAGS
 from curation.looking import summarise
 from curation.schema import articles, changes, changesets, overrides, set_aside_overrides
@@ -152,22 +152,55 @@ def test_decisions_that_are_set_aside_stay_so(store: Store, tmp_path: Path) -> N
 
 def test_the_loop_of_import_decide_and_write_back_comes_to_rest(store: Store, tmp_path: Path) -> None:
     """What is decided, written into the file and imported again is released, and all is as it would be
-    without any decision."""
+    without any decision; a revert of the decision then has nothing to undo, and says what became of it."""
     write_story(tmp_path, "a.md", quality=50)
     import_folder(store, tmp_path, source="s")
-    decide(store, "_news/a.md", quality=80)
+    edit = decide(store, "_news/a.md", quality=80)
     assert agreed(store) == [0]
     write_story(tmp_path, "a.md", quality=80)
     import_folder(store, tmp_path, source="s")
     assert agreed(store) == [1]
-    release(store)
+    released = release(store)
     assert (standing(store), flags(store, "_news/a.md")[0]) == ([], 80)
     summary = import_folder(store, tmp_path, source="s")
     assert (summary.updated, summary.unchanged, release(store).changeset_id) == (0, 1, None)
+    with pytest.raises(
+        EditRefused, match=f"given back to upstream since, by changeset {released.changeset_id}"
+    ):
+        take_back(store, edit.changeset_id)
     write_story(tmp_path, "a.md", quality=81)
     import_folder(store, tmp_path, source="s")
     assert flags(store, "_news/a.md")[0] == 81
     assert_sound(store)
+
+
+def test_a_revert_counts_the_flags_that_upstream_upholds(store: Store, tmp_path: Path) -> None:
+    for name in ("a.md", "b.md", "c.md"):
+        write_story(tmp_path, name, quality=50)
+    import_folder(store, tmp_path, source="s")
+    first = decide(store, "_news/c.md", quality=60)
+    edit = decide(store, *(f"_news/{name}" for name in ("a.md", "b.md", "c.md")), quality=80)
+    agreeing = decide(store, "_news/b.md", published=1)
+    for name, quality in (("a.md", 80), ("b.md", 50), ("c.md", 80)):
+        write_story(tmp_path, name, quality=quality)
+    import_folder(store, tmp_path, source="s")
+    undone = take_back(store, edit.changeset_id)
+    # a: upstream says 80 by now; b: 50 as ever; c: an earlier decision, 60, stands again.
+    assert (undone.upheld, undone.changed, undone.kept) == (1, 3, [])
+    assert [flags(store, f"_news/{name}")[0] for name in ("a.md", "b.md", "c.md")] == [80, 50, 60]
+    assert take_back(store, agreeing.changeset_id).upheld == 0  # it never moved anything
+    assert take_back(store, first.changeset_id).upheld == 0
+    assert_sound(store)
+
+
+def test_a_veto_upholds_nothing_for_upstream(filled: Store) -> None:
+    hidden = "_news/2022-10-10-the-bollard-column-again.md"  # as upstream says
+    decide(filled, hidden, published=1)
+    edit = decide(filled, LEADER, hidden, published=0)
+    decide(filled, LEADER, hidden, removed=1)
+    assert take_back(filled, edit.changeset_id).upheld == 0
+    assert flags(filled, LEADER)[2:] == flags(filled, hidden)[2:] == (False, True)
+    assert (hidden, "published", 1) in decided(filled)
 
 
 def test_ten_thousand_are_released_in_a_handful_of_statements(store: Store) -> None:
@@ -249,3 +282,18 @@ def test_the_question_counts_what_is_released(
     assert status(curation)["agreed"] == count
     assert curation("reset", "--agreed", "--yes").exit_code == 0
     assert status(curation)["agreed"] == 0
+
+
+def test_a_revert_says_what_upstream_upholds(edited: Curation) -> None:
+    told = "\nof 2, 1 flag stays as it is: upstream says so by now, and `curation set` decides otherwise\n"
+    dry = edited("revert", "2", "--dry-run")
+    assert (dry.exit_code, dry.stderr.endswith(told)) == (0, True), dry.stderr
+    assert edited("revert", "2").stderr.endswith(told)
+    assert "upstream" not in edited("revert", "3").stderr
+
+
+def test_a_revert_of_what_was_released_says_so(edited: Curation) -> None:
+    edited("reset", "--agreed")
+    result = edited("revert", "2")
+    assert result.exit_code == 1
+    assert "_news/a.md, quality, was given back to upstream since, by changeset 5" in result.stderr
