@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from . import articles
+
 
 @click.group("export")
 def export_command() -> None:
@@ -12,4 +14,8 @@ def export_command() -> None:
     \b
     Examples:
       curation export files site --dry-run
+      curation export articles articles.parquet
     """
+
+
+export_command.add_command(articles.articles_command)
