@@ -15,7 +15,6 @@ from .schema import (
     article_images,
     article_topics,
     articles,
-    as_number,
     changes,
     changesets,
     collection_items,
@@ -30,6 +29,7 @@ from .schema import (
 )
 from .searching import matching, parse_query, snippet
 from .selecting import Filters, conditions
+from .upstream import is_agreed, is_parted
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,13 +300,15 @@ def list_issues(connection: sa.Connection, import_id: int | None = None, *, all_
 
 
 def summarise(connection: sa.Connection) -> Rows:
-    """A line for each source: what it holds, what was decided, its last import, its open issues."""
+    """A line for each source: what it holds, what was decided, its last import, its open issues. Articles are
+    counted, but `agreed` counts decisions: those that `reset --agreed` would release."""
     held = _held()
     is_open = sa.and_(import_issues.c.resolved_import_id.is_(None), import_issues.c.severity != "notice")
-    decided = sa.select(articles.c.source_id, overrides.c.article_id).join(overrides).distinct()
+    decisions = sa.select(articles.c.source_id, overrides.c.article_id).join(overrides)
     counts = (
-        _per_source(decided),
-        _per_source(decided.where(_parts())),
+        _per_source(decisions.distinct()),
+        _per_source(decisions.where(is_parted()).distinct()),
+        _per_source(decisions.where(is_agreed())),
         _per_source(sa.select(import_issues.c.source_id, import_issues.c.id).where(is_open)),
     )
     started = sa.func.max(imports.c.started_at).label("at")
@@ -327,7 +329,7 @@ def summarise(connection: sa.Connection) -> Rows:
     )
     for count in counts:
         query = query.outerjoin(count, count.c.source_id == sources.c.id)
-    columns = ("source", "articles", "published", "missing", "decided", "parted", "issues")
+    columns = ("source", "articles", "published", "missing", "decided", "parted", "agreed", "issues")
     return Rows((*columns, "last_import", "finished_at", "location"), connection.execute(query).all())
 
 
@@ -351,16 +353,6 @@ def _held() -> sa.Subquery:
 def _per_source(query: sa.Select[Any]) -> sa.Subquery:
     rows = query.subquery()
     return sa.select(rows.c.source_id, sa.func.count().label("n")).group_by(rows.c.source_id).subquery()
-
-
-def _parts() -> sa.ColumnElement[bool]:
-    """Whether upstream says otherwise than an override."""
-    return sa.or_(*(_parts_on(flag) for flag in FLAGS))
-
-
-def _parts_on(flag: str) -> sa.ColumnElement[bool]:
-    says = as_number(articles.c[f"upstream_{flag}"])
-    return sa.and_(overrides.c.field == flag, says != overrides.c.value)
 
 
 def list_sources(connection: sa.Connection) -> Rows:

@@ -14,6 +14,7 @@ from .errors import SelectionError
 from .paths import ARTICLE_SUFFIXES
 from .schema import article_topics, articles, overrides, providers, sources, topics
 from .searching import matching
+from .upstream import is_agreed
 from .urls import canonical_url, url_digest
 
 #: How many candidates of an ambiguous reference are named.
@@ -34,7 +35,8 @@ Range = tuple[int | None, int | None]
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """What articles are wanted; an empty field wants all. Several values of one field are alternatives."""
+    """What articles are wanted; an empty field wants all. Several values of one field are alternatives.
+    `agreed` are flags: wanted is what has a decision on one of them that upstream agrees with."""
 
     source: Sequence[str] = ()
     collection: Sequence[str] = ()
@@ -50,6 +52,7 @@ class Filters:
     published: bool | None = None
     removed: bool | None = None
     overridden: bool = False
+    agreed: Sequence[str] = ()
     missing: bool = False
     search: str | None = None
 
@@ -94,6 +97,9 @@ def conditions(connection: sa.Connection, filters: Filters) -> list[sa.ColumnEle
     wanted = [*_of_names(filters), *_of_values(filters)]
     if filters.overridden:
         wanted.append(sa.exists().where(overrides.c.article_id == articles.c.id))
+    if filters.agreed:
+        decided = sa.exists().where(overrides.c.article_id == articles.c.id, is_agreed(filters.agreed))
+        wanted.append(decided.correlate(articles))
     if filters.missing:
         wanted.append(articles.c.missing_since.is_not(None))
     if filters.search is not None and filters.search.split():
@@ -330,10 +336,18 @@ def sample_selected(connection: sa.Connection, selection: Selection, size: int) 
 
 
 def select_articles(connection: sa.Connection, selection: Selection) -> int:
+    """As `select_any`; raises SelectionError for none."""
+    count = select_any(connection, selection)
+    if count == 0:
+        raise SelectionError("no article matches: `curation list` with the same filters shows what does")
+    return count
+
+
+def select_any(connection: sa.Connection, selection: Selection) -> int:
     """Fills the temporary table `selected` and returns how many articles it holds.
 
     The rows are fixed before anything changes, so that a filter on a flag is not moved by setting it,
-    and locked, so that no import or other editor comes between. Raises SelectionError for none.
+    and locked, so that no import or other editor comes between. Raises SelectionError for a bad reference.
     """
     emptied(connection, selected)
     if selection.is_named:
@@ -355,7 +369,4 @@ def select_articles(connection: sa.Connection, selection: Selection) -> int:
         .with_for_update()
         .subquery()
     )
-    count: int = connection.scalar(sa.select(sa.func.count()).select_from(locked)) or 0
-    if count == 0:
-        raise SelectionError("no article matches: `curation list` with the same filters shows what does")
-    return count
+    return connection.scalar(sa.select(sa.func.count()).select_from(locked)) or 0

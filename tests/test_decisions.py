@@ -68,6 +68,7 @@ class History:
             self.edit,
             self.edit,
             self.reset,
+            self.release,
             self.revert,
             self.score,
             self.score,
@@ -113,6 +114,23 @@ class History:
                 reset_flags(connection, self.selection(), flags, actor="bob", reason=None).changeset_id
             )
         )
+
+    def release(self) -> int | None:
+        """Lets go of what upstream agrees with: no flag changes its value, and nothing is left to let go of."""
+        before, flags = self.state(), self.chance.sample(FLAGS, self.chance.randint(1, 4))
+
+        def letting_go(connection: sa.Connection) -> int | None:
+            every = Selection()
+            edit = reset_flags(connection, every, flags, actor="fay", reason=None, agreed=True)
+            assert reset_flags(connection, every, flags, actor="fay", reason=None, agreed=True).changed == 0
+            return edit.changeset_id
+
+        made = self.decide(letting_go)
+        values = 2 * len(FLAGS)
+        assert {path: told[:values] for path, told in self.state().items()} == {
+            path: told[:values] for path, told in before.items()
+        }
+        return made
 
     def revert(self) -> int | None:
         with self.store.reading() as connection:

@@ -27,7 +27,7 @@ LAYERS = (
     ("columns",),
     ("schema",),
     ("database",),
-    ("searching", "describing"),
+    ("searching", "describing", "upstream"),
     ("selecting", "suggesting"),
     ("completing", "importing", "editing", "looking", "reports", "migrate"),
     ("history", "datasette", "granting"),

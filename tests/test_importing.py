@@ -530,3 +530,13 @@ def test_extra_is_json_text_on_every_engine(store: Store, site: Path) -> None:
     cast = sa.cast(articles.c.extra, sa.Text)
     for path, text in rows(store, sa.select(articles.c.path, cast)):
         assert isinstance(json.loads(text), dict), path
+
+
+def test_an_import_right_after_another_of_its_source_is_not_held_up(store: Store) -> None:
+    """PostgreSQL ends a closed session, and with it its locks, in its own time: here, not at all."""
+    lasting = sa.create_engine(store.engine.url)  # its pool closes no connection
+    with store.backend.import_lock(lasting, "s"):
+        pass
+    with store.backend.import_lock(store.engine, "s"):
+        pass
+    lasting.dispose()

@@ -80,7 +80,7 @@ def test_escape(text: str, escaped: str) -> None:
         (b"\x00\xff", "00ff"),
         (memoryview(b"\x0a"), "0a"),
         (["é", None, dt.date(2021, 5, 28)], '["é", null, "2021-05-28"]'),
-        ({"a": "\x9b"}, '{"a": "\\x9b"}'),
+        ({"a": "\x9b"}, '{"a": "\\u009b"}'),
     ],
 )
 def test_shown(value: Any, text: str) -> None:

@@ -142,7 +142,8 @@ def test_what_was_decided_since_is_left_alone_and_named(filled: Store) -> None:
     assert undone.kept == [(LEADER, "quality", f"was decided since, by changeset {later.changeset_id}")]
     assert (flags(filled, LEADER)[:2], flags(filled, OTHER)[0]) == ((95, 122), 69)
     with pytest.raises(
-        EditRefused, match=f"{LEADER}, heat, was decided since, by changeset {undone.changeset_id}"
+        EditRefused,
+        match=f"{LEADER}, heat, was given back to upstream since, by changeset {undone.changeset_id}",
     ):
         take_back(filled, edit.changeset_id)
     assert_sound(filled)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -138,10 +138,12 @@ class Postgresql(Backend):
 
     @contextmanager
     def import_lock(self, engine: sa.Engine, source: str) -> Iterator[None]:
-        # A lock of the session goes with its connection, however that ends.
+        # A lock of the session goes with its connection, however that ends; but the server ends a session
+        # that was closed in its own time, and the next import may be faster.
+        key = sa.literal(_key("import", source))
         try:
             connection = engine.connect()
-            taken = connection.scalar(sa.select(sa.func.pg_try_advisory_lock(_key("import", source))))
+            taken = connection.scalar(sa.select(sa.func.pg_try_advisory_lock(key)))
             connection.commit()
         except sa.exc.DBAPIError as error:
             raise StoreError(self.explain(error)) from error
@@ -150,7 +152,11 @@ class Postgresql(Backend):
                 raise ImportFailed(
                     f"another import of {source!r} is running; wait for it, then run this again"
                 )
-            yield
+            try:
+                yield
+            finally:
+                with suppress(sa.exc.DBAPIError):  # the connection is lost, and the lock with it
+                    connection.execute(sa.select(sa.func.pg_advisory_unlock(key)))
 
     def lock_references(self, connection: sa.Connection) -> None:
         bound = f"{int(PATIENCE * 1000)}ms"

@@ -22,9 +22,15 @@ if TYPE_CHECKING:
 CHANGE_NAMES = ("article", "path", "flag", "old", "new")
 
 
-def carry_out(store: Store, doing: Callable[[sa.Connection], Edit], verb: str, *, is_dry: bool) -> None:
-    """Decides in a transaction, which of a dry run is rolled back, and says what was done or would be; exits
-    with 3 if articles were left alone."""
+#: What is said where nothing was to be changed.
+SO_ALREADY = "it is so already"
+
+
+def carry_out(
+    store: Store, doing: Callable[[sa.Connection], Edit], verb: str, *, is_dry: bool, idle: str = SO_ALREADY
+) -> None:
+    """Decides in a transaction, which of a dry run is rolled back, and says what was done or would be, or why
+    nothing was (`idle`); exits with 3 if articles were left alone."""
     changed: list[tuple[Any, ...]] = []
     with store.writing() as connection:
         edit = doing(connection)
@@ -33,7 +39,8 @@ def carry_out(store: Store, doing: Callable[[sa.Connection], Edit], verb: str, *
             connection.rollback()
     if is_dry:
         print_rows(CHANGE_NAMES, changed)
-    _report(edit, verb, is_dry=is_dry)
+    told = f"nothing to change: {idle}" if edit.changeset_id is None else _in_words(edit, verb, is_dry=is_dry)
+    _report(edit, told, is_dry=is_dry)
 
 
 def read_changes(connection: sa.Connection, changeset_id: int | None) -> list[tuple[Any, ...]]:
@@ -47,13 +54,13 @@ def read_changes(connection: sa.Connection, changeset_id: int | None) -> list[tu
     return [tuple(row[i] for i in wanted) for row in found.rows]
 
 
-def _report(edit: Edit, verb: str, *, is_dry: bool) -> None:
+def _report(edit: Edit, told: str, *, is_dry: bool) -> None:
     """In words, or as a row where a form or a file is asked for."""
     is_row = not is_dry and chosen_output() != Output()
     if is_row:
         row = (edit.changeset_id, edit.changed, edit.selected, edit.refused)
         print_rows(("changeset", "changed", "selected", "refused"), [row])
-    click.echo(_in_words(edit, verb, is_dry=is_dry), err=is_dry or is_row)
+    click.echo(told, err=is_dry or is_row)
     for refusal in edit.refusals:
         named = ", ".join(refusal.paths) + (", ..." if refusal.count > len(refusal.paths) else "")
         click.echo(escape(f"{refusal.count:,} left alone, {refusal.why}: {named}"), err=True)
@@ -62,8 +69,6 @@ def _report(edit: Edit, verb: str, *, is_dry: bool) -> None:
 
 
 def _in_words(edit: Edit, verb: str, *, is_dry: bool) -> str:
-    if edit.changeset_id is None:
-        return "nothing to change: it is so already"
     if is_dry:
         return f"a dry run: {edit.changed:,} of {edit.selected:,} articles would change; nothing was kept"
     return f"changeset {edit.changeset_id}: {verb} {edit.changed:,} of {edit.selected:,} articles"

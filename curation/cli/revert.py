@@ -29,7 +29,8 @@ def revert_command(changesets: tuple[int, ...], reason: str | None, dry_run: boo
     """Undoes changesets, several the newest first: each by a changeset, which can be reverted too.
 
     Decisions: each flag is as it was before, decided by whom it was decided then. A flag that was decided
-    otherwise since is left alone and named; then the exit status is 3.
+    otherwise since is left alone and named; then the exit status is 3. A flag on which upstream says by now
+    what was decided stays as it is, though nobody decides it any more; how many do is told.
 
     An import: articles that it added are taken out again, those that it changed are what they were, what it
     marked missing is there again. An article that an editor has decided on since, or that a later import
@@ -130,4 +131,7 @@ def _undo_decisions(connection: sa.Connection, target: int, **who: Any) -> _Undo
 
     undone = revert_changeset(connection, target, **who)
     told = f"{undone.changed:,} articles as before, {len(undone.kept):,} flags left alone"
+    if undone.upheld:
+        flags = "1 flag stays as it is" if undone.upheld == 1 else f"{undone.upheld:,} flags stay as they are"
+        told += f"\nof {target}, {flags}: upstream says so by now, and `curation set` decides otherwise"
     return undone.changeset_id, told, [(path, f"{flag} {why}") for path, flag, why in undone.kept]

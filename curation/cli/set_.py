@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .edits import carry_out
+from .edits import SO_ALREADY, carry_out
 from .options import (
     ID,
     actor_option,
@@ -153,17 +153,29 @@ def unpublish_command(**options: Any) -> None:
 @click.option("--heat", "of_heat", is_flag=True, help="Give the heat back.")
 @click.option("--published", "of_published", is_flag=True, help="Give back whether it is shown.")
 @click.option("--removed", "of_removed", is_flag=True, help="Give back whether it is vetoed.")
+@click.option(
+    "--agreed",
+    is_flag=True,
+    help="Only decisions that upstream agrees with by now; of all articles, unless some are named.",
+)
 @filter_options_but_flags
 def reset_command(
-    of_quality: bool, of_heat: bool, of_published: bool, of_removed: bool, **options: Any
+    of_quality: bool, of_heat: bool, of_published: bool, of_removed: bool, agreed: bool, **options: Any
 ) -> None:
     """Gives flags back to upstream: the decisions on them end. All flags, unless some are named.
+
+    --agreed releases the decisions that say what upstream says by now, such as those that were written back
+    and imported again: no flag changes its value, but from then on each follows upstream. Where upstream is
+    silent it means published, and not removed. With nothing to release it ends well too, so that it can run
+    every night.
 
     \b
     Examples:
       curation reset needle-rock-goes-led
       curation reset 42 --heat --reason "upstream has caught up"
       curation reset --overridden --collection news --dry-run
+      curation reset --agreed --reason "committed upstream"
+      curation reset --agreed --quality --source site
     """
     from ..editing.flags import reset_flags
     from ..flags import FLAGS
@@ -172,9 +184,14 @@ def reset_command(
     fields = [flag for flag in FLAGS if named[flag]] or FLAGS
 
     def reset(connection: sa.Connection, selection: Selection, **told: Any) -> Edit:
-        return reset_flags(connection, selection, fields, **told)
+        return reset_flags(connection, selection, fields, agreed=agreed, **told)
 
-    _do(reset, "reset", options)
+    if agreed:  # what is asked about, and counted, is what has something to release
+        _do(
+            reset, "released", options | {"agreed": fields}, "upstream agrees with no decision on these flags"
+        )
+    else:
+        _do(reset, "reset", options)
 
 
 def _decide(decisions: dict[str, int | By], options: dict[str, Any]) -> None:
@@ -186,8 +203,8 @@ def _decide(decisions: dict[str, int | By], options: dict[str, Any]) -> None:
     _do(decide, "decided", options)
 
 
-def _do(doing: Doing, verb: str, options: dict[str, Any]) -> None:
-    """Does something to what the options select, and says what was done."""
+def _do(doing: Doing, verb: str, options: dict[str, Any], idle: str = SO_ALREADY) -> None:
+    """Does something to what the options select, and says what was done, or by `idle` why nothing was."""
     selection = chosen_articles(options["articles"], chosen_filters(options))
     if not selection:
         raise click.UsageError("no article named: give ARTICLE, `-` for standard input, or a filter")
@@ -197,7 +214,7 @@ def _do(doing: Doing, verb: str, options: dict[str, Any]) -> None:
     if not is_dry and not options["yes"] and is_interactive():
         _confirm(store, selection)
     told = {name: options[name] for name in ("actor", "reason", "unchanged_since")}
-    carry_out(store, lambda connection: doing(connection, selection, **told), verb, is_dry=is_dry)
+    carry_out(store, lambda connection: doing(connection, selection, **told), verb, is_dry=is_dry, idle=idle)
 
 
 def _confirm(store: Store, selection: Selection) -> None:

@@ -14,7 +14,8 @@ def status_command() -> None:
     """Shows what the store holds, a line for each source.
 
     `decided` counts articles with an editor's standing decision, `parted` those of them on which
-    upstream says otherwise, `issues` what could not be taken in as it is.
+    upstream says otherwise, `agreed` the decisions that upstream agrees with by now (`curation reset
+    --agreed` releases them), `issues` what could not be taken in as it is.
 
     \b
     Examples:

@@ -17,6 +17,7 @@ from ..backends.types import integer
 from ..database import emptied, insert_row, now, temporary_table
 from ..flags import FLAGS
 from ..schema import articles, as_number, changes, changesets, overrides
+from ..upstream import by_upstream
 
 #: What is wanted: rows of (article_id, field, override, decision_id), one at most for a flag of an article.
 #: An override of None gives the flag back to upstream; a decision_id of None is the new changeset's own.
@@ -64,7 +65,7 @@ def _record(connection: sa.Connection, changeset_id: int, wanted: Wanted, *, tak
     maker's, but an editor takes over (`takes_over`) what was only computed."""
     _note_wanted(connection, wanted)
     want, held, removal = _wanted, overrides.alias("held"), _wanted.alias("removal")
-    removed = sa.func.coalesce(removal.c.override, as_number(articles.c.upstream_removed), 0)
+    removed = sa.func.coalesce(removal.c.override, by_upstream("removed"))
     is_removed_after = sa.case(
         (removal.c.article_id.is_not(None), removed), else_=as_number(articles.c.removed)
     )
@@ -133,12 +134,8 @@ def _note_wanted(connection: sa.Connection, wanted: Wanted) -> None:
 
 def _becomes(want: sa.FromClause, is_removed_after: sa.ColumnElement[int]) -> sa.ColumnElement[int]:
     """The effective value: the override, else upstream's, and the veto of removed (`importing.merge`)."""
-    silent: dict[str, list[int]] = {"published": [1], "removed": [0]}
     says: dict[str, sa.ColumnElement[Any]] = {
-        flag: sa.func.coalesce(
-            want.c.override, as_number(articles.c[f"upstream_{flag}"]), *silent.get(flag, ())
-        )
-        for flag in FLAGS
+        flag: sa.func.coalesce(want.c.override, by_upstream(flag)) for flag in FLAGS
     }
     says["published"] = sa.case((is_removed_after == 1, 0), else_=says["published"])
     return _by_flag(want.c.field, says)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import sqlalchemy as sa
 
@@ -13,7 +13,8 @@ from ..errors import EditRefused
 from ..flags import FLAGS
 from ..integers import INT64
 from ..schema import articles, changes, overrides
-from ..selecting import CANDIDATES, Selection, select_articles, selected
+from ..selecting import CANDIDATES, Selection, select_any, select_articles, selected
+from ..upstream import is_agreed
 from .changing import Author, Wanted, make_changes, nothing
 
 #: The bounds of a value: whole numbers of 64 bits.
@@ -86,9 +87,14 @@ def reset_flags(
     actor: str,
     reason: str | None,
     unchanged_since: int | None = None,
+    agreed: bool = False,
 ) -> Edit:
-    """Gives flags of the selected articles back to upstream; the caller commits. Raises as `set_flags`."""
-    count = _select(connection, selection, unchanged_since)
+    """Gives flags of the selected articles back to upstream; the caller commits. Raises as `set_flags`.
+
+    With `agreed` only the decisions that upstream agrees with, so that no flag's value changes; `selected` of
+    what is returned are the articles that have one, and none is no error.
+    """
+    count = _select(connection, _narrowed(selection, fields) if agreed else selection, unchanged_since)
     standing = (
         sa.select(
             overrides.c.article_id, overrides.c.field,
@@ -97,8 +103,14 @@ def reset_flags(
         .join(selected, selected.c.article_id == overrides.c.article_id)
         .where(overrides.c.field.in_(fields))
     )  # fmt: skip
+    if agreed:
+        standing = standing.join(articles, articles.c.id == overrides.c.article_id).where(is_agreed())
     changeset_id = make_changes(connection, Author("edit", actor, reason), standing)
     return Edit(changeset_id, count, count_changed(connection, changeset_id))
+
+
+def _narrowed(selection: Selection, fields: Sequence[str]) -> Selection:
+    return replace(selection, filters=replace(selection.filters, agreed=fields))
 
 
 def count_changed(connection: sa.Connection, changeset_id: int | None) -> int:
@@ -110,7 +122,8 @@ def count_changed(connection: sa.Connection, changeset_id: int | None) -> int:
 def _select(connection: sa.Connection, selection: Selection, unchanged_since: int | None) -> int:
     # A large selection and an import's batch lock the same rows in other orders: one of them at a time.
     of(connection).lock_references(connection)
-    count = select_articles(connection, selection)
+    select = select_any if selection.filters.agreed else select_articles
+    count = select(connection, selection)
     if unchanged_since is not None:
         _refuse_changed(connection, unchanged_since)
     return count

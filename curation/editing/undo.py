@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from ..backends import of
 from ..errors import EditRefused
 from ..schema import articles, changes, changesets, overrides, story_takeovers
+from ..upstream import says
 from .changing import Author, Wanted, is_moved, make_changes
 from .flags import count_changed
 
@@ -21,11 +22,12 @@ from .flags import count_changed
 @dataclass(slots=True)
 class Reverted:
     """What taking a changeset back did: the changeset of it, the articles changed, and what was left alone:
-    path, flag, and why."""
+    path, flag, and why. `upheld` flags lost their decision and kept its value: upstream says the same now."""
 
     changeset_id: int
     changed: int
     kept: list[tuple[str, str, str]] = field(default_factory=list)
+    upheld: int = 0
 
 
 def kind_of(connection: sa.Connection, changeset_id: int) -> tuple[str, str | None]:
@@ -59,7 +61,26 @@ def revert_changeset(
         first = ": {}, {}, {}".format(*kept[0]) if kept else ""
         told = f"nothing of changeset {changeset_id} is left to undo{first}"
         raise EditRefused(told)
-    return Reverted(new_id, count_changed(connection, new_id), kept)
+    upheld = _count_upheld(connection, changeset_id, new_id)
+    return Reverted(new_id, count_changed(connection, new_id), kept, upheld)
+
+
+def _count_upheld(connection: sa.Connection, changeset_id: int, new_id: int) -> int:
+    """How many flags a changeset had moved, and stay there though its decision is taken back by `new_id`: no
+    earlier one stands, and upstream says the same by now."""
+    undone, back = changes.alias("undone"), changes.alias("back")
+    query = (
+        sa.select(sa.func.count())
+        .select_from(back)
+        .join(undone, sa.and_(undone.c.article_id == back.c.article_id, undone.c.field == back.c.field))
+        .join(articles, articles.c.id == back.c.article_id)
+        .where(
+            back.c.changeset_id == new_id, undone.c.changeset_id == changeset_id,
+            back.c.new_override.is_(None), says(back.c.field, back.c.old_override),
+            back.c.new_value.is_distinct_from(undone.c.old_value),
+        )
+    )  # fmt: skip
+    return connection.scalar(query) or 0
 
 
 def _moves(changeset_id: int) -> sa.Select[tuple[int, str]]:
@@ -128,16 +149,22 @@ def _decided_since(connection: sa.Connection, changeset_id: int) -> list[tuple[s
         .correlate(changes)
         .scalar_subquery()
     )  # fmt: skip
-    by = sa.select(later.c.changeset_id).where(later.c.id == last).scalar_subquery()
+    by, became = (
+        sa.select(column).where(later.c.id == last).scalar_subquery()
+        for column in (later.c.changeset_id, later.c.new_override)
+    )
     query = (
         _moves(changeset_id)
         .join(articles, articles.c.id == changes.c.article_id)
         .where(~_stands())
-        .with_only_columns(articles.c.path, changes.c.field, by)
+        .with_only_columns(articles.c.path, changes.c.field, by, became)
         .order_by(articles.c.path, changes.c.field)
     )
-    taken = "was about another story, whose path this one took"
-    return [
-        (path, flag, taken if by is None else f"was decided since, by changeset {by}")
-        for path, flag, by in connection.execute(query)
-    ]
+    return [(path, flag, _why_kept(by, became)) for path, flag, by, became in connection.execute(query)]
+
+
+def _why_kept(by: int | None, became: int | None) -> str:
+    """Why a flag is left alone: the last changeset that had a say, and the decision that it made."""
+    if by is None:
+        return "was about another story, whose path this one took"
+    return f"was {'given back to upstream' if became is None else 'decided'} since, by changeset {by}"

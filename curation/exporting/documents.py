@@ -18,6 +18,7 @@ from ..flag_lines import FlagValue
 from ..flags import FLAGS
 from ..schema import articles, changes, documents, files, overrides, taxonomy_documents
 from ..selecting import Filters, conditions
+from ..upstream import SILENT
 
 #: Rows that are fetched at once.
 BATCH = 500
@@ -143,16 +144,12 @@ def _decided_flags(connection: sa.Connection, ids: Sequence[int]) -> dict[int, d
     return found
 
 
-#: What a document that is silent about a flag means.
-_SILENT = {"published": True, "removed": False}
-
-
 def flags_to_write(
     decided: set[str], effective: dict[str, FlagValue], upstream: dict[str, FlagValue]
 ) -> dict[str, FlagValue]:
     """The flags that a document is to say otherwise than upstream did, with their effective values."""
     follows = decided | {"published"} if "removed" in decided else decided
-    means = {flag: _SILENT.get(flag) if value is None else value for flag, value in upstream.items()}
+    means = {flag: SILENT.get(flag) if value is None else value for flag, value in upstream.items()}
     return {flag: effective[flag] for flag in FLAGS if flag in follows and effective[flag] != means[flag]}
 
 

@@ -12,6 +12,7 @@ import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import IO, Any
@@ -20,8 +21,10 @@ from .options import (
     BINARY_FORMATS,
     FORMATS,
     TEXT_FORMATS,
+    Kind,
     Output,
     chosen_output,
+    file_argument,
     in_a_folder,
     output_options,
 )
@@ -31,9 +34,11 @@ __all__ = (
     "BINARY_FORMATS",
     "FORMATS",
     "TEXT_FORMATS",
+    "Kind",
     "Output",
     "chosen_output",
     "escape",
+    "file_argument",
     "in_a_folder",
     "output_options",
     "plain",
@@ -58,9 +63,12 @@ _WRITERS = {
 }
 
 
-def print_rows(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> int:
-    """Writes rows as the options say; returns how many they were."""
-    output = chosen_output()
+def print_rows(
+    columns: Sequence[str], rows: Iterable[Sequence[Any]], kinds: Sequence[Kind] | None = None
+) -> int:
+    """Writes rows as the options say; returns how many they were. Where what each column holds is told, forms
+    with types have these, whatever the rows."""
+    output = replace(chosen_output(), kinds=kinds)
     module, name = _WRITERS[output.form]
     writer = getattr(import_module(f".{module}", __name__), name)
     counted = _Counted(rows)

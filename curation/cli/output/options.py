@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,11 @@ _SUFFIXES = {
 _RAW_FORMATS = ("csv", "tsv", "xlsx")
 
 
+#: What a column holds: boolean, whole, instant, text, json (as text); texts, a list of them; or a list of
+#: objects, each field with what it holds.
+Kind = str | Mapping[str, str]
+
+
 @dataclass(frozen=True, slots=True)
 class Output:
     """Where rows go and how; `format` None goes by the file's suffix, or is a table."""
@@ -42,6 +47,8 @@ class Output:
     wide: bool = False
     raw: bool = False
     pager: bool = True
+    #: What each column holds, where the command knows it beforehand; only Parquet asks.
+    kinds: Sequence[Kind] | None = None
 
     @property
     def form(self) -> str:
@@ -104,6 +111,20 @@ def output_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
+def file_argument(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds FILE, which says what --output does; - is standard output."""
+
+    def gather(ctx: click.Context, param: click.Parameter, value: Path | None) -> None:
+        if value is not None and value != Path("-"):
+            in_a_folder(ctx, param, value)
+            ctx.meta.setdefault("curation.output", {})["named"] = value
+
+    return click.argument(
+        "file_", metavar="[FILE]", required=False, callback=gather, expose_value=False,
+        type=click.Path(dir_okay=False, allow_dash=True, path_type=Path),
+    )(command)  # fmt: skip
+
+
 def in_a_folder(ctx: click.Context, param: click.Parameter, file: Path | None) -> Path | None:
     """Refuses a file to be written whose folder there is not, before there is anything to write."""
     if file is not None and not file.parent.is_dir():
@@ -118,9 +139,11 @@ def chosen_output() -> Output:
     on a terminal, and for texts as they are where these would reach a terminal or change nothing.
     """
     kept = click.get_current_context().meta.get("curation.output", {})
+    if kept.get("file") and kept.get("named"):
+        raise click.UsageError("a file is named twice: give FILE or --output, not both")
     output = Output(
         format=kept.get("format_"),
-        file=kept.get("file"),
+        file=kept.get("file") or kept.get("named"),
         headers=not kept.get("no_headers"),
         wide=bool(kept.get("wide")),
         raw=bool(kept.get("raw")),

@@ -1,10 +1,11 @@
-"""Parquet files, with pyarrow (the extra `parquet`), in row groups of 20,000 rows.
+"""Parquet files, with pyarrow (the extra `parquet`), in row groups of 20,000 rows, or of fewer that are long.
 
 A column has the narrowest type that holds its values: booleans, whole numbers (64 bits), numbers (double),
 instants (UTC, microseconds), dates, times, bytes, text. The first rows say which. When later ones do not
 fit, the column is widened: from nothing to what comes, from whole numbers to doubles if both are exact, and
 else to text, in which every value is written as in CSV. A file cannot change its types, so another is
-begun then, and in the end all are read again, a row group at a time, into the one that is asked for. Texts
+begun then, and in the end all are read again, a row group at a time, into the one that is asked for. Where
+a command says what its columns hold, they are of that type whatever the rows, lists and objects too. Texts
 are as they are in the store: nothing shows them, and nothing is escaped.
 """
 
@@ -23,13 +24,17 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
-from .options import Output
+from .options import Kind, Output
 from .values import distinct, encodable, plain, text_of, told_instant
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 ROWS_OF_A_GROUP = 20_000
+
+#: Where it is told what columns hold, rows are whole articles with all that hangs on them: 20,000 at once
+#: took half a gigabyte.
+ROWS_THAT_ARE_LONG = 4_000
 
 _KINDS: dict[type, str] = {
     bool: "boolean",
@@ -51,11 +56,11 @@ class _Part:
     """Rows of the same kinds of columns, in a file of their own."""
 
     file: IO[bytes]
-    kinds: Sequence[str]
+    kinds: Sequence[Kind]
 
 
 def write_parquet(
-    stream: IO[bytes], columns: Sequence[str], rows: Iterator[Sequence[Any]], _output: Output
+    stream: IO[bytes], columns: Sequence[str], rows: Iterator[Sequence[Any]], output: Output
 ) -> None:
     """Writes a file. Raises ClickException, naming the extra, if pyarrow is not there."""
     try:
@@ -69,25 +74,34 @@ def write_parquet(
         def new_file() -> IO[bytes]:
             return files.enter_context(tempfile.TemporaryFile())
 
-        parts = _write_parts(new_file, names, rows)
+        parts = _write_parts(new_file, names, rows, output.kinds)
         whole = parts[0].file if len(parts) == 1 else _joined(parts, names, new_file())
         whole.seek(0)
         shutil.copyfileobj(whole, stream)
 
 
 def _write_parts(
-    new_file: Callable[[], IO[bytes]], names: Sequence[str], rows: Iterator[Sequence[Any]]
+    new_file: Callable[[], IO[bytes]],
+    names: Sequence[str],
+    rows: Iterator[Sequence[Any]],
+    told: Sequence[Kind] | None,
 ) -> list[_Part]:
-    """Files of all rows in their order, each of wider columns than the one before."""
+    """Files of all rows in their order, each of wider columns than the one before; one alone, where it is
+    told what columns hold."""
     from pyarrow import parquet
 
     parts: list[_Part] = []
-    kinds: list[str] = ["nothing"] * len(names)
+    kinds: Sequence[Kind] = ()
+    found = ["nothing"] * len(names)
+    size = ROWS_OF_A_GROUP if told is None else ROWS_THAT_ARE_LONG
     with ExitStack() as writers:
         writer = None
-        while (batch := list(islice(rows, ROWS_OF_A_GROUP))) or writer is None:
-            cells = [_typed(values) for values in zip(*batch, strict=True)] or [[] for _ in names]
-            wider = [_wider(kind, _kind(values)) for kind, values in zip(kinds, cells, strict=True)]
+        while (batch := list(islice(rows, size))) or writer is None:
+            cells: list[Sequence[Any]] = [*zip(*batch, strict=True)] or [[] for _ in names]
+            if told is None:
+                cells = [_typed(values) for values in cells]
+                found = [_wider(kind, _kind(values)) for kind, values in zip(found, cells, strict=True)]
+            wider = told or found
             if writer is None or wider != kinds:
                 writers.close()
                 kinds = wider
@@ -162,9 +176,11 @@ def _wider(kind: str, other: str) -> str:
     )
 
 
-def _type(kind: str) -> pa.DataType:
+def _type(kind: Kind) -> pa.DataType:
     import pyarrow as pa
 
+    if not isinstance(kind, str):
+        return pa.list_(pa.struct([(name, _type(inner)) for name, inner in kind.items()]))
     types = {
         "boolean": pa.bool_(),
         "whole": pa.int64(),
@@ -175,27 +191,28 @@ def _type(kind: str) -> pa.DataType:
         "date": pa.date32(),
         "time": pa.time64("us"),
         "bytes": pa.binary(),
+        "texts": pa.list_(pa.string()),
     }
     return types.get(kind, pa.string())
 
 
-def _array(values: Sequence[Any], kind: str) -> pa.Array:
+def _array(values: Sequence[Any], kind: Kind) -> pa.Array:
     import pyarrow as pa
 
-    if kind == "text":
+    if kind in ("text", "json"):
         values = [None if value is None else encodable(text_of(value)) for value in values]
     elif kind == "bytes":
         values = [None if value is None else bytes(value) for value in values]
     return pa.array(values, _type(kind))
 
 
-def _schema(names: Sequence[str], kinds: Sequence[str]) -> pa.Schema:
+def _schema(names: Sequence[str], kinds: Sequence[Kind]) -> pa.Schema:
     import pyarrow as pa
 
     return pa.schema(list(zip(map(encodable, names), map(_type, kinds), strict=True)))
 
 
-def _table(names: Sequence[str], kinds: Sequence[str], arrays: Sequence[pa.Array]) -> pa.Table:
+def _table(names: Sequence[str], kinds: Sequence[Kind], arrays: Sequence[pa.Array]) -> pa.Table:
     import pyarrow as pa
 
     return pa.Table.from_arrays(list(arrays), schema=_schema(names, kinds))

@@ -75,7 +75,7 @@ def text_of(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, list | dict):
-        return json.dumps(value, ensure_ascii=False, default=plain)
+        return to_json(value)  # in which nothing is left that `escape` would make other than JSON
     return str(value)
 
 
