@@ -49,3 +49,47 @@ def test_two_commands_do_all_the_set_up() -> None:
     ci = (README.parent / ".ci" / "run").read_text()
     assert 'grep -x "python3 -m venv .venv .*pytest" README.md' in ci
     assert commands[1].endswith("pytest")
+
+
+def test_the_job_between_a_repository_and_its_site(tmp_path: Path) -> None:
+    """The recipe is run as it stands: first with a decision, then with nothing to do."""
+    [recipe] = [
+        block for block in re.findall(r"```sh\n(.*?)```", README.read_text(), re.DOTALL) if "rebase" in block
+    ]
+    who = "git config --global user.name ann; git config --global user.email ann@example.org; "
+    set_up = (
+        f"{who} git init --quiet --bare upstream.git; git clone --quiet upstream.git site 2>/dev/null;"
+        f" cp -r {shlex.quote(str(SITE))}/. site; git -C site add --all; git -C site commit --quiet --message all;"
+        " git -C site push --quiet; curation import site; curation set the-bollard-column-again --quality 75 --published"
+    )
+    (tmp_path / "bin").mkdir()
+    program = tmp_path / "bin" / "curation"
+    program.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m curation "$@"\n')
+    program.chmod(0o755)
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("CURATION_")}
+    environment |= {"HOME": str(tmp_path), "PATH": f"{program.parent}:{os.environ['PATH']}"}
+
+    def run(script: str) -> str:
+        ended = subprocess.run(
+            ["bash", "-euc", script], capture_output=True, text=True, cwd=tmp_path, env=environment
+        )
+        assert ended.returncode == 0, ended.stderr
+        return ended.stdout
+
+    run(set_up)
+    told = run(recipe)
+    assert "1 written, 59 unchanged, 0 left" in told
+    assert "decided" not in told
+    assert "1 of 1 articles" in told
+    assert (
+        run("git -C site show --stat --format= HEAD").splitlines()[-1].strip()
+        == "1 file changed, 2 insertions(+), 2 deletions(-)"
+    )
+    assert (
+        run("curation export files site --check; curation status --format csv --no-headers").split(",")[4]
+        == "0"
+    )
+    again = run(recipe)
+    assert "0 written, 60 unchanged, 0 left" in again
+    assert "upstream agrees with no decision" in again
+    assert run("git -C site rev-list --count HEAD") == "2\n"
