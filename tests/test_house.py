@@ -27,7 +27,7 @@ LAYERS = (
     ("schema",),
     ("database",),
     ("searching", "describing"),
-    ("selecting", "suggesting"),
+    ("selecting", "suggesting", "site_settings"),
     ("completing", "importing", "editing", "looking", "reports", "migrate"),
     ("history", "datasette", "granting"),
     ("scoring", "verifying", "exporting"),
