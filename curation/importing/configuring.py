@@ -26,19 +26,24 @@ _OF_THE_TEXT = frozenset({"bad_config", "bad_setting"})
 
 def take_in_config(connection: sa.Connection, tree: Tree, books: Books) -> bool:
     """Reads the site's settings, if they are not as they were; the caller commits. False: there is none."""
+    before, stamp = _stamp_before(connection, books.source_id), tree.config_stamp()
+    books.issues.load(connection, [CONFIG])
+    if stamp is not None and stamp == before:
+        return True
     data = tree.config()
     if data is None:
         return False
     if not isinstance(data, DocumentError) and len(data) > MAX_BYTES:
         data = DocumentError("file_too_large", f"{len(data)} bytes; at most {MAX_BYTES} are read")
-    books.issues.load(connection, [CONFIG])
     if isinstance(data, DocumentError):
         books.issues.settle(CONFIG, [Fault("warning", data.code, data.message)], keep=_OF_THE_TEXT)
-    elif (digest := hashlib.sha256(data).hexdigest()) == _digest_before(connection, books.source_id):
+        return True
+    stamp = stamp or hashlib.sha256(data).hexdigest()
+    if stamp == before:
         books.issues.settle(CONFIG, (), keep=_OF_THE_TEXT)
     else:
         values, faults = read_config(data)
-        stated = {CONFIG: digest} if values is None else {CONFIG: digest, **values}
+        stated = {CONFIG: stamp} if values is None else {CONFIG: stamp, **values}
         _state(connection, books.source_id, stated, forgets=values is not None)
         books.issues.settle(CONFIG, faults)
     return True
@@ -81,12 +86,12 @@ def _as_text(value: object) -> str:
     return str(value)
 
 
-def _digest_before(connection: sa.Connection, source_id: int) -> str | None:
-    """The digest of the file when it was last parsed."""
+def _stamp_before(connection: sa.Connection, source_id: int) -> str | None:
+    """What tells that the file is as it was when it was last parsed: git's id for it, or its digest."""
     table = source_settings.c
     mine = (table.source_id == source_id, table.name == CONFIG, table.origin == "read")
-    digest: str | None = connection.scalar(sa.select(table.value).where(*mine))
-    return digest
+    stamp: str | None = connection.scalar(sa.select(table.value).where(*mine))
+    return stamp
 
 
 def _state(connection: sa.Connection, source_id: int, values: Mapping[str, str], *, forgets: bool) -> None:

@@ -77,6 +77,9 @@ class GitTree(Tree):
     def config(self) -> bytes | DocumentError | None:
         return None if self._config is None else self.read([self._config])[0]
 
+    def config_stamp(self) -> str | None:
+        return None if self._config is None else self._config.stamp
+
     def close(self) -> None:
         self._sizes.close()
         self._blobs.close()

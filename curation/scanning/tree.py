@@ -92,6 +92,10 @@ class Tree(ABC):
         """The bytes of the site's own settings (`content.CONFIG`), or what keeps them out; None where there
         is no such file. A link is none: the scan tells of it. For a tree that was scanned."""
 
+    def config_stamp(self) -> str | None:
+        """As long as it is equal the site's own settings are; None where only their bytes can tell."""
+        return None
+
     def close(self) -> None:  # noqa: B027 - a folder holds nothing open
         """Lets go of what is held open; nothing can be read afterwards."""
 
