@@ -75,6 +75,18 @@ def _setting_names(_: click.Context, __: click.Parameter, begun: str) -> list[st
     return [name for name in SETTINGS if name.startswith(begun)]
 
 
+def _zones(_: click.Context, __: click.Parameter, begun: str) -> list[str]:
+    from zoneinfo import available_timezones
+
+    return sorted(zone for zone in available_timezones() if zone.startswith(begun))
+
+
+def _sections(_: click.Context, __: click.Parameter, begun: str) -> list[str]:
+    from ..site_settings import PAGE_SIZES
+
+    return [f"{section}={size}" for section, size in PAGE_SIZES.items() if section.startswith(begun)]
+
+
 def _page_sizes(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
     pairs = [value.partition("=") for value in values]
     if wrong := [key for key, sign, _ in pairs if not sign]:
@@ -87,11 +99,18 @@ _OF_THE_SITE = (
     click.option("--base-url", metavar="PATH", help="The site's path there: /powerapps, or empty."),
     click.option("--web-url", metavar="URL", help="Where readers see the site; by default url and base-url."),
     click.option("--title", metavar="TEXT", help="The site's title, for feeds; by default the source."),
-    click.option("--topic", metavar="TOPIC", help="The site's own topic, which has no pages of its own."),
+    click.option(
+        "--topic", metavar="TOPIC", shell_complete=names_of("topic"),
+        help="The site's own topic, which has no pages of its own.",
+    ),
     click.option("--locale", metavar="LOCALE", help="The language of its content; by default en-us."),
-    click.option("--zone", metavar="ZONE", help="The time zone of dates; by default America/Los_Angeles."),
+    click.option(
+        "--zone", metavar="ZONE", shell_complete=_zones,
+        help="The time zone of dates; by default America/Los_Angeles.",
+    ),
     click.option(
         "--page-size", "page_sizes", multiple=True, metavar="SECTION=N", callback=_page_sizes,
+        shell_complete=_sections,
         help="Items on a page of news, learning, samples, people or communities; repeat for several.",
     ),
     click.option("--feed-length", metavar="N", help="Items of a feed; by default 30."),

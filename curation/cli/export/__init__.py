@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from .api import api_command
+
 
 @click.group("export")
 def export_command() -> None:
@@ -12,4 +14,8 @@ def export_command() -> None:
     \b
     Examples:
       curation export files site --dry-run
+      curation export api site
     """
+
+
+export_command.add_command(api_command)
