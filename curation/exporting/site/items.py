@@ -123,6 +123,11 @@ class Renderer:
         end = "\r\n\r\n" if article.body else "\r\n"
         return article.body.replace("\n", "\r\n") + end
 
+    def topics(self, article: Article) -> Any:
+        """A list of topics that the tables cannot give back, such as one with a null, is told as written."""
+        stated = article.extra.get("topics")
+        return stated if isinstance(stated, list) and stated else article.topics or None
+
     def top_items(self, article: Article) -> list[Json] | None:
         return [self.part(item) for item in article.items[:TOP_ITEMS]] or None
 
@@ -173,7 +178,7 @@ _MADE: dict[str, Callable[[Renderer, Article], Any]] = {
     "ratings": Renderer.ratings,
     "locale": lambda renderer, _: renderer.settings.locale,
     "categories": lambda _, article: None if article.category is None else [article.category],
-    "topics": lambda _, article: article.topics or None,
+    "topics": Renderer.topics,
     "topItems": Renderer.top_items,
     "size": lambda _, article: article.size,
 }

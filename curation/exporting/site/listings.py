@@ -45,7 +45,7 @@ def listed_topics(
             continue
         folder = f"{section.folder}/{slug}"
         if "/" in slug or slug in _TAKEN:
-            output.refuse(folder, f"the topic {name!r} cannot have a folder of this name: change its _id")
+            output.leave_out(folder, f"the topic {name!r} cannot have a folder of this name: change its _id")
         else:
             listed[topic_id] = Listed(name, folder)
     return listed

@@ -41,13 +41,13 @@ class Output:
     def put(self, path: str, data: bytes) -> None:
         """Has a file hold these bytes."""
         if path in self._seen:
-            self.refuse(path, "two lists or items want the same file")
+            self.leave_out(path, "two lists or items want the same file")
             return
         self._seen.add(path)
         try:
             self._put(path, data)
         except PathRefused as refusal:
-            self.refuse(path, str(refusal))
+            self.leave_out(path, str(refusal))
 
     def _put(self, path: str, data: bytes) -> None:
         if self._target is not None and self._target.read(path) == data:
@@ -57,7 +57,7 @@ class Output:
             self._target.write(path, data)
         self.summary.written.append(path)
 
-    def refuse(self, path: str, why: str) -> None:
+    def leave_out(self, path: str, why: str) -> None:
         """Says that a file is not written, and why."""
         self.summary.refused.append((path, why))
 
