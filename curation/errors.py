@@ -40,6 +40,10 @@ class QueryRefused(CurationError):  # noqa: N818 - as above
         self.missing = missing
 
 
+class LineRefused(CurationError):  # noqa: N818 - as above
+    """A flag of a document that cannot be changed on a line of its own."""
+
+
 class PictureRefused(CurationError):  # noqa: N818 - as above
     """Rows of which no picture can be drawn, or no library here that draws it."""
 

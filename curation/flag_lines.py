@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .document import BOM, read
-from .errors import DocumentError
+from .errors import DocumentError, LineRefused
 from .flags import FLAGS
 from .strict_yaml import Entry, Place, top_entries
 
@@ -25,12 +25,13 @@ def set_flag_lines(data: bytes, flags: Mapping[str, FlagValue]) -> bytes:
     """A document's bytes with some of its flags changed, each on its own line.
 
     A flag that is absent goes in behind its neighbours (quality, heat, published, removed), in their style;
-    one that becomes None has its line taken out. Raises DocumentError where that cannot be done: a flag that
-    is a list or a text of several lines, or that an anchor ties to another field.
+    one that becomes None has its line taken out. Raises LineRefused where that cannot be done: a flag that is
+    a list or a text of several lines, or that an anchor ties to another field; DocumentError where the bytes
+    are no document.
     """
     reading = read(data)
     if reading is None:
-        raise DocumentError("no_front_matter", "the file opens with no fence")
+        raise LineRefused("the file opens with no fence")
     changed = {
         flag: flags[flag] for flag in FLAGS if flag in flags and not _says(reading.values, flag, flags)
     }
@@ -68,7 +69,7 @@ def _front_lines(text: str, count: int) -> tuple[list[str], str]:
 
 
 def _prove(edited: bytes, values: Mapping[str, Any], changed: Mapping[str, FlagValue], body: str) -> None:
-    """Raises DocumentError unless the edited bytes say what is wanted, and all else as before."""
+    """Raises LineRefused unless the edited bytes say what is wanted, and all else as before."""
     try:
         after = read(edited)
     except DocumentError as error:
@@ -83,10 +84,8 @@ def _prove(edited: bytes, values: Mapping[str, Any], changed: Mapping[str, FlagV
             raise _not_possible(changed, f"{key} would change with it")
 
 
-def _not_possible(changed: Mapping[str, FlagValue], why: str) -> DocumentError:
-    return DocumentError(
-        "flag_not_editable", f"{', '.join(changed)} cannot be changed on a line of its own: {why}"
-    )
+def _not_possible(changed: Mapping[str, FlagValue], why: str) -> LineRefused:
+    return LineRefused(f"{', '.join(changed)} cannot be changed on a line of its own: {why}")
 
 
 def _change(lines: list[str], flag: str, value: FlagValue) -> None:
@@ -100,8 +99,7 @@ def _change(lines: list[str], flag: str, value: FlagValue) -> None:
         if value is not None:
             front_matter.insert(flag, _written(value))
     elif entry.style in (None, "|", ">"):
-        told = f"{flag} is not one value on a line: mend it by hand"
-        raise DocumentError("flag_not_editable", told, entry.key_starts[0] + 2)
+        raise LineRefused(f"{flag}, in line {entry.key_starts[0] + 2}, is not one value: mend it by hand")
     elif value is None:
         front_matter.remove(entry)
     else:

@@ -36,6 +36,17 @@ sources = table(
     sa.Column("publish_threshold", integer()),
 )
 
+#: What differs from site to site (`site_settings`); where both origins state a setting, `given` wins.
+source_settings = table(
+    "source_settings",
+    reference("source_id", "sources", key=True),
+    sa.Column("name", name(64), primary_key=True),
+    sa.Column("origin", name(16), primary_key=True),
+    sa.Column("value", text(), nullable=False),
+    sa.CheckConstraint("origin IN ('given', 'read')", name="origin"),
+    rowid=False,
+)
+
 imports = table(
     "imports",
     identity(),

@@ -114,7 +114,7 @@ def _of_names(filters: Filters) -> list[sa.ColumnElement[bool]]:
         mine = sa.select(sources.c.id).where(sources.c.name.in_(filters.source))
         wanted.append(articles.c.source_id.in_(mine))
     if filters.collection:
-        wanted.append(sa.or_(*(_in_collection(name) for name in filters.collection)))
+        wanted.append(sa.or_(*(in_collection(name) for name in filters.collection)))
     told = ((articles.c.type, filters.type), (articles.c.category, filters.category))
     wanted += [column.in_(values) for column, values in told if values]
     if filters.topic:
@@ -126,11 +126,10 @@ def _of_names(filters: Filters) -> list[sa.ColumnElement[bool]]:
     return wanted
 
 
-def _in_collection(name: str) -> sa.ColumnElement[bool]:
-    """A collection and those below it: `learning` holds `learning/videos`."""
-    return sa.or_(
-        articles.c.collection == name, articles.c.collection.startswith(f"{name}/", autoescape=True)
-    )
+def in_collection(name: str) -> sa.ColumnElement[bool]:
+    """Whether an article lies in a collection or below it: `learning` holds `learning/videos`."""
+    column = articles.c.collection
+    return sa.or_(column == name, sa.and_(column > f"{name}/", column < f"{name}0"))
 
 
 def _of_values(filters: Filters) -> list[sa.ColumnElement[bool]]:

@@ -46,6 +46,7 @@ Key = tuple[Any, ...]
 #: What each row is known by: columns, in which a reference stands for what its row is known by.
 KEYS: dict[str, tuple[str, ...]] = {
     "sources": ("name",),
+    "source_settings": ("source_id", "name", "origin"),
     "files": ("source_id", "path"),
     "import_issues": ("source_id", "path", "code", "field"),
     "providers": ("name", "domain"),

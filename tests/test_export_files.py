@@ -386,7 +386,7 @@ def test_which_flags_are_written(
 def test_a_killed_export_leaves_whole_files(tmp_path: Path) -> None:
     """Killed at any moment, every file is as it was or as it should be; run again, all are."""
     command = [sys.executable, "-m", "curation", "--database", str(tmp_path / "killed.db")]
-    old = {f"{n}.md": f"---\ntitle: T\nquality: 1\n---\n{'body ' * 2_000}" for n in range(1_000)}
+    old = {f"{n}.md": f"---\ntitle: T\nquality: 1\n---\n{'body ' * 2_000}" for n in range(400)}
     news = tmp_path / "site" / "_news"
     news.mkdir(parents=True)
     for name, text in old.items():
@@ -394,13 +394,13 @@ def test_a_killed_export_leaves_whole_files(tmp_path: Path) -> None:
     for arguments in (("import", news.parent), ("set", "--collection", "news", "--quality", "2", "--yes")):
         subprocess.run([*command, *arguments], check=True, capture_output=True)
     rng, cut_off = random.Random(5), 0
-    for _ in range(int(os.environ.get("CURATION_KILLS", "4"))):
+    for _ in range(int(os.environ.get("CURATION_KILLS", "3"))):
         with subprocess.Popen(
             [*command, "export", "files", news.parent], stdout=subprocess.DEVNULL
         ) as running:
             while running.poll() is None and (news / "0.md").read_text() == old["0.md"]:
                 time.sleep(0.001)
-            time.sleep(rng.uniform(0, 0.3))
+            time.sleep(rng.uniform(0, 0.1))
             running.kill()
         texts = {file.name: file.read_text() for file in news.glob("*.md")}
         changed = {name for name, text in texts.items() if text != old[name]}

@@ -43,7 +43,8 @@ def comments(store: Store) -> dict[str, str | None]:
     told: dict[str, str | None] = {}
     with store.reading() as connection:
         inspector = sa.inspect(connection)
-        for table in find_tables():
+        there = set(inspector.get_table_names())
+        for table in (table for table in find_tables() if table.name in there):
             told[table.name] = inspector.get_table_comment(table.name)["text"]
             told |= {f"{table.name}.{c['name']}": c["comment"] for c in inspector.get_columns(table.name)}
     return told

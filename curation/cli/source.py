@@ -1,21 +1,26 @@
-"""`curation source`: list, set, infer."""
+"""`curation source`: list, show, set, infer."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
 
 import click
 
 from .completion import names_of
-from .options import open_store
+from .options import add_options, open_store
 from .output import output_options, print_rows
 
 
 @click.group("source")
 def source_command() -> None:
-    """Looks after sources and their settings: the rule by which heat and published are made.
+    """Looks after sources and their settings: the rule by which heat and published are made, and what the
+    JSON of the site needs.
 
     \b
     Examples:
       curation source list
+      curation source show powerapps
       curation source infer powerapps --apply
     """
 
@@ -37,6 +42,89 @@ def list_command() -> None:
     print_rows(found.columns, found.rows)
 
 
+@source_command.command("show")
+@click.argument("name", shell_complete=names_of("source"))
+@output_options
+def show_command(name: str) -> None:
+    """Shows every setting of a source, and where it comes from: given (by `curation source set`), read (from
+    the site's `_config.yml` when the source was imported), or default.
+
+    \b
+    Example:
+      curation source show powerapps
+    """
+    from ..scoring.settings import read_settings, source_id_of
+    from ..site_settings import SETTINGS, stated_settings
+
+    store = open_store()
+    with store.reading() as connection:
+        source_id = source_id_of(connection, name)
+        rule = read_settings(connection, source_id)
+        stated = stated_settings(connection, source_id)
+    rows = [
+        ("related-bonus", rule.related_bonus, "", "heat for each related article"),
+        ("publish-threshold", rule.publish_threshold, "", "the least heat that is published"),
+        *((key, value, origin, SETTINGS[key].meaning) for key, (value, origin) in stated.items()),
+    ]
+    print_rows(("setting", "value", "origin", "meaning"), rows)
+
+
+def _setting_names(_: click.Context, __: click.Parameter, begun: str) -> list[str]:
+    from ..site_settings import SETTINGS
+
+    return [name for name in SETTINGS if name.startswith(begun)]
+
+
+def _zones(_: click.Context, __: click.Parameter, begun: str) -> list[str]:
+    from zoneinfo import available_timezones
+
+    return sorted(zone for zone in available_timezones() if zone.startswith(begun))
+
+
+def _sections(_: click.Context, __: click.Parameter, begun: str) -> list[str]:
+    from ..site_settings import PAGE_SIZES
+
+    return [f"{section}={size}" for section, size in PAGE_SIZES.items() if section.startswith(begun)]
+
+
+def _page_sizes(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
+    pairs = [value.partition("=") for value in values]
+    if wrong := [key for key, sign, _ in pairs if not sign]:
+        raise click.BadParameter(f"{wrong[0]!r}: write SECTION=N, as in news=25", ctx, param)
+    return {f"page-size.{section}": size for section, _, size in pairs}
+
+
+_OF_THE_SITE = (
+    click.option("--url", metavar="URL", help="Where the site's files are, without the base path."),
+    click.option("--base-url", metavar="PATH", help="The site's path there: /powerapps, or empty."),
+    click.option("--web-url", metavar="URL", help="Where readers see the site; by default url and base-url."),
+    click.option("--title", metavar="TEXT", help="The site's title, for feeds; by default the source."),
+    click.option(
+        "--topic", metavar="TOPIC", shell_complete=names_of("topic"),
+        help="The site's own topic, which has no pages of its own.",
+    ),
+    click.option("--locale", metavar="LOCALE", help="The language of its content; by default en-us."),
+    click.option(
+        "--zone", metavar="ZONE", shell_complete=_zones,
+        help="The time zone of dates; by default America/Los_Angeles.",
+    ),
+    click.option(
+        "--page-size", "page_sizes", multiple=True, metavar="SECTION=N", callback=_page_sizes,
+        shell_complete=_sections,
+        help="Items on a page of news, learning, samples, people or communities; repeat for several.",
+    ),
+    click.option("--feed-length", metavar="N", help="Items of a feed; by default 30."),
+    click.option(
+        "--unset", multiple=True, metavar="SETTING", shell_complete=_setting_names,
+        help="Forget what was given, by its name in `source show`: what was read or the default holds again.",
+    ),
+)  # fmt: skip
+
+
+def _site_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    return add_options(_OF_THE_SITE, command)
+
+
 @source_command.command("set")
 @click.argument("name", shell_complete=names_of("source"))
 @click.option(
@@ -46,20 +134,40 @@ def list_command() -> None:
     "--publish-threshold", type=click.IntRange(-(10**15), 10**15), metavar="N",
     help="The least heat that is published.",
 )  # fmt: skip
-def set_command(name: str, related_bonus: int | None, publish_threshold: int | None) -> None:
-    """Sets what is given of a source's settings.
+@_site_options
+def set_command(
+    name: str,
+    related_bonus: int | None,
+    publish_threshold: int | None,
+    page_sizes: dict[str, str],
+    unset: tuple[str, ...],
+    **site: str | None,
+) -> None:
+    """Sets what is given of a source's settings; `curation source show` lists them.
+
+    What the site's own `_config.yml` says of url, baseurl, webUrl, title, topic, locale and timezone is read
+    when the whole source is imported, and need not be given; what is given here wins.
 
     \b
-    Example:
+    Examples:
       curation source set diablo4 --related-bonus 20 --publish-threshold 70
+      curation source set powerapps --page-size news=50 --zone Europe/Rome
+      curation source set powerapps --unset zone
     """
-    from ..scoring.settings import set_settings
+    from ..scoring.settings import set_settings, source_id_of
+    from ..site_settings import give_settings, unset_settings
 
-    given = {"related_bonus": related_bonus, "publish_threshold": publish_threshold}
-    if not any(value is not None for value in given.values()):
-        raise click.UsageError("nothing to set: give --related-bonus or --publish-threshold")
+    rule = {"related_bonus": related_bonus, "publish_threshold": publish_threshold}
+    rule = {key: value for key, value in rule.items() if value is not None}
+    given = {key.replace("_", "-"): value for key, value in site.items() if value is not None} | page_sizes
+    if not (rule or given or unset):
+        raise click.UsageError("nothing to set: `curation source set --help` lists what can be")
     with open_store().writing() as connection:
-        set_settings(connection, name, {key: value for key, value in given.items() if value is not None})
+        source_id = source_id_of(connection, name)
+        if rule:
+            set_settings(connection, name, {key: value for key, value in rule.items() if value is not None})
+        unset_settings(connection, source_id, unset)
+        give_settings(connection, source_id, given)
     click.echo(f"{name}: set")
 
 

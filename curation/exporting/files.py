@@ -18,7 +18,7 @@ from typing import NamedTuple
 import sqlalchemy as sa
 
 from ..document import read
-from ..errors import DocumentError
+from ..errors import CurationError
 from ..flag_lines import FlagValue, set_flag_lines
 from ..flags import FLAGS
 from ..scanning import Folder, holds_content, kind_of
@@ -111,7 +111,7 @@ class Nowhere:
         for content in read_contents(connection, batch):
             try:
                 yield Change(_place_of(content.held), None, _becomes(content))
-            except (DocumentError, PathRefused) as refused:
+            except CurationError as refused:
                 yield Left(content.held.path, str(refused))
 
 
@@ -170,7 +170,7 @@ class WorkingTree:
             try:
                 becomes = _becomes(content)
                 was = self._target.read(_place_of(content.held))
-            except (DocumentError, PathRefused) as refused:
+            except CurationError as refused:
                 yield Left(path, str(refused))
                 continue
             if was == becomes:
@@ -192,7 +192,7 @@ def _place_of(held: Held) -> str:
 
 
 def _becomes(content: Content) -> bytes:
-    """What a document's file should be. Raises DocumentError where its flags cannot be changed in place."""
+    """What a document's file should be. Raises LineRefused where its flags cannot be changed in place."""
     return set_flag_lines(content.imported, content.flags) if content.flags else content.imported
 
 
@@ -218,7 +218,7 @@ def _sort_out(
 def _moved_flags(imported: bytes, was: bytes) -> dict[str, FlagValue]:
     """The flags on whose lines alone a file differs from what was imported; none where it differs
     elsewhere."""
-    with suppress(DocumentError):
+    with suppress(CurationError):
         now, then = read(was), read(imported)
         if now is not None and then is not None:
             moved = {

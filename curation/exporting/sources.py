@@ -8,18 +8,17 @@ import sqlalchemy as sa
 
 from ..errors import SelectionError
 from ..schema import sources
+from ..scoring.settings import source_id_of
 
 
-def the_source(connection: sa.Connection, names: Sequence[str]) -> int:
-    """The id of the source that is named, or of the only one there is. Raises SelectionError otherwise."""
-    known: dict[str, int] = dict(
-        map(tuple, connection.execute(sa.select(sources.c.name, sources.c.id).order_by(sources.c.name)))
-    )
-    if not known:
+def the_source(connection: sa.Connection, names: Sequence[str]) -> tuple[int, str]:
+    """The id and the name of the source that is named, or of the only one there is. Raises SelectionError
+    otherwise."""
+    wanted = list(dict.fromkeys(names))
+    if not wanted:
+        wanted = list(connection.scalars(sa.select(sources.c.name).order_by(sources.c.name)))
+    if not wanted:
         raise SelectionError("nothing to export: `curation import FOLDER` takes a dump in")
-    wanted = list(dict.fromkeys(names)) or list(known)
     if len(wanted) > 1:
         raise SelectionError(f"an export is of one source: say which by --source, {', '.join(wanted)}")
-    if wanted[0] not in known:
-        raise SelectionError(f"no source {wanted[0]!r}: there are {', '.join(known)}")
-    return known[wanted[0]]
+    return source_id_of(connection, wanted[0]), wanted[0]

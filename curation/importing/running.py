@@ -16,9 +16,10 @@ from ..database import insert_row, now
 from ..errors import ImportFailed
 from ..faults import Fault
 from ..flags import FLAGS
-from ..scanning import Dump, Scan, printable
+from ..scanning import CONFIG, Dump, Scan, printable
 from ..schema import articles, changes, import_issues, imports, sources, taxonomy_documents
 from .audit import Audit
+from .configuring import take_in_config
 from .course import Books, Course, Transactions
 from .decided import settle_decided
 from .files import FileBook, is_within, remembered_files
@@ -128,6 +129,8 @@ class Run:
             self._books.issues.settle_scan(connection, besides)
             unread = scan.unread()
             seen = taken_in | kept_out.keys()
+            if take_in_config(connection, self._course.dump.tree, self._books):
+                seen.add(CONFIG)
             self._books.issues.settle_vanished(connection, seen, lambda path: not path.startswith(unread))
 
     def refuse_issues(self, connection: sa.Connection) -> None:

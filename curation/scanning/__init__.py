@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from .archive import Archive
 from .content import (
+    CONFIG,
     MAX_BYTES,
     Kind,
     collection_of,
@@ -23,6 +24,7 @@ from .git import GitTree
 from .tree import File, Scan, Tree
 
 __all__ = [
+    "CONFIG",
     "MAX_BYTES",
     "Archive",
     "Dump",

@@ -76,6 +76,12 @@ class Archive(Tree):
         found = self._unpacked.found[self._root]
         return [self._slice(found[file.path]) for file in files]
 
+    def config(self) -> bytes | DocumentError | None:
+        found = self._unpacked.configs.get(self._root)
+        if isinstance(found, Fault):
+            return DocumentError(found.code, found.message)
+        return None if found is None else self._slice(found)
+
     def close(self) -> None:
         self._spool.close()
 

@@ -10,6 +10,9 @@ from ..paths import ARTICLE_SUFFIXES
 #: Bytes of the largest file that is read; the largest document seen has 129 KB.
 MAX_BYTES = 16 * 1024 * 1024
 
+#: The site's own settings, right below the root; no content.
+CONFIG = "_config.yml"
+
 TOPIC_SUFFIXES = (".yaml", ".yml")
 ARCHIVE_SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz", ".tar.zst", ".tzst")
 

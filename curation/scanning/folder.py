@@ -52,6 +52,19 @@ class Folder(Tree):
     def read(self, files: Sequence[File]) -> list[bytes | DocumentError]:
         return [read_or_fault(file.location or "") for file in files]
 
+    def config(self) -> bytes | DocumentError | None:
+        path = self._root / content.CONFIG
+        try:
+            status = path.lstat()
+        except OSError:
+            return None
+        if not stat.S_ISREG(status.st_mode):
+            return None
+        if status.st_nlink > 1:
+            fault = PASSED["hard_link"]
+            return DocumentError(fault.code, fault.message)
+        return read_or_fault(str(path))
+
     def _tops(self, scan: Scan) -> Iterator[str]:
         """The root's own folders that may hold content."""
         try:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import DocumentError, ImportFailed
 from . import content
-from .content import holds_content, kind_of, printable
+from .content import Kind, holds_content, kind_of, printable
 from .tree import PASSED, File, Scan, Tree, fault_of_name, is_within, pass_over, too_large
 
 if TYPE_CHECKING:
@@ -52,10 +52,13 @@ class GitTree(Tree):
         self.name = (path / inner).name if inner else _name(path)
         self._sizes = Objects(self._git, "--batch-check")
         self._blobs = Objects(self._git, "--batch")
+        self._config: File | None = None
 
     def scan(self, within: Sequence[str] = ()) -> Scan:
         scan, wanted, found = Scan(), frozenset(within), False
         for mode, object_id, path in self._entries():
+            if path == content.CONFIG and mode not in (_LINK, _SUBMODULE):
+                self._config = File(path, Kind.ARTICLE, f"git:{object_id}", None)
             if is_within(path, wanted):
                 found = True
                 _add(scan, mode, object_id, path)
@@ -70,6 +73,12 @@ class GitTree(Tree):
         fit = [key for key, size in sizes.items() if size is not None and size <= content.MAX_BYTES]
         blobs = {key: data for key, size, data in self._blobs.answers(fit) if size is not None}
         return [blobs[key] if key in blobs else _fault(sizes[key]) for key in ids]
+
+    def config(self) -> bytes | DocumentError | None:
+        return None if self._config is None else self.read([self._config])[0]
+
+    def config_stamp(self) -> str | None:
+        return None if self._config is None else self._config.stamp
 
     def close(self) -> None:
         self._sizes.close()

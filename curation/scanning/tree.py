@@ -87,6 +87,15 @@ class Tree(ABC):
     def read(self, files: Sequence[File]) -> list[bytes | DocumentError]:
         """The bytes of files of this tree, in order; in place of bytes, what keeps them out."""
 
+    @abstractmethod
+    def config(self) -> bytes | DocumentError | None:
+        """The bytes of the site's own settings (`content.CONFIG`), or what keeps them out; None where there
+        is no such file. A link is none: the scan tells of it. For a tree that was scanned."""
+
+    def config_stamp(self) -> str | None:
+        """As long as it is equal the site's own settings are; None where only their bytes can tell."""
+        return None
+
     def close(self) -> None:  # noqa: B027 - a folder holds nothing open
         """Lets go of what is held open; nothing can be read afterwards."""
 

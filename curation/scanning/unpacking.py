@@ -28,11 +28,13 @@ class Unpacked:
     """What an archive holds.
 
     found: by root and then by path from there, where the bytes lie or why there are none.
+    configs: by root the same of the site's own settings.
     faults: those that belong to no root: names that lead out of the archive, and its own.
     """
 
     def __init__(self, path: Path, spool: IO[bytes], inner: str | None) -> None:
         self.found: dict[str, dict[str, Span | Fault]] = defaultdict(dict)
+        self.configs: dict[str, Span | Fault] = {}
         self.skipped: Counter[str] = Counter()
         self.faults: list[tuple[str, Fault]] = []
         self._spool = spool
@@ -79,6 +81,8 @@ class Unpacked:
             return
         if top[1] or member.role == "symlink":
             self._put(*place, member)
+        elif place[1] == content.CONFIG and member.role == "file":
+            self.configs[place[0]] = DUPLICATE if place[0] in self.configs else self._bytes(member)
 
     def _place(self, path: str) -> tuple[str, str] | None:
         """The root that a path may belong to, and the path from there."""

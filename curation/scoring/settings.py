@@ -34,3 +34,9 @@ def set_settings(connection: sa.Connection, name: str, given: Mapping[str, int])
     """Sets some of a source's settings, by the names of `Settings`; the caller commits."""
     row = sources.c.id == source_id_of(connection, name)
     connection.execute(sa.update(sources).where(row).values(**given))
+
+
+def read_settings(connection: sa.Connection, source_id: int) -> Settings:
+    """What is known of a source's rule."""
+    row = sa.select(sources.c.related_bonus, sources.c.publish_threshold).where(sources.c.id == source_id)
+    return Settings(*connection.execute(row).one())

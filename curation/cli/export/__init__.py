@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from .api import api_command
 from .articles import articles_command
 from .files import files_command
 
@@ -15,9 +16,11 @@ def export_command() -> None:
     \b
     Examples:
       curation export files site --dry-run
+      curation export api site
       curation export articles articles.parquet
     """
 
 
 export_command.add_command(files_command)
+export_command.add_command(api_command)
 export_command.add_command(articles_command)

@@ -59,7 +59,7 @@ def files_command(
     store = open_store()
     ready_to_search(store, filters)
     with store.reading() as connection, showing_progress("exporting", verbose=verbose) as progress:
-        source_id = the_source(connection, filters.source)
+        source_id, _ = the_source(connection, filters.source)
         with _opened(place, show, restores=restore) as (tree, write):
             others = replace(filters, source=())
             exported = export_files(connection, source_id, others, tree, write, progress)

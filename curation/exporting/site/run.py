@@ -1,0 +1,142 @@
+"""The export of a site: section by section, in one state of the store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from ...schema import articles
+from ...selecting import in_collection
+from ...site_settings import SiteSettings, read_settings
+from ..sources import the_source
+from ..target import Target
+from .feeds import Feed
+from .items import Renderer
+from .listings import listed_topics
+from .output import Output, Summary
+from .pages import Pages, as_entry, as_line, page
+from .rows import Article, read_articles, shown_ids
+from .sections import SECTIONS, Section
+from .sitemaps import Sitemap
+
+#: Called with what is done, of all.
+Progress = Callable[[int, int], None]
+
+
+def export_site(
+    connection: sa.Connection, folder: Path, source: str | None, *, check: bool, progress: Progress
+) -> Summary:
+    """Has a folder hold the JSON, the sitemaps and the feeds of a source's site, and touches nothing else.
+
+    With `check` nothing is written, and the summary says what would be. Raises SelectionError where the
+    source is not clear, or nothing says what its address is; CurationError where another export is at work.
+    """
+    source_id, name = the_source(connection, [source] if source else [])
+    settings = read_settings(connection, source_id, name)
+    with Target(folder, is_dry=check) as target:
+        return _export(connection, source_id, settings, Output(target, check=check), progress)
+
+
+def _export(
+    connection: sa.Connection, source_id: int, settings: SiteSettings, output: Output, progress: Progress
+) -> Summary:
+    done = 0
+    mine = [section for section in SECTIONS if _has_any(connection, source_id, section)]
+    ids = {s.name: shown_ids(connection, source_id, s.name, by_date=s.by_date) for s in mine}
+    total = sum(map(len, ids.values()))
+    for section in mine:
+        if ids[section.name]:
+            writer = _Writer(connection, source_id, section, settings, output)
+            for article in read_articles(connection, source_id, ids[section.name]):
+                writer.add(article)
+                done += 1
+                if done % 100 == 0:
+                    progress(done, total)
+            writer.close()
+        output.sweep(section)
+    return output.summary
+
+
+def _has_any(connection: sa.Connection, source_id: int, section: Section) -> bool:
+    """Whether a section is the source's: whether it ever had an article in it, shown or not."""
+    mine = (articles.c.source_id == source_id, in_collection(section.name))
+    return connection.scalar(sa.select(articles.c.id).where(*mine).limit(1)) is not None
+
+
+class _Writer:
+    """All files of one section, made in one pass over its articles."""
+
+    def __init__(
+        self,
+        connection: sa.Connection,
+        source_id: int,
+        section: Section,
+        settings: SiteSettings,
+        output: Output,
+    ) -> None:
+        self._section = section
+        self._settings = settings
+        self._output = output
+        self._renderer = Renderer(section, settings)
+        self._head = {} if section.title is None else {"title": section.title, "path": f"_{section.name}"}
+        listed = listed_topics(connection, source_id, section, settings.topic, output)
+        self._of_all = self._pages(section.folder, self._head)
+        self._by_topic = {key: self._pages(topic.folder, self._head) for key, topic in listed.items()}
+        self._paths = self._collection_pages()
+        self._feeds: dict[int | None, Feed] = {}
+        if section.has_feeds:
+            title = settings.title
+            self._feeds[None] = self._feed(section.folder, title)
+            for key, topic in listed.items():
+                self._feeds[key] = self._feed(topic.folder, f"{title}: {topic.name}")
+        roots = (settings.web_url, settings.root)
+        self._sitemap = Sitemap(output, section, self._renderer, roots)
+
+    def _pages(self, folder: str, head: dict[str, str]) -> Pages:
+        section, size = self._section, self._settings.page_sizes[self._section.name]
+        return Pages(self._output, folder, size, head, is_bare=section.is_bare)
+
+    def _collection_pages(self) -> Pages | None:
+        """The list of the section's collections, which the site calls paths."""
+        if self._section.path_title is None:
+            return None
+        head = {"title": self._section.path_title, "path": f"_{self._section.name}/collections"}
+        return self._pages(f"{self._section.folder}/collections", head)
+
+    def _feed(self, folder: str, title: str) -> Feed:
+        return Feed(self._output, folder, title, self._settings.feed_length, self._renderer)
+
+    def add(self, article: Article) -> None:
+        """Adds the next article to all lists that it is on."""
+        entry = as_entry(self._renderer.item(article))
+        self._of_all.add(entry)
+        for topic in article.topic_ids:
+            if topic in self._by_topic:
+                self._by_topic[topic].add(entry)
+        for key in (None, *article.topic_ids):
+            if key in self._feeds:
+                self._feeds[key].add(article)
+        self._sitemap.add(article)
+        if self._paths is not None and article.type == "collection":
+            self._paths.add(entry)
+            self._write_collection(article)
+        if self._section.has_single_items:
+            self._output.put(self._renderer.file(article), as_line(self._renderer.whole(article)))
+
+    def _write_collection(self, article: Article) -> None:
+        """The page of a collection's items: all of them on one."""
+        head = {"title": article.title or "", "path": article.path}
+        entries = [as_entry(self._renderer.part(item)) for item in article.items]
+        data = page(head, 1, entries, is_bare=self._section.is_bare)
+        self._output.put(self._renderer.file(article), data)
+
+    def close(self) -> None:
+        """Writes what is left over of each list."""
+        lists = [self._of_all, *self._by_topic.values(), *([self._paths] if self._paths else [])]
+        for pages in lists:
+            pages.close()
+        for feed in self._feeds.values():
+            feed.close(self._settings.root, self._settings.web_url, self._settings.locale)
+        self._sitemap.close()

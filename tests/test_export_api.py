@@ -1,0 +1,360 @@
+"""`curation export api`: what a site shows, from the tables; written where it differs, and nothing else touched."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import xml.etree.ElementTree as ET
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import feedparser
+import pytest
+import sqlalchemy as sa
+from click.testing import Result
+from hypothesis import given
+from hypothesis import strategies as st
+
+from curation.database import Store
+from curation.exporting.site import sitemaps
+from curation.exporting.site.pages import indented
+from curation.schema import articles, topics
+
+from .taking import import_folder
+
+Curation = Callable[..., Result]
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=20,
+)
+
+
+@given(_JSON)
+def test_indented_json_is_that_of_the_standard_library(value: Any) -> None:
+    assert indented(value) == json.dumps(value, ensure_ascii=False, indent=2)
+
+
+@pytest.fixture
+def taken(store: Store, site: Path) -> Path:
+    """The sample site, imported; its root is a folder to export into."""
+    import_folder(store, site)
+    return site
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Path:
+    return tmp_path / "out"
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def told(result: Result) -> str:
+    """The counts of a summary."""
+    return result.stderr.splitlines()[-1].split(": ", 1)[1]
+
+
+def paths(folder: Path, file: str) -> list[str]:
+    return [item["path"] for item in json.loads((folder / file).read_text())["value"]]
+
+
+def test_the_lists_of_the_sample_site(taken: Path, curation: Curation, target: Path) -> None:
+    assert told(curation("export", "api", str(target))) == "47 written, 0 unchanged, 0 removed"
+    news = json.loads((target / "api/news/index.json").read_text())
+    assert (list(news), news["page"], news["nextPage"]) == (["page", "value", "nextPage"], 1, None)
+    dates = [item["publishedDateTime"] for item in news["value"]]
+    assert dates == sorted(dates, reverse=True)
+    assert len(dates) == 11
+    assert paths(target, "api/news/tides/page/1/index.json") == [
+        item["path"] for item in news["value"] if "Tides" in item["topics"]
+    ]
+    learning = json.loads((target / "api/learning/index.json").read_text())
+    assert list(learning) == ["title", "path", "page", "value"]
+    heats = [item.get("heat") or -1 for item in learning["value"]]
+    assert heats == sorted(heats, reverse=True)
+    written = b"".join(files(target).values()).decode()
+    assert "null" not in (target / "api/learning/index.json").read_text()
+    assert '"secured"' not in written
+    assert not re.findall("[A-Za-z0-9+/=]{40,};[A-Za-z0-9+/=]{20,}", written)
+
+
+def test_pages_are_cut_by_the_source_s_setting(taken: Path, curation: Curation, target: Path) -> None:
+    curation("source", "set", "site", "--page-size", "news=4", "--page-size", "learning=4")
+    curation("export", "api", str(target))
+    pages = [json.loads((target / f"api/news/page/{n}/index.json").read_text()) for n in (1, 2, 3)]
+    assert [(len(page["value"]), page["nextPage"]) for page in pages] == [(4, 2), (4, 3), (3, None)]
+    assert not (target / "api/news/page/4").exists()
+    assert (target / "api/news/index.json").read_bytes() == (
+        target / "api/news/page/1/index.json"
+    ).read_bytes()
+    assert json.loads((target / "api/learning/index.json").read_text())["nextPage"] == 2
+
+
+def test_what_is_as_it_was_is_not_written_again(taken: Path, curation: Curation, target: Path) -> None:
+    curation("export", "api", str(target))
+    before = {path: os.stat(target / path).st_mtime_ns for path in files(target)}  # noqa: PTH116 - as short
+    assert told(curation("export", "api", str(target))) == "0 written, 47 unchanged, 0 removed"
+    assert {path: os.stat(target / path).st_mtime_ns for path in before} == before  # noqa: PTH116 - as short
+
+
+def test_what_is_unpublished_is_shown_nowhere(
+    store: Store, taken: Path, curation: Curation, target: Path
+) -> None:
+    """Every list, feed, sitemap and file of its own loses an article with the editor's decision."""
+    curation("source", "set", "site", "--page-size", "news=4")
+    curation("export", "api", str(target))
+    with store.reading() as connection:
+        shown = sa.select(articles.c.slug, articles.c.path).where(
+            articles.c.published.is_(sa.true()), articles.c.collection != "newsletters"
+        )
+        slugs = dict(map(tuple, connection.execute(shown)))
+    hidden = [path for slug, path in slugs.items() if "needle-rock" in path or "lens-polishers" in slug]
+    hidden += ["_samples/flash-pattern-simulator.md"]
+    assert len(hidden) >= 3
+    assert curation("unpublish", *hidden, "--reason", "x").exit_code == 0
+    curation("export", "api", str(target))
+    for path in hidden:
+        stem = path.rpartition("/")[2].removesuffix(".md")
+        assert not [file for file, data in files(target).items() if stem in file or stem.encode() in data], (
+            path
+        )
+    assert curation("unpublish", "--collection", "news", "--collection", "samples", "--yes").exit_code == 0
+    curation("export", "api", str(target))
+    left = files(target)
+    assert not [path for path in left if path.startswith(("api/news", "api/samples", "news-", "sample-"))]
+    assert "api/learning/index.json" in left
+
+
+def test_nothing_else_is_touched(taken: Path, curation: Curation) -> None:
+    """The site's own root is written into: templates, documents and what looks like ours and is not stays."""
+    for path, text in {
+        "api/topics/index.json": "---\nlayout: none\n---\n{}",
+        "api/news/about/index.json": '{"title": "about"}',
+        "api/news/template/index.json": '---\n---\n{"page": 1, "value": []}',
+        "api/news/page/readme/index.json": '{"pages": 1}',
+        "api/news/old/index.json": '{"page": 1, "value": []}',
+        "api/news/page/99/index.json": '{"page": 99, "value": [], "nextPage": null}',
+        "api/news/page/99/kept.txt": "x",
+        "api/games/page/1/index.json": '{"page": 1, "value": []}',
+        "api/learning/old/index.json": '{"path": "_learning/old.md"}',
+        "api/samples/old/index.json": '{"path": "_samples/old.md"}',
+        "other-sitemap.xml": '<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9" />',
+        "news-sitemap-1.xml": '<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9" />',
+    }.items():
+        (taken / path).parent.mkdir(parents=True, exist_ok=True)
+        (taken / path).write_text(text)
+    before = files(taken)
+    done = curation("export", "api", str(taken))
+    assert told(done) == "47 written, 0 unchanged, 4 removed"
+    after = files(taken)
+    gone = [
+        "api/news/old/index.json",
+        "api/news/page/99/index.json",
+        "api/samples/old/index.json",
+        "news-sitemap-1.xml",
+    ]
+    assert sorted(before.keys() - after.keys()) == gone
+    changed = {path for path in before.keys() & after.keys() if before[path] != after[path]}
+    assert changed == {"api/news/page/1/index.json", "news-sitemap.xml"}
+
+
+def test_a_section_of_which_the_source_has_nothing_is_not_its(
+    store: Store, curation: Curation, site: Path, target: Path
+) -> None:
+    import_folder(store, site)
+    curation("export", "api", str(target))
+    for folder in ("_learning", "_samples"):
+        (site / folder).rename(site.parent / folder)
+    import_folder(store, site, source="part")
+    done = curation("export", "api", str(target), "--source", "part")
+    assert told(done) == "0 written, 29 unchanged, 0 removed"
+    assert told(curation("export", "api", str(target), "--source", "site")).startswith("0 written, 47")
+
+
+def test_check_writes_nothing_and_says_what_would_be(taken: Path, curation: Curation, target: Path) -> None:
+    first = curation("export", "api", str(target), "--check")
+    assert (first.exit_code, told(first)) == (1, "47 to be written, 0 unchanged, 0 to be removed")
+    assert not target.exists()
+    curation("export", "api", str(target))
+    same = curation("export", "api", str(target), "--check")
+    assert (same.exit_code, same.stdout) == (0, "")
+    curation("unpublish", "_samples/flash-pattern-simulator.md", "--reason", "x")
+    before = files(target)
+    due = curation("export", "api", str(target), "--check")
+    assert due.exit_code == 1
+    assert due.stdout.splitlines() == [
+        "write api/samples/page/1/index.json",
+        "write api/samples/index.json",
+        "remove api/samples/flash-pattern-simulator/index.json",
+    ]
+    assert files(target) == before
+
+
+def test_a_missing_article_is_not_shown(store: Store, taken: Path, curation: Curation, target: Path) -> None:
+    (taken / "_samples/flash-pattern-simulator.md").unlink()
+    import_folder(store, taken)
+    curation("export", "api", str(target))
+    assert paths(target, "api/samples/index.json") == ["_samples/tide-clock-for-a-very-small-screen.md"]
+
+
+def test_what_cannot_be_written_is_named_and_the_rest_is(
+    store: Store, taken: Path, curation: Curation, target: Path
+) -> None:
+    with store.writing() as connection:
+        for name, slug in (("Tides", "../../x"), ("Lighthouses", "collections")):
+            connection.execute(sa.update(topics).where(topics.c.name == name).values(slug=slug))
+    (target / "api").mkdir(parents=True)
+    (target / "elsewhere").mkdir()
+    (target / "api/people").symlink_to(target / "elsewhere")
+    (target / "news-sitemap-1.xml").symlink_to(target / "elsewhere")
+    done = curation("export", "api", str(target))
+    assert done.exit_code == 3
+    left_out = [line for line in done.stderr.splitlines() if line.startswith("left out: ")]
+    assert [line.split(": ")[1] for line in left_out] == [
+        "api/news/collections", "api/news/../../x",
+        "api/learning/collections", "api/learning/../../x",
+        "api/people/page/1/index.json", "api/people/index.json",
+    ]  # fmt: skip
+    assert not list((target / "elsewhere").iterdir())
+    assert not (target.parent / "x").exists()
+    assert (target / "api/samples/index.json").exists()
+
+
+def test_a_source_must_be_clear_and_have_an_address(
+    store: Store, taken: Path, curation: Curation, target: Path
+) -> None:
+    assert "no source 'x': there are site" in curation("export", "api", str(target), "--source", "x").stderr
+    (taken / "_config.yml").unlink()
+    import_folder(store, taken, source="bare")
+    several = curation("export", "api", str(target))
+    assert (several.exit_code, "say which by --source, bare, site" in several.stderr) == (1, True)
+    bare = curation("export", "api", str(target), "--source", "bare")
+    assert (bare.exit_code, "`curation source set bare --url " in bare.stderr) == (1, True)
+    assert not target.exists()
+    assert curation("source", "set", "bare", "--url", "https://example.org/").exit_code == 0
+    assert curation("export", "api", str(target), "--source", "bare").exit_code == 0
+    sample = json.loads((target / "api/samples/index.json").read_text())["value"][0]
+    assert sample["sourceUrl"].startswith("https://example.org/api/samples/")
+    assert sample["webUrl"].startswith("https://example.org/sample/")
+
+
+def test_dates_are_of_the_source_s_zone_but_for_news(taken: Path, curation: Curation, target: Path) -> None:
+    curation("source", "set", "site", "--zone", "Asia/Kolkata")
+    curation("export", "api", str(target))
+    dates = re.findall('"publishedDateTime": "(.*)"', (target / "api/learning/index.json").read_text())
+    assert dates
+    assert all(date.endswith("+05:30") for date in dates)
+    news = re.findall('"publishedDateTime": "(.*)"', (target / "api/news/index.json").read_text())
+    assert all(date.endswith("Z") for date in news)
+
+
+def test_topics_whose_files_say_nothing_of_services_have_pages_but_for_the_site_s_own(
+    store: Store, site: Path, curation: Curation, target: Path
+) -> None:
+    for file in (site / "_data/topics").glob("*.yaml"):
+        file.write_text(re.sub(r"services:\n(?:  .*\n?)+", "", file.read_text()))
+    import_folder(store, site)
+    curation("export", "api", str(target))
+    folders = {path.parent.parent.parent.name for path in (target / "api").glob("*/*/page/1/index.json")}
+    assert folders == {"lighthouses", "tides", "coastal-engineering", "fresnel-lenses", "collections"}
+    assert (target / "api/learning/fresnel-lenses").exists() or (target / "api/news/fresnel-lenses").exists()
+
+
+def test_a_collection_s_page_has_its_items_that_are_shown(
+    taken: Path, curation: Curation, target: Path
+) -> None:
+    curation("export", "api", str(target))
+    file = "api/learning/collections/know-your-puddle/index.json"
+    items = paths(target, file)
+    assert len(items) >= 2
+    curation("unpublish", items[0], "--reason", "x")
+    curation("export", "api", str(target))
+    assert paths(target, file) == items[1:]
+    listed = json.loads((target / "api/learning/collections/index.json").read_text())["value"]
+    [puddle] = [item for item in listed if item["path"].endswith("know-your-puddle.md")]
+    assert [item["path"] for item in puddle["topItems"]] == items[1:5]
+
+
+def test_a_sitemap_that_is_too_long_is_parted(
+    taken: Path, curation: Curation, target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    curation("export", "api", str(target))
+    space = {"s": "http://www.sitemaps.org/schemas/sitemap/0.9"}
+
+    def locations(file: str) -> list[str | None]:
+        return [found.text for found in ET.parse(target / file).getroot().findall(".//s:loc", space)]
+
+    whole = locations("learning-sitemap.xml")
+    assert len(whole) > 2
+    monkeypatch.setattr(sitemaps, "MOST", 2)
+    curation("export", "api", str(target))
+    parts = [f"learning-sitemap-{n}.xml" for n in range(1, (len(whole) + 1) // 2 + 1)]
+    assert locations("learning-sitemap.xml") == [
+        f"https://pages.tidewater.example/today/{part}" for part in parts
+    ]
+    assert [location for part in parts for location in locations(part)] == whole
+    monkeypatch.undo()
+    curation("export", "api", str(target))
+    assert locations("learning-sitemap.xml") == whole
+    assert not (target / parts[0]).exists()
+
+
+NASTY = r"<script>alert(1)</script> & more \u0007\u202E"
+
+
+def test_feeds_can_be_read_and_nothing_in_them_runs(
+    store: Store, site: Path, curation: Curation, target: Path
+) -> None:
+    file = site / "_news/2022-08-08-we-moved-the-office-above-the-spring-line.md"
+    text = file.read_text()
+    text = re.sub("(?m)^title: .*$", lambda _: f'title: "{NASTY}"', text)
+    text = re.sub("(?m)^excerpt: .*$", 'excerpt: "<img src=x onerror=alert(2)>"', text)
+    text = re.sub("(?m)^(originalUrl|webUrl): .*$", r"\1: javascript:alert(3)", text)
+    file.write_text(text)
+    import_folder(store, site)
+    curation("publish", "2022-08-08-we-moved-the-office-above-the-spring-line", "--reason", "x")
+    curation("source", "set", "site", "--feed-length", "5")
+    curation("export", "api", str(target))
+    atom = feedparser.parse(str(target / "api/news/feed.atom"))
+    assert not atom.bozo
+    news = json.loads((target / "api/news/index.json").read_text())["value"][:5]
+    assert [entry.published for entry in atom.entries] == [
+        item["publishedDateTime"].replace("Z", "+00:00") for item in news
+    ]
+    assert atom.feed.updated == max(entry.updated for entry in atom.entries)
+    nasty = next(entry for entry in atom.entries if "more" in entry.title)
+    assert nasty.title_detail.type == "text/plain"
+    assert nasty.title == "<script>alert(1)</script> & more \u202e"
+    assert nasty.summary == "&lt;img src=x onerror=alert(2)&gt;"
+    told = json.loads((target / "api/news/feed.json").read_text())
+    assert told["version"] == "https://jsonfeed.org/version/1.1"
+    assert told["feed_url"] == "https://pages.tidewater.example/today/api/news/feed.json"
+    assert [item["id"] for item in told["items"]] == [entry.id for entry in atom.entries]
+    assert all(isinstance(item["content_text"], str) for item in told["items"])
+    links = [entry.link for entry in atom.entries] + [item["url"] for item in told["items"]]
+    assert all(link.startswith(("http://", "https://")) for link in links)
+    tides = feedparser.parse(str(target / "api/news/tides/feed.atom"))
+    assert (tides.feed.title, {tag.term for tag in tides.entries[0].tags} >= {"Tides"}) == (
+        "Tidewater Today: Tides", True,
+    )  # fmt: skip
+
+
+def test_the_same_store_gives_the_same_bytes(taken: Path, curation: Curation, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        curation("export", "api", str(tmp_path / name))
+    assert files(tmp_path / "a") == files(tmp_path / "b")
+
+
+def test_two_topics_cannot_have_one_folder(
+    store: Store, taken: Path, curation: Curation, target: Path
+) -> None:
+    with store.writing() as connection:
+        connection.execute(sa.update(topics).where(topics.c.name == "Tides").values(slug="lighthouses"))
+    done = curation("export", "api", str(target))
+    assert done.exit_code == 3
+    assert "left out: api/news/lighthouses/index.json: two lists or items want the same file" in done.stderr
