@@ -56,7 +56,7 @@ def files(folder: Path) -> dict[str, bytes]:
 
 def told(result: Result) -> str:
     """The counts of a summary."""
-    return result.stderr.splitlines()[-1].split(": ", 1)[1]
+    return result.output.splitlines()[-1].split(": ", 1)[1]
 
 
 def paths(folder: Path, file: str) -> list[str]:

@@ -47,7 +47,7 @@ def api_command(folder: Path, source: str | None, check: bool) -> None:
         click.echo(f"left out: {escape(path)}: {escape(why)}", err=True)
     to_be = "to be " if check else ""
     told = f"{len(summary.written):,} {to_be}written, {summary.unchanged:,} unchanged"
-    click.echo(f"{escape(str(folder))}: {told}, {len(summary.removed):,} {to_be}removed", err=True)
+    click.echo(f"{escape(str(folder))}: {told}, {len(summary.removed):,} {to_be}removed", err=check)
     if summary.refused:
         sys.exit(PARTLY_DONE)
     if check and (summary.written or summary.removed):
