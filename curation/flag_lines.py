@@ -39,8 +39,13 @@ def set_flag_lines(data: bytes, flags: Mapping[str, FlagValue]) -> bytes:
     start = len(BOM) if data.startswith(BOM) else 0
     text = data[start:].decode()
     lines, rest = _front_lines(text, reading.text.count("\n"))
-    for flag, value in changed.items():
-        _change(lines, flag, value)
+    try:
+        for flag, value in changed.items():
+            _change(lines, flag, value)
+    except DocumentError as error:
+        if error.code == "flag_not_editable":
+            raise
+        raise _not_possible(changed, str(error)) from error  # one change made the next one's text no YAML
     edited = data[:start] + ("".join(lines) + rest).encode()
     _prove(edited, reading.values, changed, reading.body)
     return edited
@@ -97,9 +102,11 @@ def _change(lines: list[str], flag: str, value: FlagValue) -> None:
     front_matter = _FrontMatter(lines, entries, is_flow=is_flow)
     entry = next((entry for entry in entries if entry.key == flag), None)
     if entry is None:
+        if value is not None and not entries:
+            raise DocumentError("flag_not_editable", f"no field stands there that {flag} could go behind")
         if value is not None:
             front_matter.insert(flag, _written(value))
-    elif entry.style in (None, "|", ">"):
+    elif entry.style in (None, "|", ">") or entry.ends[0] + 1 >= len(lines):  # `? quality` and no more
         told = f"{flag} is not one value on a line: mend it by hand"
         raise DocumentError("flag_not_editable", told, entry.key_starts[0] + 2)
     elif value is None:

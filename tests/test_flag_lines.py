@@ -109,6 +109,11 @@ def test_what_is_so_already_is_the_same_bytes() -> None:
         ("a: &q 1\nquality: &q 80\nheat: *q\n", {"quality": 75}, "heat would change with it"),
         ("b: &b\n  quality: 3\n<<: *b\n", {"quality": None}, "other lines would say otherwise"),
         ("quality: 3\n", {"quality": None}, "the front matter is empty"),
+        ("{}\n", {"heat": 5}, "no field stands there"),
+        ("? quality\nx: 1\n", {"quality": 4, "heat": 5}, "mapping values are not allowed"),
+        ("x: 1\n? quality\n", {"quality": 4}, "quality is not one value on a line"),
+        ('{\n "heat",}\n', {"quality": 4, "heat": 5}, "did not find expected"),
+        ("heat: 5\n", {"heat": None, "removed": True}, "the front matter is empty"),
     ],
 )
 def test_what_cannot_be_proved_is_refused(front: str, flags: dict[str, FlagValue], why: str) -> None:
