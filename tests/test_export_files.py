@@ -221,7 +221,7 @@ def test_a_flag_changed_by_hand_is_not_taken_for_an_export(filled: Curation, sit
 @pytest.mark.parametrize(
     ("front", "why"),
     [
-        ("title: T\nquality: &q 80\nheat: *q\n", "cannot be changed on a line of its own"),
+        ("quality: &q 80\nrating: *q\n", "cannot be changed on a line of its own"),
         ("{}\n", "no field stands there that quality could go behind"),
         ("? quality\ntitle: T\n", "cannot be changed on a line of its own"),
     ],
@@ -424,3 +424,23 @@ def test_a_killed_export_leaves_whole_files(tmp_path: Path) -> None:
     assert cut_off
     subprocess.run([*command, "export", "files", news.parent], check=True, capture_output=True)
     subprocess.run([*command, "export", "files", news.parent, "--check"], check=True, capture_output=True)
+
+
+def test_what_upstream_said_once_is_not_taken_for_an_export(filled: Curation, site: Path) -> None:
+    """A flag that somebody puts back by hand is their work, though the store knows the value."""
+    first = (site / BOLLARD).read_text()
+    (site / BOLLARD).write_text(first.replace("quality: 69", "quality: 71").replace("heat: -1", "heat: 99"))
+    assert filled("import", str(site)).exit_code == 0
+    by_hand = (site / BOLLARD).read_text().replace("quality: 71", "quality: 69")
+    (site / BOLLARD).write_text(by_hand)
+    result = filled("export", "files", str(site))
+    assert (result.exit_code, told(result)) == (3, "0 written, 59 unchanged, 1 left")
+    assert (site / BOLLARD).read_text() == by_hand
+
+
+def test_a_veto_taken_back_is_taken_out_of_the_file(checkout: Path, filled: Curation) -> None:
+    assert filled("set", ROCK, "--removed").exit_code == 0
+    assert filled("export", "files", str(checkout)).exit_code == 0
+    assert filled("revert", "2").exit_code == 0
+    assert told(filled("export", "files", str(checkout))) == "1 written, 59 unchanged, 0 left"
+    assert git(checkout, "status", "--short") == ""

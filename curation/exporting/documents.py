@@ -153,14 +153,19 @@ def flags_to_write(
     return {flag: effective[flag] for flag in FLAGS if flag in follows and effective[flag] != means[flag]}
 
 
-def values_ever(
-    connection: sa.Connection, article_ids: Sequence[int]
-) -> dict[int, set[tuple[str, int | None]]]:
-    """Of each article the (flag, value) that were in effect at any time, as the audit tells."""
-    found: dict[int, set[tuple[str, int | None]]] = defaultdict(set)
+def values_decided(connection: sa.Connection, article_ids: Sequence[int]) -> dict[int, set[tuple[str, int]]]:
+    """Of each article the (flag, value) that a decision ever made it have, as the audit tells: what an export
+    may have written."""
+    found: dict[int, set[tuple[str, int]]] = defaultdict(set)
     change = changes.c
+    columns = (change.old_value, change.old_override, change.new_value, change.new_override)
     for some in chunks(article_ids):
-        query = sa.select(change.article_id, change.field, change.old_value, change.new_value)
-        for article_id, field, old, new in connection.execute(query.where(change.article_id.in_(some))):
-            found[article_id] |= {(field, old), (field, new)}
+        query = sa.select(change.article_id, change.field, *columns).where(change.article_id.in_(some))
+        for article_id, field, *values in connection.execute(query):
+            for value, override in (values[:2], values[2:]):
+                if override is None:
+                    continue
+                found[article_id] |= {(field, value), (field, override)}
+                if field == "removed" and override:
+                    found[article_id].add(("published", 0))
     return found

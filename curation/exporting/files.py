@@ -3,8 +3,8 @@
 A file in the folder is one of these: what was imported (it may be replaced), what it should become (nothing
 is to be done), what an earlier export wrote (it may be replaced), or something else, which is somebody's work
 that the store has not seen: it is left. An earlier export is known without any memory of it: such a file is
-the imported one but for lines of flags, and each of these says what the audit knows to have been in effect
-once.
+the imported one but for lines of flags, and each of these says what a decision once made of it, as the audit
+tells; what upstream alone said once is somebody's work.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from ..flag_lines import FlagValue, set_flag_lines
 from ..flags import FLAGS
 from ..scanning import Folder, holds_content, kind_of
 from ..selecting import Filters
-from .documents import Content, Held, count_documents, held_documents, read_contents, values_ever
+from .documents import Content, Held, count_documents, held_documents, read_contents, values_decided
 from .target import PathRefused, Target, checked_path
 
 #: Called with how many documents are done, of all.
@@ -124,13 +124,13 @@ class WorkingTree:
     def __init__(self, target: Target, *, restores: bool) -> None:
         self._target = target
         self._stamps: dict[str, str | None] = {}
-        self._closed: list[tuple[str, str]] = []
+        self._closed: dict[str, str] = {}
         self._restores = True
         if any(map(holds_content, target.names(""))):
             self._restores = restores
             scan = Folder(target.root).walk()
             self._stamps = {file.path: file.stamp for file in scan.files}
-            self._closed = [(path, fault.message) for path, fault in scan.faults if path not in self._stamps]
+            self._closed = {path: fault.message for path, fault in scan.faults if path not in self._stamps}
 
     def compare(self, connection: sa.Connection, batch: Sequence[Held]) -> Iterator[Change | Left | None]:
         """What is to be done about each document: nothing (None), a change, or to leave its file alone."""
@@ -147,7 +147,7 @@ class WorkingTree:
     def _at_a_glance(self, held: Held) -> Held | Left | None:
         """What can be told without the document's bytes; the document itself where they are needed."""
         if held.path not in self._stamps:
-            if why := next((why for path, why in self._closed if _is_below(held.path, path)), None):
+            if why := self._why_closed(held.path):
                 return Left(held.path, f"is closed: {why}")
             return held if self._restores else Left(held.path, "is gone since it was imported")
         if held.is_decided:
@@ -162,6 +162,14 @@ class WorkingTree:
         is_same = data is not None and hashlib.sha256(data).digest() == held.digest
         # It may be what an export wrote before the decision was taken back.
         return None if is_same else held
+
+    def _why_closed(self, path: str) -> str | None:
+        """Why the file at a path, or a folder above it, was passed over; None if it was not."""
+        while path and self._closed:
+            if path in self._closed:
+                return self._closed[path]
+            path = path.rpartition("/")[0]
+        return None
 
     def _compare(self, connection: sa.Connection, wanted: Sequence[Held]) -> Iterator[Change | Left | None]:
         doubtful: list[tuple[Change, Content]] = []
@@ -196,15 +204,13 @@ def _becomes(content: Content) -> bytes:
     return set_flag_lines(content.imported, content.flags) if content.flags else content.imported
 
 
-def _is_below(path: str, above: str) -> bool:
-    return path == above or path.startswith(f"{above}/")
-
-
 def _sort_out(
     connection: sa.Connection, doubtful: Sequence[tuple[Change, Content]]
 ) -> Iterator[Change | Left]:
     """Tells what an earlier export wrote from what somebody else did."""
-    known = values_ever(connection, [content.held.id for _, content in doubtful if content.held.article_id])
+    known = values_decided(
+        connection, [content.held.id for _, content in doubtful if content.held.article_id]
+    )
     for change, content in doubtful:
         assert change.was is not None
         moved = _moved_flags(content.imported, change.was)
