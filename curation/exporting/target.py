@@ -12,7 +12,8 @@ import fcntl
 import os
 import stat
 from collections import OrderedDict
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -42,12 +43,26 @@ def checked_path(path: str) -> str:
     return path
 
 
+#: What is wrong with one path, where another may well be written.
+_OF_ONE_PATH = frozenset({errno.EACCES, errno.EPERM, errno.ENAMETOOLONG})
+
+
+@contextmanager
+def _refusing_what_is_closed() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _OF_ONE_PATH:
+            raise
+        raise PathRefused(f"is closed: {error.strerror}") from error
+
+
 class Target:
     """A folder, made where it is not there yet; the paths of its files are relative, with `/`.
 
     One process at a time has it: a second one is told so by a CurationError. Every method raises PathRefused,
-    in a few words that fit behind the path, where a path is not one below the folder, or where a link, a
-    device or a folder lies in its way; OSError where the disk refuses.
+    in a few words that fit behind "it", where a path is not one below the folder, where a link, a device or
+    a folder lies in its way, or where it is closed to this user; OSError where the disk refuses all.
     """
 
     def __init__(self, root: Path, *, is_dry: bool = False) -> None:
@@ -71,6 +86,7 @@ class Target:
             if descriptor is not None:
                 os.close(descriptor)
 
+    @_refusing_what_is_closed()
     def read(self, path: str) -> bytes | None:
         """The bytes of a file; None where there is none."""
         folder, name = self._split(path)
@@ -81,23 +97,26 @@ class Target:
         with open(descriptor, "rb") as file:  # noqa: PTH123 - a descriptor
             return file.read()
 
+    @_refusing_what_is_closed()
     def write(self, path: str, data: bytes) -> None:
         """Puts a file in its place, with the mode of the one that it replaces; its folders are made."""
         folder, name = self._split(path)
         above = self._open(folder, make=True)
         assert above is not None
         earlier = self._status(above, name)
-        descriptor = _create(above)
         try:
+            descriptor = _create(above)
             with open(descriptor, "wb") as file:  # noqa: PTH123 - a descriptor
                 file.write(data)
                 if earlier is not None:
                     os.fchmod(descriptor, stat.S_IMODE(earlier.st_mode))
             os.rename(_UNFINISHED, name, src_dir_fd=above, dst_dir_fd=above)
-        except BaseException:
-            os.unlink(_UNFINISHED, dir_fd=above)
+        except BaseException:  # a Ctrl-C, too, between any two of these
+            with suppress(FileNotFoundError):
+                os.unlink(_UNFINISHED, dir_fd=above)
             raise
 
+    @_refusing_what_is_closed()
     def remove(self, path: str) -> bool:
         """Takes a file away, and its folders as far as nothing else is in them; False where there is none."""
         folder, name = self._split(path)
@@ -136,7 +155,7 @@ class Target:
         except FileNotFoundError:
             return None
         if not stat.S_ISREG(status.st_mode):
-            raise PathRefused("something that is no file lies there: a link, a folder or a device")
+            raise PathRefused("is no file there, but a link, a folder or a device")
         return status
 
     def _open(self, folder: str, *, make: bool) -> int | None:
@@ -165,7 +184,7 @@ class Target:
             return None
         except OSError as error:
             if error.errno in (errno.ENOTDIR, errno.ELOOP):
-                raise PathRefused("a folder above it is none: a link or a file") from error
+                raise PathRefused("lies below a link or a file, not a folder") from error
             raise
 
     def _remove_empty(self, folder: str) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..interrupts import ending_by_signals
 from ..options import PARTLY_DONE, chosen_filters, filter_options, open_store, ready_to_search
 from ..output import escape, written_whole
 from ..progress import showing_progress
@@ -58,7 +59,11 @@ def files_command(
         raise click.UsageError("--dry-run, --check and --restore compare with a folder, not an archive")
     store = open_store()
     ready_to_search(store, filters)
-    with store.reading() as connection, showing_progress("exporting", verbose=verbose) as progress:
+    with (
+        ending_by_signals(),
+        store.reading() as connection,
+        showing_progress("exporting", verbose=verbose) as progress,
+    ):
         source_id = the_source(connection, filters.source)
         with _opened(place, show, restores=restore) as (tree, write):
             others = replace(filters, source=())
