@@ -40,8 +40,11 @@ def set_flag_lines(data: bytes, flags: Mapping[str, FlagValue]) -> bytes:
     start = len(BOM) if data.startswith(BOM) else 0
     text = data[start:].decode()
     lines, rest = _front_lines(text, reading.text.count("\n"))
-    for flag, value in changed.items():
-        _change(lines, flag, value)
+    try:
+        for flag, value in changed.items():
+            _change(lines, flag, value)
+    except DocumentError as error:
+        raise _not_possible(changed, str(error)) from error  # one change made the next one's text no YAML
     edited = data[:start] + ("".join(lines) + rest).encode()
     _prove(edited, reading.values, changed, reading.body)
     return edited
@@ -96,9 +99,11 @@ def _change(lines: list[str], flag: str, value: FlagValue) -> None:
     front_matter = _FrontMatter(lines, entries, is_flow=is_flow)
     entry = next((entry for entry in entries if entry.key == flag), None)
     if entry is None:
+        if value is not None and not entries:
+            raise LineRefused(f"there is no field that {flag} could go behind")
         if value is not None:
             front_matter.insert(flag, _written(value))
-    elif entry.style in (None, "|", ">"):
+    elif entry.style in (None, "|", ">") or entry.ends[0] + 1 >= len(lines):  # `? quality` and no more
         raise LineRefused(f"{flag}, in line {entry.key_starts[0] + 2}, is not one value: mend it by hand")
     elif value is None:
         front_matter.remove(entry)
@@ -117,6 +122,8 @@ class _FrontMatter:
 
     def replace(self, entry: Entry, value: int | bool) -> None:
         was = self._between(entry.starts, entry.ends)
+        if "#" in was and not entry.style:  # a comment between a tag or an anchor and the value below it
+            raise LineRefused(f"{entry.key} holds a comment: mend it by hand")
         text = _written(value, like=was)
         if not was:  # `quality:` and nothing behind it
             line, at = self._line(entry.ends[0]), entry.ends[1]
@@ -181,9 +188,10 @@ class _FrontMatter:
         return self._lines[number + 1]
 
     def _between(self, start: Place, end: Place) -> str:
-        if start[0] != end[0]:
-            return "".join([self._line(start[0])[start[1] :], self._line(end[0])[: end[1]]])
-        return self._line(start[0])[start[1] : end[1]]
+        lines = self._lines[start[0] + 1 : end[0] + 2]
+        lines[-1] = lines[-1][: end[1]]
+        lines[0] = lines[0][start[1] :]
+        return "".join(lines)
 
     def _put(self, start: Place, end: Place, text: str) -> None:
         """Puts a text in the place of another; what it spans becomes one line."""

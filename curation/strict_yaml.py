@@ -129,9 +129,20 @@ def read_carefully(text: str) -> tuple[dict[str, Any], Marks]:
 
 def top_entries(text: str, until: str | None) -> tuple[bool, list[Entry]]:
     """Whether the top mapping of a text is in flow style, and where each of its keys and values stands, up to
-    that of one key or all; for a text that `load` takes."""
+    that of one key or all. Raises DocumentError for a text that is no YAML, or no mapping."""
+    try:
+        return _top_entries(text, until)
+    except yaml.MarkedYAMLError as error:
+        raise _fault(
+            "yaml_syntax", error.problem or error.context or "not YAML", error.problem_mark
+        ) from error
+
+
+def _top_entries(text: str, until: str | None) -> tuple[bool, list[Entry]]:
     events = _events(text)
-    top = next(event for event in events if isinstance(event, yaml.MappingStartEvent))
+    top = next((event for event in events if isinstance(event, yaml.MappingStartEvent)), None)
+    if top is None:
+        raise _not_a_mapping(None)
     found: list[Entry] = []
     while not isinstance(key := next(events), yaml.MappingEndEvent) and not (
         found and found[-1].key == until

@@ -108,7 +108,14 @@ def test_what_is_so_already_is_the_same_bytes() -> None:
         ("quality: &q 80\nheat: *q\n", {"quality": 75}, "no anchor"),
         ("a: &q 1\nquality: &q 80\nheat: *q\n", {"quality": 75}, "heat would change with it"),
         ("b: &b\n  quality: 3\n<<: *b\n", {"quality": None}, "other lines would say otherwise"),
+        ("x: 1\nquality: !!int # c\n  80\n", {"quality": 75}, "quality holds a comment"),
+        ("x: 1\nquality: &q\n # c\n  80\n", {"quality": 75}, "quality holds a comment"),
         ("quality: 3\n", {"quality": None}, "the front matter is empty"),
+        ("{}\n", {"heat": 5}, "there is no field that heat could go behind"),
+        ("? quality\nx: 1\n", {"quality": 4, "heat": 5}, "mapping values are not allowed"),
+        ("x: 1\n? quality\n", {"quality": 4}, "quality, in line 3, is not one value"),
+        ('{\n "heat",}\n', {"quality": 4, "heat": 5}, "did not find expected"),
+        ("heat: 5\n", {"heat": None, "removed": True}, "the front matter is empty"),
     ],
 )
 def test_what_cannot_be_proved_is_refused(front: str, flags: dict[str, FlagValue], why: str) -> None:

@@ -76,20 +76,26 @@ def test_the_job_between_a_repository_and_its_site(tmp_path: Path) -> None:
         assert ended.returncode == 0, ended.stderr
         return ended.stdout
 
+    def counts() -> dict[str, str]:
+        lines = run("curation status --format csv").splitlines()
+        return dict(zip(lines[0].split(","), lines[1].split(","), strict=True))
+
     run(set_up)
-    told = run(recipe)
-    assert "1 written, 59 unchanged, 0 left" in told
-    assert "decided" not in told
-    assert "1 of 1 articles" in told
-    assert (
-        run("git -C site show --stat --format= HEAD").splitlines()[-1].strip()
-        == "1 file changed, 2 insertions(+), 2 deletions(-)"
-    )
-    assert (
-        run("curation export files site --check; curation status --format csv --no-headers").split(",")[4]
-        == "0"
-    )
+    assert "1 written, 59 unchanged, 0 left" in run(recipe)
+    changed = run("git -C site show --stat --format= HEAD").splitlines()[-1].strip()
+    assert changed == "1 file changed, 2 insertions(+), 2 deletions(-)"
+    assert (counts()["decided"], counts()["parted"], counts()["agreed"]) == ("1", "0", "2")
     again = run(recipe)
     assert "0 written, 60 unchanged, 0 left" in again
-    assert "upstream agrees with no decision" in again
+    assert re.search("public: 0 written, [1-9][0-9]* unchanged, 0 removed", again)
     assert run("git -C site rev-list --count HEAD") == "2\n"
+
+    # The pipeline overwrites the file: the next round mends it.
+    run("git -C site revert --no-edit HEAD; git -C site push --quiet")
+    assert "1 written, 59 unchanged, 0 left" in run(recipe)
+    assert run("git -C site diff HEAD~2") == ""
+
+    # What has arrived is let go of, and nothing is to be written then.
+    assert "1 of 1 articles" in run("curation reset --agreed")
+    assert counts()["decided"] == "0"
+    assert "0 written, 60 unchanged, 0 left" in run("curation export files site")

@@ -7,6 +7,7 @@ import socket
 import stat
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -145,3 +146,31 @@ def test_nothing_is_made_for_a_dry_run(tmp_path: Path) -> None:
         assert target.read("a.md") is None
         assert target.names("") == []
     assert not (tmp_path / "none").exists()
+
+
+def test_one_path_that_is_closed_is_refused(root: Path, target: Target) -> None:
+    """By its name here, which root may not write either; other paths go on."""
+    target.write("_news/a.md", b"x")
+    for doing in (target.read, target.remove, lambda path: target.write(path, b"x")):
+        for path in (f"_news/{'x' * 300}.md", f"{'x' * 300}/a.md"):
+            with pytest.raises(PathRefused, match="is closed: File name too long"):
+                doing(path)
+    assert [file.name for file in root.rglob("*") if file.is_file()] == ["a.md"]
+
+
+@pytest.mark.parametrize("step", ["open", "fchmod", "rename"])
+def test_a_ctrl_c_leaves_no_unfinished_file(
+    root: Path, target: Target, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    target.write("a.md", b"one")
+    real = getattr(os, step)
+
+    def interrupted(*arguments: Any, **named: Any) -> None:
+        real(*arguments, **named)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, step, interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        target.write("a.md", b"two")
+    monkeypatch.undo()
+    assert [file.name for file in root.iterdir()] == ["a.md"]

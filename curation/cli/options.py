@@ -162,6 +162,14 @@ def ready_to_search(store: Store, filters: Filters) -> None:
         catch_up(store, progress)
 
 
+def named_place(ctx: click.Context, param: click.Parameter, value: str) -> Path:
+    """The path that an argument names. An empty one, such as a variable that is not set, is not this
+    folder."""
+    if not value:
+        raise click.BadParameter("an empty name is no place: write . for this folder", ctx, param)
+    return Path(value)
+
+
 def actor_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """Adds --actor: who does it, by default the login name."""
     return click.option(

@@ -17,9 +17,9 @@ Progress = Callable[[int, int], None]
 
 
 @contextmanager
-def showing_progress(label: str, *, verbose: bool) -> Iterator[Progress]:
+def showing_progress(label: str, *, verbose: bool, bar: bool = True) -> Iterator[Progress]:
     """A function to be told how far the work is."""
-    if sys.stderr.isatty():
+    if bar and sys.stderr.isatty():
         with _bar(label) as advance:
             yield advance
     else:

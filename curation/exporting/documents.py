@@ -8,7 +8,7 @@ the editors' veto: what is removed is not published.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -59,13 +59,15 @@ def count_documents(connection: sa.Connection, source_id: int, filters: Filters)
     return count
 
 
-def held_documents(connection: sa.Connection, source_id: int, filters: Filters) -> Iterator[list[Held]]:
+def held_documents(
+    connection: sa.Connection, source_id: int, filters: Filters
+) -> Generator[list[Held], None, None]:
     """The documents of a source in batches: the taxonomy, which no filter is about, then articles, by path.
-    What is missing from the dump is not among them, unless that is asked for."""
+    What is missing from the dump is not among them, unless that is asked for. To be closed."""
     if not filters:
         yield from _batches(connection, _taxonomy(source_id))
     article = articles.c
-    remembered = sa.and_(files.c.source_id == article.source_id, files.c.path == article.path)
+    remembered = _remembered(article)
     is_decided = sa.exists().where(overrides.c.article_id == article.id)
     query = (
         sa.select(article.id, article.id, article.path, documents.c.digest, files.c.stamp, is_decided)
@@ -86,7 +88,7 @@ def _wanted(connection: sa.Connection, source_id: int, filters: Filters) -> list
 
 def _taxonomy(source_id: int) -> sa.Select[Any]:
     table = taxonomy_documents.c
-    remembered = sa.and_(files.c.source_id == table.source_id, files.c.path == table.path)
+    remembered = _remembered(table)
     return (
         sa.select(table.id, sa.null(), table.path, table.digest, files.c.stamp, sa.false())
         .select_from(taxonomy_documents)
@@ -96,13 +98,20 @@ def _taxonomy(source_id: int) -> sa.Select[Any]:
     )
 
 
-def _batches(connection: sa.Connection, query: sa.Select[Any]) -> Iterator[list[Held]]:
-    rows = connection.execute(query, execution_options={"yield_per": BATCH})
-    for some in rows.partitions():
-        yield [
-            Held(key, article_id, path, bytes(digest), stamp, bool(is_decided))
-            for key, article_id, path, digest, stamp, is_decided in some
-        ]
+def _remembered(held: Any) -> sa.ColumnElement[bool]:
+    """The file of a document as it was last read; not one that was refused then, whose stamp vouches for
+    other bytes."""
+    of_path = sa.and_(files.c.source_id == held.source_id, files.c.path == held.path)
+    return sa.and_(of_path, files.c.state == "kept")
+
+
+def _batches(connection: sa.Connection, query: sa.Select[Any]) -> Generator[list[Held], None, None]:
+    with connection.execute(query, execution_options={"yield_per": BATCH}) as rows:
+        for some in rows.partitions():
+            yield [
+                Held(key, article_id, path, bytes(digest), stamp, bool(is_decided))
+                for key, article_id, path, digest, stamp, is_decided in some
+            ]
 
 
 def read_contents(connection: sa.Connection, batch: Sequence[Held]) -> Iterator[Content]:
@@ -153,14 +162,19 @@ def flags_to_write(
     return {flag: effective[flag] for flag in FLAGS if flag in follows and effective[flag] != means[flag]}
 
 
-def values_ever(
-    connection: sa.Connection, article_ids: Sequence[int]
-) -> dict[int, set[tuple[str, int | None]]]:
-    """Of each article the (flag, value) that were in effect at any time, as the audit tells."""
-    found: dict[int, set[tuple[str, int | None]]] = defaultdict(set)
+def values_decided(connection: sa.Connection, article_ids: Sequence[int]) -> dict[int, set[tuple[str, int]]]:
+    """Of each article the (flag, value) that a decision ever made it have, as the audit tells: what an export
+    may have written."""
+    found: dict[int, set[tuple[str, int]]] = defaultdict(set)
     change = changes.c
+    columns = (change.old_value, change.old_override, change.new_value, change.new_override)
     for some in chunks(article_ids):
-        query = sa.select(change.article_id, change.field, change.old_value, change.new_value)
-        for article_id, field, old, new in connection.execute(query.where(change.article_id.in_(some))):
-            found[article_id] |= {(field, old), (field, new)}
+        query = sa.select(change.article_id, change.field, *columns).where(change.article_id.in_(some))
+        for article_id, field, *values in connection.execute(query):
+            for value, override in (values[:2], values[2:]):
+                if override is None:
+                    continue
+                found[article_id] |= {(field, value), (field, override)}
+                if field == "removed" and override:
+                    found[article_id].add(("published", 0))
     return found

@@ -3,17 +3,18 @@
 A file in the folder is one of these: what was imported (it may be replaced), what it should become (nothing
 is to be done), what an earlier export wrote (it may be replaced), or something else, which is somebody's work
 that the store has not seen: it is left. An earlier export is known without any memory of it: such a file is
-the imported one but for lines of flags, and each of these says what the audit knows to have been in effect
-once.
+the imported one but for lines of flags, and each of these says what a decision once made of it, as the audit
+tells; what upstream alone said once is somebody's work.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from typing import NamedTuple
+from unicodedata import normalize
 
 import sqlalchemy as sa
 
@@ -21,9 +22,9 @@ from ..document import read
 from ..errors import CurationError
 from ..flag_lines import FlagValue, set_flag_lines
 from ..flags import FLAGS
-from ..scanning import Folder, holds_content, kind_of
+from ..scanning import Folder, kind_of
 from ..selecting import Filters
-from .documents import Content, Held, count_documents, held_documents, read_contents, values_ever
+from .documents import Content, Held, count_documents, held_documents, read_contents, values_decided
 from .target import PathRefused, Target, checked_path
 
 #: Called with how many documents are done, of all.
@@ -39,7 +40,7 @@ class Change(NamedTuple):
 
 
 class Left(NamedTuple):
-    """A file that is left as it is, and why, in words that follow its path."""
+    """A file that is left as it is, and why, as a clause in which "it" is the file."""
 
     path: str
     why: str
@@ -70,25 +71,27 @@ def export_files(
     """
     done, total, found = 0, count_documents(connection, source_id, filters), Exported()
     seen: set[int] = set()
-    for batch in held_documents(connection, source_id, filters):
-        found.collisions += _collisions(batch, seen)
-        for outcome in tree.compare(connection, batch):
-            if outcome is None:
-                found.unchanged += 1
-            elif isinstance(outcome, Left) or (outcome := _written(outcome, write)) is not None:
-                found.left.append(outcome)
-            else:
-                found.written += 1
-        done += len(batch)
-        progress(done, total)
+    with closing(held_documents(connection, source_id, filters)) as batches:
+        for batch in batches:
+            found.collisions += _collisions(batch, seen)
+            for outcome in tree.compare(connection, batch):
+                if outcome is None:
+                    found.unchanged += 1
+                elif isinstance(outcome, Left) or (outcome := _written(outcome, write)) is not None:
+                    found.left.append(outcome)
+                else:
+                    found.written += 1
+            done += len(batch)
+            progress(done, total)
     return found
 
 
 def _collisions(batch: Sequence[Held], seen: set[int]) -> list[str]:
-    """The paths that differ by case alone from one that was seen before; `seen` holds their hashes."""
+    """The paths that differ by case, or by how accents are put together, from one that was seen before, whose
+    hashes `seen` holds."""
     found = []
     for held in batch:
-        key = hash(held.path.casefold())
+        key = hash(held.path.casefold() if held.path.isascii() else normalize("NFC", held.path).casefold())
         if key in seen:
             found.append(held.path)
         seen.add(key)
@@ -115,22 +118,38 @@ class Nowhere:
                 yield Left(content.held.path, str(refused))
 
 
+#: Lies in a folder as long as it is filled.
+_UNFINISHED = ".curation-unfinished"
+
+
 class WorkingTree:
     """The files of a folder beside the documents that the store holds for them.
 
-    restores: whether a file that is not there is written; in a folder without any content all are.
+    restores: whether a file that is not there is written; in a folder without any content all are, and go on
+    to be if that was cut off.
     """
 
     def __init__(self, target: Target, *, restores: bool) -> None:
         self._target = target
         self._stamps: dict[str, str | None] = {}
-        self._closed: list[tuple[str, str]] = []
-        self._restores = True
-        if any(map(holds_content, target.names(""))):
-            self._restores = restores
+        self._closed: dict[str, str] = {}
+        if target.root.exists():
             scan = Folder(target.root).walk()
             self._stamps = {file.path: file.stamp for file in scan.files}
-            self._closed = [(path, fault.message) for path, fault in scan.faults if path not in self._stamps]
+            self._closed = {path: fault.message for path, fault in scan.faults if path not in self._stamps}
+        is_new = not self._stamps and not self._closed
+        self._is_unfinished = is_new or target.read(_UNFINISHED) is not None
+        self._restores = restores or self._is_unfinished
+
+    def begin(self) -> None:
+        """Says in a folder without content that it is being filled: what is not there yet is not gone."""
+        if self._is_unfinished:
+            self._target.write(_UNFINISHED, b"`curation export files` was cut off: run it again\n")
+
+    def end(self) -> None:
+        """Says that all is there."""
+        if self._is_unfinished:
+            self._target.remove(_UNFINISHED)
 
     def compare(self, connection: sa.Connection, batch: Sequence[Held]) -> Iterator[Change | Left | None]:
         """What is to be done about each document: nothing (None), a change, or to leave its file alone."""
@@ -147,9 +166,9 @@ class WorkingTree:
     def _at_a_glance(self, held: Held) -> Held | Left | None:
         """What can be told without the document's bytes; the document itself where they are needed."""
         if held.path not in self._stamps:
-            if why := next((why for path, why in self._closed if _is_below(held.path, path)), None):
-                return Left(held.path, f"is closed: {why}")
-            return held if self._restores else Left(held.path, "is gone since it was imported")
+            if why := self._why_closed(held.path):
+                return Left(held.path, f"it is closed: {why}")
+            return held if self._restores else Left(held.path, "it is gone since the import")
         if held.is_decided:
             return held
         stamp = self._stamps[held.path]
@@ -162,6 +181,14 @@ class WorkingTree:
         is_same = data is not None and hashlib.sha256(data).digest() == held.digest
         # It may be what an export wrote before the decision was taken back.
         return None if is_same else held
+
+    def _why_closed(self, path: str) -> str | None:
+        """Why the file at a path, or a folder above it, was passed over; None if it was not."""
+        while path and self._closed:
+            if path in self._closed:
+                return self._closed[path]
+            path = path.rpartition("/")[0]
+        return None
 
     def _compare(self, connection: sa.Connection, wanted: Sequence[Held]) -> Iterator[Change | Left | None]:
         doubtful: list[tuple[Change, Content]] = []
@@ -187,7 +214,7 @@ def _place_of(held: Held) -> str:
     """Where a document's file lies. Raises PathRefused for a path at which no import would find it."""
     path = checked_path(held.path)
     if kind_of(path) is None:
-        raise PathRefused("is no place of content")
+        raise PathRefused("it is no place of content")
     return path
 
 
@@ -196,15 +223,13 @@ def _becomes(content: Content) -> bytes:
     return set_flag_lines(content.imported, content.flags) if content.flags else content.imported
 
 
-def _is_below(path: str, above: str) -> bool:
-    return path == above or path.startswith(f"{above}/")
-
-
 def _sort_out(
     connection: sa.Connection, doubtful: Sequence[tuple[Change, Content]]
 ) -> Iterator[Change | Left]:
     """Tells what an earlier export wrote from what somebody else did."""
-    known = values_ever(connection, [content.held.id for _, content in doubtful if content.held.article_id])
+    known = values_decided(
+        connection, [content.held.id for _, content in doubtful if content.held.article_id]
+    )
     for change, content in doubtful:
         assert change.was is not None
         moved = _moved_flags(content.imported, change.was)
@@ -212,7 +237,7 @@ def _sort_out(
         if moved and all((flag, int(value)) in ever for flag, value in moved.items() if value is not None):
             yield change
         else:
-            yield Left(change.path, "has changed since it was imported")
+            yield Left(change.path, "it has changed since the import")
 
 
 def _moved_flags(imported: bytes, was: bytes) -> dict[str, FlagValue]:

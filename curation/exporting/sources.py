@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import sqlalchemy as sa
 
@@ -11,9 +12,16 @@ from ..schema import sources
 from ..scoring.settings import source_id_of
 
 
-def the_source(connection: sa.Connection, names: Sequence[str]) -> tuple[int, str]:
-    """The id and the name of the source that is named, or of the only one there is. Raises SelectionError
-    otherwise."""
+class Source(NamedTuple):
+    """A source, and where it was last imported from."""
+
+    id: int
+    name: str
+    location: str
+
+
+def the_source(connection: sa.Connection, names: Sequence[str]) -> Source:
+    """The source that is named, or the only one there is. Raises SelectionError otherwise."""
     wanted = list(dict.fromkeys(names))
     if not wanted:
         wanted = list(connection.scalars(sa.select(sources.c.name).order_by(sources.c.name)))
@@ -21,4 +29,7 @@ def the_source(connection: sa.Connection, names: Sequence[str]) -> tuple[int, st
         raise SelectionError("nothing to export: `curation import FOLDER` takes a dump in")
     if len(wanted) > 1:
         raise SelectionError(f"an export is of one source: say which by --source, {', '.join(wanted)}")
-    return source_id_of(connection, wanted[0]), wanted[0]
+    row = sources.c.id == source_id_of(connection, wanted[0])
+    return Source(
+        *connection.execute(sa.select(sources.c.id, sources.c.name, sources.c.location).where(row)).one()
+    )

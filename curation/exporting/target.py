@@ -12,7 +12,8 @@ import fcntl
 import os
 import stat
 from collections import OrderedDict
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -36,22 +37,37 @@ def checked_path(path: str) -> str:
     """A path, if it is one below a folder; raises PathRefused for all else."""
     parts = path.split("/")
     if "\0" in path or "\\" in path or any(part in ("", ".", "..") for part in parts):
-        raise PathRefused("leads out of the folder")
+        raise PathRefused("it leads out of the folder")
     if any(part.casefold() == ".git" for part in parts):
-        raise PathRefused("lies in git's own folder")
+        raise PathRefused("it lies in git's own folder")
     return path
+
+
+#: What is wrong with one path, where another may well be written.
+_OF_ONE_PATH = frozenset({errno.EACCES, errno.EPERM, errno.ENAMETOOLONG})
+
+
+@contextmanager
+def _refusing_what_is_closed() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _OF_ONE_PATH:
+            raise
+        raise PathRefused(f"it is closed: {error.strerror}") from error
 
 
 class Target:
     """A folder, made where it is not there yet; the paths of its files are relative, with `/`.
 
     One process at a time has it: a second one is told so by a CurationError. Every method raises PathRefused,
-    in a few words that fit behind the path, where a path is not one below the folder, or where a link, a
-    device or a folder lies in its way; OSError where the disk refuses.
+    with a clause in which "it" is the path, where a path is not one below the folder, where a link, a device
+    or a folder lies in its way, or where it is closed to this user; OSError where the disk refuses all.
     """
 
     def __init__(self, root: Path, *, is_dry: bool = False) -> None:
-        """Opens the folder; one that is not there is made, unless nothing is to be written (`is_dry`)."""
+        """Opens the folder; one that is not there is made, unless nothing is to be written (`is_dry`): then
+        others may look at it too."""
         self.root = root
         self._folders: OrderedDict[str, int] = OrderedDict()
         self._root: int | None = None
@@ -59,7 +75,7 @@ class Target:
             return
         root.mkdir(parents=True, exist_ok=True)
         self._root = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        self._lock(self._root)
+        self._lock(self._root, fcntl.LOCK_SH if is_dry else fcntl.LOCK_EX)
 
     def __enter__(self) -> Self:
         return self
@@ -71,6 +87,7 @@ class Target:
             if descriptor is not None:
                 os.close(descriptor)
 
+    @_refusing_what_is_closed()
     def read(self, path: str) -> bytes | None:
         """The bytes of a file; None where there is none."""
         folder, name = self._split(path)
@@ -81,23 +98,26 @@ class Target:
         with open(descriptor, "rb") as file:  # noqa: PTH123 - a descriptor
             return file.read()
 
+    @_refusing_what_is_closed()
     def write(self, path: str, data: bytes) -> None:
         """Puts a file in its place, with the mode of the one that it replaces; its folders are made."""
         folder, name = self._split(path)
         above = self._open(folder, make=True)
         assert above is not None
         earlier = self._status(above, name)
-        descriptor = _create(above)
         try:
+            descriptor = _create(above)
             with open(descriptor, "wb") as file:  # noqa: PTH123 - a descriptor
                 file.write(data)
                 if earlier is not None:
                     os.fchmod(descriptor, stat.S_IMODE(earlier.st_mode))
             os.rename(_UNFINISHED, name, src_dir_fd=above, dst_dir_fd=above)
-        except BaseException:
-            os.unlink(_UNFINISHED, dir_fd=above)
+        except BaseException:  # a Ctrl-C, too, between any two of these
+            with suppress(FileNotFoundError):
+                os.unlink(_UNFINISHED, dir_fd=above)
             raise
 
+    @_refusing_what_is_closed()
     def remove(self, path: str) -> bool:
         """Takes a file away, and its folders as far as nothing else is in them; False where there is none."""
         folder, name = self._split(path)
@@ -114,9 +134,9 @@ class Target:
         descriptor = self._open(checked_path(folder) if folder else "", make=False)
         return sorted(os.listdir(descriptor)) if descriptor is not None else []  # noqa: PTH208 - a descriptor
 
-    def _lock(self, root: int) -> None:
+    def _lock(self, root: int, kind: int) -> None:
         try:
-            fcntl.flock(root, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(root, kind | fcntl.LOCK_NB)
         except BlockingIOError as error:
             os.close(root)
             raise CurationError(
@@ -136,7 +156,7 @@ class Target:
         except FileNotFoundError:
             return None
         if not stat.S_ISREG(status.st_mode):
-            raise PathRefused("something that is no file lies there: a link, a folder or a device")
+            raise PathRefused("it is no file, but a link, a folder or a device")
         return status
 
     def _open(self, folder: str, *, make: bool) -> int | None:
@@ -165,7 +185,7 @@ class Target:
             return None
         except OSError as error:
             if error.errno in (errno.ENOTDIR, errno.ELOOP):
-                raise PathRefused("a folder above it is none: a link or a file") from error
+                raise PathRefused("it lies below a link or a file, not a folder") from error
             raise
 
     def _remove_empty(self, folder: str) -> None:

@@ -8,13 +8,13 @@ from pathlib import Path
 import click
 
 from ..completion import names_of
-from ..options import PARTLY_DONE, open_store
+from ..options import PARTLY_DONE, named_place, open_store
 from ..output import escape
 from ..progress import showing_progress
 
 
 @click.command("api")
-@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path, file_okay=False))
+@click.argument("folder", metavar="DIR", callback=named_place)
 @click.option(
     "--source", metavar="NAME", shell_complete=names_of("source"),
     help="The source whose site it is; needed where there are several.",

@@ -11,19 +11,27 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..options import PARTLY_DONE, chosen_filters, filter_options, open_store, ready_to_search
+from ..interrupts import ending_by_signals
+from ..options import (
+    PARTLY_DONE,
+    chosen_filters,
+    filter_options,
+    named_place,
+    open_store,
+    ready_to_search,
+)
 from ..output import escape, written_whole
 from ..progress import showing_progress
 
 if TYPE_CHECKING:
     from ...exporting.files import Change, Exported, Nowhere, WorkingTree
 
-#: Paths that are named of those left for one reason.
+#: Paths that a terminal names of those left for one reason; elsewhere all are.
 NAMED = 20
 
 
 @click.command("files")
-@click.argument("place", metavar="DIR|ARCHIVE", type=click.Path(path_type=Path))
+@click.argument("place", metavar="DIR|ARCHIVE", callback=named_place)
 @click.option("--dry-run", is_flag=True, help="Write nothing; print what would change as a unified diff.")
 @click.option("--check", is_flag=True, help="Write nothing; exit with 1 if anything would be written.")
 @click.option("--restore", is_flag=True, help="Write files too that are gone from DIR since the import.")
@@ -58,16 +66,27 @@ def files_command(
         raise click.UsageError("--dry-run, --check and --restore compare with a folder, not an archive")
     store = open_store()
     ready_to_search(store, filters)
-    with store.reading() as connection, showing_progress("exporting", verbose=verbose) as progress:
-        source_id, _ = the_source(connection, filters.source)
+    with (
+        ending_by_signals(),
+        store.reading() as connection,
+        showing_progress("exporting", verbose=verbose, bar=not _is_between_lines(show)) as progress,
+    ):
+        source = the_source(connection, filters.source)
+        if _is_archive(place) and str(place.resolve()) == source.location:
+            raise click.UsageError(f"{place} is what was imported, and may hold more: name another archive")
         with _opened(place, show, restores=restore) as (tree, write):
             others = replace(filters, source=())
-            exported = export_files(connection, source_id, others, tree, write, progress)
+            exported = export_files(connection, source.id, others, tree, write, progress)
     _report(exported, is_dry=show is not None)
     if check and exported.written:
         sys.exit(1)
     if exported.left:
         sys.exit(PARTLY_DONE)
+
+
+def _is_between_lines(show: object) -> bool:
+    """Whether a bar would stand between lines that are shown."""
+    return show is not None and sys.stdout.isatty()
 
 
 def _is_archive(place: Path) -> bool:
@@ -91,7 +110,12 @@ def _opened(
         return
     with Target(place, is_dry=show is not None) as target:
         tree = WorkingTree(target, restores=restores)
-        yield tree, show or (lambda change: target.write(change.path, change.becomes))
+        if show is not None:
+            yield tree, show
+            return
+        tree.begin()
+        yield tree, lambda change: target.write(change.path, change.becomes)
+        tree.end()
 
 
 def _show_path(change: Change) -> None:
@@ -118,14 +142,20 @@ def _report(exported: Exported, *, is_dry: bool) -> None:
     for path, why in exported.left:
         reasons[why].append(path)
     for why, paths in sorted(reasons.items()):
-        _name(paths, f"left: it {why}" if len(paths) == 1 else f"left: {len(paths):,} of which each {why}")
-    _name(exported.collisions, "differs by case alone from another: one file on some file systems")
-    if any("since it was imported" in why for why in reasons):
-        click.echo("`curation import` takes in what changed; then export again", err=True)
+        _name(f"{len(paths):,} left alone: {why}", paths)
+    if exported.collisions:
+        _name("named as another but for case or accents: one file on some file systems", exported.collisions)
+    if any("since the import" in why for why in reasons):
+        click.echo(
+            "`curation import` takes in what changed (`curation issues` tells what it could not); then export"
+            " again", err=True,
+        )  # fmt: skip
 
 
-def _name(paths: list[str], what: str) -> None:
-    for path in paths[:NAMED]:
-        click.echo(escape(f"{path}: {what}"), err=True)
-    if len(paths) > NAMED:
-        click.echo(f"and {len(paths) - NAMED:,} more", err=True)
+def _name(what: str, paths: list[str]) -> None:
+    shown = paths[:NAMED] if sys.stderr.isatty() else paths
+    click.echo(escape(what), err=True)
+    for path in shown:
+        click.echo(f"  {escape(path)}", err=True)
+    if len(shown) < len(paths):
+        click.echo(f"  and {len(paths) - len(shown):,} more", err=True)

@@ -33,7 +33,7 @@ def export_site(
     With `check` nothing is written, and the summary says what would be. Raises SelectionError where the
     source is not clear, or nothing says what its address is; CurationError where another export is at work.
     """
-    source_id, name = the_source(connection, [source] if source else [])
+    source_id, name, _ = the_source(connection, [source] if source else [])
     settings = read_settings(connection, source_id, name)
     with Target(folder, is_dry=check) as target:
         return _export(connection, source_id, settings, Output(target, check=check), progress)
