@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .document import BOM, read
+from .document import BOM, parse_article, read
 from .errors import DocumentError, LineRefused
 from .flags import FLAGS
 from .strict_yaml import Entry, Place, top_entries
@@ -75,6 +75,8 @@ def _prove(edited: bytes, values: Mapping[str, Any], changed: Mapping[str, FlagV
     """Raises LineRefused unless the edited bytes say what is wanted, and all else as before."""
     try:
         after = read(edited)
+        if not changed.keys() <= values.keys():
+            parse_article(edited)  # a line more may be one that only the reading of fields objects to
     except DocumentError as error:
         raise _not_possible(changed, str(error)) from error
     wanted = {**values, **changed}
