@@ -1,6 +1,6 @@
 """Decisions that are killed, and decisions made at once: whole or absent, and none lost.
 
-`CURATION_KILLS` is how often a bulk edit is killed (50; on PostgreSQL a tenth of it), `CURATION_SECONDS` how
+`CURATION_KILLS` is how often a bulk edit is killed (30; on PostgreSQL a tenth of it), `CURATION_SECONDS` how
 long eight editors work at once (4).
 """
 
@@ -32,7 +32,7 @@ from .survival import HERE, Imports, make_dump
 from .taking import import_folder
 from .test_survival import Place, opened
 
-KILLS = int(os.environ.get("CURATION_KILLS", "50"))
+KILLS = int(os.environ.get("CURATION_KILLS", "30"))
 SECONDS = float(os.environ.get("CURATION_SECONDS", "4"))
 SEED = int(os.environ.get("CURATION_SEED", "3"))
 EDITORS = 8

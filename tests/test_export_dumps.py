@@ -1,6 +1,6 @@
 """Real dumps written back: byte for byte, one line for each flag decided, and back again.
 
-CURATION_FULL=1 takes whole snapshots and 2,000 decisions; else every third file and 300.
+CURATION_FULL=1 takes whole snapshots and 2,000 decisions; else every fourth file and 120.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from .upstream import FULL, Files, Site, snapshots
 pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason=f"no real dumps at {DATA}")
 
 Curation = Callable[..., Result]
-DECISIONS = 2_000 if FULL else 300
+DECISIONS = 2_000 if FULL else 120
 
 
 def as_crlf(files: Files) -> Files:

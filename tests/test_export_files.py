@@ -201,6 +201,7 @@ def test_what_changed_since_the_import_is_left_and_named(filled: Curation, site:
     assert f"2 left alone: it has changed since the import\n  {ROCK}\n  {BOLLARD}\n" in result.stderr
     assert f"1 left alone: it is gone since the import\n  {gone}\n" in result.stderr
     assert "`curation import` takes in what changed" in result.stderr
+    assert "--restore writes what is gone" in result.stderr
     assert everything(site) == before
     restored = filled("export", "files", str(site), "--restore")
     assert told(restored) == "1 written, 57 unchanged, 2 left"
@@ -476,7 +477,7 @@ def test_a_broken_file_is_not_taken_for_what_was_imported(filled: Curation, site
     assert filled("import", str(site)).exit_code == 3
     result = filled("export", "files", str(site))
     assert (result.exit_code, told(result)) == (3, "0 written, 59 unchanged, 1 left")
-    assert "`curation issues` tells what it could not" in result.stderr
+    assert "`curation issues` says what it could not" in result.stderr
 
 
 def test_the_archive_that_was_imported_is_not_replaced(

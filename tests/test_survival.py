@@ -1,6 +1,6 @@
 """Whatever happens to an import, the store holds whole documents, and the next import completes it.
 
-`CURATION_KILLS` is how often an import is killed: 50 times on SQLite and 10 on PostgreSQL, unless it says
+`CURATION_KILLS` is how often an import is killed: 30 times on SQLite and 10 on PostgreSQL, unless it says
 otherwise (`CURATION_KILLS=1000`, for PostgreSQL a tenth of it).
 """
 
@@ -59,7 +59,7 @@ from .survival import (
 )
 from .taking import import_folder
 
-KILLS = int(os.environ.get("CURATION_KILLS", "50"))
+KILLS = int(os.environ.get("CURATION_KILLS", "30"))
 SEED = int(os.environ.get("CURATION_SEED", "3"))
 SOURCE = "site"
 

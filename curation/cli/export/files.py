@@ -145,11 +145,12 @@ def _report(exported: Exported, *, is_dry: bool) -> None:
         _name(f"{len(paths):,} left alone: {why}", paths)
     if exported.collisions:
         _name("named as another but for case or accents: one file on some file systems", exported.collisions)
-    if any("since the import" in why for why in reasons):
+    if any("changed since the import" in why for why in reasons):
         click.echo(
-            "`curation import` takes in what changed (`curation issues` tells what it could not); then export"
-            " again", err=True,
-        )  # fmt: skip
+            "`curation import` takes in what changed; `curation issues` says what it could not", err=True
+        )
+    if any("gone since the import" in why for why in reasons):
+        click.echo("--restore writes what is gone; `curation import` marks it missing", err=True)
 
 
 def _name(what: str, paths: list[str]) -> None:
