@@ -50,10 +50,10 @@ def test_every_snapshot_comes_out_as_it_came_in(
         site.hold(held)
         import_folder(store, site.root)
         result = curation("export", "files", str(out))
-        assert (result.exit_code, told(result)) == (0, f"{len(held)} written, 0 unchanged, 0 left")
+        assert (result.exit_code, told(result)) == (0, f"{len(held):,} written, 0 unchanged, 0 left")
         assert everything(out) == held
         assert (
-            told(curation("export", "files", str(site.root))) == f"0 written, {len(held)} unchanged, 0 left"
+            told(curation("export", "files", str(site.root))) == f"0 written, {len(held):,} unchanged, 0 left"
         )
         shutil.rmtree(out)
 
