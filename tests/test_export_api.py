@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from curation.database import Store
 from curation.exporting.site import sitemaps
 from curation.exporting.site.pages import indented
-from curation.schema import articles, topics
+from curation.schema import articles
 
 from .taking import import_folder
 
@@ -61,6 +61,12 @@ def told(result: Result) -> str:
 
 def paths(folder: Path, file: str) -> list[str]:
     return [item["path"] for item in json.loads((folder / file).read_text())["value"]]
+
+
+def rename_folder(site: Path, topic: str, name: str) -> None:
+    """Has a topic's file state another `_id`, which is the folder of its pages."""
+    [file] = (site / "_data/topics").glob(f"*-{topic}.yaml")
+    file.write_text(re.sub("(?m)^_id: .*$", f'_id: "{name}"', file.read_text()))
 
 
 def test_the_lists_of_the_sample_site(taken: Path, curation: Curation, target: Path) -> None:
@@ -205,9 +211,9 @@ def test_a_missing_article_is_not_shown(store: Store, taken: Path, curation: Cur
 def test_what_cannot_be_written_is_named_and_the_rest_is(
     store: Store, taken: Path, curation: Curation, target: Path
 ) -> None:
-    with store.writing() as connection:
-        for name, slug in (("Tides", "../../x"), ("Lighthouses", "collections")):
-            connection.execute(sa.update(topics).where(topics.c.name == name).values(slug=slug))
+    rename_folder(taken, "tides", "../../x")
+    rename_folder(taken, "lighthouses", "collections")
+    import_folder(store, taken)
     (target / "api").mkdir(parents=True)
     (target / "elsewhere").mkdir()
     (target / "api/people").symlink_to(target / "elsewhere")
@@ -350,11 +356,25 @@ def test_the_same_store_gives_the_same_bytes(taken: Path, curation: Curation, tm
     assert files(tmp_path / "a") == files(tmp_path / "b")
 
 
+def test_what_another_source_says_of_a_topic_moves_no_pages_of_this_one(
+    store: Store, taken: Path, curation: Curation, target: Path
+) -> None:
+    curation("export", "api", str(target))
+    rename_folder(taken, "tides", "ebb-and-flow")
+    import_folder(store, taken, source="the-other")  # by name the last, whose word `topics.slug` has
+    assert told(curation("export", "api", str(target), "--source", "site")) == (
+        "0 written, 47 unchanged, 0 removed"
+    )
+    curation("export", "api", str(target / "other"), "--source", "the-other")
+    assert (target / "other/api/news/ebb-and-flow/index.json").exists()
+    assert not (target / "other/api/news/tides").exists()
+
+
 def test_two_topics_cannot_have_one_folder(
     store: Store, taken: Path, curation: Curation, target: Path
 ) -> None:
-    with store.writing() as connection:
-        connection.execute(sa.update(topics).where(topics.c.name == "Tides").values(slug="lighthouses"))
+    rename_folder(taken, "tides", "lighthouses")
+    import_folder(store, taken)
     done = curation("export", "api", str(target))
     assert done.exit_code == 3
     assert "left out: api/news/lighthouses/index.json: two lists or items want the same file" in done.stderr
