@@ -136,6 +136,47 @@ def test_what_is_unpublished_is_shown_nowhere(
     assert "api/learning/index.json" in left
 
 
+def test_what_is_unpublished_is_taken_away_from_any_depth(
+    store: Store, site: Path, curation: Curation, target: Path
+) -> None:
+    """Samples and collections keep the folders of their documents."""
+    found = ["_learning/flat.md", "_samples/by/topic/deep.md", "_learning/paths/deep.md"]
+    for path, type_ in zip(found, ("collection", "download", "collection"), strict=True):
+        (site / path).parent.mkdir(parents=True, exist_ok=True)
+        (site / path).write_text(f"---\ntitle: Deep\ntype: {type_}\n---\nsecretplan\n")
+    import_folder(store, site)
+    curation("export", "api", str(target))
+    theirs = [f"api/{path[1:].removesuffix('.md')}/index.json" for path in found]
+    before = files(target)
+    assert {*theirs} <= before.keys()
+    other = target / "api/samples/by/topic/moved/index.json"  # of a site's own: its path is another
+    other.parent.mkdir()
+    other.write_text('{"path": "_samples/by/topic/deep.md"}')
+    curation("unpublish", *found, "--reason", "x")
+    due = curation("export", "api", str(target), "--check").stdout.splitlines()
+    assert sorted(line for line in due if line.startswith("remove")) == sorted(
+        f"remove {path}" for path in theirs
+    )
+    curation("export", "api", str(target))
+    after = files(target)
+    assert before.keys() - after.keys() == {*theirs}
+    assert other.exists()
+    assert not [path for path, data in after.items() if b"secretplan" in data]
+
+
+def test_a_sample_that_is_called_as_a_page_does_not_take_its_place(
+    store: Store, site: Path, curation: Curation, target: Path
+) -> None:
+    (site / "_samples/page").mkdir()
+    (site / "_samples/page/1.md").write_text("---\ntitle: One\ntype: download\nheat: 99\n---\n")
+    import_folder(store, site)
+    done = curation("export", "api", str(target))
+    assert (done.exit_code, done.stderr.splitlines()[0]) == (
+        3, "left out: api/samples/page/1/index.json: pages lie there: move _samples/page/1.md elsewhere",
+    )  # fmt: skip
+    assert paths(target, "api/samples/page/1/index.json")[0] == "_samples/page/1.md"
+
+
 def test_nothing_else_is_touched(taken: Path, curation: Curation) -> None:
     """The site's own root is written into: templates, documents and what looks like ours and is not stays."""
     for path, text in {
@@ -144,6 +185,7 @@ def test_nothing_else_is_touched(taken: Path, curation: Curation) -> None:
         "api/news/template/index.json": '---\n---\n{"page": 1, "value": []}',
         "api/news/page/readme/index.json": '{"pages": 1}',
         "api/news/old/index.json": '{"page": 1, "value": []}',
+        "api/news/nested/index.json": "[" * 200_000,
         "api/news/page/99/index.json": '{"page": 99, "value": [], "nextPage": null}',
         "api/news/page/99/kept.txt": "x",
         "api/games/page/1/index.json": '{"page": 1, "value": []}',

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 
 from ..target import PathRefused, Target
+from .rows import stem_of
 from .sections import Section
 
 #: Says whether the bytes at one of our names are a file of ours.
-_Test = Callable[[bytes, Section], bool]
+_Test = Callable[[bytes], bool]
 
 #: The files of a list, beside its pages.
 FEEDS = ("feed.atom", "feed.json")
@@ -68,18 +70,19 @@ class Output:
         for path, is_ours in self._candidates(self._target, section):
             if path not in self._seen:
                 data = _read(self._target, path)
-                if data is not None and is_ours(data, section):
+                if data is not None and is_ours(data):
                     self._remove(self._target, path)
+                    self._seen.add(path)  # a page that is an item's own file comes twice
 
     def _candidates(self, target: Target, section: Section) -> Iterator[tuple[str, _Test]]:
-        folders = [section.folder, *_below(target, section.folder)]
-        if section.path_title:
-            folders += _below(target, f"{section.folder}/collections")
-        for folder in folders:
-            yield f"{folder}/index.json", _is_json
+        for folder in [section.folder, *_below(target, section.folder)]:
+            yield f"{folder}/index.json", _is_page
             yield from ((f"{folder}/{name}", _is_feed) for name in FEEDS)
             for number in _below(target, f"{folder}/page"):
-                yield f"{number}/index.json", _is_json
+                yield f"{number}/index.json", _is_page
+        if section.path_title or section.has_single_items:
+            for folder in _all_below(target, section.folder):
+                yield f"{folder}/index.json", partial(_is_of_an_item, section=section, folder=folder)
         for path in self._sitemaps(target, section):
             yield path, _is_sitemap
 
@@ -95,25 +98,34 @@ class Output:
             self.summary.removed.append(path)
 
 
-def _is_json(data: bytes, section: Section) -> bool:
-    """Whether a file is a page of a list, or an item of the section."""
+def _is_page(data: bytes) -> bool:
+    """Whether a file is a page of a list."""
+    value = _object(data)
+    return isinstance(value.get("page"), int) and isinstance(value.get("value"), list)
+
+
+def _is_of_an_item(data: bytes, section: Section, folder: str) -> bool:
+    """Whether a file is an item's own, or a collection's page, in the folder that its `path` asks for."""
+    path = _object(data).get("path")
+    if not isinstance(path, str) or f"_{section.name}/{stem_of(path)}" != f"_{folder.removeprefix('api/')}":
+        return False
+    return section.has_single_items or _is_page(data)
+
+
+def _object(data: bytes) -> dict[str, object]:
+    """The JSON object that a file holds; of anything else, which is none of ours, an empty one."""
     try:
         value = json.loads(data)
-    except ValueError:
-        return False
-    if not isinstance(value, dict):
-        return False
-    is_page = isinstance(value.get("page"), int) and isinstance(value.get("value"), list)
-    path = value.get("path")
-    is_item = isinstance(path, str) and path.startswith(f"_{section.name}/")
-    return is_page or (section.has_single_items and is_item)
+    except (ValueError, RecursionError):  # nested deeper than a parser goes, too
+        return {}
+    return value if isinstance(value, dict) else {}
 
 
-def _is_feed(data: bytes, _: Section) -> bool:
+def _is_feed(data: bytes) -> bool:
     return b"http://www.w3.org/2005/Atom" in data[:500] or b"https://jsonfeed.org/version/" in data[:500]
 
 
-def _is_sitemap(data: bytes, _: Section) -> bool:
+def _is_sitemap(data: bytes) -> bool:
     return b"http://www.sitemaps.org/schemas/sitemap/" in data[:500]
 
 
@@ -130,3 +142,10 @@ def _below(target: Target, folder: str) -> list[str]:
         return [f"{folder}/{name}" for name in target.names(folder)]
     except PathRefused:
         return []
+
+
+def _all_below(target: Target, folder: str) -> Iterator[str]:
+    """Every folder below one, and every file as well: nothing lies below that."""
+    for path in _below(target, folder):
+        yield path
+        yield from _all_below(target, path)
