@@ -392,6 +392,31 @@ def test_feeds_can_be_read_and_nothing_in_them_runs(
     )  # fmt: skip
 
 
+def test_addresses_and_dates_are_written_as_their_standards_want(
+    store: Store, site: Path, curation: Curation, target: Path
+) -> None:
+    """Escapes in sitemaps and feeds, offsets of whole minutes, an id of its own for each entry."""
+    head = r'title: Odd, webUrl: "https://today.tidewater.example/a\u0007b <x> é?q=%20&r", topics: [Tides]'
+    for name, date in (("odd.md", "2031-01-02"), ("odd.html", "2031-01-01")):
+        text = f"---\n{{{head}, publishedDateTime: {date}T00:00:00Z}}\n---\n"
+        (site / "_news" / name).write_text(text)
+    old = "---\ntitle: Old\ntype: video\nheat: 99\npublishedDateTime: 1850-06-01T00:00:00Z\n---\n"
+    (site / "_learning/videos/old.md").write_text(old)
+    rename_folder(site, "tides", "ebb & née")
+    import_folder(store, site)
+    assert curation("export", "api", str(target)).exit_code == 0
+    locations = [found.text for found in ET.parse(target / "news-sitemap.xml").iter() if "}loc" in found.tag]
+    assert locations[0] == "https://today.tidewater.example/a%07b%20%3Cx%3E%20%C3%A9?q=%20&r"
+    told = json.loads((target / "api/news/ebb & née/feed.json").read_text())
+    root = "https://pages.tidewater.example/today"
+    assert told["feed_url"] == f"{root}/api/news/ebb%20%26%20n%C3%A9e/feed.json"
+    assert [item["id"] for item in told["items"][:2]] == [f"{root}/_news/odd.md", f"{root}/_news/odd.html"]
+    atom = feedparser.parse(str(target / "api/news/ebb & née/feed.atom"))
+    assert atom.feed.id == told["feed_url"].replace(".json", ".atom")
+    assert [entry.id for entry in atom.entries] == [item["id"] for item in told["items"]]
+    assert ET.parse(target / "learning-sitemap.xml").getroot()[0][1].text == "1850-06-01T00:00:00+00:00"
+
+
 def test_the_same_store_gives_the_same_bytes(taken: Path, curation: Curation, tmp_path: Path) -> None:
     for name in ("a", "b"):
         curation("export", "api", str(tmp_path / name))
