@@ -273,6 +273,31 @@ def test_what_cannot_be_written_is_named_and_the_rest_is(
     assert (target / "api/samples/index.json").exists()
 
 
+def test_what_is_closed_is_named_once_and_the_rest_is_written(
+    store: Store, taken: Path, curation: Curation, target: Path
+) -> None:
+    """A folder that cannot be looked into, and a page that is no more and cannot be taken away."""
+    closed, kept = target / "api/news/closed", target / "api/news/kept"
+    for folder in (closed, kept):
+        folder.mkdir(parents=True)
+        (folder / "index.json").write_text('{"page": 1, "value": []}')
+    closed.chmod(0)
+    kept.chmod(0o555)
+    if os.access(closed, os.R_OK):
+        pytest.skip("root opens what is closed")
+    try:
+        done = curation("export", "api", str(target))
+    finally:
+        closed.chmod(0o755)
+        kept.chmod(0o755)
+    assert (done.exit_code, told(done)) == (3, "47 written, 0 unchanged, 0 removed")
+    left_out = [line for line in done.stderr.splitlines() if line.startswith("left out: ")]
+    assert left_out == [
+        "left out: api/news/closed: it is closed: Permission denied",
+        "left out: api/news/kept/index.json: it is closed: Permission denied",
+    ]
+
+
 def test_a_source_must_be_clear_and_have_an_address(
     store: Store, taken: Path, curation: Curation, target: Path
 ) -> None:
