@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from curation.database import Store
 from curation.exporting.site import sitemaps
 from curation.exporting.site.pages import indented
-from curation.schema import articles, topics
+from curation.schema import articles
 
 from .taking import import_folder
 
@@ -61,6 +61,12 @@ def told(result: Result) -> str:
 
 def paths(folder: Path, file: str) -> list[str]:
     return [item["path"] for item in json.loads((folder / file).read_text())["value"]]
+
+
+def rename_folder(site: Path, topic: str, name: str) -> None:
+    """Has a topic's file state another `_id`, which is the folder of its pages."""
+    [file] = (site / "_data/topics").glob(f"*-{topic}.yaml")
+    file.write_text(re.sub("(?m)^_id: .*$", f'_id: "{name}"', file.read_text()))
 
 
 def test_the_lists_of_the_sample_site(taken: Path, curation: Curation, target: Path) -> None:
@@ -130,6 +136,47 @@ def test_what_is_unpublished_is_shown_nowhere(
     assert "api/learning/index.json" in left
 
 
+def test_what_is_unpublished_is_taken_away_from_any_depth(
+    store: Store, site: Path, curation: Curation, target: Path
+) -> None:
+    """Samples and collections keep the folders of their documents."""
+    found = ["_learning/flat.md", "_samples/by/topic/deep.md", "_learning/paths/deep.md"]
+    for path, type_ in zip(found, ("collection", "download", "collection"), strict=True):
+        (site / path).parent.mkdir(parents=True, exist_ok=True)
+        (site / path).write_text(f"---\ntitle: Deep\ntype: {type_}\n---\nsecretplan\n")
+    import_folder(store, site)
+    curation("export", "api", str(target))
+    theirs = [f"api/{path[1:].removesuffix('.md')}/index.json" for path in found]
+    before = files(target)
+    assert {*theirs} <= before.keys()
+    other = target / "api/samples/by/topic/moved/index.json"  # of a site's own: its path is another
+    other.parent.mkdir()
+    other.write_text('{"path": "_samples/by/topic/deep.md"}')
+    curation("unpublish", *found, "--reason", "x")
+    due = curation("export", "api", str(target), "--check").stdout.splitlines()
+    assert sorted(line for line in due if line.startswith("remove")) == sorted(
+        f"remove {path}" for path in theirs
+    )
+    curation("export", "api", str(target))
+    after = files(target)
+    assert before.keys() - after.keys() == {*theirs}
+    assert other.exists()
+    assert not [path for path, data in after.items() if b"secretplan" in data]
+
+
+def test_a_sample_that_is_called_as_a_page_does_not_take_its_place(
+    store: Store, site: Path, curation: Curation, target: Path
+) -> None:
+    (site / "_samples/page").mkdir()
+    (site / "_samples/page/1.md").write_text("---\ntitle: One\ntype: download\nheat: 99\n---\n")
+    import_folder(store, site)
+    done = curation("export", "api", str(target))
+    assert (done.exit_code, done.stderr.splitlines()[0]) == (
+        3, "left out: api/samples/page/1/index.json: pages lie there: move _samples/page/1.md elsewhere",
+    )  # fmt: skip
+    assert paths(target, "api/samples/page/1/index.json")[0] == "_samples/page/1.md"
+
+
 def test_nothing_else_is_touched(taken: Path, curation: Curation) -> None:
     """The site's own root is written into: templates, documents and what looks like ours and is not stays."""
     for path, text in {
@@ -138,6 +185,7 @@ def test_nothing_else_is_touched(taken: Path, curation: Curation) -> None:
         "api/news/template/index.json": '---\n---\n{"page": 1, "value": []}',
         "api/news/page/readme/index.json": '{"pages": 1}',
         "api/news/old/index.json": '{"page": 1, "value": []}',
+        "api/news/nested/index.json": "[" * 200_000,
         "api/news/page/99/index.json": '{"page": 99, "value": [], "nextPage": null}',
         "api/news/page/99/kept.txt": "x",
         "api/games/page/1/index.json": '{"page": 1, "value": []}',
@@ -205,9 +253,9 @@ def test_a_missing_article_is_not_shown(store: Store, taken: Path, curation: Cur
 def test_what_cannot_be_written_is_named_and_the_rest_is(
     store: Store, taken: Path, curation: Curation, target: Path
 ) -> None:
-    with store.writing() as connection:
-        for name, slug in (("Tides", "../../x"), ("Lighthouses", "collections")):
-            connection.execute(sa.update(topics).where(topics.c.name == name).values(slug=slug))
+    rename_folder(taken, "tides", "../../x")
+    rename_folder(taken, "lighthouses", "collections")
+    import_folder(store, taken)
     (target / "api").mkdir(parents=True)
     (target / "elsewhere").mkdir()
     (target / "api/people").symlink_to(target / "elsewhere")
@@ -223,6 +271,31 @@ def test_what_cannot_be_written_is_named_and_the_rest_is(
     assert not list((target / "elsewhere").iterdir())
     assert not (target.parent / "x").exists()
     assert (target / "api/samples/index.json").exists()
+
+
+def test_what_is_closed_is_named_once_and_the_rest_is_written(
+    store: Store, taken: Path, curation: Curation, target: Path
+) -> None:
+    """A folder that cannot be looked into, and a page that is no more and cannot be taken away."""
+    closed, kept = target / "api/news/closed", target / "api/news/kept"
+    for folder in (closed, kept):
+        folder.mkdir(parents=True)
+        (folder / "index.json").write_text('{"page": 1, "value": []}')
+    closed.chmod(0)
+    kept.chmod(0o555)
+    if os.access(closed, os.R_OK):
+        pytest.skip("root opens what is closed")
+    try:
+        done = curation("export", "api", str(target))
+    finally:
+        closed.chmod(0o755)
+        kept.chmod(0o755)
+    assert (done.exit_code, told(done)) == (3, "47 written, 0 unchanged, 0 removed")
+    left_out = [line for line in done.stderr.splitlines() if line.startswith("left out: ")]
+    assert left_out == [
+        "left out: api/news/closed: it is closed: Permission denied",
+        "left out: api/news/kept/index.json: it is closed: Permission denied",
+    ]
 
 
 def test_a_source_must_be_clear_and_have_an_address(
@@ -344,17 +417,56 @@ def test_feeds_can_be_read_and_nothing_in_them_runs(
     )  # fmt: skip
 
 
+def test_addresses_and_dates_are_written_as_their_standards_want(
+    store: Store, site: Path, curation: Curation, target: Path
+) -> None:
+    """Escapes in sitemaps and feeds, offsets of whole minutes, an id of its own for each entry."""
+    head = r'title: Odd, webUrl: "https://today.tidewater.example/a\u0007b <x> é?q=%20&r", topics: [Tides]'
+    for name, date in (("odd.md", "2031-01-02"), ("odd.html", "2031-01-01")):
+        text = f"---\n{{{head}, publishedDateTime: {date}T00:00:00Z}}\n---\n"
+        (site / "_news" / name).write_text(text)
+    old = "---\ntitle: Old\ntype: video\nheat: 99\npublishedDateTime: 1850-06-01T00:00:00Z\n---\n"
+    (site / "_learning/videos/old.md").write_text(old)
+    rename_folder(site, "tides", "ebb & née")
+    import_folder(store, site)
+    assert curation("export", "api", str(target)).exit_code == 0
+    locations = [found.text for found in ET.parse(target / "news-sitemap.xml").iter() if "}loc" in found.tag]
+    assert locations[0] == "https://today.tidewater.example/a%07b%20%3Cx%3E%20%C3%A9?q=%20&r"
+    told = json.loads((target / "api/news/ebb & née/feed.json").read_text())
+    root = "https://pages.tidewater.example/today"
+    assert told["feed_url"] == f"{root}/api/news/ebb%20%26%20n%C3%A9e/feed.json"
+    assert [item["id"] for item in told["items"][:2]] == [f"{root}/_news/odd.md", f"{root}/_news/odd.html"]
+    atom = feedparser.parse(str(target / "api/news/ebb & née/feed.atom"))
+    assert atom.feed.id == told["feed_url"].replace(".json", ".atom")
+    assert [entry.id for entry in atom.entries] == [item["id"] for item in told["items"]]
+    assert ET.parse(target / "learning-sitemap.xml").getroot()[0][1].text == "1850-06-01T00:00:00+00:00"
+
+
 def test_the_same_store_gives_the_same_bytes(taken: Path, curation: Curation, tmp_path: Path) -> None:
     for name in ("a", "b"):
         curation("export", "api", str(tmp_path / name))
     assert files(tmp_path / "a") == files(tmp_path / "b")
 
 
+def test_what_another_source_says_of_a_topic_moves_no_pages_of_this_one(
+    store: Store, taken: Path, curation: Curation, target: Path
+) -> None:
+    curation("export", "api", str(target))
+    rename_folder(taken, "tides", "ebb-and-flow")
+    import_folder(store, taken, source="the-other")  # by name the last, whose word `topics.slug` has
+    assert told(curation("export", "api", str(target), "--source", "site")) == (
+        "0 written, 47 unchanged, 0 removed"
+    )
+    curation("export", "api", str(target / "other"), "--source", "the-other")
+    assert (target / "other/api/news/ebb-and-flow/index.json").exists()
+    assert not (target / "other/api/news/tides").exists()
+
+
 def test_two_topics_cannot_have_one_folder(
     store: Store, taken: Path, curation: Curation, target: Path
 ) -> None:
-    with store.writing() as connection:
-        connection.execute(sa.update(topics).where(topics.c.name == "Tides").values(slug="lighthouses"))
+    rename_folder(taken, "tides", "lighthouses")
+    import_folder(store, taken)
     done = curation("export", "api", str(target))
     assert done.exit_code == 3
     assert "left out: api/news/lighthouses/index.json: two lists or items want the same file" in done.stderr

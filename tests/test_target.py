@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from curation.errors import CurationError
-from curation.exporting.target import PathRefused, Target
+from curation.exporting.target import PathClosed, PathRefused, Target
 
 
 @pytest.fixture
@@ -155,6 +155,8 @@ def test_one_path_that_is_closed_is_refused(root: Path, target: Target) -> None:
         for path in (f"_news/{'x' * 300}.md", f"{'x' * 300}/a.md"):
             with pytest.raises(PathRefused, match="is closed: File name too long"):
                 doing(path)
+    with pytest.raises(PathClosed, match="is closed: File name too long"):
+        target.names("x" * 300)
     assert [file.name for file in root.rglob("*") if file.is_file()] == ["a.md"]
 
 

@@ -33,6 +33,10 @@ class PathRefused(CurationError):  # noqa: N818 - a path is refused, it does not
     """A path that leads out of the folder, or at which something lies that is no file of ours."""
 
 
+class PathClosed(PathRefused):
+    """A path that this user may not read or write."""
+
+
 def checked_path(path: str) -> str:
     """A path, if it is one below a folder; raises PathRefused for all else."""
     parts = path.split("/")
@@ -54,7 +58,7 @@ def _refusing_what_is_closed() -> Iterator[None]:
     except OSError as error:
         if error.errno not in _OF_ONE_PATH:
             raise
-        raise PathRefused(f"it is closed: {error.strerror}") from error
+        raise PathClosed(f"it is closed: {error.strerror}") from error
 
 
 class Target:
@@ -128,6 +132,7 @@ class Target:
         self._remove_empty(folder)
         return True
 
+    @_refusing_what_is_closed()
     def names(self, folder: str) -> list[str]:
         """The names of what lies in a folder ("" is the root), in order; none where there is no such
         folder."""

@@ -59,6 +59,8 @@ def read_config(data: bytes) -> tuple[dict[str, str] | None, list[Fault]]:
     except UnicodeDecodeError as error:
         return None, [Fault("warning", "bad_config", f"not UTF-8 at byte {error.start}")]
     except DocumentError as error:
+        if error.code == "empty_front_matter":  # nothing but comments, which is no fault of a configuration
+            return {}, []
         told = f"{error.message} ({error.code}): no setting is read"
         return None, [Fault("warning", "bad_config", told, None, error.line, error.column)]
     return _settings_in(stated)

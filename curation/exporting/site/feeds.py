@@ -10,6 +10,7 @@ import json
 import re
 from html import escape
 from typing import Any
+from urllib.parse import quote
 
 from ...urls import canonical_url
 from .items import Renderer
@@ -43,7 +44,7 @@ class Feed:
         """Writes both, if there is anything in them."""
         if not self._entries:
             return
-        addresses = {name: f"{root}/{self._folder}/{name}" for name in FEEDS}
+        addresses = {name: f"{root}/{quote(self._folder)}/{name}" for name in FEEDS}
         atom = _as_atom(self._entries, self._title, web_url, locale, addresses["feed.atom"])
         self._output.put(f"{self._folder}/feed.atom", atom)
         told = _as_json(self._entries, self._title, web_url, locale, addresses["feed.json"])
@@ -60,7 +61,7 @@ def _entry(article: Article, renderer: Renderer) -> Json:
     name = article.provider[0] if article.provider else None
     authors = article.authors or ([name] if name else [])
     return {
-        "id": renderer.source_address(article),
+        "id": renderer.identity(article),
         "link": link,
         "title": _clean(article.title or ""),
         "summary": _clean(article.excerpt or "").strip(),

@@ -44,6 +44,10 @@ class Renderer:
     def source_address(self, article: Article) -> str:
         return f"{self.settings.root}/{quote(self.file(article))}"
 
+    def identity(self, article: Article) -> str:
+        """What no two articles share: `x.md` and `x.html` have one file of JSON."""
+        return f"{self.settings.root}/{quote(article.path)}"
+
     def date(self, moment: dt.datetime | None) -> str | None:
         """An instant as the section's JSON has it: in UTC, or in the site's zone."""
         if moment is None:
@@ -53,10 +57,14 @@ class Renderer:
         return self.local(moment)
 
     def local(self, moment: dt.datetime) -> str:
+        """An instant in the site's zone; in UTC where none can be written so."""
         try:
-            return _written(moment.astimezone(self.settings.zone))
+            local = moment.astimezone(self.settings.zone)
         except OverflowError:  # within hours of the first or the last year there is
             return _written(moment)
+        # Local time of the 19th century is seconds off, too (-07:52:58), which RFC 3339 cannot say.
+        offset = local.utcoffset() or dt.timedelta()
+        return _written(moment if offset % dt.timedelta(minutes=1) else local)
 
     def _value(self, article: Article, key: str) -> Any:
         made = _MADE.get(key)

@@ -31,17 +31,22 @@ class Listed(NamedTuple):
 def listed_topics(
     connection: sa.Connection, source_id: int, section: Section, own_topic: str, output: Output
 ) -> dict[int, Listed]:
-    """The topics that have pages in a section, by their ids."""
+    """The topics that have pages in a section, by their ids.
+
+    Folders are by the `_id` of the source's own files: `topics.slug` is what any source said of it last.
+    """
     note = taxonomy_documents.c
     query = (
-        sa.select(topics.c.id, topics.c.name, topics.c.slug, note.front_matter)
+        sa.select(topics.c.id, topics.c.name, note.front_matter)
         .join_from(taxonomy_documents, topics)
-        .where(note.source_id == source_id, note.missing_since.is_(None), topics.c.slug.is_not(None))
+        .where(note.source_id == source_id, note.missing_since.is_(None))
         .order_by(note.path)
     )
     listed: dict[int, Listed] = {}
-    for topic_id, name, slug, front_matter in connection.execute(query):
-        if not _has_pages(section, front_matter.get("services"), is_own=name == own_topic):
+    for topic_id, name, front_matter in connection.execute(query):
+        stated = front_matter.get("_id")
+        slug = str(stated) if isinstance(stated, str | int) else ""
+        if not slug or not _has_pages(section, front_matter.get("services"), is_own=name == own_topic):
             continue
         folder = f"{section.folder}/{slug}"
         if "/" in slug or slug in _TAKEN:

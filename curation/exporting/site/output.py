@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 
-from ..target import PathRefused, Target
+from ..target import PathClosed, PathRefused, Target
+from .rows import stem_of
 from .sections import Section
 
 #: Says whether the bytes at one of our names are a file of ours.
-_Test = Callable[[bytes, Section], bool]
+_Test = Callable[[bytes], bool]
 
 #: The files of a list, beside its pages.
 FEEDS = ("feed.atom", "feed.json")
@@ -65,68 +67,104 @@ class Output:
         Only files by the names of ours go, and only where what they hold is ours: a template of the site
         generator at the same place stays.
         """
-        for path, is_ours in self._candidates(self._target, section):
+        for path, is_ours in self._candidates(section):
             if path not in self._seen:
-                data = _read(self._target, path)
-                if data is not None and is_ours(data, section):
-                    self._remove(self._target, path)
+                data = self._read(path)
+                if data is not None and is_ours(data):
+                    self._remove(path)
+                    self._seen.add(path)  # a page that is an item's own file comes twice
 
-    def _candidates(self, target: Target, section: Section) -> Iterator[tuple[str, _Test]]:
-        folders = [section.folder, *_below(target, section.folder)]
-        if section.path_title:
-            folders += _below(target, f"{section.folder}/collections")
-        for folder in folders:
-            yield f"{folder}/index.json", _is_json
-            yield from ((f"{folder}/{name}", _is_feed) for name in FEEDS)
-            for number in _below(target, f"{folder}/page"):
-                yield f"{number}/index.json", _is_json
-        for path in self._sitemaps(target, section):
+    def _candidates(self, section: Section) -> Iterator[tuple[str, _Test]]:
+        for folder in [section.folder, *self._below(section.folder)]:
+            yield from self._of_a_list(folder)
+        if section.path_title or section.has_single_items:
+            for folder in self._all_below(section.folder):
+                yield f"{folder}/index.json", partial(_is_of_an_item, section=section, folder=folder)
+        for path in self._sitemaps(section):
             yield path, _is_sitemap
 
-    def _sitemaps(self, target: Target, section: Section) -> Iterator[str]:
+    def _of_a_list(self, folder: str) -> Iterator[tuple[str, _Test]]:
+        for path in self._below(folder):
+            name = path.rpartition("/")[2]
+            if name == "index.json":
+                yield path, _is_page
+            elif name in FEEDS:
+                yield path, _is_feed
+            elif name == "page":
+                yield from ((f"{number}/index.json", _is_page) for number in self._below(path))
+
+    def _sitemaps(self, section: Section) -> Iterator[str]:
         yield f"{section.sitemap}.xml"
         number = 1
-        while _read(target, part := f"{section.sitemap}-{number}.xml") is not None:
+        while self._read(part := f"{section.sitemap}-{number}.xml") is not None:
             yield part
             number += 1
 
-    def _remove(self, target: Target, path: str) -> None:
-        if self._check or target.remove(path):
-            self.summary.removed.append(path)
+    def _remove(self, path: str) -> None:
+        try:
+            if self._check or self._target.remove(path):
+                self.summary.removed.append(path)
+        except PathRefused as refusal:
+            self.leave_out(path, str(refusal))
+
+    def _read(self, path: str) -> bytes | None:
+        """A file's bytes; a link or a folder at its place is none of ours."""
+        try:
+            return self._target.read(path)
+        except PathClosed as refusal:
+            self._leave_closed(path, refusal)
+        except PathRefused:
+            pass
+        return None
+
+    def _below(self, folder: str) -> list[str]:
+        """What lies in a folder, in order; nothing below a file or a link."""
+        try:
+            return [f"{folder}/{name}" for name in self._target.names(folder)]
+        except PathClosed as refusal:
+            self._leave_closed(folder, refusal)
+        except PathRefused:
+            pass
+        return []
+
+    def _all_below(self, folder: str) -> Iterator[str]:
+        """All that lies below a folder, at any depth."""
+        for path in self._below(folder):
+            yield path
+            yield from self._all_below(path)
+
+    def _leave_closed(self, path: str, refusal: PathClosed) -> None:
+        """What is closed may be shown no more: that it stays is told, and once."""
+        if not any(path == told or path.startswith(f"{told}/") for told, _ in self.summary.refused):
+            self.leave_out(path, str(refusal))
 
 
-def _is_json(data: bytes, section: Section) -> bool:
-    """Whether a file is a page of a list, or an item of the section."""
+def _is_page(data: bytes) -> bool:
+    """Whether a file is a page of a list."""
+    value = _object(data)
+    return isinstance(value.get("page"), int) and isinstance(value.get("value"), list)
+
+
+def _is_of_an_item(data: bytes, section: Section, folder: str) -> bool:
+    """Whether a file is an item's own, or a collection's page, in the folder that its `path` asks for."""
+    path = _object(data).get("path")
+    if not isinstance(path, str) or f"_{section.name}/{stem_of(path)}" != f"_{folder.removeprefix('api/')}":
+        return False
+    return section.has_single_items or _is_page(data)
+
+
+def _object(data: bytes) -> dict[str, object]:
+    """The JSON object that a file holds; of anything else, which is none of ours, an empty one."""
     try:
         value = json.loads(data)
-    except ValueError:
-        return False
-    if not isinstance(value, dict):
-        return False
-    is_page = isinstance(value.get("page"), int) and isinstance(value.get("value"), list)
-    path = value.get("path")
-    is_item = isinstance(path, str) and path.startswith(f"_{section.name}/")
-    return is_page or (section.has_single_items and is_item)
+    except (ValueError, RecursionError):  # nested deeper than a parser goes, too
+        return {}
+    return value if isinstance(value, dict) else {}
 
 
-def _is_feed(data: bytes, _: Section) -> bool:
+def _is_feed(data: bytes) -> bool:
     return b"http://www.w3.org/2005/Atom" in data[:500] or b"https://jsonfeed.org/version/" in data[:500]
 
 
-def _is_sitemap(data: bytes, _: Section) -> bool:
+def _is_sitemap(data: bytes) -> bool:
     return b"http://www.sitemaps.org/schemas/sitemap/" in data[:500]
-
-
-def _read(target: Target, path: str) -> bytes | None:
-    """A file's bytes; a link or a folder at its place is none of ours."""
-    try:
-        return target.read(path)
-    except PathRefused:
-        return None
-
-
-def _below(target: Target, folder: str) -> list[str]:
-    try:
-        return [f"{folder}/{name}" for name in target.names(folder)]
-    except PathRefused:
-        return []

@@ -60,10 +60,14 @@ class Article:
 
     @property
     def stem(self) -> str:
-        """The path from the section's folder on, without suffix: `videos/x` of `_learning/videos/x.md`."""
-        name = self.path.partition("/")[2]
-        above, slash, last = name.rpartition("/")
-        return f"{above}{slash}{last.rpartition('.')[0] or last}"
+        return stem_of(self.path)
+
+
+def stem_of(path: str) -> str:
+    """The path from the section's folder on, without suffix: `videos/x` of `_learning/videos/x.md`."""
+    name = path.partition("/")[2]
+    above, slash, last = name.rpartition("/")
+    return f"{above}{slash}{last.rpartition('.')[0] or last}"
 
 
 _COLUMNS = (

@@ -123,14 +123,22 @@ class _Writer:
             self._paths.add(entry)
             self._write_collection(article)
         if self._section.has_single_items:
-            self._output.put(self._renderer.file(article), as_line(self._renderer.whole(article)))
+            self._put_file(article, as_line(self._renderer.whole(article)))
 
     def _write_collection(self, article: Article) -> None:
         """The page of a collection's items: all of them on one."""
         head = {"title": article.title or "", "path": article.path}
         entries = [as_entry(self._renderer.part(item)) for item in article.items]
         data = page(head, 1, entries, is_bare=self._section.is_bare)
-        self._output.put(self._renderer.file(article), data)
+        self._put_file(article, data)
+
+    def _put_file(self, article: Article, data: bytes) -> None:
+        """Writes an item's own file, unless it would lie where the section's pages do."""
+        file = self._renderer.file(article)
+        if article.stem.startswith("page/"):
+            self._output.leave_out(file, f"pages lie there: move {article.path} elsewhere")
+        else:
+            self._output.put(file, data)
 
     def close(self) -> None:
         """Writes what is left over of each list."""

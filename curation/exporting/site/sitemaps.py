@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from urllib.parse import quote
 from xml.sax.saxutils import escape
 
 from .items import Renderer
@@ -14,6 +15,9 @@ from .sections import Section
 MOST = 50_000
 
 _DECLARATION = '<?xml version="1.0" encoding="utf-8"?>\n'
+#: What an address may hold as it is (RFC 3986), beside letters and digits; XML could not even hold some else.
+_RESERVED = "%/:?#[]@!$&'()*+,;="
+
 _NAMESPACE = 'xmlns="http://www.sitemaps.org/schemas/sitemap/0.9"'
 
 
@@ -56,7 +60,7 @@ class Sitemap:
         self._entries = []
 
     def _entry(self, address: str, moment: dt.datetime | None) -> str:
-        told = [f"<loc>{escape(address)}</loc>"]
+        told = [f"<loc>{escape(quote(address, safe=_RESERVED))}</loc>"]
         if moment is not None:
             written = (
                 moment.isoformat(timespec="seconds")
