@@ -46,7 +46,7 @@ def _address(value: str) -> str:
 
 def _path(value: str) -> str:
     bare = value.rstrip("/")
-    if len(value) > MAX_VALUE or not _PATH.fullmatch(bare):
+    if len(value) > MAX_VALUE or not _PATH.fullmatch(bare) or {".", ".."} & set(bare.split("/")):
         raise ValueError("empty, or a path such as /site")
     return bare
 

@@ -85,6 +85,7 @@ def test_the_config_is_read_what_is_given_wins_and_can_be_unset(
         ("--url", "https://example.org/?q", "an address"),
         ("--base-url", "today", "a path"),
         ("--base-url", "/a b", "a path"),
+        ("--base-url", "/..", "a path"),
         ("--title", "a\nb", "a line"),
         ("--unset", "colour", "no setting 'colour'"),
     ],
