@@ -1,13 +1,14 @@
 """The settings that a site's own `_config.yml` states, taken in beside its content.
 
-The file is read with every import of a whole source, and parsed only where its bytes are not as before. Where
-it is broken nothing is read from it, what was read before stands, and an issue says so; the import goes on.
+The file is read with every import of a whole source, and parsed only where its bytes are not as before.
+Where it is broken nothing is read from it, and where one setting is wrong that one is not: what was read
+before stands, and an issue says so; the import goes on.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import sqlalchemy as sa
 
@@ -43,8 +44,7 @@ def take_in_config(connection: sa.Connection, tree: Tree, books: Books) -> bool:
         books.issues.settle(CONFIG, (), keep=_OF_THE_TEXT)
     else:
         values, faults = read_config(data)
-        stated = {CONFIG: stamp} if values is None else {CONFIG: stamp, **values}
-        _state(connection, books.source_id, stated, forgets=values is not None)
+        _state(connection, books.source_id, {CONFIG: stamp, **(values or {})}, _still_stated(values, faults))
         books.issues.settle(CONFIG, faults)
     return True
 
@@ -82,6 +82,14 @@ def _settings_in(stated: Mapping[str, object]) -> tuple[dict[str, str], list[Fau
     return values, faults
 
 
+def _still_stated(values: Mapping[str, str] | None, faults: Collection[Fault]) -> set[str]:
+    """The settings of which it is not known what they are now: all, or those that are wrong."""
+    from ..site_settings import SETTINGS
+
+    wrong = {fault.field for fault in faults}
+    return {s.name for s in SETTINGS.values() if values is None or (s.key is not None and s.key in wrong)}
+
+
 def _as_text(value: object) -> str:
     if isinstance(value, bool | list | dict):
         raise ValueError("one text")  # noqa: TRY004 - as the checks of settings say it
@@ -96,12 +104,12 @@ def _stamp_before(connection: sa.Connection, source_id: int) -> str | None:
     return stamp
 
 
-def _state(connection: sa.Connection, source_id: int, values: Mapping[str, str], *, forgets: bool) -> None:
-    """Writes what was read; with `forgets` what was read before and is stated no more is gone."""
+def _state(
+    connection: sa.Connection, source_id: int, values: Mapping[str, str], stand: Collection[str]
+) -> None:
+    """Writes what was read; what was read before and is stated no more is gone, but for what is to stand."""
     table = source_settings.c
-    mine = [table.source_id == source_id, table.origin == "read"]
-    if not forgets:
-        mine.append(table.name.in_(list(values)))
+    mine = (table.source_id == source_id, table.origin == "read", table.name.not_in(list(stand)))
     connection.execute(sa.delete(source_settings).where(*mine))
     rows = [{"source_id": source_id, "name": k, "origin": "read", "value": v} for k, v in values.items()]
     connection.execute(sa.insert(source_settings), rows)
