@@ -193,6 +193,8 @@ def test_nothing_else_is_touched(taken: Path, curation: Curation) -> None:
         "api/samples/old/index.json": '{"path": "_samples/old.md"}',
         "other-sitemap.xml": '<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9" />',
         "news-sitemap-1.xml": '<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9" />',
+        "news-sitemap-2.xml": '---\n---\n<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9" />',
+        "api/news/mine/feed.atom": '<feed xmlns="http://www.w3.org/2005/Atom"><title>mine</title></feed>',
     }.items():
         (taken / path).parent.mkdir(parents=True, exist_ok=True)
         (taken / path).write_text(text)
@@ -209,6 +211,34 @@ def test_nothing_else_is_touched(taken: Path, curation: Curation) -> None:
     assert sorted(before.keys() - after.keys()) == gone
     changed = {path for path in before.keys() & after.keys() if before[path] != after[path]}
     assert changed == {"api/news/page/1/index.json", "news-sitemap.xml"}
+
+
+def test_what_lies_very_deep_is_taken_away_with_its_folders(
+    store: Store, site: Path, curation: Curation, target: Path
+) -> None:
+    deep = "/".join("d" * 100)
+    (site / f"_samples/{deep}").mkdir(parents=True)
+    (site / f"_samples/{deep}/x.md").write_text("---\ntitle: x\n---\n")
+    import_folder(store, site)
+    curation("export", "api", str(target))
+    assert f"api/samples/{deep}/x/index.json" in files(target)
+    curation("unpublish", f"_samples/{deep}/x.md", "--reason", "x")
+    assert curation("export", "api", str(target)).exit_code == 0
+    assert not (target / "api/samples/d").exists()
+
+
+def test_a_template_at_the_place_of_a_file_is_not_overwritten(
+    taken: Path, curation: Curation, target: Path
+) -> None:
+    template = target / "api/news/index.json"
+    template.parent.mkdir(parents=True)
+    template.write_text("---\nlayout: news\n---\n")
+    for options in ((), ("--check",)):
+        done = curation("export", "api", str(target), *options)
+        assert done.exit_code == 3
+        assert "left out: api/news/index.json: a template of the site generator lies there" in done.stderr
+    assert template.read_text() == "---\nlayout: news\n---\n"
+    assert (target / "api/news/page/1/index.json").exists()
 
 
 def test_a_section_of_which_the_source_has_nothing_is_not_its(

@@ -201,7 +201,8 @@ class Target:
                 os.rmdir(name, dir_fd=parent)
             except OSError:
                 return
-            os.close(self._folders.pop(folder))
+            if (gone := self._folders.pop(folder, None)) is not None:  # not kept open any more, deep down
+                os.close(gone)
             folder = above
 
 

@@ -18,6 +18,13 @@ _Test = Callable[[bytes], bool]
 FEEDS = ("feed.atom", "feed.json")
 
 
+#: Bytes in which a feed and a sitemap say what they are: behind a title as long as settings can be.
+_HEAD = 8_192
+
+#: How files begin that the site generator fills when it builds; none of ours does.
+_FENCE = b"---"
+
+
 @dataclass(slots=True)
 class Summary:
     """What became of the files. `refused` has those that could not be written, and why."""
@@ -49,9 +56,12 @@ class Output:
             self.leave_out(path, str(refusal))
 
     def _put(self, path: str, data: bytes) -> None:
-        if self._target.read(path) == data:
+        before = self._target.read(path)
+        if before == data:
             self.summary.unchanged += 1
             return
+        if before is not None and before.startswith(_FENCE):
+            raise PathRefused("a template of the site generator lies there, which would be lost")
         if not self._check:
             self._target.write(path, data)
         self.summary.written.append(path)
@@ -163,8 +173,11 @@ def _object(data: bytes) -> dict[str, object]:
 
 
 def _is_feed(data: bytes) -> bool:
-    return b"http://www.w3.org/2005/Atom" in data[:500] or b"https://jsonfeed.org/version/" in data[:500]
+    """Whether a file is a feed whose own address is below `api`."""
+    head = data[:_HEAD]
+    is_any = b"http://www.w3.org/2005/Atom" in head or b"https://jsonfeed.org/version/" in head
+    return is_any and b"/api/" in head and not head.startswith(_FENCE)
 
 
 def _is_sitemap(data: bytes) -> bool:
-    return b"http://www.sitemaps.org/schemas/sitemap/" in data[:500]
+    return b"http://www.sitemaps.org/schemas/sitemap/" in data[:_HEAD] and not data.startswith(_FENCE)
