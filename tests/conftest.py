@@ -37,6 +37,16 @@ def postgresql_url() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with the schema, to be copied: a hundred times faster than migrating."""
+    file = tmp_path_factory.mktemp("template") / "store.db"
+    made = Store(str(file))
+    migrate.upgrade(made)
+    made.engine.dispose()
+    return file
+
+
+@pytest.fixture(scope="session")
 def postgresql_template(postgresql_url: str) -> str:
     """A database with the schema, to be copied: ten times faster than migrating."""
     _execute(postgresql_url, "CREATE DATABASE template_store")
@@ -64,9 +74,8 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
 def make_store(request: pytest.FixtureRequest, folder: Path) -> Store:
     """A store of this release, on the engine that a fixture's parameter names."""
     if request.param == "sqlite":
-        made = Store(str(folder / "store.db"))
-        migrate.upgrade(made)
-        return made
+        shutil.copy(request.getfixturevalue("sqlite_template"), folder / "store.db")
+        return Store(str(folder / "store.db"))
     url = request.getfixturevalue("postgresql_url")
     template = request.getfixturevalue("postgresql_template")
     return Store(_passing(request, _new_database(url, f" TEMPLATE {template}")))
