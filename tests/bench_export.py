@@ -101,7 +101,7 @@ def _round(bench: Bench, folder: Path, dump: Path, few: str, number: int) -> Non
     bench.run("git status", "git", "status", "--short", cwd=checkout)
     bench.curation("export", "files", checkout, label="nothing, into a checkout")
     bench.curation("export", "files", tree, label="1 % changed, into the imported tree")
-    bench.run(None, "git", "checkout", "-q", ".", cwd=checkout)
+    bench.run(None, *GIT, "commit", "-qam", "decided", cwd=checkout)
     bench.curation("import", tree, "--source", "bench")
     bench.curation("export", "files", tree, label="nothing, into the imported tree")
 
