@@ -6,10 +6,13 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
+from typing import TypeVar
 
 from ..target import PathClosed, PathRefused, Target
 from .rows import stem_of
 from .sections import Section
+
+T = TypeVar("T")
 
 #: Says whether the bytes at one of our names are a file of ours.
 _Test = Callable[[bytes], bool]
@@ -119,34 +122,29 @@ class Output:
 
     def _read(self, path: str) -> bytes | None:
         """A file's bytes; a link or a folder at its place is none of ours."""
-        try:
-            return self._target.read(path)
-        except PathClosed as refusal:
-            self._leave_closed(path, refusal)
-        except PathRefused:
-            pass
-        return None
+        return self._unless_refused(path, self._target.read)
 
     def _below(self, folder: str) -> list[str]:
         """What lies in a folder, in order; nothing below a file or a link."""
+        return [f"{folder}/{name}" for name in self._unless_refused(folder, self._target.names) or ()]
+
+    def _unless_refused(self, path: str, look: Callable[[str], T | None]) -> T | None:
+        """What is seen at a path; None for what is none of ours. What is closed may be shown no more: that it
+        stays is told, and once."""
         try:
-            return [f"{folder}/{name}" for name in self._target.names(folder)]
+            return look(path)
         except PathClosed as refusal:
-            self._leave_closed(folder, refusal)
+            if not any(path == told or path.startswith(f"{told}/") for told, _ in self.summary.refused):
+                self.leave_out(path, str(refusal))
         except PathRefused:
             pass
-        return []
+        return None
 
     def _all_below(self, folder: str) -> Iterator[str]:
         """All that lies below a folder, at any depth."""
         for path in self._below(folder):
             yield path
             yield from self._all_below(path)
-
-    def _leave_closed(self, path: str, refusal: PathClosed) -> None:
-        """What is closed may be shown no more: that it stays is told, and once."""
-        if not any(path == told or path.startswith(f"{told}/") for told, _ in self.summary.refused):
-            self.leave_out(path, str(refusal))
 
 
 def _is_page(data: bytes) -> bool:
