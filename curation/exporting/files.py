@@ -56,6 +56,15 @@ class Exported:
     left: list[Left] = field(default_factory=list)
     collisions: list[str] = field(default_factory=list)
 
+    def count(self, outcome: Change | Left | None) -> None:
+        """Counts what became of a document; None is as it should be."""
+        if outcome is None:
+            self.unchanged += 1
+        elif isinstance(outcome, Left):
+            self.left.append(outcome)
+        else:
+            self.written += 1
+
 
 def export_files(
     connection: sa.Connection,
@@ -75,12 +84,7 @@ def export_files(
         for batch in batches:
             found.collisions += _collisions(batch, seen)
             for outcome in tree.compare(connection, batch):
-                if outcome is None:
-                    found.unchanged += 1
-                elif isinstance(outcome, Left) or (outcome := _written(outcome, write)) is not None:
-                    found.left.append(outcome)
-                else:
-                    found.written += 1
+                found.count(_written(outcome, write) if isinstance(outcome, Change) else outcome)
             done += len(batch)
             progress(done, total)
     return found
@@ -98,12 +102,12 @@ def _collisions(batch: Sequence[Held], seen: set[int]) -> list[str]:
     return found
 
 
-def _written(change: Change, write: Callable[[Change], None]) -> Left | None:
+def _written(change: Change, write: Callable[[Change], None]) -> Change | Left:
     try:
         write(change)
     except PathRefused as refused:
         return Left(change.path, str(refused))
-    return None
+    return change
 
 
 class Nowhere:
