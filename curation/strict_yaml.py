@@ -251,9 +251,13 @@ _SCALAR_TAGS: dict[str, tuple[type, ...]] = {
 }
 
 
+def _is_to_hide(text: str) -> bool:
+    return "\u2028" in text or "\u2029" in text
+
+
 def _events(text: str) -> Iterator[Any]:
     """libyaml's events of a text."""
-    hidden = text.translate(_HIDE) if "\u2028" in text or "\u2029" in text else text
+    hidden = text.translate(_HIDE) if _is_to_hide(text) else text
     if not hidden.endswith("\n"):  # yaml-rs gives a block scalar its last line end in any case
         hidden += "\n"
     events: Iterator[Any] = yaml.parse(hidden, Loader=yaml.CSafeLoader)
@@ -273,7 +277,7 @@ class _Reader:
     """Builds values from events, one call a node; depth is bounded, so recursion is."""
 
     def __init__(self, text: str) -> None:
-        self._shows = "\u2028" in text or "\u2029" in text
+        self._shows = _is_to_hide(text)
         self._events = _events(text)
         self._anchors: dict[str, _Anchor] = {}
         self._weight = 0

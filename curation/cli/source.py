@@ -157,15 +157,15 @@ def set_command(
     from ..scoring.settings import set_settings, source_id_of
     from ..site_settings import give_settings, unset_settings
 
-    rule = {"related_bonus": related_bonus, "publish_threshold": publish_threshold}
-    rule = {key: value for key, value in rule.items() if value is not None}
+    asked = {"related_bonus": related_bonus, "publish_threshold": publish_threshold}
+    rule = {key: value for key, value in asked.items() if value is not None}
     given = {key.replace("_", "-"): value for key, value in site.items() if value is not None} | page_sizes
     if not (rule or given or unset):
         raise click.UsageError("nothing to set: `curation source set --help` lists what can be")
     with open_store().writing() as connection:
         source_id = source_id_of(connection, name)
         if rule:
-            set_settings(connection, name, {key: value for key, value in rule.items() if value is not None})
+            set_settings(connection, name, rule)
         unset_settings(connection, source_id, unset)
         give_settings(connection, source_id, given)
     click.echo(f"{name}: set")
