@@ -20,7 +20,6 @@ import pytest
 import sqlalchemy as sa
 from click.testing import Result
 
-from curation import migrate
 from curation.database import Store
 from curation.scanning import Kind, kind_of
 from curation.schema import articles, documents, imports, related_links, sources
@@ -42,24 +41,14 @@ MORE_ENGINES = ENGINES if FULL or SEEDS > 1 else ENGINES[:1]
 Command = Callable[..., Result]
 
 
-@pytest.fixture(scope="session")
-def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store that nothing was imported into."""
-    file = tmp_path_factory.mktemp("empty") / "store.db"
-    made = Store(str(file))
-    migrate.upgrade(made)
-    made.engine.dispose()
-    return file
-
-
 @pytest.fixture
-def fresh_store(empty_store: Path, tmp_path: Path) -> Iterator[Callable[[], Store]]:
+def fresh_store(sqlite_template: Path, tmp_path: Path) -> Iterator[Callable[[], Store]]:
     """Makes stores that nothing was imported into: on SQLite, whatever the other is on, so that the
     engines are compared with each other too."""
     made: list[Store] = []
 
     def make() -> Store:
-        store = Store(str(shutil.copy(empty_store, tmp_path / f"fresh-{len(made)}.db")))
+        store = Store(str(shutil.copy(sqlite_template, tmp_path / f"fresh-{len(made)}.db")))
         made.append(store)
         return store
 
