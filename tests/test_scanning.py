@@ -425,9 +425,12 @@ def test_what_a_scan_knows_nothing_of() -> None:
     assert unread("_news", "warning", "submodule") == ("_news/",)
     assert unread("_news/a.md", "error", "duplicate_name") == ("_news/a.md",)
     assert unread("_news/a.md", "warning", "hard_link") == ("_news/a.md",)
+    assert unread("_news/a.md", "warning", "special_file") == ("_news/a.md",)
+    assert "_news/a.md".startswith(unread("_news/a.md", "warning", "symlink"))
     assert unread("_news/a.md", "warning", "case_collision") == ()
     assert unread("dump.tar", "error", "archive_damaged") == ("",)
     assert "_news/a.md".startswith(unread("dump.tar", "error", "archive_too_large"))
+    assert unread("_news/a.md", "error", "damaged_member") == ("",)
 
 
 def test_a_worker_loads_little() -> None:

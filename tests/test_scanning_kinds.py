@@ -3,6 +3,8 @@ is taken in whatever lies next to it."""
 
 from __future__ import annotations
 
+import gzip
+import io
 import lzma
 import os
 import socket
@@ -17,6 +19,7 @@ import pytest
 
 from curation.errors import DocumentError, ImportFailed
 from curation.scanning import Archive, Folder, GitTree, Tree, members
+from curation.scanning.tree import OF_THE_WHOLE
 
 from .test_scanning_archives import END, TEXT, lying_zip, member, tar_blocks, tar_of, zip_of
 from .test_scanning_git import commit, git
@@ -118,12 +121,6 @@ def _bomb(path: Path) -> Path:
     return path
 
 
-def _bomb_in_a_stream(path: Path) -> Path:
-    blocks = tar_blocks(GOOD) + member("zeros", size=8 << 20).tobuf() + bytes(8 << 20) + END
-    path.write_bytes(lzma.compress(blocks, preset=1))
-    return path
-
-
 def _written(path: Path, data: bytes) -> Path:
     path.write_bytes(data)
     return path
@@ -162,19 +159,19 @@ ARCHIVES: dict[str, tuple[str, Make, str, str]] = {
     ),
     "zip: packed in another way": (
         "a.zip",
-        lambda p: _patched(zip_of(p, GOOD, BAD), (ENTRY, 10, b"\x0e")),
+        lambda p: _patched(zip_of(p, GOOD, BAD), (ENTRY, 10, b"\x0e"), (LOCAL, 8, b"\x0e")),
         "error",
         "unsupported_member",
     ),
     "zip: a wrong checksum": (
         "a.zip",
-        lambda p: _patched(zip_of(p, GOOD, BAD), (ENTRY, 16, b"\0\0\0\0")),
+        lambda p: _patched(zip_of(p, GOOD, BAD), (ENTRY, 16, b"\0\0\0\0"), (LOCAL, 14, b"\0\0\0\0")),
         "error",
         "damaged_member",
     ),
     "zip: a cut off member": (
         "a.zip",
-        lambda p: _patched(zip_of(p, GOOD, BAD), (ENTRY, 20, b"\x04\0\0\0")),
+        lambda p: _patched(zip_of(p, GOOD, BAD), (ENTRY, 20, b"\x04\0\0\0"), (LOCAL, 18, b"\x04\0\0\0")),
         "error",
         "damaged_member",
     ),
@@ -263,7 +260,18 @@ ARCHIVES: dict[str, tuple[str, Make, str, str]] = {
         "error",
         "archive_damaged",
     ),
-    "tar.xz: a bomb": ("a.tar.xz", _bomb_in_a_stream, "error", "archive_too_large"),
+    "tar: something behind its end": (
+        "a.tar",
+        lambda p: _written(p, tar_blocks(GOOD) + END + tar_blocks(BAD) + END),
+        "error",
+        "archive_damaged",
+    ),
+    "zip: something behind its end": (
+        "a.zip",
+        lambda p: _written(p, zip_of(p, GOOD).read_bytes() + b"more"),
+        "error",
+        "archive_damaged",
+    ),
     "tar: too many members": (
         "a.tar",
         lambda p: tar_of(p, GOOD, *(f"_news/{n}.md" for n in range(9))),
@@ -280,7 +288,7 @@ def test_kinds_in_an_archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ki
     path = make(tmp_path / name)
     with Archive(path) as tree:
         assert outcomes(tree) == {(severity, code)}
-        assert (tree.scan().unread() == ("",)) is code.startswith("archive_")
+        assert (tree.scan().unread() == ("",)) is (code in OF_THE_WHOLE)
 
 
 def outcomes(tree: Tree) -> set[tuple[str, str]]:
@@ -316,6 +324,12 @@ def test_kinds_in_a_repository(tmp_path: Path) -> None:
         }
 
 
+def _zip_bytes(name: str, text: bytes = TEXT) -> bytes:
+    with zipfile.ZipFile(stream := io.BytesIO(), "w") as archive:
+        archive.writestr(name, text)
+    return stream.getvalue()
+
+
 REFUSED: dict[str, tuple[str, bytes]] = {
     "an empty zip": ("a.zip", b""),
     "a zip that is cut off": ("a.zip", b"PK\x03\x04 and no more"),
@@ -323,6 +337,16 @@ REFUSED: dict[str, tuple[str, bytes]] = {
     "text called a tar": ("a.tar", b"text" * 500),
     "text called a gzip": ("a.tar.gz", b"text" * 500),
     "a gzip of text": ("a.tar.gz", b"\x1f\x8b\x08\0" + b"text" * 500),
+    "a stream that is a bomb": (
+        "a.tar.xz",
+        lzma.compress(
+            tar_blocks(GOOD) + member("zeros", size=8 << 20).tobuf() + bytes(8 << 20) + END, preset=1
+        ),
+    ),
+    "a packed tar that is cut off": ("a.tar.gz", gzip.compress(tar_blocks(GOOD) + END)[:-1]),
+    "a packed tar and something behind it": ("a.tar.gz", gzip.compress(tar_blocks(GOOD) + END) + b"more"),
+    "a zip behind a zip": ("a.zip", _zip_bytes(GOOD) + _zip_bytes(BAD)),
+    "a zip in a zip that is cut off": ("a.zip", _zip_bytes("_news/x.zip", text=_zip_bytes(GOOD))[:-100]),
     "an xz of nothing": ("a.tar.xz", b"\xfd7zXZ\x00"),
     "a zstd of nothing": ("a.tar.zst", b"\x28\xb5\x2f\xfd"),
 }
@@ -332,7 +356,7 @@ REFUSED: dict[str, tuple[str, bytes]] = {
 def test_an_archive_that_cannot_be_opened_is_refused(tmp_path: Path, kind: str) -> None:
     name, data = REFUSED[kind]
     with (
-        pytest.raises(ImportFailed, match=r"a\.(zip|tar).*(fetch it again|archive)"),
+        pytest.raises(ImportFailed, match=r"a\.(zip|tar).*(fetch it again|archive|bomb)"),
         _opened(tmp_path / name, data) as tree,
     ):
         tree.scan()

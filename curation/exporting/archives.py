@@ -66,7 +66,9 @@ def _compressing(stream: IO[bytes], name: str) -> Iterator[Any]:
         else:
             from backports import zstd
 
-        with zstd.ZstdFile(stream, "wb") as packed_zst:
+        # Without this option a damaged archive could not be told from a whole one.
+        options = {int(zstd.CompressionParameter.checksum_flag): 1}
+        with zstd.ZstdFile(stream, "wb", options=options) as packed_zst:
             yield packed_zst
     else:
         yield stream

@@ -4,8 +4,9 @@ It is unpacked once, from its beginning to its end, and the content alone is kep
 without a name (it is gone when the process is, however that ends): memory does not grow with the dump's
 bytes, and disk only by its content. Nothing is ever written under a name that the archive chose.
 
-Where a .tar is cut off, what lay whole before the cut is used, and the scan says that of the rest nothing
-is known. Where the packing's checksum is wrong, no byte can be trusted and nothing is used.
+Where an archive is damaged, what is whole in it is used, and the scan says that of the rest nothing is known.
+Where the packing of a tar is damaged, no byte can be trusted and nothing is used: all is unpacked, and the
+checksum known, before any of it is given away.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
@@ -21,6 +22,12 @@ MAX_MEMBERS = 1_000_000
 #: Bytes of all content of one archive, unpacked.
 MAX_TOTAL = 8 << 30
 
+#: Characters of one name; no file system has longer ones, and a zip cannot.
+MAX_NAME = 0xFFFF
+
+#: Characters of all names that are kept in memory.
+MAX_NAMES = 128 << 20
+
 
 class Member(NamedTuple):
     """One member of an archive.
@@ -37,6 +44,22 @@ class Member(NamedTuple):
     size: int
     packed: int | None
     chunks: Callable[[], Iterator[bytes]]
+
+
+class Reader(ABC):
+    """An open archive."""
+
+    @abstractmethod
+    def members(self) -> Iterator[Member]:
+        """Yield the members, once. Raises StoppedShort, ImportFailed."""
+
+    @abstractmethod
+    def finish(self) -> None:
+        """Check the archive as a whole, after its members were read, or some of them.
+
+        Before this returns no member may be used. Raises StoppedShort where the archive is damaged and
+        its members hold all the same, ImportFailed where none of them can be trusted.
+        """
 
 
 class StoppedShort(CurationError):  # noqa: N818 - it ends a reading, of which what was read holds

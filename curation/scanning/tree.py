@@ -31,11 +31,15 @@ class File(NamedTuple):
     location: str | None
 
 
-#: Faults of an archive as a whole: what it should have held besides is not known.
-OF_THE_WHOLE = frozenset({"archive_damaged", "archive_too_large"})
+#: Faults of an archive as a whole: what it should have held besides is not known. Where one member is
+#: damaged, the names of others may be, too.
+OF_THE_WHOLE = frozenset({"archive_damaged", "archive_too_large", "damaged_member"})
 
 #: Faults that may stand for a folder, of whose files nothing is known then.
 _OF_A_FOLDER = frozenset({"unreadable", "symlink", "submodule"})
+
+#: Warnings of content that is there, under its name, and is not opened.
+_NOT_OPENED = frozenset({"hard_link", "symlink", "special_file"})
 
 
 @dataclass(slots=True)
@@ -58,7 +62,7 @@ class Scan:
                 return ("",)
             if fault.code in _OF_A_FOLDER:
                 prefixes.append(f"{path}/")
-            if (fault.severity == "error" or fault.code == "hard_link") and kind_of(path) is not None:
+            if (fault.severity == "error" or fault.code in _NOT_OPENED) and kind_of(path) is not None:
                 prefixes.append(path)
         return tuple(prefixes)
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 from typing import IO
 
@@ -13,7 +15,7 @@ from ..errors import DocumentError, ImportFailed
 from ..faults import Fault
 from . import content, members
 from .content import ARCHIVE_SUFFIXES, holds_content, kind_of, printable
-from .members import FREE, Member, StoppedShort
+from .members import FREE, Member, Reader, StoppedShort
 from .tree import DUPLICATE, PASSED, UNSAFE, fault_of_name, too_large
 
 #: Where a file's bytes lie in the temporary file: offset and length.
@@ -38,7 +40,7 @@ class Unpacked:
         self.skipped: Counter[str] = Counter()
         self.faults: list[tuple[str, Fault]] = []
         self._spool = spool
-        self._end = 0
+        self._end = self._names = 0
         self._inner = inner
         self._most = min(members.MAX_TOTAL, FREE + members.RATIO * path.stat().st_size)
         try:
@@ -51,27 +53,30 @@ class Unpacked:
     def root(self) -> str:
         """The folder that holds the folders of content. Raises ImportFailed where several do."""
         roots = [root for root, found in self.found.items() if any(map(_is_content, found.values()))]
-        root = ""
-        while roots and root not in roots:
-            below = [r.removeprefix(root).lstrip("/") for r in roots]
-            steps = {path.partition("/")[0] for path in below}
-            if len(steps) > 1:
-                raise ImportFailed(_several(roots))
-            root = f"{root}/{steps.pop()}".lstrip("/")
+        root = min(roots, key=len, default="")
+        if root and not all(other == root or other.startswith(f"{root}/") for other in roots):
+            raise ImportFailed(_several(roots))
         return root
 
     def _take_all(self, path: Path) -> None:
-        try:
-            for count, member in enumerate(_members(path)):
-                _check_count(count)
-                self._take(member)
-        except StoppedShort as stop:
+        with _opened(path) as reader:
+            stops = [_stop_of(partial(self._take_members, reader)), _stop_of(reader.finish)]
+        stop = stops[0] or stops[1]
+        if stop is not None:
             self.faults.append((printable(path.name), Fault("error", stop.code, stop.message)))
+
+    def _take_members(self, reader: Reader) -> None:
+        for count, member in enumerate(reader.members()):
+            _check_count(count)
+            self._take(member)
 
     def _take(self, member: Member) -> None:
         """Finds a place for a member, whatever it is."""
         if member.role == "folder":
             return
+        self._names += len(member.name)
+        if self._names > members.MAX_NAMES:
+            raise StoppedShort("archive_too_large", "names of more characters than are kept in memory")
         path = _safe_path(member.name)
         if path is None:
             self.faults.append((printable(member.name), UNSAFE))
@@ -130,6 +135,14 @@ class Unpacked:
             raise StoppedShort("archive_too_large", told)
 
 
+def _stop_of(step: Callable[[], None]) -> StoppedShort | None:
+    try:
+        step()
+    except StoppedShort as stop:
+        return stop
+    return None
+
+
 def _check_count(before: int) -> None:
     if before >= members.MAX_MEMBERS:
         raise StoppedShort(
@@ -137,14 +150,14 @@ def _check_count(before: int) -> None:
         )
 
 
-def _members(path: Path) -> Iterator[Member]:
+def _opened(path: Path) -> AbstractContextManager[Reader]:
     if starts_like_zip(path) or path.name.lower().endswith(".zip"):
         from . import zipped
 
-        return zipped.members(path)
+        return zipped.opened(path)
     from . import tarred
 
-    return tarred.members(path)
+    return tarred.opened(path)
 
 
 def starts_like_zip(path: Path) -> bool:
