@@ -173,6 +173,18 @@ def test_several_roots_are_named(tmp_path: Path) -> None:
         assert [file.path for file in tree.scan().files] == ["_news/a.md"]
 
 
+def test_a_damaged_archive_whose_root_is_in_doubt_is_refused(tmp_path: Path) -> None:
+    archive = tmp_path / "dump.tar"
+    archive.write_bytes(tar_blocks("site/README.md", "site/attic/_news/z.md"))
+    with pytest.raises(
+        ImportFailed, match=r"damaged and its root may not be site/attic: fetch it again, or name"
+    ):
+        scanned(archive)
+    assert [file.path for file in scanned(archive, "site/attic").files] == ["_news/z.md"]
+    archive.write_bytes(tar_blocks("site/README.md", "site/attic/_news/z.md", "site/_news/a.md"))
+    assert found(archive) == ["_news/a.md"]
+
+
 def test_an_archive_without_content(tmp_path: Path) -> None:
     archive = zip_of(tmp_path / "dump.zip", "news/a.md")
     for inner in (None, "absent"):

@@ -37,6 +37,10 @@ _XZ_MEMORY = 256 << 20
 #: Packed bytes that a new stream gets at first.
 _FIRST_STEP = 512
 
+#: Streams that may follow one another. Those that tools make hold 64 KB or more each, and to begin a new one
+#: takes some 30 microseconds, however small it is.
+_MAX_STREAMS = 200_000
+
 #: Types of headers that say something of the member that follows.
 _ATTRIBUTES = frozenset(
     {
@@ -123,6 +127,10 @@ _UNPACKERS: dict[bytes, Callable[[], _Unpacker]] = {
 _ZEROS = re.compile(b"\\0*")
 
 
+class _TooManyStreamsError(Exception):
+    pass
+
+
 class _Unpacked(io.RawIOBase):
     """What comes out of streams that follow one another, with zeros between them.
 
@@ -140,12 +148,13 @@ class _Unpacked(io.RawIOBase):
         self._unpacker = make()
         #: Packed bytes, how many of them went in, and how many go in next.
         self._packed, self._at, self._step = b"", 0, _FIRST_STEP
+        self._streams = 1
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
-        """Raises EOFError where a stream is cut off, and what its unpacker raises."""
+        """Raises EOFError where a stream is cut off, _TooManyStreamsError, and what its unpacker raises."""
         data = b""
         while not data:
             if self._unpacker.eof and not self._next_stream():
@@ -176,6 +185,9 @@ class _Unpacked(io.RawIOBase):
             assert zeros is not None
             self._at = zeros.end()
             if self._at < len(self._packed):
+                self._streams += 1
+                if self._streams > _MAX_STREAMS:
+                    raise _TooManyStreamsError
                 self._unpacker, self._step = self._make(), _FIRST_STEP
                 return True
         return False
@@ -295,6 +307,9 @@ class _PackedTar(_Tar):
             data = self._stream.read(size)
         except EOFError as error:
             raise self._refused("damaged", "it is cut off: fetch it again") from error
+        except _TooManyStreamsError as error:
+            told = f"over {_MAX_STREAMS:,} streams follow one another: compress the archive again"
+            raise self._refused("too large", told) from error
         except (zlib.error, lzma.LZMAError, zstd.ZstdError) as error:
             raise self._refused("damaged", f"{error}: fetch it again") from error
         self._may_come -= len(data)

@@ -42,6 +42,9 @@ class Unpacked:
         self._spool = spool
         self._end = self._names = 0
         self._inner = inner
+        #: What lies at the archive's top, and whether there may be more than is known.
+        self._tops: set[str] = set()
+        self._is_damaged = False
         self._most = min(members.MAX_TOTAL, FREE + members.RATIO * path.stat().st_size)
         try:
             self._take_all(path)
@@ -51,11 +54,18 @@ class Unpacked:
             raise ImportFailed(told) from error
 
     def root(self) -> str:
-        """The folder that holds the folders of content. Raises ImportFailed where several do."""
+        """The folder that holds the folders of content.
+
+        Raises ImportFailed where several do; and where the archive is damaged and others may, in what is
+        not known of it.
+        """
         roots = [root for root, found in self.found.items() if any(map(_is_content, found.values()))]
         root = min(roots, key=len, default="")
         if root and not all(other == root or other.startswith(f"{root}/") for other in roots):
             raise ImportFailed(_several(roots))
+        if root and self._is_damaged and self._tops - content.MACHINERY != {root}:
+            told = f"the archive is damaged and its root may not be {printable(root)[:80]}"
+            raise ImportFailed(f"{told}: fetch it again, or name its root by --root")
         return root
 
     def _take_all(self, path: Path) -> None:
@@ -63,6 +73,7 @@ class Unpacked:
             stops = [_stop_of(partial(self._take_members, reader)), _stop_of(reader.finish)]
         stop = stops[0] or stops[1]
         if stop is not None:
+            self._is_damaged = True
             self.faults.append((printable(path.name), Fault("error", stop.code, stop.message)))
 
     def _take_members(self, reader: Reader) -> None:
@@ -81,6 +92,7 @@ class Unpacked:
         if path is None:
             self.faults.append((printable(member.name), UNSAFE))
             return
+        self._tops.add(path.partition("/")[0])
         place = self._place(path)
         if place is None or not holds_content((top := place[1].partition("/"))[0]):
             return

@@ -130,20 +130,9 @@ class _Zip(Reader):
         for start, stop in (*sorted(self._places), (self._directory.start, self._directory.start)):
             if start < end:
                 raise _damaged("its members overlap")
-            if start > end and self._holds_header(end, start):
+            if start > end and _holds_header(self._data, end, start):
                 raise _damaged("its directory lacks a member")
             end = stop
-
-    def _holds_header(self, start: int, stop: int) -> bool:
-        """Whether a member begins between two places. What else may stand there is not looked at."""
-        self._data.seek(start)
-        before = b""
-        while start < stop and (chunk := self._data.read(min(CHUNK, stop - start))):
-            if _LOCAL_SIGNATURE in before + chunk:
-                return True
-            start += len(chunk)
-            before = chunk[-3:]
-        return False
 
     def _member(self, fixed: bytes, name: bytes, extra: bytes) -> Member:
         fields = _ENTRY.unpack(fixed)
@@ -208,6 +197,18 @@ class _Zip(Reader):
             yield chunk
 
 
+def _holds_header(data: BinaryIO, start: int, stop: int) -> bool:
+    """Whether a member begins between two places. What else may stand there is not looked at."""
+    data.seek(start)
+    before = b""
+    while start < stop and (chunk := data.read(min(CHUNK, stop - start))):
+        if _LOCAL_SIGNATURE in before + chunk:
+            return True
+        start += len(chunk)
+        before = chunk[-3:]
+    return False
+
+
 def _damaged(what: str) -> StoppedShort:
     return StoppedShort("archive_damaged", f"the zip archive is damaged ({what}): fetch it again")
 
@@ -256,7 +257,6 @@ def _inflated(packed: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def _find_directory(listing: BinaryIO, path: Path) -> _Directory:
-    is_whole = listing.read(4) == _LOCAL_SIGNATURE
     length = listing.seek(0, 2)
     start = max(0, length - _LONGEST_END)
     listing.seek(start)
@@ -267,8 +267,9 @@ def _find_directory(listing: BinaryIO, path: Path) -> _Directory:
     _, _, _, _, count, size, offset, comment = _END.unpack_from(tail, at)
     end, directory = _wide_directory(listing, start + at, (count, size, offset, 1 << 16))
     count, size, offset, modulus = directory
-    # What begins as a zip and has its directory elsewhere holds another one: a member, or what follows.
-    if (shift := end - size - offset) < 0 or (shift and is_whole):
+    # A directory that begins behind members which are not its own is that of another zip, which is one of
+    # them, or follows.
+    if (shift := end - size - offset) < 0 or _holds_header(listing, 0, shift):
         raise ImportFailed(
             f"{path} is a damaged zip archive: its directory is not where it says; fetch it again"
         )
