@@ -61,30 +61,6 @@ class _Entry(NamedTuple):
     offset: int
 
 
-class _Header(NamedTuple):
-    """What stands before a member's bytes."""
-
-    signature: bytes
-    version: int
-    flags: int
-    method: int
-    time: int
-    date: int
-    crc: int
-    packed: int
-    size: int
-    name_length: int
-    extra_length: int
-
-    def agrees(self, entry: _Entry) -> bool:
-        """Whether it says of the member's bytes what the directory does, as far as it has to."""
-        if self.method != entry.method or (self.flags ^ entry.flags) & _ENCRYPTED:
-            return False
-        told = zip((self.crc, self.packed, self.size), (entry.crc, entry.packed, entry.size), strict=True)
-        is_streamed = (self.flags | entry.flags) & _STREAMED
-        return bool(is_streamed) or all(mine in (theirs, _IN_64_BITS) for mine, theirs in told)
-
-
 @contextmanager
 def opened(path: Path) -> Iterator[Reader]:
     """Finds the directory of a zip. Raises ImportFailed where there is none: a zip that is cut off."""
@@ -148,15 +124,18 @@ class _Zip(Reader):
 
     def _start(self, entry: _Entry, name: bytes) -> int | None:
         """Where a member's bytes begin; None where it is not there as the directory says."""
-        if entry.offset + _LOCAL.size > self._directory.start:
+        length = _LOCAL.size + len(name)
+        if entry.offset + length > self._directory.start:
             return None
         self._data.seek(entry.offset)
-        header = _Header(*_LOCAL.unpack(self._data.read(_LOCAL.size)))
-        if header.signature != _LOCAL_SIGNATURE or header.name_length != len(name):
+        header = self._data.read(length)
+        if len(header) < length or header[_LOCAL.size :] != name:
             return None
-        if self._data.read(len(name)) != name or not header.agrees(entry):
+        signature, _, flags, method, _, _, *told, name_length, extra_length = _LOCAL.unpack_from(header)
+        is_there = signature == _LOCAL_SIGNATURE and name_length == len(name)
+        if not is_there or not _agrees(entry, flags, method, told):
             return None
-        start = entry.offset + _LOCAL.size + len(name) + header.extra_length
+        start: int = entry.offset + length + extra_length
         if start + entry.packed > self._directory.start:
             return None
         self._places.append((entry.offset, start + entry.packed))
@@ -195,6 +174,19 @@ class _Zip(Reader):
             if self._left < 0:
                 raise _damaged("its members overlap")
             yield chunk
+
+
+def _agrees(entry: _Entry, flags: int, method: int, told: list[int]) -> bool:
+    """Whether a member's own header says of its bytes what the directory does, as far as it has to.
+
+    told: checksum, packed size and size.
+    """
+    if method != entry.method or (flags ^ entry.flags) & _ENCRYPTED:
+        return False
+    due = [entry.crc, entry.packed, entry.size]
+    if told == due or (flags | entry.flags) & _STREAMED:
+        return True
+    return all(mine in (theirs, _IN_64_BITS) for mine, theirs in zip(told, due, strict=True))
 
 
 def _holds_header(data: BinaryIO, start: int, stop: int) -> bool:
