@@ -167,7 +167,7 @@ def parse_topic(data: bytes) -> TopicNote:
 #: A whole line of `secured` whose value is base64 and nothing else, with a key, a comment or the end
 #: after it: so it neither is nor parts the text of another field.
 _SECURED = re.compile(
-    rb"""^secured:[ \t]*(["']?)[A-Za-z0-9+/=;]*\1[ \t]*\r?\n(?=[A-Za-z_"'#\r\n]|\Z)""", re.MULTILINE
+    rb"""^secured:[ \t]*+(["']?)[A-Za-z0-9+/=;]*+\1[ \t]*+\r?\n(?=[A-Za-z_"'#\r\n]|\Z)""", re.MULTILINE
 )
 
 

@@ -79,8 +79,8 @@ class Reading:
         return fault._replace(line=line, column=column)
 
     def read_carefully(self) -> None:
-        """Raises what a fast reading could not name."""
-        self._marks = None
+        """Raises what a fast reading could not name. A text is read carefully once: what was found nothing
+        wrong with is not read again for each of its values."""
         self._careful_marks()
 
     def _careful_marks(self) -> Marks:

@@ -24,6 +24,8 @@ def parse_instant(text: str) -> tuple[dt.datetime | None, tuple[str, str] | None
     match = _INSTANT.fullmatch(text)
     if match is None:
         return None, None
+    if len(match["year"].lstrip("0")) > 4:  # of thousands of digits Python makes no number
+        raise OverflowError("year out of range")
     part = {
         k: int(v) for k, v in match.groupdict(default="0").items() if k not in ("fraction", "sign", "zone")
     }

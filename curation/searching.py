@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
 from typing import NamedTuple
 
 import sqlalchemy as sa
@@ -28,10 +29,20 @@ BATCH = 5_000
 #: Words of a snippet, about as many before what was found as after it.
 SNIPPET = 24
 
+#: Words of a query that are in phrases or are prefixes: each costs an engine a walk over all places of its
+#: word, so that a phrase of 60,000 words would take hours on one large body.
+MOST_WALKS = 100
+
+#: Terms of a query that a snippet looks for: more than any snippet has words.
+SHOWN_TERMS = 100
+
 _TERM = re.compile(r'"(?P<phrase>[^"]*)"?(?P<open>\*?)|(?P<word>[^\s"]+)')
-_WORD = re.compile(r"[^\W_]+(?:[\u0300-\u036F]+[^\W_]*)*")
+_WORD = re.compile(r"[^\W_]+(?:[\u0300-\u036F]+[^\W_]+)*[\u0300-\u036F]*")
 _ACCENTS = re.compile(r"(?<=[A-Za-z])[\u0300-\u036F]+")
 _MARKS = re.compile(r"[\u0300-\u036F]+")
+#: More accents on one letter than any script has. Unicode's normal forms sort them, which takes time by the
+#: square of their number; Unicode's own stream-safe format ends at 30, too.
+_TOO_MANY_MARKS = re.compile(r"([\u0300-\u036F]{30})[\u0300-\u036F]+")
 
 #: What no engine takes as text: NUL, and the halves of characters that a terminal's other bytes become.
 _NO_TEXT = re.compile(r"[\0\uD800-\uDFFF]")
@@ -45,16 +56,21 @@ class Term(NamedTuple):
 
 
 def parse_query(query: str) -> list[Term]:
-    """The terms of a query, all of which are wanted. Raises SelectionError if there is no word in it."""
-    terms = []
-    for match in _TERM.finditer(_NO_TEXT.sub(" ", query)):
+    """The terms of a query, all of which are wanted. Raises SelectionError if there is no word in it, or
+    there are too many in its phrases."""
+    terms: dict[Term, int] = {}
+    for match in _TERM.finditer(_TOO_MANY_MARKS.sub(r"\1", _NO_TEXT.sub(" ", query))):
         text = match["word"] if match["phrase"] is None else match["phrase"] + match["open"]
         term = Term(text.rstrip("*"), text.endswith("*"))
-        if words(term.text):
-            terms.append(term)
+        if count := len(words(term.text)):
+            terms[term] = count
     if not terms:
         raise SelectionError(f'no word to search for in {query!r}: give words, "a phrase" or pref*')
-    return list(dict.fromkeys(terms))
+    walks = sum(count for term, count in terms.items() if count > 1 or term.is_prefix)
+    if walks > MOST_WALKS:
+        told = f"{walks:,} words in phrases and prefixes"
+        raise SelectionError(f"{told}: give at most {MOST_WALKS}, or words without quotation marks")
+    return list(terms)
 
 
 def words(text: str) -> list[str]:
@@ -65,6 +81,7 @@ def words(text: str) -> list[str]:
 def _folded(word: str) -> str:
     if word.isascii():
         return word.lower()
+    word = _TOO_MANY_MARKS.sub(r"\1", word)
     plain = unicodedata.normalize("NFC", _ACCENTS.sub("", unicodedata.normalize("NFD", word)))
     return _MARKS.sub("", plain.lower()).replace("ς", "σ")
 
@@ -98,42 +115,66 @@ def catch_up(store: Store, progress: Callable[[int, int], None] | None = None) -
 def snippet(query: Sequence[Term], fields: Iterable[str | None], mark: tuple[str, str]) -> str:
     """Some words around the first place that the query found, with what was found between two marks, of the
     field that says the most of its terms; the beginning of the first field if it is found nowhere (in a
-    provider's name, say)."""
-    best, spans, most = "", list[tuple[int, int]](), -1
+    provider's name, say). Only the first `SHOWN_TERMS` of the query are looked for."""
+    shown = _shown_terms(query)
+    best, first, most = "", 0, -1
     for field in filter(None, fields):
-        found = list(_found(query, field))
-        said = len({number for _, _, number in found})
-        if said > most:
-            best, spans, most = field, [(start, stop) for start, stop, _ in found], said
-    return _excerpt(best, spans, mark)
+        places = _first_places(shown, field)
+        if len(places) > most:
+            best, first, most = field, min(places, default=0), len(places)
+    return _excerpt(best, first, shown, mark)
 
 
-def _found(query: Sequence[Term], text: str) -> Iterator[tuple[int, int, int]]:
-    """Where the terms stand in a text, in order, and which it is."""
-    places = [(_folded(match[0]), match.start(), match.end()) for match in _WORD.finditer(text)]
-    wanted = [(words(term.text), term.is_prefix) for term in query]
-    for i, (_, start, _) in enumerate(places):
-        for number, (parts, is_prefix) in enumerate(wanted):
-            said = [word for word, _, _ in places[i : i + len(parts)]]
-            if len(said) < len(parts) or said[:-1] != parts[:-1]:
-                continue
-            if said[-1] == parts[-1] or (is_prefix and said[-1].startswith(parts[-1])):
-                yield start, places[i + len(parts) - 1][2], number
+class _Shown(NamedTuple):
+    """A term as it is looked for: its words, each with a blank before it, and one at the end unless the
+    last may go on."""
+
+    words: Sequence[str]
+    is_prefix: bool
+
+    @property
+    def needle(self) -> str:
+        return f" {' '.join(self.words)}{'' if self.is_prefix else ' '}"
 
 
-def _excerpt(text: str, spans: Sequence[tuple[int, int]], mark: tuple[str, str]) -> str:
-    places = [match.span() for match in _WORD.finditer(text)]
-    at = next((i for i, (start, _) in enumerate(places) if spans and start >= spans[0][0]), 0)
+def _shown_terms(query: Sequence[Term]) -> list[_Shown]:
+    return [_Shown(words(term.text), term.is_prefix) for term in query[:SHOWN_TERMS]]
+
+
+def _first_places(terms: Sequence[_Shown], text: str) -> list[int]:
+    """The number of the word at which each term that a text says first begins."""
+    # One search of the whole text each: by `str.find` it takes time by the text, however long the phrase.
+    whole = f" {' '.join(words(text))} "
+    found = [whole.find(term.needle) for term in terms]
+    return [whole.count(" ", 0, at) for at in found if at >= 0]
+
+
+def _says(said: Sequence[str], term: _Shown) -> bool:
+    """Whether words begin with those of a term."""
+    *before, last = term.words
+    if len(said) <= len(before) or said[: len(before)] != before:
+        return False
+    return said[len(before)].startswith(last) if term.is_prefix else said[len(before)] == last
+
+
+def _excerpt(text: str, at: int, terms: Sequence[_Shown], mark: tuple[str, str]) -> str:
+    """Some words of a text, from a few before the one of this number."""
     first = max(0, at - SNIPPET // 3)
-    shown = places[first : first + SNIPPET]
+    shown = list(islice(_WORD.finditer(text), first, first + SNIPPET + 1))
     if not shown:
         return " ".join(text.split())
-    begin = shown[0][0] if first else 0
-    end = shown[-1][1] if first + SNIPPET < len(places) else len(text)
+    goes_on = len(shown) > SNIPPET
+    del shown[SNIPPET:]
+    begin = shown[0].start() if first else 0
+    end = shown[-1].end() if goes_on else len(text)
     pieces, here = [], begin
-    for start, stop in spans:
-        if here <= start and stop <= end:
-            pieces += [text[here:start], mark[0], text[start:stop], mark[1]]
+    said = [_folded(match[0]) for match in shown]
+    for i, match in enumerate(shown):
+        if match.start() < here:
+            continue
+        if term := next((term for term in terms if _says(said[i : i + len(term.words)], term)), None):
+            stop = shown[i + len(term.words) - 1].end()
+            pieces += [text[here : match.start()], mark[0], text[match.start() : stop], mark[1]]
             here = stop
     pieces.append(text[here:end])
     told = " ".join("".join(pieces).split())

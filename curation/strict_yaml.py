@@ -34,6 +34,7 @@ MAX_DEPTH = 64
 MAX_KEYS = 500
 MAX_EXPANSION = 64 * 1024  # characters that aliases may add
 MAX_DIGITS = 4_300  # Python's own limit for reading a whole number
+MAX_TAG_DIRECTIVES = 64  # lines `%TAG`; libyaml compares each with all before it
 
 #: The path of a value: keys and positions from the top.
 Path = tuple[str | int, ...]
@@ -80,7 +81,8 @@ _LEADING_ZERO = tuple(re.compile(start + r"[ ]+[-+]?0[0-9_]") for start in (":",
 _ZEROS = (" 0", " -0", " +0")
 _BEFORE_VALUES = ("", ":", "-", " ", "\n")
 _AFTER_ZERO = (*"0123456789_",)
-_ZERO_AFTER_COMMENT = re.compile(r"#.*\n(?:\s*(?:#.*)?\n)*[ ]+[-+]?0[0-9_]")
+#: The same on a line of its own, which may follow comments and blank lines.
+_ZERO_BELOW = re.compile(r"\n[ ]+[-+]?0[0-9_]")
 _FLOW_ZERO = re.compile(r"[\[{,:]\s*[-+]?0[0-9_]")
 _LOOKALIKE = re.compile(r"[-+]?0[0-9_][0-9_]*(?:\.[0-9_]*)?(?:[eE][-+]?[0-9]+)?")
 _RS_PLACE = re.compile(r"line (\d+), column (\d+)")
@@ -172,7 +174,7 @@ def _is_suspect(text: str) -> bool:
         or ("<" in text and "<<" in text)
         or ("\\" in text and _BAD_ESCAPE.search(text) is not None)
         or ("?" in text and _COMPLEX_KEY.search(text) is not None)
-        or (len(text) > 2 * _COMPACT_SIGNS and _may_overflow(text))
+        or (len(text) > 2 * _COMPACT_SIGNS and (_may_overflow(text) or _may_hold_long_number(text)))
         or " " * 48 in text
     )
 
@@ -191,12 +193,30 @@ def _may_overflow(text: str) -> bool:
     return signs > _COMPACT_SIGNS and _COMPACT.search(text) is not None
 
 
+#: A number longer than `MAX_DIGITS` fills at least one part of this size.
+_PART = MAX_DIGITS // 2
+_OF_NUMBERS = "0123456789_"
+
+
+def _may_hold_long_number(text: str) -> bool:
+    """yaml-rs takes time by the square of a number's digits: four minutes for 16 MB of them."""
+    starts = range(0, len(text) - _PART + 1, _PART)
+    return any(text[at] in _OF_NUMBERS and not text[at : at + _PART].strip(_OF_NUMBERS) for at in starts)
+
+
 def _may_hide_zero(text: str) -> bool:
     if not any(_leads(text, zero) for zero in _ZEROS):
         return False
     if any(zero.search(text) for zero in _LEADING_ZERO):
         return True
-    return "#" in text and _ZERO_AFTER_COMMENT.search(text) is not None
+    return "#" in text and any(_may_follow_comment(text, zero.start()) for zero in _ZERO_BELOW.finditer(text))
+
+
+def _may_follow_comment(text: str, end: int) -> bool:
+    """Whether the line that ends here is blank or may hold a comment. Which one a blank line follows is not
+    looked for: that would be quadratic, and a careful reading costs less."""
+    line = text[text.rfind("\n", 0, end) + 1 : end]
+    return "#" in line or not line.strip()
 
 
 def _leads(text: str, zero: str) -> bool:
@@ -257,6 +277,8 @@ def _is_to_hide(text: str) -> bool:
 
 def _events(text: str) -> Iterator[Any]:
     """libyaml's events of a text."""
+    if text.startswith("%TAG") + text.count("\n%TAG") > MAX_TAG_DIRECTIVES:
+        raise DocumentError("yaml_syntax", f"more than {MAX_TAG_DIRECTIVES} directives %TAG", 1, 1)
     hidden = text.translate(_HIDE) if _is_to_hide(text) else text
     if not hidden.endswith("\n"):  # yaml-rs gives a block scalar its last line end in any case
         hidden += "\n"
@@ -353,9 +375,18 @@ class _Reader:
             values[key] = value
             if len(values) > MAX_KEYS:
                 raise _fault("too_many_keys", f"a mapping of more than {MAX_KEYS} keys", start.start_mark)
-        for mapping in merged:
-            values = {**mapping, **values}  # the mapping's own keys win, then the first merged
-        return values
+        return self._with_merged(values, merged, start) if merged else values
+
+    def _with_merged(
+        self, values: dict[str, Any], merged: list[dict[str, Any]], start: Any
+    ) -> dict[str, Any]:
+        """The mapping's own keys win, then those of the first merged."""
+        whole: dict[str, Any] = {}
+        for mapping in (*reversed(merged), values):
+            whole.update(mapping)
+            if len(whole) > MAX_KEYS:
+                raise _fault("too_many_keys", f"a mapping of more than {MAX_KEYS} keys", start.start_mark)
+        return whole
 
     def _merged(self, value: Any, event: Any) -> list[dict[str, Any]]:
         mappings = value if isinstance(value, list) else [value]

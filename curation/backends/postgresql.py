@@ -47,14 +47,23 @@ _FIELDS = {
     " JOIN topics t ON t.id = u.topic_id WHERE u.article_id = a.id)": "C",
     "a.body": "D",
 }
+#: A text with at most 30 accents on a letter (`searching` says why). The server's `normalize` takes time by
+#: the square of their number, and nothing stops it meanwhile: 400,000 of them would be hours of one core.
+_FEW_MARKS = (
+    "CASE WHEN octet_length({0}) = length({0}) THEN {0}"
+    " ELSE regexp_replace({0}, '([\\u0300-\\u036F]{{30}})[\\u0300-\\u036F]+', '\\1', 'g') END"
+)
+_VECTOR = "setweight(to_tsvector('simple', article_search_words(coalesce({}, ''))), '{}')"
 _WORDS = " || $$'/':1$$::tsvector || ".join(
-    f"setweight(to_tsvector('simple', article_search_words(coalesce({field}, ''))), '{weight}')"
-    for field, weight in _FIELDS.items()
+    _VECTOR.format(_FEW_MARKS.format(field), weight) for field, weight in _FIELDS.items()
 )
 _TAKE_IN = (
     f"INSERT INTO article_search (article_id, words) SELECT a.id, {_WORDS}"  # noqa: S608 - our names
     " FROM articles a LEFT JOIN providers p ON p.id = a.provider_id"
 )
+
+#: Terms of a query that rank what it finds: ranking takes time by terms times places.
+_RANKED_TERMS = 100
 
 #: What a role that asks might do beyond reading what is for everyone, by itself or as another role that it
 #: may become. A read-only transaction holds back writing, but neither what a superuser's functions do, nor
@@ -244,12 +253,10 @@ class Postgresql(Backend):
             )
             said = sa.func.nullif(sa.cast(phrase, sa.Text), "")  # without a word it finds nothing
             wanted.append(sa.cast(said.concat(":*") if term.is_prefix else said, TSQUERY))
-        while len(wanted) > 1:  # two by two: neither SQLAlchemy nor the server goes deep into a long query
-            both = zip_longest(wanted[::2], wanted[1::2])
-            wanted = [one if other is None else one.op("&&")(other) for one, other in both]
         index = sa.table("article_search", sa.column("article_id", sa.BigInteger), sa.column("words"))
-        asked = sa.select(wanted[0].label("query")).cte("asked")
-        fit = sa.func.ts_rank_cd(index.c.words, asked.c.query).label("fit")
+        ranking = _all_of(wanted[:_RANKED_TERMS])
+        asked = sa.select(_all_of(wanted).label("query"), ranking.label("ranking")).cte("asked")
+        fit = sa.func.ts_rank_cd(index.c.words, asked.c.ranking).label("fit")
         return (
             sa.select(index.c.article_id, fit)
             .join_from(index, asked, sa.true())
@@ -363,3 +370,11 @@ def is_cut(error: BaseException | None) -> bool:
 def first_line(error: BaseException | None) -> str:
     lines = str(error).strip().splitlines()
     return lines[0] if lines else type(error).__name__
+
+
+def _all_of(queries: Sequence[sa.ColumnElement[Any]]) -> sa.ColumnElement[Any]:
+    """The query of all; two by two, as neither SQLAlchemy nor the server goes deep into a long one."""
+    while len(queries) > 1:
+        both = zip_longest(queries[::2], queries[1::2])
+        queries = [one if other is None else one.op("&&")(other) for one, other in both]
+    return queries[0]
