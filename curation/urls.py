@@ -17,6 +17,9 @@ _TRACKING = frozenset({"dclid", "fbclid", "gclid", "igshid", "mc_cid", "mc_eid",
 #: What normalising leaves as it is.
 _CANONICAL = re.compile(r"https?://[a-z0-9][a-z0-9.-]*[a-z]/[A-Za-z0-9._~/-]*")
 
+#: A host has at most 253 letters; one beyond ASCII takes time by the square of its length.
+_FAIR_HOST = re.compile(r"[^:/?#]{4,5}:[/\\]*[^/\\?#]{0,1000}(?:[/\\?#]|\Z)")
+
 #: Entities that upstream left in addresses, some escaped twice; `html.unescape` would also turn
 #: `&copy=2` into `©=2`.
 _AMPERSAND = re.compile(r"&(?:(?:amp|#0?38);)+")
@@ -32,6 +35,8 @@ def canonical_url(url: str | None) -> str | None:
         return url  # most are: a tenth of the time
     if "&#" in url or "&amp;" in url:
         url = _AMPERSAND.sub("&", url)
+    if not _FAIR_HOST.match(url):
+        return None
     from yarl import URL
 
     try:

@@ -1,17 +1,16 @@
-"""Processes that read files: what is asked of them is answered, and one that dies is never waited for."""
+"""Processes that read files: what is asked of them is answered, and one that dies or is stuck is replaced."""
 
 from __future__ import annotations
 
 import os
 import signal
 import time
-from concurrent.futures import BrokenExecutor
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from curation.importing.readers import processes
+from curation.importing.readers import CrashedError, GivenUpError, processes
 
 LARGE = 100_000_000
 
@@ -38,8 +37,17 @@ def test_a_process_that_dies_while_it_answers_is_not_waited_for(delay: float) ->
         answer, waiting = executor.submit(bytes, LARGE), executor.submit(os.getpid)
         time.sleep(delay)
         os.kill(pid, signal.SIGKILL)
-        assert isinstance(answer.exception(timeout=20), BrokenExecutor)
-        assert isinstance(waiting.exception(timeout=20), BrokenExecutor)
+        assert isinstance(answer.exception(timeout=20), CrashedError)
+        assert waiting.result(timeout=20) != pid  # another took its place
+
+
+def test_a_process_that_takes_too_long_is_killed_and_another_goes_on() -> None:
+    with processes(1, seconds=0.5) as executor:
+        pid = executor.submit(os.getpid).result()
+        stuck, waiting = executor.submit(time.sleep, 30), executor.submit(os.getpid)
+        assert isinstance(stuck.exception(timeout=20), GivenUpError)
+        assert waiting.result(timeout=20) != pid
+    assert not is_running(pid)
 
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="processes are looked for in /proc")

@@ -23,7 +23,11 @@ STATES = {
 
 
 #: Faults of a reading, not of what was read.
-_OF_THE_READING = frozenset({"unreadable", "not_a_file", "changed_while_read", "internal_fault"})
+_OF_THE_READING = frozenset(
+    {
+        "unreadable", "not_a_file", "changed_while_read", "internal_fault", "read_timed_out", "read_crashed",
+    }
+)  # fmt: skip
 
 #: A file when it was last read: its state, `kept` (the store has its document), `passed` (it is none) or
 #: `refused`; and its stamp. A plain tuple: 20,000 of them are made before anything is read.

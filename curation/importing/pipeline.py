@@ -9,8 +9,10 @@ import os
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future
+from contextlib import ExitStack
 
 from ..errors import ImportFailed
+from .deadlines import Alone, answer_of, read_here
 from .outcomes import Read, read_files
 from .tasks import Task
 
@@ -27,26 +29,46 @@ def read_ahead(
     """What became of each chunk of files, in order; read here where there is no executor.
 
     Any `concurrent.futures.Executor` serves: tasks and answers are plain values, and whoever reads needs
-    the files' locations only. Raises ImportFailed where the executor broke.
+    the files' locations only. A chunk that takes too long, or whose process dies, is read anew file by file
+    (`Alone`), so that only the file that is to blame is refused. Raises ImportFailed where processes die
+    before they read anything.
     """
-    if executor is None:
-        for tasks in chunks:
-            yield tasks, read_files(tasks)
-        return
+    try:
+        with ExitStack() as stack:
+            alone = Alone(stack, executor)
+            answers = _read_here(chunks) if executor is None else _read_elsewhere(chunks, executor)
+            for tasks, read in answers:
+                if read is None:
+                    yield from alone.read(tasks)
+                else:
+                    yield tasks, read
+    except BrokenExecutor as error:
+        raise ImportFailed(
+            "processes that read files end as they begin; what was committed is whole: see that there is"
+            " memory for them, then run this again"
+        ) from error
+
+
+#: Files of a chunk, and what became of them; None where they have to be read one by one.
+_Answer = tuple[Sequence[Task], Read | None]
+
+
+def _read_here(chunks: Iterable[Sequence[Task]]) -> Iterator[_Answer]:
+    for tasks in chunks:
+        yield tasks, read_here(tasks)
+
+
+def _read_elsewhere(chunks: Iterable[Sequence[Task]], executor: Executor) -> Iterator[_Answer]:
     pending: deque[tuple[Sequence[Task], Future[Read]]] = deque()
     try:
         for tasks in chunks:
             pending.append((tasks, executor.submit(read_files, tasks)))
             if len(pending) >= AHEAD:
                 tasks, future = pending.popleft()
-                yield tasks, future.result()
+                yield tasks, answer_of(future)
         while pending:
             tasks, future = pending.popleft()
-            yield tasks, future.result()
-    except BrokenExecutor as error:
-        raise ImportFailed(
-            "a process that reads files died; what was committed is whole: run this again, or with --jobs 1"
-        ) from error
+            yield tasks, answer_of(future)
     finally:
         for _, future in pending:
             future.cancel()

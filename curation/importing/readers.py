@@ -7,7 +7,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
+from concurrent.futures import BrokenExecutor, Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
 from queue import SimpleQueue
@@ -20,65 +20,133 @@ _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
 
+#: What one call may take, in seconds. A file of ordinary content takes a thousandth of one, the slowest that
+#: was crafted at the size that an import reads a few: what takes longer on a busy machine is stuck.
+SECONDS = 20.0
+
+
+#: Seconds to wait for a process that was killed; one that waits for a disk is not waited for.
+_PATIENCE = 5.0
+
+
+class GivenUpError(Exception):
+    """A call whose process took too long, and was killed."""
+
+
+class CrashedError(Exception):
+    """A call whose process died of it."""
+
+
 @contextmanager
-def processes(jobs: int) -> Iterator[Executor]:
-    """An executor of `jobs` processes, that end when this one does, however it ends.
+def processes(jobs: int, *, seconds: float | None = None) -> Iterator[Readers]:
+    """An executor of `jobs` processes, that end when this one does, however it ends. A call that takes more
+    than `seconds` (`SECONDS`) raises GivenUpError, one that kills its process CrashedError; another process
+    goes on. Where none can be started, BrokenExecutor is raised.
 
     They are forked from a clean server, or spawned: no lock and no connection of ours is theirs.
     """
     context = _context()
-    readers, connections = [], []
+    readers: list[_Reader] = []
     try:
         for _ in range(jobs):
-            ours, theirs = context.Pipe()
-            connections.append(ours)
-            with theirs:
-                reader = context.Process(target=_serve, args=(theirs,), daemon=True)
-                reader.start()
-            readers.append(reader)
-        with _Readers(connections) as executor:
+            readers.append(_Reader(context, SECONDS if seconds is None else seconds))  # noqa: PERF401 - one may fail
+        with Readers(readers) as executor:
             try:
                 yield executor
             finally:
                 for reader in readers:
-                    reader.terminate()  # so that no thread waits for an answer that nobody wants
+                    reader.stop()  # so that no thread waits for an answer that nobody wants
                 executor.shutdown(cancel_futures=True)
     finally:
-        for ours in connections:
-            ours.close()
         for reader in readers:
-            reader.join()
+            reader.stop()
+            reader.close()
 
 
-class _Readers(ThreadPoolExecutor):
+class _Reader:
+    """A process that is asked by one thread, and replaced where it does not answer."""
+
+    def __init__(self, context: SpawnContext | ForkServerContext, seconds: float) -> None:
+        self._context = context
+        self._seconds = seconds
+        self._stopping = threading.Lock()
+        self._is_stopped = False
+        self._start()
+
+    def _start(self) -> None:
+        self._connection, theirs = self._context.Pipe()
+        with theirs:
+            self._process = self._context.Process(target=_serve, args=(theirs,), daemon=True)
+            self._process.start()
+        self._has_started = False
+
+    def ask(self, *call: Any) -> Any:
+        """What the process answers. Raises BrokenExecutor where none can be started."""
+        connection = self._connection
+        try:
+            if not self._has_started:
+                connection.recv()
+                self._has_started = True
+        except (EOFError, OSError) as error:
+            raise BrokenExecutor("a process ended as it began") from error
+        try:
+            connection.send(call)
+            if connection.poll(self._seconds):
+                return connection.recv()
+        except (EOFError, OSError) as error:
+            self._replace()
+            raise CrashedError("a process died") from error
+        self._replace()
+        raise GivenUpError(f"a process took over {self._seconds:g} seconds")
+
+    def _replace(self) -> None:
+        """Kills the process and starts another, unless the executor is being closed."""
+        with self._stopping:
+            if self._is_stopped:
+                return
+            self._process.kill()
+            self.close()
+            try:
+                self._start()
+            except OSError as error:
+                raise BrokenExecutor("no process can be started") from error
+
+    def stop(self) -> None:
+        """Ends the process: who waits for its answer gets none."""
+        with self._stopping:
+            self._is_stopped = True
+            self._process.kill()
+
+    def close(self) -> None:
+        """Waits for the end of a process that was killed."""
+        self._process.join(_PATIENCE)
+        self._connection.close()
+
+
+class Readers(ThreadPoolExecutor):
     """A thread for each process, and a pipe for each of the two.
 
     `ProcessPoolExecutor` will not do: all its processes answer through one pipe, whose writing end it holds
-    too, so one that dies while it answers leaves it waiting for ever (seen with CPython 3.11). A pipe with
-    one process at its end is closed by that process's end.
+    too, so one that dies while it answers leaves it waiting for ever (seen with CPython 3.11), and it cannot
+    end one of them alone. A pipe with one process at its end is closed by that process's end.
     """
 
-    def __init__(self, connections: list[Connection]) -> None:
-        self._free: SimpleQueue[Connection] = SimpleQueue()
-        for connection in connections:
-            self._free.put(connection)
+    def __init__(self, readers: list[_Reader]) -> None:
+        self._free: SimpleQueue[_Reader] = SimpleQueue()
+        for reader in readers:
+            self._free.put(reader)
         self._mine = threading.local()
-        super().__init__(len(connections), initializer=self._take)
+        super().__init__(len(readers), initializer=self._take)
 
     def _take(self) -> None:
-        self._mine.connection = self._free.get_nowait()
+        self._mine.reader = self._free.get_nowait()
 
     def submit(self, fn: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> Future[_T]:
         return super().submit(self._ask, fn, args, kwargs)
 
     def _ask(self, *call: Any) -> Any:
-        """What the thread's process answers. Raises BrokenExecutor where that is dead."""
-        connection: Connection = self._mine.connection
-        try:
-            connection.send(call)
-            return connection.recv()
-        except (EOFError, OSError) as error:
-            raise BrokenExecutor("a process died") from error
+        reader: _Reader = self._mine.reader
+        return reader.ask(*call)
 
 
 def _serve(connection: Connection) -> None:
@@ -88,6 +156,7 @@ def _serve(connection: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that waits
     gc.set_threshold(200_000, 20, 20)
     with suppress(EOFError, OSError):
+        connection.send(None)  # it has begun
         while True:
             fn, args, kwargs = connection.recv()
             connection.send(fn(*args, **kwargs))
