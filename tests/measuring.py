@@ -1,0 +1,60 @@
+"""A process that measures crafted cases (`crafted`), and is killed where one takes too long."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+from queue import Empty, Queue
+from threading import Thread
+from typing import IO
+
+ROOT = Path(__file__).parents[1]
+
+
+class Measurer:
+    """Measures one case after the other. `limit` is in seconds, for each figure."""
+
+    def __init__(self, first: int, largest: int, *, least: float, limit: float) -> None:
+        self._arguments = [str(first), str(largest), str(least)]
+        self._limit = limit
+        self._start()
+
+    def _start(self) -> None:
+        command = [sys.executable, "-m", "tests.crafted", *self._arguments]
+        self._process = subprocess.Popen(
+            command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        self._lines: Queue[str] = Queue()
+        assert self._process.stdout is not None
+        Thread(target=_read_lines, args=(self._process.stdout, self._lines), daemon=True).start()
+
+    def figures(self, name: str) -> list[tuple[int, float]]:
+        """Sizes, and the seconds that each took; fewer than three where one took longer than the limit, or
+        the process died."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(f"{name}\n")
+        self._process.stdin.flush()
+        found: list[tuple[int, float]] = []
+        with suppress(Empty):
+            while (line := self._lines.get(timeout=self._limit)) not in ("null\n", ""):
+                size, took = json.loads(line)
+                found.append((size, took))
+            if line:
+                return found
+        self.close()
+        self._start()
+        return found
+
+    def close(self) -> None:
+        self._process.kill()
+        self._process.communicate()
+
+
+def _read_lines(stream: IO[str], lines: Queue[str]) -> None:
+    with suppress(ValueError):  # it was closed
+        for line in stream:
+            lines.put(line)
+    lines.put("")
