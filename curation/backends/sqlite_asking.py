@@ -153,7 +153,7 @@ class _Guard:
             text = f"{text}: values of up to {MAX_VALUE >> 20} MB are allowed"
         if text.startswith("Could not decode"):
             text = "a value is no text in UTF-8: ask for its bytes, as hex(...)"
-        missing = re.fullmatch(r"no such (table|column): (?:.*\.)?(.+)", text)
+        missing = re.fullmatch(r"no such (table|column): (?:.*\.)?([^.]+)", text, re.DOTALL)
         return QueryRefused(text, self._offset, (missing[1], missing[2]) if missing else None)
 
     def _place(self, sql: str, values: Mapping[str, object], text: str) -> int | None:

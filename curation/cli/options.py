@@ -46,7 +46,7 @@ class RangeType(click.ParamType[tuple[int | None, int | None]]):
     name = "range"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        match = re.fullmatch(r"(-?\d+)?(\.\.)?(-?\d+)?", value.strip())
+        match = re.fullmatch(r"(-?\d++)?(\.\.)?(-?\d++)?", value.strip())
         if match is None or not (match[1] or match[3]) or (match[1] and match[3] and not match[2]):
             self.fail(f"{value!r} is no range: write 30..60, 30.., ..60 or 42", param, ctx)
         if any(number and (len(number) > 20 or abs(int(number)) >= 2**63) for number in match.group(1, 3)):
