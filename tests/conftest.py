@@ -15,10 +15,15 @@ from click.testing import CliRunner, Result
 from curation import migrate
 from curation.database import Store
 
+from .postgresql_server import HOSTILE_ENVIRONMENT, HOSTILE_SETTINGS, IS_HOSTILE
+
 # Who runs the tests in the background may have these ignored, and then so would the commands that they start.
 for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
     if signal.getsignal(number) == signal.SIG_IGN:
         signal.signal(number, handler)
+
+if IS_HOSTILE:
+    os.environ.update(HOSTILE_ENVIRONMENT)
 
 SITE = Path(__file__).parent / "site"
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -82,6 +87,33 @@ def make_store(request: pytest.FixtureRequest, folder: Path) -> Store:
 
 
 @pytest.fixture
+def hostile(
+    request: pytest.FixtureRequest,
+    postgresql_url: str,
+    postgresql_template: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Store]:
+    """A store on PostgreSQL in a database and an environment that set all they can."""
+    database = _passing(request, _new_database(postgresql_url, f" TEMPLATE {postgresql_template}"))
+    name = database.rpartition("/")[2]
+    for setting, value in {**HOSTILE_SETTINGS, "idle_session_timeout": "300ms"}.items():
+        _execute(postgresql_url, f"ALTER DATABASE {name} SET {setting} = '{value}'")
+    for variable, value in HOSTILE_ENVIRONMENT.items():
+        monkeypatch.setenv(variable, value)
+    store = Store(database)
+    yield store
+    store.engine.dispose()
+
+
+@pytest.fixture
+def served(request: pytest.FixtureRequest, postgresql_url: str, postgresql_template: str) -> Iterator[Store]:
+    """A store on PostgreSQL."""
+    store = Store(_passing(request, _new_database(postgresql_url, f" TEMPLATE {postgresql_template}")))
+    yield store
+    store.engine.dispose()
+
+
+@pytest.fixture
 def site(tmp_path: Path) -> Path:
     """A copy of the sample site that a test may change."""
     return Path(shutil.copytree(SITE, tmp_path / "site"))
@@ -100,6 +132,14 @@ def curation(store: Store) -> Callable[..., Result]:
     return run
 
 
+def run_on(store: Store) -> Callable[..., Result]:
+    """Runs the command on a store."""
+    from curation.cli import cli
+
+    database = store.backend.url.render_as_string(hide_password=False)
+    return lambda *arguments: CliRunner().invoke(cli, ["--database", database, *arguments])
+
+
 def _new_database(url: str, how: str = "") -> str:
     name = f"test_{uuid.uuid4().hex[:12]}"
     # Copying a template's files is twice as fast as writing all of it to the log.
@@ -114,8 +154,9 @@ def _passing(request: pytest.FixtureRequest, database: str) -> str:
     return database
 
 
-def _execute(url: str, statement: str) -> None:
+def _execute(url: str, *statements: str) -> None:
     import psycopg
 
     with psycopg.connect(f"{url}/postgres", autocommit=True) as connection:
-        connection.execute(statement)  # type: ignore[arg-type]
+        for statement in statements:
+            connection.execute(statement)  # type: ignore[arg-type]

@@ -24,6 +24,39 @@ from pathlib import Path
 PR_SET_PDEATHSIG = 1
 DEADLINE = 30.0  # seconds from start to the first connection
 
+#: With CURATION_HOSTILE_SESSION=1 each session begins by the settings that are worst for it.
+IS_HOSTILE = os.environ.get("CURATION_HOSTILE_SESSION") == "1"
+
+#: What libpq hands to the server when it connects.
+HOSTILE_ENVIRONMENT = {
+    "PGTZ": "Asia/Tokyo",
+    "PGDATESTYLE": "German",
+    "PGCLIENTENCODING": "LATIN1",
+    "PGOPTIONS": "-c IntervalStyle=sql_standard",
+}
+
+#: What a server, database or role may be set to.
+HOSTILE_SETTINGS = {
+    "TimeZone": "Asia/Tokyo",
+    "DateStyle": "SQL, DMY",
+    "IntervalStyle": "iso_8601",
+    "client_encoding": "LATIN1",
+    "standard_conforming_strings": "off",
+    "escape_string_warning": "off",
+    "bytea_output": "escape",
+    "extra_float_digits": "-10",
+    "array_nulls": "off",
+    "transform_null_equals": "on",
+    "gin_fuzzy_search_limit": "1",
+    "default_transaction_isolation": "serializable",
+    "default_transaction_deferrable": "on",
+    "statement_timeout": "3s",
+    "lock_timeout": "1s",
+    "idle_in_transaction_session_timeout": "2s",
+    "idle_session_timeout": "2s",
+    "transaction_timeout": "4s",
+}
+
 
 @contextmanager
 def running_server() -> Iterator[str]:
@@ -44,6 +77,7 @@ def _serve(folder: Path) -> Iterator[str]:
     _run([programs / "initdb", "-D", data, *options])
     port = _free_port()
     settings = {
+        **(HOSTILE_SETTINGS if IS_HOSTILE else {}),
         "port": port,
         "listen_addresses": "127.0.0.1",
         "unix_socket_directories": "",

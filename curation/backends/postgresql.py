@@ -15,7 +15,7 @@ from sqlalchemy.dialects.postgresql import TSQUERY
 
 from ..errors import ImportFailed, StoreError
 from . import PATIENCE, SECRET_TABLES, Answer, Backend, Query, Term
-from .types import Flag
+from .types import Flag, Instant, Json
 
 if TYPE_CHECKING:
     import psycopg
@@ -102,15 +102,17 @@ class Postgresql(Backend):
 
     def create_engine(self) -> sa.Engine:
         try:
-            return sa.create_engine(
+            engine = sa.create_engine(
                 self.url,
                 poolclass=sa.pool.NullPool,
                 pool_reset_on_return=None,  # it is closed; a connection that was cut would only complain
-                connect_args={"options": "-c timezone=UTC", "application_name": "curation"},
+                use_native_hstore=False,  # the store has none, and looking for it takes a round trip
                 hide_parameters=True,
             )
         except ModuleNotFoundError as error:
             raise StoreError("PostgreSQL needs its driver: pip install 'curation[postgresql]'") from error
+        sa.event.listen(engine, "do_connect", _open_session)
+        return engine
 
     @contextmanager
     def migration_lock(self, connection: sa.Connection) -> Iterator[None]:
@@ -313,12 +315,18 @@ class Postgresql(Backend):
         return f"PostgreSQL says: {text}"
 
     def _connect(self) -> psycopg.Connection[tuple[Any, ...]]:
-        engine = self.create_engine()
-        arguments, options = engine.dialect.create_connect_args(self.url)
-        import psycopg
+        from .postgresql_sessions import open_session
 
-        options.update(options="-c timezone=UTC", application_name="curation")
-        return psycopg.connect(*arguments, **options)
+        return open_session(*self.create_engine().dialect.create_connect_args(self.url))
+
+
+def _open_session(
+    _dialect: sa.Dialect, _record: object, arguments: list[Any], options: dict[str, Any]
+) -> psycopg.Connection[tuple[Any, ...]]:
+    """Has SQLAlchemy's connections be pinned before it asks them anything."""
+    from .postgresql_sessions import open_session
+
+    return open_session(arguments, options)
 
 
 def _driver(connection: sa.Connection) -> psycopg.Connection[tuple[Any, ...]]:
@@ -332,24 +340,25 @@ def _copy(
     columns: Sequence[sa.Column[Any]],
     rows: Iterable[Sequence[Any]],
 ) -> None:
-    """Writes rows by COPY: in binary where all columns allow it, which spares bytes their hexadecimal."""
+    """Writes rows by COPY in binary, which no setting of a session reads otherwise."""
     from psycopg import sql
 
-    types = [_BINARY_TYPES.get(type(column.type)) for column in columns]
-    form = sql.SQL("" if None in types else " (FORMAT binary)")
-    copy = sql.SQL("COPY {} ({}) FROM STDIN{}").format(
-        sql.Identifier(table), sql.SQL(", ").join(sql.Identifier(column.name) for column in columns), form
+    from .postgresql_sessions import InstantDumper
+
+    cursor.adapters.register_dumper(None, InstantDumper)
+    copy = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT binary)").format(
+        sql.Identifier(table), sql.SQL(", ").join(sql.Identifier(column.name) for column in columns)
     )
     with cursor.copy(copy) as stream:
-        if None not in types:
-            stream.set_types([name for name in types if name])
+        stream.set_types([_BINARY_TYPES[type(column.type)] for column in columns])
         for row in rows:
             stream.write_row(row)
 
 
-#: What a driver's value can be sent as in binary. Instants are text, and go as such.
+#: What a driver's value is sent as. JSON is text, ready made, and goes as such.
 _BINARY_TYPES: dict[type[Any], str] = {
     sa.BigInteger: "int8", sa.Text: "text", sa.String: "text", sa.LargeBinary: "bytea", Flag: "bool",
+    Instant: "timestamptz", Json: "text",
 }  # fmt: skip
 
 
