@@ -9,6 +9,10 @@ class CurationError(Exception):
     """Something that the user can understand and mend; printed as one line, never as a traceback."""
 
 
+class UsageError(CurationError):
+    """What the user gave cannot be what it should be, whatever the store holds; the exit status is 2."""
+
+
 class StoreError(CurationError):
     """The store cannot be opened, is not of this release, or is busy."""
 

@@ -353,7 +353,7 @@ def test_a_path_that_is_no_dump_makes_no_store(tmp_path: Path) -> None:
 @pytest.mark.parametrize("database", ["", "sqlite://", "sqlite:///:memory:", "oracle://x", "mysql://x/y"])
 def test_a_database_that_cannot_be_says_so(database: str) -> None:
     result = CliRunner().invoke(cli, ["--database", database, "status"])
-    assert (result.exit_code, "postgresql:// URL" in result.stderr) == (1, True)
+    assert (result.exit_code, "postgresql:// URL" in result.stderr) == (2, True)
 
 
 def test_a_file_that_is_no_store_says_so(tmp_path: Path) -> None:

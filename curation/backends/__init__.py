@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import Any, ClassVar, Protocol, TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy.engine import URL, make_url
+from sqlalchemy.engine import URL
 
 from ..errors import QueryRefused, StoreError
+from .addresses import parse_address
 
 T = TypeVar("T")
 
@@ -43,8 +44,6 @@ ONLY_READING = (
 ONE_STATEMENT = "one statement at a time is allowed, a SELECT: ask each question by itself"
 
 _BACKENDS = {"sqlite": "Sqlite", "postgresql": "Postgresql"}
-_DRIVERS = {"sqlite": "pysqlite", "postgresql": "psycopg"}
-_ALIASES = {"postgres": "postgresql"}  # what many services put into their connection strings
 
 
 class Term(Protocol):
@@ -239,18 +238,9 @@ class Backend(ABC):
 
 
 def backend_for(database: str) -> Backend:
-    """The backend of a URL or of the path of an SQLite file; raises StoreError for another engine."""
-    try:
-        url = make_url(database) if "://" in database else URL.create("sqlite", database=database)
-    except sa.exc.ArgumentError as error:
-        raise StoreError(f"not a database URL or path: {database!r}") from error
-    if not database or url.database in (None, "", ":memory:"):
-        raise StoreError("no database named: give the path of an SQLite file or a postgresql:// URL")
-    engine, _, driver = url.drivername.partition("+")
-    engine = _ALIASES.get(engine, engine)
-    if engine not in _BACKENDS:
-        raise StoreError(f"no engine {engine!r}: give the path of an SQLite file or a postgresql:// URL")
-    return _load(engine)(url.set(drivername=f"{engine}+{driver or _DRIVERS[engine]}"))
+    """The backend of a URL or of the path of an SQLite file; raises UsageError for another engine."""
+    url = parse_address(database)
+    return _load(url.get_backend_name())(url)
 
 
 def of(connection: sa.Connection | sa.Engine) -> Backend:

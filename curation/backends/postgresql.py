@@ -20,6 +20,9 @@ from .types import Flag, Instant, Json
 if TYPE_CHECKING:
     import psycopg
 
+#: Options of a URL that say where the store is; others may be secret.
+_PLACE = frozenset({"service", "host", "hostaddr", "port", "dbname", "user"})
+
 #: What psycopg's errors of a connection that could not be made, or is gone, descend from.
 _CONNECTION_ERRORS = frozenset({"OperationalError", "InterfaceError"})
 
@@ -98,7 +101,8 @@ class Postgresql(Backend):
 
     @property
     def location(self) -> str:
-        return self.url.set(drivername=self.name, query={}).render_as_string(hide_password=True)
+        shown = {key: value for key, value in self.url.query.items() if key in _PLACE}
+        return self.url.set(drivername=self.name, query=shown).render_as_string(hide_password=True)
 
     def create_engine(self) -> sa.Engine:
         try:

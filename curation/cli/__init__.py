@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from .. import __version__
-from ..errors import CurationError
+from ..errors import CurationError, UsageError
 
 #: Command -> its module here; the command has the module's name, but for words that Python keeps.
 COMMANDS = {
@@ -57,7 +57,8 @@ class LazyGroup(click.Group):
         try:
             return super().invoke(ctx)
         except CurationError as error:
-            raise _one_line(_INTERRUPTED if _was_interrupted(error) else str(error)) from error
+            told = _INTERRUPTED if _was_interrupted(error) else str(error)
+            raise (_misuse if isinstance(error, UsageError) else _one_line)(told) from error
         except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError) as error:
             if type(error) is click.UsageError:  # click names an argument too many as it is written
                 raise click.UsageError(_escaped(error.format_message()), error.ctx) from error
@@ -97,6 +98,15 @@ def _escaped(message: str) -> str:
 
 def _one_line(message: str) -> click.ClickException:
     return click.ClickException(_escaped(message))
+
+
+class _Misuse(click.ClickException):
+    exit_code = click.UsageError.exit_code
+
+
+def _misuse(message: str) -> click.ClickException:
+    """An error of usage that is no fault of the command, whose help would not help."""
+    return _Misuse(_escaped(message))
 
 
 @click.group(
