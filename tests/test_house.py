@@ -75,6 +75,16 @@ def test_only_backends_name_an_engine() -> None:
             assert not named.search(file.read_text()), file
 
 
+def test_errors_are_told_apart_by_codes() -> None:
+    """Their texts are in the server's language. SQLite has one, and says some things in no other way."""
+    by_text = re.compile(
+        r"""["'][A-Za-z ]{4,}["'] (not )?in (text|message|told|str\()|\b(text|message)\.startswith"""
+    )
+    for file in FILES:
+        if part_of(file) in ("backends", "database", "migrate") and file.name != "sqlite_asking.py":
+            assert not by_text.search(file.read_text()), file
+
+
 def test_only_migrate_imports_alembic() -> None:
     for file in FILES:
         if part_of(file) != "migrate":

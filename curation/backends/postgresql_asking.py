@@ -66,6 +66,13 @@ AND has_parameter_privilege(current_user, 'temp_file_limit', 'SET')"""
 #: Has the server look every second whether the process that asks is still there; not every system can.
 _LOOK = "SET LOCAL client_connection_check_interval = '1s'"
 
+#: Where the server refuses what reads like a SELECT and writes: `WITH ... AS (INSERT ...)`, SELECT INTO.
+_OTHER_THAN_SELECT = frozenset({"transformDeclareCursorStmt", "transformSelectStmt"})
+
+#: A parameter in the server's words, which are translated around it.
+_MARK = re.compile(r"\$(\d{1,5})\b")
+_SAY_TYPE = "say it, as in CAST(:name AS integer)"
+
 _DECIMAL = re.compile(r"[-+]?\d+(\.\d+)?")
 
 
@@ -82,7 +89,8 @@ def ask(
         except psycopg.errors.IdleInTransactionSessionTimeout as error:
             raise QueryRefused(too_long(query)) from error
         except psycopg.Error as error:
-            if "memory" in str(error) and not error.sqlstate:  # of this process, says libpq
+            # A result that libpq itself could not take has no code, and no class of its own.
+            if type(error) is psycopg.DatabaseError and not error.sqlstate:
                 raise MemoryError from error
             if is_cut(error):
                 raise StoreError(explain(error)) from error
@@ -211,23 +219,23 @@ class _Asking:
         offset = self._offset(error)
         if isinstance(error, psycopg.errors.QueryCanceled):
             return QueryRefused(too_long(self._query))
-        if "multiple commands" in text:
-            return QueryRefused(ONE_STATEMENT, second_statement(self._query.sql, escapes=True))
+        second = second_statement(self._query.sql, escapes=True)
+        if second is not None and offset is None and isinstance(error, psycopg.errors.SyntaxError):
+            return QueryRefused(ONE_STATEMENT, second)
         if self._is_other_than_select(error, offset):
             return QueryRefused(ONLY_READING)
         if isinstance(error, psycopg.errors.LockNotAvailable):
             return QueryRefused("the store is busy: another command is at work; run this again in a moment")
         if isinstance(error, psycopg.errors.InsufficientPrivilege):
-            name = next((name for name in SECRET_TABLES if re.search(rf"\b{name}$", text)), None)
+            name = next((name for name in SECRET_TABLES if re.search(rf"\b{name}\b", text)), None)
             told = f"this role may not do that ({text}): `curation db views` tells what a reader may ask"
             return QueryRefused(out_of_reach(name) if name else told)
         if name := self._parameter_at(offset):
             return no_value(name, offset)
-        text = re.sub(r"parameter \$(\d+)", lambda m: f"parameter :{self._text.names[int(m[1]) - 1]}", text)
-        if about := re.search(r"parameter \$(\d+)", error.diag.context or ""):
-            text = f":{self._text.names[int(about[1]) - 1]}: {text}"
+        if about := self._parameter_in(error.diag.context or ""):
+            text = f":{about}: {text}"
         if isinstance(error, psycopg.errors.IndeterminateDatatype):
-            text += ": say it, as in CAST(:name AS integer)"
+            text = f"{_MARK.sub(lambda mark: f':{self._parameter_in(mark[0])}', text)}: {_SAY_TYPE}"
         kind = _MISSING.get(type(error))
         name = named_at(self._query.sql, offset) if kind and offset is not None else ""
         if error.diag.message_hint and not kind:
@@ -244,11 +252,15 @@ class _Asking:
         found = (t.parameter for t in tokens(self._query.sql, escapes=True) if t.start == offset)
         return next(found, "")
 
+    def _parameter_in(self, text: str) -> str:
+        """The name of the first parameter that a text has a number of, in whatever language it is."""
+        numbers = (int(number) for number in _MARK.findall(text))
+        return next((self._text.names[n - 1] for n in numbers if 0 < n <= len(self._text.names)), "")
+
     def _is_other_than_select(self, error: psycopg.Error, offset: int | None) -> bool:
         if isinstance(error, psycopg.errors.ReadOnlySqlTransaction):
             return True
-        text = error.diag.message_primary or ""
-        if "DECLARE CURSOR" in text or "SELECT INTO" in text:
+        if error.diag.source_function in _OTHER_THAN_SELECT:
             return True
         first = next(tokens(self._query.sql, escapes=True), None)
         is_first = first is not None and offset == first.start

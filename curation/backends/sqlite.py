@@ -217,24 +217,36 @@ class Sqlite(Backend):
         return ask(_open_read_only(self.path), query)
 
     def explain(self, error: Exception) -> str:
-        text = str(getattr(error, "orig", error))
-        for sign, advice in _ADVICE.items():
-            if sign in text:
-                return advice.format(path=self.path)
-        return f"SQLite says: {text}"
+        cause = getattr(error, "orig", error)
+        advice = _ADVICE.get(_code_of(cause))
+        return advice.format(path=self.path) if advice else f"SQLite says: {cause}"
 
 
+_BUSY = "the store is busy: another command is writing; run this again in a moment"
+
+#: What to do, by SQLite's primary result code.
 _ADVICE = {
-    "already exists": "{path} has tables of another program: give curation a database of its own",
-    "locked": "the store is busy: another command is writing; run this again in a moment",
-    "readonly": "the store is read-only: check the permissions of {path} and of its folder",
-    "disk is full": "the disk is full: the last step was not kept; free some space, then run this again",
-    "disk I/O error": "{path} could not be written or read, and the last step was not kept: check that its"
-    " disk has room and is sound, then run this again",
-    "not a database": "{path} is not an SQLite database: give another path with --database",
-    "unable to open": "{path} cannot be opened: check that its folder exists and can be written to",
-    "malformed": "{path} is damaged: restore it from a backup",
+    sqlite3.SQLITE_BUSY: _BUSY,
+    sqlite3.SQLITE_LOCKED: _BUSY,
+    sqlite3.SQLITE_PROTOCOL: _BUSY,
+    sqlite3.SQLITE_READONLY: ("the store is read-only: check the permissions of {path} and of its folder"),
+    sqlite3.SQLITE_FULL: (
+        "the disk is full: the last step was not kept; free some space, then run this again"
+    ),
+    sqlite3.SQLITE_IOERR: (
+        "{path} could not be written or read, and the last step was not kept: check that its disk has room"
+        " and is sound, then run this again"
+    ),
+    sqlite3.SQLITE_NOTADB: "{path} is not an SQLite database: give another path with --database",
+    sqlite3.SQLITE_CANTOPEN: ("{path} cannot be opened: check that its folder exists and can be written to"),
+    sqlite3.SQLITE_CORRUPT: "{path} is damaged: restore it from a backup",
 }
+
+
+def _code_of(error: BaseException) -> int:
+    """The primary result code of an error of SQLite's; 0 of another one."""
+    code: int = getattr(error, "sqlite_errorcode", 0)
+    return code & 0xFF
 
 
 def _driver(connection: sa.Connection) -> sqlite3.Connection:
@@ -272,7 +284,10 @@ def _switch_to_wal(driver: sqlite3.Connection) -> None:
         try:
             driver.execute("PRAGMA journal_mode = WAL")
         except sqlite3.OperationalError as error:
-            if "locked" not in str(error) or time.monotonic() > deadline:
+            if (
+                _code_of(error) not in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+                or time.monotonic() > deadline
+            ):
                 raise
             time.sleep(0.05)
         else:

@@ -142,17 +142,13 @@ class _Guard:
 
     def refusal(self, error: Exception, query: Query) -> QueryRefused:
         """What the user is told of an error."""
-        text = str(error)
+        text, code = str(error), getattr(error, "sqlite_errorcode", None)
         if self._denied:
             return QueryRefused(self._denied, self._offset)
-        if "one statement" in text:
-            return QueryRefused(ONE_STATEMENT, second_statement(query.sql, escapes=False))
-        if match := re.search(r"binding (?:parameter )?:?(\w+)", text):
-            return no_value(match[1], place_of(match[1], query.sql, escapes=False))
-        if "too big" in text:
+        if code is None and isinstance(error, sqlite3.Error | sqlite3.Warning):
+            return _refused_by_driver(error, query)
+        if code == sqlite3.SQLITE_TOOBIG:
             text = f"{text}: values of up to {MAX_VALUE >> 20} MB are allowed"
-        if text.startswith("Could not decode"):
-            text = "a value is no text in UTF-8: ask for its bytes, as hex(...)"
         missing = re.fullmatch(r"no such (table|column): (?:.*\.)?([^.]+)", text, re.DOTALL)
         return QueryRefused(text, self._offset, (missing[1], missing[2]) if missing else None)
 
@@ -186,6 +182,20 @@ class _Guard:
             except (sqlite3.Error, sqlite3.Warning) as error:
                 return str(error)
         return ""
+
+
+def _refused_by_driver(error: Exception, query: Query) -> QueryRefused:
+    """What is told of an error that Python's driver raises by itself, without a code of SQLite's."""
+    second = second_statement(query.sql, escapes=False)
+    if second is not None:
+        return QueryRefused(ONE_STATEMENT, second)
+    named = (token.parameter for token in tokens(query.sql, escapes=False) if token.parameter)
+    lacking = next((name for name in named if name not in query.parameters), None)
+    if lacking is not None:
+        return no_value(lacking, place_of(lacking, query.sql, escapes=False))
+    if type(error) is sqlite3.OperationalError:
+        return QueryRefused("a value is no text in UTF-8: ask for its bytes, as hex(...)")
+    return QueryRefused(str(error))
 
 
 def _denial(action: int, first: str | None, second: str | None) -> str:
