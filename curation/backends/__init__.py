@@ -144,8 +144,11 @@ class Backend(ABC):
         """
 
     @abstractmethod
-    def import_lock(self, engine: sa.Engine, source: str) -> AbstractContextManager[None]:
-        """Lets one import of a source run at a time; raises ImportFailed if another does."""
+    def import_lock(self, engine: sa.Engine, source: str) -> AbstractContextManager[Callable[[], None]]:
+        """Lets one import of a source run at a time; raises ImportFailed if another does.
+
+        What it gives is to be called before each step: it raises ImportFailed if the lock was lost.
+        """
 
     @abstractmethod
     def lock_references(self, connection: sa.Connection) -> None:

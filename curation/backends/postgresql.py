@@ -59,6 +59,15 @@ _ADVICE = {
     "57P05": _TIME_UP,
 }
 
+_LOST_LOCK = "the lock of the import of {source!r} was lost, and the import ended after its last whole batch:"
+
+#: Whether this session has an advisory lock, whose number the server keeps in two halves.
+_IS_LOCKED = """
+SELECT EXISTS (
+  SELECT FROM pg_catalog.pg_locks
+  WHERE pid = pg_catalog.pg_backend_pid() AND locktype = 'advisory' AND objsubid = 1 AND granted
+  AND (classid::bigint << 32) | objid::bigint = %s)"""
+
 #: Takes articles into the full-text index. Between two fields stands a lexeme that no text has, so that no
 #: phrase goes from one into the next.
 _FIELDS = {
@@ -145,9 +154,11 @@ class Postgresql(Backend):
         try:
             yield
         finally:
-            connection.rollback()
-            connection.execute(sa.select(sa.func.pg_advisory_unlock(key)))
-            connection.commit()
+            # What is migrated goes through this connection too: if it is lost, nothing of it is kept.
+            with suppress(sa.exc.SQLAlchemyError):
+                connection.rollback()
+                connection.execute(sa.select(sa.func.pg_advisory_unlock(key)))
+                connection.commit()
 
     def check_foreign_keys(self, connection: sa.Connection) -> None:
         """Nothing to do: the engine enforces them while it migrates."""
@@ -171,10 +182,10 @@ class Postgresql(Backend):
         return shlex.join(["pg_dump", "--format=custom", f"--file={file}", f"--dbname={target}"])
 
     @contextmanager
-    def import_lock(self, engine: sa.Engine, source: str) -> Iterator[None]:
+    def import_lock(self, engine: sa.Engine, source: str) -> Iterator[Callable[[], None]]:
         # A lock of the session goes with its connection, however that ends; but the server ends a session
         # that was closed in its own time, and the next import may be faster.
-        key = sa.literal(_key("import", source))
+        key = _key("import", source)
         try:
             connection = engine.connect()
             taken = connection.scalar(sa.select(sa.func.pg_try_advisory_lock(key)))
@@ -187,10 +198,24 @@ class Postgresql(Backend):
                     f"another import of {source!r} is running; wait for it, then run this again"
                 )
             try:
-                yield
+                yield lambda: self._check_lock(connection, key, source)
             finally:
-                with suppress(sa.exc.DBAPIError):  # the connection is lost, and the lock with it
+                with suppress(sa.exc.SQLAlchemyError):  # the connection is lost, and the lock with it
                     connection.execute(sa.select(sa.func.pg_advisory_unlock(key)))
+
+    def _check_lock(self, connection: sa.Connection, key: int, source: str) -> None:
+        """Raises ImportFailed unless this session is alive, and the one that took the lock: a pooler may
+        hand out another one."""
+        try:
+            is_held = connection.exec_driver_sql(_IS_LOCKED, (key,)).scalar()
+            connection.commit()
+        except sa.exc.SQLAlchemyError as error:
+            raise ImportFailed(f"{_LOST_LOCK.format(source=source)} {self.explain(error)}") from error
+        if not is_held:
+            raise ImportFailed(
+                f"{_LOST_LOCK.format(source=source)} connect to PostgreSQL itself, or by a pooler in session"
+                " mode, then run this again"
+            )
 
     def lock_references(self, connection: sa.Connection) -> None:
         bound = f"{int(PATIENCE * 1000)}ms"

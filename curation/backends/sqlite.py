@@ -120,7 +120,7 @@ class Sqlite(Backend):
             raise StoreError(self.explain(error)) from error
 
     @contextmanager
-    def import_lock(self, engine: sa.Engine, source: str) -> Iterator[None]:
+    def import_lock(self, engine: sa.Engine, source: str) -> Iterator[Callable[[], None]]:
         del engine
         # A lock of the operating system goes with its process, however that ends.
         import hashlib
@@ -139,7 +139,7 @@ class Sqlite(Backend):
             told = f"{lock.lock_file} cannot be made ({error.strerror}): the store's folder must be writable"
             raise StoreError(told) from error
         try:
-            yield
+            yield lambda: None
         finally:
             lock.release()
 

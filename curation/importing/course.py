@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import sqlalchemy as sa
 
 from ..database import Store
+from ..errors import ImportFailed
 from ..scanning import Dump
+from ..schema import imports
 from .audit import Audit
 from .files import FileBook
 from .issues import IssueBook
@@ -30,12 +33,17 @@ class Transactions:
 
 
 class Separately(Transactions):
-    """Each is its own."""
+    """Each is its own, and begins only while `check_lock` does not raise: the import's lock is still held."""
+
+    def __init__(self, store: Store, check_lock: Callable[[], None]) -> None:
+        super().__init__(store)
+        self._check_lock = check_lock
 
     def reading(self) -> AbstractContextManager[sa.Connection]:
         return self.store.reading()
 
     def writing(self) -> AbstractContextManager[sa.Connection]:
+        self._check_lock()
         return self.store.writing()
 
 
@@ -62,6 +70,17 @@ class Books:
     issues: IssueBook
     audit: Audit
     versions: Versions
+
+    def hold(self, connection: sa.Connection) -> None:
+        """Keeps another import of the source from beginning until commit. Raises ImportFailed if one has
+        begun, which is told by this one's status: its lock was lost meanwhile."""
+        table = imports.c
+        mine = sa.select(table.id).where(table.id == self.import_id, table.status == "running")
+        if connection.scalar(mine.with_for_update()) is None:
+            raise ImportFailed(
+                f"import {self.import_id} lost its lock, and another one of the source has begun: it goes on"
+                " from what this one has committed"
+            )
 
     def flush(self, connection: sa.Connection) -> None:
         """Writes what was noted; the caller commits."""

@@ -80,6 +80,7 @@ class Intake:
     def _write(self, batch: Sequence[Chunk]) -> None:
         """Writes one batch in one transaction."""
         with self._summary.counting(), self._course.transactions.writing() as connection:
+            self._books.hold(connection)
             returned, lost = self._sort_out(batch)
             self._course.transactions.store.backend.lock_references(connection)
             self._settle(connection, batch)

@@ -26,13 +26,13 @@ def look_through(dump: Dump) -> Scan:
 def import_dump(store: Store, dump: Dump, scan: Scan, options: Options) -> Summary:
     """Imports what a scan of a dump has found; commits by itself.
 
-    Raises ImportFailed when another import of the source is running, and by `strict`. Files that cannot
-    be taken in are counted as quarantined and raise nothing.
+    Raises ImportFailed when another import of the source is running, when the lock that says so is lost, and
+    by `strict`. Files that cannot be taken in are counted as quarantined and raise nothing.
     """
-    with store.backend.import_lock(store.engine, dump.source), _rare_collection():
+    with store.backend.import_lock(store.engine, dump.source) as check_lock, _rare_collection():
         if options.strict or options.dry_run:
             return _import_at_once(store, dump, scan, options)
-        run = Run.start(Separately(store), dump, options)
+        run = Run.start(Separately(store, check_lock), dump, options)
         try:
             return run.carry_out(scan)
         except BaseException:

@@ -83,6 +83,7 @@ class Run:
         summary = self._summary
         taken_in = {file.path for file in scan.files}
         with summary.counting(), self._course.transactions.writing() as connection:
+            self._books.hold(connection)
             self._course.transactions.store.backend.lock_references(connection)
             self._mark_gone(connection, scan, taken_in)
             if summary.added or summary.updated or summary.missing or len(self._to_resolve) > 1:
@@ -153,7 +154,8 @@ class Run:
 
     def fail(self) -> None:
         """Says in the import's row that it did not end; what was committed stays."""
-        with self._course.transactions.writing() as connection:
+        # Also where the import's lock was lost.
+        with self._course.transactions.store.writing() as connection:
             values = {"status": "failed", "finished_at": now(), **self._summary.counts}
             # What came once it had ended changes nothing about that.
             connection.execute(self._my_import().where(imports.c.status == "running").values(values))

@@ -83,9 +83,10 @@ def undoing_imports(store: Store, changeset_ids: Iterable[int]) -> Iterator[sa.C
     with store.reading() as connection:
         names = {_find(connection, changeset_id).source for changeset_id in changeset_ids}
     with ExitStack() as held:
-        for name in sorted(names):
-            held.enter_context(store.backend.import_lock(store.engine, name))
+        locks = [held.enter_context(store.backend.import_lock(store.engine, name)) for name in sorted(names)]
         yield held.enter_context(store.writing())
+        for check_lock in locks:  # before commit: without it nothing is undone
+            check_lock()
 
 
 def undo_import(

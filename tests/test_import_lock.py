@@ -1,0 +1,106 @@
+"""The lock of an import is never lost unnoticed."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from curation.backends.postgresql import Postgresql
+from curation.database import Store
+from curation.errors import ImportFailed
+from curation.importing import intake
+from curation.schema import articles, imports, sources
+from curation.verifying.run import verify
+
+from .conftest import SITE
+from .taking import import_folder
+
+
+def _end_lock_session(store: Store) -> None:
+    """Ends the session that holds the lock of an import."""
+    with store.writing() as connection:
+        query = "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 1"
+        assert connection.exec_driver_sql(
+            f"{query} AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+        ).all()
+
+
+def _after_first_batch(action: Callable[[], Any]) -> Callable[[int, int], None]:
+    """Progress that does something once."""
+    todo = [action]
+
+    def progress(_done: int, _total: int) -> None:
+        if todo:
+            todo.pop()()
+
+    return progress
+
+
+def test_an_import_that_lost_its_lock_stops_and_says_so(
+    served: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(intake, "BATCH", 10)
+    progress = _after_first_batch(lambda: _end_lock_session(served))
+    with pytest.raises(ImportFailed, match="the lock of the import of 'site' was lost") as failed:
+        import_folder(served, SITE, progress=progress)
+    assert "\n" not in str(failed.value)
+    import_folder(served, SITE)
+    _assert_whole(served, ["failed", "succeeded"])
+
+
+def test_no_import_goes_on_beside_another_that_took_over(
+    served: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Even where the loss of the lock is not seen, as behind a pooler."""
+    monkeypatch.setattr(intake, "BATCH", 10)
+    monkeypatch.setattr(Postgresql, "_check_lock", lambda *_: None)
+
+    def take_over() -> None:
+        _end_lock_session(served)
+        import_folder(served, SITE)
+
+    with pytest.raises(ImportFailed, match="another one of the source has begun"):
+        import_folder(served, SITE, progress=_after_first_batch(take_over))
+    _assert_whole(served, ["failed", "succeeded"])
+
+
+def _assert_whole(store: Store, statuses: list[str]) -> None:
+    with store.reading() as connection:
+        assert connection.scalar(sa.select(sa.func.count()).select_from(articles)) == 50
+        assert connection.scalars(sa.select(imports.c.status).order_by(imports.c.id)).all() == statuses
+        assert list(verify(connection)) == []
+
+
+def test_the_lock_outlives_the_time_that_a_session_may_be_idle(hostile: Store) -> None:
+    with hostile.backend.import_lock(hostile.engine, "site") as check_lock:
+        time.sleep(0.8)
+        check_lock()
+        with (
+            pytest.raises(ImportFailed, match="is running"),
+            hostile.backend.import_lock(hostile.engine, "site"),
+        ):
+            pass
+
+
+def test_first_imports_of_one_source_at_once_make_one_source(store: Store) -> None:
+    start = threading.Barrier(4)
+
+    def take(_: int) -> str:
+        start.wait()
+        try:
+            return str(import_folder(store, SITE).added)
+        except ImportFailed as error:
+            return str(error)
+
+    with ThreadPoolExecutor(4) as pool:
+        told = list(pool.map(take, range(4)))
+    assert "50" in told
+    assert all("is running" in line or line in ("50", "0") for line in told), told
+    with store.reading() as connection:
+        assert connection.scalar(sa.select(sa.func.count()).select_from(sources)) == 1
