@@ -154,7 +154,7 @@ def set_command(
       curation source set powerapps --page-size news=50 --zone Europe/Rome
       curation source set powerapps --unset zone
     """
-    from ..scoring.settings import set_settings, source_id_of
+    from ..scoring.settings import lock_source, set_settings
     from ..site_settings import give_settings, unset_settings
 
     asked = {"related_bonus": related_bonus, "publish_threshold": publish_threshold}
@@ -163,7 +163,7 @@ def set_command(
     if not (rule or given or unset):
         raise click.UsageError("nothing to set: `curation source set --help` lists what can be")
     with open_store().writing() as connection:
-        source_id = source_id_of(connection, name)
+        source_id = lock_source(connection, name)
         if rule:
             set_settings(connection, name, rule)
         unset_settings(connection, source_id, unset)

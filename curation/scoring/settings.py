@@ -30,6 +30,13 @@ def source_id_of(connection: sa.Connection, name: str) -> int:
     return known[name]
 
 
+def lock_source(connection: sa.Connection, name: str) -> int:
+    """The id of a source whose settings nobody else changes until commit. Raises SelectionError."""
+    source_id = source_id_of(connection, name)
+    connection.execute(sa.select(sources.c.id).where(sources.c.id == source_id).with_for_update())
+    return source_id
+
+
 def set_settings(connection: sa.Connection, name: str, given: Mapping[str, int]) -> None:
     """Sets some of a source's settings, by the names of `Settings`; the caller commits."""
     row = sources.c.id == source_id_of(connection, name)
