@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,6 +24,7 @@ from .progress import showing_progress
 
 if TYPE_CHECKING:
     from ..describing import Relation
+    from ..verifying.findings import Finding
 
 
 @click.group("db")
@@ -242,16 +243,21 @@ def verify_command(verbose: bool) -> None:
       curation --database backups/monday.db db verify --format jsonl
     """
     from ..errors import StoreError
-    from ..verifying.run import Finding, count, verify
+    from ..verifying.findings import Finding
+    from ..verifying.run import count, verify
 
-    store = open_store()
+    store, checks = open_store(), set[str]()
     with store.reading() as connection, showing_progress("verifying", verbose=verbose) as progress:
         counts = count(connection)
-        findings = verify(connection, progress)
+        findings = _noted(verify(connection, progress), checks)
         first = list(filter(None, [next(findings, None)]))
         found = 0
         if first or chosen_output() != Output():
             found = print_rows(Finding._fields, chain(first, findings))
+    if "session" in checks:
+        raise StoreError(
+            f"{found:,} findings: `curation db repair` fixes those of check 'session'; then verify again"
+        )
     if found:
         raise StoreError(
             f"{found:,} findings: restore a backup that `curation db verify` finds sound; if there is none,"
@@ -259,6 +265,34 @@ def verify_command(verbose: bool) -> None:
         )
     told = ", ".join(f"{number:,} {noun}" for noun, number in counts._asdict().items())
     click.echo(f"the store is sound: {told} checked", err=chosen_output() != Output())
+
+
+def _noted(findings: Iterator[Finding], checks: set[str]) -> Iterator[Finding]:
+    """The findings; which checks they are of is noted as they go by."""
+    for finding in findings:
+        checks.add(finding.check)
+        yield finding
+
+
+@db_command.command("repair")
+@click.option("--verbose", is_flag=True, help="Without a terminal too, say every few seconds how far it is.")
+def repair_command(verbose: bool) -> None:
+    """Rewrite dates that an earlier release stored in a wrong time zone.
+
+    Earlier releases shifted dates on PostgreSQL where PGTZ was set, and stored digests as text where
+    standard_conforming_strings was off. `curation db verify` lists both as check `session`. Dates and digests
+    of articles and related links are read from the stored documents again; nothing else changes.
+
+    \b
+    Example:
+      curation db repair
+    """
+    from ..verifying.repair import repair
+
+    store = open_store()
+    with showing_progress("repairing", verbose=verbose) as progress:
+        changed = repair(store, progress)
+    click.echo("rewrote {:,} articles and {:,} related links".format(*changed))
 
 
 @db_command.command("backup")

@@ -1,4 +1,4 @@
-"""Is the store sound? Each check is a function that yields findings; nothing here writes.
+"""Is the store sound? Each check is a function that yields findings; nothing here writes but `repair`.
 
 `run.verify` is the way in. In its order:
 

@@ -33,6 +33,10 @@ from .findings import Finding, as_made, plain, subject_of
 #: The flags in force are editors' too: `flags` looks at them.
 _SAID = ARTICLE_COLUMNS[4:]
 
+#: Instants and digests: a session that was not pinned shifted the ones, and stored the others as text, until
+#: `repair` makes them right.
+OF_SESSION = frozenset({"published_at", "updated_at", "canonical_digest"})
+
 #: Rows of a part of an article, such as its topics; each without the article's id.
 _Parts = dict[str, list[tuple[Any, ...]]]
 
@@ -50,19 +54,28 @@ class Stored(NamedTuple):
 
 def find_untrue_rows(connection: sa.Connection, article_ids: Sequence[int]) -> Iterator[Finding]:
     """What the rows of some articles say otherwise than their documents."""
-    whole = []
-    for stored in _read_articles(connection, article_ids):
-        if hashlib.sha256(stored.content).digest() == stored.digest:
-            whole.append(stored)
-        else:
-            yield Finding("documents", stored.subject, "the document is not the one that its digest is of")
-    tasks = [Task(File(stored.path, Kind.ARTICLE, None, None), None, stored.content) for stored in whole]
-    read = read_files(tasks)
+    whole, damaged, read = parse_stored(connection, article_ids)
+    for stored in damaged:
+        yield Finding("documents", stored.subject, "the document is not the one that its digest is of")
     for stored, outcome in zip(whole, read.outcomes, strict=True):
         if outcome.what is not What.FRESH:
             told = "; ".join(f"{fault.code}: {fault.message}" for fault in outcome.faults)
             yield Finding("rows", stored.subject, f"the document cannot be taken in: {told or 'it is none'}")
     yield from _compare(connection, [whole[number] for number in read.fresh], read)
+
+
+def parse_stored(
+    connection: sa.Connection, article_ids: Sequence[int]
+) -> tuple[list[Stored], list[Stored], Read]:
+    """The stored documents of some articles: those that are whole, those that are not, and the whole ones
+    parsed."""
+    whole: list[Stored] = []
+    damaged: list[Stored] = []
+    for stored in _read_articles(connection, article_ids):
+        is_whole = hashlib.sha256(stored.content).digest() == stored.digest
+        (whole if is_whole else damaged).append(stored)
+    tasks = [Task(File(stored.path, Kind.ARTICLE, None, None), None, stored.content) for stored in whole]
+    return whole, damaged, read_files(tasks)
 
 
 def _compare(connection: sa.Connection, parsed: Sequence[Stored], read: Read) -> Iterator[Finding]:
@@ -74,12 +87,22 @@ def _compare(connection: sa.Connection, parsed: Sequence[Stored], read: Read) ->
         names = ("provider_id", *_SAID)
         differing = [name for name, is_, said in zip(names, stored.row, ought, strict=True) if is_ != said]
         if differing:
-            yield Finding(
-                "rows", stored.subject, f"articles: not as the document says: {', '.join(differing)}"
-            )
+            check = "session" if OF_SESSION.issuperset(differing) else "rows"
+            told = f"articles: not as the document says: {', '.join(differing)}"
+            yield Finding(check, stored.subject, told)
         for table, rows in due[place].items():
-            if (wrong := _difference(held[stored.id][table], rows)) is not None:
-                yield Finding("rows", stored.subject, f"{table}: {wrong}")
+            is_ = held[stored.id][table]
+            if (wrong := _difference(is_, rows)) is not None:
+                is_of_session = table == "related_links" and _without_session(is_) == _without_session(rows)
+                yield Finding("session" if is_of_session else "rows", stored.subject, f"{table}: {wrong}")
+
+
+def _without_session(links: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """Related links without what a session's settings could make otherwise."""
+    return [
+        tuple(value for name, value in zip((*LINK_COLUMNS, ""), link, strict=True) if name not in OF_SESSION)
+        for link in links
+    ]
 
 
 def _difference(held: list[tuple[Any, ...]], due: list[tuple[Any, ...]]) -> str | None:
