@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from ..backends.types import integer
 from ..schema import articles, as_number, related_links, sources
+from .settings import MOST_BONUS
 
 #: The heat of an article that is outranked.
 OUTRANKED = -1
@@ -144,6 +145,7 @@ def scores(which: sa.ColumnElement[bool]) -> sa.Select[Any]:
             is_within(article.quality),
             is_within(article.upstream_quality),
             is_within(article.upstream_heat),
+            bonus.between(-MOST_BONUS, MOST_BONUS),
             sa.or_(sources.c.related_bonus.is_not(None), related.c.stated.is_(None)),
         )
     )

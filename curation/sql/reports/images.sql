@@ -6,7 +6,7 @@
 WITH found AS (
   SELECT 'no size' AS why, id FROM images WHERE width IS NULL OR height IS NULL
   UNION ALL
-  SELECT 'odd size', id FROM images WHERE width < 50 OR height < 50 OR width > 5 * height OR height > 5 * width
+  SELECT 'odd size', id FROM images WHERE width < 50 OR height < 50 OR width > 5.0 * height OR height > 5.0 * width
   UNION ALL
   SELECT 'much used', image_id FROM article_images
   GROUP BY image_id HAVING count(DISTINCT article_id) >= :used

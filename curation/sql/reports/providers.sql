@@ -17,7 +17,7 @@ WITH by_quality AS (
 listed AS (
   SELECT
     p.id, p.name, p.domain, CAST(sum(q.articles) AS bigint) AS articles,
-    CAST(sum(q.published) AS bigint) AS published, 1.0 * sum(q.quality * q.articles) AS qualities,
+    CAST(sum(q.published) AS bigint) AS published, sum(1.0 * q.quality * q.articles) AS qualities,
     sum(CASE WHEN q.quality IS NOT NULL THEN q.articles END) AS judged, max(q.latest) AS latest
   FROM by_quality q
   JOIN providers p ON p.id = q.provider_id
