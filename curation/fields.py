@@ -199,7 +199,10 @@ class Fields:
         if isinstance(value, int | float) and not isinstance(value, bool):
             if isinstance(value, int) or not math.isfinite(value):
                 return None  # it stays among the rest, where the same is found and said
-            self._warn("not_an_integer", f"{value} is not a whole number", key)
+            if value.is_integer():
+                self._warn("integer_out_of_range", "a whole number outside 64 bits", key)
+            else:
+                self._warn("not_an_integer", f"{value} is not a whole number", key)
         elif isinstance(value, list | dict):
             self._warn("not_one_value", f"a {kind_of(value)} where one number belongs", key)
         else:
@@ -322,14 +325,8 @@ class Fields:
         if usual := _usual_image(entry):
             return usual
         path = (*self.path, "images", position)
-        if type(entry) is dict:
-            fields = Fields(entry, path, self.reading)
-            if url := fields.text("url"):
-                width, height = fields.size("width"), fields.size("height")
-                is_cached, title = fields.flag("isCached"), fields.text("title")
-                attribution = fields.text("attribution")
-                as_written = encode(storable(self.reading, entry, path)) if fields.rest else None
-                return Image(url, width, height, is_cached, title, attribution, as_written)
+        if image := read_image(entry, path, self.reading):
+            return image
         self.reading.fault("warning", "image_without_url", "an image without a url", path)
         return None
 
@@ -409,6 +406,27 @@ def _usual_provider(entry: dict[str, Any]) -> Provider | None:
     if name[:1] in NUMBER_STARTS or domain[:1] in NUMBER_STARTS or len(name) + len(domain) > MAX_TEXT:
         return None
     return Provider(name, domain)
+
+
+def read_image(entry: object, path: _Path, reading: Reading) -> Image | None:
+    """Return the image that an entry states; None for one without a URL."""
+    fields = Fields(entry, path, reading) if type(entry) is dict else None
+    url = fields.text("url") if fields else None
+    if fields is None or not url:
+        return None
+    width, height = fields.size("width"), fields.size("height")
+    is_cached, title = fields.flag("isCached"), fields.text("title")
+    image = Image(url, width, height, is_cached, title, fields.text("attribution"), None)
+    as_written = _encode_entry(image, storable(reading, entry, path)) if fields.rest else None
+    # What cannot be stored is left out of the entry: the fields may give back all the rest.
+    return image if as_written in (None, encode_image(image)) else image._replace(written=as_written)
+
+
+def _encode_entry(image: Image, kept: dict[str, Any]) -> str:
+    """An entry as JSON, as far as it can be stored. Where text belongs, a number that cannot be is the text
+    that was read."""
+    texts = {"title": image.title, "attribution": image.attribution}
+    return encode(kept | {key: text for key, text in texts.items() if text is not None and key not in kept})
 
 
 def _usual_image(entry: object) -> Image | None:

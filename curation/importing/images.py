@@ -14,11 +14,14 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from ..backends import chunks
-from ..document import parse_organization
-from ..fields import Image, encode_image
+from ..document import Document, parse_article, parse_organization
+from ..errors import DocumentError
+from ..faults import Reading
+from ..fields import Image, encode_image, read_image
 from ..schema import (
     article_images,
     articles,
+    documents,
     images,
     provider_images,
     related_link_images,
@@ -133,28 +136,62 @@ def _settle(
 ) -> None:
     facts = by_organization
     if facts is None:
-        first = uses[0].written
-        facts = stored if first is None else facts_of(first)
+        facts = stored if uses[0].written is None else _read_facts(connection, uses[0])
     if facts == stored:
         return
     row = images.c.id == image_id
     connection.execute(sa.update(images).where(row).values(dict(zip(FACTS, facts, strict=True))))
+    before, now = (encode_image(Image(url, *said, None)) for said in (stored, facts))
     for table, key, position, written, _ in uses:
-        said = stored if written is None else facts_of(written)
-        as_written = encode_image(Image(url, *said, None))
-        is_more = written is not None and written != as_written
-        becomes = written if is_more else None if said == facts else as_written
+        becomes = before if written is None else None if written == now else written
         if becomes != written:
             owner = table.c.article_id if table is article_images else table.c.related_link_id
             mine = sa.and_(owner == key, table.c.position == position)
             connection.execute(sa.update(table).where(mine).values(extra=becomes))
 
 
-def facts_of(written: str) -> Facts:
-    """What an entry, as written, says that an image's row can hold."""
-    entry = json.loads(written)
-    sizes = [entry.get(name) for name in ("width", "height")]
-    width, height = (int(s) if type(s) in (int, float) and s >= 0 and s == int(s) else None for s in sizes)
-    cached, texts = entry.get("isCached"), [entry.get(name) for name in ("title", "attribution")]
-    title, attribution = (text if type(text) is str else None for text in texts)
-    return width, height, cached if type(cached) is bool else None, title, attribution
+class _Entry(Reading):
+    """An entry that is read without its document. It notes whether the document is needed: an entry as JSON
+    does not say how a number was spelt."""
+
+    def __init__(self) -> None:
+        super().__init__({}, "", "", None, [], first_line=1)
+        self.needs_document = False
+
+    def plain_text(self, path: tuple[str | int, ...]) -> str | None:
+        del path
+        self.needs_document = True
+        return None
+
+
+def _read_facts(connection: sa.Connection, use: _Use) -> Facts:
+    """Return what the entry of a use states, by the rules by which documents are read."""
+    entry = _Entry()
+    image = read_image(json.loads(use.written or "null"), (), entry)
+    if image is None or entry.needs_document:
+        image = _in_document(connection, use) or image
+    return image[1:6] if image else (None,) * 5
+
+
+def _in_document(connection: sa.Connection, use: _Use) -> Image | None:
+    """Return the image of a use as its document states it; None if the document no longer has it."""
+    link = related_links.c
+    if use.table is article_images:
+        query = sa.select(documents.c.content, sa.null()).where(documents.c.article_id == use.key)
+    else:
+        joined = documents.join(related_links, link.article_id == documents.c.article_id)
+        query = sa.select(documents.c.content, link.position).select_from(joined).where(link.id == use.key)
+    content, place = connection.execute(query).one()
+    try:
+        document = parse_article(bytes(content))
+    except DocumentError:  # a later release may read more strictly than the one that imported it
+        return None
+    shown = _shown(document, place) if document else ()
+    return shown[use.position] if use.position < len(shown) else None
+
+
+def _shown(document: Document, place: int | None) -> Sequence[Image]:
+    """Return the images of a document, or those of its related link at a place."""
+    if place is None:
+        return document.images
+    return document.related[place].images if place < len(document.related) else ()

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
+from ..fields import Image, encode_image
 from ..importing.outcomes import Read, read_files
 from ..importing.rows import ARTICLE_COLUMNS, FACTS, LINK_COLUMNS, Facts, ImageUse
 from ..importing.tasks import Task, What
@@ -208,8 +209,11 @@ def _read_parts(
             values = tuple(map(plain, row))
             if table.endswith("images"):
                 digest, url, width, height, is_cached, title, attribution, extra = values[-_OF_IMAGE:]
-                known[digest] = (url, (width, height, is_cached, title, attribution))
-                values = (*values[:-_OF_IMAGE], digest, extra)
+                facts = (width, height, is_cached, title, attribution)
+                known[digest] = (url, facts)
+                # Earlier releases kept such an entry where a part that cannot be stored was left out.
+                is_told = extra == encode_image(Image(url, *facts, None))
+                values = (*values[:-_OF_IMAGE], digest, None if is_told else extra)
             held[key][table].append(values)
         for parts in held.values():
             parts[table].sort(key=itemgetter(*range(_KEYS.get(table, 1))))
