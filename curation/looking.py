@@ -311,8 +311,8 @@ def summarise(connection: sa.Connection) -> Rows:
         _per_source(decisions.where(is_agreed())),
         _per_source(sa.select(import_issues.c.source_id, import_issues.c.id).where(is_open)),
     )
-    started = sa.func.max(imports.c.started_at).label("at")
-    last = sa.select(imports.c.source_id, started).group_by(imports.c.source_id).subquery()
+    newest = sa.func.max(imports.c.id).label("id")
+    last = sa.select(imports.c.source_id, newest).group_by(imports.c.source_id).subquery()
     query = (
         sa.select(
             sources.c.name,
@@ -324,7 +324,7 @@ def summarise(connection: sa.Connection) -> Rows:
         )
         .outerjoin(held, held.c.source_id == sources.c.id)
         .outerjoin(last, last.c.source_id == sources.c.id)
-        .outerjoin(imports, sa.and_(imports.c.source_id == sources.c.id, imports.c.started_at == last.c.at))
+        .outerjoin(imports, imports.c.id == last.c.id)
         .order_by(sources.c.name)
     )
     for count in counts:

@@ -86,7 +86,9 @@ def test_no_value_ends_an_import(new_engine: Callable[[str], Engine], tmp_path: 
         for number, engine in enumerate(engines):
             engine.run("import", str(root))
             assert_taken_in(engine, root, tmp_path / f"out-{turn}-{number}")
-            assert differences(engine.store, fresh.store)[:3] == []
+            found = differences(engine.store, fresh.store)
+            # Where the configuration is wrong, what was read of it before stands.
+            assert [line for line in found if not line.startswith("source_settings:")][:3] == []
 
 
 def assert_taken_in(engine: Engine, root: Path, out: Path) -> None:

@@ -74,7 +74,7 @@ def test_all_is_as_it_was(store: Store, site: Path) -> None:
     assert (digests(store, *HISTORY, *IMAGES), shown(store)) == (was, images_were)
     assert count(store, file_versions) == 0
     assert one(store, sa.select(imports.c.status).where(imports.c.id == summary.import_id)) == "reverted"
-    kinds = sa.select(changesets.c.kind, changesets.c.reverts_id).order_by(changesets.c.created_at)
+    kinds = sa.select(changesets.c.kind, changesets.c.reverts_id).order_by(changesets.c.id)
     assert rows(store, kinds)[-1] == ("revert", summary.changeset_id)
 
 

@@ -198,11 +198,11 @@ def _knows(connection: sa.Connection, source_id: int) -> bool:
 
 def unfinished_imports(connection: sa.Connection, source_id: int) -> Sequence[int]:
     """The imports of a source that failed since the last one that did not."""
-    done = sa.select(sa.func.max(imports.c.started_at)).where(
+    done = sa.select(sa.func.coalesce(sa.func.max(imports.c.id), 0)).where(
         imports.c.source_id == source_id, imports.c.status.in_(("succeeded", "partial"))
     )
     failed = sa.and_(imports.c.source_id == source_id, imports.c.status == "failed")
-    since = sa.or_(done.scalar_subquery().is_(None), imports.c.started_at > done.scalar_subquery())
+    since = imports.c.id > done.scalar_subquery()
     return connection.scalars(sa.select(imports.c.id).where(failed, since)).all()
 
 

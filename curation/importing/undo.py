@@ -94,8 +94,8 @@ def undo_import(
 ) -> Undone:
     """Undoes the import that made a changeset, within `undoing_imports`, which commits.
 
-    Raises EditRefused for a changeset that is no import's, for one that is undone already, and for one too
-    old.
+    Raises EditRefused for a changeset that is no import's, for one that is undone already, for one too old,
+    and where what files were before is not kept of all that it changed.
     """
     undoing = _find(connection, changeset_id)
     _refuse(connection, changeset_id, undoing)
@@ -119,18 +119,54 @@ def _find(connection: sa.Connection, changeset_id: int) -> _Import:
 def _refuse(connection: sa.Connection, changeset_id: int, undoing: _Import) -> None:
     if undoing.status == "reverted":
         raise EditRefused(f"changeset {changeset_id} is undone already")
-    kept = sa.select(file_versions.c.path).where(file_versions.c.import_id == undoing.id).limit(1)
-    newer = (
-        sa.select(sa.func.count(file_versions.c.import_id.distinct()))
-        .join(imports, imports.c.id == file_versions.c.import_id)
-        .where(imports.c.source_id == undoing.source_id, imports.c.id > undoing.id)
-    )
-    is_forgotten = undoing.changed and connection.scalar(kept) is None
-    if is_forgotten and (connection.scalar(newer) or 0) >= versions.KEPT_IMPORTS:
+    mine = file_versions.c.import_id == undoing.id
+    kept = connection.scalar(sa.select(sa.func.count()).select_from(file_versions).where(mine)) or 0
+    if undoing.changed and not kept and _newer(connection, undoing) >= versions.KEPT_IMPORTS:
         raise EditRefused(
             f"changeset {changeset_id} is too old to be undone: what files were before is kept for the last"
             f" {versions.KEPT_IMPORTS} imports of a source"
         )
+    lost = _count_lost(connection, undoing)
+    if not _is_undone_in_part(connection, changeset_id):
+        lost = max(lost, undoing.changed - kept)
+    if lost:
+        raise EditRefused(
+            f"changeset {changeset_id} cannot be undone: what {lost:,} of its files were before is not kept;"
+            " import an earlier state of the source instead"
+        )
+
+
+def _newer(connection: sa.Connection, undoing: _Import) -> int:
+    """How many later imports of the source can be undone."""
+    query = (
+        sa.select(sa.func.count(file_versions.c.import_id.distinct()))
+        .join(imports, imports.c.id == file_versions.c.import_id)
+        .where(imports.c.source_id == undoing.source_id, imports.c.id > undoing.id)
+    )
+    return connection.scalar(query) or 0
+
+
+def _count_lost(connection: sa.Connection, undoing: _Import) -> int:
+    """How many files are as the import changed them, with nothing that tells what they were before."""
+    lost = 0
+    for table in (articles, taxonomy_documents):
+        version = file_versions.c
+        is_kept = sa.exists().where(
+            version.import_id == undoing.id,
+            version.source_id == table.c.source_id,
+            version.path == table.c.path,
+        )
+        query = sa.select(sa.func.count()).where(
+            table.c.last_import_id == undoing.id, table.c.first_import_id != undoing.id, ~is_kept
+        )
+        lost += connection.scalar(query) or 0
+    return lost
+
+
+def _is_undone_in_part(connection: sa.Connection, changeset_id: int) -> bool:
+    """Whether it was undone but for files that a later import had changed: of the others nothing is kept."""
+    query = sa.select(changesets.c.id).where(changesets.c.reverts_id == changeset_id).limit(1)
+    return connection.scalar(query) is not None
 
 
 class _Undoing:
