@@ -15,7 +15,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from .backends import Backend, backend_for
+from .backends import Backend, backend_for, of
 from .errors import StoreError
 
 PACKAGE = Path(__file__).parent
@@ -107,9 +107,8 @@ def head_revision() -> str:
 
 def insert_row(connection: sa.Connection, table: sa.Table, values: Mapping[str, Any]) -> int:
     """Adds one row and returns its id."""
-    key = connection.execute(sa.insert(table).values(values)).inserted_primary_key
-    assert key is not None
-    row_id: int = key[0]
+    row_id: int = of(connection).reserve_ids(connection, table, 1)[0]
+    connection.execute(sa.insert(table).values(id=row_id, **values))
     return row_id
 
 

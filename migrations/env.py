@@ -11,15 +11,15 @@ import os
 import sqlalchemy as sa
 from alembic import context
 
-from curation.backends import of
+from curation.backends import ENGINE_TABLES, of
 from curation.database import VERSION_TABLE, Store
 from curation.describing import with_comments
 from curation.schema import with_table_options
 
 
 def is_ours(name: str | None, type_: str, _: object) -> bool:
-    """Whether a table is one of the schema's; the full-text index is each engine's own."""
-    return type_ != "table" or not (name or "").startswith("article_search")
+    """Whether a table is one of the schema's, and not an engine's own."""
+    return type_ != "table" or not (name or "").startswith(ENGINE_TABLES)
 
 
 def run(connection: sa.Connection) -> None:

@@ -1,6 +1,6 @@
 """Any YAML value in any field gives rows or an issue: no import fails as a whole, on no engine.
 
-`CURATION_DOCUMENTS` is how many documents are imported (600); 20,000 take some minutes.
+`CURATION_DOCUMENTS` is how many documents are imported (300); 20,000 take seven minutes of CPU.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from .likeness import count, differences, rows
 from .test_export_files import content
 from .test_survival import Place
 
-DOCUMENTS = int(os.environ.get("CURATION_DOCUMENTS", "600"))
+DOCUMENTS = int(os.environ.get("CURATION_DOCUMENTS", "300"))
 
 #: Documents of one site: small enough to name what is wrong, great enough to share images and names.
 A_SITE = 1_000

@@ -37,6 +37,9 @@ MAX_SQL = 1_000_000
 #: What no query reads: documents' bytes, with what is `secured` in them, and what they were before.
 SECRET_TABLES = frozenset({"documents", "file_versions", "taxonomy_documents"})
 
+#: What the names of tables begin with that are an engine's own: migrations make them, and no schema has them.
+ENGINE_TABLES = ("article_search", "id_counters")
+
 ONLY_READING = (
     "only reading is allowed: give one SELECT of the tables and views (`curation db views` tells of these)"
 )
@@ -161,7 +164,17 @@ class Backend(ABC):
 
     @abstractmethod
     def reserve_ids(self, connection: sa.Connection, table: sa.Table, count: int) -> Sequence[int]:
-        """`count` ids of `table` that no one else will use."""
+        """`count` ids of `table` that no row has or ever had, and that no one else will use."""
+
+    @abstractmethod
+    def insert_selected(
+        self, connection: sa.Connection, table: sa.Table, columns: Sequence[str], rows: sa.Select[Any]
+    ) -> None:
+        """Writes the rows that a query finds, each with an id as `reserve_ids` gives them."""
+
+    @abstractmethod
+    def last_ids(self, connection: sa.Connection, tables: Sequence[sa.Table]) -> Mapping[str, int]:
+        """By table, the greatest id that was given out; 0 where none was."""
 
     @abstractmethod
     def bulk_insert(

@@ -238,6 +238,16 @@ class Postgresql(Backend):
             return ()
         return scattered or range(first, last + 1)
 
+    def insert_selected(
+        self, connection: sa.Connection, table: sa.Table, columns: Sequence[str], rows: sa.Select[Any]
+    ) -> None:
+        # Sequences never go back, not even where a transaction does.
+        connection.execute(sa.insert(table).from_select(list(columns), rows))
+
+    def last_ids(self, connection: sa.Connection, tables: Sequence[sa.Table]) -> Mapping[str, int]:
+        last = "SELECT coalesce(pg_sequence_last_value(pg_get_serial_sequence(%s, 'id')::regclass), 0)"
+        return {table.name: connection.exec_driver_sql(last, (table.name,)).scalar_one() for table in tables}
+
     def bulk_insert(
         self,
         connection: sa.Connection,

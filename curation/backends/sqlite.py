@@ -150,9 +150,22 @@ class Sqlite(Backend):
         """Nothing to do: its key is what joins it."""
 
     def reserve_ids(self, connection: sa.Connection, table: sa.Table, count: int) -> Sequence[int]:
-        # The writer holds the only write lock, so the next ids are its own.
-        last = connection.scalar(sa.select(sa.func.max(table.c.id))) or 0
-        return range(last + 1, last + 1 + count)
+        if count == 0:
+            return ()
+        last = _move_counter(connection, table, count)
+        return range(last + 1 - count, last + 1)
+
+    def insert_selected(
+        self, connection: sa.Connection, table: sa.Table, columns: Sequence[str], rows: sa.Select[Any]
+    ) -> None:
+        last, found = _move_counter(connection, table, 0), rows.subquery()
+        numbered = sa.select(last + sa.func.row_number().over(), *found.c)
+        connection.execute(sa.insert(table).from_select(["id", *columns], numbered))
+        _move_counter(connection, table, 0)
+
+    def last_ids(self, connection: sa.Connection, tables: Sequence[sa.Table]) -> Mapping[str, int]:
+        found = dict(_driver(connection).execute("SELECT table_name, last_id FROM id_counters").fetchall())
+        return {table.name: found.get(table.name, 0) for table in tables}
 
     def bulk_insert(
         self,
@@ -247,6 +260,22 @@ def _code_of(error: BaseException) -> int:
     """The primary result code of an error of SQLite's; 0 of another one."""
     code: int = getattr(error, "sqlite_errorcode", 0)
     return code & 0xFF
+
+
+#: By itself SQLite gives the id of a deleted row to the next one. The writer holds the only write lock, so
+#: what it adds to the counter is its own; a row that another program wrote counts too.
+_MOVE_COUNTER = """
+INSERT INTO id_counters (table_name, last_id)
+VALUES (:name, coalesce((SELECT max(id) FROM "{0}"), 0) + :count)
+ON CONFLICT (table_name) DO UPDATE SET last_id = max(last_id + :count, excluded.last_id)
+RETURNING last_id"""
+
+
+def _move_counter(connection: sa.Connection, table: sa.Table, count: int) -> int:
+    """Gives out so many ids of a table, and returns the last one."""
+    values = {"name": table.name, "count": count}
+    [(last,)] = _driver(connection).execute(_MOVE_COUNTER.format(table.name), values).fetchall()
+    return int(last)
 
 
 def _driver(connection: sa.Connection) -> sqlite3.Connection:

@@ -100,7 +100,7 @@ def _record(connection: sa.Connection, changeset_id: int, wanted: Wanted, *, tak
         "changeset_id", "article_id", "field", "old_value", "new_value",
         "old_override", "new_override", "old_decision_id", "new_decision_id",
     )  # fmt: skip
-    connection.execute(sa.insert(changes).from_select(columns, rows))
+    of(connection).insert_selected(connection, changes, columns, rows)
 
 
 #: The wanted overrides of one changeset, with what follows from them. A table and no subquery: of that

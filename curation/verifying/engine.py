@@ -42,3 +42,15 @@ def _find_broken(connection: sa.Connection, table: sa.Table, key: sa.ForeignKey)
         told = ", ".join(f"{part.name} {value}" for part, value in zip(row_key, values, strict=True))
         wrong = f"{column.name} is {reference}, and there is no such row in {key.column.table.name}"
         yield Finding("references", f"{table.name}: {told}", wrong)
+
+
+def find_ids_given_twice(connection: sa.Connection) -> Iterator[Finding]:
+    """Tables whose next ids are in use already: once such a row is gone, a list of ids that someone kept
+    would hit another one."""
+    with_ids = [table for table in metadata.sorted_tables if "id" in table.c]
+    given = of(connection).last_ids(connection, with_ids)
+    for table in with_ids:
+        greatest = connection.scalar(sa.select(sa.func.max(table.c.id))) or 0
+        if greatest > given[table.name]:
+            wrong = f"it has id {greatest}, and ids from {given[table.name] + 1} are given out next"
+            yield Finding("ids", table.name, wrong)

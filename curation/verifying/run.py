@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import sqlalchemy as sa
 
 from ..schema import articles
 from .contents import find_untrue_rows
 from .counts import Counts, count, find_uncounted
-from .engine import find_broken_references, find_damage
+from .engine import find_broken_references, find_damage, find_ids_given_twice
 from .findings import Finding, batches
 from .flags import find_wrong_flags
 from .links import find_wrong_links
 from .taxonomy import find_wrong_taxonomy
 
 __all__ = ["Counts", "Finding", "count", "verify"]
+
+#: The checks of all that is there.
+_OF_ALL: Sequence[Callable[[sa.Connection], Iterator[Finding]]] = (
+    find_broken_references,
+    find_ids_given_twice,
+    find_uncounted,
+    find_wrong_taxonomy,
+    find_wrong_links,
+)
 
 #: Called with the number of articles done, of all.
 Progress = Callable[[int, int], None]
@@ -32,7 +41,7 @@ def verify(connection: sa.Connection, progress: Progress | None = None) -> Itera
         yield finding
     if is_damaged:
         return
-    for find in (find_broken_references, find_uncounted, find_wrong_taxonomy, find_wrong_links):
+    for find in _OF_ALL:
         yield from find(connection)
     done, total = 0, count(connection).articles
     for ids in batches(connection, articles):
