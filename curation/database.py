@@ -7,21 +7,33 @@ and never commits.
 from __future__ import annotations
 
 import datetime as dt
+import os
+import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 
+from . import interrupts
 from .backends import Backend, backend_for, of
-from .errors import StoreError
+from .errors import OutcomeUnknown, StoreError
+from .interrupts import Outcome
+from .schema import units_of_work
 
 PACKAGE = Path(__file__).parent
 
 #: Where the store's revision stands; not Alembic's default, which another program's database may have.
 VERSION_TABLE = "curation_version"
+
+#: Seconds for which the store is asked what became of a COMMIT whose answer was lost; and after a signal.
+LOOKUP = 5.0
+LOOKUP_INTERRUPTED = 0.8
+
+#: How long keys of units of work are kept: far longer than anyone looks them up.
+KEPT = dt.timedelta(days=1)
 
 
 class Store:
@@ -29,6 +41,7 @@ class Store:
 
     def __init__(self, database: str) -> None:
         self.backend: Backend = backend_for(database)
+        self._has_units = False
 
     @cached_property
     def engine(self) -> sa.Engine:
@@ -43,18 +56,103 @@ class Store:
                 yield connection
 
     @contextmanager
-    def writing(self) -> Iterator[sa.Connection]:
-        """A transaction that ends whole: committed at the end, or rolled back by any error."""
-        with self._connect() as connection, connection.begin():
+    def writing(self, *, repeatable: bool = False) -> Iterator[sa.Connection]:
+        """A transaction that ends whole: committed at the end, or rolled back by any error.
+
+        It is a unit of work: a random key is stored with it. If the answer to COMMIT is lost, the key is
+        looked up over a new connection. Where it is there, this returns as if COMMIT had answered.
+
+        Args:
+            repeatable: doing all of it again changes nothing. Where the outcome stays unknown, the user is
+                told to run the command again.
+
+        Raises:
+            OutcomeUnknown: the answer to COMMIT was lost, and the store does not answer.
+        """
+        # Signals are held back from COMMIT until the connection is closed.
+        with ExitStack() as ending, self._connect() as connection, connection.begin() as transaction:
             yield connection
+            if transaction.is_active:
+                key = self._record_unit(connection)
+                ending.enter_context(interrupts.committing())
+                self._commit(connection, transaction, key, repeatable)
 
     @contextmanager
     def _connect(self) -> Iterator[sa.Connection]:
         try:
-            with self.engine.connect() as connection:
+            connection = self.engine.connect()
+            try:
                 yield connection
+            finally:
+                with interrupts.held_back():  # a connection that was closed half way would keep its locks
+                    connection.close()
         except (sa.exc.DBAPIError, self._driver_error) as error:
             raise StoreError(self.backend.explain(error)) from error
+
+    def _record_unit(self, connection: sa.Connection) -> str | None:
+        """Stores the key of a unit of work within its transaction; returns it. None where the schema is older
+        than the table."""
+        self._has_units = self._has_units or connection.dialect.has_table(connection, units_of_work.name)
+        if not self._has_units:
+            return None
+        key, instant = os.urandom(16).hex(), now()
+        connection.execute(sa.insert(units_of_work).values(key=key, finished_at=instant))
+        if key.startswith("00"):  # one of 256 removes what all of them need no more
+            is_old = units_of_work.c.finished_at < instant - KEPT
+            connection.execute(sa.delete(units_of_work).where(is_old))
+        return key
+
+    def _commit(
+        self, connection: sa.Connection, transaction: sa.RootTransaction, key: str | None, repeatable: bool
+    ) -> None:
+        """Commits, and finds out what became of it where the answer was lost."""
+        session = self.backend.session_of(connection)
+        if not repeatable:
+            interrupts.note(Outcome.UNKNOWN)
+        try:
+            with interrupts.breakable():
+                transaction.commit()
+            outcome = Outcome.DONE
+        except (sa.exc.DBAPIError, KeyboardInterrupt) as error:
+            outcome = self._outcome(connection, key, session, error)
+            self._raise(error, outcome, repeatable)
+        if not repeatable:
+            interrupts.note(outcome)
+
+    def _outcome(
+        self, connection: sa.Connection, key: str | None, session: int | None, error: BaseException
+    ) -> Outcome:
+        """What became of a COMMIT that raised an error."""
+        if isinstance(error, sa.exc.DBAPIError) and not error.connection_invalidated:
+            return Outcome.NOT_DONE  # the engine itself refused it
+        with suppress(sa.exc.DBAPIError, self._driver_error):
+            connection.invalidate()
+        if key is None:
+            return Outcome.UNKNOWN
+        patience = LOOKUP_INTERRUPTED if interrupts.is_requested() else LOOKUP
+        until = time.monotonic() + patience
+        with self.backend.hurrying(self.engine):
+            while time.monotonic() < until:
+                with suppress(sa.exc.DBAPIError, self._driver_error):
+                    return _look_up(self.backend, self.engine, key, session)
+                time.sleep(0.1)
+        return Outcome.UNKNOWN
+
+    def _raise(self, error: BaseException, outcome: Outcome, repeatable: bool) -> None:
+        """Raises what the outcome of a COMMIT that raised an error calls for; nothing if it was done after
+        all."""
+        is_ours = isinstance(error, interrupts.Interrupted)
+        if outcome is Outcome.DONE and (is_ours or not isinstance(error, KeyboardInterrupt)):
+            interrupts.postpone()
+            return
+        if outcome is Outcome.UNKNOWN and not repeatable:
+            raise OutcomeUnknown(
+                f"the connection to {self.location} was lost during the commit, and it does not answer: it"
+                " may have been done; see `curation log`, and run this again only if it is not there"
+            ) from error
+        if not repeatable:
+            interrupts.note(Outcome.NOT_DONE)
+        raise error
 
     @property
     def _driver_error(self) -> type[Exception]:
@@ -67,6 +165,7 @@ class Store:
         if not self.backend.store_exists():
             raise StoreError(f"no store at {self.location}: make one with `curation import PATH`")
         current, head = self.revision(), head_revision()
+        self._has_units = current == head
         if current is None:
             raise StoreError(f"no curation store in {self.location}: run `curation db upgrade`")
         if current < head:
@@ -77,6 +176,10 @@ class Store:
             raise StoreError(
                 f"the store's schema {current} is newer than this release ({head}): install a newer curation"
             )
+
+    def schema_changes(self) -> None:
+        """Forgets what was learnt of the schema; for migrations."""
+        self._has_units = False
 
     def revision(self) -> str | None:
         """The revision that the store is at; None where it has no schema."""
@@ -103,6 +206,34 @@ def migrations_folder() -> Path:
 def head_revision() -> str:
     """The newest revision of this release, such as `0001`: the four digits that its file begins with."""
     return max(file.name[:4] for file in (migrations_folder() / "versions").glob("[0-9]*_*.py"))
+
+
+def _look_up(backend: Backend, engine: sa.Engine, key: str, session: int | None) -> Outcome:
+    """Whether a unit of work is in the store, asked over a new connection.
+
+    A server may still be about to commit it, or keep it open for a client that is gone. So the session is
+    ended, and the key claimed: the insertion waits for the transaction that inserted it, and fails if that
+    commits. Once it succeeds, that transaction is over without COMMIT. Raises DBAPIError where it waits for
+    too long.
+
+    Args:
+        session: see `Backend.session_of`. None where no session outlives its connection.
+    """
+    is_it = units_of_work.c.key == key
+    with engine.connect() as connection:
+        if session is None:
+            with connection.execution_options(**backend.reading).begin():
+                found = connection.scalar(sa.select(units_of_work.c.key).where(is_it))
+            return Outcome.NOT_DONE if found is None else Outcome.DONE
+        with connection.begin():
+            backend.end_session(connection, session)
+        try:
+            with connection.begin():
+                connection.execute(sa.insert(units_of_work).values(key=key, finished_at=now()))
+                connection.execute(sa.delete(units_of_work).where(is_it))
+        except sa.exc.IntegrityError:
+            return Outcome.DONE
+    return Outcome.NOT_DONE
 
 
 def insert_row(connection: sa.Connection, table: sa.Table, values: Mapping[str, Any]) -> int:

@@ -17,6 +17,10 @@ class StoreError(CurationError):
     """The store cannot be opened, is not of this release, or is busy."""
 
 
+class OutcomeUnknown(StoreError):  # noqa: N818 - not an error of the store, but no answer from it
+    """The answer to COMMIT was lost, and the store cannot be asked what became of it."""
+
+
 class SelectionError(CurationError):
     """A reference or a filter names no article, or more than one where one is wanted."""
 

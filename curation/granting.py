@@ -21,7 +21,7 @@ def grant_reader(store: Store, role: str) -> Sequence[str]:
     Raises StoreError, and nothing is changed, if the role could do more than read by what it was granted
     otherwise, or because who runs this may not take it away.
     """
-    with store.writing() as connection:
+    with store.writing(repeatable=True) as connection:
         statements = store.backend.reader_statements(connection, role, _readable())
         for statement in statements:
             # A role's name may have a % in it.

@@ -85,6 +85,7 @@ def _refuse_other_program(store: Store) -> None:
 def _alembic(store: Store) -> Iterator[Config]:
     """A configuration with an open connection that no other runner migrates beside."""
     config = _config()
+    store.schema_changes()
     try:
         with store.engine.connect() as connection, store.backend.migration_lock(connection):
             config.attributes["connection"] = connection

@@ -401,6 +401,14 @@ changes = table(
     sa.Index(None, "article_id"),
 )
 
+#: A key for each transaction that wrote, of the last day; see `Store.writing`. Nothing refers to it.
+units_of_work = table(
+    "units_of_work",
+    sa.Column("key", name(64), primary_key=True),
+    sa.Column("finished_at", Instant(), nullable=False),
+    rowid=False,
+)
+
 #: Articles that the full-text index has yet to take in anew, or to forget: those that were changed since.
 #: The index itself (`article_search`) is each engine's own, and made by migrations alone.
 search_queue = table(

@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
+from . import interrupts
 from .backends import of
 from .database import Store
 from .errors import SelectionError
@@ -98,7 +99,8 @@ def catch_up(store: Store, progress: Callable[[int, int], None] | None = None) -
         total = connection.scalar(sa.select(sa.func.count()).select_from(search_queue)) or 0
     done = 0
     while done < total:
-        with store.writing() as connection:
+        interrupts.check()
+        with store.writing(repeatable=True) as connection:
             of(connection).lock_references(connection)  # no import queues any meanwhile
             first = sa.select(search_queue.c.article_id).order_by(search_queue.c.article_id).limit(BATCH)
             ids = connection.scalars(first).all()

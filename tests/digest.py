@@ -7,14 +7,14 @@ import hashlib
 import sqlalchemy as sa
 
 from curation.database import Store
-from curation.schema import files, metadata, search_queue
+from curation.schema import files, metadata, search_queue, units_of_work
 
 
 def digests(store: Store, *leave_out: str) -> dict[str, str]:
     """A digest of each table's rows, whatever their order; of `files`, what became of each, but not its
-    stamp: that is learnt only once the file is older than the clock's grain; and not of what the index has
-    yet to take in."""
-    leave_out = (*leave_out, search_queue.name)
+    stamp: that is learnt only once the file is older than the clock's grain; and neither of what the index
+    has yet to take in, nor of the keys of transactions."""
+    leave_out = (*leave_out, search_queue.name, units_of_work.name)
     found = {}
     with store.reading() as connection:
         for table in metadata.sorted_tables:

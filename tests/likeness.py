@@ -75,6 +75,7 @@ HISTORY = {
     "set_aside_overrides",
     "search_queue",
     "story_takeovers",
+    "units_of_work",
 }
 
 #: What is shared, and goes with its last user.

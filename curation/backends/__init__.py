@@ -120,6 +120,18 @@ class Backend(ABC):
     def create_engine(self) -> sa.Engine:
         """An engine whose connections enforce types, keys and UTC; nothing is opened yet."""
 
+    def create_lookup_engine(self) -> sa.Engine:
+        """An engine for a question that must be answered, or given up, within a few seconds."""
+        return self.create_engine()
+
+    def session_of(self, connection: sa.Connection) -> int | None:
+        """What names a session to `end_session`; None where no session outlives its connection."""
+        return None
+
+    def end_session(self, connection: sa.Connection, session: int) -> None:  # noqa: B027 - nothing to end
+        """Ends a session of which the connection was lost, if it is still there. `connection` is another one,
+        in a transaction."""
+
     def store_exists(self) -> bool:
         """Whether there is something to open; True where only a connection can tell."""
         return True

@@ -121,6 +121,17 @@ SELECT current_user, array_remove(ARRAY[
 ], NULL)"""
 
 
+#: Ends a session of this program and this user, by its process number.
+_END_SESSION = """
+SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity
+WHERE pid = :pid AND pid <> pg_catalog.pg_backend_pid() AND application_name = 'curation'
+  AND datname = current_database() AND usename = current_user"""
+
+#: Parameters of a connection whose question is given up after a few seconds: in seconds, and milliseconds.
+_HURRIED = {"connect_timeout": 2, "tcp_user_timeout": 3000}
+_HURRIED_OPTIONS = " -c lock_timeout=1s -c statement_timeout=3s"
+
+
 class Postgresql(Backend):
     """See the module."""
 
@@ -145,6 +156,18 @@ class Postgresql(Backend):
             raise StoreError("PostgreSQL needs its driver: pip install 'curation[postgresql]'") from error
         sa.event.listen(engine, "do_connect", _open_session)
         return engine
+
+    def create_lookup_engine(self) -> sa.Engine:
+        engine = self.create_engine()
+        sa.event.listen(engine, "do_connect", _hurry)
+        return engine
+
+    def session_of(self, connection: sa.Connection) -> int:
+        return _driver(connection).info.backend_pid
+
+    def end_session(self, connection: sa.Connection, session: int) -> None:
+        # Between us and the server a pooler may have given us a number of its own.
+        connection.execute(sa.text(_END_SESSION), {"pid": session})
 
     @contextmanager
     def migration_lock(self, connection: sa.Connection) -> Iterator[None]:
@@ -383,6 +406,12 @@ def _open_session(
     from .postgresql_sessions import open_session
 
     return open_session(arguments, options)
+
+
+def _hurry(_dialect: object, _record: object, _arguments: object, parameters: dict[str, Any]) -> None:
+    """Bounds a connection that is about to be made."""
+    parameters.update(_HURRIED)
+    parameters["options"] = f"{parameters.get('options') or ''}{_HURRIED_OPTIONS}"
 
 
 def _driver(connection: sa.Connection) -> psycopg.Connection[tuple[Any, ...]]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
-import tempfile
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 from ..errors import StoreError
+from ..interrupts import stopping
+from ..temporary import temporary_file
 
 #: Pages of one step, some 16 MB: a bar moves, and Ctrl-C is heard.
 STEP = 1_000
@@ -32,19 +32,13 @@ def copy_store(
     sqlite3.Error and OSError if it cannot be written. In all these cases `file` stays as it was.
     """
     _refuse_place(store, file, replace=replace)
-    descriptor, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
-    os.close(descriptor)
-    made = Path(name)
-    try:
+    with temporary_file(file, companions=COMPANIONS) as made:
         with closing(sqlite3.connect(made)) as copy:
             _copy(source, copy, progress)
         with closing(sqlite3.connect(made)) as copy:  # as whoever restores it will open it
             _check(copy)
         made.chmod(store.stat().st_mode & 0o777)  # documents hold what is secured: no one else reads them
         made.replace(file)
-    finally:
-        for suffix in ("", *COMPANIONS):
-            Path(f"{made}{suffix}").unlink(missing_ok=True)
 
 
 def _refuse_place(store: Path, file: Path, *, replace: bool) -> None:
@@ -74,7 +68,8 @@ def _copy(
 
 
 def _check(copy: sqlite3.Connection) -> None:
-    [(told,)] = copy.execute("PRAGMA quick_check(1)")
+    with stopping(copy.interrupt):
+        [(told,)] = copy.execute("PRAGMA quick_check(1)")
     if told != "ok":
         raise StoreError(
             f"the copy is not sound ({told}), and was not kept: `curation db verify` looks at the store"

@@ -24,7 +24,7 @@ T = TypeVar("T")
 TICK = 0.2
 
 #: Seconds that a call which was told to stop may still take; then it is left to itself.
-GRACE = 3.0
+GRACE = 1.0
 
 
 class Worker:

@@ -7,13 +7,13 @@ second to import, and `curation --help` needs none of it.
 from __future__ import annotations
 
 import os
-import signal
+import sys
 from importlib import import_module
 from typing import Any
 
 import click
 
-from .. import __version__
+from .. import __version__, interrupts
 from ..errors import CurationError, UsageError
 
 #: Command -> its module here; the command has the module's name, but for words that Python keeps.
@@ -57,7 +57,7 @@ class LazyGroup(click.Group):
         try:
             return super().invoke(ctx)
         except CurationError as error:
-            told = _INTERRUPTED if _was_interrupted(error) else str(error)
+            told = interruption() if _was_interrupted(error) else str(error)
             raise (_misuse if isinstance(error, UsageError) else _one_line)(told) from error
         except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError) as error:
             if type(error) is click.UsageError:  # click names an argument too many as it is written
@@ -66,25 +66,40 @@ class LazyGroup(click.Group):
         except OSError as error:
             raise _one_line(f"{error.strerror or error}: {error.filename or 'input or output'}") from error
         except KeyboardInterrupt as error:
-            raise _one_line(_INTERRUPTED) from error
+            raise _one_line(interruption()) from error
         except UnicodeEncodeError as error:
             raise _one_line("an argument, or a line of standard input, is not UTF-8: give text") from error
         except Exception as error:
             if os.environ.get("CURATION_DEBUG"):
                 raise
             if _was_interrupted(error):
-                raise _one_line(_INTERRUPTED) from error
+                raise _one_line(interruption()) from error
             kind = type(error).__name__
             raise _one_line(
                 f"this is a fault of curation's ({kind}: {error}); CURATION_DEBUG=1 shows where"
             ) from error
 
 
-_INTERRUPTED = "interrupted: nothing is half done; run this again to go on"
+#: What is said of an interruption. A command whose repetition does no harm (an import) is never unknown.
+_INTERRUPTIONS = {
+    interrupts.Outcome.NOT_DONE: "interrupted: nothing is half done; run this again to go on",
+    interrupts.Outcome.DONE: "interrupted, but the work was already done: `curation log` shows it",
+    interrupts.Outcome.UNKNOWN: (
+        "interrupted while the store was committing: it may have been done;"
+        " see `curation log` before you run this again"
+    ),
+}
+
+
+def interruption() -> str:
+    """Return what is said of an interruption, by what became of the command's work."""
+    return _INTERRUPTIONS[interrupts.tell()]
 
 
 def _was_interrupted(error: BaseException | None) -> bool:
-    """Whether an error is what a Ctrl-C led to, such as that of a connection which was closed by it."""
+    """Whether an error is what a signal led to, such as that of a connection which was closed by it."""
+    if interrupts.is_requested():
+        return True
     while error is not None and not isinstance(error, KeyboardInterrupt):
         error = error.__cause__ or error.__context__
     return error is not None
@@ -135,12 +150,26 @@ def cli(ctx: click.Context, database: str) -> None:
 
 
 def main() -> None:
-    """The `curation` command."""
+    """The `curation` command. However it ends, no temporary file and no process of its own is left.
+
+    A signal ends it with one line and status 1, as any failure does: a script tells the four statuses apart,
+    not signals.
+    """
+    with interrupts.handling(interruption):
+        sys.exit(_run())
+
+
+def _run() -> int:
+    """Run the command; return its exit status. Says what click would say of Ctrl-C outside of a command."""
     try:
-        cli(prog_name="curation", windows_expand_args=False)
-    finally:
-        # All is done and said: a Ctrl-C that comes now could only spoil the end of the interpreter.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        status = cli(prog_name="curation", windows_expand_args=False, standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except click.Abort:
+        click.echo(f"Error: {interruption()}" if interrupts.is_requested() else "Aborted!", err=True)
+        return 1
+    return status if isinstance(status, int) else 0
 
 
 if __name__ == "__main__":

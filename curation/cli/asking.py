@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .interrupts import ending_by_signals
 from .output import chosen_output, print_rows
 
 if TYPE_CHECKING:
@@ -41,7 +40,7 @@ def answering(store: Store, query: Query) -> Iterator[Answer]:
     """A query's answer, given up in the engine however the command ends. Raises as `reports.ask`."""
     from ..reports import ask
 
-    with ending_by_signals(), _bounded_memory(store.backend.mapped), ask(store, query) as answer:
+    with _bounded_memory(store.backend.mapped), ask(store, query) as answer:
         yield answer
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .interrupts import holding_back_interrupts
+from .. import interrupts
 from .options import PARTLY_DONE, actor_option, open_store
 from .output import escape
 from .progress import showing_progress
@@ -80,6 +79,7 @@ def import_command(
     with _chosen_store(dry_run=dry_run) as store:
         known = _locations(store) if store.backend.store_exists() else {}
         for dump in find_dumps(paths, source=source, root=root, rev=rev, known=known):
+            interrupts.check()
             with dump.tree:
                 quarantined += _import(store, dump, options, verbose=verbose).quarantined
     if quarantined:
@@ -98,8 +98,10 @@ def _chosen_store(*, dry_run: bool) -> Iterator[Store]:
         store.check()
         yield store
     elif dry_run:
-        with tempfile.TemporaryDirectory(prefix="curation-") as folder:
-            store = Store(str(Path(folder, "dry-run.db")))
+        from ..temporary import temporary_folder
+
+        with temporary_folder() as folder:
+            store = Store(str(folder / "dry-run.db"))
             yield store
             store.engine.dispose()
     else:
@@ -122,17 +124,13 @@ def _import(store: Store, dump: Dump, options: Options, *, verbose: bool) -> Sum
 
     began = time.monotonic()
     scan = look_through(dump)
-    with holding_back_interrupts() as check, showing_progress(dump.source, verbose=verbose) as show:
-
-        def progress(done: int, total: int) -> None:
-            check()
-            show(done, total)
-
+    with showing_progress(dump.source, verbose=verbose) as progress:
         if not store.backend.store_exists():  # only now is it known that there is something to hold
             _make(store, dry_run=options.dry_run)
         summary = import_dump(store, dump, scan, replace(options, progress=progress))
     for line in _in_words(summary, time.monotonic() - began, dry_run=options.dry_run):
         click.echo(line)
+    interrupts.note(interrupts.Outcome.NOT_DONE)  # of the next dump
     return summary
 
 

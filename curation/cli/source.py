@@ -162,7 +162,7 @@ def set_command(
     given = {key.replace("_", "-"): value for key, value in site.items() if value is not None} | page_sizes
     if not (rule or given or unset):
         raise click.UsageError("nothing to set: `curation source set --help` lists what can be")
-    with open_store().writing() as connection:
+    with open_store().writing(repeatable=True) as connection:
         source_id = lock_source(connection, name)
         if rule:
             set_settings(connection, name, rule)
@@ -200,7 +200,7 @@ def infer_command(name: str, apply: bool) -> None:
     )
     given = {key: value for key, value in found.settings._asdict().items() if value is not None}
     if apply and given:
-        with store.writing() as connection:
+        with store.writing(repeatable=True) as connection:
             set_settings(connection, name, given)
         click.echo(f"{name}: set", err=True)
     elif given:

@@ -19,6 +19,7 @@ from types import TracebackType
 from typing import Self
 
 from ..errors import CurationError
+from ..interrupts import held_back
 
 #: Folders whose descriptors are kept open: files come in order of path, so that few are enough.
 _OPEN_FOLDERS = 32
@@ -109,6 +110,10 @@ class Target:
         above = self._open(folder, make=True)
         assert above is not None
         earlier = self._status(above, name)
+        with held_back():
+            self._replace(above, name, data, earlier)
+
+    def _replace(self, above: int, name: str, data: bytes, earlier: os.stat_result | None) -> None:
         try:
             descriptor = _create(above)
             with open(descriptor, "wb") as file:  # noqa: PTH123 - a descriptor
@@ -116,7 +121,7 @@ class Target:
                 if earlier is not None:
                     os.fchmod(descriptor, stat.S_IMODE(earlier.st_mode))
             os.rename(_UNFINISHED, name, src_dir_fd=above, dst_dir_fd=above)
-        except BaseException:  # a Ctrl-C, too, between any two of these
+        except BaseException:
             with suppress(FileNotFoundError):
                 os.unlink(_UNFINISHED, dir_fd=above)
             raise

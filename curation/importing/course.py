@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from typing import ClassVar
 
 import sqlalchemy as sa
 
@@ -21,6 +22,9 @@ from .versions import Versions
 
 class Transactions:
     """Where the transactions of an import begin and end."""
+
+    #: Whether each is committed by itself.
+    are_separate: ClassVar[bool] = False
 
     def __init__(self, store: Store) -> None:
         self.store = store
@@ -39,12 +43,14 @@ class Separately(Transactions):
         super().__init__(store)
         self._check_lock = check_lock
 
+    are_separate = True
+
     def reading(self) -> AbstractContextManager[sa.Connection]:
         return self.store.reading()
 
     def writing(self) -> AbstractContextManager[sa.Connection]:
         self._check_lock()
-        return self.store.writing()
+        return self.store.writing(repeatable=True)  # an import that is run again goes on
 
 
 class AtOnce(Transactions):

@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, nullcontext
 
 import sqlalchemy as sa
 
+from .. import interrupts
 from ..backends import chunks
 from ..database import now
 from ..scanning import File, Kind
@@ -46,6 +47,7 @@ class Intake:
         with self._executor(len(files)) as executor:
             for batch in _batches(read_ahead(self._tasks(files), executor)):
                 self._write(batch)
+                interrupts.check()
                 done += sum(len(tasks) for tasks, _ in batch)
                 if progress is not None:
                     progress(done, total)

@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 
 import sqlalchemy as sa
 
+from .. import interrupts
 from ..database import Store, insert_row, now
 from ..errors import ImportFailed, StoreError
 from ..scanning import Dump, Scan
@@ -34,17 +35,19 @@ def import_dump(store: Store, dump: Dump, scan: Scan, options: Options) -> Summa
             return _import_at_once(store, dump, scan, options)
         run = Run.start(Separately(store, check_lock), dump, options)
         try:
-            return run.carry_out(scan)
+            summary = run.carry_out(scan)
+            interrupts.note(interrupts.Outcome.DONE)
         except BaseException:
             with suppress(StoreError):  # what broke the import may break this too
                 run.fail()
             raise
+        return summary
 
 
 def _import_at_once(store: Store, dump: Dump, scan: Scan, options: Options) -> Summary:
     """The same in one transaction, which is kept only by a strict run without issues."""
     try:
-        with store.writing() as connection:
+        with store.writing(repeatable=True) as connection:
             run = Run.start(AtOnce(store, connection), dump, options)
             summary = run.carry_out(scan)
             if options.strict:
@@ -60,7 +63,7 @@ def _import_at_once(store: Store, dump: Dump, scan: Scan, options: Options) -> S
 
 def _record_failure(store: Store, dump: Dump) -> None:
     """Keeps that a strict import of a known source was refused."""
-    with store.writing() as connection:
+    with store.writing(repeatable=True) as connection:
         source_id = connection.scalar(sa.select(sources.c.id).where(sources.c.name == dump.source))
         if source_id is not None:
             insert_row(connection, imports, import_values(dump, source_id, "failed") | {"finished_at": now()})

@@ -7,13 +7,15 @@ documents only, and the next one completes it. A dry or a strict run is one tran
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import sqlalchemy as sa
 
+from .. import interrupts
 from ..database import insert_row, now
-from ..errors import ImportFailed
+from ..errors import ImportFailed, StoreError
 from ..faults import Fault
 from ..flags import FLAGS
 from ..scanning import CONFIG, Dump, Scan, printable
@@ -43,28 +45,24 @@ class Run:
     @classmethod
     def start(cls, transactions: Transactions, dump: Dump, options: Options) -> Run:
         """Writes the row of the import; one that was cut off before is now known to have failed."""
-        with transactions.writing() as connection:
-            source_id = _source(connection, dump)
-            connection.execute(
-                sa.update(imports)
-                .where(imports.c.source_id == source_id, imports.c.status == "running")
-                .values(status="failed", finished_at=now())
-            )
-            unfinished = unfinished_imports(connection, source_id)
-            import_id = insert_row(connection, imports, import_values(dump, source_id, "running"))
-        summary = Summary(dump.source, import_id)
-        with transactions.reading() as connection:
-            books = Books(
-                source_id,
-                import_id,
-                IssueBook(connection, source_id, import_id),
-                Audit({"kind": "import", "actor": options.actor, "import_id": import_id}),
-                Versions(source_id, import_id),
-            )
-            remembered = remembered_files(connection, source_id, dump.within)
-            is_first = not remembered and not _knows(connection, source_id)
-        files = FileBook(source_id, remembered)
-        return cls(Course(transactions, dump, options, summary, books, files, is_first), unfinished)
+        source_id, import_id = 0, 0
+        try:
+            with transactions.writing() as connection:
+                source_id = _source(connection, dump)
+                connection.execute(
+                    sa.update(imports)
+                    .where(imports.c.source_id == source_id, imports.c.status == "running")
+                    .values(status="failed", finished_at=now())
+                )
+                unfinished = unfinished_imports(connection, source_id)
+                import_id = insert_row(connection, imports, import_values(dump, source_id, "running"))
+            interrupts.check()
+            return cls(_course(transactions, dump, options, source_id, import_id), unfinished)
+        except BaseException:
+            if transactions.are_separate:
+                with suppress(StoreError):
+                    _end_as_failed(transactions, source_id, import_id, {})
+            raise
 
     def carry_out(self, scan: Scan) -> Summary:
         """Takes in what was found."""
@@ -154,14 +152,40 @@ class Run:
 
     def fail(self) -> None:
         """Says in the import's row that it did not end; what was committed stays."""
-        # Also where the import's lock was lost.
-        with self._course.transactions.store.writing() as connection:
-            values = {"status": "failed", "finished_at": now(), **self._summary.counts}
-            # What came once it had ended changes nothing about that.
-            connection.execute(self._my_import().where(imports.c.status == "running").values(values))
+        books = self._books
+        _end_as_failed(self._course.transactions, books.source_id, books.import_id, self._summary.counts)
 
     def _my_import(self) -> sa.Update:
         return sa.update(imports).where(imports.c.id == self._books.import_id)
+
+
+def _course(
+    transactions: Transactions, dump: Dump, options: Options, source_id: int, import_id: int
+) -> Course:
+    """What the steps of an import share, read at its beginning."""
+    with transactions.reading() as connection:
+        books = Books(
+            source_id,
+            import_id,
+            IssueBook(connection, source_id, import_id),
+            Audit({"kind": "import", "actor": options.actor, "import_id": import_id}),
+            Versions(source_id, import_id),
+        )
+        remembered = remembered_files(connection, source_id, dump.within)
+        is_first = not remembered and not _knows(connection, source_id)
+    files, summary = FileBook(source_id, remembered), Summary(dump.source, import_id)
+    return Course(transactions, dump, options, summary, books, files, is_first)
+
+
+def _end_as_failed(
+    transactions: Transactions, source_id: int, import_id: int, counts: Mapping[str, int]
+) -> None:
+    """Says in an import's row, if it is there, that it did not end, also where the import's lock was lost.
+    What came once it had ended changes nothing about that."""
+    is_running = (imports.c.id == import_id, imports.c.source_id == source_id, imports.c.status == "running")
+    values = {"status": "failed", "finished_at": now(), **counts}
+    with transactions.store.writing(repeatable=True) as connection:
+        connection.execute(sa.update(imports).where(*is_running).values(values))
 
 
 def _source(connection: sa.Connection, dump: Dump) -> int:

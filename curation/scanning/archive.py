@@ -20,6 +20,7 @@ from typing import IO
 from ..errors import DocumentError, ImportFailed
 from ..faults import Fault
 from ..paths import ARTICLE_SUFFIXES
+from ..temporary import unnamed_file
 from .content import ARCHIVE_SUFFIXES, TOPIC_SUFFIXES, kind_of, printable
 from .tree import File, Scan, Tree, is_within
 
@@ -99,9 +100,7 @@ class Archive(Tree):
 
 
 def _temporary() -> IO[bytes]:
-    import tempfile
-
-    return tempfile.TemporaryFile(prefix="curation-", buffering=1 << 16)
+    return unnamed_file(buffering=1 << 16)
 
 
 def _stem(name: str) -> str:

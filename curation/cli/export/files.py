@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..interrupts import ending_by_signals
 from ..options import (
     PARTLY_DONE,
     chosen_filters,
@@ -67,7 +66,6 @@ def files_command(
     store = open_store()
     ready_to_search(store, filters)
     with (
-        ending_by_signals(),
         store.reading() as connection,
         showing_progress("exporting", verbose=verbose, bar=not _is_between_lines(show)) as progress,
     ):

@@ -138,22 +138,18 @@ def _opened_bytes(output: Output) -> Iterator[IO[bytes]]:
 def written_whole(file: Path) -> Iterator[IO[bytes]]:
     """A file beside the one that is named, which takes its place and its mode once it is whole. What a link
     names is written, the link stays; a pipe or a device is written to as the bytes come."""
-    import tempfile
+    from ...temporary import temporary_file
 
     if file.exists() and not file.is_file():
         with file.open("wb") as stream:
             yield stream
         return
     file = file.resolve()
-    descriptor, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
-    try:
-        with open(descriptor, "wb") as stream:  # noqa: PTH123 - a descriptor
+    with temporary_file(file) as made:
+        with made.open("wb") as stream:
             yield stream
-        Path(name).chmod(file.stat().st_mode & 0o7777 if file.exists() else 0o666 & ~_umask())
-        Path(name).replace(file)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+        made.chmod(file.stat().st_mode & 0o7777 if file.exists() else 0o666 & ~_umask())
+        made.replace(file)
 
 
 def _umask() -> int:

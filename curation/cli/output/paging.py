@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
+import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from itertools import chain
+from typing import IO
 
-import click
+from ...temporary import unnamed_file
 
-#: What less is told where LESS says nothing: long lines are not folded, the arrow keys move along them.
-_LESS = "-S"
+#: What less is told where LESS says nothing: long lines are not folded, the arrow keys move along them, and
+#: Ctrl-C ends it.
+_LESS = "-SK"
+
+#: Seconds that a pager has to end after Ctrl-C.
+_GRACE = 0.5
 
 
 def print_paged(lines: Iterator[str]) -> None:
@@ -30,8 +37,33 @@ def print_paged(lines: Iterator[str]) -> None:
     if rows < height:
         sys.stdout.writelines(held)
         return
-    with tempfile.TemporaryFile("w+", encoding="utf-8", newline="") as waiting:
+    with unnamed_file("w+", encoding="utf-8", newline="") as waiting:
         waiting.writelines(chain(held, lines))
+        waiting.flush()
         waiting.seek(0)
-        os.environ.setdefault("LESS", _LESS)
-        click.echo_via_pager(iter(lambda: waiting.read(1 << 16), ""))
+        if command := _pager():
+            _show(command, waiting)
+        else:
+            shutil.copyfileobj(waiting, sys.stdout)
+
+
+def _pager() -> Sequence[str]:
+    """The command of the reader's pager; empty if none is installed."""
+    wanted = (os.environ.get("PAGER", ""), "less", "more")
+    found = (command for text in wanted if (command := shlex.split(text)) and shutil.which(command[0]))
+    return next(found, [])
+
+
+def _show(command: Sequence[str], text: IO[str]) -> None:
+    """Runs the pager until its reader leaves it, or a signal ends it."""
+    sys.stdout.flush()
+    environment = {"LESS": _LESS} | os.environ
+    with subprocess.Popen(command, stdin=text, env=environment) as pager:  # noqa: S603 - the reader's own
+        try:
+            pager.wait()
+        except BaseException:
+            pager.terminate()
+            with suppress(subprocess.TimeoutExpired):
+                pager.wait(_GRACE)
+            pager.kill()
+            raise

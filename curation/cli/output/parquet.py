@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import datetime as dt
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
+from ...temporary import unnamed_file
 from .options import Kind, Output
 from .values import distinct, encodable, plain, text_of, told_instant
 
@@ -72,7 +72,7 @@ def write_parquet(
     with ExitStack() as files:
 
         def new_file() -> IO[bytes]:
-            return files.enter_context(tempfile.TemporaryFile())
+            return files.enter_context(unnamed_file())
 
         parts = _write_parts(new_file, names, rows, output.kinds)
         whole = parts[0].file if len(parts) == 1 else _joined(parts, names, new_file())

@@ -11,7 +11,6 @@ from __future__ import annotations
 import datetime as dt
 import math
 import shutil
-import tempfile
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from itertools import chain, islice
@@ -19,6 +18,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
+from ...temporary import temporary_folder, unnamed_file
 from .options import Output, told_title
 from .values import encodable, escape, is_formula, shown, text_of, told_instant
 
@@ -52,8 +52,10 @@ def write_xlsx(stream: IO[bytes], columns: Sequence[str], rows: Iterator[Row], o
         raise click.ClickException("xlsx needs a library: pip install 'curation[xlsx]'") from error
 
     # Closed only when it is whole: what was written before an error goes with the folder.
-    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile() as whole:
-        workbook = xlsxwriter.Workbook(whole, {"constant_memory": True, "tmpdir": folder, "use_zip64": True})
+    with temporary_folder() as folder, unnamed_file() as whole:
+        workbook = xlsxwriter.Workbook(
+            whole, {"constant_memory": True, "tmpdir": str(folder), "use_zip64": True}
+        )
         workbook.set_properties({"title": escape(told_title())[:255]})
         cells = _Cells(workbook, output.raw)
         _write_sheets(workbook, cells, columns, rows)
