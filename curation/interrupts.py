@@ -7,8 +7,8 @@
 - Python runs no handler while the main thread is inside C. A second thread learns of the signal at once, by
   the wakeup file descriptor, and calls what `stopping` was given: SQLite gives its statement up. (psycopg
   looks for signals while it waits.)
-- Inside `held_back` nothing is raised until its end. Inside `committing` not even then, since what the command
-  was to do may be done: it goes on to say so. `check` raises what is still due.
+- Inside `held_back` nothing is raised until its end. Inside `committing` not even then, since what the
+  command was to do may be done: it goes on to say so. `check` raises what is still due.
 - Whatever happens, the process ends `LIMIT` seconds after the signal: the second thread then removes
   temporary files, ends child processes and exits.
 
@@ -28,10 +28,15 @@ from enum import Enum, auto
 from typing import NoReturn
 
 #: Seconds after a signal when a command that has not ended by itself is ended.
-LIMIT = 1.5
+LIMIT = 1.7
 
-#: Seconds that a COMMIT may go on after a signal; then it is cancelled, and its outcome looked up.
-COMMIT_GRACE = 0.4
+#: Seconds after a signal when a COMMIT that still goes on is cancelled, and when it is given up: where the
+#: driver waits for a server that does not answer the cancellation either. Then its outcome is looked up.
+COMMIT_GRACE = (0.2, 0.4)
+
+#: Seconds between two signals to the main thread: psycopg begins its wait of 0.1 s anew with each, and only
+#: then looks for signals.
+AGAIN = 0.2
 
 #: Seconds between two attempts to stop what the main thread does.
 TICK = 0.05
@@ -65,6 +70,7 @@ class _State:
         self.is_lost = False
         self.depth = 0
         self.can_break_commit = False
+        self.breaks = 0
         self.status: int | None = None  # once the command has ended
         self.outcome = Outcome.NOT_DONE
 
@@ -205,17 +211,19 @@ def _is_main() -> bool:
 def _on_signal(number: int, _: object) -> None:
     if _state.since is None:
         _state.number, _state.since = signal.Signals(number), time.monotonic()
-    if _state.is_raised:
-        return
-    if _state.depth and not (_state.can_break_commit and _seconds() > COMMIT_GRACE):
+    if _is_commit_stuck():
+        _state.breaks += 1
+    elif _state.is_raised or _state.depth:
         return
     _state.is_raised = True
     raise Interrupted
 
 
-def _seconds() -> float:
-    """Seconds since the first signal."""
-    return time.monotonic() - (_state.since or time.monotonic())
+def _is_commit_stuck() -> bool:
+    """Whether a COMMIT goes on for so long that Interrupted is to be raised in it (once more)."""
+    if not _state.can_break_commit or _state.since is None or _state.breaks >= len(COMMIT_GRACE):
+        return False
+    return time.monotonic() - _state.since > COMMIT_GRACE[_state.breaks]
 
 
 def _catch_lost(lost: sys.UnraisableHookArgs) -> None:
@@ -231,11 +239,11 @@ def _watch(reader: int, message: Callable[[], str]) -> None:
     signal.pthread_sigmask(signal.SIG_BLOCK, _NUMBERS)  # they are for the main thread
     while not any(number in _NUMBERS for number in os.read(reader, 64)):
         pass
-    began = time.monotonic()
-    while (passed := time.monotonic() - began) < LIMIT:
-        is_stuck_commit = _state.can_break_commit and passed > COMMIT_GRACE
-        if not _state.is_raised and (_state.is_lost or is_stuck_commit):
-            _state.is_lost = False
+    began = last = time.monotonic()
+    while (now := time.monotonic()) - began < LIMIT:
+        is_due = (_state.is_lost and not _state.is_raised) or _is_commit_stuck()
+        if is_due and now - last > AGAIN:
+            _state.is_lost, last = False, now
             signal.pthread_kill(threading.main_thread().ident or 0, _state.number)
         if not (_state.is_raised or _state.depth):
             _stop_all()

@@ -120,9 +120,9 @@ class Backend(ABC):
     def create_engine(self) -> sa.Engine:
         """An engine whose connections enforce types, keys and UTC; nothing is opened yet."""
 
-    def create_lookup_engine(self) -> sa.Engine:
-        """An engine for a question that must be answered, or given up, within a few seconds."""
-        return self.create_engine()
+    def hurrying(self, engine: sa.Engine) -> AbstractContextManager[None]:
+        """Connections that are made meanwhile answer, or are given up, within a few seconds."""
+        return nullcontext()
 
     def session_of(self, connection: sa.Connection) -> int | None:
         """What names a session to `end_session`; None where no session outlives its connection."""

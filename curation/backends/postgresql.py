@@ -157,10 +157,13 @@ class Postgresql(Backend):
         sa.event.listen(engine, "do_connect", _open_session)
         return engine
 
-    def create_lookup_engine(self) -> sa.Engine:
-        engine = self.create_engine()
+    @contextmanager
+    def hurrying(self, engine: sa.Engine) -> Iterator[None]:
         sa.event.listen(engine, "do_connect", _hurry)
-        return engine
+        try:
+            yield
+        finally:
+            sa.event.remove(engine, "do_connect", _hurry)
 
     def session_of(self, connection: sa.Connection) -> int:
         return _driver(connection).info.backend_pid
