@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -130,6 +131,10 @@ WHERE pid = :pid AND pid <> pg_catalog.pg_backend_pid() AND application_name = '
 #: Parameters of a connection whose question is given up after a few seconds: in seconds, and milliseconds.
 _HURRIED = {"connect_timeout": 2, "tcp_user_timeout": 3000}
 _HURRIED_OPTIONS = " -c lock_timeout=1s -c statement_timeout=3s"
+
+
+# What psycopg logs of connections that it gives up would stand on standard error beside our own line.
+logging.getLogger("psycopg").addHandler(logging.NullHandler())
 
 
 class Postgresql(Backend):
