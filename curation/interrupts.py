@@ -34,6 +34,9 @@ LIMIT = 1.7
 #: driver waits for a server that does not answer the cancellation either. Then its outcome is looked up.
 COMMIT_GRACE = (0.2, 0.4)
 
+#: Seconds that it has then if it is already about to say that it was interrupted.
+LAST_GRACE = 0.2
+
 #: Seconds between two signals to the main thread: psycopg begins its wait of 0.1 s anew with each, and only
 #: then looks for signals.
 AGAIN = 0.2
@@ -73,6 +76,7 @@ class _State:
         self.breaks = 0
         self.status: int | None = None  # once the command has ended
         self.outcome = Outcome.NOT_DONE
+        self.is_told = False
 
 
 _state = _State()
@@ -101,13 +105,16 @@ def handling(message: Callable[[], str]) -> Iterator[None]:
     try:
         yield
     except SystemExit as ended:
-        _state.status = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+        if isinstance(ended.code, int):
+            _state.status = ended.code
         raise
     finally:
         # All is done and said: a signal that comes now could only spoil the end of the interpreter.
         for number in watched:
             signal.signal(number, signal.SIG_IGN)
         _clean_up()
+        if is_requested() and _state.status is not None:
+            _exit(_state.status)  # nothing is waited for, such as threads of a pool
 
 
 def is_requested() -> bool:
@@ -200,7 +207,9 @@ def note(outcome: Outcome) -> None:
     _state.outcome = outcome
 
 
-def outcome() -> Outcome:
+def tell() -> Outcome:
+    """What is to be said of the interruption; whoever asks says it, and nobody else does."""
+    _state.is_told = True
     return _state.outcome
 
 
@@ -259,13 +268,23 @@ def _stop_all() -> None:
 
 def _end(message: Callable[[], str]) -> NoReturn:
     """Ends the process from outside of the main thread, which does not come to it."""
-    if _state.status is None:
-        _clean_up()
-        _end_children()
+    if _state.is_told or _state.status is not None:
+        time.sleep(LAST_GRACE)  # it is at its last line
+    else:
         show_cursor = "\x1b[?25h" if sys.stderr.isatty() else ""  # a progress bar hides it
-        with suppress(Exception):
+        with suppress(OSError):
             os.write(2, f"{show_cursor}Error: {message()}\n".encode())
+    _clean_up()
+    _end_children()
     os._exit(1 if _state.status is None else _state.status)
+
+
+def _exit(status: int) -> NoReturn:
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            stream.flush()
+    _end_children()
+    os._exit(status)
 
 
 def _clean_up() -> None:

@@ -28,6 +28,8 @@ from .survival import Ended, Imports, change_dump, make_dump
 from .test_survival import opened
 
 CUTS = int(os.environ.get("CURATION_CUTS", "28"))
+#: Seconds within which a command ends after a signal; and what a machine that does much else adds.
+SOON, SLACK = 2.0, float(os.environ.get("CURATION_SLACK", "1"))
 SEED = int(os.environ.get("CURATION_SEED", "3"))
 
 DONE_OR_NOT = "may have been done"
@@ -187,7 +189,7 @@ def test_ctrl_c_during_commit_says_what_became_of_it(world: World, point: str, i
     world.proxy.plan = None
     told = follow(world, work, ended)
     assert work.is_once(), (ended, told)
-    assert seconds < 2.0
+    assert seconds < SOON + SLACK
     if is_away:
         assert told.startswith("looked")
     else:
