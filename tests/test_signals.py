@@ -283,6 +283,24 @@ def test_a_process_that_is_stuck_in_c_is_ended_from_outside(tmp_path: Path) -> N
     assert took < SOON + SLACK
 
 
+def test_a_pager_that_waits_is_ended(tmp_path: Path) -> None:
+    code = (
+        "import sys\nfrom curation import interrupts\nfrom curation.cli.output.paging import _show\n"
+        "with interrupts.handling(str), open(sys.argv[1]) as text:\n"
+        "    try:\n        _show(['sh', '-c', 'echo begun; exec sleep 60'], text)\n"
+        "    except KeyboardInterrupt:\n        sys.exit(1)\n"
+    )
+    (tmp_path / "text").write_text("rows")
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, str(tmp_path / "text")],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=HERE,
+    )  # fmt: skip
+    assert process.stdout is not None
+    assert process.stdout.readline() == "begun\n"
+    took, _ = ended_by(process, signal.SIGINT)  # which also waits until the pager has closed its output
+    assert took < SOON + SLACK
+
+
 def test_nohup_is_obeyed(tmp_path: Path) -> None:
     code = (
         "import os, signal\nfrom curation import interrupts\nsignal.signal(signal.SIGHUP, signal.SIG_IGN)\n"
