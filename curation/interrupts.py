@@ -108,6 +108,10 @@ def handling(message: Callable[[], str]) -> Iterator[None]:
         if isinstance(ended.code, int):
             _state.status = ended.code
         raise
+    except Interrupted:
+        _state.status = 1
+        _say(message)
+        raise
     finally:
         # All is done and said: a signal that comes now could only spoil the end of the interpreter.
         for number in watched:
@@ -271,12 +275,16 @@ def _end(message: Callable[[], str]) -> NoReturn:
     if _state.is_told or _state.status is not None:
         time.sleep(LAST_GRACE)  # it is at its last line
     else:
-        show_cursor = "\x1b[?25h" if sys.stderr.isatty() else ""  # a progress bar hides it
-        with suppress(OSError):
-            os.write(2, f"{show_cursor}Error: {message()}\n".encode())
+        _say(message)
     _clean_up()
     _end_children()
     os._exit(1 if _state.status is None else _state.status)
+
+
+def _say(message: Callable[[], str]) -> None:
+    show_cursor = "\x1b[?25h" if sys.stderr.isatty() else ""  # a progress bar hides it
+    with suppress(OSError):
+        os.write(2, f"{show_cursor}Error: {message()}\n".encode())
 
 
 def _exit(status: int) -> NoReturn:
