@@ -7,7 +7,8 @@ key, as it was written** - unknown fields, explicit nulls, a date with an offset
 number. Only `secured` is left out: it lives in the stored bytes and nowhere else.
 
 Faults follow three outcomes: DocumentError refuses the file; a `warning` leaves the field's column
-empty; a `notice` says that a value was normalised.
+empty; a `notice` says that a value was normalised. A flag that cannot be read is an `error`, though the
+document is imported (`flag_values`).
 """
 
 from __future__ import annotations
@@ -25,12 +26,16 @@ from . import strict_yaml
 from .errors import DocumentError
 from .faults import Fault, Reading
 from .fields import Fields, Image, Provider, RelatedLink
+from .flag_values import read_flags
 from .flags import Flags
 
 
 @dataclass(slots=True, frozen=True)
 class Document:
-    """An article's file, read. Instants are UTC; `extra` is a JSON object; `topics` are (position, name)."""
+    """An article's file, read. Instants are UTC; `extra` is a JSON object; `topics` are (position, name).
+
+    unclear: the flags that cannot be read (`flag_values`); is_draft: the document says that it is a draft.
+    """
 
     title: str | None
     excerpt: str | None
@@ -45,6 +50,8 @@ class Document:
     featured_content: str | None
     slug: str | None
     flags: Flags
+    unclear: frozenset[str]
+    is_draft: bool
     provider: Provider | None
     authors: tuple[str, ...]
     topics: tuple[tuple[int, str], ...]
@@ -95,9 +102,7 @@ def parse_article(data: bytes) -> Document | None:
         "originalUrl", "webUrl", "ampWebUrl", "cdnAmpWebUrl"
     )
     provider, authors = fields.provider_with_authors()
-    flags = Flags(
-        fields.integer("quality"), fields.integer("heat"), fields.flag("published"), fields.flag("removed")
-    )
+    flags, unclear, is_draft = read_flags(fields)
     return Document(
         # People and communities have a name and a bio; both also stay in `extra`, being fields of theirs.
         title=title if title is not None else fields.peek_text("name"),
@@ -113,6 +118,8 @@ def parse_article(data: bytes) -> Document | None:
         featured_content=fields.text("featuredContent"),
         slug=fields.peek_text("slug"),
         flags=flags,
+        unclear=unclear,
+        is_draft=is_draft,
         provider=provider,
         authors=authors,
         topics=fields.topics(),

@@ -216,13 +216,17 @@ class Fields:
             return value
         if value is None:
             return None
-        word = _WORDS.get(value.lower()) if isinstance(value, str) else None
+        word = self.flag_word(key, value)
         if word is None:
             self._warn("not_a_flag", f"{short(written(value))} where true or false belongs", key)
-        else:
-            self.reading.fault(
-                "notice", "flag_word", f"{value!r} is read as {str(word).lower()}", (*self.path, key)
-            )
+        return word
+
+    def flag_word(self, key: str, value: object) -> bool | None:
+        """Return the flag that a word such as `yes` stands for, with a notice; None for anything else."""
+        word = _WORDS.get(value.lower()) if isinstance(value, str) else None
+        if word is not None:
+            told = f"{value!r} is read as {str(word).lower()}"
+            self.reading.fault("notice", "flag_word", told, (*self.path, key))
         return word
 
     def size(self, key: str) -> int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from typing import NamedTuple
 
 #: In the order in which files state them.
@@ -15,3 +16,23 @@ class Flags(NamedTuple):
     heat: int | None
     published: bool | None
     removed: bool | None
+
+
+#: The codes of errors about a flag that cannot be read (`flag_values`). The document is imported all the
+#: same, unlike one with any other error.
+_CODES = frozenset(
+    {"not_a_flag", "not_a_number", "not_an_integer", "not_finite", "integer_out_of_range", "not_one_value"}
+)
+
+_FIELDS = frozenset({*FLAGS, "draft"})
+
+
+def is_about_flag(code: str, field: str | None) -> bool:
+    """Return whether an error is about a flag that cannot be read, and so keeps no document out."""
+    return code in _CODES and field is not None and visible_key(field) in _FIELDS
+
+
+def visible_key(key: str) -> str:
+    """Return a key in lower case, without white space and characters that cannot be seen."""
+    shown = (c for c in unicodedata.normalize("NFKC", key) if unicodedata.category(c)[0] not in "ZC")
+    return "".join(shown).casefold()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
 
 import sqlalchemy as sa
@@ -16,7 +17,7 @@ from .errors import SelectionError
 from .flags import FLAGS
 from .integers import INT64
 from .looking import Rows, flag_value
-from .schema import articles, changes, changesets, sources
+from .schema import article_moves, articles, changes, changesets, sources
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +36,12 @@ def list_changesets(connection: sa.Connection, filters: HistoryFilters, limit: i
     """A line for each changeset, the newest first: what it changed, of how many articles, and which one took
     it back, if any."""
     wanted = sa.select(changesets).where(*_of_changeset(filters))
-    touched = _of_change(filters)
-    if touched:
-        wanted = wanted.where(sa.exists().where(changes.c.changeset_id == changesets.c.id, *touched))
+    if filters.flag or filters.article_id is not None:
+        touched = [sa.exists().where(changes.c.changeset_id == changesets.c.id, *_of_change(filters))]
+        if not filters.flag:
+            of_article = article_moves.c.article_id == filters.article_id
+            touched.append(sa.exists().where(article_moves.c.changeset_id == changesets.c.id, of_article))
+        wanted = wanted.where(sa.or_(*touched))
     page = wanted.order_by(changesets.c.id.desc()).limit(limit).subquery("page")
     counts = sa.select(
         changes.c.changeset_id,
@@ -45,13 +49,19 @@ def list_changesets(connection: sa.Connection, filters: HistoryFilters, limit: i
         *(sa.func.sum(sa.case((changes.c.field == flag, 1), else_=0)).label(flag) for flag in FLAGS),
     ).where(changes.c.changeset_id.in_(sa.select(page.c.id)))
     counted = counts.group_by(changes.c.changeset_id).subquery("counted")
+    moved = (
+        sa.select(sa.func.count())
+        .where(article_moves.c.changeset_id == page.c.id)
+        .correlate(page)
+        .scalar_subquery()
+    )
     undoing = (
         sa.select(sa.func.max(changesets.c.id)).where(changesets.c.reverts_id == page.c.id).scalar_subquery()
     )
     query = (
         sa.select(
             page.c.id, page.c.created_at, page.c.kind, page.c.actor, counted.c.articles,
-            *(counted.c[flag] for flag in FLAGS), page.c.reverts_id, undoing, page.c.reason,
+            *(counted.c[flag] for flag in FLAGS), moved, page.c.reverts_id, undoing, page.c.reason,
         )
         .outerjoin_from(page, counted, counted.c.changeset_id == page.c.id)
         .order_by(page.c.id.desc())
@@ -59,8 +69,8 @@ def list_changesets(connection: sa.Connection, filters: HistoryFilters, limit: i
     columns = ("changeset", "at", "kind", "actor", "articles", "changed", "reverts", "reverted_by", "reason")
     rows = []
     for key, at, kind, actor, count, *rest in connection.execute(query):
-        told = ", ".join(f"{flag} {n}" for flag, n in zip(FLAGS, rest, strict=False) if n)
-        rows.append((key, at, kind, actor, count or 0, told, *rest[len(FLAGS) :]))
+        told = ", ".join(f"{flag} {n}" for flag, n in zip((*FLAGS, "moved"), rest, strict=False) if n)
+        rows.append((key, at, kind, actor, count or 0, told, *rest[len(FLAGS) + 1 :]))
     return Rows(columns, rows)
 
 
@@ -74,7 +84,47 @@ def list_changes(
     changeset_id: int | None = None,
     limit: int | None = None,
 ) -> Rows:
-    """Every change of flags, the newest first: of all articles, of one, or of one changeset, by path."""
+    """Every change of flags, and every move of a document (as a change of `path`), the newest first: of all
+    articles, of one, or of one changeset, by path."""
+    found = _list_flags(connection, filters, changeset_id, limit)
+    if not filters.flag:
+        moves = _list_moves(connection, filters, changeset_id, limit)
+        in_order = itemgetter(5) if changeset_id is not None else _newest_first
+        found = sorted([*found, *moves], key=in_order)[:limit] if moves else found
+    return Rows(CHANGE_COLUMNS, found)
+
+
+def _newest_first(row: tuple[Any, ...]) -> int:
+    return -int(row[0])
+
+
+def _list_moves(
+    connection: sa.Connection, filters: HistoryFilters, changeset_id: int | None, limit: int | None
+) -> list[tuple[Any, ...]]:
+    move = article_moves.c
+    wanted = [*_of_changeset(filters)]
+    if filters.article_id is not None:
+        wanted.append(move.article_id == filters.article_id)
+    if changeset_id is not None:
+        wanted.append(move.changeset_id == changeset_id)
+    query = (
+        sa.select(
+            *(changesets.c[name] for name in ("id", "created_at", "kind", "actor")),
+            articles.c.id.label("article"), articles.c.path, sa.literal("path"),
+            move.old_path, move.new_path, changesets.c.reason,
+        )
+        .join(changesets, changesets.c.id == move.changeset_id)
+        .join(articles, articles.c.id == move.article_id)
+        .where(*wanted)
+        .order_by(move.changeset_id.desc(), articles.c.path)
+        .limit(limit)
+    )  # fmt: skip
+    return [tuple(row) for row in connection.execute(query)]
+
+
+def _list_flags(
+    connection: sa.Connection, filters: HistoryFilters, changeset_id: int | None, limit: int | None
+) -> list[tuple[Any, ...]]:
     query = (
         sa.select(
             *(changesets.c[name] for name in ("id", "created_at", "kind", "actor")),
@@ -94,7 +144,7 @@ def list_changes(
     else:
         by_place = (articles.c.path, sources.c.name, changes.c.field)
         query = query.where(changes.c.changeset_id == changeset_id).order_by(*by_place)
-    return Rows(CHANGE_COLUMNS, [_in_words(row) for row in connection.execute(query)])
+    return [_in_words(row) for row in connection.execute(query)]
 
 
 def _in_words(row: Any) -> tuple[Any, ...]:

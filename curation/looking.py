@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from .errors import SelectionError
 from .flags import FLAGS
+from .scanning import why_skipped
 from .schema import (
     article_authors,
     article_images,
@@ -18,6 +19,7 @@ from .schema import (
     changes,
     changesets,
     collection_items,
+    files,
     images,
     import_issues,
     imports,
@@ -61,7 +63,7 @@ def _version() -> sa.ScalarSelect[int]:
 def _columns() -> dict[str, sa.ColumnElement[Any]]:
     """What `list` can show, by name."""
     own = ("id", "path", "collection", "slug", "category", "type", "title", "excerpt", *FLAGS)
-    dates = ("published_at", "updated_at", "missing_since")
+    dates = ("published_at", "updated_at", "missing_since", "upstream_status")
     urls = ("original_url", "web_url", "canonical_url")
     upstream = tuple(f"upstream_{flag}" for flag in FLAGS)
     return {
@@ -297,6 +299,18 @@ def list_issues(connection: sa.Connection, import_id: int | None = None, *, all_
     if not all_:
         query = query.where(table.severity != "notice", table.resolved_import_id.is_(None))
     return Rows(columns, connection.execute(query).all())
+
+
+def list_skipped(connection: sa.Connection) -> Rows:
+    """The files that imports skip, by source and path, and why."""
+    query = (
+        sa.select(sources.c.name, files.c.path)
+        .join(sources, sources.c.id == files.c.source_id)
+        .where(files.c.state == "passed")
+        .order_by(sources.c.name, files.c.path)
+    )
+    rows = [(source, path, why_skipped(path)) for source, path in connection.execute(query)]
+    return Rows(("source", "path", "why"), rows)
 
 
 def summarise(connection: sa.Connection) -> Rows:

@@ -62,6 +62,7 @@ imports = table(
     count("missing"),
     count("skipped"),
     count("quarantined"),
+    count("moved"),
     sa.CheckConstraint("status IN ('running', 'succeeded', 'partial', 'failed', 'reverted')", name="status"),
     sa.Index(None, "source_id", "started_at"),
 )
@@ -196,10 +197,13 @@ articles = table(
     sa.Column("extra", Json(), nullable=False),
     sa.Column("featured_content", text()),
     sa.Column("body", text(), nullable=False),
+    # Why upstream does not publish it, where that is not its `published`: a draft, or a date to come.
+    sa.Column("upstream_status", name(16)),
     is_flag("published"),
     is_flag("removed"),
     is_flag("upstream_published"),
     is_flag("upstream_removed"),
+    sa.CheckConstraint("upstream_status IN ('draft', 'scheduled')", name="upstream_status"),
     sa.UniqueConstraint("source_id", "path"),
     sa.Index(None, "canonical_digest"),
     sa.Index(None, "last_import_id"),
@@ -223,6 +227,10 @@ articles = table(
     index_some(
         "ix_articles_unjudged", "published_at", "id",
         where="NOT removed AND missing_since IS NULL AND published IS TRUE AND quality IS NULL",
+    ),
+    # What an import looks at again once the date has come.
+    index_some(
+        "ix_articles_scheduled", "source_id", "published_at", where="upstream_status = 'scheduled'",
     ),
 )  # fmt: skip
 
@@ -365,6 +373,8 @@ set_aside_overrides = table(
     reference("changeset_id", "changesets"),
     sa.Column("title", text()),
     sa.Column("canonical_digest", digest()),
+    sa.Column("canonical_url", text()),
+    sa.Column("body_digest", digest()),
     sa.CheckConstraint(_IS_FIELD, name="field"),
     sa.Index(None, "article_id"),
     sa.Index(None, "changeset_id"),
@@ -378,6 +388,8 @@ story_takeovers = table(
     sa.Column("last_changeset_id", integer(), primary_key=True, autoincrement=False),
     sa.Column("title", text()),
     sa.Column("canonical_digest", digest()),
+    sa.Column("canonical_url", text()),
+    sa.Column("body_digest", digest()),
     rowid=False,
 )
 
@@ -406,6 +418,17 @@ units_of_work = table(
     "units_of_work",
     sa.Column("key", name(64), primary_key=True),
     sa.Column("finished_at", Instant(), nullable=False),
+    rowid=False,
+)
+
+#: Articles whose documents an import found at another path of the source.
+article_moves = table(
+    "article_moves",
+    reference("changeset_id", "changesets", key=True),
+    reference("article_id", "articles", key=True),
+    sa.Column("old_path", name(MAX_PATH), nullable=False),
+    sa.Column("new_path", name(MAX_PATH), nullable=False),
+    sa.Index(None, "article_id"),
     rowid=False,
 )
 

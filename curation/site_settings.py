@@ -65,6 +65,12 @@ def _number(value: str) -> str:
     return str(int(value))
 
 
+def _switch(value: str) -> str:
+    if value.lower() not in ("true", "false"):
+        raise ValueError("true or false")
+    return value.lower()
+
+
 class Setting(NamedTuple):
     """A setting: `check` gives a value as it is kept, or raises ValueError with what it should be; `key` is
     what `_config.yml` calls it."""
@@ -90,6 +96,7 @@ SETTINGS = {
         *(Setting(f"page-size.{section}", f"items on a page of {section}", _number, str(size))
           for section, size in PAGE_SIZES.items()),
         Setting("feed-length", "items of a feed", _number, "30"),
+        Setting("future", "true publishes articles whose date is still to come", _switch, "false", "future"),
     )
 }  # fmt: skip
 

@@ -15,10 +15,12 @@ from curation.scanning import find_dumps
 def import_folder(
     store: Store, root: Path, *, source: str | None = None, actor: str = "tester", **options: Any
 ) -> Summary:
-    """Imports the whole of a source's root."""
+    """Imports the whole of a source's root, as a new source whatever it looks like."""
     [dump] = find_dumps([root], source=source, root=None, rev=None, known={})
     with dump.tree:
-        return import_dump(store, dump, dump.tree.scan(dump.within), Options(actor=actor, **options))
+        return import_dump(
+            store, dump, dump.tree.scan(dump.within), Options(actor=actor, **{"new_source": True, **options})
+        )
 
 
 def undo_one_import(store: Store, changeset_id: int, *, dry_run: bool = False, **who: Any) -> Undone:

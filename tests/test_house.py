@@ -20,6 +20,7 @@ LAYERS = (
     ("faults",),
     ("extra",),
     ("fields",),
+    ("flag_values",),
     ("document",),
     ("flag_lines",),
     ("scanning",),

@@ -19,7 +19,7 @@ from .progress import showing_progress
 if TYPE_CHECKING:
     from ..database import Store
     from ..importing.summary import Options, Summary
-    from ..scanning import Dump
+    from ..scanning import Dump, Scan
 
 
 @click.command("import")
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     "--root", metavar="FOLDER", type=click.Path(path_type=Path),
     help="The source's root, where PATH is a part of it; in an archive or a repository, a path inside.",
 )  # fmt: skip
+@click.option(
+    "--new-source", is_flag=True, help="Import as a new source what looks like a known one.",
+)  # fmt: skip
 @click.option("--rev", metavar="REV", help="Read PATH, a git repository, at this revision; no checkout.")
 @click.option(
     "--jobs", metavar="N", type=click.IntRange(min=1), help="Read in N processes; by default one a core.",
@@ -36,12 +39,16 @@ if TYPE_CHECKING:
 @click.option("--full", is_flag=True, help="Read every file, even one whose size and times are as before.")
 @click.option("--strict", is_flag=True, help="Keep nothing if any file has an issue.")
 @click.option("--dry-run", is_flag=True, help="Keep nothing; say what would change.")
-@click.option("--verbose", is_flag=True, help="Without a terminal too, say every few seconds how far it is.")
+@click.option(
+    "--verbose", is_flag=True,
+    help="List skipped files, and why; without a terminal too, say every few seconds how far it is.",
+)  # fmt: skip
 @actor_option
 def import_command(
     paths: tuple[Path, ...],
     source: str | None,
     root: Path | None,
+    new_source: bool,
     rev: str | None,
     jobs: int | None,
     full: bool,
@@ -60,8 +67,12 @@ def import_command(
     A file whose size and times (or git blob) are as before is not read. --full reads all: for a file
     system whose times cannot be trusted.
 
+    A file that was renamed or moved is the same article, with its overrides and history. A folder of mostly
+    known articles that comes under a new name is refused; --source or --new-source says what it is.
+
     A file that is broken is put aside as an issue and the rest goes on: then the exit status is 3, and
-    `curation issues` says what is wrong and where.
+    `curation issues` says what is wrong and where. So it is if a flag cannot be read, and if it is not
+    certain which article a file is: nothing that an editor hid is published then.
 
     \b
     Examples:
@@ -74,17 +85,25 @@ def import_command(
     from ..importing.summary import Options
     from ..scanning import find_dumps
 
-    options = Options(actor=actor, jobs=jobs, full=full, strict=strict, dry_run=dry_run)
-    quarantined = 0
+    options = Options(
+        actor=actor, jobs=jobs, full=full, strict=strict, dry_run=dry_run, new_source=new_source
+    )
+    quarantined = doubtful = 0
     with _chosen_store(dry_run=dry_run) as store:
         known = _locations(store) if store.backend.store_exists() else {}
         for dump in find_dumps(paths, source=source, root=root, rev=rev, known=known):
             interrupts.check()
             with dump.tree:
-                quarantined += _import(store, dump, options, verbose=verbose).quarantined
+                summary = _import(store, dump, options, verbose=verbose)
+                quarantined += summary.quarantined
+                doubtful += summary.doubtful
+    where = "" if dry_run else ": see `curation issues`"
     if quarantined:
-        where = "" if dry_run else ": see `curation issues`"
         click.echo(f"{quarantined} files could not be taken in{where}", err=True)
+    if doubtful:
+        files = "1 file needs" if doubtful == 1 else f"{doubtful:,} files need"
+        click.echo(f"{files} an editor's look{where}", err=True)
+    if quarantined or doubtful:
         sys.exit(PARTLY_DONE)
 
 
@@ -128,10 +147,19 @@ def _import(store: Store, dump: Dump, options: Options, *, verbose: bool) -> Sum
         if not store.backend.store_exists():  # only now is it known that there is something to hold
             _make(store, dry_run=options.dry_run)
         summary = import_dump(store, dump, scan, replace(options, progress=progress))
+    if verbose:
+        _list_skipped(scan, summary)
     for line in _in_words(summary, time.monotonic() - began, dry_run=options.dry_run):
         click.echo(line)
     interrupts.note(interrupts.Outcome.NOT_DONE)  # of the next dump
     return summary
+
+
+def _list_skipped(scan: Scan, summary: Summary) -> None:
+    from ..scanning import why_skipped
+
+    for path in sorted([*scan.others, *summary.without_fence]):
+        click.echo(escape(f"skipped {path}: {why_skipped(path)}"), err=True)
 
 
 def _make(store: Store, *, dry_run: bool) -> None:
@@ -143,7 +171,8 @@ def _make(store: Store, *, dry_run: bool) -> None:
 
 
 def _in_words(summary: Summary, seconds: float, *, dry_run: bool) -> Iterator[str]:
-    told = ", ".join(f"{count:,} {name}" for name, count in summary.counts.items())
+    counts = {name: count for name, count in summary.counts.items() if count or name != "moved"}
+    told = ", ".join(f"{count:,} {name}" for name, count in counts.items())
     yield f"{summary.source}: {told} ({seconds:.1f} s)"
     for change in summary.flags:
         up, down = ("true", "false") if change.field in ("published", "removed") else ("up", "down")

@@ -11,23 +11,28 @@ from .output import output_options, print_rows
 @click.command("issues")
 @click.option("--import", "import_id", type=int, metavar="ID", help="Only those that this import found.")
 @click.option("--all", "all_", is_flag=True, help="Notices, and what is mended, too.")
+@click.option("--skipped", is_flag=True, help="List the files that imports skip, and why, instead.")
 @output_options
-def issues_command(import_id: int | None, all_: bool) -> None:
+def issues_command(import_id: int | None, all_: bool, skipped: bool) -> None:
     """Shows what could not be taken in as it is, with file, line and column.
 
-    An error keeps a file out, a warning leaves a field empty, a notice (--all) says what was read
-    otherwise than written. Mend the file and import again: the issue closes by itself.
+    An error keeps a file out, or a flag as it was. A warning leaves a field empty, or names a document in
+    doubt. A notice (--all) says what was read otherwise than written. Mend the file and import again: the
+    issue closes by itself.
 
     \b
     Examples:
       curation issues
       curation issues --all --format csv --output issues.csv
+      curation issues --skipped
     """
-    from ..looking import list_issues
+    from ..looking import list_issues, list_skipped
 
+    if skipped and (all_ or import_id is not None):
+        raise click.UsageError("--skipped lists files, not issues: leave --all and --import out")
     store = open_store()
     with store.reading() as connection:
-        found = list_issues(connection, import_id, all_=all_)
+        found = list_skipped(connection) if skipped else list_issues(connection, import_id, all_=all_)
     print_rows(found.columns, found.rows)
     if not found.rows:
-        click.echo("no open issues", err=True)
+        click.echo("no skipped files" if skipped else "no open issues", err=True)

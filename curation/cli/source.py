@@ -115,6 +115,9 @@ _OF_THE_SITE = (
     ),
     click.option("--feed-length", metavar="N", help="Items of a feed; by default 30."),
     click.option(
+        "--future", metavar="true|false", help="Publish articles whose date is to come; by default false.",
+    ),
+    click.option(
         "--unset", multiple=True, metavar="SETTING", shell_complete=_setting_names,
         help="Forget what was given, by its name in `source show`: what was read or the default holds again.",
     ),
@@ -145,8 +148,8 @@ def set_command(
 ) -> None:
     """Sets what is given of a source's settings; `curation source show` lists them.
 
-    What the site's own `_config.yml` says of url, baseurl, webUrl, title, topic, locale and timezone is read
-    when the whole source is imported, and need not be given; what is given here wins.
+    What the site's own `_config.yml` says of url, baseurl, webUrl, title, topic, locale, timezone and future
+    is read when the whole source is imported, and need not be given; what is given here wins.
 
     \b
     Examples:

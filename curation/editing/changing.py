@@ -62,7 +62,7 @@ def make_changes(connection: sa.Connection, author: Author, wanted: Wanted) -> i
 
 def _record(connection: sa.Connection, changeset_id: int, wanted: Wanted, *, takes_over: bool) -> None:
     """Writes the audit rows, where there is something to say. A decision that stands already stays its
-    maker's, but an editor takes over (`takes_over`) what was only computed."""
+    maker's, but an editor takes over (`takes_over`) what was only computed, or held back by an import."""
     _note_wanted(connection, wanted)
     want, held, removal = _wanted, overrides.alias("held"), _wanted.alias("removal")
     removed = sa.func.coalesce(removal.c.override, by_upstream("removed"))
@@ -76,7 +76,7 @@ def _record(connection: sa.Connection, changeset_id: int, wanted: Wanted, *, tak
         sa.or_(want.c.decision_id.is_(None), want.c.decision_id == held.c.changeset_id),
     )
     if takes_over:
-        computed = sa.select(changesets.c.id).where(changesets.c.kind == "score")
+        computed = sa.select(changesets.c.id).where(changesets.c.kind.in_(("score", "import")))
         is_news = sa.and_(want.c.override.is_not(None), want.c.decision_id.is_(None))
         same_override = sa.and_(same_override, ~sa.and_(is_news, held.c.changeset_id.in_(computed)))
     decision = sa.case(

@@ -8,15 +8,15 @@ the editors' veto: what is removed is not published.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Container, Generator, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
 from ..backends import chunks
 from ..flag_lines import FlagValue
-from ..flags import FLAGS
-from ..schema import articles, changes, documents, files, overrides, taxonomy_documents
+from ..flags import FLAGS, is_about_flag
+from ..schema import articles, changes, documents, files, import_issues, overrides, taxonomy_documents
 from ..selecting import Filters, conditions
 from ..upstream import SILENT
 
@@ -141,25 +141,52 @@ def _decided_flags(connection: sa.Connection, ids: Sequence[int]) -> dict[int, d
     decided: dict[int, set[str]] = defaultdict(set)
     found: dict[int, dict[str, FlagValue]] = {}
     columns = [articles.c[name] for flag in FLAGS for name in (flag, f"upstream_{flag}")]
+    unclear = _unclear_flags(connection) if ids else {}
     for some in chunks(ids):
         named = sa.select(overrides.c.article_id, overrides.c.field)
         for article_id, field in connection.execute(named.where(overrides.c.article_id.in_(some))):
             decided[article_id].add(field)
-        query = sa.select(articles.c.id, *columns).where(articles.c.id.in_(some))
-        for article_id, *values in connection.execute(query):
+        query = sa.select(articles.c.id, articles.c.upstream_status, *columns).where(articles.c.id.in_(some))
+        for article_id, status, *values in connection.execute(query):
             effective = dict(zip(FLAGS, values[::2], strict=True))
             upstream = dict(zip(FLAGS, values[1::2], strict=True))
-            found[article_id] = flags_to_write(decided[article_id], effective, upstream)
+            if status is not None:  # it is not published for another reason than what its line says
+                upstream["published"] = None
+            written = unclear.get(article_id, set())
+            found[article_id] = flags_to_write(decided[article_id], effective, upstream, written)
+    return found
+
+
+def _unclear_flags(connection: sa.Connection) -> dict[int, set[str]]:
+    """The flags that documents state so that they cannot be read, by article."""
+    issue = import_issues.c
+    query = (
+        sa.select(articles.c.id, issue.code, issue.field)
+        .join(articles, sa.and_(articles.c.source_id == issue.source_id, articles.c.path == issue.path))
+        .where(issue.severity == "error", issue.field.in_(FLAGS), issue.resolved_import_id.is_(None))
+    )
+    found: dict[int, set[str]] = defaultdict(set)
+    for article_id, code, name in connection.execute(query):
+        if is_about_flag(code, name):
+            found[article_id].add(name)
     return found
 
 
 def flags_to_write(
-    decided: set[str], effective: dict[str, FlagValue], upstream: dict[str, FlagValue]
+    decided: set[str],
+    effective: dict[str, FlagValue],
+    upstream: dict[str, FlagValue],
+    unclear: Container[str] = (),
 ) -> dict[str, FlagValue]:
-    """The flags that a document is to say otherwise than upstream did, with their effective values."""
+    """The flags that a document is to say otherwise than upstream did, with their effective values; what
+    cannot be read there (`unclear`) is written in any case."""
     follows = decided | {"published"} if "removed" in decided else decided
     means = {flag: SILENT.get(flag) if value is None else value for flag, value in upstream.items()}
-    return {flag: effective[flag] for flag in FLAGS if flag in follows and effective[flag] != means[flag]}
+    return {
+        flag: effective[flag]
+        for flag in FLAGS
+        if flag in follows and (effective[flag] != means[flag] or flag in unclear)
+    }
 
 
 def values_decided(connection: sa.Connection, article_ids: Sequence[int]) -> dict[int, set[tuple[str, int]]]:

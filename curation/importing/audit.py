@@ -1,7 +1,8 @@
 """The changeset of an import: which flags it changed, of articles that were there before.
 
 An article's first values are in its first change's `old_value`, or still stand: nothing is written for
-an article that is new. An import that changed nothing at all has no changeset.
+an article that is new, unless it has overrides from the beginning. An import that changed nothing at all
+has no changeset.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ import sqlalchemy as sa
 from ..backends import of
 from ..database import insert_row, now
 from ..flags import FLAGS
-from ..schema import changes, changesets
-from .merge import Merged
+from ..schema import article_moves, changes, changesets
+from .merge import Effective, Merged
 from .standing import Standing
 
 _COLUMNS = (
@@ -36,6 +37,7 @@ class Audit:
         """`values` are the changeset's own: kind, actor, and what it comes from."""
         self._values = values
         self._new: list[_Change] = []
+        self._moves: list[tuple[int, str, str]] = []
         self.changeset_id: int | None = None
 
     def add(self, article_id: int, was: Standing, merged: Merged) -> None:
@@ -46,6 +48,20 @@ class Audit:
             if old != new or before != after:
                 self._new.append((article_id, name, _number(old), _number(new), *before, *after))
 
+    def add_new(self, article_id: int, merged: Merged, upstream: Effective) -> None:
+        """Note the overrides of a new article; `upstream` is what it would be without."""
+        for name, decision in merged.overrides.items():
+            old, new = _number(getattr(upstream, name)), _number(getattr(merged.effective, name))
+            self._new.append((article_id, name, old, new, *_UNDECIDED, *decision))
+        if "removed" in merged.overrides and "published" not in merged.overrides:
+            old, new = _number(upstream.published), _number(merged.effective.published)
+            if old != new:
+                self._new.append((article_id, "published", old, new, *_UNDECIDED, *_UNDECIDED))
+
+    def add_move(self, article_id: int, old_path: str, new_path: str) -> None:
+        """Note that an article's document was found at another path."""
+        self._moves.append((article_id, old_path, new_path))
+
     def open(self, connection: sa.Connection) -> None:
         """Makes the changeset, if it is not there: something is being changed."""
         if self.changeset_id is None:
@@ -53,16 +69,18 @@ class Audit:
 
     def flush(self, connection: sa.Connection) -> None:
         """Writes what was noted; the caller commits."""
-        if not self._new:
+        if not (self._new or self._moves):
             return
         self.open(connection)
         backend = of(connection)
+        moves = [(self.changeset_id, *move) for move in self._moves]
+        backend.bulk_insert(connection, article_moves, article_moves.c.keys(), moves)
         ids = backend.reserve_ids(connection, changes, len(self._new))
         rows = [
             (change_id, self.changeset_id, *change) for change_id, change in zip(ids, self._new, strict=True)
         ]
         backend.bulk_insert(connection, changes, _COLUMNS, rows)
-        self._new = []
+        self._new, self._moves = [], []
 
 
 def _number(value: int | bool | None) -> int | None:

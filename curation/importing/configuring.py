@@ -91,7 +91,9 @@ def _still_stated(values: Mapping[str, str] | None, faults: Collection[Fault]) -
 
 
 def _as_text(value: object) -> str:
-    if isinstance(value, bool | list | dict):
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list | dict):
         raise ValueError("one text")  # noqa: TRY004 - as the checks of settings say it
     return str(value)
 

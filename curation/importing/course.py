@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 import sqlalchemy as sa
@@ -67,15 +67,25 @@ class AtOnce(Transactions):
         return nullcontext(self._connection)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Books:
-    """Whose import it is, and what it keeps account of beside the rows."""
+    """Whose import it is, and what it keeps account of beside the rows.
+
+    publish_until: instant (UTC, as text) after which a date is to come, and its article not published yet;
+        None where the source publishes such articles too.
+    doubts: paths of documents that an editor must look at.
+    trusts_before: whether a flag that cannot be read is what it was before; not while an import is undone,
+        since what was before may be the very thing that is undone.
+    """
 
     source_id: int
     import_id: int
     issues: IssueBook
     audit: Audit
     versions: Versions
+    publish_until: str | None = None
+    doubts: set[str] = field(default_factory=set)
+    trusts_before: bool = True
 
     def hold(self, connection: sa.Connection) -> None:
         """Keeps another import of the source from beginning until commit. Raises ImportFailed if one has

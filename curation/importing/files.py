@@ -7,7 +7,8 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 import sqlalchemy as sa
 
 from ..backends import chunks, of
-from ..scanning import File, Kind
+from ..paths import MAX_PATH
+from ..scanning import File, Kind, is_storable
 from ..schema import articles, documents, files, taxonomy_documents
 from .summary import Summary
 from .tasks import Known, Outcome, Task, What
@@ -28,6 +29,9 @@ _OF_THE_READING = frozenset(
         "unreadable", "not_a_file", "changed_while_read", "internal_fault", "read_timed_out", "read_crashed",
     }
 )  # fmt: skip
+
+#: In place of a stamp: the file is to be parsed again, though its bytes may be as before.
+STALE = "stale"
 
 #: A file when it was last read: its state, `kept` (the store has its document), `passed` (it is none) or
 #: `refused`; and its stamp. A plain tuple: 20,000 of them are made before anything is read.
@@ -60,20 +64,27 @@ class FileBook:
         self._source_id = source_id
         self._remembered = remembered
         self._new: list[tuple[str, str, str | None]] = []
+        #: Files to be parsed whatever their bytes are: what makes of them has changed, or the day.
+        self.stale = {path for path, (_, stamp) in remembered.items() if stamp == STALE}
+
+    def is_known(self, path: str) -> bool:
+        """Return whether the store had the document at a path when it was last read."""
+        was = self._remembered.get(path)
+        return was is not None and was[0] == "kept"
 
     def sort_out(self, found: Iterable[File], summary: Summary) -> list[File]:
         """The files that are to be read; those that are as they were when they were last read are counted
         by what became of them."""
         wanted = []
         kept = notes = 0
-        get = self._remembered.get
+        get, stale = self._remembered.get, self.stale
         for file in found:
             path, kind, stamp, _ = file
             was = get(path)
-            if was is None or stamp is None or was[1] != stamp:
+            if was is None or stamp is None or was[1] != stamp or path in stale:
                 wanted.append(file)
             elif was[0] != "kept":
-                summary.count(was[0], kind, is_new=False, is_changed=False)
+                summary.count(was[0], file, is_new=False, is_changed=False)
             elif kind is Kind.ARTICLE:
                 kept += 1
             else:
@@ -83,8 +94,18 @@ class FileBook:
         return wanted
 
     def gone(self, present: Container[str]) -> list[str]:
-        """The paths that are not present any more."""
-        return [path for path in self._remembered if path not in present]
+        """The paths of documents that are not present any more."""
+        return [path for path, was in self._remembered.items() if was[0] != "passed" and path not in present]
+
+    def settle_skipped(
+        self, connection: sa.Connection, present: Container[str], others: Sequence[str]
+    ) -> None:
+        """Remember which files a scan of the whole source has found to be no content, and forget those that
+        are not there any more; `issues --skipped` lists them."""
+        now = {path for path in others if len(path) <= MAX_PATH and is_storable(path)}
+        before = {path for path, was in self._remembered.items() if was[0] == "passed"}
+        forget(connection, self._source_id, sorted(path for path in before - now if path not in present))
+        self._new += [(path, "passed", None) for path in sorted(now - self._remembered.keys())]
 
     def add(self, task: Task, outcome: Outcome) -> None:
         """Notes what became of a file that was read. One that was refused for no fault of its bytes is read

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import AbstractContextManager, nullcontext
 
@@ -11,14 +11,18 @@ import sqlalchemy as sa
 from .. import interrupts
 from ..backends import chunks
 from ..database import now
+from ..faults import Fault
 from ..scanning import File, Kind
 from .course import Course
 from .files import STATES, known_files
-from .missing import bring_back, mark_missing
-from .outcomes import Chunk
+from .missing import bring_back
+from .moves import Plan
+from .moving import free_paths
+from .outcomes import Chunk, without
 from .pipeline import CHUNK, cores, read_ahead
+from .placing import Placing
 from .readers import processes
-from .tasks import Known, Task, What
+from .tasks import Known, Outcome, Task, What
 from .taxonomy import TaxonomyWriter
 from .write import ArticleWriter
 
@@ -33,24 +37,70 @@ WORTH_PROCESSES = 1_000
 class Intake:
     """Reads files and writes what they say; each batch is a transaction."""
 
-    def __init__(self, course: Course) -> None:
+    def __init__(self, course: Course, gone: Sequence[str]) -> None:
+        """`gone` are the files of the source that are not there any more."""
         self._course = course
+        self._gone = gone
         self._books = course.books
         self._summary = course.summary
         self._taxonomy = TaxonomyWriter(course.books)
         self._articles = ArticleWriter(course.books)
+        self._placing = Placing(course.books.source_id)
+        self._done = self._total = 0
 
     def take_in(self, files: Sequence[File], done: int) -> None:
         """Takes in the files of a scan that are to be read; `done` are those that are not."""
-        total = done + len(files)
-        progress = self._course.options.progress
+        self._done, self._total = done, done + len(files)
+        known, new = (files, ()) if self._course.is_first else self._by_place(files)
         with self._executor(len(files)) as executor:
-            for batch in _batches(read_ahead(self._tasks(files), executor)):
-                self._write(batch)
-                interrupts.check()
-                done += sum(len(tasks) for tasks, _ in batch)
-                if progress is not None:
-                    progress(done, total)
+            self._read_all(self._tasks(known), executor)
+            if new or self._placing:
+                with self._course.transactions.reading() as connection:
+                    self._placing.expect_new(connection, self._gone)
+                self._read_all(self._tasks(new), executor)
+            if self._placing:
+                self._place(executor)
+
+    def _by_place(self, files: Sequence[File]) -> tuple[list[File], list[File]]:
+        """Part files at paths where the store has a document, or that are taxonomy, from the others."""
+        unsure = [f for f in files if f.kind is Kind.ARTICLE and not self._course.files.is_known(f.path)]
+        known: set[str] = set()
+        with self._course.transactions.reading() as connection:
+            for batch in chunks(unsure, BATCH):
+                known.update(known_files(connection, self._books.source_id, batch))
+        new = [file for file in unsure if file.path not in known]
+        paths = {file.path for file in new}
+        return [file for file in files if file.path not in paths], new
+
+    def _read_all(
+        self, tasks: Iterable[Sequence[Task]], executor: Executor | None, plan: Plan | None = None
+    ) -> None:
+        """Reads files ahead and writes them batch by batch."""
+        for batch in _batches(read_ahead(tasks, executor)):
+            self._write_one(batch, plan)
+
+    def _place(self, executor: Executor | None) -> None:
+        """Writes the documents that were kept aside, each to the article that it continues."""
+        plan = self._placing.make_plan()
+        files = [doc.file for doc in self._placing.unplaced]
+        # Those that take each other's paths are one transaction.
+        entangled = [file for file in files if file.path in plan.entangled]
+        if entangled:
+            batch = list(read_ahead(self._tasks(entangled, plan), executor))
+            batch = [_refuse_changed(chunk, self._placing.digests) for chunk in batch]
+            if any(outcome.what is not What.FRESH for _, read in batch for outcome in read.outcomes):
+                # Without one of them the others have no place: the next import sees to all.
+                batch = [_refuse_changed(chunk, {}) for chunk in batch]
+            self._write_one(batch, plan)
+        others = [file for file in files if file.path not in plan.entangled]
+        self._read_all(self._tasks(others, plan), executor, plan)
+
+    def _write_one(self, batch: Sequence[Chunk], plan: Plan | None) -> None:
+        self._done += self._write(batch, plan)
+        interrupts.check()
+        progress = self._course.options.progress
+        if progress is not None:
+            progress(self._done, self._total)
 
     def _executor(self, files: int) -> AbstractContextManager[Executor | None]:
         options = self._course.options
@@ -61,12 +111,14 @@ class Intake:
             return processes(jobs)
         return nullcontext()
 
-    def _tasks(self, files: Sequence[File]) -> Iterator[list[Task]]:
+    def _tasks(self, files: Sequence[File], plan: Plan | None = None) -> Iterator[list[Task]]:
         """What is to be read, in chunks of one kind: taxonomy first, so that articles find their providers
         and topics; then articles, by path."""
         for kind in (Kind.ORGANIZATION, Kind.TOPIC, Kind.ARTICLE):
             for batch in chunks([file for file in files if file.kind is kind], BATCH):
                 known = self._known(batch)
+                if plan is not None:
+                    known = _placed(known, plan)
                 for some in chunks(batch, CHUNK):
                     given = [file for file in some if file.location is None]
                     contents = self._course.dump.tree.read(given) if given else []
@@ -77,58 +129,99 @@ class Intake:
         if self._course.is_first:
             return {}
         with self._course.transactions.reading() as connection:
-            return known_files(connection, self._books.source_id, batch)
+            known = known_files(connection, self._books.source_id, batch)
+        stale = self._course.files.stale
+        return {path: found.to_be_parsed() if path in stale else found for path, found in known.items()}
 
-    def _write(self, batch: Sequence[Chunk]) -> None:
-        """Writes one batch in one transaction."""
+    def _write(self, batch: Sequence[Chunk], plan: Plan | None) -> int:
+        """Writes one batch in one transaction; returns how many files that were. Without a plan, documents
+        that have no article of their own are kept aside."""
         with self._summary.counting(), self._course.transactions.writing() as connection:
             self._books.hold(connection)
-            returned, lost = self._sort_out(batch)
             self._course.transactions.store.backend.lock_references(connection)
-            self._settle(connection, batch)
-            if returned or lost or any(read.fresh or read.notes for _, read in batch):
+            if plan is not None:
+                batch = [_refuse_changed(chunk, self._placing.digests) for chunk in batch]
+            elif not self._course.is_first:
+                batch = self._placing.keep_aside(connection, batch)
+            returned = self._sort_out(batch, plan)
+            self._settle(connection, batch, plan)
+            if returned or any(read.fresh or read.notes for _, read in batch):
                 self._books.audit.open(connection)
+            if plan is not None:
+                self._free_paths(connection, batch, plan)
             self._taxonomy.write(connection, batch)
-            self._articles.write(connection, batch)
+            self._articles.write(connection, batch, plan)
             self._articles.reseal(connection, batch)
             if returned:
                 bring_back(connection, self._books, returned)
-            if lost:
-                self._summary.missing += mark_missing(connection, self._books, lost, now())
             self._course.files.flush(connection)
             self._books.flush(connection)
+        return sum(len(tasks) for tasks, _ in batch)
 
-    def _sort_out(self, batch: Sequence[Chunk]) -> tuple[list[str], list[str]]:
-        """Counts what became of a batch's files; returns the paths of those that are back as they were,
-        and of those that are no documents any more."""
-        returned, lost = [], []
+    def _free_paths(self, connection: sa.Connection, batch: Sequence[Chunk], plan: Plan) -> None:
+        fresh = [tasks[number].file.path for tasks, read in batch for number in read.fresh]
+        movers = [plan.moves[path].id for path in fresh if path in plan.moves]
+        pushed_out = {path: plan.pushed_out[path] for path in fresh if path in plan.pushed_out}
+        if movers:
+            self._summary.missing += free_paths(connection, self._books, movers, pushed_out, now())
+
+    def _sort_out(self, batch: Sequence[Chunk], plan: Plan | None) -> list[str]:
+        """Counts what became of a batch's files; returns the paths of those that are back as they were."""
+        returned = []
         for tasks, read in batch:
             for task, outcome in zip(tasks, read.outcomes, strict=True):
                 what, known = outcome.what, task.known
                 self._course.files.add(task, outcome)
                 is_back = known is not None and known.is_missing
                 is_changed = what is What.FRESH or is_back
-                self._summary.count(STATES[what], task.file.kind, is_new=known is None, is_changed=is_changed)
+                if plan is not None and what is What.FRESH and task.file.path in plan.moves:
+                    self._summary.moved += 1
+                    continue
+                self._summary.count(STATES[what], task.file, is_new=known is None, is_changed=is_changed)
                 if is_back and what in (What.SAME, What.RESEALED):
                     returned.append(task.file.path)
-                elif what is What.PASSED and known is not None and not known.is_missing:
-                    lost.append(task.file.path)
-        return returned, lost
+        return returned
 
-    def _settle(self, connection: sa.Connection, batch: Sequence[Chunk]) -> None:
+    def _settle(self, connection: sa.Connection, batch: Sequence[Chunk], plan: Plan | None) -> None:
         """Says of each file that was not taken in anew what is wrong with it; the writers say it of the
         others."""
         self._books.issues.load(connection, (task.file.path for tasks, _ in batch for task in tasks))
+        if plan is not None:
+            self._books.issues.load(connection, (article.path for article in plan.moves.values()))
         for tasks, read in batch:
             for task, outcome in zip(tasks, read.outcomes, strict=True):
                 path, what = task.file.path, outcome.what
                 if what is What.REFUSED:
                     # What was said of the version that the store keeps stands.
-                    self._books.issues.settle(path, outcome.faults, among=("error",))
+                    self._books.issues.settle(path, outcome.faults, is_kept_out=True)
                 elif what is What.PASSED:
                     self._books.issues.settle_gone(path)
                 elif what is not What.FRESH:
                     self._books.issues.settle_read(path)
+
+
+def _placed(known: dict[str, Known], plan: Plan) -> dict[str, Known]:
+    """What the store has of documents that were kept aside: the articles that they continue."""
+    known = {path: found for path, found in known.items() if path not in plan.vacant}
+    for path, article in plan.moves.items():
+        known[path] = Known(article.id, b"", "", article.is_missing)
+    return known
+
+
+def _refuse_changed(chunk: Chunk, digests: Mapping[str, bytes]) -> Chunk:
+    """Refuses the files that are not what they were when they were first read: the plan is not for these."""
+    tasks, read = chunk
+    changed = {
+        number
+        for place, number in enumerate(read.fresh)
+        if read.rows.documents[place][0] != digests.get(tasks[number].file.path)
+    }
+    if not changed:
+        return chunk
+    told = Fault("error", "changed_while_read", "the file changed while it was read; run the import again")
+    kept_tasks, kept = without(chunk, changed)
+    kept.outcomes.extend(Outcome(What.REFUSED, (told,)) for _ in changed)
+    return [*kept_tasks, *(tasks[number] for number in sorted(changed))], kept
 
 
 def _batches(read: Iterable[Chunk]) -> Iterator[list[Chunk]]:

@@ -10,8 +10,9 @@ import sqlalchemy as sa
 
 from ..backends import chunks, of
 from ..faults import Fault
+from ..flags import is_about_flag
 from ..schema import import_issues
-from .merge import NOTICES
+from .merge import DOUBTS, NOTICES
 
 MAX_MESSAGE = 200
 
@@ -20,10 +21,11 @@ _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-
 
 _Key = tuple[str, str | None]
 
-ALL = ("error", "warning", "notice")
-
 #: What only a scan as a whole can tell of a file that is taken in.
 OF_THE_SCAN = frozenset({"case_collision"})
+
+#: What stands whatever a file says now: of this, the scan and editors have the last word.
+_STANDING = OF_THE_SCAN.union(DOUBTS)
 
 
 @dataclass(slots=True)
@@ -74,15 +76,21 @@ class IssueBook:
         """The fields of a path that have an open issue of this code."""
         return {field for found, field in self._open.get(path, ()) if found == code}
 
+    def open_of(self, path: str, codes: Container[str]) -> list[Fault]:
+        """Return the open issues of a path that have one of these codes; the path is loaded."""
+        return [issue.fault for issue in self._open.get(path, {}).values() if issue.fault.code in codes]
+
     def settle(
         self,
         path: str,
         faults: Iterable[Fault],
-        among: Container[str] = ALL,
-        keep: Container[str] = OF_THE_SCAN,
+        keep: Container[str] = _STANDING,
+        *,
+        is_kept_out: bool = False,
     ) -> None:
-        """Says that a file was looked at, and that these are now all its faults of some severities, but
-        for some codes."""
+        """Says that a file was looked at, and that these are now all its faults, but for some codes. Of a
+        file that is kept out, they are all for which it is: what was said of the version in the store stands.
+        """
         before = self._open.get(path, {})
         now = {(fault.code, fault.field): _short(fault) for fault in faults}
         if not before and not now:
@@ -90,7 +98,7 @@ class IssueBook:
         kept = {
             key: issue
             for key, issue in before.items()
-            if issue.fault.severity not in among or (issue.fault.code in keep and key not in now)
+            if (is_kept_out and not _keeps_out(issue.fault)) or (issue.fault.code in keep and key not in now)
         }
         for key, issue in before.items():
             if key not in now and key not in kept:
@@ -107,7 +115,7 @@ class IssueBook:
     def settle_read(self, path: str) -> None:
         """Says that a file is as the store has it: what kept it out before is mended."""
         if path in self._troubled:
-            self.settle(path, (), among=("error",))
+            self.settle(path, (), is_kept_out=True)
 
     def settle_notice(self, path: str, code: str, field: str | None, message: str | None) -> None:
         """Says what one open notice now has to say; None closes it. Its path is loaded."""
@@ -167,7 +175,8 @@ class IssueBook:
                 .values(resolved_import_id=self._import_id)
             )
         for issue_id, fault in self._moved:
-            values = {"line": fault.line, "column": fault.column, "message": fault.message}
+            told = ("severity", "line", "column", "message")
+            values = {name: getattr(fault, name) for name in told}
             row = import_issues.c.id == issue_id
             connection.execute(sa.update(import_issues).where(row).values(values))
         self._new, self._moved, self._mended = [], [], []
@@ -178,6 +187,11 @@ class IssueBook:
     def _row(self, issue_id: int, path: str, fault: Fault) -> tuple[object, ...]:
         told = (fault.severity, fault.code, fault.line, fault.column, fault.field, fault.message)
         return (issue_id, self._import_id, self._source_id, path, *told)
+
+
+def _keeps_out(fault: Fault) -> bool:
+    """Return whether a file is not imported for a fault."""
+    return fault.severity == "error" and not is_about_flag(fault.code, fault.field)
 
 
 def _short(fault: Fault) -> Fault:

@@ -5,8 +5,14 @@
 | no override | what the document says; where it is silent: quality and heat none, published true, removed false | |
 | an override | the override; what upstream says is recorded beside it | `upstream_parts`, once upstream changes its mind to something else, until the two agree |
 | `removed` is in force | not published, whatever else is said: it is the editors' veto | |
-| another story takes over the path (canonical URL and title both differ) | what the new document says; the overrides were about the other story and are set aside | `override_set_aside`, for each flag, until the story or the decision comes back |
-| a story comes back (its canonical URL or its title) | its overrides, which then stand again; an override given meanwhile is set aside with the story that it was about | `override_returned`, until the document next changes |
+| a flag cannot be read | as it was; a new article is not published if `published`, `removed` or `draft` cannot be read | an error such as `not_a_flag`; the exit status is 3 |
+| a draft, or a date that is to come | not published by upstream's word; a date that has come is published by the next import | `upstream_status`: draft or scheduled |
+| another story takes over the path (canonical URL, title and body all differ) | what the new document says; the overrides were about the other story and are set aside | `override_set_aside`, for each flag, until the story or the decision comes back |
+| a story comes back (its canonical URL, its title or its body) | its overrides, which then stand again; an override given meanwhile is set aside with the story that it was about | `override_returned`, until the document next changes |
+| the file is at another path (the same bytes, or two of canonical URL, title, date and body) | as it was: it is the same article, with its overrides and history | counted as moved |
+| it cannot be told which article a new file is | as the file says, but not published if one of them was hidden by an editor | `ambiguous_move`, until an editor decides |
+| a new file tells the story of an article that an editor hides | not published | `hidden_story`, until an editor decides |
+| the file is no document any more, or cannot be read | as it was | an error such as `no_opening_fence` |
 | the file is gone | as it was: the article is missing, and nothing is decided by that | |
 | the file is there again | as it was, or as the file now says | |
 
@@ -19,10 +25,14 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from ..faults import Fault
-from ..flags import Flags
+from ..flags import FLAGS, Flags
+from .stories import Story, is_another
 
-#: The codes of notices that are about an editor's decision, not about a fault of the file.
-NOTICES = ("upstream_parts", "override_set_aside", "override_returned")
+#: The codes of warnings of documents that may be about an article which an editor hides.
+DOUBTS = ("ambiguous_move", "hidden_story")
+
+#: The codes of issues that are about an editor's decision, not about a fault of the file.
+NOTICES = ("upstream_parts", "override_set_aside", "override_returned", *DOUBTS)
 
 
 class Decision(NamedTuple):
@@ -36,21 +46,17 @@ class Decision(NamedTuple):
 Overrides = Mapping[str, Decision]
 
 
-class Story(NamedTuple):
-    """What a document is about."""
-
-    title: str | None
-    canonical_digest: bytes | None
-
-
 class SetAside(NamedTuple):
-    """A decision about a story that another one has taken the path of. `id` is its row's, None for one
-    that has none yet."""
+    """A decision about a story that another one has taken the path of.
+
+    id, path: of its row, and of the article there; None for one that has no row yet.
+    """
 
     story: Story
     field: str
     decision: Decision
     id: int | None = None
+    path: str | None = None
 
 
 class Effective(NamedTuple):
@@ -101,9 +107,20 @@ def merge(
     return Merged(effective(upstream, values), overrides, set_aside, notices)
 
 
-def is_another(story: Story, other: Story) -> bool:
-    """Whether two are different stories: canonical URL and title both differ."""
-    return story.title != other.title and story.canonical_digest != other.canonical_digest
+def hides(overrides: Overrides) -> bool:
+    """Return whether an override keeps an article from being shown."""
+    published, removed = overrides.get("published"), overrides.get("removed")
+    return (published is not None and not published.value) or (removed is not None and bool(removed.value))
+
+
+def legible(flags: Flags, unclear: Container[str], before: Flags | None) -> Flags:
+    """Return what a document says, where some flags cannot be read: for these what it said before.
+
+    `before` is None for a new article, which is not published if it may be meant to be hidden.
+    """
+    if before is not None:
+        return Flags(*(getattr(before if name in unclear else flags, name) for name in FLAGS))
+    return flags._replace(published=False) if "published" in unclear or "removed" in unclear else flags
 
 
 def effective(upstream: Flags, overrides: Mapping[str, int]) -> Effective:
@@ -144,7 +161,7 @@ def _still_aside(set_aside: Iterable[SetAside], overrides: Overrides) -> list[Fa
     latest = {kept.field: kept for kept in set_aside if kept.field not in overrides}
     return [
         Fault(
-            "notice",
+            "warning",
             "override_set_aside",
             f"the editor's {shown(flag, kept.decision.value)} was about another story,"
             f" {kept.story.title!r}, and is set aside",

@@ -7,7 +7,7 @@ Pure but for reading the files, so that it can run in any process: `read_files` 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -21,9 +21,9 @@ from ..document import (
 )
 from ..errors import DocumentError
 from ..faults import Fault
-from ..scanning import File, Kind, read_file
+from ..scanning import Kind, read_file
 from .rows import Rows
-from .tasks import Outcome, Task, What
+from .tasks import Known, Outcome, Task, What
 
 
 class Note(NamedTuple):
@@ -48,6 +48,23 @@ class Read:
 
 #: Files that were read together: what was to be read, and what became of each.
 Chunk = tuple[Sequence[Task], Read]
+
+
+def without(chunk: Chunk, left_out: Collection[int]) -> Chunk:
+    """Return what was read of files without some of them, by their numbers."""
+    if not left_out:
+        return chunk
+    tasks, read = chunk
+    kept = [number for number in range(len(tasks)) if number not in left_out]
+    renumbered = {number: at for at, number in enumerate(kept)}
+    places = [place for place, number in enumerate(read.fresh) if number in renumbered]
+    rest = Read(
+        [read.outcomes[number] for number in kept],
+        read.rows.only(places),
+        [renumbered[read.fresh[place]] for place in places],
+        [note._replace(task=renumbered[note.task]) for note in read.notes if note.task in renumbered],
+    )
+    return [tasks[number] for number in kept], rest
 
 
 def read_files(tasks: Sequence[Task]) -> Read:
@@ -77,26 +94,43 @@ def _read(number: int, task: Task, read: Read) -> Outcome:
     if known is not None and known.digest == digest:
         return _SAME
     if file.kind is not Kind.ARTICLE:
-        return _read_note(number, file, content, digest, read)
+        return _read_note(number, task, content, digest, read)
     text_hash = content_hash(content)
     if known is not None and known.content_hash == text_hash:
         return Outcome(What.RESEALED, (), content, digest)
     document = parse_article(content)
     if document is None:
-        return Outcome(What.PASSED)
+        return _no_document(known, content)
     read.rows.add(file.path, document, content, digest, text_hash)
     read.fresh.append(number)
     return Outcome(What.FRESH, document.faults) if document.faults else _FRESH
 
 
-def _read_note(number: int, file: File, content: bytes, digest: bytes, read: Read) -> Outcome:
-    is_topic = file.kind is Kind.TOPIC
+def _read_note(number: int, task: Task, content: bytes, digest: bytes, read: Read) -> Outcome:
+    is_topic = task.file.kind is Kind.TOPIC
     parsed = parse_topic(content) if is_topic else parse_organization(content)
     if parsed is None:
-        return Outcome(What.PASSED)
+        return _no_document(task.known, content)
     read.notes.append(Note(number, parsed, content, digest))
     return Outcome(What.FRESH, parsed.faults)
 
+
+def _no_document(known: Known | None, content: bytes) -> Outcome:
+    """Return that a file is skipped. Raises DocumentError for one that was a document before: it is not gone,
+    and nobody meant it to go."""
+    if known is None:
+        return Outcome(What.PASSED)
+    why = next((why for start, why in _NO_DOCUMENT.items() if content.startswith(start)), None)
+    told = why if content.strip() else "the file is empty"
+    message = f"{told or 'no line `---` opens the front matter any more'}; what was imported before stays"
+    raise DocumentError("no_opening_fence", message, 1, 1)
+
+
+#: What files begin with that are known for what they are.
+_NO_DOCUMENT = {
+    b"<<<<<<< ": "the file has an unresolved merge conflict",
+    b"version https://git-lfs.": "the file is a Git LFS pointer: fetch its content by `git lfs pull`",
+}
 
 _SAME = Outcome(What.SAME)
 _FRESH = Outcome(What.FRESH)

@@ -8,6 +8,7 @@ a related link likewise, and a provider, topic or image as the digest of its ide
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -19,17 +20,22 @@ from ..paths import MAX_PATH
 from ..scanning import collection_of, slug_of
 from ..urls import canonical_url, url_digest
 from .merge import effective
+from .stories import Story, digest_body
+from .tasks import DRAFT
 
 #: The columns of `articles` that a document decides, in the order of `ArticleRow.values`. The effective
 #: flags stand first: an editor's decision replaces them.
 ARTICLE_COLUMNS = (
     "quality", "heat", "published", "removed",
-    "upstream_quality", "upstream_heat", "upstream_published", "upstream_removed",
+    "upstream_quality", "upstream_heat", "upstream_published", "upstream_removed", "upstream_status",
     "title", "canonical_digest", "canonical_url",
     "path", "collection", "slug", "category", "type", "published_at", "updated_at", "content_hash",
     "original_url", "web_url", "amp_web_url", "cdn_amp_web_url",
     "excerpt", "extra", "featured_content", "body",
 )  # fmt: skip
+
+_PLACES = {column: place for place, column in enumerate(ARTICLE_COLUMNS)}
+_STORY = slice(_PLACES["title"], _PLACES["canonical_url"] + 1)
 
 #: The columns of `related_links` that a document decides, in the order of `LinkRow.values`.
 LINK_COLUMNS = (
@@ -43,10 +49,12 @@ Facts = tuple[int | None, int | None, bool | None, str | None, str | None]
 
 
 class ArticleRow(NamedTuple):
-    """An article: the digest of its provider, and the values of `ARTICLE_COLUMNS`."""
+    """An article: the digest of its provider, the values of `ARTICLE_COLUMNS`, and the flags that its
+    document states so that they cannot be read."""
 
     provider: bytes | None
     values: tuple[Any, ...]
+    unclear: frozenset[str] = frozenset()
 
 
 class LinkRow(NamedTuple):
@@ -95,7 +103,7 @@ class Rows:
         """Adds a document's rows; its place is the number of articles before it."""
         place = len(self.articles)
         values = _article_values(path, document, text_hash)
-        self.articles.append(ArticleRow(self.provider(document.provider), values))
+        self.articles.append(ArticleRow(self.provider(document.provider), values, document.unclear))
         self.documents.append((digest, content))
         for position, name in document.topics:
             self.topics.append((place, position, self.topic(name)))
@@ -107,6 +115,33 @@ class Rows:
             self.items.append((place, position, item, item_stem(path, item)))
         for position, link in enumerate(document.related):
             self._add_link(place, position, link)
+
+    def only(self, places: Sequence[int]) -> Rows:
+        """Return the rows of some articles alone, and what these refer to."""
+        new = {place: at for at, place in enumerate(places)}
+        numbers = [number for number, link in enumerate(self.links) if link.article in new]
+        links = {number: at for at, number in enumerate(numbers)}
+        rows = Rows(
+            articles=[self.articles[place] for place in places],
+            documents=[self.documents[place] for place in places],
+            topics=[(new[place], position, topic) for place, position, topic in self.topics if place in new],
+            images=[use._replace(owner=new[use.owner]) for use in self.images if use.owner in new],
+            authors=[(new[place], position, name) for place, position, name in self.authors if place in new],
+            items=[(new[i[0]], *i[1:]) for i in self.items if i[0] in new],
+            links=[self.links[n]._replace(article=new[self.links[n].article]) for n in numbers],
+            link_images=[
+                use._replace(owner=links[use.owner]) for use in self.link_images if use.owner in links
+            ],
+        )
+        providers = {article.provider for article in rows.articles} | {link.provider for link in rows.links}
+        topics, images = (
+            {topic for *_, topic in rows.topics},
+            {u.image for u in (*rows.images, *rows.link_images)},
+        )
+        rows.named_providers = {d: named for d, named in self.named_providers.items() if d in providers}
+        rows.named_topics = {d: named for d, named in self.named_topics.items() if d in topics}
+        rows.named_images = {d: named for d, named in self.named_images.items() if d in images}
+        return rows
 
     def provider(self, provider: Provider | None) -> bytes | None:
         """The digest of a provider, whose identity is kept."""
@@ -146,15 +181,34 @@ class Rows:
 
 def _article_values(path: str, document: Document, text_hash: str) -> tuple[Any, ...]:
     canonical = canonical_url(document.original_url) or canonical_url(document.web_url)
+    flags, status = document.flags, None
+    if document.is_draft or is_draft_path(path):
+        flags, status = flags._replace(published=False), DRAFT
     return (
-        *effective(document.flags, {}),
-        *document.flags,
+        *effective(flags, {}),
+        *flags, status,
         document.title, url_digest(canonical), canonical,
         path, collection_of(path), document.slug or slug_of(path), document.category, document.type,
         as_text(document.published_at), as_text(document.updated_at), text_hash,
         document.original_url, document.web_url, document.amp_web_url, document.cdn_amp_web_url,
         document.excerpt, document.extra, document.featured_content, document.body,
     )  # fmt: skip
+
+
+def value_of(row: ArticleRow, column: str) -> Any:
+    """Return an article's value of one of `ARTICLE_COLUMNS`."""
+    return row.values[_PLACES[column]]
+
+
+def story_of(row: ArticleRow, *, with_body: bool = False) -> Story:
+    """Return what an article is about; with its body only where that is asked for, since it costs a hash."""
+    title, digest, url = row.values[_STORY]
+    return Story(title, digest, url, digest_body(value_of(row, "body")) if with_body else None)
+
+
+def is_draft_path(path: str) -> bool:
+    """Return whether a file lies in a folder for drafts, as Jekyll has it: `_drafts`, at any depth."""
+    return "_drafts/" in path and (path.startswith("_drafts/") or "/_drafts/" in path)
 
 
 def item_stem(path: str, item: str) -> str | None:

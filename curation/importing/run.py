@@ -27,10 +27,13 @@ def look_through(dump: Dump) -> Scan:
 def import_dump(store: Store, dump: Dump, scan: Scan, options: Options) -> Summary:
     """Imports what a scan of a dump has found; commits by itself.
 
-    Raises ImportFailed when another import of the source is running, when the lock that says so is lost, and
-    by `strict`. Files that cannot be taken in are counted as quarantined and raise nothing.
+    Raises ImportFailed when another import of the source is running, when the lock that says so is lost, by
+    `strict`, and where a new source looks like one that is known (`resemblance`), unless it is to be a new
+    one. Files that cannot be taken in are counted as quarantined and raise nothing.
     """
     with store.backend.import_lock(store.engine, dump.source) as check_lock, _rare_collection():
+        if not (options.new_source or dump.within):
+            _refuse_known_source(store, dump, scan)
         if options.strict or options.dry_run:
             return _import_at_once(store, dump, scan, options)
         run = Run.start(Separately(store, check_lock), dump, options)
@@ -42,6 +45,14 @@ def import_dump(store: Store, dump: Dump, scan: Scan, options: Options) -> Summa
                 run.fail()
             raise
         return summary
+
+
+def _refuse_known_source(store: Store, dump: Dump, scan: Scan) -> None:
+    with store.reading() as connection:
+        if is_new_beside_others(connection, dump.source):
+            from .resemblance import refuse_known_source  # it loads the parser
+
+            refuse_known_source(connection, dump, scan)
 
 
 def _import_at_once(store: Store, dump: Dump, scan: Scan, options: Options) -> Summary:
@@ -67,6 +78,12 @@ def _record_failure(store: Store, dump: Dump) -> None:
         source_id = connection.scalar(sa.select(sources.c.id).where(sources.c.name == dump.source))
         if source_id is not None:
             insert_row(connection, imports, import_values(dump, source_id, "failed") | {"finished_at": now()})
+
+
+def is_new_beside_others(connection: sa.Connection, name: str) -> bool:
+    """Return whether the store has sources, and none of this name."""
+    known = connection.scalars(sa.select(sources.c.name)).all()
+    return bool(known) and name not in known
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from .. import interrupts
 from ..database import insert_row, now
 from ..errors import ImportFailed, StoreError
 from ..faults import Fault
-from ..flags import FLAGS
+from ..flags import FLAGS, is_about_flag
 from ..scanning import CONFIG, Dump, Scan, printable
 from ..schema import articles, changes, import_issues, imports, sources, taxonomy_documents
 from .audit import Audit
@@ -27,16 +27,21 @@ from .decided import settle_decided
 from .files import FileBook, is_within, remembered_files
 from .issues import OF_THE_SCAN, IssueBook
 from .merge import NOTICES
+from .publishing import find_early, publish_limit
 from .resolve import resolve_items, resolve_related
 from .summary import FlagChanges, Options, Summary
 from .versions import Versions, forget_old_versions
+
+#: What the scan says of something that is no file: where a document was before, that is an error.
+NO_FILES = frozenset({"symlink", "special_file", "submodule"})
 
 
 class Run:
     """The import that is under way."""
 
-    def __init__(self, course: Course, unfinished: Sequence[int]) -> None:
+    def __init__(self, course: Course, unfinished: Sequence[int], *, has_config: bool) -> None:
         self._course = course
+        self._has_config = has_config
         self._books = course.books
         self._summary = course.summary
         #: Imports whose articles still wait for their links to be resolved: those cut off, and this one.
@@ -56,8 +61,14 @@ class Run:
                 )
                 unfinished = unfinished_imports(connection, source_id)
                 import_id = insert_row(connection, imports, import_values(dump, source_id, "running"))
+                books = _books(connection, options, source_id, import_id)
+                # What a site's own settings say of dates holds for this import already.
+                has_config = not dump.within and take_in_config(connection, dump.tree, books)
+                books.flush(connection)
+                books.publish_until = publish_limit(connection, source_id)
             interrupts.check()
-            return cls(_course(transactions, dump, options, source_id, import_id), unfinished)
+            course = _course(transactions, dump, options, books)
+            return cls(course, unfinished, has_config=has_config)
         except BaseException:
             if transactions.are_separate:
                 with suppress(StoreError):
@@ -67,24 +78,32 @@ class Run:
     def carry_out(self, scan: Scan) -> Summary:
         """Takes in what was found."""
         self._summary.skipped = scan.skipped
+        gone = self._find_gone(scan)
         is_full = self._course.options.full
         wanted = scan.files if is_full else self._course.files.sort_out(scan.files, self._summary)
         if wanted:
             # An import that finds nothing changed loads no parser, which would be a quarter of its time.
             from .intake import Intake
 
-            Intake(self._course).take_in(wanted, len(scan.files) - len(wanted))
-        self._finish(scan)
+            Intake(self._course, gone).take_in(wanted, len(scan.files) - len(wanted))
+        self._finish(scan, gone)
         return self._summary
 
-    def _finish(self, scan: Scan) -> None:
+    def _find_gone(self, scan: Scan) -> list[str]:
+        """Return the files that the store knows and that are not there any more. One that is there and cannot
+        be read is not gone, nor one of which nothing is known."""
+        unread, kept_out = scan.unread(), {path for path, _ in scan.faults}
+        gone = self._course.files.gone({file.path for file in scan.files})
+        return [path for path in gone if path not in kept_out and not path.startswith(unread)]
+
+    def _finish(self, scan: Scan, gone: Sequence[str]) -> None:
         summary = self._summary
         taken_in = {file.path for file in scan.files}
         with summary.counting(), self._course.transactions.writing() as connection:
             self._books.hold(connection)
             self._course.transactions.store.backend.lock_references(connection)
-            self._mark_gone(connection, scan, taken_in)
-            if summary.added or summary.updated or summary.missing or len(self._to_resolve) > 1:
+            self._mark_gone(connection, gone)
+            if summary.has_changed or len(self._to_resolve) > 1:
                 touched = None if self._course.is_first else self._to_resolve
                 resolve_related(connection, self._books.source_id, touched)
                 resolve_items(connection, self._books.source_id, touched)
@@ -94,28 +113,47 @@ class Run:
             if self._books.issues:
                 settle_decided(connection, self._books.source_id, self._books.issues)
                 self._books.flush(connection)
+            summary.doubtful = len(self._books.doubts | self._with_unclear_flags(connection))
             summary.changeset_id = self._books.audit.changeset_id
             summary.flags = _flag_changes(connection, self._books.audit.changeset_id)
             values = {"status": summary.status, "finished_at": now(), **summary.counts}
             connection.execute(self._my_import().values(values))
 
-    def _mark_gone(self, connection: sa.Connection, scan: Scan, taken_in: set[str]) -> None:
+    def _mark_gone(self, connection: sa.Connection, gone: Sequence[str]) -> None:
         """Marks what the store has and the dump has not, if all of it was looked through."""
         if self._course.dump.within:
             return
-        unread = scan.unread()
-        gone = [path for path in self._course.files.gone(taken_in) if not path.startswith(unread)]
         if gone:
             from .missing import mark_missing
 
             self._books.audit.open(connection)
             self._summary.missing += mark_missing(connection, self._books, gone, now())
 
+    def _with_unclear_flags(self, connection: sa.Connection) -> set[str]:
+        """Return the files of the dump that were imported with a flag that cannot be read."""
+        if not self._books.issues:
+            return set()
+        issue = import_issues.c
+        query = sa.select(issue.path, issue.code, issue.field).where(
+            *self._open_issues(), issue.severity == "error"
+        )
+        return {path for path, code, name in connection.execute(query) if is_about_flag(code, name)}
+
+    def _open_issues(self) -> list[sa.ColumnElement[bool]]:
+        """The open issues of the files that were looked at."""
+        table = import_issues.c
+        mine = [table.source_id == self._books.source_id, table.resolved_import_id.is_(None)]
+        if self._course.dump.within:
+            mine.append(sa.or_(*(is_within(table.path, place) for place in self._course.dump.within)))
+        return mine
+
     def _settle_scan(self, connection: sa.Connection, scan: Scan, taken_in: set[str]) -> None:
         """Issues of what the scan itself found, and of files that are not there any more."""
         besides: dict[str, Fault] = {}
         kept_out: dict[str, list[Fault]] = {}
         for path, fault in scan.faults:
+            if path not in taken_in and self._course.files.is_known(path) and fault.code in NO_FILES:
+                fault = fault._replace(severity="error")
             self._summary.quarantined += fault.severity == "error"
             if path in taken_in:
                 besides[path] = fault
@@ -125,10 +163,12 @@ class Run:
         for path, faults in kept_out.items():
             self._books.issues.settle(path, faults, keep=OF_THE_SCAN.union(NOTICES))
         if not self._course.dump.within:
+            self._course.files.settle_skipped(connection, taken_in, scan.others)
+            self._course.files.flush(connection)
             self._books.issues.settle_scan(connection, besides)
             unread = scan.unread()
             seen = taken_in | kept_out.keys()
-            if take_in_config(connection, self._course.dump.tree, self._books):
+            if self._has_config:
                 seen.add(CONFIG)
             self._books.issues.settle_vanished(connection, seen, lambda path: not path.startswith(unread))
 
@@ -136,13 +176,7 @@ class Run:
         """Raises ImportFailed if any file of the dump has an open issue. What an editor's decision is
         about is no fault of a file."""
         table = import_issues.c
-        mine = [
-            table.source_id == self._books.source_id,
-            table.resolved_import_id.is_(None),
-            table.code.not_in(NOTICES),
-        ]
-        if self._course.dump.within:
-            mine.append(sa.or_(*(is_within(table.path, place) for place in self._course.dump.within)))
+        mine = [*self._open_issues(), table.code.not_in(NOTICES)]
         count = connection.scalar(sa.select(sa.func.count()).select_from(import_issues).where(*mine)) or 0
         if count:
             columns = (table.path, table.line, table.code, table.message)
@@ -159,21 +193,27 @@ class Run:
         return sa.update(imports).where(imports.c.id == self._books.import_id)
 
 
-def _course(
-    transactions: Transactions, dump: Dump, options: Options, source_id: int, import_id: int
-) -> Course:
+def _books(connection: sa.Connection, options: Options, source_id: int, import_id: int) -> Books:
+    """What an import keeps account of."""
+    return Books(
+        source_id,
+        import_id,
+        IssueBook(connection, source_id, import_id),
+        Audit({"kind": "import", "actor": options.actor, "import_id": import_id}),
+        Versions(source_id, import_id),
+    )
+
+
+def _course(transactions: Transactions, dump: Dump, options: Options, books: Books) -> Course:
     """What the steps of an import share, read at its beginning."""
+    source_id = books.source_id
     with transactions.reading() as connection:
-        books = Books(
-            source_id,
-            import_id,
-            IssueBook(connection, source_id, import_id),
-            Audit({"kind": "import", "actor": options.actor, "import_id": import_id}),
-            Versions(source_id, import_id),
-        )
         remembered = remembered_files(connection, source_id, dump.within)
         is_first = not remembered and not _knows(connection, source_id)
-    files, summary = FileBook(source_id, remembered), Summary(dump.source, import_id)
+        files = FileBook(source_id, remembered)
+        if not is_first:
+            files.stale.update(find_early(connection, source_id, books.publish_until))
+    summary = Summary(dump.source, books.import_id)
     return Course(transactions, dump, options, summary, books, files, is_first)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import sqlalchemy as sa
@@ -11,7 +11,11 @@ import sqlalchemy as sa
 from ..backends import chunks, of
 from ..flags import FLAGS, Flags
 from ..schema import articles, changesets, documents, overrides, set_aside_overrides, story_takeovers
-from .merge import Decision, Effective, Merged, SetAside, Story
+from .merge import Decision, Effective, Merged, SetAside
+from .stories import Story, digest_body, has_same_title_or_url, is_another
+
+#: The columns that keep a story whose path another one has taken, in the order of `Story`.
+STORY_COLUMNS = ("title", "canonical_digest", "canonical_url", "body_digest")
 
 
 @dataclass(slots=True)
@@ -36,7 +40,7 @@ def read_standing(connection: sa.Connection, article_ids: Sequence[int]) -> dict
     article = articles.c
     query = sa.select(
         article.id, article.first_import_id, article.last_import_id, article.missing_since,
-        article.title, article.canonical_digest,
+        article.title, article.canonical_digest, article.canonical_url,
         *(article[name] for name in FLAGS), *(article[f"upstream_{name}"] for name in FLAGS),
         documents.c.content, documents.c.digest,
     ).join(documents, documents.c.article_id == article.id)  # fmt: skip
@@ -45,8 +49,8 @@ def read_standing(connection: sa.Connection, article_ids: Sequence[int]) -> dict
             query.where(article.id.in_(ids)).order_by(article.id).with_for_update(of=articles)
         )
         for row in rows:
-            flags = (Effective(*row[6:10]), Flags(*row[10:14]))
-            standing[row[0]] = Standing(*row[1:4], Story(*row[4:6]), *flags, bytes(row[14]), bytes(row[15]))
+            flags = (Effective(*row[7:11]), Flags(*row[11:15]))
+            standing[row[0]] = Standing(*row[1:4], Story(*row[4:7]), *flags, bytes(row[15]), bytes(row[16]))
         _read_decisions(connection, ids, standing)
     return standing
 
@@ -58,19 +62,22 @@ def _read_decisions(connection: sa.Connection, ids: Sequence[int], standing: dic
         standing[article_id].overrides[name] = Decision(*decision)
     aside = set_aside_overrides.c
     kept = sa.select(
-        aside.article_id, aside.id, aside.title, aside.canonical_digest, aside.field, aside.value,
-        aside.changeset_id,
+        aside.article_id, aside.id, aside.field, aside.value, aside.changeset_id,
+        *(aside[name] for name in STORY_COLUMNS),
     ).order_by(aside.id)  # fmt: skip
-    for article_id, row_id, title, digest, name, *decision in connection.execute(
+    for article_id, row_id, name, value, changeset_id, *story in connection.execute(
         kept.where(aside.article_id.in_(ids))
     ):
-        kept_one = SetAside(Story(title, digest), name, Decision(*decision), row_id)
+        kept_one = SetAside(Story(*story), name, Decision(value, changeset_id), row_id)
         standing[article_id].set_aside.append(kept_one)
 
 
-def write_decisions(connection: sa.Connection, changed: Iterable[tuple[int, Standing, Merged]]) -> None:
-    """Brings overrides, standing and set aside, of some articles to what was made of them."""
-    moved = [(i, s, m) for i, s, m in changed if m.decided != (s.overrides, s.set_aside)]
+def write_decisions(
+    connection: sa.Connection, changed: Iterable[tuple[int, Standing | None, Merged]]
+) -> None:
+    """Brings overrides, standing and set aside, of some articles to what was made of them; a new article has
+    nothing that stands."""
+    moved = [(i, s, m) for i, s, m in changed if s is None or m.decided != (s.overrides, s.set_aside)]
     if not moved:
         return
     for ids in chunks([article_id for article_id, _, _ in moved]):
@@ -80,10 +87,16 @@ def write_decisions(connection: sa.Connection, changed: Iterable[tuple[int, Stan
     standing = [(i, flag, *decision) for i, _, m in moved for flag, decision in m.overrides.items()]
     backend.bulk_insert(connection, overrides, ("article_id", "field", "value", "changeset_id"), standing)
     aside = [(i, kept.field, *kept.decision, *kept.story) for i, _, m in moved for kept in m.set_aside]
-    columns = ("id", "article_id", "field", "value", "changeset_id", "title", "canonical_digest")
+    columns = ("id", "article_id", "field", "value", "changeset_id", *STORY_COLUMNS)
     row_ids = backend.reserve_ids(connection, set_aside_overrides, len(aside))
     rows = [(row_id, *values) for row_id, values in zip(row_ids, aside, strict=True)]
     backend.bulk_insert(connection, set_aside_overrides, columns, rows)
+
+
+def take_set_aside(connection: sa.Connection, row_ids: Sequence[int]) -> None:
+    """Take out overrides that were set aside, and are of another article now."""
+    for ids in chunks(row_ids):
+        connection.execute(sa.delete(set_aside_overrides).where(set_aside_overrides.c.id.in_(ids)))
 
 
 def note_takeovers(connection: sa.Connection, gone: Sequence[tuple[int, Story]]) -> None:
@@ -98,3 +111,29 @@ def note_takeovers(connection: sa.Connection, gone: Sequence[tuple[int, Story]])
         noted.update(connection.scalars(known.where(story_takeovers.c.last_changeset_id == last_id)))
     rows = [(article_id, last_id, *story) for article_id, story in gone if article_id not in noted]
     of(connection).bulk_insert(connection, story_takeovers, story_takeovers.c.keys(), rows)
+
+
+def follow_stories(connection: sa.Connection, retold: Mapping[int, Story]) -> None:
+    """Keep the stories of takeovers as their articles tell them now, by article id: one that comes back with
+    a tidied title or address is the same, and is told apart by the words alone (`editing.undo`)."""
+    table, key = story_takeovers.c, ("article_id", "last_changeset_id")
+    for ids in chunks(list(retold)):
+        query = sa.select(*(table[name] for name in (*key, *STORY_COLUMNS))).where(table.article_id.in_(ids))
+        for article_id, last_id, *columns in connection.execute(query).all():
+            story, now = Story(*columns), retold[article_id]
+            if story[:2] != now[:2] and not is_another(story, now):
+                row = sa.and_(table.article_id == article_id, table.last_changeset_id == last_id)
+                values = {"title": now.title, "canonical_digest": now.canonical_digest}
+                connection.execute(sa.update(story_takeovers).where(row).values(values))
+
+
+def with_bodies(
+    connection: sa.Connection, standing: Mapping[int, Standing], now: Mapping[int, Story]
+) -> None:
+    """Read what the bodies of articles said whose title and URL are others now."""
+    suspects = [key for key, was in standing.items() if not has_same_title_or_url(was.story, now[key])]
+    for ids in chunks(suspects):
+        query = sa.select(articles.c.id, articles.c.body).where(articles.c.id.in_(ids))
+        for article_id, body in connection.execute(query):
+            was = standing[article_id]
+            was.story = was.story._replace(body_digest=digest_body(body))

@@ -12,6 +12,9 @@ from ..errors import DocumentError
 from ..faults import Fault
 from ..scanning import File
 
+#: Why upstream does not publish an article (`upstream_status`): it is a draft, or its date is to come.
+DRAFT, SCHEDULED = "draft", "scheduled"
+
 
 class Known(NamedTuple):
     """What the store has of a file: its row's id, the digest of its bytes and the hash of its content
@@ -21,6 +24,10 @@ class Known(NamedTuple):
     digest: bytes
     content_hash: str | None
     is_missing: bool
+
+    def to_be_parsed(self) -> Known:
+        """Return the same, of a file that is to be parsed though its bytes are as before."""
+        return self._replace(digest=b"", content_hash="")
 
 
 class Task(NamedTuple):

@@ -1,7 +1,8 @@
 """Undoing an import: what an editor expects when a bad dump came in.
 
-- Articles that the import added are taken out again; those that it changed are what they were, document and
-  flags; what it marked missing is there, what it brought back is missing again. So with the taxonomy.
+- Articles that the import added are taken out again; those that it changed are what they were, document
+  and flags; those that it found at another path are back at the old one; what it marked missing is there,
+  what it brought back is missing again. So with the taxonomy.
 - An article that an editor has decided on since is kept as it is, and named; so is one that a later import
   has changed: undo that one first.
 - Decisions are never undone by this: an override stands, or comes back with its story.
@@ -12,7 +13,7 @@ The last `versions.KEPT_IMPORTS` imports of a source can be undone.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -25,6 +26,7 @@ from ..errors import EditRefused
 from ..instants import as_text
 from ..scanning import File, Kind
 from ..schema import (
+    article_moves,
     articles,
     changes,
     changesets,
@@ -42,12 +44,18 @@ from .course import Books
 from .files import forget
 from .issues import IssueBook
 from .outcomes import read_files
+from .publishing import publish_limit
 from .resolve import resolve_items, resolve_related
 from .sweep import Sweep
 from .tasks import Known, Task, What
 from .taxonomy import TaxonomyWriter, delete_taxonomy, mark_taxonomy
 from .versions import Versions, before
 from .write import ArticleWriter, queue_for_search
+
+#: Why an article is left as it is.
+_LATER = "a later import has changed it: undo that one first"
+_DECIDED = "an editor has decided on it since"
+_TAKEN = "another document has its path now"
 
 #: Documents that are restored together.
 BATCH = 500
@@ -186,13 +194,15 @@ class _Undoing:
         self._waits_for_later = False
         issues = IssueBook(connection, undoing.source_id, undoing.id)
         kept = Versions(undoing.source_id, undoing.id)
-        self._books = Books(undoing.source_id, undoing.id, issues, audit, kept)
+        limit = publish_limit(connection, undoing.source_id)
+        self._books = Books(undoing.source_id, undoing.id, issues, audit, kept, limit, trusts_before=False)
 
     def carry_out(self) -> Undone:
         connection, undoing = self._connection, self._import
         of(connection).lock_references(connection)
         self._remove_added()
-        rows = self._versions()
+        left = self._move_back()
+        rows = [row for row in self._versions() if row.path not in left]
         for some in chunks([row for row in rows if row.delta is not None], BATCH):
             self._restore(some)
         self._put_marks_back(rows)
@@ -259,15 +269,24 @@ class _Undoing:
             .exists()
         )
 
+    def _has_decisions(self, article_id: sa.ColumnElement[int]) -> sa.ColumnElement[bool]:
+        """Whether editors decided on an article that the import added: since then, or about its story before,
+        so that the import gave it their override."""
+        by_import = sa.select(changesets.c.id).where(changesets.c.import_id == self._import.id)
+        given = sa.exists().where(
+            overrides.c.article_id == article_id, overrides.c.changeset_id.not_in(by_import)
+        )
+        return sa.or_(self._decided(article_id), given.correlate_except(overrides))
+
     def _keep(self, rows: Sequence[Any]) -> list[Any]:
         """The rows that can be undone; the others are named."""
         free = []
         for row in rows:
             if row.is_later:
                 self._waits_for_later = True
-                self._undone.kept.append((row.path, "a later import has changed it: undo that one first"))
+                self._undone.kept.append((row.path, _LATER))
             elif row.is_decided:
-                self._undone.kept.append((row.path, "an editor has decided on it since"))
+                self._undone.kept.append((row.path, _DECIDED))
             else:
                 free.append(row)
         return free
@@ -277,7 +296,7 @@ class _Undoing:
     def _remove_added(self) -> None:
         """Takes out what the import added."""
         for table in (articles, taxonomy_documents):
-            is_decided = self._decided(table.c.id) if table is articles else sa.false()
+            is_decided = self._has_decisions(table.c.id) if table is articles else sa.false()
             mine = (
                 table.c.first_import_id == self._import.id,
                 table.c.source_id == self._import.source_id,
@@ -305,11 +324,70 @@ class _Undoing:
         sweep.note_released(self._connection, row_ids)
         queue_for_search(self._connection, row_ids)
         for ids in chunks(row_ids):
-            # What is left of changes are those of imports that were undone, and of decisions taken back.
+            # What is left of overrides are those by which the import held articles back; of changes, those
+            # of imports that were undone, and of decisions taken back.
+            self._connection.execute(sa.delete(overrides).where(overrides.c.article_id.in_(ids)))
             self._connection.execute(sa.delete(changes).where(changes.c.article_id.in_(ids)))
             self._connection.execute(sa.delete(articles).where(articles.c.id.in_(ids)))
         sweep.settle_images(self._connection, ())
         sweep.remove_orphans(self._connection)
+
+    def _move_back(self) -> set[str]:
+        """Gives moved articles their paths back; returns the paths of those that it leaves where they are."""
+        connection = self._connection
+        moves = self._moves()
+        free = {move.article_id: move for move in moves if not (move.is_later or move.is_decided)}
+        while blocked := self._find_blocked(free):
+            for article_id in blocked:
+                self._undone.kept.append((free.pop(article_id).path, _TAKEN))
+        for move in moves:
+            if move.is_later:
+                self._waits_for_later = True
+                self._undone.kept.append((move.path, _LATER))
+            elif move.is_decided:
+                self._undone.kept.append((move.path, _DECIDED))
+        backend = of(connection)
+        for paths in (
+            [(key, f"~{key}") for key in free],
+            [(key, move.old_path) for key, move in free.items()],
+        ):
+            backend.bulk_update(connection, articles, ("id", "path"), paths)
+        for key, move in free.items():
+            self._books.audit.add_move(key, move.new_path, move.old_path)
+        new_paths = [move.new_path for move in free.values()]
+        forget(connection, self._import.source_id, new_paths)
+        self._books.issues.load(connection, new_paths)
+        for path in new_paths:
+            self._books.issues.settle(path, (), keep=())
+        return {move.old_path for move in moves if move.article_id not in free}
+
+    def _find_blocked(self, free: Mapping[int, Any]) -> list[int]:
+        """Return the articles whose old path another one has that is not about to leave it."""
+        wanted = {move.old_path: key for key, move in free.items()}
+        query = sa.select(articles.c.id, articles.c.path).where(
+            articles.c.source_id == self._import.source_id
+        )
+        return [
+            wanted[path]
+            for paths in chunks(list(wanted))
+            for key, path in self._connection.execute(query.where(articles.c.path.in_(paths)))
+            if key not in free
+        ]
+
+    def _moves(self) -> list[Any]:
+        """The moves of the import that were not taken back yet, by path."""
+        move, article = article_moves.c, articles.c
+        is_later = sa.or_(article.path != move.new_path, article.last_import_id != self._import.id)
+        query = (
+            sa.select(
+                move.article_id, move.old_path, move.new_path, article.path,
+                is_later.label("is_later"), self._decided(article.id).label("is_decided"),
+            )
+            .join(articles, article.id == move.article_id)
+            .where(move.changeset_id == self._changeset_id, article.path != move.old_path)
+            .order_by(article.path)
+        )  # fmt: skip
+        return list(self._connection.execute(query).all())
 
     def _versions(self) -> list[Any]:
         """What files were before the import, of those that can be undone."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from itertools import chain, islice
 from typing import Any
 
@@ -23,13 +23,23 @@ from ..schema import (
     search_queue,
 )
 from .course import Books
-from .merge import Merged, Story, is_another, merge
+from .merge import DOUBTS, Decision, Effective, Merged, effective, hides, legible, merge
+from .moves import Plan
 from .outcomes import Chunk, Read
 from .references import References
-from .rows import ARTICLE_COLUMNS, LINK_COLUMNS, ArticleRow, Rows
-from .standing import Standing, note_takeovers, read_standing, write_decisions
+from .rows import ARTICLE_COLUMNS, LINK_COLUMNS, ArticleRow, Rows, story_of, value_of
+from .standing import (
+    Standing,
+    follow_stories,
+    note_takeovers,
+    read_standing,
+    take_set_aside,
+    with_bodies,
+    write_decisions,
+)
+from .stories import Story, has_same_title_or_url, is_another
 from .sweep import Sweep
-from .tasks import Task, What
+from .tasks import SCHEDULED, Task, What
 
 #: The tables whose rows are an article's own, and are written anew when it changes.
 _OWN = (article_topics, article_images, article_authors, related_links, collection_items, documents)
@@ -37,8 +47,9 @@ _OWN = (article_topics, article_images, article_authors, related_links, collecti
 _NEW = ("id", "provider_id", "source_id", "first_import_id", "last_import_id", *ARTICLE_COLUMNS)
 _CHANGED = ("id", "provider_id", "last_import_id", "missing_since", *ARTICLE_COLUMNS)
 _UPSTREAM = slice(4, 8)
-_STORY = slice(8, 10)
 
+#: Where the values begin that no decision and no date has a say in.
+_REST = 9
 
 _COLUMNS: dict[sa.Table, tuple[str, ...]] = {
     documents: ("article_id", "digest", "content"),
@@ -57,16 +68,18 @@ class ArticleWriter:
     def __init__(self, books: Books) -> None:
         self._books = books
 
-    def write(self, connection: sa.Connection, batch: Sequence[Chunk]) -> None:
-        """Adds the new articles and brings the known ones to what their documents now say."""
+    def write(self, connection: sa.Connection, batch: Sequence[Chunk], plan: Plan | None = None) -> None:
+        """Adds the new articles and brings the known ones to what their documents now say; `plan` says which
+        documents are at another path, or in doubt."""
         if not any(read.fresh for _, read in batch):
             return
         known = sorted(_known_ids(batch))
         sweep = Sweep()
         sweep.note_released(connection, known)
-        rows = _BatchRows(connection, self._books, batch, known)
+        rows = _BatchRows(connection, self._books, batch, known, plan or Plan())
         for tasks, read in batch:
             rows.add(tasks, read)
+        rows.leave_old_paths({task.file.path for tasks, _ in batch for task in tasks})
         _clear(connection, known)
         rows.store(connection)
         sweep.settle_images(connection, rows.references.deviating)
@@ -88,20 +101,34 @@ class _BatchRows:
     """The rows of one transaction, with ids in place of digests and places."""
 
     def __init__(
-        self, connection: sa.Connection, books: Books, batch: Sequence[Chunk], known: Sequence[int]
+        self,
+        connection: sa.Connection,
+        books: Books,
+        batch: Sequence[Chunk],
+        known: Sequence[int],
+        plan: Plan,
     ) -> None:
         self._books = books
+        self._plan = plan
         backend = of(connection)
         self.references = References.resolve(connection, (read.rows for _, read in batch))
         self._standing = read_standing(connection, known)
+        with_bodies(connection, self._standing, _stories_now(batch))
+        #: The articles that are at another path now, with their paths before and what was said of decisions.
+        self._moved = {
+            a.id: (a.path, self._said_already(a.path), books.issues.open_of(a.path, DOUBTS))
+            for a in plan.moves.values()
+        }
         fresh = sum(len(read.fresh) for _, read in batch)
         self._new_ids = iter(backend.reserve_ids(connection, articles, fresh - len(known)))
         links = sum(len(read.rows.links) for _, read in batch)
         self._link_ids = iter(backend.reserve_ids(connection, related_links, links))
         self._new: list[tuple[Any, ...]] = []
         self._changed: list[tuple[Any, ...]] = []
-        self._merged: list[tuple[int, Standing, Merged]] = []
+        self._merged: list[tuple[int, Standing | None, Merged]] = []
         self._gone: list[tuple[int, Story]] = []
+        self._retold: dict[int, Story] = {}
+        self._returned: list[int] = []
         self._parts: dict[sa.Table, list[tuple[Any, ...]]] = {table: [] for table in _COLUMNS}
 
     def add(self, tasks: Sequence[Task], read: Read) -> None:
@@ -116,32 +143,100 @@ class _BatchRows:
                 ids.append(self._add_changed(task.file.path, task.known.id, row, content, faults))
         self._add_parts(read.rows, ids)
 
+    def leave_old_paths(self, paths: Container[str]) -> None:
+        """Close the issues of paths that moved articles have left, where no other document lies."""
+        for article_id, (old_path, _, _) in self._moved.items():
+            if article_id in self._standing and old_path not in paths:
+                self._books.issues.settle(old_path, (), keep=())
+
+    def _said_already(self, path: str) -> set[str]:
+        return {name for name in self._books.issues.fields_with(path, "upstream_parts") if name}
+
     def _add_new(self, path: str, row: ArticleRow, faults: tuple[Fault, ...]) -> int:
         article_id, import_id = next(self._new_ids), self._books.import_id
         provider_id = self.references.providers[row.provider]
-        self._new.append((article_id, provider_id, self._books.source_id, import_id, import_id, *row.values))
+        values = self._dated(row, None)
+        if path in self._plan.doubts or path in self._plan.returns:
+            values, faults = self._decide_new(article_id, path, values, faults)
+        self._new.append((article_id, provider_id, self._books.source_id, import_id, import_id, *values))
         self._books.issues.settle(path, faults)
         return article_id
+
+    def _dated(self, row: ArticleRow, before: Flags | None) -> tuple[Any, ...]:
+        """Return an article's values, with flags that cannot be read as they were, and not published by
+        upstream before its date has come."""
+        limit, published_at = self._books.publish_until, value_of(row, "published_at")
+        is_early = limit is not None and published_at is not None and published_at > limit
+        if not (row.unclear or is_early):
+            return row.values
+        flags = legible(Flags(*row.values[_UPSTREAM]), row.unclear, before)
+        status = value_of(row, "upstream_status")
+        if is_early and status is None and flags.published is not False:
+            flags, status = flags._replace(published=False), SCHEDULED
+        return (*effective(flags, {}), *flags, status, *row.values[_REST:])
+
+    def _decide_new(
+        self, article_id: int, path: str, values: tuple[Any, ...], faults: tuple[Fault, ...]
+    ) -> tuple[tuple[Any, ...], tuple[Fault, ...]]:
+        """Give a new article the overrides that wait for its story, and hold it if it is in doubt."""
+        back = self._plan.returns.get(path, [])
+        self._returned += [kept.id for kept in back if kept.id is not None]
+        overrides = {kept.field: kept.decision for kept in back}
+        upstream = Flags(*values[_UPSTREAM])
+        merged = self._hold(path, upstream, Merged(effective(upstream, {}), overrides, (), ()))
+        as_upstream = Effective(*values[:4])
+        self._merged.append((article_id, None, merged))
+        self._books.audit.add_new(article_id, merged, as_upstream)
+        return (*merged.effective, *values[_UPSTREAM.start :]), (*faults, *merged.notices)
+
+    def _hold(self, path: str, upstream: Flags, merged: Merged) -> Merged:
+        """Keep a document in doubt from being published, unless a decision says what is to become of it."""
+        overrides, notices = dict(merged.overrides), list(merged.notices)
+        is_decided = "published" in overrides or "removed" in overrides
+        if path in self._plan.doubts and not (is_decided and path in self._plan.held):
+            notices.append(self._plan.doubts[path])
+            self._books.doubts.add(path)
+            if path in self._plan.held:
+                assert self._books.audit.changeset_id is not None  # it is open: something is written
+                overrides["published"] = Decision(0, self._books.audit.changeset_id)
+        values = {flag: decision.value for flag, decision in overrides.items()}
+        return merged._replace(effective=effective(upstream, values), overrides=overrides, notices=notices)
 
     def _add_changed(
         self, path: str, article_id: int, row: ArticleRow, content: bytes, faults: tuple[Fault, ...]
     ) -> int:
         was = self._standing[article_id]
-        said = {name for name in self._books.issues.fields_with(path, "upstream_parts") if name}
-        upstream, story = Flags(*row.values[_UPSTREAM]), Story(*row.values[_STORY])
+        old_path, said, doubts = self._moved.get(article_id) or (path, self._said_already(path), [])
+        values = self._dated(row, was.upstream if self._books.trusts_before else None)
+        upstream, story = Flags(*values[_UPSTREAM]), self._story_of(row, was)
         merged = merge(was.upstream, upstream, (was.story, story), was.overrides, was.set_aside, said)
+        merged = self._hold(path, upstream, merged) if path in self._plan.doubts else merged
         provider_id = self.references.providers[row.provider]
-        values = (*merged.effective, *row.values[_UPSTREAM.start :])
+        values = (*merged.effective, *values[_UPSTREAM.start :])
         self._changed.append((article_id, provider_id, self._books.import_id, None, *values))
         self._merged.append((article_id, was, merged))
-        if is_another(was.story, story):
-            self._gone.append((article_id, was.story))
-        self._books.issues.settle(path, (*faults, *merged.notices))
+        self._note_story(article_id, path, was, story, merged)
+        self._books.issues.settle(path, (*faults, *merged.notices, *doubts))
         self._books.audit.add(article_id, was, merged)
+        if path != old_path:
+            self._books.audit.add_move(article_id, old_path, path)
         self._books.versions.add_changed(
-            path, (was.content, content), was.digest, was.missing_since, was.last_import_id
+            old_path, (was.content, content), was.digest, was.missing_since, was.last_import_id
         )
         return article_id
+
+    def _story_of(self, row: ArticleRow, was: Standing) -> Story:
+        """Return what a document tells, with its body where that has a say."""
+        story = story_of(row)
+        return story if has_same_title_or_url(was.story, story) else story_of(row, with_body=True)
+
+    def _note_story(self, article_id: int, path: str, was: Standing, story: Story, merged: Merged) -> None:
+        if is_another(was.story, story):
+            self._gone.append((article_id, was.story))
+            if hides(was.overrides) and not hides(merged.overrides):
+                self._books.doubts.add(path)
+        elif was.story[:2] != story[:2]:
+            self._retold[article_id] = story
 
     def _add_parts(self, rows: Rows, ids: Sequence[int]) -> None:
         """Adds what belongs to articles, their places being the positions in `ids`."""
@@ -161,12 +256,14 @@ class _BatchRows:
 
     def store(self, connection: sa.Connection) -> None:
         backend = of(connection)
+        take_set_aside(connection, self._returned)
         backend.bulk_insert(connection, articles, _NEW, self._new)
         backend.bulk_update(connection, articles, _CHANGED, self._changed)
         for table, columns in _COLUMNS.items():
             backend.bulk_insert(connection, table, columns, self._parts[table])
         write_decisions(connection, self._merged)
         note_takeovers(connection, self._gone)
+        follow_stories(connection, self._retold)
         queue_for_search(connection, [row[0] for row in (*self._new, *self._changed)])
 
 
@@ -182,6 +279,16 @@ def _known_ids(batch: Iterable[Chunk]) -> list[int]:
     """The ids of the fresh articles that the store has already."""
     known = ((tasks[number].known for number in read.fresh) for tasks, read in batch)
     return [found.id for found in chain.from_iterable(known) if found is not None]
+
+
+def _stories_now(batch: Iterable[Chunk]) -> dict[int, Story]:
+    """What the documents of known articles tell, by article id."""
+    return {
+        known.id: story_of(read.rows.articles[place])
+        for tasks, read in batch
+        for place, number in enumerate(read.fresh)
+        if (known := tasks[number].known) is not None
+    }
 
 
 def _clear(connection: sa.Connection, article_ids: Sequence[int]) -> None:

@@ -13,9 +13,11 @@ from .content import (
     MAX_BYTES,
     Kind,
     collection_of,
+    is_storable,
     kind_of,
     printable,
     slug_of,
+    why_skipped,
 )
 from .find import Dump, find_dumps
 from .folder import Folder, read_file
@@ -35,8 +37,10 @@ __all__ = [
     "Tree",
     "collection_of",
     "find_dumps",
+    "is_storable",
     "kind_of",
     "printable",
     "read_file",
     "slug_of",
+    "why_skipped",
 ]

@@ -66,7 +66,7 @@ class Archive(Tree):
         self.name = self._root.rpartition("/")[2] or _stem(self._path.name)
 
     def scan(self, within: Sequence[str] = ()) -> Scan:
-        scan = Scan(faults=list(self._unpacked.faults), skipped=self._unpacked.skipped[self._root])
+        scan = Scan(faults=list(self._unpacked.faults), others=list(self._unpacked.others[self._root]))
         for path, found in self._found(frozenset(within)):
             if isinstance(found, Fault):
                 scan.faults.append((printable(path), found))

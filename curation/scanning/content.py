@@ -62,6 +62,16 @@ def kind_of(path: str) -> Kind | None:
     return rule[0] if rule is not None and name.endswith(rule[1]) else None
 
 
+def why_skipped(path: str) -> str:
+    """Return why an import skips a file, by its place and name; one that could be content has no fence."""
+    if kind_of(path) is not None:
+        return "no front matter: no line `---` opens it"
+    rule = rule_of(path.rpartition("/")[0])
+    if rule is None:
+        return "not content: its folder holds none"
+    return f"not content: the name does not end in {' or '.join(rule[1])}"
+
+
 def collection_of(path: str) -> str:
     """`learning/videos` for `_learning/videos/x.md`: the folder without its underscores."""
     return "/".join(part.removeprefix("_") for part in path.split("/")[:-1])

@@ -44,14 +44,20 @@ _NOT_OPENED = frozenset({"hard_link", "symlink", "special_file"})
 
 @dataclass(slots=True)
 class Scan:
-    """What a walk found: the content in order of path, faults by path, and how many others it passed.
+    """What a walk found: the content in order of path, faults by path, and the paths of files that are no
+    content (`others`).
 
-    A file with a warning such as `case_collision` is in both lists.
+    A file with a warning such as `case_collision` is in both of the first two.
     """
 
     files: list[File] = field(default_factory=list)
     faults: list[tuple[str, Fault]] = field(default_factory=list)
-    skipped: int = 0
+    others: list[str] = field(default_factory=list)
+
+    @property
+    def skipped(self) -> int:
+        """How many files are no content."""
+        return len(self.others)
 
     def unread(self) -> tuple[str, ...]:
         """What the walk knows nothing of, as beginnings of paths: unreadable folders, links, files that
@@ -176,8 +182,8 @@ def too_large(size: int) -> DocumentError:
 
 
 def pass_over(scan: Scan, path: str) -> None:
-    """Counts a file that is no content; an archive that lies where content lies is told of."""
-    scan.skipped += 1
+    """Notes a file that is no content; an archive that lies where content lies is told of."""
+    scan.others.append(path)
     if path.endswith(ARCHIVE_SUFFIXES):
         scan.faults.append((printable(path), PASSED["nested_archive"]))
 

@@ -4,7 +4,7 @@ in the archive can move."""
 from __future__ import annotations
 
 import re
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from functools import partial
@@ -37,7 +37,7 @@ class Unpacked:
     def __init__(self, path: Path, spool: IO[bytes], inner: str | None) -> None:
         self.found: dict[str, dict[str, Span | Fault]] = defaultdict(dict)
         self.configs: dict[str, Span | Fault] = {}
-        self.skipped: Counter[str] = Counter()
+        self.others: defaultdict[str, list[str]] = defaultdict(list)
         self.faults: list[tuple[str, Fault]] = []
         self._spool = spool
         self._end = self._names = 0
@@ -118,7 +118,7 @@ class Unpacked:
         elif kind_of(path) is not None:
             found[path] = fault_of_name(path) or self._bytes(member)
         else:
-            self.skipped[root] += 1
+            self.others[root].append(path)
             if path.endswith(ARCHIVE_SUFFIXES):
                 found[path] = PASSED["nested_archive"]
 

@@ -37,8 +37,8 @@ def explain_article(connection: sa.Connection, article_id: int) -> list[Line]:
     """What makes an article's heat and published, a line each, from quality to what holds."""
     flags = {flag["flag"]: flag for flag in flags_of(connection, article_id)}
     row = connection.execute(scores(articles.c.id == article_id)).first()
-    source, missing_since = connection.execute(
-        sa.select(sources.c.name, articles.c.missing_since)
+    source, missing_since, status = connection.execute(
+        sa.select(sources.c.name, articles.c.missing_since, articles.c.upstream_status)
         .join(articles, articles.c.source_id == sources.c.id)
         .where(articles.c.id == article_id)
     ).one()
@@ -49,8 +49,16 @@ def explain_article(connection: sa.Connection, article_id: int) -> list[Line]:
     lines.append(("heat", flags["heat"]["value"], _who(flags["heat"])))
     if row and row.heat != flags["heat"]["value"]:
         lines.append(("heat by the rule", row.heat, _why_not(flags["heat"], missing_since)))
+    if status is not None:
+        lines.append(("upstream status", status, _WHY_UNPUBLISHED[status]))
     lines += _published(source, flags, row)
     return lines
+
+
+_WHY_UNPUBLISHED = {
+    "draft": "its document is a draft, so upstream does not publish it",
+    "scheduled": "its date is still to come; the next import after it publishes it",
+}
 
 
 def _by_rule(connection: sa.Connection, article_id: int, row: Any) -> Iterator[Line]:

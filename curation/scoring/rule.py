@@ -162,5 +162,7 @@ def is_shown(heat: sa.ColumnElement[int], threshold: sa.ColumnElement[int]) -> s
 
 
 def states_published() -> sa.ColumnElement[bool]:
-    """Whether a document states `published`; where it does not, it is published whatever its heat."""
-    return as_number(articles.c.upstream_published).is_not(None)
+    """Whether a document states `published`; where it does not, it is published whatever its heat. A draft,
+    and what has a date to come, is not published for another reason than its heat."""
+    is_stated = as_number(articles.c.upstream_published).is_not(None)
+    return sa.and_(is_stated, articles.c.upstream_status.is_(None))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -12,8 +12,8 @@ import sqlalchemy as sa
 
 from ..fields import Image, encode_image
 from ..importing.outcomes import Read, read_files
-from ..importing.rows import ARTICLE_COLUMNS, FACTS, LINK_COLUMNS, Facts, ImageUse
-from ..importing.tasks import Task, What
+from ..importing.rows import ARTICLE_COLUMNS, FACTS, LINK_COLUMNS, ArticleRow, Facts, ImageUse
+from ..importing.tasks import SCHEDULED, Task, What
 from ..scanning import File, Kind
 from ..schema import (
     article_authors,
@@ -84,8 +84,8 @@ def _compare(connection: sa.Connection, parsed: Sequence[Stored], read: Read) ->
     due = _due_parts(read, known_images)
     for place, stored in enumerate(parsed):
         article = read.rows.articles[place]
-        ought = (article.provider, *article.values[4:])
         names = ("provider_id", *_SAID)
+        ought = _as_imported(article, dict(zip(names, stored.row, strict=True)))
         differing = [name for name, is_, said in zip(names, stored.row, ought, strict=True) if is_ != said]
         if differing:
             check = "session" if OF_SESSION.issuperset(differing) else "rows"
@@ -114,6 +114,20 @@ def _difference(held: list[tuple[Any, ...]], due: list[tuple[Any, ...]]) -> str 
         return f"{len(held)} rows, and by the document {len(due)}"
     positions = (row[0] for row, ought in zip(held, due, strict=True) if row != ought)
     return f"not as the document says at position {', '.join(map(str, positions))}"
+
+
+def _as_imported(article: ArticleRow, stored: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Return a document's values as an import makes them: a flag that cannot be read is what it was before,
+    and before its date an article is not published."""
+    due = dict(zip(_SAID, article.values[4:], strict=True))
+    unclear = {f"upstream_{flag}" for flag in article.unclear}
+    if unclear & {"upstream_published", "upstream_removed"} and stored["upstream_published"] is False:
+        unclear.add("upstream_published")  # what may be meant to be hidden is not published
+    due |= {name: stored[name] for name in unclear}
+    is_dated = due["published_at"] is not None and due["upstream_status"] is None
+    if is_dated and stored["upstream_status"] == SCHEDULED:
+        due |= {"upstream_status": SCHEDULED, "upstream_published": False}
+    return article.provider, *due.values()
 
 
 # --- what the document says ----------------------------------------------------------------------------

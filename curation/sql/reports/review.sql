@@ -1,9 +1,31 @@
 -- title: What to review next
--- purpose: Articles that wait for an editor, and why: upstream parted from a decision, good but not shown, shown but never judged.
+-- purpose: Articles that wait for an editor, and why: perhaps hidden before, another story, upstream parted from a decision, good but not shown, never judged.
 -- parameter: quality integer 60 least quality of an unpublished article worth a look
 -- parameter: limit integer 20 how many rows at most
 -- Each reason is cut at the limit by itself: so an index leads to the first rows, and the rest is not read.
-WITH parted AS (
+WITH held AS (
+  -- an import makes an override only to hold back what may be hidden
+  SELECT DISTINCT a.id, 0 AS priority, 'may be an article that was hidden' AS why,
+    a.quality, a.published_at
+  FROM changesets c
+  JOIN overrides o ON o.changeset_id = c.id
+  JOIN articles a ON a.id = o.article_id
+  WHERE c.kind = 'import' AND NOT a.removed AND a.missing_since IS NULL
+  ORDER BY a.quality DESC NULLS LAST, a.published_at DESC NULLS LAST, a.id
+  LIMIT :limit
+),
+replaced AS (
+  SELECT DISTINCT a.id, 1 AS priority, 'another story, without its decisions' AS why,
+    a.quality, a.published_at
+  FROM set_aside_overrides s
+  JOIN articles a ON a.id = s.article_id
+  WHERE NOT a.removed AND a.missing_since IS NULL AND NOT EXISTS (
+    SELECT 1 FROM overrides o WHERE o.article_id = s.article_id AND o.field = s.field
+  )
+  ORDER BY a.quality DESC NULLS LAST, a.published_at DESC NULLS LAST, a.id
+  LIMIT :limit
+),
+parted AS (
   SELECT id, 1 AS priority, 'upstream parts from a decision' AS why
   FROM articles
   WHERE NOT removed AND missing_since IS NULL
@@ -32,7 +54,8 @@ unjudged AS (
   LIMIT :limit
 )
 SELECT a.id, w.why, a.quality, a.heat, a.title, p.name AS provider, a.path
-FROM (SELECT * FROM parted UNION ALL SELECT * FROM hidden UNION ALL SELECT * FROM unjudged) w
+FROM (SELECT id, priority, why FROM held UNION ALL SELECT id, priority, why FROM replaced
+  UNION ALL SELECT * FROM parted UNION ALL SELECT * FROM hidden UNION ALL SELECT * FROM unjudged) w
 JOIN articles a ON a.id = w.id
 LEFT JOIN providers p ON p.id = a.provider_id
 ORDER BY w.priority, a.quality DESC NULLS LAST, a.published_at DESC NULLS LAST, a.id

@@ -1,0 +1,47 @@
+"""Free the paths that moved articles leave or take, before their documents are written."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+
+import sqlalchemy as sa
+
+from ..backends import of
+from ..paths import MAX_PATH
+from ..schema import articles
+from .course import Books
+from .missing import mark_missing
+
+
+def free_paths(
+    connection: sa.Connection,
+    books: Books,
+    movers: Sequence[int],
+    pushed_out: Mapping[str, int],
+    moment: dt.datetime,
+) -> int:
+    """Free paths within a transaction that then writes the moved articles; returns how many went missing.
+
+    Args:
+        movers: ids of articles that are about to get another path.
+        pushed_out: articles that a moved one pushes out of its path, by that path. They are missing from
+            now on, and keep their overrides under a path that no file has.
+    """
+    missing = mark_missing(connection, books, list(pushed_out), moment) if pushed_out else 0
+    moves = [
+        (article_id, path, path_of_pushed_out(path, article_id)) for path, article_id in pushed_out.items()
+    ]
+    for move in moves:
+        books.audit.add_move(*move)
+    # No two articles of a source have the same path at any moment, and two may exchange theirs.
+    rows = [(article_id, new) for article_id, _, new in moves]
+    rows += [(article_id, f"~{article_id}") for article_id in movers]
+    of(connection).bulk_update(connection, articles, ("id", "path"), rows)
+    return missing
+
+
+def path_of_pushed_out(path: str, article_id: int) -> str:
+    """Return the path of an article that was pushed out of its own: no content file ends so."""
+    suffix = f"~{article_id}"
+    return path[: MAX_PATH - len(suffix)] + suffix

@@ -1,0 +1,211 @@
+"""Keep documents without an article of their own aside until all are known, and find what they may continue.
+
+See `moves` for the rules. Files at known paths are read before those at new ones, so that every article
+which another story has pushed out of its place is known before the first new file is looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from ..backends import chunks
+from ..instants import as_text
+from ..schema import articles, overrides, set_aside_overrides
+from .merge import Decision, SetAside
+from .moves import Candidate, Plan, Unplaced, make_plan
+from .outcomes import Chunk, without
+from .rows import ArticleRow, story_of, value_of
+from .stories import Story, digest_body, fold_title, fold_url, has_same_body, has_same_title_or_url
+
+
+class Placing:
+    """The unplaced documents of one import, and the articles that they may continue."""
+
+    def __init__(self, source_id: int) -> None:
+        self._source_id = source_id
+        self._unplaced: list[Unplaced] = []
+        self._candidates: dict[int, Candidate] = {}
+        self._set_aside: list[SetAside] = []
+        #: What new documents are looked up by; None as long as no new ones are read.
+        self._keys: set[object] | None = None
+
+    def __bool__(self) -> bool:
+        """Whether any document is kept aside."""
+        return bool(self._unplaced)
+
+    def keep_aside(self, connection: sa.Connection, batch: Sequence[Chunk]) -> list[Chunk]:
+        """Keep the unplaced documents of a batch aside; returns the batch without them."""
+        pushed_out = self._find_pushed_out(connection, batch)
+        kept: list[Chunk] = []
+        for tasks, read in batch:
+            aside = set()
+            for place, number in enumerate(read.fresh):
+                known, row = tasks[number].known, read.rows.articles[place]
+                if known.id in pushed_out if known is not None else self._is_known(row):
+                    digest = read.rows.documents[place][0]
+                    occupant = None if known is None else known.id
+                    self._unplaced.append(_unplaced(tasks[number].file, digest, row, occupant))
+                    aside.add(number)
+            kept.append(without((tasks, read), aside))
+        return [chunk for chunk in kept if chunk[0]]
+
+    def expect_new(self, connection: sa.Connection, gone: Sequence[str]) -> None:
+        """Find the articles that new documents may continue; `gone` are the files that are there no more.
+
+        To be called once, after all files at known paths were read.
+        """
+        self._add(_lost(connection, self._source_id, gone))
+        self._add(_hidden(connection, self._source_id))
+        self._set_aside = _set_aside(connection, self._source_id)
+        stories = [(c.story, c.content_hash) for c in self._candidates.values()]
+        stories += [(kept.story, "") for kept in self._set_aside]
+        self._keys = {key for story, text_hash in stories for key in _keys(story, text_hash)}
+
+    def make_plan(self) -> Plan:
+        """Say what becomes of the documents that were kept aside."""
+        plan = make_plan(self._unplaced, list(self._candidates.values()), self._set_aside)
+        moved = {article.id for article in plan.moves.values()}
+        owners = {doc.occupant for doc in self._unplaced if doc.occupant is not None}
+        for doc in self._unplaced:
+            moves, leaves = doc.path in plan.moves, doc.occupant in moved
+            if leaves and not moves:
+                plan.vacant.add(doc.path)
+            elif moves and doc.occupant is not None and not leaves:
+                plan.pushed_out[doc.path] = doc.occupant
+            is_taken = doc.occupant is not None and (moves or leaves)
+            if is_taken or (moves and plan.moves[doc.path].id in owners):
+                plan.entangled.add(doc.path)
+        return plan
+
+    @property
+    def digests(self) -> dict[str, bytes]:
+        """SHA-256 of the documents that were kept aside, by path, as they were first read."""
+        return {doc.path: doc.digest for doc in self._unplaced}
+
+    @property
+    def unplaced(self) -> Sequence[Unplaced]:
+        """The documents that were kept aside, by path."""
+        return sorted(self._unplaced, key=lambda doc: doc.path)
+
+    def _add(self, candidates: Iterable[Candidate]) -> None:
+        for candidate in candidates:
+            self._candidates.setdefault(candidate.id, candidate)
+
+    def _is_known(self, row: ArticleRow) -> bool:
+        """Return whether a new document has anything in common with a lost or hidden article."""
+        if not self._keys:
+            return False
+        return not self._keys.isdisjoint(_keys(story_of(row, with_body=True), value_of(row, "content_hash")))
+
+    def _find_pushed_out(self, connection: sa.Connection, batch: Sequence[Chunk]) -> set[int]:
+        """Find the articles at whose path another story lies now; they become candidates."""
+        rows = {
+            known.id: read.rows.articles[place]
+            for tasks, read in batch
+            for place, number in enumerate(read.fresh)
+            if (known := tasks[number].known) is not None
+        }
+        columns = (articles.c.id, articles.c.title, articles.c.canonical_digest, articles.c.canonical_url)
+        suspects = []
+        for ids in chunks(list(rows)):
+            for key, *story in connection.execute(sa.select(*columns).where(articles.c.id.in_(ids))):
+                if not has_same_title_or_url(Story(*story), story_of(rows[key])):
+                    suspects.append(key)
+        pushed_out = [
+            candidate
+            for ids in chunks(suspects)
+            for candidate in _read(connection, articles.c.id.in_(ids))
+            if not has_same_body(candidate.story, story_of(rows[candidate.id], with_body=True))
+        ]
+        self._add(pushed_out)
+        return {candidate.id for candidate in pushed_out}
+
+
+def _unplaced(file: Any, digest: bytes, row: ArticleRow, occupant: int | None) -> Unplaced:
+    text_hash, published_at = value_of(row, "content_hash"), value_of(row, "published_at")
+    return Unplaced(file, digest, text_hash, story_of(row, with_body=True), published_at, occupant)
+
+
+def _keys(story: Story, text_hash: str) -> set[object]:
+    """Return all by which a document may be found to continue an article: one in common is enough."""
+    keys: dict[str, object] = {
+        "hash": text_hash,
+        "url": fold_url(story.canonical_url),
+        "title": fold_title(story.title),
+        "body": story.body_digest,
+        "digest": story.canonical_digest,
+    }
+    return {(name, key) for name, key in keys.items() if key}
+
+
+# --- what the store has ---------------------------------------------------------------------------------
+
+
+def _lost(connection: sa.Connection, source_id: int, gone: Sequence[str]) -> Iterable[Candidate]:
+    """Find the articles whose files are gone, now or since an earlier import."""
+    mine = articles.c.source_id == source_id
+    for paths in chunks(gone):
+        yield from _read(connection, mine, articles.c.path.in_(paths))
+    yield from _read(connection, mine, articles.c.missing_since.is_not(None))
+
+
+def _hidden(connection: sa.Connection, source_id: int) -> Iterable[Candidate]:
+    """Find the articles that an editor hides."""
+    table = overrides.c
+    hides = sa.or_(
+        sa.and_(table.field == "published", table.value == 0),
+        sa.and_(table.field == "removed", table.value == 1),
+    )
+    ids = sa.select(table.article_id).where(hides)
+    wanted = (articles.c.source_id == source_id, articles.c.id.in_(ids))
+    return _read(connection, *wanted, is_lost=False)
+
+
+def _read(
+    connection: sa.Connection, *wanted: sa.ColumnElement[bool], is_lost: bool = True
+) -> list[Candidate]:
+    article = articles.c
+    query = sa.select(
+        article.id, article.path, article.title, article.canonical_digest, article.canonical_url,
+        article.body, article.content_hash, article.published_at, article.missing_since,
+    ).where(*wanted)  # fmt: skip
+    rows = [
+        (key, path, Story(title, digest, url, digest_body(body)), text_hash, as_text(at), since is not None)
+        for key, path, title, digest, url, body, text_hash, at, since in connection.execute(query)
+    ]
+    decided = _overrides(connection, [row[0] for row in rows])
+    return [
+        Candidate(*row[:5], decided.get(row[0], {}), is_lost=is_lost or row[5], is_missing=row[5])
+        for row in rows
+    ]
+
+
+def _overrides(connection: sa.Connection, ids: Sequence[int]) -> dict[int, dict[str, Decision]]:
+    found: dict[int, dict[str, Decision]] = {}
+    table = overrides.c
+    query = sa.select(table.article_id, table.field, table.value, table.changeset_id)
+    for some in chunks(ids):
+        for article_id, name, *decision in connection.execute(query.where(table.article_id.in_(some))):
+            found.setdefault(article_id, {})[name] = Decision(*decision)
+    return found
+
+
+def _set_aside(connection: sa.Connection, source_id: int) -> list[SetAside]:
+    """Find the overrides of a source that wait for their story."""
+    aside = set_aside_overrides.c
+    query = (
+        sa.select(
+            aside.id, aside.title, aside.canonical_digest, aside.canonical_url, aside.body_digest,
+            aside.field, aside.value, aside.changeset_id, articles.c.path,
+        )
+        .join(articles, articles.c.id == aside.article_id)
+        .where(articles.c.source_id == source_id)
+        .order_by(aside.id)
+    )  # fmt: skip
+    return [
+        SetAside(Story(*row[1:5]), row[5], Decision(row[6], row[7]), row[0], row[8])
+        for row in connection.execute(query)
+    ]

@@ -1,0 +1,48 @@
+"""Articles whose date is to come: upstream does not publish them before it has come.
+
+So Jekyll does it, unless `future: true` says otherwise (https://jekyllrb.com/docs/configuration/options/).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+
+from ..database import now
+from ..instants import as_text
+from ..schema import articles, source_settings
+from .tasks import SCHEDULED
+
+#: The setting of a source: `true` publishes what has a date to come at once.
+FUTURE = "future"
+
+
+def publish_limit(connection: sa.Connection, source_id: int) -> str | None:
+    """Return the instant (UTC, as text) up to which dates are published; None where all are."""
+    table = source_settings.c
+    query = sa.select(table.value).where(table.source_id == source_id, table.name == FUTURE)
+    # `given` sorts before `read`, and wins.
+    stated = connection.scalar(query.order_by(table.origin).limit(1))
+    return None if stated == "true" else as_text(now())
+
+
+def find_early(connection: sa.Connection, source_id: int, limit: str | None) -> Sequence[str]:
+    """Return the paths of articles that are to be read again: those that were scheduled and are due, and
+    those that are published and not due.
+
+    Args:
+        limit: as `publish_limit` gives it.
+    """
+    article = articles.c
+    is_scheduled = article.upstream_status == SCHEDULED
+    at = now()
+    due = is_scheduled if limit is None else sa.and_(is_scheduled, article.published_at <= at)
+    paths = list(connection.scalars(sa.select(article.path).where(article.source_id == source_id, due)))
+    if limit is not None:
+        early = (
+            article.source_id == source_id, article.published_at > at, article.upstream_status.is_(None),
+            sa.or_(article.upstream_published.is_(None), article.upstream_published.is_(sa.true())),
+        )  # fmt: skip
+        paths += connection.scalars(sa.select(article.path).where(*early))
+    return paths

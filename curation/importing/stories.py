@@ -1,0 +1,85 @@
+"""Decide whether two documents tell the same story.
+
+Upstream tidies titles and addresses all the time, and an editor's decision must outlive that. So a story is
+known by three aspects, each compared without what says nothing:
+
+- its canonical URL, without scheme, `www.`, slash at the end, and the order of its parameters
+- its title, without case, white space, quotation marks and Unicode form
+- its body, without white space
+
+At one path a document is another story only if all three differ. At another path it takes more: see
+`moves`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import html
+import unicodedata
+from functools import lru_cache
+from typing import NamedTuple
+
+
+class Story(NamedTuple):
+    """What a document is about.
+
+    canonical_url: as `urls.canonical_url` gives it; None where it is not known (rows of an older release).
+    body_digest: see `digest_body`; None for an empty body, and where nobody needs it.
+    """
+
+    title: str | None
+    canonical_digest: bytes | None
+    canonical_url: str | None = None
+    body_digest: bytes | None = None
+
+
+def is_another(story: Story, other: Story) -> bool:
+    """Return whether two documents at one path tell different stories: URL, title and body all differ.
+
+    Two that both have no URL, or both no title, are taken for one story: a decision is kept when in doubt.
+    """
+    return not (has_same_title_or_url(story, other) or has_same_body(story, other))
+
+
+def has_same_title_or_url(story: Story, other: Story) -> bool:
+    """Return whether titles or URLs are the same; a missing one is the same as a missing one."""
+    if story.title == other.title or story.canonical_digest == other.canonical_digest:
+        return True
+    if fold_title(story.title) == fold_title(other.title):
+        return True
+    url = fold_url(story.canonical_url)
+    return url is not None and url == fold_url(other.canonical_url)
+
+
+def has_same_body(story: Story, other: Story) -> bool:
+    """Return whether both have a body, and the same."""
+    return story.body_digest is not None and story.body_digest == other.body_digest
+
+
+def digest_body(body: str) -> bytes | None:
+    """Return SHA-256 of a body without white space; None for an empty one."""
+    bare = "".join(body.split())
+    return hashlib.sha256(bare.encode()).digest() if bare else None
+
+
+@lru_cache(maxsize=10_000)
+def fold_title(title: str | None) -> str:
+    """Return what a title says: without case, white space, marks around words and Unicode form."""
+    text = unicodedata.normalize("NFKD", html.unescape(title or "")).casefold()
+    return "".join(c for c in text if unicodedata.category(c) not in _SAYS_NOTHING and c not in _QUOTES)
+
+
+#: White space, what cannot be seen, and quotation marks that open or close.
+_SAYS_NOTHING = frozenset({"Cc", "Cf", "Zs", "Zl", "Zp", "Pi", "Pf"})
+_QUOTES = frozenset("'\"`´′″‚„＂＇")  # the others are of the categories Pi and Pf
+
+
+@lru_cache(maxsize=10_000)
+def fold_url(canonical: str | None) -> str | None:
+    """Return what a canonical URL names, without the differences that sites leave open; None for None."""
+    if canonical is None:
+        return None
+    _, _, rest = canonical.partition("://")
+    address, _, query = rest.partition("?")
+    address = address.removeprefix("www.").rstrip("/")
+    return f"{address}?{'&'.join(sorted(filter(None, query.split('&'))))}" if query else address
