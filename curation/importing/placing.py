@@ -18,7 +18,7 @@ from .merge import Decision, SetAside
 from .moves import Candidate, Plan, Unplaced, make_plan
 from .outcomes import Chunk, without
 from .rows import ArticleRow, story_of, value_of
-from .stories import Story, digest_body, fold_title, fold_url, has_same_body, has_same_title_or_url
+from .stories import Story, digest_body, fold_title, fold_url, has_same_body, share_title_or_url
 
 
 class Placing:
@@ -101,7 +101,11 @@ class Placing:
         return not self._keys.isdisjoint(_keys(story_of(row, with_body=True), value_of(row, "content_hash")))
 
     def _find_pushed_out(self, connection: sa.Connection, batch: Sequence[Chunk]) -> set[int]:
-        """Find the articles at whose path another story lies now; they become candidates."""
+        """Find the articles at whose path another story lies now, or may lie; they become candidates.
+
+        Where neither has a URL it cannot be told from the two alone (`is_another`), but by where the first
+        is told now.
+        """
         rows = {
             known.id: read.rows.articles[place]
             for tasks, read in batch
@@ -112,7 +116,7 @@ class Placing:
         suspects = []
         for ids in chunks(list(rows)):
             for key, *story in connection.execute(sa.select(*columns).where(articles.c.id.in_(ids))):
-                if not has_same_title_or_url(Story(*story), story_of(rows[key])):
+                if not share_title_or_url(Story(*story), story_of(rows[key])):
                     suspects.append(key)
         pushed_out = [
             candidate

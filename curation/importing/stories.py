@@ -51,6 +51,16 @@ def has_same_title_or_url(story: Story, other: Story) -> bool:
     return url is not None and url == fold_url(other.canonical_url)
 
 
+def share_title_or_url(story: Story, other: Story) -> bool:
+    """Return whether two have the same title or URL; what neither has says nothing."""
+    if story.title and story.title == other.title:
+        return True
+    if story.canonical_digest is not None and story.canonical_digest == other.canonical_digest:
+        return True
+    aspects = ((fold_title(s.title) or None, fold_url(s.canonical_url)) for s in (story, other))
+    return any(one is not None and one == another for one, another in zip(*aspects, strict=True))
+
+
 def has_same_body(story: Story, other: Story) -> bool:
     """Return whether both have a body, and the same."""
     return story.body_digest is not None and story.body_digest == other.body_digest

@@ -1,0 +1,115 @@
+"""What an editor hid is shown only by an editor's command: random histories on both engines, and named cases.
+
+How an article could become public, or lose an override, and what happens instead. The laws are in `histories`.
+
+| how | what happens |
+|---|---|
+| its document moves, also with an edit, a folder, a swap | it is the same article; its overrides follow |
+| the document may be one of several, or is only similar | a new article that is not published, a warning, exit code 3 |
+| a copy of it appears, its own document still there | a new article that is not published, a warning, exit code 3 |
+| another story takes its path, and its own is elsewhere | the article follows its story |
+| another story takes its path, and its own is nowhere | the override is set aside: a warning; exit code 3 for a veto |
+| neither story has a URL, and the first is nowhere else | it is taken for the same story; the override stands |
+| its story comes back at the path, or at another | the override stands again |
+| title, URL or body are tidied or rewritten, not all three | the override stands |
+| its file goes and comes back | the override stands |
+| its file is no document any more, or is broken | it stays as it was; an error, exit code 3 |
+| upstream's flags change | the override stands; a notice |
+| a flag cannot be read | it is as it was before, of this story; a new one is not published |
+| a draft, or a date to come | not published by upstream |
+| an import of a part, or one that is cut off, dry or strict | the same, for what it has written |
+| an import is undone | overrides stand, or are set aside with their story |
+| a score, or a revert of another decision | the override stands |
+
+`CURATION_HISTORIES` is how many histories there are, on both engines together; `CURATION_SEED` is the first.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from curation.database import Store
+from curation.editing.flags import set_flags
+from curation.schema import articles
+from curation.selecting import Selection
+from curation.verifying.run import Finding, verify
+
+from .histories import make_steps, run
+from .taking import import_folder
+
+HISTORIES = int(os.environ.get("CURATION_HISTORIES", "16"))
+FIRST = int(os.environ.get("CURATION_SEED", "0"))
+STEPS = 14
+
+#: Histories of one test, in a store that is emptied each time.
+SHARE = 8
+
+
+@pytest.mark.parametrize("share", range(0, HISTORIES // 2, SHARE))
+def test_whatever_happens_what_an_editor_hid_stays_hidden(store: Store, tmp_path: Path, share: int) -> None:
+    first = FIRST + share + (1_000_000 if store.backend.name == "postgresql" else 0)
+    for seed in range(first, first + min(SHARE, HISTORIES // 2 - share)):
+        run(store, tmp_path / str(seed), seed, make_steps(seed, STEPS))
+
+
+# --- named cases ----------------------------------------------------------------------------------------
+
+
+def write(root: Path, path: str, number: int | None = None, *flags: str, **told: str) -> None:
+    """Write a document of a story with a title and a body, and a URL if `url` is given."""
+    title, body = told.get("title", f"Story {number}"), told.get("body", f"Text {number}.")
+    url = [f"originalUrl: {told['url']}"] if "url" in told else []
+    (root / path).parent.mkdir(parents=True, exist_ok=True)
+    (root / path).write_text("\n".join(["---", f"title: {title}", *url, *flags, "---", body, ""]))
+
+
+def decide(store: Store, path: str, **decisions: int) -> None:
+    with store.writing() as connection:
+        set_flags(connection, Selection([path]), decisions, actor="editor", reason=None)
+
+
+def shown(store: Store) -> dict[str, str]:
+    """Return the titles of what is published, by path."""
+    article = articles.c
+    query = sa.select(article.path, article.title).where(article.published.is_(sa.true()))
+    with store.reading() as connection:
+        return dict(map(tuple, connection.execute(query)))
+
+
+def findings(store: Store) -> list[Finding]:
+    with store.reading() as connection:
+        return list(verify(connection))
+
+
+def test_files_without_urls_that_change_places_keep_their_decisions(store: Store, tmp_path: Path) -> None:
+    for path, number in (("_news/a.md", 1), ("_news/b.md", 2)):
+        write(tmp_path, path, number)
+    import_folder(store, tmp_path)
+    decide(store, "_news/a.md", removed=1)
+    write(tmp_path, "_news/a.md", 2)
+    write(tmp_path, "_news/b.md", 1)
+    assert import_folder(store, tmp_path).moved == 2
+    assert shown(store) == {"_news/a.md": "Story 2"}
+
+
+def test_a_moved_story_without_url_leaves_its_path_to_another(store: Store, tmp_path: Path) -> None:
+    write(tmp_path, "_news/a.md", 1)
+    import_folder(store, tmp_path)
+    decide(store, "_news/a.md", published=0)
+    write(tmp_path, "_posts/a.md", 1)
+    write(tmp_path, "_news/a.md", 2)
+    import_folder(store, tmp_path)
+    assert shown(store) == {"_news/a.md": "Story 2"}
+
+
+def test_a_rewritten_document_without_url_keeps_its_decision(store: Store, tmp_path: Path) -> None:
+    write(tmp_path, "_news/a.md", 1)
+    import_folder(store, tmp_path)
+    decide(store, "_news/a.md", published=0)
+    write(tmp_path, "_news/a.md", 2)
+    assert import_folder(store, tmp_path).updated == 1
+    assert shown(store) == {}
