@@ -34,6 +34,7 @@ import sqlalchemy as sa
 
 from curation.database import Store
 from curation.editing.flags import set_flags
+from curation.importing.running import Run
 from curation.schema import articles
 from curation.selecting import Selection
 from curation.verifying.run import Finding, verify
@@ -113,3 +114,22 @@ def test_a_rewritten_document_without_url_keeps_its_decision(store: Store, tmp_p
     write(tmp_path, "_news/a.md", 2)
     assert import_folder(store, tmp_path).updated == 1
     assert shown(store) == {}
+
+
+def test_an_import_cut_off_behind_a_move_leaves_a_sound_store(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path, "_news/a.md", 1, url="https://e.org/1")
+    write(tmp_path, "_news/b.md", 2, url="https://e.org/2")
+    import_folder(store, tmp_path)
+    (tmp_path / "_news/a.md").rename(tmp_path / "_news/b.md")
+
+    def cut(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Run, "_finish", cut)
+        import_folder(store, tmp_path)
+    assert findings(store) == []
+    import_folder(store, tmp_path)
+    assert findings(store) == []

@@ -160,10 +160,13 @@ class Intake:
 
     def _free_paths(self, connection: sa.Connection, batch: Sequence[Chunk], plan: Plan) -> None:
         fresh = [tasks[number].file.path for tasks, read in batch for number in read.fresh]
-        movers = [plan.moves[path].id for path in fresh if path in plan.moves]
+        moves = [plan.moves[path] for path in fresh if path in plan.moves]
+        movers, left = [move.id for move in moves], {move.path for move in moves}.difference(fresh)
         pushed_out = {path: plan.pushed_out[path] for path in fresh if path in plan.pushed_out}
         if movers:
-            self._summary.missing += free_paths(connection, self._books, movers, pushed_out, now())
+            self._summary.missing += free_paths(
+                connection, self._books, movers, sorted(left), pushed_out, now()
+            )
 
     def _sort_out(self, batch: Sequence[Chunk], plan: Plan | None) -> list[str]:
         """Counts what became of a batch's files; returns the paths of those that are back as they were."""

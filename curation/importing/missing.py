@@ -19,15 +19,15 @@ from .taxonomy import mark_taxonomy
 def mark_missing(connection: sa.Connection, books: Books, paths: Sequence[str], moment: dt.datetime) -> int:
     """Marks what these files held as missing since an instant; returns how many articles that are."""
     forget(connection, books.source_id, paths)
-    return _mark(connection, books, paths, moment)
+    return mark(connection, books, paths, moment)
 
 
 def bring_back(connection: sa.Connection, books: Books, paths: Sequence[str]) -> None:
     """Says that files which were missing are there again, as they were."""
-    _mark(connection, books, paths, None)
+    mark(connection, books, paths, None)
 
 
-def _mark(connection: sa.Connection, books: Books, paths: Sequence[str], since: dt.datetime | None) -> int:
+def mark(connection: sa.Connection, books: Books, paths: Sequence[str], since: dt.datetime | None) -> int:
     """Marks articles and taxonomy as missing since an instant, None as there again, where they are not so
     already; returns how many articles that are."""
     marked = _rows(connection, articles, books.source_id, paths, is_missing=since is None)

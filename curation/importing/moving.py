@@ -11,13 +11,15 @@ from ..backends import of
 from ..paths import MAX_PATH
 from ..schema import articles
 from .course import Books
-from .missing import mark_missing
+from .files import forget
+from .missing import mark
 
 
 def free_paths(
     connection: sa.Connection,
     books: Books,
     movers: Sequence[int],
+    left: Sequence[str],
     pushed_out: Mapping[str, int],
     moment: dt.datetime,
 ) -> int:
@@ -25,10 +27,13 @@ def free_paths(
 
     Args:
         movers: ids of articles that are about to get another path.
+        left: paths where they were, and where no document lies now.
         pushed_out: articles that a moved one pushes out of its path, by that path. They are missing from
             now on, and keep their overrides under a path that no file has.
     """
-    missing = mark_missing(connection, books, list(pushed_out), moment) if pushed_out else 0
+    # At the paths of those that are pushed out there are files all the same.
+    missing = mark(connection, books, list(pushed_out), moment) if pushed_out else 0
+    forget(connection, books.source_id, left)
     moves = [
         (article_id, path, path_of_pushed_out(path, article_id)) for path, article_id in pushed_out.items()
     ]
