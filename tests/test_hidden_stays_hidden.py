@@ -133,3 +133,33 @@ def test_an_import_cut_off_behind_a_move_leaves_a_sound_store(
     assert findings(store) == []
     import_folder(store, tmp_path)
     assert findings(store) == []
+
+
+def test_another_story_at_a_path_has_nothing_of_the_flags_before(store: Store, tmp_path: Path) -> None:
+    write(tmp_path, "_news/a.md", 1, "published: true", url="https://e.org/1")
+    import_folder(store, tmp_path)
+    write(tmp_path, "_news/a.md", 2, "published: flase", url="https://e.org/2")
+    assert import_folder(store, tmp_path).status == "partial"
+    assert shown(store) == {}
+
+
+@pytest.mark.parametrize("flags", [("removed: ture",), ("published: flase", "removed: true")])
+def test_what_is_held_back_for_a_flag_stays_so_until_it_can_be_read(
+    store: Store, tmp_path: Path, flags: tuple[str, ...]
+) -> None:
+    write(tmp_path, "_news/a.md", 1, *flags)
+    import_folder(store, tmp_path)
+    write(tmp_path, "_news/a.md", 1, flags[0], body="Corrected.")
+    import_folder(store, tmp_path)
+    assert shown(store) == {}
+    write(tmp_path, "_news/a.md", 1)
+    import_folder(store, tmp_path)
+    assert shown(store) == {"_news/a.md": "Story 1"}
+
+
+def test_an_unreadable_flag_does_not_show_what_upstream_removed(store: Store, tmp_path: Path) -> None:
+    write(tmp_path, "_news/a.md", 1, "removed: true")
+    import_folder(store, tmp_path)
+    write(tmp_path, "_news/a.md", 1, "published: flase")
+    import_folder(store, tmp_path)
+    assert shown(store) == {}

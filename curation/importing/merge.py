@@ -116,11 +116,19 @@ def hides(overrides: Overrides) -> bool:
 def legible(flags: Flags, unclear: Container[str], before: Flags | None) -> Flags:
     """Return what a document says, where some flags cannot be read: for these what it said before.
 
-    `before` is None for a new article, which is not published if it may be meant to be hidden.
+    `before` is None for a new article. It is not published if it may be meant to be hidden; nor is one that
+    upstream did not show before.
     """
-    if before is not None:
-        return Flags(*(getattr(before if name in unclear else flags, name) for name in FLAGS))
-    return flags._replace(published=False) if "published" in unclear or "removed" in unclear else flags
+    may_hide = "published" in unclear or "removed" in unclear
+    if before is None:
+        return flags._replace(published=False) if may_hide else flags
+    flags = Flags(*(getattr(before if name in unclear else flags, name) for name in FLAGS))
+    is_news = _shows(flags) and not _shows(before)
+    return flags._replace(published=False) if may_hide and is_news else flags
+
+
+def _shows(flags: Flags) -> bool:
+    return flags.published is not False and not flags.removed
 
 
 def effective(upstream: Flags, overrides: Mapping[str, int]) -> Effective:

@@ -207,8 +207,10 @@ class _BatchRows:
     ) -> int:
         was = self._standing[article_id]
         old_path, said, doubts = self._moved.get(article_id) or (path, self._said_already(path), [])
-        values = self._dated(row, was.upstream if self._books.trusts_before else None)
-        upstream, story = Flags(*values[_UPSTREAM]), self._story_of(row, was)
+        story = self._story_of(row, was)
+        is_known = self._books.trusts_before and not is_another(was.story, story)
+        values = self._dated(row, was.upstream if is_known else None)
+        upstream = Flags(*values[_UPSTREAM])
         merged = merge(was.upstream, upstream, (was.story, story), was.overrides, was.set_aside, said)
         merged = self._hold(path, upstream, merged) if path in self._plan.doubts else merged
         provider_id = self.references.providers[row.provider]
