@@ -76,7 +76,7 @@ STEPS = (
 )  # fmt: skip
 
 
-class Cut(Exception):
+class CutError(Exception):
     """An import is cut off here."""
 
 
@@ -127,12 +127,12 @@ class State:
         return Counter(d.decision for d in self.decided if self.kinds[d.changeset_id] != "import")
 
 
-class Failure(AssertionError):
+class LawError(AssertionError):
     """A law that was broken."""
 
 
 def fail(law: str, *told: object) -> None:
-    raise Failure(f"{law}: " + "; ".join(map(str, told)))
+    raise LawError(f"{law}: " + "; ".join(map(str, told)))
 
 
 @dataclass
@@ -142,8 +142,8 @@ class History:
     store: Store
     world: World
     seed: int
-    #: For each import's changeset, what was public before it.
-    before_imports: dict[int, dict[int, Telling]] = field(default_factory=dict)
+    #: What there was before each import, by its changeset.
+    before_imports: dict[int, State] = field(default_factory=dict)
     log: list[str] = field(default_factory=list)
 
     def begin(self) -> None:
@@ -155,7 +155,7 @@ class History:
                 set_settings(connection, SOURCE, {"related_bonus": 2, "publish_threshold": 3})
 
     def step(self, step: Step) -> None:
-        """Take a step and hold the laws. Raises Failure."""
+        """Take a step and hold the laws. Raises LawError."""
         kind, seed = step
         chance, before = random.Random(seed), self.look()
         self.log.append(kind)
@@ -193,7 +193,7 @@ class History:
         options |= {"dry_run": True} if kind == "import, dry" else {}
         within = self._part(chance) if kind == "import a part" else None
         summary = None
-        with suppress(Cut, ImportFailed), self._cutting(kind, chance):
+        with suppress(CutError, ImportFailed), self._cutting(kind, chance):
             summary = self.import_(within, **options)
         after = self.look()
         if kind == "import, dry" or (kind == "import, strict" and summary is None):
@@ -219,7 +219,7 @@ class History:
             return import_dump(self.store, dump, scan, Options(actor="pipeline", **options))
 
     def _part(self, chance: random.Random) -> str | None:
-        places = {path for path in self.world.docs}
+        places = set(self.world.docs)
         places |= {path.rpartition("/")[0] for path in places}
         return chance.choice(sorted(places)) if places else None
 
@@ -237,11 +237,11 @@ class History:
             nonlocal left
             left -= 1
             if left == 0 and is_before:
-                raise Cut
+                raise CutError
             with writing(self) as connection:
                 yield connection
                 if left == 0:
-                    raise Cut
+                    raise CutError
 
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(course.Separately, "writing", cut)
@@ -249,18 +249,20 @@ class History:
 
     def _note_changeset(self, before: State, after: State) -> None:
         for changeset_id in after.kinds.keys() - before.kinds.keys():
-            self.before_imports[changeset_id] = before.public()
+            self.before_imports[changeset_id] = before
 
     def _undo(self, chance: random.Random, before: State) -> None:
         made = sorted(key for key, kind in before.kinds.items() if kind == "import")
         if not made:
             return
         target = made[-1] if chance.random() < 0.6 else chance.choice(made)
+        undone = None
         with suppress(EditRefused):
-            undo_one_import(self.store, target, actor="ann", reason=None)
-        after = self.look()
-        was_public = self.before_imports.get(target, {})
-        hold_closed(before, after, None, was_public)
+            undone = undo_one_import(self.store, target, actor="ann", reason=None)
+        after, earlier = self.look(), self.before_imports[target]
+        hold_closed(before, after, None, earlier.public())
+        if target == max(before.kinds) and undone is not None and not undone.kept:
+            hold_as_before(earlier, after)
 
     def _decide(self, kind: str, chance: random.Random, before: State) -> None:
         with suppress(EditRefused, SelectionError), self.store.writing() as connection:
@@ -433,6 +435,21 @@ def hold_unclear(before: State, after: State) -> None:
             fail("what cannot be read publishes nothing", then, row)
         if "_drafts/" in row.path or any(line in row.content for line in HELD):
             fail("no draft is published", row)
+
+
+def hold_as_before(earlier: State, after: State) -> None:
+    """Hold that an import was undone of which nothing came since: but for flags that cannot be read, all is
+    as it was before the import."""
+    if earlier.rows.keys() != after.rows.keys():
+        fail("an import is undone as a whole", earlier.rows.keys() ^ after.rows.keys())
+    for key, row in after.rows.items():
+        was = earlier.rows[key]
+        if any(line in row.content for line in UNCLEAR):
+            was = was._replace(upstream=row.upstream, is_public=row.is_public)
+        if row != was:
+            fail("an import is undone as a whole", was, row)
+    if Counter(earlier.editors()) != after.editors():
+        fail("undoing an import leaves decisions", earlier.decided, after.decided)
 
 
 UNCLEAR = (

@@ -27,6 +27,9 @@ How an article could become public, or lose an override, and what happens instea
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -34,8 +37,12 @@ import sqlalchemy as sa
 
 from curation.database import Store
 from curation.editing.flags import set_flags
+from curation.history import HistoryFilters, list_changes
+from curation.importing.run import import_dump, look_through
 from curation.importing.running import Run
-from curation.schema import articles
+from curation.importing.summary import Options, Summary
+from curation.scanning import find_dumps
+from curation.schema import articles, overrides
 from curation.selecting import Selection
 from curation.verifying.run import Finding, verify
 
@@ -127,9 +134,10 @@ def test_an_import_cut_off_behind_a_move_leaves_a_sound_store(
     def cut(*_: object) -> None:
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patch:
         patch.setattr(Run, "_finish", cut)
-        import_folder(store, tmp_path)
+        with pytest.raises(KeyboardInterrupt):
+            import_folder(store, tmp_path)
     assert findings(store) == []
     import_folder(store, tmp_path)
     assert findings(store) == []
@@ -163,3 +171,90 @@ def test_an_unreadable_flag_does_not_show_what_upstream_removed(store: Store, tm
     write(tmp_path, "_news/a.md", 1, "published: flase")
     import_folder(store, tmp_path)
     assert shown(store) == {}
+
+
+def test_a_draft_with_an_unreadable_flag_is_no_less_a_draft(store: Store, tmp_path: Path) -> None:
+    write(tmp_path, "_news/a.md", 1, "published: true")
+    import_folder(store, tmp_path)
+    (tmp_path / "_news/a.md").unlink()
+    write(tmp_path, "_drafts/a.md", 1, "published: flase")
+    import_folder(store, tmp_path)
+    assert shown(store) == {}
+
+
+# --- a repository whose posts are all moved -------------------------------------------------------------
+
+#: Documents of the repository (CURATION_FULL=1: as many as were once moved in a real one), and decided ones.
+POSTS = 3_500 if os.environ.get("CURATION_FULL") else 350
+DECIDED = 9
+
+
+def git(root: Path, *arguments: str) -> None:
+    who = ("-c", "user.name=tester", "-c", "user.email=tester@example.org")
+    subprocess.run(("git", "-C", str(root), *who, *arguments), check=True, capture_output=True)
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A repository with the tags `before`, `moved` (all posts to `_posts/_archive`) and `edited` (all posts,
+    in their places)."""
+    root = tmp_path_factory.mktemp("repository")
+    git(root, "init", "-q")
+    for tag, folder, flags in (
+        ("before", "_posts", "heat: 1"), ("moved", "_posts/_archive", "heat: 1"), ("edited", "_posts", "heat: 2"),
+    ):  # fmt: skip
+        shutil.rmtree(root / "_posts", ignore_errors=True)
+        for number in range(POSTS):
+            write(root, f"{folder}/2021-01-01-post-{number}.md", number, flags, url=f"https://e.org/{number}")
+        git(root, "add", "-A")
+        git(root, "commit", "-q", "-m", tag)
+        git(root, "tag", tag)
+    return root
+
+
+def import_revision(store: Store, root: Path, revision: str) -> Summary:
+    [dump] = find_dumps([root], source="posts", root=None, rev=revision, known={})
+    with dump.tree:
+        return import_dump(store, dump, look_through(dump), Options(actor="pipeline"))
+
+
+def decided(store: Store) -> dict[str, tuple[int, str, int, int]]:
+    """Return what is decided of the articles, by the names of their files."""
+    override = overrides.c
+    query = sa.select(
+        articles.c.path, articles.c.id, override.field, override.value, override.changeset_id
+    ).join_from(articles, overrides)
+    with store.reading() as connection:
+        rows = connection.execute(query).all()
+    return {row.path.rpartition("/")[2]: tuple(row[1:]) for row in rows}
+
+
+def test_all_decisions_follow_when_a_repository_moves_all_posts(store: Store, repository: Path) -> None:
+    import_revision(store, repository, "before")
+    for number in range(DECIDED):
+        path = f"_posts/2021-01-01-post-{number * (POSTS // DECIDED)}.md"
+        decide(store, path, **[{"removed": 1}, {"published": 0}, {"quality": 90}][number % 3])
+    before = decided(store)
+    began = time.perf_counter()
+    summary = import_revision(store, repository, "moved")
+    took = time.perf_counter() - began
+    assert (summary.moved, summary.added, summary.missing, summary.doubtful) == (POSTS, 0, 0, 0)
+    assert len(before) == DECIDED
+    assert decided(store) == before
+    assert len(shown(store)) == POSTS - 6
+    with store.reading() as connection:
+        for key, *_ in before.values():
+            flags = [row[6] for row in list_changes(connection, HistoryFilters(article_id=key)).rows]
+            assert flags[0] == "path"
+            assert set(flags[1:]) <= {"removed", "published", "quality"}
+            assert len(flags) > 1
+    assert findings(store) == []
+    print(f"{store.backend.name}: {POSTS:,} posts moved in {took:.2f} s")
+
+
+def test_the_time_of_an_import_that_moves_all(store: Store, repository: Path) -> None:
+    """Print how long an import takes that finds all posts edited in their places, to compare."""
+    import_revision(store, repository, "before")
+    began = time.perf_counter()
+    assert import_revision(store, repository, "edited").updated == POSTS
+    print(f"{store.backend.name}: {POSTS:,} posts edited in {time.perf_counter() - began:.2f} s")

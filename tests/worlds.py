@@ -199,6 +199,16 @@ def _edited(world: World, doc: Doc, chance: random.Random, count: int) -> Doc:
     return replace(doc, tells=doc.tells._replace(**{name: world.token() for name in changed}))
 
 
+def borrow(world: World, chance: random.Random) -> None:
+    """Rewrite one or two aspects as another document has them, or had."""
+    path = world.pick(chance)
+    doc, other = world.docs[path], chance.choice([*world.docs.values(), *(doc for _, doc in world.lost)])
+    names = chance.sample(Telling._fields, chance.choice((1, 1, 2)))
+    tells = doc.tells._replace(**{name: getattr(other.tells, name) for name in names})
+    if tells.count_equal(doc.tells):
+        world.put(path, replace(doc, tells=tells))
+
+
 def tidy(world: World, chance: random.Random) -> None:
     """Write the same in another form: quotation marks, http and https, white space."""
     path = world.pick(chance)
@@ -296,7 +306,7 @@ def mend(world: World, chance: random.Random) -> None:
 
 
 CHANGES: tuple[Callable[[World, random.Random], None], ...] = (
-    add, edit, edit, tidy, tidy, flag, flag, rename, rename, rename_slightly, rename_folder, rename_and_edit,
+    add, edit, edit, borrow, borrow, tidy, tidy, flag, flag, rename, rename, rename_slightly, rename_folder, rename_and_edit,
     rename_and_edit, swap, swap, overwrite, overwrite, copy, copy, delete, delete, bring_back, bring_back,
     bring_back, replace_story, replace_story, damage, mend, mend,
 )  # fmt: skip

@@ -21,11 +21,11 @@ The README shows the same table to users; a test holds the two together.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from ..faults import Fault
-from ..flags import FLAGS, Flags
+from ..flags import Flags
 from .stories import Story, is_another
 
 #: The codes of warnings of documents that may be about an article which an editor hides.
@@ -113,7 +113,7 @@ def hides(overrides: Overrides) -> bool:
     return (published is not None and not published.value) or (removed is not None and bool(removed.value))
 
 
-def legible(flags: Flags, unclear: Container[str], before: Flags | None) -> Flags:
+def legible(flags: Flags, unclear: Collection[str], before: Flags | None) -> Flags:
     """Return what a document says, where some flags cannot be read: for these what it said before.
 
     `before` is None for a new article. It is not published if it may be meant to be hidden; nor is one that
@@ -122,7 +122,9 @@ def legible(flags: Flags, unclear: Container[str], before: Flags | None) -> Flag
     may_hide = "published" in unclear or "removed" in unclear
     if before is None:
         return flags._replace(published=False) if may_hide else flags
-    flags = Flags(*(getattr(before if name in unclear else flags, name) for name in FLAGS))
+    # The `published` of a draft is false, whatever is written there.
+    kept = {name: getattr(before, name) for name in unclear if getattr(flags, name) is not False}
+    flags = flags._replace(**kept)
     is_news = _shows(flags) and not _shows(before)
     return flags._replace(published=False) if may_hide and is_news else flags
 
