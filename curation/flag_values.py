@@ -73,8 +73,8 @@ def _number(fields: Fields, key: str, unclear: set[str]) -> int | None:
     if isinstance(value, list | dict):
         _tell(fields, key, "not_one_value", f"a {kind_of(value)} where one number belongs")
     elif isinstance(value, float):
-        code = "not_an_integer" if math.isfinite(value) else "not_finite"
-        _tell(fields, key, code, f"{value} is not a whole number")
+        is_finite = math.isfinite(value)
+        _tell(fields, key, "not_an_integer" if is_finite else "not_finite", f"{value} is not a whole number")
     elif isinstance(value, int) and not isinstance(value, bool):
         _tell(fields, key, "integer_out_of_range", "a whole number outside 64 bits")
     else:

@@ -128,6 +128,8 @@ def test_every_field_of_an_article() -> None:
         featured_content='<iframe src="https://v.example"></iframe>',
         slug="low-water",
         flags=Flags(quality=42, heat=-1, published=False, removed=True),
+        unclear=frozenset(),
+        is_draft=False,
         provider=Provider("The Tidal Times", "tidaltimes.example"),
         authors=("Ebbie Neap", "A. N. Other"),
         topics=((0, "Tides"), (1, "Coast")),
@@ -336,23 +338,24 @@ def test_a_text_that_is_too_long(field: str) -> None:
         ("0x1F", 31, []),
         ("1e3", 1000, []),
         ("null", None, []),
-        (str(2**63), None, [("warning", "integer_out_of_range")]),
-        (".nan", None, [("warning", "not_finite")]),
-        ("-.inf", None, [("warning", "not_finite")]),
-        ("3.5", None, [("warning", "not_an_integer")]),
-        ("hot", None, [("warning", "not_a_number")]),
-        ("'5'", None, [("warning", "not_a_number")]),
-        ("true", None, [("warning", "not_a_number")]),
-        ("[1]", None, [("warning", "not_one_value")]),
-        ("{a: 1}", None, [("warning", "not_one_value")]),
-        ("012", None, [("notice", "octal_lookalike"), ("warning", "not_a_number")]),
-        ("1:30", None, [("warning", "not_a_number"), ("notice", "sexagesimal_lookalike")]),
+        (str(2**63), None, [("error", "integer_out_of_range")]),
+        (".nan", None, [("error", "not_finite")]),
+        ("-.inf", None, [("error", "not_finite")]),
+        ("3.5", None, [("error", "not_an_integer")]),
+        ("hot", None, [("error", "not_a_number")]),
+        ("'5'", None, [("error", "not_a_number")]),
+        ("true", None, [("error", "not_a_number")]),
+        ("[1]", None, [("error", "not_one_value")]),
+        ("{a: 1}", None, [("error", "not_one_value")]),
+        ("012", None, [("notice", "octal_lookalike"), ("error", "not_a_number")]),
+        ("1:30", None, [("error", "not_a_number"), ("notice", "sexagesimal_lookalike")]),
     ],
 )
 def test_heat(written: str, heat: int | None, faults: list[tuple[str, str]]) -> None:
     document = article(f"heat: {written}")
     assert document.flags.heat == heat
     assert found(document) == [(*fault, "heat", 2, 7) for fault in faults]
+    assert document.unclear == ({"heat"} if any(severity == "error" for severity, _ in faults) else set())
 
 
 @pytest.mark.parametrize(
@@ -360,22 +363,23 @@ def test_heat(written: str, heat: int | None, faults: list[tuple[str, str]]) -> 
     [
         ("true", True, []),
         ("False", False, []),
-        ("null", None, []),
+        ("null", None, [("error", "not_a_flag")]),
         ("yes", True, [("notice", "flag_word")]),
         ("'No'", False, [("notice", "flag_word")]),
         ("ON", True, [("notice", "flag_word")]),
         ("off", False, [("notice", "flag_word")]),
         ("y", True, [("notice", "flag_word")]),
-        ("1", None, [("warning", "not_a_flag")]),
-        ("maybe", None, [("warning", "not_a_flag")]),
-        ("''", None, [("warning", "not_a_flag")]),
-        ("[]", None, [("warning", "not_a_flag")]),
+        ("1", None, [("error", "not_a_flag")]),
+        ("maybe", None, [("error", "not_a_flag")]),
+        ("''", None, [("error", "not_a_flag")]),
+        ("[]", None, [("error", "not_a_flag")]),
     ],
 )
 def test_published(written: str, published: bool | None, faults: list[tuple[str, str]]) -> None:
     document = article(f"published: {written}")
     assert document.flags.published is published
     assert found(document) == [(*fault, "published", 2, 12) for fault in faults]
+    assert document.unclear == (set() if published is not None else {"published"})
 
 
 @pytest.mark.parametrize(
