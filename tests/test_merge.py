@@ -46,8 +46,21 @@ UPSTREAM = st.builds(
     st.none() | SWITCHES,
     st.none() | SWITCHES,
 )
-#: Few titles and URLs, so that stories come back whole and by halves; some documents have neither.
-STORIES = st.builds(Story, st.sampled_from([None, "a", "b", "c"]), st.sampled_from([None, b"1", b"2", b"3"]))
+#: A canonical URL by its digest; of one that an older release kept, the digest alone is known.
+URLS: dict[bytes | None, tuple[str | None, ...]] = {
+    None: (None,),
+    b"1": ("https://a.example/1", "http://www.a.example/1/", None),
+    b"2": ("https://a.example/2",),
+    b"3": ("https://a.example/3", None),
+}
+ADDRESSES = st.sampled_from([(digest, url) for digest, urls in URLS.items() for url in urls])
+#: Few titles, URLs and bodies, so that stories come back whole and in part; some documents have none of them.
+STORIES = st.builds(
+    lambda title, address, body: Story(title, *address, body),
+    st.sampled_from([None, "a", "A ", "b", "c"]),
+    ADDRESSES,
+    st.sampled_from([None, None, b"x", b"y"]),
+)
 VALUES = st.fixed_dictionaries(
     {}, optional={flag: NUMBERS if flag in FLAGS[:2] else st.integers(0, 1) for flag in FLAGS}
 )
@@ -243,8 +256,12 @@ def test_no_notice_without_a_cause_and_no_cause_without_a_notice(
     for was in happened(first, history):
         said = [(notice.code, notice.field) for notice in was.merged.notices]
         assert len(said) == len(set(said))
-        assert all(n.severity == "notice" and n.code in NOTICES for n in was.merged.notices)
+        assert all(n.severity == SEVERITIES[n.code] for n in was.merged.notices)
         assert set(said) == _due(was)
+
+
+#: What is said of decisions; that one is set aside is graver.
+SEVERITIES = {"upstream_parts": "notice", "override_returned": "notice", "override_set_aside": "warning"}
 
 
 def _due(was: Happened) -> set[tuple[str, str]]:
@@ -286,11 +303,53 @@ def _as_said(flag: str, value: int | None) -> int | bool | None:
 
 
 @given(STORIES, STORIES)
-def test_another_story_is_one_whose_title_and_url_both_differ(one: Story, other: Story) -> None:
+def test_another_story_is_one_whose_title_url_and_body_all_differ(one: Story, other: Story) -> None:
     assert is_another(one, other) == is_another(other, one)
     assert not is_another(one, one)
-    assert not is_another(one, one._replace(title=other.title))
-    assert not is_another(one, one._replace(canonical_digest=other.canonical_digest))
+    assert not is_another(one, other._replace(title=one.title))
+    assert not is_another(one, other._replace(canonical_digest=one.canonical_digest))
+    has_body = one.body_digest is not None
+    assert is_another(one, other._replace(body_digest=one.body_digest)) == (
+        _has_other_title(one, other) and _has_other_url(one, other) and not has_body
+    )
+    has_other_body = one.body_digest is None or one.body_digest != other.body_digest
+    assert is_another(one, other) == (
+        _has_other_title(one, other) and _has_other_url(one, other) and has_other_body
+    )
+
+
+def _has_other_title(one: Story, other: Story) -> bool:
+    return (one.title or "").strip().lower() != (other.title or "").strip().lower()
+
+
+def _has_other_url(one: Story, other: Story) -> bool:
+    """Two URLs of these tests are one if their last figure is, which is the digest too."""
+    return one.canonical_digest != other.canonical_digest
+
+
+@given(UPSTREAM, st.none() | UPSTREAM, st.sets(st.sampled_from(FLAGS)))
+def test_what_cannot_be_read_is_as_before_and_of_a_new_article_not_published(
+    says: Flags, before: Flags | None, unclear: set[str]
+) -> None:
+    says = says._replace(**dict.fromkeys(unclear))
+    read = rules.legible(says, unclear, before)
+    for flag in FLAGS:
+        if flag not in unclear and before is not None:
+            assert getattr(read, flag) == getattr(says, flag)
+        elif before is not None:
+            assert getattr(read, flag) == getattr(before, flag)
+        elif flag != "published":
+            assert getattr(read, flag) == getattr(says, flag)
+    if before is None:
+        is_shut = not unclear.isdisjoint(("published", "removed"))
+        assert read.published is (False if is_shut else says.published)
+        assert not (is_shut and effective(read, {}).published)
+
+
+@given(VALUES)
+def test_an_editor_hides_by_published_and_by_removed(values: dict[str, int]) -> None:
+    overrides = {flag: Decision(value, 1) for flag, value in values.items()}
+    assert rules.hides(overrides) == (values.get("published") == 0 or values.get("removed") == 1)
 
 
 @pytest.mark.parametrize(

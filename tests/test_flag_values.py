@@ -1,0 +1,218 @@
+"""What a document says of its flags, and what of them cannot be read: never does a typing error publish."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from curation.document import Document, parse_article
+from curation.flags import FLAGS, Flags, is_about_flag, visible_key
+from curation.importing.merge import effective, legible
+
+HIDING = ("published", "removed", "draft")
+
+#: What is neither true nor false, as it is written.
+NO_FLAG = (
+    "flase", "'False '", "fals", "0", "1", "2", "-1", "0.0", "''", "' '", "null", "~", "", "[]", "[false]",
+    "{}", "{a: false}", "nope", "non", "nein", "'\u200bfalse'", "'fa\u00adlse'", "'\u00a0false'", "F\u0410LSE",
+    "f", "t", "'true,'", "truee", "2024-01-01", ".nan", "1e400", "99999999999999999999", "|\n  false",
+    '"false\\u200b"', "'yes and no'", "on off",
+)  # fmt: skip
+
+#: What is no whole number of 64 bits, as it is written, with its code.
+NO_NUMBER = {
+    "hot": "not_a_number", "'5'": "not_a_number", "true": "not_a_number", "''": "not_a_number",
+    "5,0": "not_a_number", "1.5": "not_an_integer", ".nan": "not_finite", "-.inf": "not_finite",
+    "1e999": "not_finite", "9223372036854775808": "integer_out_of_range",
+    "-9223372036854775809": "integer_out_of_range", "1e300": "not_an_integer", "[5]": "not_one_value",
+    "{a: 5}": "not_one_value", "[]": "not_one_value", "2024-01-01": "not_a_number",
+}  # fmt: skip
+
+
+def article(front: str) -> Document:
+    document = parse_article(f"---\ntitle: A\n{front}\n---\nBody.\n".encode())
+    assert document is not None
+    return document
+
+
+def errors(document: Document) -> list[tuple[str, str | None]]:
+    return [(fault.code, fault.field) for fault in document.faults if fault.severity == "error"]
+
+
+def shown_as_new(document: Document) -> bool:
+    """Whether upstream's word alone would show the document as a new article; drafts are for `rows`."""
+    return effective(legible(document.flags, document.unclear, None), {}).published and not document.is_draft
+
+
+@pytest.mark.parametrize("field", HIDING)
+@pytest.mark.parametrize("written", NO_FLAG)
+def test_what_is_neither_true_nor_false_is_an_error_and_shows_nothing_new(field: str, written: str) -> None:
+    document = article(f"{field}: {written}")
+    assert ("not_a_flag", field) in errors(document)
+    assert document.unclear == {"published" if field == "draft" else field}
+    assert getattr(document.flags, field, None) is None
+    assert not document.is_draft
+    assert not shown_as_new(document)
+
+
+@pytest.mark.parametrize("field", HIDING)
+@pytest.mark.parametrize(("written", "value"), [("yes", True), ("No", False), ("ON", True), ("off", False)])
+def test_a_word_for_a_flag_is_read_with_a_notice(field: str, written: str, value: bool) -> None:
+    document = article(f"{field}: {written}")
+    assert (document.unclear, errors(document)) == (frozenset(), [])
+    assert [(fault.severity, fault.code) for fault in document.faults] == [("notice", "flag_word")]
+    assert (document.is_draft if field == "draft" else getattr(document.flags, field)) is value
+
+
+@pytest.mark.parametrize("field", ["quality", "heat"])
+@pytest.mark.parametrize("written", NO_NUMBER)
+def test_what_is_no_number_is_an_error_and_hides_nothing(field: str, written: str) -> None:
+    document = article(f"{field}: {written}")
+    found = [error for error in errors(document) if error[1] == field]
+    assert found == [(NO_NUMBER[written], field)]
+    assert document.unclear == {field}
+    assert getattr(document.flags, field) is None
+    assert shown_as_new(document)
+
+
+@pytest.mark.parametrize("written", ["", "null", "~"])
+@pytest.mark.parametrize("field", ["quality", "heat"])
+def test_a_number_that_is_nothing_is_absent(field: str, written: str) -> None:
+    document = article(f"{field}: {written}")
+    assert (document.unclear, document.faults, getattr(document.flags, field)) == (frozenset(), (), None)
+
+
+@pytest.mark.parametrize("front", ["", "published: true", "removed: false", "draft: false"])
+def test_what_is_silent_or_says_so_is_published(front: str) -> None:
+    assert shown_as_new(article(front))
+
+
+@pytest.mark.parametrize("front", ["published: false", "removed: true", "draft: true", "draft: yes"])
+def test_what_says_so_is_not_published(front: str) -> None:
+    document = article(front)
+    assert (document.unclear, errors(document)) == (frozenset(), [])
+    assert not shown_as_new(document)
+
+
+def test_a_draft_stays_among_the_other_fields() -> None:
+    assert json.loads(article("draft: true").extra) == {"draft": True}
+    assert json.loads(article("published: flase").extra) == {"published": "flase"}
+
+
+# --- keys that are nearly those of a field ----------------------------------------------------------------
+
+#: How a key may be written so that it looks like another, but is none.
+DISGUISES = {
+    "title case": str.title,
+    "upper case": str.upper,
+    "a space behind": lambda key: f"'{key} '",
+    "a space before": lambda key: f"' {key}'",
+    "a space that does not break": lambda key: f'"\\u00a0{key}"',
+    "a space of no width": lambda key: f'"{key}\\u200b"',
+    "a soft hyphen": lambda key: f'"{key[:3]}\\u00ad{key[3:]}"',
+    "a mark of order": lambda key: f'"\\ufeff{key}"',
+    "full width": lambda key: "".join(chr(ord(c) + 0xFEE0) for c in key),
+    "a tab": lambda key: f'"{key}\\t"',
+}
+
+
+@pytest.mark.parametrize("disguise", DISGUISES)
+@pytest.mark.parametrize(
+    ("key", "hides", "shows"),
+    [("published", "false", "true"), ("removed", "true", "false"), ("draft", "true", "false")],
+)
+def test_a_key_that_may_be_meant_to_hide_hides_a_new_article(
+    disguise: str, key: str, hides: str, shows: str
+) -> None:
+    written = DISGUISES[disguise](key)
+    field = "published" if key == "draft" else key
+    for value in (hides, "maybe", "null"):
+        document = article(f"{written}: {value}")
+        assert [code for code, _ in errors(document)] == ["not_a_flag"]
+        assert document.unclear == {field}
+        assert "misspelt_key" in [fault.code for fault in document.faults]
+        assert not shown_as_new(document)
+    document = article(f"{written}: {shows}")
+    assert [(fault.severity, fault.code) for fault in document.faults] == [("warning", "misspelt_key")]
+    assert document.unclear == frozenset()
+    assert shown_as_new(document)
+
+
+@pytest.mark.parametrize("disguise", DISGUISES)
+@pytest.mark.parametrize("key", ["quality", "heat", "title", "publishedDateTime", "webUrl", "topics"])
+def test_another_key_that_is_nearly_a_fields_gives_a_warning_and_hides_nothing(
+    disguise: str, key: str
+) -> None:
+    document = article(f"{DISGUISES[disguise](key)}: x")
+    assert [(fault.severity, fault.code) for fault in document.faults] == [("warning", "misspelt_key")]
+    assert (document.unclear, shown_as_new(document)) == (frozenset(), True)
+
+
+def test_a_misspelt_key_beside_the_right_one_is_told_of_and_says_nothing() -> None:
+    document = article("published: true\nPublished: false")
+    assert [(fault.severity, fault.code) for fault in document.faults] == [("warning", "misspelt_key")]
+    assert (document.flags.published, document.unclear) == (True, frozenset())
+
+
+@pytest.mark.parametrize(
+    "key", ["publish", "unpublished", "quality_", "heat2", "is_draft", "name", "Ubersicht"]
+)
+def test_a_key_that_is_another_word_is_no_mistake(key: str) -> None:
+    assert article(f"{key}: false").faults == ()
+
+
+@pytest.mark.parametrize(
+    ("code", "field", "due"),
+    [
+        ("not_a_flag", "published", True),
+        ("not_a_flag", "Published\u200b", True),
+        ("not_one_value", "draft", True),
+        ("not_finite", "heat", True),
+        ("not_a_flag", "images[0].isCached", False),
+        ("not_one_value", "title", False),
+        ("yaml_syntax", "published", False),
+        ("not_a_flag", None, False),
+    ],
+)
+def test_which_errors_keep_no_document_out(code: str, field: str | None, due: bool) -> None:
+    assert is_about_flag(code, field) is due
+
+
+def test_a_key_is_compared_without_what_cannot_be_seen() -> None:
+    assert visible_key("\ufeff Pub\u00adlished\u200b\t") == "published"
+    assert visible_key("publish ed") == "published"
+    assert visible_key("publish-ed") != "published"
+
+
+# --- whatever is written ----------------------------------------------------------------------------------
+
+TEXTS = st.text("aeflstru01 .\u200b\u00a0", max_size=5)
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | TEXTS
+    | st.sampled_from(["true", "False", "yes", "Off", "flase", "maybe"]),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(TEXTS, inner, max_size=2),
+    max_leaves=4,
+)  # fmt: skip
+
+
+@given(st.dictionaries(st.sampled_from([*FLAGS, "draft"]), VALUES))
+def test_every_value_is_read_exactly_or_is_an_error(values: dict[str, object]) -> None:
+    import yaml
+
+    document = article(yaml.safe_dump(values, allow_unicode=True) if values else "")
+    told = {field for _, field in errors(document)}
+    for flag in FLAGS:
+        value, read = values.get(flag), getattr(document.flags, flag)
+        if type(value) is (bool if flag in HIDING else int) and -(2**63) <= int(value) < 2**63:  # type: ignore[call-overload]
+            assert (read, flag in told) == (value, False)
+        elif read is None and flag in values and not (flag not in HIDING and value is None):
+            assert flag in told
+            assert flag in document.unclear
+    if "draft" in values and type(values["draft"]) is not bool and not document.is_draft:
+        assert "draft" in told or str(values["draft"]).lower() in ("no", "off", "n", "false")
+    if any(field in told for field in HIDING):
+        assert not shown_as_new(document)
+    assert isinstance(document.flags, Flags)
