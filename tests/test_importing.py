@@ -179,7 +179,9 @@ def test_a_related_link_finds_a_target_that_comes_later(store: Store, tmp_path: 
 RELATED_TO_ANY = "related:\n  - title: twin\n    publishedDateTime: 2024-01-01T00:00:00Z\n---\n"
 
 
-def test_a_link_to_what_loses_its_fence_finds_another(store: Store, tmp_path: Path) -> None:
+def test_a_link_to_what_is_gone_finds_another_and_one_to_what_loses_its_fence_stays(
+    store: Store, tmp_path: Path
+) -> None:
     lost = write_story(tmp_path, "a.md", title="twin")
     write_story(tmp_path, "b.md", title="twin")
     linking = write_story(tmp_path, "z.md")
@@ -188,6 +190,9 @@ def test_a_link_to_what_loses_its_fence_finds_another(store: Store, tmp_path: Pa
     take_in(store, tmp_path, "s")
     assert one(store, target) == "_news/a.md"
     lost.write_text("no fence")
+    take_in(store, tmp_path, "s")
+    assert one(store, target) == "_news/a.md"
+    lost.unlink()
     take_in(store, tmp_path, "s")
     assert one(store, target) == "_news/b.md"
 
@@ -278,17 +283,43 @@ def test_an_issue_that_moves_says_where_it_is_now(store: Store, tmp_path: Path) 
         ]
 
 
-def test_a_known_file_that_loses_its_fence_is_missing(store: Store, tmp_path: Path) -> None:
+#: What may become of a document by accident, so that it is none any more.
+NO_DOCUMENT = {
+    "empty": "",
+    "blanks": " \n\n",
+    "text before the fence": "Oops.\n---\ntitle: a\n---\nBody.\n",
+    "an empty line before the fence": "\n---\ntitle: a\n---\nBody.\n",
+    "two dashes": "--\ntitle: a\n---\nBody.\n",
+    "a long dash": "—\ntitle: a\n---\nBody.\n",
+    "conflict markers": "<<<<<<< HEAD\n---\ntitle: a\n=======\n---\ntitle: b\n>>>>>>> main\n---\nBody.\n",
+    "a Git LFS pointer": "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 5\n",
+    "a page of HTML": "<!doctype html>\n<title>502</title>\n",
+}
+
+
+@pytest.mark.parametrize("kind", NO_DOCUMENT)
+def test_a_known_file_that_is_no_document_any_more_is_an_error_and_its_article_stays(
+    store: Store, tmp_path: Path, kind: str
+) -> None:
     file = write_story(tmp_path, "a.md")
     write_story(tmp_path, "b.md")
     text = file.read_text()
     take_in(store, tmp_path, "s")
-    file.write_text("")
-    summary = take_in(store, tmp_path, "s")
-    assert (summary.skipped, summary.missing) == (1, 1)
+    before = digests(store, "imports", "import_issues", "files")
+    file.write_text(NO_DOCUMENT[kind])
+    for _ in range(2):
+        summary = take_in(store, tmp_path, "s")
+        assert (summary.quarantined, summary.skipped, summary.missing, summary.unchanged) == (1, 0, 0, 1)
+        assert summary.status == "partial"
+        assert digests(store, "imports", "import_issues", "files") == before
+    issue = import_issues.c
+    said = sa.select(issue.path, issue.severity, issue.code, issue.line, issue.resolved_import_id)
+    assert rows(store, said) == [("_news/a.md", "error", "no_opening_fence", 1, None)]
     file.write_text(text)
-    assert take_in(store, tmp_path, "s").updated == 1
-    assert count(store, articles, articles.c.missing_since.is_not(None)) == 0
+    summary = take_in(store, tmp_path, "s")
+    assert (summary.unchanged, summary.quarantined) == (2, 0)
+    assert count(store, import_issues, issue.resolved_import_id.is_(None)) == 0
+    assert digests(store, "imports", "import_issues", "files") == before
 
 
 def test_a_folder_that_becomes_a_link_is_named_and_marks_nothing_missing(
@@ -438,17 +469,52 @@ def test_a_file_that_breaks_later_leaves_its_article_as_it_was(store: Store, tmp
 
 def test_a_field_that_cannot_be_kept_is_left_empty_with_a_warning(store: Store, tmp_path: Path) -> None:
     file = write_story(tmp_path, "a.md")
-    file.write_text(file.read_text().replace("heat: 70", "heat: hot").replace("quality: 50", "quality: .nan"))
+    text = file.read_text().replace("title: a.md", "title: [a]")
+    file.write_text(text.replace("publishedDateTime: 2024-01-01T00:00:00Z", "publishedDateTime: soon"))
     summary = take_in(store, tmp_path, "s")
-    assert (summary.added, summary.quarantined) == (1, 0)
-    assert [tuple(r) for r in rows(store, sa.select(articles.c.quality, articles.c.heat))] == [(None, None)]
+    assert (summary.added, summary.quarantined, summary.doubtful, summary.status) == (1, 0, 0, "succeeded")
+    assert rows(store, sa.select(articles.c.title, articles.c.published_at)) == [(None, None)]
     said = sa.select(import_issues.c.severity, import_issues.c.code, import_issues.c.field).order_by(
         import_issues.c.field
     )
     assert [tuple(r) for r in rows(store, said)] == [
-        ("warning", "not_a_number", "heat"),
-        ("warning", "not_finite", "quality"),
+        ("warning", "not_an_instant", "publishedDateTime"),
+        ("warning", "not_one_value", "title"),
     ]
+
+
+def test_a_flag_that_cannot_be_read_is_an_error_and_stays_as_it_was(store: Store, tmp_path: Path) -> None:
+    file = write_story(tmp_path, "a.md")
+    text = file.read_text()
+    broken = text.replace("heat: 70", "heat: hot").replace("quality: 50", "quality: .nan")
+    broken = broken.replace("published: true", "published: flase")
+    flags = sa.select(*(articles.c[name] for name in ("quality", "heat", "published", "upstream_published")))
+    said = sa.select(import_issues.c.severity, import_issues.c.code, import_issues.c.field).where(
+        import_issues.c.resolved_import_id.is_(None)
+    )
+    told = [
+        ("error", "not_a_flag", "published"),
+        ("error", "not_a_number", "heat"),
+        ("error", "not_finite", "quality"),
+    ]
+    file.write_text(broken)
+    summary = take_in(store, tmp_path, "s")
+    assert (summary.added, summary.quarantined, summary.doubtful, summary.status) == (1, 0, 1, "partial")
+    assert rows(store, flags) == [(None, None, False, False)]
+    assert sorted(map(tuple, rows(store, said))) == told
+    for word in ("false", "true"):
+        file.write_text(text.replace("published: true", f"published: {word}"))
+        summary = take_in(store, tmp_path, "s")
+        assert (summary.updated, summary.doubtful, summary.status) == (1, 0, "succeeded")
+        due = rows(store, flags)
+        assert due == [(50, 70, word == "true", word == "true")]
+        assert rows(store, said) == []
+        file.write_text(broken)
+        for _ in range(2):
+            summary = import_folder(store, tmp_path, source="s", full=True)
+            assert (summary.quarantined, summary.doubtful, summary.status) == (0, 1, "partial")
+            assert rows(store, flags) == due
+            assert sorted(map(tuple, rows(store, said))) == told
 
 
 def test_links_and_special_files_are_passed_over_with_an_issue(store: Store, tmp_path: Path) -> None:
