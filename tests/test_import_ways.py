@@ -171,7 +171,8 @@ def test_a_part_needs_a_root(site: Path, curation: Callable[..., Result]) -> Non
 
 def test_several_sources_at_once(store: Store, site: Path, curation: Callable[..., Result]) -> None:
     copy = Path(shutil.copytree(site, site.parent / "copy"))
-    result = curation("import", str(site), str(copy))
+    result = curation("import", str(site), str(copy), "--new-source")
+    assert result.exit_code == 0, result.output
     assert [line.split(":")[0] for line in result.stdout.splitlines() if "added" in line] == ["site", "copy"]
     assert count(store, articles) == 100
 
@@ -396,7 +397,8 @@ def test_a_story_takes_over_a_path_and_comes_back(store: Store, tmp_path: Path) 
     )
 
     def take(story: dict[str, Any]) -> tuple[Any, list[Any]]:
-        write_story(tmp_path, "a.md", **story)
+        file = write_story(tmp_path, "a.md", **story)
+        file.write_text(file.read_text().replace("Body.", f"The words of {story['title']}."))
         import_folder(store, tmp_path, source="s")
         return rows(store, told)[0], sorted(rows(store, codes))
 
