@@ -1,0 +1,275 @@
+"""Drafts, and articles whose date is to come: upstream does not publish them, and an editor may."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from click.testing import Result
+
+from curation.database import Store
+from curation.importing import publishing
+from curation.importing.summary import Summary
+from curation.schema import articles, changes, changesets
+
+from .likeness import rows
+from .taking import import_folder
+
+Command = Callable[..., Result]
+
+DUE = dt.datetime(2031, 5, 1, 12, tzinfo=dt.UTC)
+BEFORE, AFTER = DUE - dt.timedelta(seconds=1), DUE + dt.timedelta(seconds=1)
+DATED = "publishedDateTime: 2031-05-01T12:00:00Z\n"
+A = "_news/a.md"
+
+
+class Source:
+    """A source with files of front matter, imported at moments that a test tells."""
+
+    def __init__(self, store: Store, root: Path, patch: pytest.MonkeyPatch) -> None:
+        self.store, self.root, self._patch = store, root, patch
+        self.write("_news/always.md", "title: Always\n")
+
+    def write(self, path: str, front: str) -> None:
+        file = self.root / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(f"---\n{front}---\nThe words of {path}.\n")
+
+    def configure(self, text: str) -> None:
+        (self.root / "_config.yml").write_text(text)
+
+    def take_in(self, moment: dt.datetime = BEFORE, **options: Any) -> Summary:
+        self._patch.setattr(publishing, "now", lambda: moment)
+        return import_folder(self.store, self.root, source="s", **options)
+
+    def state(self, path: str = A) -> tuple[bool, bool | None, str | None]:
+        """Whether an article is shown, what upstream says of it, and why."""
+        a = articles.c
+        query = sa.select(a.published, a.upstream_published, a.upstream_status).where(a.path == path)
+        [row] = rows(self.store, query)
+        return row[0], row[1], row[2]
+
+
+@pytest.fixture
+def source(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Source:
+    return Source(store, tmp_path / "s", monkeypatch)
+
+
+SCHEDULED, SHOWN, SHOWN_BY_WORD = (False, False, "scheduled"), (True, None, None), (True, True, None)
+
+
+@pytest.mark.parametrize(("front", "then"), [("", SHOWN), ("published: true\n", SHOWN_BY_WORD)])
+def test_an_article_is_published_by_the_first_import_after_its_date(
+    source: Source, front: str, then: tuple[Any, ...]
+) -> None:
+    source.write(A, f"title: A\n{DATED}{front}")
+    for moment in (BEFORE - dt.timedelta(days=900), BEFORE):
+        source.take_in(moment)
+        assert source.state() == SCHEDULED
+    summary = source.take_in(AFTER)
+    assert source.state() == then
+    assert (summary.updated, summary.unchanged, summary.status) == (1, 1, "succeeded")
+    summary = source.take_in(AFTER)
+    assert (source.state(), summary.updated, summary.changeset_id) == (then, 0, None)
+    by_import = sa.select(changes.c.field, changes.c.old_value, changes.c.new_value, changesets.c.kind).join(
+        changesets, changesets.c.id == changes.c.changeset_id
+    )
+    assert rows(source.store, by_import) == [("published", 0, 1, "import")]
+
+
+def test_the_very_second_counts_as_come(source: Source) -> None:
+    source.write(A, f"title: A\n{DATED}")
+    source.take_in(DUE)
+    assert source.state() == SHOWN
+
+
+def test_a_zone_is_minded(source: Source) -> None:
+    source.write(A, "title: A\npublishedDateTime: 2031-05-01T14:00:00+03:00\n")
+    source.take_in(DUE - dt.timedelta(hours=1, seconds=1))
+    assert source.state() == SCHEDULED
+    source.take_in(DUE - dt.timedelta(minutes=59))
+    assert source.state() == SHOWN
+
+
+def test_a_date_that_moves_schedules_and_publishes(source: Source) -> None:
+    source.write(A, "title: A\npublishedDateTime: 2020-01-01T00:00:00Z\n")
+    source.take_in()
+    assert source.state() == SHOWN
+    source.write(A, f"title: A\n{DATED}")
+    source.take_in()
+    assert source.state() == SCHEDULED
+    source.write(A, "title: A\n")
+    source.take_in()
+    assert source.state() == SHOWN
+
+
+def test_a_clock_that_was_ahead_published_nothing_for_good(source: Source) -> None:
+    source.write(A, f"title: A\n{DATED}")
+    source.take_in(AFTER)
+    assert source.state() == SHOWN
+    source.take_in(BEFORE)
+    assert source.state() == SCHEDULED
+
+
+@pytest.mark.parametrize("front", ["published: false\n", "published: false\nremoved: true\n"])
+def test_what_upstream_hides_stays_hidden_when_its_date_comes(source: Source, front: str) -> None:
+    source.write(A, f"title: A\n{DATED}{front}")
+    for moment in (BEFORE, AFTER):
+        source.take_in(moment)
+        assert source.state() == (False, False, None)
+
+
+def test_what_is_removed_stays_so_when_its_date_comes(source: Source) -> None:
+    source.write(A, f"title: A\n{DATED}removed: true\n")
+    source.take_in(BEFORE)
+    assert not source.state()[0]
+    source.take_in(AFTER)
+    assert not source.state()[0]
+
+
+@pytest.mark.parametrize(
+    ("decision", "before", "after"),
+    [("--unpublished", False, False), ("--removed", False, False), ("--published", True, True)],
+)
+def test_what_an_editor_decided_stands_when_the_date_comes(
+    source: Source, curation: Command, decision: str, before: bool, after: bool
+) -> None:
+    source.write(A, f"title: A\n{DATED}")
+    source.take_in()
+    assert curation("set", A, decision, "--actor", "ada").exit_code == 0
+    for moment, due in ((BEFORE, before), (AFTER, after), (BEFORE, before)):
+        source.take_in(moment, full=True)
+        assert source.state()[0] is due
+
+
+def test_one_that_is_reset_follows_its_date_again(source: Source, curation: Command) -> None:
+    source.write(A, f"title: A\n{DATED}")
+    source.take_in()
+    assert curation("publish", A, "--actor", "ada").exit_code == 0
+    assert curation("reset", A, "--actor", "ada").exit_code == 0
+    assert source.state() == SCHEDULED
+    source.take_in(AFTER)
+    assert source.state() == SHOWN
+
+
+def test_a_date_to_come_beside_a_flag_that_cannot_be_read(source: Source) -> None:
+    source.write(A, f"title: A\n{DATED}published: flase\n")
+    for moment in (BEFORE, AFTER):
+        source.take_in(moment)
+        assert not source.state()[0]
+    source.write(A, f"title: A\n{DATED}published: true\n")
+    source.take_in(AFTER)
+    assert source.state() == SHOWN_BY_WORD
+    source.write(A, f"title: A\n{DATED}published: flase\n")
+    source.take_in(AFTER)
+    assert source.state() == SHOWN_BY_WORD
+
+
+# --- the setting --------------------------------------------------------------------------------------------
+
+
+def test_a_source_may_publish_what_is_to_come(source: Source, curation: Command) -> None:
+    source.write(A, f"title: A\n{DATED}")
+    source.take_in()
+    for arguments, due in (
+        (("--future", "true"), SHOWN),
+        (("--future", "false"), SCHEDULED),
+        (("--future", "TRUE"), SHOWN),
+        (("--unset", "future"), SCHEDULED),
+    ):
+        assert curation("source", "set", "s", *arguments).exit_code == 0
+        source.take_in()
+        assert source.state() == due, arguments
+        source.take_in(full=True)
+        assert source.state() == due, arguments
+
+
+def test_the_setting_is_read_from_the_site_and_what_is_given_wins(source: Source, curation: Command) -> None:
+    source.write(A, f"title: A\n{DATED}")
+    for text, due in (("title: S\n", SCHEDULED), ("future: true\n", SHOWN), ("future: false\n", SCHEDULED)):
+        source.configure(text)
+        source.take_in()
+        assert source.state() == due, text
+    source.configure("future: true\n")
+    assert curation("source", "set", "s", "--future", "false").exit_code == 0
+    source.take_in()
+    assert source.state() == SCHEDULED
+    assert curation("source", "set", "s", "--unset", "future").exit_code == 0
+    source.take_in()
+    assert source.state() == SHOWN
+
+
+@pytest.mark.parametrize("value", ["maybe", "1", "[true]", "''"])
+def test_a_setting_that_cannot_be_read_publishes_nothing(
+    source: Source, curation: Command, value: str
+) -> None:
+    source.write(A, f"title: A\n{DATED}")
+    source.configure(f"future: {value}\n")
+    source.take_in()
+    assert source.state() == SCHEDULED
+    refused = curation("source", "set", "s", "--future", value)
+    assert refused.exit_code != 0
+    source.take_in()
+    assert source.state() == SCHEDULED
+
+
+# --- drafts -------------------------------------------------------------------------------------------------
+
+DRAFTS = {
+    "by its field": (A, "title: A\ndraft: true\n"),
+    "by a word": (A, "title: A\ndraft: yes\n"),
+    "though it says published": (A, "title: A\ndraft: true\npublished: true\n"),
+    "by its folder": ("_drafts/a.md", "title: A\n"),
+    "by a folder below another": ("_news/_drafts/a.md", "title: A\n"),
+    "by its folder, though it says not": ("_drafts/a.md", "title: A\ndraft: false\npublished: true\n"),
+    "with a date that has come": ("_drafts/a.md", "title: A\npublishedDateTime: 2020-01-01T00:00:00Z\n"),
+    "with a date to come": (A, f"title: A\ndraft: true\n{DATED}"),
+}
+
+
+@pytest.mark.parametrize("kind", DRAFTS)
+def test_a_draft_is_not_published_whatever_the_date(source: Source, curation: Command, kind: str) -> None:
+    path, front = DRAFTS[kind]
+    source.write(path, front)
+    source.configure("future: true\n")
+    for moment in (BEFORE, AFTER):
+        source.take_in(moment, full=True)
+        shown, upstream, status = source.state(path)
+        assert (shown, upstream, status) == (False, False, "draft")
+    assert curation("publish", path, "--actor", "ada").exit_code == 0
+    source.take_in(AFTER, full=True)
+    assert source.state(path) == (True, False, "draft")
+
+
+def test_a_draft_that_is_one_no_more_is_published(source: Source) -> None:
+    source.write(A, "title: A\ndraft: true\n")
+    source.take_in()
+    source.write(A, "title: A\ndraft: false\n")
+    source.take_in()
+    assert source.state() == SHOWN
+
+
+def test_a_draft_that_moves_among_the_others_is_published_and_the_same_article(source: Source) -> None:
+    source.write("_drafts/a.md", "title: A\n")
+    source.take_in()
+    [(before,)] = rows(source.store, sa.select(articles.c.id).where(articles.c.title == "A"))
+    (source.root / "_news").mkdir(exist_ok=True)
+    (source.root / "_drafts" / "a.md").rename(source.root / A)
+    assert source.take_in().moved == 1
+    assert source.state() == SHOWN
+    assert rows(source.store, sa.select(articles.c.id).where(articles.c.path == A)) == [(before,)]
+
+
+def test_a_draft_that_an_editor_hid_stays_hidden_when_it_moves_among_the_others(
+    source: Source, curation: Command
+) -> None:
+    source.write("_drafts/a.md", "title: A\n")
+    source.take_in()
+    assert curation("unpublish", "_drafts/a.md", "--actor", "ada").exit_code == 0
+    (source.root / "_drafts" / "a.md").rename(source.root / A)
+    assert source.take_in().moved == 1
+    assert source.state() == (False, None, None)
