@@ -8,7 +8,7 @@ last of them saw. They are to be equal but for what the contract keeps:
 - decisions: overrides, and the effective values that they cause, no others
 - issues that are mended, and notices about decisions
 - articles and taxonomy whose files are gone (missing) or broken (kept as they were), with the rows that
-  these alone refer to
+  these alone refer to; a file that was a document and is none any more is broken, and to a fresh store none
 - links and items that name such an article, where the fresh store has none to name
 
 `disagreements(store, model)`: whether of every article the decisions, standing and set aside, what holds by
@@ -68,6 +68,7 @@ KEYS: dict[str, tuple[str, ...]] = {
 #: What only a store that has been through something has.
 HISTORY = {
     "imports",
+    "article_moves",
     "file_versions",
     "changesets",
     "changes",
@@ -227,7 +228,8 @@ class _Comparison:
             return self._is_told(name, key)
         if name == "import_issues":
             # What was said of the version that the store keeps stands.
-            return key[0:2] in self.refused and key[0:2] in self.kept and row["severity"] != "error"
+            is_about_kept = row["severity"] != "error" or row["code"] == "no_opening_fence"
+            return key[0:2] in self.refused and key[0:2] in self.kept and is_about_kept
         return _owner(name, key) in self.kept
 
     def _is_told(self, name: str, key: Key) -> bool:
@@ -238,6 +240,8 @@ class _Comparison:
         ours, theirs = self.store.rows[name][key][column], self.fresh.rows[name][key][column]
         if column in ("target_id", "item_id"):
             return ours in self.kept and (theirs is None or ours in self.refused)
+        if name == "files" and column == "state" and self._has_lost_its_fence(key):
+            return (ours, theirs) == ("refused", "passed")
         if name == "files" and column == "stamp":
             return ours is None or theirs is None  # learnt once the file is older than the clock's grain
         if name in ("article_images", "related_link_images") and column == "extra":
@@ -245,6 +249,9 @@ class _Comparison:
         if name in _TOLD:
             return self._is_told(name, key)
         return name in SHARED and key in self.told[name]
+
+    def _has_lost_its_fence(self, key: Key) -> bool:
+        return (*key, "no_opening_fence", None) in self.store.rows["import_issues"]
 
     def _same_use(self, name: str, key: Key) -> bool:
         """Whether an article says the same of an image, of which a broken file says something else."""
