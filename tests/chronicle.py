@@ -127,7 +127,7 @@ class Chronicle:
             "location": str(root),
             "changeset": None,
         } | dict.fromkeys(
-            ("added", "updated", "unchanged", "missing", "skipped", "quarantined", "open_issues"), 0
+            ("added", "updated", "moved", "unchanged", "missing", "skipped", "quarantined", "open_issues"), 0
         )
         self.imports.append(row)
         if strict:

@@ -18,6 +18,7 @@ them, and the notices that are open or ever were, are as a model (`upstream.Mode
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from functools import cache
@@ -312,7 +313,7 @@ def disagreements(store: Store, model: Model) -> list[str]:
             piece.effective,
             piece.missing,
             set(piece.decided.values()),
-            Counter(piece.aside),
+            Counter(kept.bare for kept in piece.aside),
             {key: short_message(told) for key, told in piece.notices.items()},
         )
         names = ("effective", "missing", "overrides", "set aside", "notices")
@@ -321,7 +322,10 @@ def disagreements(store: Store, model: Model) -> list[str]:
                 lines.append(f"{path}: {name}: the store has {ours}, the model {theirs}")
     table = import_issues.c
     given = rows(store, sa.select(table.path, table.code, table.field).where(table.code.in_(NOTICES)))
-    lines += [f"given: {key}" for key in _apart(Counter(map(tuple, given)), model.given)]
+    lines += [
+        f"given: {key}"
+        for key in _apart(Counter((path, code, flag or "") for path, code, flag in given), model.given)
+    ]
     return lines
 
 
@@ -335,22 +339,27 @@ def _found(store: Store) -> dict[str, tuple[Any, ...]]:
     found: dict[str, tuple[Any, ...]] = {}
     flags = sa.select(a.path, a.missing_since, *(a[flag] for flag in FLAGS))
     for path, since, *values in rows(store, flags):
-        found[path] = (tuple(values), since is not None, set(), Counter(), {})
+        found[_plain(path)] = (tuple(values), since is not None, set(), Counter(), {})
     by = sa.join(overrides, changesets, changesets.c.id == o.changeset_id).join(
         articles, a.id == o.article_id
     )
     for path, *kept in rows(store, sa.select(a.path, o.field, o.value, changesets.c.actor).select_from(by)):
-        found[path][2].add(Kept(*kept))
+        found[_plain(path)][2].add(Kept(*kept))
     by = sa.join(set_aside_overrides, changesets).join(articles, a.id == s.article_id)
     columns = (a.path, s.field, s.value, changesets.c.actor, s.title, s.canonical_digest)
     for path, *kept, digest in rows(store, sa.select(*columns).select_from(by)):
-        found[path][3][Kept(*kept, digest and bytes(digest))] += 1
+        found[_plain(path)][3][Kept(*kept, digest and bytes(digest))] += 1
     wanted = sa.select(i.path, i.code, i.field, i.message).where(
         i.code.in_(NOTICES), i.resolved_import_id.is_(None)
     )
     for path, code, flag, message in rows(store, wanted):
-        found[path][4][code, flag] = message
+        found[path][4][code, flag or ""] = message
     return found
+
+
+def _plain(path: str) -> str:
+    """A path as the model has it: that of an article which another one pushed out tells its id."""
+    return re.sub(r"~\d+$", "~", path)
 
 
 def rows(store: Store, query: Any) -> list[Any]:

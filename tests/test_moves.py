@@ -82,6 +82,14 @@ CERTAIN: dict[str, tuple[Unplaced, Candidate]] = {
         doc("new.md", story("One", None, "New."), at="2024-01-01"),
         lost("old.md", story("One", None, "Old."), at="2024-01-01"),
     ),
+    "URL and date, another title": (
+        doc("new.md", story("New", "https://e.example/1"), at="2024-01-01"),
+        lost("old.md", story("Old", "https://e.example/1"), at="2024-01-01"),
+    ),
+    "body and date, another title": (
+        doc("new.md", story("New", None, "Same."), at="2024-01-01"),
+        lost("old.md", story("Old", None, "Same."), at="2024-01-01"),
+    ),
     "URL alone, where nothing differs": (
         doc("new.md", story(None, "https://e.example/1", "")), lost("old.md", story("One", "https://e.example/1"))
     ),
@@ -119,6 +127,10 @@ WEAK: dict[str, tuple[Unplaced, Candidate]] = {
     "title, and another body": (
         doc("new.md", story("One", None, "New.")), lost("old.md", story("One", None, "Old."))
     ),
+    "URL and date, and another title and body": (
+        doc("new.md", story("New", "https://e.example/1", "New."), at="2024-01-01"),
+        lost("old.md", story("Old", "https://e.example/1", "Old."), at="2024-01-01"),
+    ),
     "body alone": (
         doc("new.md", story("New", "https://e.example/new", "Same.")),
         lost("old.md", story("Old", "https://e.example/old", "Same.")),
@@ -132,7 +144,7 @@ def test_a_little_in_common_moves_nothing_and_keeps_hidden_what_was(
     case: str, overrides: Mapping[str, Decision]
 ) -> None:
     document, article = WEAK[case]
-    article = lost("old.md", article.story, overrides=overrides)
+    article = lost("old.md", article.story, overrides=overrides, at=article.published_at)
     plan = make_plan([document], [article], [])
     assert plan.moves == {}
     is_hidden = overrides in (HIDDEN, REMOVED)
@@ -266,6 +278,17 @@ def test_a_copy_of_what_an_editor_hides_is_held(case: str, overrides: Mapping[st
         assert plan.held == {"new.md"}
     else:
         assert plan == Plan()
+
+
+def test_a_document_that_could_be_several_is_held_if_it_tells_what_is_hidden_where_it_was() -> None:
+    articles = [
+        lost("a.md"),
+        lost("b.md", overrides=RATED),
+        lost("there.md", overrides=HIDDEN, is_lost=False),
+    ]
+    plan = make_plan([doc("new.md")], articles, [])
+    assert (plan.moves, plan.held) == ({}, {"new.md"})
+    assert said(plan) == {"new.md": ("warning", "hidden_story", "published")}
 
 
 def aside(told: Story, field: str = "published", value: int = 0, key: int = 1) -> SetAside:

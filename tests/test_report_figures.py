@@ -335,8 +335,8 @@ def test_images(told: Chronicle, used: int) -> None:
 
 def test_imports(told: Chronicle) -> None:
     columns = (
-        "import", "source", "started_at", "status", "added", "updated", "unchanged", "missing", "skipped",
-        "quarantined", "open_issues", "changeset", "location", "git_commit",
+        "import", "source", "started_at", "status", "added", "updated", "moved", "unchanged", "missing",
+        "skipped", "quarantined", "open_issues", "changeset", "location", "git_commit",
     )  # fmt: skip
     due = [
         {name: row.get(name) for name in columns} | {"changeset": row["changeset"] and row["changeset"].id}

@@ -437,7 +437,10 @@ def test_no_decision_is_lost_and_every_notice_has_its_cause(
 
 
 #: What is to be met in every sequence with mischief.
-HAPPENS = ("another story", "set aside", "returned", "parts", "agreed", "decided anew", "decided otherwise")
+HAPPENS = (
+    "another story", "set aside", "returned", "parts", "agreed", "decided anew", "decided otherwise", "moved",
+    "moved with decisions",
+)  # fmt: skip
 
 
 def _with_mischief(family: str, seed: int) -> list[Files]:

@@ -16,6 +16,7 @@ from curation.schema import (
     articles,
     changesets,
     file_versions,
+    files,
     images,
     import_issues,
     imports,
@@ -80,11 +81,17 @@ def test_all_is_as_it_was(store: Store, site: Path) -> None:
 
 def test_the_first_import_can_be_undone(store: Store, site: Path) -> None:
     # What the site's `_config.yml` says is of the source, not of its documents.
-    besides = (*HISTORY, "sources", "source_settings", "import_issues")
+    # Which of its files are no content is of the source too.
+    besides = (*HISTORY, "sources", "source_settings", "import_issues", "files")
     empty = digests(store, *besides)
     summary = import_folder(store, site)
+    no_content = sa.select(files.c.path).where(files.c.state == "passed").order_by(files.c.path)
+    skipped = rows(store, no_content)
+    assert len(skipped) == summary.skipped > 0
     assert undo(store, summary.changeset_id) == []
     assert digests(store, *besides) == empty
+    assert rows(store, no_content) == skipped
+    assert count(store, files) == len(skipped)
     assert count(store, import_issues, import_issues.c.resolved_import_id.is_(None)) == 0
 
 

@@ -5,8 +5,9 @@ story. An article without its document is *lost*: its file is gone, in this impo
 another story has taken its path. Unplaced documents are written last, once all of both are known, so that
 each can be given the article that it continues, with its id, overrides and history.
 
-- Two are the same if their bytes are, or two of URL, title, body and date; or one of URL and title, where
-  nothing else differs. Files of the same name are preferred, and articles that are lost in this import.
+- Two are the same if their bytes are, or two of URL, title, body and date, unless two others differ; or one
+  of URL and title, where nothing else differs. Files of the same name are preferred, and articles that are
+  lost in this import.
 - Where several could be meant, or little speaks for it, nothing is moved. The document becomes a new
   article, and a warning names the others; it is not published if an editor has hidden one of them.
 - Nor is a document that tells the story of any other article that an editor hides.
@@ -169,6 +170,10 @@ _STRONG = (
     _Level(lambda one: _both(_title(one), one.story.body_digest)),
     _Level(lambda one: _both(_url(one), one.story.body_digest)),
     _Level(lambda one: _both(_title(one), one.published_at), lambda pair: _count_different(pair) > 1),
+    _Level(lambda one: _both(_url(one), one.published_at), lambda pair: _count_different(pair) > 1),
+    _Level(
+        lambda one: _both(one.story.body_digest, one.published_at), lambda pair: _count_different(pair) > 1
+    ),
 )
 
 #: By these it is, if nothing speaks against it.
@@ -190,6 +195,8 @@ class _Planner:
 
     def __init__(self, unplaced: Sequence[Unplaced], candidates: Sequence[Candidate]) -> None:
         self.plan = Plan()
+        self._unplaced = unplaced
+        #: Those for which an article may still be found.
         self._docs = {doc.path: doc for doc in unplaced}
         self._lost = {article.id: article for article in candidates if article.is_lost}
 
@@ -258,8 +265,8 @@ class _Planner:
             for key in _story_keys(kept.story):
                 waiting[key].append(kept)
         taken: set[int | None] = set()
-        for doc in sorted(self._docs.values(), key=lambda doc: doc.path):
-            if doc.occupant is not None:
+        for doc in sorted(self._unplaced, key=lambda doc: doc.path):
+            if doc.occupant is not None or doc.path in self.plan.moves or doc.path in self.plan.doubts:
                 continue
             found = {kept.id: kept for key in _story_keys(doc.story) for kept in waiting.get(key, ())}
             back = {kept.field: kept for kept in found.values() if kept.id not in taken}
@@ -274,7 +281,9 @@ class _Planner:
             for article in hidden:
                 if (key := level.key(article)) is not None:
                     told.setdefault((number, key), article)
-        for doc in self._docs.values():
+        for doc in self._unplaced:
+            if doc.path in self.plan.moves or doc.path in self.plan.held:
+                continue
             keys = ((number, level.key(doc)) for number, level in enumerate(_STRONG))
             like = next((told[key] for key in keys if key in told), None)
             if like is not None and doc.path not in self.plan.returns:
