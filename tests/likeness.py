@@ -193,7 +193,9 @@ class _Comparison:
         return {notes[key]["provider_id"] for key in owners & self.refused if key in notes} - {None}
 
     def _with_parents(self, name: str, key: Key | None) -> Iterator[Key]:
-        while key is not None:
+        seen: set[Key] = set()  # topics may be above each other in a circle
+        while key is not None and key not in seen:
+            seen.add(key)
             yield key
             key = self.store.rows["topics"][key]["parent_id"] if name == "topics" else None
 

@@ -129,14 +129,16 @@ def test_what_is_rolled_back_and_what_another_program_writes(store: Store) -> No
         given = list(of(connection).reserve_ids(connection, sources, 3))
         assert given == sorted({*given})
         assert given[0] > again
-    if of(store.engine).makes_store:  # an engine by whose own counting another program's rows have ids
-        with store.writing() as connection:
-            connection.execute(sa.text("INSERT INTO sources (id, name, location) VALUES (99, 'b', '/b')"))
-        with store.reading() as connection:
-            told = [finding.wrong for finding in verify(connection)]
-        assert told == [f"it has id 99, and ids from {given[-1] + 1} are given out next"]
+    with store.writing() as connection:
+        connection.execute(sa.text("INSERT INTO sources (id, name, location) VALUES (99, 'b', '/b')"))
+    with store.reading() as connection:
+        told = [finding.wrong for finding in verify(connection)]
+    if of(store.engine).makes_store:  # its counter takes such a row into account; a sequence does not
+        assert told == []
         with store.writing() as connection:
             assert insert_row(connection, sources, {"name": "c", "location": "/c"}) == 100
+    else:
+        assert told == [f"it has id 99, and ids from {given[-1] + 1} are given out next"]
 
 
 def test_an_older_store_begins_with_the_ids_that_it_has(empty_database: str, tmp_path: Path) -> None:

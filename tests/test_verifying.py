@@ -472,8 +472,8 @@ DAMAGES = {
         f"site:{REPLACED}",
     ),
     "set aside and in force": Damage(
-        "INSERT INTO set_aside_overrides (id, article_id, field, value, changeset_id)"
-        " SELECT 999, article_id, field, value, changeset_id FROM overrides"
+        "INSERT INTO set_aside_overrides (article_id, field, value, changeset_id)"
+        " SELECT article_id, field, value, changeset_id FROM overrides"
         f" WHERE article_id = {article(DECIDED)} AND field = 'quality'",
         [("overrides", "stands and is set aside at once")],
         f"site:{DECIDED}",

@@ -186,7 +186,7 @@ class Backend(ABC):
 
     @abstractmethod
     def last_ids(self, connection: sa.Connection, tables: Sequence[sa.Table]) -> Mapping[str, int]:
-        """By table, the greatest id that was given out; 0 where none was."""
+        """By table, the id after which the next ones are given; 0 where none was."""
 
     @abstractmethod
     def bulk_insert(

@@ -170,8 +170,9 @@ class Sqlite(Backend):
         _move_counter(connection, table, 0)
 
     def last_ids(self, connection: sa.Connection, tables: Sequence[sa.Table]) -> Mapping[str, int]:
-        found = dict(_driver(connection).execute("SELECT table_name, last_id FROM id_counters").fetchall())
-        return {table.name: found.get(table.name, 0) for table in tables}
+        given = dict(_driver(connection).execute("SELECT table_name, last_id FROM id_counters").fetchall())
+        greatest = {table.name: connection.scalar(sa.select(sa.func.max(table.c.id))) for table in tables}
+        return {name: max(given.get(name, 0), last or 0) for name, last in greatest.items()}
 
     def bulk_insert(
         self,

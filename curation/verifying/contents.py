@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -37,6 +38,9 @@ _SAID = ARTICLE_COLUMNS[4:]
 #: Instants and digests: a session that was not pinned shifted the ones, and stored the others as text, until
 #: `repair` makes them right.
 OF_SESSION = frozenset({"published_at", "updated_at", "canonical_digest"})
+
+#: More than any time zone is from UTC, in whatever year.
+_MOST_OFFSET = dt.timedelta(hours=17)
 
 #: Rows of a part of an article, such as its topics; each without the article's id.
 _Parts = dict[str, list[tuple[Any, ...]]]
@@ -88,22 +92,39 @@ def _compare(connection: sa.Connection, parsed: Sequence[Stored], read: Read) ->
         ought = _as_imported(article, dict(zip(names, stored.row, strict=True)))
         differing = [name for name, is_, said in zip(names, stored.row, ought, strict=True) if is_ != said]
         if differing:
-            check = "session" if OF_SESSION.issuperset(differing) else "rows"
+            values = zip(names, stored.row, ought, strict=True)
+            check = "session" if all(is_by_session(*value) for value in values) else "rows"
             told = f"articles: not as the document says: {', '.join(differing)}"
             yield Finding(check, stored.subject, told)
         for table, rows in due[place].items():
             is_ = held[stored.id][table]
             if (wrong := _difference(is_, rows)) is not None:
-                is_of_session = table == "related_links" and _without_session(is_) == _without_session(rows)
+                is_of_session = table == "related_links" and _are_by_session(is_, rows)
                 yield Finding("session" if is_of_session else "rows", stored.subject, f"{table}: {wrong}")
 
 
-def _without_session(links: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
-    """Related links without what a session's settings could make otherwise."""
-    return [
-        tuple(value for name, value in zip((*LINK_COLUMNS, ""), link, strict=True) if name not in OF_SESSION)
-        for link in links
-    ]
+def is_by_session(name: str, is_: Any, ought: Any) -> bool:
+    """Whether a value is as it ought to be, or differs by what the settings of a session made of it: an
+    instant by the offset of a time zone, a digest by being its text in hexadecimal."""
+    if is_ == ought:
+        return True
+    if name not in OF_SESSION or is_ is None or ought is None:
+        return False
+    if isinstance(ought, bytes):
+        return bool(is_ == b"\\x" + ought.hex().encode())
+    try:
+        return abs(dt.datetime.fromisoformat(is_) - dt.datetime.fromisoformat(ought)) < _MOST_OFFSET
+    except (TypeError, ValueError):
+        return False
+
+
+def _are_by_session(links: list[tuple[Any, ...]], due: list[tuple[Any, ...]]) -> bool:
+    names = (*LINK_COLUMNS, "provider_id")
+    return len(links) == len(due) and all(
+        is_by_session(*value)
+        for link, ought in zip(links, due, strict=True)
+        for value in zip(names, link, ought, strict=True)
+    )
 
 
 def _difference(held: list[tuple[Any, ...]], due: list[tuple[Any, ...]]) -> str | None:

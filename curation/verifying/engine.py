@@ -45,8 +45,8 @@ def _find_broken(connection: sa.Connection, table: sa.Table, key: sa.ForeignKey)
 
 
 def find_ids_given_twice(connection: sa.Connection) -> Iterator[Finding]:
-    """Tables whose next ids are in use already: once such a row is gone, a list of ids that someone kept
-    would hit another one."""
+    """Tables whose next ids are in use already, as after rows were copied without their sequence: the next
+    import would fail."""
     with_ids = [table for table in metadata.sorted_tables if "id" in table.c]
     given = of(connection).last_ids(connection, with_ids)
     for table in with_ids:
