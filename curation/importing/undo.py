@@ -49,6 +49,7 @@ from .resolve import resolve_items, resolve_related
 from .sweep import Sweep
 from .tasks import Known, Task, What
 from .taxonomy import TaxonomyWriter, delete_taxonomy, mark_taxonomy
+from .undo_limits import Undoing, changed_later, decided_at_all, decided_since
 from .versions import Versions, before
 from .write import ArticleWriter, queue_for_search
 
@@ -71,17 +72,6 @@ class Undone:
     restored: int = 0
     marked: int = 0
     kept: list[tuple[str, str]] = field(default_factory=list)
-
-
-@dataclass(frozen=True, slots=True)
-class _Import:
-    """The import that is to be undone."""
-
-    id: int
-    source_id: int
-    source: str
-    status: str
-    changed: int
 
 
 @contextmanager
@@ -110,7 +100,7 @@ def undo_import(
     return _Undoing(connection, undoing, changeset_id, actor, reason).carry_out()
 
 
-def _find(connection: sa.Connection, changeset_id: int) -> _Import:
+def _find(connection: sa.Connection, changeset_id: int) -> Undoing:
     changed = imports.c.updated + imports.c.missing
     query = (
         sa.select(imports.c.id, imports.c.source_id, sources.c.name, imports.c.status, changed)
@@ -121,10 +111,10 @@ def _find(connection: sa.Connection, changeset_id: int) -> _Import:
     row = connection.execute(query).first()
     if row is None:
         raise EditRefused(f"changeset {changeset_id} is no import's: `curation log` lists changesets")
-    return _Import(*row)
+    return Undoing(*row)
 
 
-def _refuse(connection: sa.Connection, changeset_id: int, undoing: _Import) -> None:
+def _refuse(connection: sa.Connection, changeset_id: int, undoing: Undoing) -> None:
     if undoing.status == "reverted":
         raise EditRefused(f"changeset {changeset_id} is undone already")
     mine = file_versions.c.import_id == undoing.id
@@ -144,7 +134,7 @@ def _refuse(connection: sa.Connection, changeset_id: int, undoing: _Import) -> N
         )
 
 
-def _newer(connection: sa.Connection, undoing: _Import) -> int:
+def _newer(connection: sa.Connection, undoing: Undoing) -> int:
     """How many later imports of the source can be undone."""
     query = (
         sa.select(sa.func.count(file_versions.c.import_id.distinct()))
@@ -154,7 +144,7 @@ def _newer(connection: sa.Connection, undoing: _Import) -> int:
     return connection.scalar(query) or 0
 
 
-def _count_lost(connection: sa.Connection, undoing: _Import) -> int:
+def _count_lost(connection: sa.Connection, undoing: Undoing) -> int:
     """How many files are as the import changed them, with nothing that tells what they were before."""
     lost = 0
     for table in (articles, taxonomy_documents):
@@ -181,7 +171,7 @@ class _Undoing:
     """The undoing that is under way, within one transaction."""
 
     def __init__(
-        self, connection: sa.Connection, undoing: _Import, changeset_id: int, actor: str, reason: str | None
+        self, connection: sa.Connection, undoing: Undoing, changeset_id: int, actor: str, reason: str | None
     ) -> None:
         self._connection = connection
         self._import = undoing
@@ -218,66 +208,6 @@ class _Undoing:
 
     # --- what is left alone ------------------------------------------------------------------------------
 
-    def _later(self, path: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
-        """Whether a later import has changed a file."""
-        version, other = file_versions.alias("later"), imports.alias("later_import")
-        return (
-            sa.exists()
-            .where(
-                version.c.source_id == self._import.source_id,
-                version.c.path == path,
-                version.c.import_id == other.c.id,
-                other.c.id > self._import.id,
-            )
-            .correlate_except(version, other)
-        )
-
-    def _decided(self, article_id: sa.ColumnElement[int]) -> sa.ColumnElement[bool]:
-        """Whether what editors decided on an article is not what it was at the import; what was decided and
-        taken back meanwhile leaves it as it was, and undoing an import is no decision."""
-        undone, decision = changesets.alias("undone"), changesets.alias("decision")
-        undoings = (
-            sa.select(changesets.c.id)
-            .join(undone, undone.c.id == changesets.c.reverts_id)
-            .where(undone.c.kind == "import")
-        )
-        since = (
-            decision.c.kind != "import",
-            decision.c.id > self._changeset_id,
-            decision.c.id.not_in(undoings),
-        )
-        first, earlier, stands = changes.alias("first"), changes.alias("earlier"), overrides.alias("stands")
-        is_first = ~(
-            sa.exists()
-            .where(
-                earlier.c.article_id == first.c.article_id, earlier.c.field == first.c.field,
-                earlier.c.id < first.c.id, earlier.c.changeset_id == decision.c.id, *since,
-            )
-            .correlate_except(earlier, decision)
-        )  # fmt: skip
-        is_other = sa.or_(
-            stands.c.value.is_distinct_from(first.c.old_override),
-            stands.c.changeset_id.is_distinct_from(first.c.old_decision_id),
-        )
-        of_flag = sa.and_(stands.c.article_id == first.c.article_id, stands.c.field == first.c.field)
-        return (
-            sa.select(first.c.id)
-            .join(decision, decision.c.id == first.c.changeset_id)
-            .outerjoin(stands, of_flag)
-            .where(first.c.article_id == article_id, *since, is_first, is_other)
-            .correlate_except(first, decision, stands)
-            .exists()
-        )
-
-    def _has_decisions(self, article_id: sa.ColumnElement[int]) -> sa.ColumnElement[bool]:
-        """Whether editors decided on an article that the import added: since then, or about its story before,
-        so that the import gave it their override."""
-        by_import = sa.select(changesets.c.id).where(changesets.c.import_id == self._import.id)
-        given = sa.exists().where(
-            overrides.c.article_id == article_id, overrides.c.changeset_id.not_in(by_import)
-        )
-        return sa.or_(self._decided(article_id), given.correlate_except(overrides))
-
     def _keep(self, rows: Sequence[Any]) -> list[Any]:
         """The rows that can be undone; the others are named."""
         free = []
@@ -296,15 +226,19 @@ class _Undoing:
     def _remove_added(self) -> None:
         """Takes out what the import added."""
         for table in (articles, taxonomy_documents):
-            is_decided = self._has_decisions(table.c.id) if table is articles else sa.false()
+            is_decided = (
+                decided_at_all(self._import.id, self._changeset_id, table.c.id)
+                if table is articles
+                else sa.false()
+            )
             mine = (
                 table.c.first_import_id == self._import.id,
                 table.c.source_id == self._import.source_id,
             )
             # Versions are forgotten in time; that another import wrote the row last is not.
-            is_later = sa.or_(table.c.last_import_id != self._import.id, self._later(table.c.path)).label(
-                "is_later"
-            )
+            is_later = sa.or_(
+                table.c.last_import_id != self._import.id, changed_later(self._import, table.c.path)
+            ).label("is_later")
             columns = (table.c.id, table.c.path, is_later, is_decided.label("is_decided"))
             added = sa.select(*columns).where(*mine)
             rows = self._keep(self._connection.execute(added.order_by(table.c.path)).all())
@@ -381,7 +315,7 @@ class _Undoing:
         query = (
             sa.select(
                 move.article_id, move.old_path, move.new_path, article.path,
-                is_later.label("is_later"), self._decided(article.id).label("is_decided"),
+                is_later.label("is_later"), decided_since(self._changeset_id, article.id).label("is_decided"),
             )
             .join(articles, article.id == move.article_id)
             .where(move.changeset_id == self._changeset_id, article.path != move.old_path)
@@ -396,7 +330,8 @@ class _Undoing:
             sa.select(
                 version.path, version.delta, version.missing_since, version.last_import_id,
                 article.id.label("article_id"), note.id.label("note_id"), note.kind,
-                self._later(version.path).label("is_later"), self._decided(article.id).label("is_decided"),
+                changed_later(self._import, version.path).label("is_later"),
+                decided_since(self._changeset_id, article.id).label("is_decided"),
             )
             .outerjoin(
                 articles, sa.and_(article.source_id == version.source_id, article.path == version.path)
