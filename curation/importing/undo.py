@@ -101,7 +101,7 @@ def undo_import(
 
 
 def _find(connection: sa.Connection, changeset_id: int) -> Undoing:
-    changed = imports.c.updated + imports.c.missing
+    changed = imports.c.updated + imports.c.missing + imports.c.moved
     query = (
         sa.select(imports.c.id, imports.c.source_id, sources.c.name, imports.c.status, changed)
         .join(changesets, changesets.c.import_id == imports.c.id)
@@ -124,7 +124,7 @@ def _refuse(connection: sa.Connection, changeset_id: int, undoing: Undoing) -> N
             f"changeset {changeset_id} is too old to be undone: what files were before is kept for the last"
             f" {versions.KEPT_IMPORTS} imports of a source"
         )
-    lost = _count_lost(connection, undoing)
+    lost = _count_lost(connection, changeset_id, undoing)
     if not _is_undone_in_part(connection, changeset_id):
         lost = max(lost, undoing.changed - kept)
     if lost:
@@ -144,18 +144,24 @@ def _newer(connection: sa.Connection, undoing: Undoing) -> int:
     return connection.scalar(query) or 0
 
 
-def _count_lost(connection: sa.Connection, undoing: Undoing) -> int:
+def _count_lost(connection: sa.Connection, changeset_id: int, undoing: Undoing) -> int:
     """How many files are as the import changed them, with nothing that tells what they were before."""
-    lost = 0
+    move, lost = article_moves.c, 0
     for table in (articles, taxonomy_documents):
         version = file_versions.c
+        path: sa.ColumnElement[str] = table.c.path
+        if table is articles:  # of one that moved it is kept where it was before
+            was_at = sa.select(move.old_path).where(
+                move.changeset_id == changeset_id, move.article_id == articles.c.id
+            )
+            path = sa.func.coalesce(was_at.correlate(articles).scalar_subquery(), path)
         is_kept = sa.exists().where(
-            version.import_id == undoing.id,
-            version.source_id == table.c.source_id,
-            version.path == table.c.path,
+            version.import_id == undoing.id, version.source_id == table.c.source_id, version.path == path
         )
         query = sa.select(sa.func.count()).where(
-            table.c.last_import_id == undoing.id, table.c.first_import_id != undoing.id, ~is_kept
+            table.c.last_import_id == undoing.id,
+            table.c.first_import_id != undoing.id,
+            ~is_kept.correlate(table),
         )
         lost += connection.scalar(query) or 0
     return lost
