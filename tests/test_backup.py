@@ -259,6 +259,7 @@ def test_postgresql_is_told_to_do_it_itself(tmp_path: Path) -> None:
     assert shlex.split(command) == [
         "pg_dump",
         "--format=custom",
+        "--encoding=UTF8",
         f"--file={tmp_path / 'a copy.dump'}",
         "--dbname=postgresql://ed@db.example:5433/news?sslmode=require",
     ]

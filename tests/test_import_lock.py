@@ -13,9 +13,12 @@ import sqlalchemy as sa
 
 from curation.backends.postgresql import Postgresql
 from curation.database import Store
+from curation.editing.flags import set_flags
 from curation.errors import ImportFailed
 from curation.importing import intake
+from curation.importing.course import Books
 from curation.schema import articles, imports, sources
+from curation.selecting import Selection
 from curation.verifying.run import verify
 
 from .conftest import SITE
@@ -75,6 +78,22 @@ def _assert_whole(store: Store, statuses: list[str]) -> None:
         assert connection.scalar(sa.select(sa.func.count()).select_from(articles)) == 50
         assert connection.scalars(sa.select(imports.c.status).order_by(imports.c.id)).all() == statuses
         assert list(verify(connection)) == []
+
+
+def test_an_editor_goes_on_while_a_batch_holds_its_import(store: Store) -> None:
+    """Two flags change an article twice, and then PostgreSQL looks again whether its import is there."""
+    if store.backend.name == "sqlite":
+        pytest.skip("one writer at a time")
+    import_id = import_folder(store, SITE).import_id
+    with store.writing() as connection:
+        connection.execute(sa.update(imports).values(status="running"))
+    books: Any = Books(1, import_id, *[None] * 3)  # type: ignore[arg-type]
+    with store.writing() as batch, store.writing() as editor:
+        books.hold(batch)
+        editor.execute(sa.text("SET LOCAL lock_timeout = '3s'"))
+        assert set_flags(
+            editor, Selection(["1"]), {"heat": 4711, "quality": 42}, actor="ann", reason=None
+        ).changes
 
 
 def test_the_lock_outlives_the_time_that_a_session_may_be_idle(hostile: Store) -> None:

@@ -180,7 +180,9 @@ class Postgresql(Backend):
             {key: value for key, value in url.query.items() if key not in secret},
         )  # fmt: skip
         target = shown.render_as_string(hide_password=False)
-        return shlex.join(["pg_dump", "--format=custom", f"--file={file}", f"--dbname={target}"])
+        # PGCLIENTENCODING may name an encoding that has not all of our characters.
+        options = ["--format=custom", "--encoding=UTF8", f"--file={file}", f"--dbname={target}"]
+        return shlex.join(["pg_dump", *options])
 
     @contextmanager
     def import_lock(self, engine: sa.Engine, source: str) -> Iterator[Callable[[], None]]:

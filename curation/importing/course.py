@@ -89,10 +89,11 @@ class Books:
 
     def hold(self, connection: sa.Connection) -> None:
         """Keeps another import of the source from beginning until commit. Raises ImportFailed if one has
-        begun, which is told by this one's status: its lock was lost meanwhile."""
+        begun, which is told by this one's status: its lock was lost meanwhile. Rows may still refer to
+        the import: PostgreSQL asks for that where an editor changes an article twice."""
         table = imports.c
         mine = sa.select(table.id).where(table.id == self.import_id, table.status == "running")
-        if connection.scalar(mine.with_for_update()) is None:
+        if connection.scalar(mine.with_for_update(key_share=True)) is None:
             raise ImportFailed(
                 f"import {self.import_id} lost its lock, and another one of the source has begun: it goes on"
                 " from what this one has committed"

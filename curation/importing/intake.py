@@ -137,8 +137,8 @@ class Intake:
         """Writes one batch in one transaction; returns how many files that were. Without a plan, documents
         that have no article of their own are kept aside."""
         with self._summary.counting(), self._course.transactions.writing() as connection:
-            self._books.hold(connection)
             self._course.transactions.store.backend.lock_references(connection)
+            self._books.hold(connection)
             if plan is not None:
                 batch = [_refuse_changed(chunk, self._placing.digests) for chunk in batch]
             elif not self._course.is_first:

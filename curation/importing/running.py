@@ -100,7 +100,6 @@ class Run:
         summary = self._summary
         taken_in = {file.path for file in scan.files}
         with summary.counting(), self._course.transactions.writing() as connection:
-            self._books.hold(connection)
             self._course.transactions.store.backend.lock_references(connection)
             self._mark_gone(connection, gone)
             if summary.has_changed or len(self._to_resolve) > 1:

@@ -33,7 +33,8 @@ def source_id_of(connection: sa.Connection, name: str) -> int:
 def lock_source(connection: sa.Connection, name: str) -> int:
     """The id of a source whose settings nobody else changes until commit. Raises SelectionError."""
     source_id = source_id_of(connection, name)
-    connection.execute(sa.select(sources.c.id).where(sources.c.id == source_id).with_for_update())
+    row = sa.select(sources.c.id).where(sources.c.id == source_id)
+    connection.execute(row.with_for_update(key_share=True))  # rows that refer to it can be added meanwhile
     return source_id
 
 
