@@ -31,6 +31,12 @@ def dump(root: Path, *numbers: int, tidied: bool = False, folder: str = "_news")
     return root
 
 
+def write(root: Path, front: str) -> None:
+    """A folder with ten articles of this front matter, which has each one's number in it."""
+    for file in sorted((dump(root, *range(10)) / "_news").iterdir()):
+        file.write_text(f"---\n{front.format(file.stem)}---\nWords.\n")
+
+
 def names(store: Store) -> list[str]:
     return [name for (name,) in rows(store, sa.select(sources.c.name).order_by(sources.c.id))]
 
@@ -93,21 +99,9 @@ ALIKE: dict[str, tuple[Callable[[Path], object], bool]] = {
     "a half": (lambda root: dump(root, 0, 1, 2, 3, 4, 20, 21, 22, 23, 24), False),
     "others": (lambda root: dump(root, *range(20, 30)), False),
     "others at the same paths": (
-        lambda root: [
-            (root / "_news" / f"{n}.md").write_text(f"---\ntitle: Other {n}\nwebUrl: https://o.example/{n}\n---\n")
-            for n in range(10)
-            if (root / "_news").mkdir(parents=True, exist_ok=True) is None
-        ],
-        False,
+        lambda root: write(root, "title: Other {0}\nwebUrl: https://o.example/{0}\n"), False
     ),
-    "nothing to know them by": (
-        lambda root: [
-            (root / "_news" / f"{n}.md").write_text(f"---\nprice: {n}\n---\nWords.\n")
-            for n in range(10)
-            if (root / "_news").mkdir(parents=True, exist_ok=True) is None
-        ],
-        False,
-    ),
+    "nothing to know them by": (lambda root: write(root, "price: {0}\n"), False),
     "most of them broken": (
         lambda root: [
             dump(root, *range(10)),

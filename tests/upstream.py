@@ -366,9 +366,10 @@ class Model:
                 self.met["moved"] += 1
                 self.met["moved with decisions"] += bool(before[moves[path]].decided)
                 self.pieces[path] = now[moves[path]]
+            is_new = path not in self.pieces
             self._take(path, self.pieces.get(path), told, text, is_moved=path in moves)
             if path not in moves:
-                self._close(self.pieces[path], path, before, lost.keys() - moves.values())
+                self._close(self.pieces[path], path, before, lost.keys() - moves.values(), is_new=is_new)
 
     def _moves(self, unplaced: Mapping[str, Told], lost: Mapping[str, Piece], files: Files) -> dict[str, str]:
         """The old paths of articles by the paths of documents that are surely theirs."""
@@ -394,13 +395,17 @@ class Model:
                     found[path] = many[0]
         return found
 
-    def _close(self, piece: Piece, path: str, before: Mapping[str, Piece], lost: Iterable[str]) -> None:
+    def _close(
+        self, piece: Piece, path: str, before: Mapping[str, Piece], lost: Iterable[str], *, is_new: bool
+    ) -> None:
         """Keeps a new article hidden that tells what an editor hides elsewhere, or may be what was hidden."""
         for old in sorted(lost):
             if before[old].decided and _may_be(piece.told, before[old].told):
                 is_held = _hides(before[old].decided.values())
                 then = "not published until an editor decides" if is_held else "no overrides are applied"
                 return self._doubt(piece, path, "ambiguous_move", f"may be what was {old}: {then}", is_held)
+        if is_new and self._give_back(piece):
+            return None
         for old, other in before.items():
             is_same = piece.text == other.text or _count_alike(piece.told, other.told) >= 2
             hidden = [kept.story for kept in other.aside if _hides([kept])]
@@ -409,6 +414,16 @@ class Model:
                 message = f"tells the story of {old}, which an editor hides: it is not published"
                 return self._doubt(piece, path, "hidden_story", f"{message} until an editor decides", True)
         return None
+
+    def _give_back(self, piece: Piece) -> bool:
+        """Gives a new article the decisions that wait for its story, wherever they were set aside."""
+        story = piece.told._replace(known_as=(*piece.told.known_as[:3], None))
+        for other in self.pieces.values():
+            back = [kept for kept in other.aside if kept.story and _count_alike(story, kept.story) >= 2]
+            other.aside = [kept for kept in other.aside if kept not in back]
+            piece.decided |= {k.flag: k._replace(title=None, url=None, story=None) for k in back}
+            self.met["returned elsewhere"] += len(back)
+        return bool(piece.decided)
 
     def _doubt(self, piece: Piece, path: str, code: str, message: str, is_held: bool) -> None:
         if is_held and not piece.decided.keys().isdisjoint(("published", "removed")):
@@ -450,8 +465,9 @@ class Model:
         self.met["returned"] += len(back)
         self.met["set aside"] += len(piece.decided)
         stay = [kept for kept in piece.aside if not any(kept is one for one in back.values())]
-        about = {"title": before.title, "url": before.url, "story": before}
-        piece.aside = stay + [kept._replace(**about) for kept in piece.decided.values()]
+        piece.aside = stay + [
+            kept._replace(title=before.title, url=before.url, story=before) for kept in piece.decided.values()
+        ]
         piece.decided = {flag: kept._replace(title=None, url=None, story=None) for flag, kept in back.items()}
         told = "the story is back, and with it the editor's "
         return {("override_returned", flag): told + kept.words for flag, kept in back.items()}
@@ -475,7 +491,9 @@ class Model:
                     del piece.notices[code, flag]
                 continue
             kept, says = piece.decided.get(flag), piece.told.flags[flag]
-            if code == "override_set_aside" and kept is not None:
+            if code == "override_set_aside" and all(one.flag != flag for one in piece.aside):
+                del piece.notices[code, flag]  # it has returned at another path
+            elif code == "override_set_aside" and kept is not None:
                 self.met["decided anew"] += 1
                 del piece.notices[code, flag]
             elif code == "upstream_parts" and (kept is None or says in (None, kept.value)):
