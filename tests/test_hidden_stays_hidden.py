@@ -182,6 +182,19 @@ def test_a_draft_with_an_unreadable_flag_is_no_less_a_draft(store: Store, tmp_pa
     assert shown(store) == {}
 
 
+def test_a_document_that_takes_over_a_hidden_story_is_not_shown(store: Store, tmp_path: Path) -> None:
+    write(tmp_path, "_news/a.md", 1, url="https://e.org/1")
+    write(tmp_path, "_news/b.md", 2, url="https://e.org/2")
+    import_folder(store, tmp_path)
+    decide(store, "_news/a.md", published=0)
+    write(tmp_path, "_news/b.md", title="Story 2", url="https://e.org/1", body="Text 1.")
+    assert import_folder(store, tmp_path).status == "partial"
+    assert shown(store) == {}
+    decide(store, "_news/b.md", published=1)
+    import_folder(store, tmp_path)
+    assert shown(store) == {"_news/b.md": "Story 2"}
+
+
 # --- a repository whose posts are all moved -------------------------------------------------------------
 
 #: Documents of the repository (CURATION_FULL=1: as many as were once moved in a real one), and decided ones.

@@ -52,6 +52,9 @@ class Intake:
         """Takes in the files of a scan that are to be read; `done` are those that are not."""
         self._done, self._total = done, done + len(files)
         known, new = (files, ()) if self._course.is_first else self._by_place(files)
+        if not self._course.is_first:
+            with self._course.transactions.reading() as connection:
+                self._placing.expect_known(connection)
         with self._executor(len(files)) as executor:
             self._read_all(self._tasks(known), executor)
             if new or self._placing:

@@ -41,6 +41,7 @@ class Unplaced:
     digest: SHA-256 of the file's bytes; content_hash: as `document.content_hash`.
     published_at: UTC, as text.
     occupant: the article at its path, which tells another story; None where the path is new.
+    is_retold: the article at its path is its own, and now tells the story of another that an editor hides.
     """
 
     file: File
@@ -49,6 +50,7 @@ class Unplaced:
     story: Story
     published_at: str | None
     occupant: int | None = None
+    is_retold: bool = False
 
     @property
     def path(self) -> str:
@@ -197,7 +199,7 @@ class _Planner:
         self.plan = Plan()
         self._unplaced = unplaced
         #: Those for which an article may still be found.
-        self._docs = {doc.path: doc for doc in unplaced}
+        self._docs = {doc.path: doc for doc in unplaced if not doc.is_retold}
         self._lost = {article.id: article for article in candidates if article.is_lost}
 
     def place(self, level: _Level, *, are_recent: bool) -> None:
@@ -262,13 +264,13 @@ class _Planner:
         """Give documents the overrides that wait for their story, each to the first document by path."""
         waiting: dict[_Key, list[SetAside]] = defaultdict(list)
         for kept in set_aside:
-            for key in _story_keys(kept.story):
+            for key in story_keys(kept.story):
                 waiting[key].append(kept)
         taken: set[int | None] = set()
         for doc in sorted(self._unplaced, key=lambda doc: doc.path):
             if doc.occupant is not None or doc.path in self.plan.moves or doc.path in self.plan.doubts:
                 continue
-            found = {kept.id: kept for key in _story_keys(doc.story) for kept in waiting.get(key, ())}
+            found = {kept.id: kept for key in story_keys(doc.story) for kept in waiting.get(key, ())}
             back = {kept.field: kept for kept in found.values() if kept.id not in taken}
             if back:
                 self.plan.returns[doc.path] = list(back.values())
@@ -286,7 +288,7 @@ class _Planner:
                 continue
             keys = ((number, level.key(doc)) for number, level in enumerate(_STRONG))
             like = next((told[key] for key in keys if key in told), None)
-            if like is not None and doc.path not in self.plan.returns:
+            if like is not None and like.id != doc.occupant and doc.path not in self.plan.returns:
                 message = (
                     f"tells the story of {like.path}, which an editor hides:"
                     " it is not published until an editor decides"
@@ -295,7 +297,7 @@ class _Planner:
                 self.plan.held.add(doc.path)
 
 
-def _story_keys(story: Story) -> list[_Key]:
+def story_keys(story: Story) -> list[tuple[object, ...]]:
     """Return the keys of which two stories share one if they are the same: two of URL, title and body."""
     url, title, body = fold_url(story.canonical_url), fold_title(story.title) or None, story.body_digest
     known = story.canonical_digest

@@ -7,6 +7,7 @@ which another story has pushed out of its place is known before the first new fi
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -15,7 +16,7 @@ from ..backends import chunks
 from ..instants import as_text
 from ..schema import articles, overrides, set_aside_overrides
 from .merge import Decision, SetAside
-from .moves import Candidate, Plan, Unplaced, make_plan
+from .moves import Candidate, Plan, Unplaced, make_plan, story_keys
 from .outcomes import Chunk, without
 from .rows import ArticleRow, story_of, value_of
 from .stories import Story, digest_body, fold_title, fold_url, has_same_body, share_title_or_url
@@ -27,7 +28,10 @@ class Placing:
     def __init__(self, source_id: int) -> None:
         self._source_id = source_id
         self._unplaced: list[Unplaced] = []
-        self._candidates: dict[int, Candidate] = {}
+        self._lost: dict[int, Candidate] = {}
+        #: The articles that an editor hides, as they were before the import, and by their stories.
+        self._hidden: dict[int, Candidate] = {}
+        self._hidden_by_key: dict[object, list[int]] = {}
         self._set_aside: list[SetAside] = []
         #: What new documents are looked up by; None as long as no new ones are read.
         self._keys: set[object] | None = None
@@ -36,18 +40,27 @@ class Placing:
         """Whether any document is kept aside."""
         return bool(self._unplaced)
 
+    def expect_known(self, connection: sa.Connection) -> None:
+        """Find the articles that an editor hides; to be called before anything is written."""
+        self._hidden = {article.id: article for article in _hidden(connection, self._source_id)}
+        for article in self._hidden.values():
+            for key in story_keys(article.story):
+                self._hidden_by_key.setdefault(key, []).append(article.id)
+
     def keep_aside(self, connection: sa.Connection, batch: Sequence[Chunk]) -> list[Chunk]:
         """Keep the unplaced documents of a batch aside; returns the batch without them."""
         pushed_out = self._find_pushed_out(connection, batch)
+        retold = self._find_retold(connection, batch) - pushed_out
         kept: list[Chunk] = []
         for tasks, read in batch:
             aside = set()
             for place, number in enumerate(read.fresh):
                 known, row = tasks[number].known, read.rows.articles[place]
-                if known.id in pushed_out if known is not None else self._is_known(row):
+                occupant = None if known is None else known.id
+                if self._is_known(row) if occupant is None else occupant in pushed_out | retold:
                     digest = read.rows.documents[place][0]
-                    occupant = None if known is None else known.id
-                    self._unplaced.append(_unplaced(tasks[number].file, digest, row, occupant))
+                    doc = _unplaced(tasks[number].file, digest, row, occupant)
+                    self._unplaced.append(replace(doc, is_retold=occupant in retold))
                     aside.add(number)
             kept.append(without((tasks, read), aside))
         return [chunk for chunk in kept if chunk[0]]
@@ -58,15 +71,15 @@ class Placing:
         To be called once, after all files at known paths were read.
         """
         self._add(_lost(connection, self._source_id, gone))
-        self._add(_hidden(connection, self._source_id))
         self._set_aside = _set_aside(connection, self._source_id)
-        stories = [(c.story, c.content_hash) for c in self._candidates.values()]
+        candidates = (*self._lost.values(), *self._hidden.values())
+        stories = [(c.story, c.content_hash) for c in candidates]
         stories += [(kept.story, "") for kept in self._set_aside]
         self._keys = {key for story, text_hash in stories for key in _keys(story, text_hash)}
 
     def make_plan(self) -> Plan:
         """Say what becomes of the documents that were kept aside."""
-        plan = make_plan(self._unplaced, list(self._candidates.values()), self._set_aside)
+        plan = make_plan(self._unplaced, list((self._hidden | self._lost).values()), self._set_aside)
         moved = {article.id for article in plan.moves.values()}
         owners = {doc.occupant for doc in self._unplaced if doc.occupant is not None}
         for doc in self._unplaced:
@@ -92,7 +105,7 @@ class Placing:
 
     def _add(self, candidates: Iterable[Candidate]) -> None:
         for candidate in candidates:
-            self._candidates.setdefault(candidate.id, candidate)
+            self._lost.setdefault(candidate.id, candidate)
 
     def _is_known(self, row: ArticleRow) -> bool:
         """Return whether a new document has anything in common with a lost or hidden article."""
@@ -100,18 +113,28 @@ class Placing:
             return False
         return not self._keys.isdisjoint(_keys(story_of(row, with_body=True), value_of(row, "content_hash")))
 
+    def _find_retold(self, connection: sa.Connection, batch: Sequence[Chunk]) -> set[int]:
+        """Find the articles whose documents tell the story of another one now, which an editor hides, and
+        did not tell it before."""
+        found: dict[int, set[object]] = {}
+        for known, row in _fresh_known(batch) if self._hidden else ():
+            keys = story_keys(story_of(row, with_body=True))
+            if keys := [key for key in keys if self._hidden_by_key.get(key, [known]) != [known]]:
+                found[known] = set(keys)
+        before = [
+            candidate
+            for ids in chunks(list(found))
+            for candidate in _read(connection, articles.c.id.in_(ids))
+        ]
+        return {article.id for article in before if found[article.id].isdisjoint(story_keys(article.story))}
+
     def _find_pushed_out(self, connection: sa.Connection, batch: Sequence[Chunk]) -> set[int]:
         """Find the articles at whose path another story lies now, or may lie; they become candidates.
 
         Where neither has a URL it cannot be told from the two alone (`is_another`), but by where the first
         is told now.
         """
-        rows = {
-            known.id: read.rows.articles[place]
-            for tasks, read in batch
-            for place, number in enumerate(read.fresh)
-            if (known := tasks[number].known) is not None
-        }
+        rows = dict(_fresh_known(batch))
         columns = (articles.c.id, articles.c.title, articles.c.canonical_digest, articles.c.canonical_url)
         suspects = []
         for ids in chunks(list(rows)):
@@ -126,6 +149,14 @@ class Placing:
         ]
         self._add(pushed_out)
         return {candidate.id for candidate in pushed_out}
+
+
+def _fresh_known(batch: Sequence[Chunk]) -> Iterable[tuple[int, ArticleRow]]:
+    """Return the fresh documents of known articles, with the articles' ids."""
+    for tasks, read in batch:
+        for place, number in enumerate(read.fresh):
+            if (known := tasks[number].known) is not None:
+                yield known.id, read.rows.articles[place]
 
 
 def _unplaced(file: Any, digest: bytes, row: ArticleRow, occupant: int | None) -> Unplaced:
