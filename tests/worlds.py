@@ -82,13 +82,15 @@ def _token(letter: str, text: str | None) -> int | None:
     return int(found[1]) if found else None
 
 
-#: Flags as upstream states them; those that cannot be read, or may hide, are among them.
+#: Flags as upstream states them; from PLAIN on they cannot be read, or may be meant to hide.
 FLAGS = (
     (), (), (), ("published: true",), ("published: false",), ("removed: true",), ("quality: 7", "heat: 3"),
+    ("draft: true",), ("publishedDateTime: 2099-01-01T00:00:00Z",),
+    ("publishedDateTime: 2020-01-01T00:00:00Z",),
     ("published: ",), ("published: flase",), ("Published: false",), ("published: [false]",), ("removed: 1",),
-    ("removed: ture",), ("draft: true",), ("publishedDateTime: 2099-01-01T00:00:00Z",), ("quality: ten",),
-    ("publishedDateTime: 2020-01-01T00:00:00Z",), ("heat: 1e300",), ("removed: null", "published: true"),
+    ("removed: ture",), ("quality: ten",), ("heat: 1e300",), ("removed: null", "published: true"),
 )  # fmt: skip
+PLAIN = 10
 
 #: What a file becomes that is no document any more.
 DAMAGES: tuple[Callable[[bytes], bytes], ...] = (
@@ -117,10 +119,13 @@ class World:
     damaged: dict[str, bytes] = field(default_factory=dict)
     lost: list[tuple[str, Doc]] = field(default_factory=list)
     tokens: int = 0
+    #: Whether all flags can be read: what else is in doubt shows only then.
+    is_plain: bool = False
     #: What each file was when it was last written.
     _written: dict[str, bytes] = field(default_factory=dict)
 
     def fill(self, chance: random.Random) -> None:
+        self.is_plain = chance.random() < 0.5
         for _ in range(chance.randint(3, 6)):
             self.docs[self.free_path(chance)] = self.make_doc(chance)
 
@@ -128,7 +133,10 @@ class World:
         """Make a document of a new story; some have no URL or no body, few no title."""
         has = (chance.random() > 0.05, chance.random() > 0.3, chance.random() > 0.1)
         tells = Telling(*(self.token() if one else None for one in has))
-        return Doc(tells, chance.choice(FLAGS), chance.randrange(60))
+        return Doc(tells, self.make_flags(chance), chance.randrange(60))
+
+    def make_flags(self, chance: random.Random) -> tuple[str, ...]:
+        return chance.choice(FLAGS[:PLAIN] if self.is_plain else FLAGS)
 
     def token(self) -> int:
         self.tokens += 1
@@ -217,7 +225,7 @@ def tidy(world: World, chance: random.Random) -> None:
 
 def flag(world: World, chance: random.Random) -> None:
     path = world.pick(chance)
-    world.put(path, replace(world.docs[path], flags=chance.choice(FLAGS)))
+    world.put(path, replace(world.docs[path], flags=world.make_flags(chance)))
 
 
 def rename(world: World, chance: random.Random) -> None:
@@ -249,7 +257,9 @@ def rename_folder(world: World, chance: random.Random) -> None:
 def rename_and_edit(world: World, chance: random.Random) -> None:
     path = world.pick(chance)
     doc = _edited(world, world.take(path), chance, 1)
-    world.put(world.free_path(chance), replace(doc, flags=chance.choice((doc.flags, chance.choice(FLAGS)))))
+    world.put(
+        world.free_path(chance), replace(doc, flags=chance.choice((doc.flags, world.make_flags(chance))))
+    )
 
 
 def swap(world: World, chance: random.Random) -> None:
@@ -286,8 +296,18 @@ def delete(world: World, chance: random.Random, path: str | None = None) -> None
 def bring_back(world: World, chance: random.Random) -> None:
     """Put what was lost at its path again, or at another."""
     if world.lost:
-        path, doc = world.lost.pop(chance.randrange(len(world.lost)))
-        world.put(path if chance.random() < 0.6 else world.free_path(chance), doc)
+        # Mostly what went last, which nothing else resembles yet.
+        number = -1 if chance.random() < 0.6 else chance.randrange(len(world.lost))
+        path, doc = world.lost.pop(number)
+        world.put(path if chance.random() < 0.5 else world.free_path(chance), doc)
+
+
+def gather(world: World, chance: random.Random) -> None:
+    """Take all copies of a document away, and put one at another path."""
+    tells = world.docs[world.pick(chance)].tells
+    copies = [path for path in sorted(world.docs) if world.docs[path].tells == tells]
+    docs = [world.take(path) for path in copies]
+    world.put(world.free_path(chance), chance.choice(docs))
 
 
 def replace_story(world: World, chance: random.Random) -> None:
@@ -307,6 +327,6 @@ def mend(world: World, chance: random.Random) -> None:
 
 CHANGES: tuple[Callable[[World, random.Random], None], ...] = (
     add, edit, edit, borrow, borrow, tidy, tidy, flag, flag, rename, rename, rename_slightly, rename_folder, rename_and_edit,
-    rename_and_edit, swap, swap, overwrite, overwrite, copy, copy, delete, delete, bring_back, bring_back,
+    rename_and_edit, swap, swap, overwrite, overwrite, copy, copy, copy, gather, gather, delete, delete, bring_back, bring_back,
     bring_back, replace_story, replace_story, damage, mend, mend,
 )  # fmt: skip
