@@ -195,6 +195,31 @@ def test_a_document_that_takes_over_a_hidden_story_is_not_shown(store: Store, tm
     assert shown(store) == {"_news/b.md": "Story 2"}
 
 
+def test_of_two_copies_that_are_gone_the_shown_one_does_not_speak_for_the_hidden(
+    store: Store, tmp_path: Path
+) -> None:
+    for path in ("_news/a.md", "_news/b.md"):
+        write(tmp_path, path, 1, url="https://e.org/1")
+    import_folder(store, tmp_path)
+    decide(store, "_news/a.md", removed=1)
+    (tmp_path / "_news/a.md").unlink()
+    (tmp_path / "_news/b.md").rename(tmp_path / "_news/c.md")
+    assert import_folder(store, tmp_path).doubtful == 1
+    assert shown(store).keys() == {"_news/b.md"}  # it is missing
+
+
+def test_what_was_hidden_is_known_where_its_own_document_is_rewritten_too(
+    store: Store, tmp_path: Path
+) -> None:
+    write(tmp_path, "_news/a.md", 1, url="https://e.org/1")
+    import_folder(store, tmp_path)
+    decide(store, "_news/a.md", removed=1)
+    write(tmp_path, "_news/a.md", title="Story 2", body="Text 1.", url="https://e.org/2")
+    write(tmp_path, "_news/b.md", title="Story 1", body="Text 3.", url="https://e.org/1")
+    assert import_folder(store, tmp_path).doubtful == 1
+    assert shown(store) == {}
+
+
 # --- a repository whose posts are all moved -------------------------------------------------------------
 
 #: Documents of the repository (CURATION_FULL=1: as many as were once moved in a real one), and decided ones.
