@@ -410,10 +410,9 @@ def _becomes_shown(before: State, after: State, row: Decided, key: int) -> bool:
     ):
         return True
     if then is not None and then.tells.count_equal(now.tells):
-        # It told its story before, beside the hidden one; or it was public already.
-        if then.is_public or then.tells.count_equal(hidden) >= 2:
-            return False
-        return now.tells.count_equal(hidden) >= 2
+        # What told the hidden story beside it before is upstream's matter; so is what an editor decided on.
+        is_decided = any(d.article_id == key and d.flag in ("published", "removed") for d in after.decided)
+        return not is_decided and then.tells.count_equal(hidden) < 2 <= now.tells.count_equal(hidden)
     equal, different = now.tells.count_equal(hidden), now.tells.count_different(hidden)
     if equal >= 2:
         return True

@@ -195,6 +195,20 @@ def test_a_document_that_takes_over_a_hidden_story_is_not_shown(store: Store, tm
     assert shown(store) == {"_news/b.md": "Story 2"}
 
 
+def test_a_document_that_returns_to_a_story_set_aside_under_its_new_title_is_not_shown(
+    store: Store, tmp_path: Path
+) -> None:
+    write(tmp_path, "_news/a.md", 1, url="https://e.org/1")
+    import_folder(store, tmp_path)
+    decide(store, "_news/a.md", published=0)
+    write(tmp_path, "_news/a.md", 2, url="https://e.org/2")
+    import_folder(store, tmp_path)
+    assert shown(store) == {"_news/a.md": "Story 2"}
+    write(tmp_path, "_news/a.md", title="Story 2", url="https://e.org/1", body="Text 1.")
+    import_folder(store, tmp_path)
+    assert shown(store) == {}
+
+
 def test_of_two_copies_that_are_gone_the_shown_one_does_not_speak_for_the_hidden(
     store: Store, tmp_path: Path
 ) -> None:

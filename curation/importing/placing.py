@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from ..backends import chunks
 from ..instants import as_text
 from ..schema import articles, overrides, set_aside_overrides
-from .merge import Decision, SetAside
+from .merge import Decision, SetAside, hides
 from .moves import Candidate, Plan, Unplaced, make_plan, story_keys
 from .outcomes import Chunk, without
 from .rows import ArticleRow, story_of, value_of
@@ -29,9 +29,10 @@ class Placing:
         self._source_id = source_id
         self._unplaced: list[Unplaced] = []
         self._lost: dict[int, Candidate] = {}
-        #: The articles that an editor hides, as they were before the import, and by their stories.
+        #: The articles that an editor hides, as they were before the import; and by their stories, those that
+        #: were set aside among them, which no article tells.
         self._hidden: dict[int, Candidate] = {}
-        self._hidden_by_key: dict[object, list[int]] = {}
+        self._hidden_by_key: dict[object, list[int | None]] = {}
         self._set_aside: list[SetAside] = []
         #: What new documents are looked up by; None as long as no new ones are read.
         self._keys: set[object] | None = None
@@ -43,9 +44,12 @@ class Placing:
     def expect_known(self, connection: sa.Connection) -> None:
         """Find the articles that an editor hides; to be called before anything is written."""
         self._hidden = {article.id: article for article in _hidden(connection, self._source_id)}
-        for article in self._hidden.values():
-            for key in story_keys(article.story):
-                self._hidden_by_key.setdefault(key, []).append(article.id)
+        told: list[tuple[int | None, Story]] = [(key, article.story) for key, article in self._hidden.items()]
+        aside = _set_aside(connection, self._source_id)
+        told += [(None, kept.story) for kept in aside if hides({kept.field: kept.decision})]
+        for article_id, story in told:
+            for key in story_keys(story):
+                self._hidden_by_key.setdefault(key, []).append(article_id)
 
     def keep_aside(self, connection: sa.Connection, batch: Sequence[Chunk]) -> list[Chunk]:
         """Keep the unplaced documents of a batch aside; returns the batch without them."""
@@ -117,7 +121,7 @@ class Placing:
         """Find the articles whose documents tell the story of another one now, which an editor hides, and
         did not tell it before."""
         found: dict[int, set[object]] = {}
-        for known, row in _fresh_known(batch) if self._hidden else ():
+        for known, row in _fresh_known(batch) if self._hidden_by_key else ():
             keys = story_keys(story_of(row, with_body=True))
             if keys := [key for key in keys if self._hidden_by_key.get(key, [known]) != [known]]:
                 found[known] = set(keys)
