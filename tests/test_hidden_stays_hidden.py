@@ -49,7 +49,7 @@ from curation.verifying.run import Finding, verify
 from .histories import make_steps, run
 from .taking import import_folder
 
-HISTORIES = int(os.environ.get("CURATION_HISTORIES", "16"))
+HISTORIES = int(os.environ.get("CURATION_HISTORIES", "8"))
 FIRST = int(os.environ.get("CURATION_SEED", "0"))
 STEPS = 14
 

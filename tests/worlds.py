@@ -201,9 +201,9 @@ def edit(world: World, chance: random.Random) -> None:
 
 def _edited(world: World, doc: Doc, chance: random.Random, count: int) -> Doc:
     has = [name for name in Telling._fields if getattr(doc.tells, name) is not None]
-    changed = chance.sample(has, min(count, max(1, len(has) - 1)))
     if len(has) < 2:
         return replace(doc, form=chance.randrange(60))
+    changed = chance.sample(has, min(count, len(has) - 1))
     return replace(doc, tells=doc.tells._replace(**{name: world.token() for name in changed}))
 
 
