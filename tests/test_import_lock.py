@@ -93,7 +93,7 @@ def test_an_editor_goes_on_while_a_batch_holds_its_import(store: Store) -> None:
         editor.execute(sa.text("SET LOCAL lock_timeout = '3s'"))
         assert set_flags(
             editor, Selection(["1"]), {"heat": 4711, "quality": 42}, actor="ann", reason=None
-        ).changes
+        ).changeset_id
 
 
 def test_the_lock_outlives_the_time_that_a_session_may_be_idle(hostile: Store) -> None:
