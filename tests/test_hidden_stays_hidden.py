@@ -47,7 +47,7 @@ from curation.selecting import Selection
 from curation.verifying.run import Finding, verify
 
 from .histories import make_steps, run
-from .taking import import_folder
+from .taking import import_folder, undo_one_import
 
 HISTORIES = int(os.environ.get("CURATION_HISTORIES", "8"))
 FIRST = int(os.environ.get("CURATION_SEED", "0"))
@@ -232,6 +232,38 @@ def test_what_was_hidden_is_known_where_its_own_document_is_rewritten_too(
     write(tmp_path, "_news/b.md", title="Story 1", body="Text 3.", url="https://e.org/1")
     assert import_folder(store, tmp_path).doubtful == 1
     assert shown(store) == {}
+
+
+def test_what_has_the_address_of_an_article_in_doubt_is_not_shown(store: Store, tmp_path: Path) -> None:
+    write(tmp_path, "_news/a.md", 1, url="https://e.org/1")
+    import_folder(store, tmp_path)
+    decide(store, "_news/a.md", removed=1)
+    (tmp_path / "_news/a.md").unlink()
+    for path in ("_posts/b.md", "_posts/c.md"):
+        write(tmp_path, path, 1, url="https://e.org/1")
+    write(tmp_path, "_posts/d.md", 2, url="https://e.org/1")
+    assert import_folder(store, tmp_path).doubtful == 3
+    assert shown(store) == {}
+
+
+def test_a_path_that_a_later_import_has_changed_is_not_given_back(store: Store, tmp_path: Path) -> None:
+    for path, number in (("_news/a.md", 1), ("_news/b.md", 2)):
+        write(tmp_path, path, number, url=f"https://e.org/{number}")
+    import_folder(store, tmp_path)
+    write(tmp_path, "_news/a.md", 2, url="https://e.org/2")
+    write(tmp_path, "_news/b.md", 1, url="https://e.org/1")
+    swapped = import_folder(store, tmp_path).changeset_id
+    (tmp_path / "_news/b.md").rename(tmp_path / "_news/c.md")
+    moved = import_folder(store, tmp_path).changeset_id
+    assert swapped is not None
+    assert moved is not None
+    kept = undo_one_import(store, swapped, actor="ann").kept
+    assert {path for path, _ in kept} >= {"_news/a.md", "_news/c.md"}
+    assert findings(store) == []
+    for changeset_id in (moved, swapped):
+        assert undo_one_import(store, changeset_id, actor="ann").kept == []
+    assert findings(store) == []
+    assert shown(store) == {"_news/a.md": "Story 1", "_news/b.md": "Story 2"}
 
 
 # --- a repository whose posts are all moved -------------------------------------------------------------

@@ -317,7 +317,12 @@ class _Undoing:
     def _moves(self) -> list[Any]:
         """The moves of the import that were not taken back yet, by path."""
         move, article = article_moves.c, articles.c
-        is_later = sa.or_(article.path != move.new_path, article.last_import_id != self._import.id)
+        # What files were before is kept by the paths where they lay: by the old one.
+        is_later = sa.or_(
+            article.path != move.new_path,
+            article.last_import_id != self._import.id,
+            changed_later(self._import, move.old_path),
+        )
         query = (
             sa.select(
                 move.article_id, move.old_path, move.new_path, article.path,
