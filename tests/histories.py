@@ -9,7 +9,8 @@ editor's command on the very article:
 2. No article becomes public that tells the story of a hiding row:
    - the article of the row itself, as long as it shares the title, the URL or the body with what it told
    - any article with two of the three
-   - any article with the URL or the body, where the row's own document is gone or has been replaced
+   - any article with the URL or the body, where the row's own document is gone or has been replaced, and no
+     other article is closer
    Not meant are articles that told the story beside the hidden one before, which the editor left alone: what
    they are is upstream's matter, or their own decision's.
 3. A flag that cannot be read, a draft and a date to come publish nothing.
@@ -423,7 +424,10 @@ def _becomes_shown(before: State, after: State, row: Decided, key: int) -> bool:
     is_like = (now.tells.url, now.tells.body) != (None, None) and (
         now.tells.url == hidden.url is not None or now.tells.body == hidden.body is not None
     )
-    return is_lost and (is_like or (equal > 0 and not different))
+    is_closer = any(
+        r.tells.count_equal(now.tells) >= 2 for k, r in before.rows.items() if k != row.article_id
+    )
+    return is_lost and not is_closer and (is_like or (equal > 0 and not different))
 
 
 def _is_doubtful(now: Row, then: Row, own: Row, later: Row | None) -> bool:

@@ -201,6 +201,8 @@ class _Planner:
         #: Those for which an article may still be found.
         self._docs = {doc.path: doc for doc in unplaced if not doc.is_retold}
         self._lost = {article.id: article for article in candidates if article.is_lost}
+        #: The lost articles that several documents may be about: none of these gets them.
+        self._in_doubt: list[Candidate] = []
 
     def place(self, level: _Level, *, are_recent: bool) -> None:
         """Give documents the articles that they surely continue; where several could be meant, doubt all."""
@@ -228,7 +230,7 @@ class _Planner:
                 self._doubt(doc, meant)
                 doubtful.update(article.id for article in meant)
         for article_id in doubtful:
-            del self._lost[article_id]
+            self._in_doubt.append(self._lost.pop(article_id))
 
     def _doubt(self, doc: Unplaced, articles: Sequence[Candidate]) -> None:
         """Make a document a new article, with a warning if any of these has overrides."""
@@ -250,7 +252,8 @@ class _Planner:
         """Doubt the documents of which a little speaks for a lost article that has overrides."""
         meant: dict[str, list[Candidate]] = defaultdict(list)
         for level in _SIMILAR:
-            decided = [article for article in self._lost.values() if article.overrides]
+            lost = (*self._lost.values(), *self._in_doubt)
+            decided = [article for article in lost if article.overrides]
             for docs, articles in _grouped(self._docs.values(), decided, level.key):
                 are_few = len(docs) * len(articles) <= MAX_PAIRS
                 for doc in docs:
