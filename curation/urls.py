@@ -18,7 +18,7 @@ _TRACKING = frozenset({"dclid", "fbclid", "gclid", "igshid", "mc_cid", "mc_eid",
 _CANONICAL = re.compile(r"https?://[a-z0-9][a-z0-9.-]*[a-z]/[A-Za-z0-9._~/-]*")
 
 #: A host has at most 253 letters; one beyond ASCII takes time by the square of its length.
-_FAIR_HOST = re.compile(r"[^:/?#]{4,5}:[/\\]*[^/\\?#]{0,1000}(?:[/\\?#]|\Z)")
+_FAIR_HOST = re.compile(r"[^:/?#]{4,5}:[/\\]*+[^/\\?#]{0,1000}+(?:[/\\?#]|\Z)")
 
 #: Entities that upstream left in addresses, some escaped twice; `html.unescape` would also turn
 #: `&copy=2` into `©=2`.

@@ -27,7 +27,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from curation.database import Store
-from curation.flags import FLAGS
+from curation.flags import FLAGS, is_about_flag
 from curation.importing.issues import short_message
 from curation.importing.merge import NOTICES
 from curation.schema import (
@@ -232,6 +232,7 @@ class _Comparison:
         if name == "import_issues":
             # What was said of the version that the store keeps stands.
             is_about_kept = row["severity"] != "error" or row["code"] == "no_opening_fence"
+            is_about_kept |= is_about_flag(row["code"], row["field"])
             return key[0:2] in self.refused and key[0:2] in self.kept and is_about_kept
         return _owner(name, key) in self.kept
 
@@ -243,6 +244,8 @@ class _Comparison:
         ours, theirs = self.store.rows[name][key][column], self.fresh.rows[name][key][column]
         if column in ("target_id", "item_id"):
             return ours in self.kept and (theirs is None or ours in self.refused)
+        if name == "articles" and column.removeprefix("upstream_") in FLAGS and self._has_unclear_flags(key):
+            return True  # it is what it was before, and the fresh store knows of no before
         if name == "files" and column == "state" and self._has_lost_its_fence(key):
             return (ours, theirs) == ("refused", "passed")
         if name == "files" and column == "stamp":
@@ -252,6 +255,10 @@ class _Comparison:
         if name in _TOLD:
             return self._is_told(name, key)
         return name in SHARED and key in self.told[name]
+
+    def _has_unclear_flags(self, key: Key) -> bool:
+        issues = self.store.rows["import_issues"]
+        return any(issue[:2] == key and is_about_flag(*issue[2:]) for issue in issues)
 
     def _has_lost_its_fence(self, key: Key) -> bool:
         return (*key, "no_opening_fence", None) in self.store.rows["import_issues"]

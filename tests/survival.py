@@ -371,7 +371,7 @@ def wrong_flags(connection: sa.Connection) -> list[Any]:
 def miscounted(connection: sa.Connection) -> list[Any]:
     """The imports that count what they have not committed; one that was killed counts nothing."""
     query = """
-    SELECT i.id, i.status, i.added, i.updated, i.unchanged, i.missing,
+    SELECT i.id, i.status, i.added, i.updated + i.moved, i.unchanged, i.missing,
       (SELECT count(*) FROM articles a WHERE a.first_import_id = i.id),
       (SELECT count(*) FROM articles a WHERE a.last_import_id = i.id AND a.first_import_id <> i.id),
       (SELECT count(*) FROM articles),

@@ -218,7 +218,7 @@ def test_ten_thousand_are_released_in_a_handful_of_statements(store: Store) -> N
         store.engine, "before_cursor_execute", lambda c, cur, sql, p, ctx, many: statements.append(sql)
     )
     edit = release(store)
-    assert len(statements) < 20
+    assert len(statements) < 24
     assert (sum(agreed(store)), effective(store)) == (0, before)
     mine = sa.select(sa.func.count()).select_from(changes).where(changes.c.changeset_id == edit.changeset_id)
     assert rows(store, mine) == [(count,)]

@@ -41,6 +41,7 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for module in (deadlines, pipeline):
         monkeypatch.setattr(module, "read_files", stuck.read_files)
     monkeypatch.setattr(readers, "SECONDS", 1.0)
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[1]))  # processes import `tests.stuck`
     yield
     assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
 

@@ -457,6 +457,8 @@ def test_addresses_and_dates_are_written_as_their_standards_want(
         (site / "_news" / name).write_text(text)
     old = "---\ntitle: Old\ntype: video\nheat: 99\npublishedDateTime: 1850-06-01T00:00:00Z\n---\n"
     (site / "_learning/videos/old.md").write_text(old)
+    with (site / "_config.yml").open("a") as config:
+        config.write("future: true\n")
     rename_folder(site, "tides", "ebb & née")
     import_folder(store, site)
     assert curation("export", "api", str(target)).exit_code == 0

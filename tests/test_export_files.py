@@ -97,7 +97,10 @@ def test_the_same_corpus_comes_out_of_a_store_of_nasty_documents(curation: Curat
     assert curation("set", "--collection", "news", "--heat", "=31", "--published", "--yes").exit_code == 3
     assert curation("export", "files", str(root)).exit_code == 0
     assert_all_is_in(curation, curation("import", str(root)))
-    assert curation("status", "--format", "csv").stdout.splitlines()[1].split(",")[5] == "0"  # none parted
+    # Where `removed` cannot be read, upstream does not publish; the editor's `published` stands against it.
+    unclear = sum(name.startswith("nulls-") for name, _ in nasty_documents())
+    parted = curation("status", "--format", "csv").stdout.splitlines()[1].split(",")[5]
+    assert (parted, unclear > 0) == (str(unclear), True)
     assert told(curation("export", "files", str(root))) == f"0 written, {len(nasty)} unchanged, 0 left"
 
 

@@ -52,6 +52,7 @@ provider:
   domain: tidaltimes.example
 ---
 Body.
+{title}
 """
 
 

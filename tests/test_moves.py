@@ -403,3 +403,11 @@ def test_a_plan_does_not_depend_on_the_order_of_files(
     chance.shuffle(articles)
     again = make_plan(docs, articles, [])
     assert (again.moves, again.held, again.doubts.keys()) == (plan.moves, plan.held, plan.doubts.keys())
+
+
+def test_an_override_that_returns_and_hides_nothing_keeps_no_document_from_being_held() -> None:
+    """Its heat comes back with its story; another article that tells it is hidden all the same."""
+    aside = SetAside(doc("old.md").story, "heat", Decision(5, 1), 1, "old.md")
+    hidden = lost("there.md", overrides=HIDDEN, is_lost=False)
+    plan = make_plan([doc("new.md")], [hidden], [aside])
+    assert (set(plan.returns), plan.held) == ({"new.md"}, {"new.md"})

@@ -19,6 +19,9 @@ import pytest
 import curation
 
 ROOT = Path(curation.__file__).parent
+
+#: Where `tests` can be imported from, wherever the package is installed.
+CHECKOUT = Path(__file__).parents[1]
 METHODS = ("match", "fullmatch", "search", "sub", "split", "findall", "finditer")
 
 #: Letters of an attack: a quadratic pattern takes seconds for so many, a linear one a few milliseconds.
@@ -104,7 +107,7 @@ def slow() -> dict[str, Any]:
     while left:
         command = [sys.executable, "-m", "tests.attacking", str(LENGTH), str(SECONDS)]
         with subprocess.Popen(
-            command, cwd=ROOT.parent, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            command, cwd=CHECKOUT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         ) as process:
             try:
                 answer, _ = process.communicate(json.dumps(left), timeout=60 + len(left))
@@ -137,7 +140,7 @@ def test_patterns_are_found_and_weak_ones_are_told() -> None:
         asked = json.dumps([pattern])
         try:
             ended = subprocess.run(
-                command, cwd=ROOT.parent, input=asked, capture_output=True, text=True, timeout=20
+                command, cwd=CHECKOUT, input=asked, capture_output=True, text=True, timeout=20
             )
         except subprocess.TimeoutExpired:
             continue

@@ -224,7 +224,7 @@ def test_a_revert_takes_few_statements_however_many_articles(filled: Store) -> N
         filled.engine, "before_cursor_execute", lambda c, cur, sql, p, ctx, many: statements.append(sql)
     )
     assert take_back(filled, edit.changeset_id).changed == 50
-    assert len(statements) < 20
+    assert len(statements) < 24
 
 
 def test_who_decided_since_is_named_though_it_took_over_what_was_computed(filled: Store) -> None:

@@ -291,7 +291,8 @@ class _Planner:
                 continue
             keys = ((number, level.key(doc)) for number, level in enumerate(_STRONG))
             like = next((told[key] for key in keys if key in told), None)
-            if like is not None and like.id != doc.occupant and doc.path not in self.plan.returns:
+            back = {kept.field: kept.decision for kept in self.plan.returns.get(doc.path, ())}
+            if like is not None and like.id != doc.occupant and not hides(back):
                 message = (
                     f"tells the story of {like.path}, which an editor hides:"
                     " it is not published until an editor decides"

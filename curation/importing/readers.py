@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import signal
 import threading
+import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor, Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -176,6 +177,8 @@ def _start_server() -> None:
     it says nothing: what it or a process that is cut off by the end of ours had to say is a traceback."""
     from multiprocessing import forkserver, resource_tracker
 
+    # A signal to all of a terminal's processes ends the tracker too; it is started again, and that is all.
+    warnings.filterwarnings("ignore", module="multiprocessing.resource_tracker")
     resource_tracker.ensure_running()  # it lets Ctrl-C through again once it has started
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     errors, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)

@@ -32,7 +32,7 @@ def import_dump(store: Store, dump: Dump, scan: Scan, options: Options) -> Summa
     one. Files that cannot be taken in are counted as quarantined and raise nothing.
     """
     with store.backend.import_lock(store.engine, dump.source) as check_lock, _rare_collection():
-        if not (options.new_source or dump.within):
+        if not options.new_source:
             _refuse_known_source(store, dump, scan)
         if options.strict or options.dry_run:
             return _import_at_once(store, dump, scan, options)
