@@ -160,13 +160,26 @@ def test_a_little_in_common_moves_nothing_and_keeps_hidden_what_was(
         (ONE, OTHER),
         (story(None, None), story(None, None)),
         (story("", None, " "), story("", None)),
-        (story("One", "https://e.example/1", "New."), story("One", "https://e.example/2", "Old.")),
     ],
-    ids=["nothing in common", "nothing at all", "nothing to see", "a title, and all else differs"],
+    ids=["nothing in common", "nothing at all", "nothing to see"],
 )
 def test_strangers_have_nothing_to_do_with_each_other(one: Story, other: Story) -> None:
     plan = make_plan([doc("new.md", one)], [lost("old.md", other, overrides=HIDDEN)], [])
     assert plan == Plan()
+
+
+@pytest.mark.parametrize(
+    ("overrides", "is_missing", "held"),
+    [(HIDDEN, False, {"new.md"}), (HIDDEN, True, set()), (RATED, False, set())],
+)
+def test_a_title_alone_holds_for_what_is_hidden_and_lost_now(
+    overrides: Mapping[str, Decision], is_missing: bool, held: set[str]
+) -> None:
+    new, old = story("One", "https://e.example/1", "New."), story("One", "https://e.example/2", "Old.")
+    plan = make_plan(
+        [doc("new.md", new)], [lost("old.md", old, overrides=overrides, is_missing=is_missing)], []
+    )
+    assert (plan.moves, plan.held, set(plan.doubts)) == ({}, held, held)
 
 
 # --- several ----------------------------------------------------------------------------------------------

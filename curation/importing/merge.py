@@ -102,7 +102,7 @@ def merge(
         notices += [_returned(flag, kept.decision) for flag, kept in back.items()]
     else:
         notices += partings(was, upstream, overrides, said_already)
-    notices += _still_aside(set_aside, overrides)
+    notices += still_aside(set_aside, overrides)
     values = {flag: decision.value for flag, decision in overrides.items()}
     return Merged(effective(upstream, values), overrides, set_aside, notices)
 
@@ -166,8 +166,8 @@ def parting(flag: str, says: int, decided: int) -> str:
     return f"upstream says {shown(flag, says)}; the editor's {shown(flag, decided)} stands"
 
 
-def _still_aside(set_aside: Iterable[SetAside], overrides: Overrides) -> list[Fault]:
-    """One notice for each flag that has a decision set aside and none that stands."""
+def still_aside(set_aside: Iterable[SetAside], overrides: Overrides) -> list[Fault]:
+    """Return a warning for each flag that has a decision set aside and none that stands."""
     latest = {kept.field: kept for kept in set_aside if kept.field not in overrides}
     return [
         Fault(

@@ -128,6 +128,11 @@ def make_plan(
     return planner.plan
 
 
+def _is_near(article: Candidate) -> bool:
+    """Return whether an article is hidden by an editor and lost in this import."""
+    return article.is_hidden and article.is_lost and not article.is_missing
+
+
 def _waiting(kept: SetAside) -> Candidate:
     """Return a story whose override was set aside, as an article that tells it."""
     overrides = {kept.field: kept.decision}
@@ -249,7 +254,8 @@ class _Planner:
             self.plan.held.add(doc.path)
 
     def doubt_similar(self) -> None:
-        """Doubt the documents of which a little speaks for a lost article that has overrides."""
+        """Doubt the documents of which a little speaks for a lost article that has overrides. For one that an
+        editor hides, and that is lost in this import, its title is enough."""
         meant: dict[str, list[Candidate]] = defaultdict(list)
         for level in _SIMILAR:
             lost = (*self._lost.values(), *self._in_doubt)
@@ -257,7 +263,7 @@ class _Planner:
             for docs, articles in _grouped(self._docs.values(), decided, level.key):
                 are_few = len(docs) * len(articles) <= MAX_PAIRS
                 for doc in docs:
-                    found = [a for a in articles if not (are_few and level.differ((doc, a)))]
+                    found = [a for a in articles if _is_near(a) or not (are_few and level.differ((doc, a)))]
                     meant[doc.path] += [a for a in found if a not in meant[doc.path]]
         for path, articles in meant.items():
             if articles:
@@ -281,15 +287,14 @@ class _Planner:
 
     def hold_hidden(self, hidden: Sequence[Candidate]) -> None:
         """Hold the documents that tell the story of an article which an editor hides."""
-        told: dict[tuple[int, _Key], Candidate] = {}
-        for number, level in enumerate(_STRONG):
-            for article in hidden:
-                if (key := level.key(article)) is not None:
-                    told.setdefault((number, key), article)
+        told: dict[object, Candidate] = {}
+        for article in hidden:
+            for key in (*_strong_keys(article), *(_faint_keys(article.story) if article.id == 0 else ())):
+                told.setdefault(key, article)
         for doc in self._unplaced:
             if doc.path in self.plan.moves or doc.path in self.plan.held:
                 continue
-            keys = ((number, level.key(doc)) for number, level in enumerate(_STRONG))
+            keys = (*_strong_keys(doc), *_faint_keys(doc.story))
             like = next((told[key] for key in keys if key in told), None)
             back = {kept.field: kept.decision for kept in self.plan.returns.get(doc.path, ())}
             if like is not None and like.id != doc.occupant and not hides(back):
@@ -299,6 +304,20 @@ class _Planner:
                 )
                 self.plan.doubts[doc.path] = Fault("warning", "hidden_story", message, "published")
                 self.plan.held.add(doc.path)
+
+
+def _strong_keys(one: _Any) -> list[object]:
+    """Return the keys of which one in common makes two surely the same."""
+    keys = ((number, level.key(one)) for number, level in enumerate(_STRONG))
+    return [key for key in keys if key[1] is not None]
+
+
+def _faint_keys(story: Story) -> list[object]:
+    """Return the keys of which one in common is enough for a story that an editor hid and that no article
+    tells any more."""
+    url, digest, body = fold_url(story.canonical_url), story.canonical_digest, story.body_digest
+    keys: list[tuple[str, object]] = [("url", url), ("digest", digest), ("body", body)]
+    return [key for key in keys if key[1] is not None]
 
 
 def story_keys(story: Story) -> list[tuple[object, ...]]:

@@ -23,7 +23,18 @@ from ..schema import (
     search_queue,
 )
 from .course import Books
-from .merge import DOUBTS, Decision, Effective, Merged, effective, hides, legible, merge
+from .merge import (
+    DOUBTS,
+    Decision,
+    Effective,
+    Merged,
+    SetAside,
+    effective,
+    hides,
+    legible,
+    merge,
+    still_aside,
+)
 from .moves import Plan
 from .outcomes import Chunk, Read
 from .references import References
@@ -183,24 +194,37 @@ class _BatchRows:
         self._returned += [kept.id for kept in back if kept.id is not None]
         overrides = {kept.field: kept.decision for kept in back}
         upstream = Flags(*values[_UPSTREAM])
-        merged = self._hold(path, upstream, Merged(effective(upstream, {}), overrides, (), ()))
+        merged = self._hold(path, upstream, Merged(effective(upstream, {}), overrides, (), ()), None)
         as_upstream = Effective(*values[:4])
         self._merged.append((article_id, None, merged))
         self._books.audit.add_new(article_id, merged, as_upstream)
         return (*merged.effective, *values[_UPSTREAM.start :]), (*faults, *merged.notices)
 
-    def _hold(self, path: str, upstream: Flags, merged: Merged) -> Merged:
-        """Keep a document in doubt from being published, unless a decision says what is to become of it."""
-        overrides, notices = dict(merged.overrides), list(merged.notices)
-        is_decided = "published" in overrides or "removed" in overrides
-        if path in self._plan.doubts and not (is_decided and path in self._plan.held):
+    def _hold(self, path: str, upstream: Flags, merged: Merged, before: Story | None) -> Merged:
+        """Keep a document in doubt from being published.
+
+        An override that hides it does so already. One that shows it was given to the story that the article
+        told before, and is set aside with that; where it comes back to a new article, it stands.
+
+        Args:
+            before: the story that a known article told; None for a new article.
+        """
+        overrides, notices, aside = dict(merged.overrides), list(merged.notices), list(merged.set_aside)
+        is_held = path in self._plan.held and not hides(overrides)
+        if before is None and ("published" in overrides or "removed" in overrides):
+            is_held = False
+        if path in self._plan.doubts and (is_held or path not in self._plan.held):
             notices.append(self._plan.doubts[path])
             self._books.doubts.add(path)
-            if path in self._plan.held:
-                assert self._books.audit.changeset_id is not None  # it is open: something is written
-                overrides["published"] = Decision(0, self._books.audit.changeset_id)
+        if is_held:
+            shown = [flag for flag in ("published", "removed") if flag in overrides]
+            left = [SetAside(before or Story(None, None), flag, overrides.pop(flag)) for flag in shown]
+            aside, notices = [*aside, *left], [*notices, *still_aside(left, {})]
+            assert self._books.audit.changeset_id is not None  # it is open: something is written
+            overrides["published"] = Decision(0, self._books.audit.changeset_id)
         values = {flag: decision.value for flag, decision in overrides.items()}
-        return merged._replace(effective=effective(upstream, values), overrides=overrides, notices=notices)
+        held = effective(upstream, values)
+        return Merged(held, overrides, aside, notices)
 
     def _add_changed(
         self, path: str, article_id: int, row: ArticleRow, content: bytes, faults: tuple[Fault, ...]
@@ -212,7 +236,7 @@ class _BatchRows:
         values = self._dated(row, was.upstream if is_known else None)
         upstream = Flags(*values[_UPSTREAM])
         merged = merge(was.upstream, upstream, (was.story, story), was.overrides, was.set_aside, said)
-        merged = self._hold(path, upstream, merged) if path in self._plan.doubts else merged
+        merged = self._hold(path, upstream, merged, was.story) if path in self._plan.doubts else merged
         provider_id = self.references.providers[row.provider]
         values = (*merged.effective, *values[_UPSTREAM.start :])
         self._changed.append((article_id, provider_id, self._books.import_id, None, *values))

@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from ..backends.types import integer
-from ..schema import articles, as_number, related_links, sources
+from ..schema import articles, as_number, import_issues, related_links, sources
 from .settings import MOST_BONUS
 
 #: The heat of an article that is outranked.
@@ -163,6 +163,12 @@ def is_shown(heat: sa.ColumnElement[int], threshold: sa.ColumnElement[int]) -> s
 
 def states_published() -> sa.ColumnElement[bool]:
     """Whether a document states `published`; where it does not, it is published whatever its heat. A draft,
-    and what has a date to come, is not published for another reason than its heat."""
+    what has a date to come, and what states it so that it cannot be read, is not published for another
+    reason than its heat."""
     is_stated = as_number(articles.c.upstream_published).is_not(None)
-    return sa.and_(is_stated, articles.c.upstream_status.is_(None))
+    issue = import_issues.c
+    is_unclear = sa.exists().where(
+        issue.source_id == articles.c.source_id, issue.path == articles.c.path,
+        issue.resolved_import_id.is_(None), issue.severity == "error", issue.code == "not_a_flag",
+    )  # fmt: skip
+    return sa.and_(is_stated, articles.c.upstream_status.is_(None), ~is_unclear)

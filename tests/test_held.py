@@ -1,0 +1,132 @@
+"""Documents that are held back: each told in one import, through the command, on both engines."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+
+Curation = Callable[..., Result]
+
+
+class Desk:
+    """A site of a few documents, and an editor's commands on them."""
+
+    def __init__(self, curation: Curation, root: Path) -> None:
+        self._curation, self._root = curation, root / "site"
+
+    def write(self, path: str, title: str, url: str, body: str, **flags: object) -> None:
+        file = self._root / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        said = "".join(f"{key}: {value}\n" for key, value in flags.items())
+        file.write_text(f"---\ntitle: {title}\nwebUrl: https://x.example/{url}\n{said}---\n{body}\n")
+
+    def drop(self, path: str) -> None:
+        (self._root / path).unlink()
+
+    def run(self, *arguments: str, status: int = 0) -> str:
+        result = self._curation(*arguments)
+        assert result.exit_code == status, result.output
+        return result.output
+
+    def take_in(self, status: int = 0) -> None:
+        self.run("import", str(self._root), status=status)
+
+    @property
+    def shown(self) -> list[str]:
+        """The paths of what is published and not missing."""
+        told = self._curation(
+            "list", "--published", "--columns", "path,missing_since", "--format", "csv"
+        ).stdout
+        return [row["path"] for row in csv.DictReader(io.StringIO(told)) if not row["missing_since"]]
+
+    @property
+    def issues(self) -> set[tuple[str, str]]:
+        told = self._curation("issues", "--format", "csv").stdout
+        return {(row["code"], row["path"]) for row in csv.DictReader(io.StringIO(told))}
+
+
+@pytest.fixture
+def desk(curation: Curation, tmp_path: Path) -> Desk:
+    return Desk(curation, tmp_path)
+
+
+def test_an_override_that_shows_was_about_what_the_article_told_before(desk: Desk) -> None:
+    desk.write("_news/a.md", "A", "a", "body a")
+    desk.write("_news/z.md", "Z", "z", "body z")
+    desk.take_in()
+    desk.run("set", "_news/a.md", "--removed")
+    desk.run("set", "_news/z.md", "--removed")
+    desk.run("set", "_news/z.md", "--restored")
+    desk.write("_news/z.md", "A", "a", "body z")
+    desk.take_in(status=3)
+    assert desk.shown == []
+    assert desk.issues == {("hidden_story", "_news/z.md"), ("override_set_aside", "_news/z.md")}
+    desk.run("db", "verify")
+
+
+def test_a_hidden_article_whose_title_turns_up_elsewhere_is_not_shown(desk: Desk) -> None:
+    """Its permalink follows its folder, and it was edited in the same step."""
+    desk.write("_news/a.md", "A story", "news/a", "one two")
+    desk.take_in()
+    desk.run("set", "_news/a.md", "--removed")
+    desk.drop("_news/a.md")
+    desk.write("_archive/a.md", "A story", "archive/a", "one two three")
+    desk.take_in(status=3)
+    assert (desk.shown, desk.issues) == ([], {("ambiguous_move", "_archive/a.md")})
+    desk.run("publish", "_archive/a.md")
+    desk.take_in()
+    assert (desk.shown, desk.issues) == (["_archive/a.md"], set())
+
+
+def test_a_hidden_story_that_no_article_tells_is_known_by_its_url(desk: Desk) -> None:
+    desk.write("_news/a.md", "A", "a", "body a")
+    desk.take_in()
+    desk.run("set", "_news/a.md", "--removed")
+    desk.write("_news/a.md", "Other", "o", "body o")
+    desk.take_in(status=3)
+    desk.write("_news/c.md", "A, tidied", "a", "edited")
+    desk.take_in(status=3)
+    assert desk.shown == ["_news/a.md"]
+    desk.run("db", "verify")
+
+
+def test_a_score_publishes_nothing_whose_flag_cannot_be_read(desk: Desk) -> None:
+    desk.write("_news/a.md", "A", "a", "body a", published="flase", quality=90, heat=95)
+    desk.write("_news/b.md", "B", "b", "body b", published="false", quality=90, heat=95)
+    desk.take_in(status=3)
+    desk.run("source", "set", "site", "--related-bonus", "10", "--publish-threshold", "70")
+    desk.run("set", "_news/a.md", "_news/b.md", "--quality", "95")
+    desk.run("score")
+    assert desk.shown == ["_news/b.md"]
+
+
+def test_a_heat_that_returns_with_its_story_shows_nothing(desk: Desk) -> None:
+    for name in "ab":
+        desk.write(f"_news/{name}.md", "S", "s", "body s")
+    desk.take_in()
+    desk.run("set", "_news/a.md", "--removed")
+    desk.run("set", "_news/b.md", "--heat", "5")
+    desk.write("_news/b.md", "Other", "o", "body o")
+    desk.take_in()
+    desk.write("_news/c.md", "S", "s", "body s")
+    desk.take_in(status=3)
+    assert (desk.shown, desk.issues) == (
+        ["_news/b.md"],
+        {("hidden_story", "_news/c.md")},
+    )
+
+
+def test_a_part_of_a_known_source_under_a_new_name_is_refused(
+    desk: Desk, curation: Curation, tmp_path: Path
+) -> None:
+    desk.write("_news/a.md", "A", "a", "body a")
+    desk.take_in()
+    (tmp_path / "site").rename(tmp_path / "renamed")
+    result = curation("import", str(tmp_path / "renamed" / "_news"), "--root", str(tmp_path / "renamed"))
+    assert result.exit_code == 1
+    assert "--source site" in result.output
