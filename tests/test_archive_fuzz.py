@@ -8,6 +8,7 @@ command on both engines.
 from __future__ import annotations
 
 import json
+import math
 import os
 import time
 from collections import Counter
@@ -139,15 +140,29 @@ class _Engine:
 #: Bytes of the small and of the large archive of each kind, and by how much more the large one may take.
 SMALL, LARGE, MOST = 1 << 17, 1 << 19, 10
 
+#: How often a kind is looked at before it is called slow.
+TRIES = 5
+
 
 @pytest.mark.parametrize("kind", CRAFTED)
 def test_no_archive_takes_more_than_linear_time(tmp_path: Path, kind: str) -> None:
     name, make = CRAFTED[kind]
-    times = []
+    files = []
     for size in (SMALL, LARGE):
-        (tmp_path / name).write_bytes(make(size))
-        began = time.process_time()
-        with suppress(ImportFailed), Archive(tmp_path / name) as tree:
-            tree.scan()
-        times.append(time.process_time() - began)
-    assert times[1] < MOST * max(times[0], 0.05)
+        files.append(tmp_path / str(size) / name)
+        files[-1].parent.mkdir()
+        files[-1].write_bytes(make(size))
+    small, large = math.inf, math.inf
+    for _ in range(TRIES):  # a machine that does much else makes either look slow now and then
+        small, large = min(small, _seconds(files[0])), min(large, _seconds(files[1]))
+        if large < MOST * max(small, 0.05):
+            return
+    pytest.fail(f"{small:.3f} s for {SMALL:,} bytes, {large:.3f} s for {LARGE:,}")
+
+
+def _seconds(file: Path) -> float:
+    """How much of a core looking through an archive takes."""
+    began = time.process_time()
+    with suppress(ImportFailed), Archive(file) as tree:
+        tree.scan()
+    return time.process_time() - began
