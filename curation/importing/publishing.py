@@ -35,13 +35,15 @@ def find_early(connection: sa.Connection, source_id: int, limit: str | None) -> 
         limit: as `publish_limit` gives it.
     """
     article = articles.c
-    is_scheduled = article.upstream_status == SCHEDULED
+    # In the words of `ix_articles_scheduled`: SQLite uses the index for no bound value.
+    is_scheduled = article.upstream_status == sa.literal_column(f"'{SCHEDULED}'")
     at = now()
     due = is_scheduled if limit is None else sa.and_(is_scheduled, article.published_at <= at)
     paths = list(connection.scalars(sa.select(article.path).where(article.source_id == source_id, due)))
     if limit is not None:
+        # `source_id + 0` leads by the index of dates: by the source's own, all its articles would be read.
         early = (
-            article.source_id == source_id, article.published_at > at, article.upstream_status.is_(None),
+            article.source_id + 0 == source_id, article.published_at > at, article.upstream_status.is_(None),
             sa.or_(article.upstream_published.is_(None), article.upstream_published.is_(sa.true())),
         )  # fmt: skip
         paths += connection.scalars(sa.select(article.path).where(*early))
