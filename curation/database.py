@@ -7,6 +7,7 @@ and never commits.
 from __future__ import annotations
 
 import datetime as dt
+import logging
 import os
 import time
 from collections.abc import Iterator, Mapping
@@ -24,6 +25,9 @@ from .interrupts import Outcome
 from .schema import units_of_work
 
 PACKAGE = Path(__file__).parent
+
+# What it says of a connection that an interruption closed is a traceback; errors reach the user as a line.
+logging.getLogger("sqlalchemy").addHandler(logging.NullHandler())
 
 #: Where the store's revision stands; not Alembic's default, which another program's database may have.
 VERSION_TABLE = "curation_version"
