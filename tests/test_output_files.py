@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import datetime as dt
+import gc
 import gzip
 import io
 import json
@@ -16,8 +17,9 @@ from decimal import Decimal
 from html.parser import HTMLParser
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
+import click
 import openpyxl
 import pyarrow as pa
 import pytest
@@ -281,6 +283,21 @@ def test_a_text_too_long_for_a_cell_is_cut_and_told() -> None:
     assert result.stderr.startswith("warning: 1 texts cut at 32,767 characters")
     [[cut], [whole]] = openpyxl.load_workbook(io.BytesIO(result.stdout_bytes)).active.iter_rows(2)
     assert (cut.value, whole.value) == ("😀" * 16383, "a" * 32767)
+
+
+def test_a_full_disk_ends_a_workbook_with_its_own_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And with nothing else: no finalizer of the library's prints a traceback afterwards."""
+    lost: list[Any] = []
+    monkeypatch.setattr(sys, "unraisablehook", lost.append)
+    monkeypatch.setattr(our_xlsx, "unnamed_file", _full_disk)
+    with click.Context(click.Command("report")), pytest.raises(OSError, match="No space left"):
+        our_xlsx.write_xlsx(io.BytesIO(), ["a"], iter([(1,)]), our_xlsx.Output())
+    gc.collect()
+    assert lost == []
+
+
+def _full_disk() -> IO[bytes]:
+    return Path("/dev/full").open("w+b", buffering=0)
 
 
 @pytest.mark.parametrize(("count", "held"), [(0, [0]), (9, [9]), (10, [9, 1]), (18, [9, 9]), (19, [9, 9, 1])])

@@ -9,9 +9,11 @@ on in a next sheet. A cell holds 32,767 characters: longer texts are cut, and st
 from __future__ import annotations
 
 import datetime as dt
+import io
 import math
 import shutil
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from decimal import Decimal
 from itertools import chain, islice
 from typing import IO, TYPE_CHECKING, Any
@@ -45,25 +47,59 @@ _FIRST_DAY = dt.date(1900, 3, 1)
 
 
 def write_xlsx(stream: IO[bytes], columns: Sequence[str], rows: Iterator[Row], output: Output) -> None:
-    """Writes a workbook. Raises ClickException, naming the extra, if XlsxWriter is not there."""
+    """Write a workbook.
+
+    Raises:
+        ClickException: XlsxWriter is not installed; the message names the extra.
+        OSError: a file cannot be written, such as on a full disk.
+    """
     try:
         import xlsxwriter
+        from xlsxwriter.exceptions import FileCreateError
     except ImportError as error:
         raise click.ClickException("xlsx needs a library: pip install 'curation[xlsx]'") from error
 
     # Closed only when it is whole: what was written before an error goes with the folder.
-    with temporary_folder() as folder, unnamed_file() as whole:
+    with temporary_folder() as folder, unnamed_file() as whole, _replaced_after_errors(whole) as archive:
         workbook = xlsxwriter.Workbook(
-            whole, {"constant_memory": True, "tmpdir": str(folder), "use_zip64": True}
+            archive, {"constant_memory": True, "tmpdir": str(folder), "use_zip64": True}
         )
         workbook.set_properties({"title": escape(told_title())[:255]})
         cells = _Cells(workbook, output.raw)
         _write_sheets(workbook, cells, columns, rows)
-        workbook.close()
+        try:
+            workbook.close()
+        except FileCreateError as error:
+            raise error.args[0] from None  # the OSError
         whole.seek(0)
         shutil.copyfileobj(whole, stream)  # which may be a pipe: of that no library seeks back
     if cells.cut:
         click.echo(f"warning: {cells.cut:,} texts cut at 32,767 characters, which a cell holds", err=True)
+
+
+class _Replaceable:
+    """A file that is used through this object, so that another one can take its place."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self.stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.stream, name)
+
+
+@contextmanager
+def _replaced_after_errors(whole: IO[bytes]) -> Iterator[_Replaceable]:
+    """Give a file to XlsxWriter, which leaves its zip archive open after an error or a signal.
+
+    The archive is closed once Python collects it, and writes to its file once more then: to memory, for the
+    file is closed, or its disk full. Otherwise Python would print a traceback.
+    """
+    archive = _Replaceable(whole)
+    try:
+        yield archive
+    except BaseException:
+        archive.stream = io.BytesIO()
+        raise
 
 
 def _write_sheets(workbook: Any, cells: _Cells, columns: Sequence[str], rows: Iterator[Row]) -> None:
