@@ -71,16 +71,7 @@ class RelatedLink(NamedTuple):
     extra: str | None
 
 
-_WORDS = {
-    "yes": True,
-    "on": True,
-    "true": True,
-    "y": True,
-    "no": False,
-    "off": False,
-    "false": False,
-    "n": False,
-}
+_WORDS = dict.fromkeys(("yes", "on", "true", "y"), True) | dict.fromkeys(("no", "off", "false", "n"), False)
 #: As nearly all are written; `fromisoformat` alone would also take week dates and missing colons.
 _USUAL_INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-2][0-9]:[0-9]{2}:[0-9]{2}Z")
 
@@ -188,17 +179,25 @@ class Fields:
 
     def integer(self, key: str) -> int | None:
         value = self.rest.get(key)
+        number = self.whole_number(key)
+        if number is None and value is not None:
+            self._warn_of_number(key, value)
+        return number
+
+    def whole_number(self, key: str) -> int | None:
+        """A whole number of 64 bits; one written as `5.0` stays among the rest. None for anything else."""
+        value = self.rest.get(key)
         if type(value) is int and value in INT64:
             del self.rest[key]
             return value
-        return None if value is None else self._odd_integer(key, value)
-
-    def _odd_integer(self, key: str, value: object) -> int | None:
         if isinstance(value, float) and value.is_integer() and int(value) in INT64:
             return int(value)
+        return None
+
+    def _warn_of_number(self, key: str, value: object) -> None:
         if isinstance(value, int | float) and not isinstance(value, bool):
             if isinstance(value, int) or not math.isfinite(value):
-                return None  # it stays among the rest, where the same is found and said
+                return  # it stays among the rest, where the same is found and said
             if value.is_integer():
                 self._warn("integer_out_of_range", "a whole number outside 64 bits", key)
             else:
@@ -207,7 +206,6 @@ class Fields:
             self._warn("not_one_value", f"a {kind_of(value)} where one number belongs", key)
         else:
             self._warn("not_a_number", f"{short(str(value))} where a number belongs", key)
-        return None
 
     def flag(self, key: str) -> bool | None:
         value = self.rest.get(key)

@@ -13,7 +13,6 @@ from typing import NamedTuple
 from .extra import kind_of, short, written
 from .fields import Fields
 from .flags import Flags, visible_key
-from .integers import INT64
 
 #: The flags that decide whether an article is shown, each with the value that hides it.
 _HIDING = {"published": False, "removed": True, "draft": True}
@@ -62,13 +61,9 @@ def read_flags(fields: Fields) -> FlagValues:
 
 def _number(fields: Fields, key: str, unclear: set[str]) -> int | None:
     value = fields.rest.get(key)
-    if type(value) is int and value in INT64:
-        del fields.rest[key]
-        return value
-    if value is None:
-        return None
-    if isinstance(value, float) and value.is_integer() and int(value) in INT64:
-        return int(value)
+    number = fields.whole_number(key)
+    if number is not None or value is None:
+        return number
     unclear.add(key)
     if isinstance(value, list | dict):
         _tell(fields, key, "not_one_value", f"a {kind_of(value)} where one number belongs")
