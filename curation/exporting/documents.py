@@ -141,8 +141,8 @@ def _decided_flags(connection: sa.Connection, ids: Sequence[int]) -> dict[int, d
     decided: dict[int, set[str]] = defaultdict(set)
     found: dict[int, dict[str, FlagValue]] = {}
     columns = [articles.c[name] for flag in FLAGS for name in (flag, f"upstream_{flag}")]
-    unclear = _unclear_flags(connection) if ids else {}
     for some in chunks(ids):
+        unclear = _unclear_flags(connection, some)
         named = sa.select(overrides.c.article_id, overrides.c.field)
         for article_id, field in connection.execute(named.where(overrides.c.article_id.in_(some))):
             decided[article_id].add(field)
@@ -157,13 +157,14 @@ def _decided_flags(connection: sa.Connection, ids: Sequence[int]) -> dict[int, d
     return found
 
 
-def _unclear_flags(connection: sa.Connection) -> dict[int, set[str]]:
-    """The flags that documents state so that they cannot be read, by article."""
+def _unclear_flags(connection: sa.Connection, ids: Sequence[int]) -> dict[int, set[str]]:
+    """The flags that the documents of articles state so that they cannot be read, by article."""
     issue = import_issues.c
     query = (
         sa.select(articles.c.id, issue.code, issue.field)
         .join(articles, sa.and_(articles.c.source_id == issue.source_id, articles.c.path == issue.path))
-        .where(issue.severity == "error", issue.field.in_(FLAGS), issue.resolved_import_id.is_(None))
+        .where(articles.c.id.in_(ids), issue.severity == "error")
+        .where(issue.field.in_(FLAGS), issue.resolved_import_id.is_(None))
     )
     found: dict[int, set[str]] = defaultdict(set)
     for article_id, code, name in connection.execute(query):
