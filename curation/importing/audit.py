@@ -16,8 +16,7 @@ from ..backends import of
 from ..database import insert_row, now
 from ..flags import FLAGS
 from ..schema import article_moves, changes, changesets
-from .merge import Effective, Merged
-from .standing import Standing
+from .merge import Effective, Merged, Overrides
 
 _COLUMNS = (
     "id", "changeset_id", "article_id", "field", "old_value", "new_value",
@@ -40,23 +39,15 @@ class Audit:
         self._moves: list[tuple[int, str, str]] = []
         self.changeset_id: int | None = None
 
-    def add(self, article_id: int, was: Standing, merged: Merged) -> None:
-        """Notes what differs between what held and what holds now."""
+    def add(self, article_id: int, was: tuple[Effective, Overrides], merged: Merged) -> None:
+        """Note what differs between what held and what holds now; `was` are the values before and the
+        overrides that stood, for a new article what it would be without overrides, and none."""
+        effective, overrides = was
         for name in FLAGS:
-            old, new = getattr(was.effective, name), getattr(merged.effective, name)
-            before, after = was.overrides.get(name, _UNDECIDED), merged.overrides.get(name, _UNDECIDED)
+            old, new = getattr(effective, name), getattr(merged.effective, name)
+            before, after = overrides.get(name, _UNDECIDED), merged.overrides.get(name, _UNDECIDED)
             if old != new or before != after:
                 self._new.append((article_id, name, _number(old), _number(new), *before, *after))
-
-    def add_new(self, article_id: int, merged: Merged, upstream: Effective) -> None:
-        """Note the overrides of a new article; `upstream` is what it would be without."""
-        for name, decision in merged.overrides.items():
-            old, new = _number(getattr(upstream, name)), _number(getattr(merged.effective, name))
-            self._new.append((article_id, name, old, new, *_UNDECIDED, *decision))
-        if "removed" in merged.overrides and "published" not in merged.overrides:
-            old, new = _number(upstream.published), _number(merged.effective.published)
-            if old != new:
-                self._new.append((article_id, "published", old, new, *_UNDECIDED, *_UNDECIDED))
 
     def add_move(self, article_id: int, old_path: str, new_path: str) -> None:
         """Note that an article's document was found at another path."""

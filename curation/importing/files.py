@@ -64,8 +64,18 @@ class FileBook:
         self._source_id = source_id
         self._remembered = remembered
         self._new: list[tuple[str, str, str | None]] = []
-        #: Files to be parsed whatever their bytes are: what makes of them has changed, or the day.
-        self.stale = {path for path, (_, stamp) in remembered.items() if stamp == STALE}
+        #: Files that are parsed again because of the day: scheduled and due, or published and not due.
+        self._early: frozenset[str] = frozenset()
+
+    def note_early(self, paths: Iterable[str]) -> None:
+        """Have files parsed again whose date decides whether they are published (`publishing.find_early`)."""
+        self._early = frozenset(paths)
+
+    def is_stale(self, path: str) -> bool:
+        """Return whether a file is to be parsed whatever its bytes are: what makes of it has changed, or the
+        day."""
+        was = self._remembered.get(path)
+        return path in self._early or (was is not None and was[1] == STALE)
 
     def is_known(self, path: str) -> bool:
         """Return whether the store had the document at a path when it was last read."""
@@ -77,11 +87,11 @@ class FileBook:
         by what became of them."""
         wanted = []
         kept = notes = 0
-        get, stale = self._remembered.get, self.stale
+        get, early = self._remembered.get, self._early
         for file in found:
             path, kind, stamp, _ = file
             was = get(path)
-            if was is None or stamp is None or was[1] != stamp or path in stale:
+            if was is None or stamp is None or was[1] != stamp or path in early:
                 wanted.append(file)
             elif was[0] != "kept":
                 summary.count(was[0], file, is_new=False, is_changed=False)

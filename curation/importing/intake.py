@@ -121,7 +121,7 @@ class Intake:
             for batch in chunks([file for file in files if file.kind is kind], BATCH):
                 known = self._known(batch)
                 if plan is not None:
-                    known = _placed(known, plan)
+                    known = _placed(known, plan, batch)
                 for some in chunks(batch, CHUNK):
                     given = [file for file in some if file.location is None]
                     contents = self._course.dump.tree.read(given) if given else []
@@ -133,8 +133,8 @@ class Intake:
             return {}
         with self._course.transactions.reading() as connection:
             known = known_files(connection, self._books.source_id, batch)
-        stale = self._course.files.stale
-        return {path: found.to_be_parsed() if path in stale else found for path, found in known.items()}
+        is_stale = self._course.files.is_stale
+        return {path: found.to_be_parsed() if is_stale(path) else found for path, found in known.items()}
 
     def _write(self, batch: Sequence[Chunk], plan: Plan | None) -> int:
         """Writes one batch in one transaction; returns how many files that were. Without a plan, documents
@@ -191,9 +191,10 @@ class Intake:
     def _settle(self, connection: sa.Connection, batch: Sequence[Chunk], plan: Plan | None) -> None:
         """Says of each file that was not taken in anew what is wrong with it; the writers say it of the
         others."""
-        self._books.issues.load(connection, (task.file.path for tasks, _ in batch for task in tasks))
+        paths = [task.file.path for tasks, _ in batch for task in tasks]
         if plan is not None:
-            self._books.issues.load(connection, (article.path for article in plan.moves.values()))
+            paths += [plan.moves[path].path for path in paths if path in plan.moves]
+        self._books.issues.load(connection, paths)
         for tasks, read in batch:
             for task, outcome in zip(tasks, read.outcomes, strict=True):
                 path, what = task.file.path, outcome.what
@@ -206,11 +207,12 @@ class Intake:
                     self._books.issues.settle_read(path)
 
 
-def _placed(known: dict[str, Known], plan: Plan) -> dict[str, Known]:
+def _placed(known: dict[str, Known], plan: Plan, batch: Sequence[File]) -> dict[str, Known]:
     """What the store has of documents that were kept aside: the articles that they continue."""
     known = {path: found for path, found in known.items() if path not in plan.vacant}
-    for path, article in plan.moves.items():
-        known[path] = Known(article.id, b"", "", article.is_missing)
+    for file in batch:
+        if (article := plan.moves.get(file.path)) is not None:
+            known[file.path] = Known(article.id, b"", "", article.is_missing)
     return known
 
 

@@ -124,7 +124,7 @@ def make_plan(
                 planner.place(level, are_recent=are_recent)
     planner.doubt_similar()
     planner.return_decisions(set_aside)
-    planner.hold_hidden([c for c in (*candidates, *map(_waiting, set_aside)) if c.is_hidden])
+    planner.hold_hidden(candidates, map(_waiting, set_aside))
     return planner.plan
 
 
@@ -285,16 +285,20 @@ class _Planner:
                 self.plan.returns[doc.path] = list(back.values())
                 taken.update(kept.id for kept in back.values())
 
-    def hold_hidden(self, hidden: Sequence[Candidate]) -> None:
-        """Hold the documents that tell the story of an article which an editor hides."""
+    def hold_hidden(self, articles: Iterable[Candidate], waiting: Iterable[Candidate]) -> None:
+        """Hold the documents that tell a story which an editor hides: that of an article, or one that no
+        article tells (`waiting`)."""
         told: dict[object, Candidate] = {}
-        for article in hidden:
-            for key in (*_strong_keys(article), *(_faint_keys(article.story) if article.id == 0 else ())):
+        for article in articles:
+            for key in _strong_keys(article) if article.is_hidden else ():
                 told.setdefault(key, article)
+        for story in waiting:
+            for key in (*_strong_keys(story), *faint_keys(story.story)) if story.is_hidden else ():
+                told.setdefault(key, story)
         for doc in self._unplaced:
             if doc.path in self.plan.moves or doc.path in self.plan.held:
                 continue
-            keys = (*_strong_keys(doc), *_faint_keys(doc.story))
+            keys = (*_strong_keys(doc), *faint_keys(doc.story))
             like = next((told[key] for key in keys if key in told), None)
             back = {kept.field: kept.decision for kept in self.plan.returns.get(doc.path, ())}
             if like is not None and like.id != doc.occupant and not hides(back):
@@ -312,7 +316,7 @@ def _strong_keys(one: _Any) -> list[object]:
     return [key for key in keys if key[1] is not None]
 
 
-def _faint_keys(story: Story) -> list[object]:
+def faint_keys(story: Story) -> list[object]:
     """Return the keys of which one in common is enough for a story that an editor hid and that no article
     tells any more."""
     url, digest, body = fold_url(story.canonical_url), story.canonical_digest, story.body_digest

@@ -7,7 +7,7 @@ Pure but for reading the files, so that it can run in any process: `read_files` 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -22,7 +22,7 @@ from ..document import (
 from ..errors import DocumentError
 from ..faults import Fault
 from ..scanning import Kind, read_file
-from .rows import Rows
+from .rows import ArticleRow, Rows
 from .tasks import Known, Outcome, Task, What
 
 
@@ -48,6 +48,14 @@ class Read:
 
 #: Files that were read together: what was to be read, and what became of each.
 Chunk = tuple[Sequence[Task], Read]
+
+
+def fresh_known(batch: Iterable[Chunk]) -> Iterator[tuple[int, ArticleRow]]:
+    """Return the fresh documents of known articles, with the articles' ids."""
+    for tasks, read in batch:
+        for place, number in enumerate(read.fresh):
+            if (known := tasks[number].known) is not None:
+                yield known.id, read.rows.articles[place]
 
 
 def without(chunk: Chunk, left_out: Collection[int]) -> Chunk:

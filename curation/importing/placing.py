@@ -14,12 +14,13 @@ import sqlalchemy as sa
 
 from ..backends import chunks
 from ..instants import as_text
-from ..schema import articles, overrides, set_aside_overrides
-from .merge import Decision, SetAside, hides
-from .moves import Candidate, Plan, Unplaced, make_plan, story_keys
-from .outcomes import Chunk, without
+from ..schema import articles, overrides
+from .merge import SetAside, hides
+from .moves import Candidate, Plan, Unplaced, faint_keys, make_plan, story_keys
+from .outcomes import Chunk, fresh_known, without
 from .rows import ArticleRow, story_of, value_of
-from .stories import Story, digest_body, fold_title, fold_url, has_same_body, share_title_or_url
+from .standing import read_overrides, read_set_aside
+from .stories import Story, digest_body, fold_title, has_same_body, share_title_or_url
 
 
 class Placing:
@@ -28,6 +29,8 @@ class Placing:
     def __init__(self, source_id: int) -> None:
         self._source_id = source_id
         self._unplaced: list[Unplaced] = []
+        #: SHA-256 of the documents that are kept aside, by path, as they were first read.
+        self.digests: dict[str, bytes] = {}
         self._lost: dict[int, Candidate] = {}
         #: The articles that an editor hides, as they were before the import; and by their stories, those that
         #: were set aside among them, which no article tells.
@@ -42,11 +45,14 @@ class Placing:
         return bool(self._unplaced)
 
     def expect_known(self, connection: sa.Connection) -> None:
-        """Find the articles that an editor hides; to be called before anything is written."""
+        """Find the articles that an editor hides, and the overrides that wait for their story; to be called
+        before anything is written."""
         self._hidden = {article.id: article for article in _hidden(connection, self._source_id)}
         told: list[tuple[int | None, Story]] = [(key, article.story) for key, article in self._hidden.items()]
-        aside = _set_aside(connection, self._source_id)
-        told += [(None, kept.story) for kept in aside if hides({kept.field: kept.decision})]
+        self._set_aside = [
+            kept for _, kept in read_set_aside(connection, articles.c.source_id == self._source_id)
+        ]
+        told += [(None, kept.story) for kept in self._set_aside if hides({kept.field: kept.decision})]
         for article_id, story in told:
             for key in story_keys(story):
                 self._hidden_by_key.setdefault(key, []).append(article_id)
@@ -55,16 +61,18 @@ class Placing:
         """Keep the unplaced documents of a batch aside; returns the batch without them."""
         pushed_out = self._find_pushed_out(connection, batch)
         retold = self._find_retold(connection, batch) - pushed_out
+        leaving = pushed_out | retold
         kept: list[Chunk] = []
         for tasks, read in batch:
             aside = set()
             for place, number in enumerate(read.fresh):
                 known, row = tasks[number].known, read.rows.articles[place]
                 occupant = None if known is None else known.id
-                if self._is_known(row) if occupant is None else occupant in pushed_out | retold:
+                if self._is_known(row) if occupant is None else occupant in leaving:
                     digest = read.rows.documents[place][0]
                     doc = _unplaced(tasks[number].file, digest, row, occupant)
                     self._unplaced.append(replace(doc, is_retold=occupant in retold))
+                    self.digests[doc.path] = digest
                     aside.add(number)
             kept.append(without((tasks, read), aside))
         return [chunk for chunk in kept if chunk[0]]
@@ -75,7 +83,6 @@ class Placing:
         To be called once, after all files at known paths were read.
         """
         self._add(_lost(connection, self._source_id, gone))
-        self._set_aside = _set_aside(connection, self._source_id)
         candidates = (*self._lost.values(), *self._hidden.values())
         stories = [(c.story, c.content_hash) for c in candidates]
         stories += [(kept.story, "") for kept in self._set_aside]
@@ -98,11 +105,6 @@ class Placing:
         return plan
 
     @property
-    def digests(self) -> dict[str, bytes]:
-        """SHA-256 of the documents that were kept aside, by path, as they were first read."""
-        return {doc.path: doc.digest for doc in self._unplaced}
-
-    @property
     def unplaced(self) -> Sequence[Unplaced]:
         """The documents that were kept aside, by path."""
         return sorted(self._unplaced, key=lambda doc: doc.path)
@@ -121,7 +123,7 @@ class Placing:
         """Find the articles whose documents tell the story of another one now, which an editor hides, and
         did not tell it before."""
         found: dict[int, set[object]] = {}
-        for known, row in _fresh_known(batch) if self._hidden_by_key else ():
+        for known, row in fresh_known(batch) if self._hidden_by_key else ():
             keys = story_keys(story_of(row, with_body=True))
             if keys := [key for key in keys if self._hidden_by_key.get(key, [known]) != [known]]:
                 found[known] = set(keys)
@@ -138,7 +140,7 @@ class Placing:
         Where neither has a URL it cannot be told from the two alone (`is_another`), but by where the first
         is told now.
         """
-        rows = dict(_fresh_known(batch))
+        rows = dict(fresh_known(batch))
         columns = (articles.c.id, articles.c.title, articles.c.canonical_digest, articles.c.canonical_url)
         suspects = []
         for ids in chunks(list(rows)):
@@ -155,14 +157,6 @@ class Placing:
         return {candidate.id for candidate in pushed_out}
 
 
-def _fresh_known(batch: Sequence[Chunk]) -> Iterable[tuple[int, ArticleRow]]:
-    """Return the fresh documents of known articles, with the articles' ids."""
-    for tasks, read in batch:
-        for place, number in enumerate(read.fresh):
-            if (known := tasks[number].known) is not None:
-                yield known.id, read.rows.articles[place]
-
-
 def _unplaced(file: Any, digest: bytes, row: ArticleRow, occupant: int | None) -> Unplaced:
     text_hash, published_at = value_of(row, "content_hash"), value_of(row, "published_at")
     return Unplaced(file, digest, text_hash, story_of(row, with_body=True), published_at, occupant)
@@ -170,14 +164,8 @@ def _unplaced(file: Any, digest: bytes, row: ArticleRow, occupant: int | None) -
 
 def _keys(story: Story, text_hash: str) -> set[object]:
     """Return all by which a document may be found to continue an article: one in common is enough."""
-    keys: dict[str, object] = {
-        "hash": text_hash,
-        "url": fold_url(story.canonical_url),
-        "title": fold_title(story.title),
-        "body": story.body_digest,
-        "digest": story.canonical_digest,
-    }
-    return {(name, key) for name, key in keys.items() if key}
+    more = (("hash", text_hash), ("title", fold_title(story.title)))
+    return {*faint_keys(story), *(key for key in more if key[1])}
 
 
 # --- what the store has ---------------------------------------------------------------------------------
@@ -215,36 +203,8 @@ def _read(
         (key, path, Story(title, digest, url, digest_body(body)), text_hash, as_text(at), since is not None)
         for key, path, title, digest, url, body, text_hash, at, since in connection.execute(query)
     ]
-    decided = _overrides(connection, [row[0] for row in rows])
+    decided = read_overrides(connection, [row[0] for row in rows])
     return [
         Candidate(*row[:5], decided.get(row[0], {}), is_lost=is_lost or row[5], is_missing=row[5])
         for row in rows
-    ]
-
-
-def _overrides(connection: sa.Connection, ids: Sequence[int]) -> dict[int, dict[str, Decision]]:
-    found: dict[int, dict[str, Decision]] = {}
-    table = overrides.c
-    query = sa.select(table.article_id, table.field, table.value, table.changeset_id)
-    for some in chunks(ids):
-        for article_id, name, *decision in connection.execute(query.where(table.article_id.in_(some))):
-            found.setdefault(article_id, {})[name] = Decision(*decision)
-    return found
-
-
-def _set_aside(connection: sa.Connection, source_id: int) -> list[SetAside]:
-    """Find the overrides of a source that wait for their story."""
-    aside = set_aside_overrides.c
-    query = (
-        sa.select(
-            aside.id, aside.title, aside.canonical_digest, aside.canonical_url, aside.body_digest,
-            aside.field, aside.value, aside.changeset_id, articles.c.path,
-        )
-        .join(articles, articles.c.id == aside.article_id)
-        .where(articles.c.source_id == source_id)
-        .order_by(aside.id)
-    )  # fmt: skip
-    return [
-        SetAside(Story(*row[1:5]), row[5], Decision(row[6], row[7]), row[0], row[8])
-        for row in connection.execute(query)
     ]

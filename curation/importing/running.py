@@ -78,7 +78,8 @@ class Run:
     def carry_out(self, scan: Scan) -> Summary:
         """Takes in what was found."""
         self._summary.skipped = scan.skipped
-        gone = self._find_gone(scan)
+        present = {file.path for file in scan.files}
+        gone = self._find_gone(scan, present)
         is_full = self._course.options.full
         wanted = scan.files if is_full else self._course.files.sort_out(scan.files, self._summary)
         if wanted:
@@ -86,19 +87,18 @@ class Run:
             from .intake import Intake
 
             Intake(self._course, gone).take_in(wanted, len(scan.files) - len(wanted))
-        self._finish(scan, gone)
+        self._finish(scan, present, gone)
         return self._summary
 
-    def _find_gone(self, scan: Scan) -> list[str]:
+    def _find_gone(self, scan: Scan, present: set[str]) -> list[str]:
         """Return the files that the store knows and that are not there any more. One that is there and cannot
         be read is not gone, nor one of which nothing is known."""
         unread, kept_out = scan.unread(), {path for path, _ in scan.faults}
-        gone = self._course.files.gone({file.path for file in scan.files})
+        gone = self._course.files.gone(present)
         return [path for path in gone if path not in kept_out and not path.startswith(unread)]
 
-    def _finish(self, scan: Scan, gone: Sequence[str]) -> None:
+    def _finish(self, scan: Scan, present: set[str], gone: Sequence[str]) -> None:
         summary = self._summary
-        taken_in = {file.path for file in scan.files}
         with summary.counting(), self._course.transactions.writing() as connection:
             self._course.transactions.store.backend.lock_references(connection)
             self._mark_gone(connection, gone)
@@ -107,7 +107,7 @@ class Run:
                 resolve_related(connection, self._books.source_id, touched)
                 resolve_items(connection, self._books.source_id, touched)
                 forget_old_versions(connection, self._books.source_id)
-            self._settle_scan(connection, scan, taken_in)
+            self._settle_scan(connection, scan, present)
             self._books.flush(connection)
             if self._books.issues:
                 settle_decided(connection, self._books.source_id, self._books.issues)
@@ -146,15 +146,15 @@ class Run:
             mine.append(sa.or_(*(is_within(table.path, place) for place in self._course.dump.within)))
         return mine
 
-    def _settle_scan(self, connection: sa.Connection, scan: Scan, taken_in: set[str]) -> None:
+    def _settle_scan(self, connection: sa.Connection, scan: Scan, present: set[str]) -> None:
         """Issues of what the scan itself found, and of files that are not there any more."""
         besides: dict[str, Fault] = {}
         kept_out: dict[str, list[Fault]] = {}
         for path, fault in scan.faults:
-            if path not in taken_in and self._course.files.is_known(path) and fault.code in NO_FILES:
+            if path not in present and self._course.files.is_known(path) and fault.code in NO_FILES:
                 fault = fault._replace(severity="error")
             self._summary.quarantined += fault.severity == "error"
-            if path in taken_in:
+            if path in present:
                 besides[path] = fault
             else:
                 kept_out.setdefault(path, []).append(fault)
@@ -162,11 +162,11 @@ class Run:
         for path, faults in kept_out.items():
             self._books.issues.settle(path, faults, keep=OF_THE_SCAN.union(NOTICES))
         if not self._course.dump.within:
-            self._course.files.settle_skipped(connection, taken_in, scan.others)
+            self._course.files.settle_skipped(connection, present, scan.others)
             self._course.files.flush(connection)
             self._books.issues.settle_scan(connection, besides)
             unread = scan.unread()
-            seen = taken_in | kept_out.keys()
+            seen = present | kept_out.keys()
             if self._has_config:
                 seen.add(CONFIG)
             self._books.issues.settle_vanished(connection, seen, lambda path: not path.startswith(unread))
@@ -211,7 +211,7 @@ def _course(transactions: Transactions, dump: Dump, options: Options, books: Boo
         is_first = not remembered and not _knows(connection, source_id)
         files = FileBook(source_id, remembered)
         if not is_first:
-            files.stale.update(find_early(connection, source_id, books.publish_until))
+            files.note_early(find_early(connection, source_id, books.publish_until))
     summary = Summary(dump.source, books.import_id)
     return Course(transactions, dump, options, summary, books, files, is_first)
 

@@ -56,20 +56,43 @@ def read_standing(connection: sa.Connection, article_ids: Sequence[int]) -> dict
 
 
 def _read_decisions(connection: sa.Connection, ids: Sequence[int], standing: dict[int, Standing]) -> None:
+    for article_id, decided in read_overrides(connection, ids).items():
+        standing[article_id].overrides = decided
+    for article_id, kept in read_set_aside(connection, set_aside_overrides.c.article_id.in_(ids)):
+        standing[article_id].set_aside.append(kept)
+
+
+def read_overrides(connection: sa.Connection, article_ids: Sequence[int]) -> dict[int, dict[str, Decision]]:
+    """Return the overrides of some articles, by article id and flag."""
+    found: dict[int, dict[str, Decision]] = {}
     table = overrides.c
-    decided = sa.select(table.article_id, table.field, table.value, table.changeset_id)
-    for article_id, name, *decision in connection.execute(decided.where(table.article_id.in_(ids))):
-        standing[article_id].overrides[name] = Decision(*decision)
+    query = sa.select(table.article_id, table.field, table.value, table.changeset_id)
+    for ids in chunks(article_ids):
+        for article_id, name, *decision in connection.execute(query.where(table.article_id.in_(ids))):
+            found.setdefault(article_id, {})[name] = Decision(*decision)
+    return found
+
+
+def read_set_aside(connection: sa.Connection, wanted: sa.ColumnElement[bool]) -> list[tuple[int, SetAside]]:
+    """Return overrides that wait for their story, by id, each with the id of the article there.
+
+    Args:
+        wanted: a condition on `set_aside_overrides` and `articles`.
+    """
     aside = set_aside_overrides.c
-    kept = sa.select(
-        aside.article_id, aside.id, aside.field, aside.value, aside.changeset_id,
-        *(aside[name] for name in STORY_COLUMNS),
-    ).order_by(aside.id)  # fmt: skip
-    for article_id, row_id, name, value, changeset_id, *story in connection.execute(
-        kept.where(aside.article_id.in_(ids))
-    ):
-        kept_one = SetAside(Story(*story), name, Decision(value, changeset_id), row_id)
-        standing[article_id].set_aside.append(kept_one)
+    query = (
+        sa.select(
+            aside.article_id, aside.id, articles.c.path, aside.field, aside.value, aside.changeset_id,
+            *(aside[name] for name in STORY_COLUMNS),
+        )
+        .join(articles, articles.c.id == aside.article_id)
+        .where(wanted)
+        .order_by(aside.id)
+    )  # fmt: skip
+    return [
+        (article_id, SetAside(Story(*story), name, Decision(value, changeset_id), row_id, path))
+        for article_id, row_id, path, name, value, changeset_id, *story in connection.execute(query)
+    ]
 
 
 def write_decisions(

@@ -43,12 +43,9 @@ def is_another(story: Story, other: Story) -> bool:
 
 def has_same_title_or_url(story: Story, other: Story) -> bool:
     """Return whether titles or URLs are the same; a missing one is the same as a missing one."""
-    if story.title == other.title or story.canonical_digest == other.canonical_digest:
-        return True
-    if fold_title(story.title) == fold_title(other.title):
-        return True
-    url = fold_url(story.canonical_url)
-    return url is not None and url == fold_url(other.canonical_url)
+    have_no_url = story.canonical_digest is None and other.canonical_digest is None
+    have_no_title = not (fold_title(story.title) or fold_title(other.title))
+    return share_title_or_url(story, other) or have_no_url or have_no_title
 
 
 def share_title_or_url(story: Story, other: Story) -> bool:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Sequence
-from itertools import chain, islice
+from collections.abc import Container, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 import sqlalchemy as sa
@@ -36,7 +36,7 @@ from .merge import (
     still_aside,
 )
 from .moves import Plan
-from .outcomes import Chunk, Read
+from .outcomes import Chunk, Read, fresh_known
 from .references import References
 from .rows import ARTICLE_COLUMNS, LINK_COLUMNS, ArticleRow, Rows, story_of, value_of
 from .standing import (
@@ -84,10 +84,11 @@ class ArticleWriter:
         documents are at another path, or in doubt."""
         if not any(read.fresh for _, read in batch):
             return
-        known = sorted(_known_ids(batch))
+        rows_now = dict(fresh_known(batch))
+        known = sorted(rows_now)
         sweep = Sweep()
         sweep.note_released(connection, known)
-        rows = _BatchRows(connection, self._books, batch, known, plan or Plan())
+        rows = _BatchRows(connection, self._books, batch, rows_now, plan or Plan())
         for tasks, read in batch:
             rows.add(tasks, read)
         rows.leave_old_paths({task.file.path for tasks, _ in batch for task in tasks})
@@ -116,22 +117,23 @@ class _BatchRows:
         connection: sa.Connection,
         books: Books,
         batch: Sequence[Chunk],
-        known: Sequence[int],
+        rows_now: Mapping[int, ArticleRow],
         plan: Plan,
     ) -> None:
         self._books = books
         self._plan = plan
         backend = of(connection)
         self.references = References.resolve(connection, (read.rows for _, read in batch))
-        self._standing = read_standing(connection, known)
-        with_bodies(connection, self._standing, _stories_now(batch))
+        self._standing = read_standing(connection, sorted(rows_now))
+        with_bodies(connection, self._standing, {key: story_of(row) for key, row in rows_now.items()})
         #: The articles that are at another path now, with their paths before and what was said of decisions.
         self._moved = {
             a.id: (a.path, self._said_already(a.path), books.issues.open_of(a.path, DOUBTS))
             for a in plan.moves.values()
+            if a.id in rows_now
         }
         fresh = sum(len(read.fresh) for _, read in batch)
-        self._new_ids = iter(backend.reserve_ids(connection, articles, fresh - len(known)))
+        self._new_ids = iter(backend.reserve_ids(connection, articles, fresh - len(rows_now)))
         links = sum(len(read.rows.links) for _, read in batch)
         self._link_ids = iter(backend.reserve_ids(connection, related_links, links))
         self._new: list[tuple[Any, ...]] = []
@@ -156,8 +158,8 @@ class _BatchRows:
 
     def leave_old_paths(self, paths: Container[str]) -> None:
         """Close the issues of paths that moved articles have left, where no other document lies."""
-        for article_id, (old_path, _, _) in self._moved.items():
-            if article_id in self._standing and old_path not in paths:
+        for old_path, _, _ in self._moved.values():
+            if old_path not in paths:
                 self._books.issues.settle(old_path, (), keep=())
 
     def _said_already(self, path: str) -> set[str]:
@@ -197,7 +199,7 @@ class _BatchRows:
         merged = self._hold(path, upstream, Merged(effective(upstream, {}), overrides, (), ()), None)
         as_upstream = Effective(*values[:4])
         self._merged.append((article_id, None, merged))
-        self._books.audit.add_new(article_id, merged, as_upstream)
+        self._books.audit.add(article_id, (as_upstream, {}), merged)
         return (*merged.effective, *values[_UPSTREAM.start :]), (*faults, *merged.notices)
 
     def _hold(self, path: str, upstream: Flags, merged: Merged, before: Story | None) -> Merged:
@@ -218,7 +220,7 @@ class _BatchRows:
             self._books.doubts.add(path)
         if is_held:
             shown = [flag for flag in ("published", "removed") if flag in overrides]
-            left = [SetAside(before or Story(None, None), flag, overrides.pop(flag)) for flag in shown]
+            left = [SetAside(before, flag, overrides.pop(flag)) for flag in shown if before is not None]
             aside, notices = [*aside, *left], [*notices, *still_aside(left, {})]
             assert self._books.audit.changeset_id is not None  # it is open: something is written
             overrides["published"] = Decision(0, self._books.audit.changeset_id)
@@ -232,7 +234,8 @@ class _BatchRows:
         was = self._standing[article_id]
         old_path, said, doubts = self._moved.get(article_id) or (path, self._said_already(path), [])
         story = self._story_of(row, was)
-        is_known = self._books.trusts_before and not is_another(was.story, story)
+        tells_another = is_another(was.story, story)
+        is_known = self._books.trusts_before and not tells_another
         values = self._dated(row, was.upstream if is_known else None)
         upstream = Flags(*values[_UPSTREAM])
         merged = merge(was.upstream, upstream, (was.story, story), was.overrides, was.set_aside, said)
@@ -241,9 +244,14 @@ class _BatchRows:
         values = (*merged.effective, *values[_UPSTREAM.start :])
         self._changed.append((article_id, provider_id, self._books.import_id, None, *values))
         self._merged.append((article_id, was, merged))
-        self._note_story(article_id, path, was, story, merged)
+        if tells_another:
+            self._gone.append((article_id, was.story))
+            if hides(was.overrides) and not hides(merged.overrides):
+                self._books.doubts.add(path)
+        elif was.story[:2] != story[:2]:
+            self._retold[article_id] = story
         self._books.issues.settle(path, (*faults, *merged.notices, *doubts))
-        self._books.audit.add(article_id, was, merged)
+        self._books.audit.add(article_id, (was.effective, was.overrides), merged)
         if path != old_path:
             self._books.audit.add_move(article_id, old_path, path)
         self._books.versions.add_changed(
@@ -255,14 +263,6 @@ class _BatchRows:
         """Return what a document tells, with its body where that has a say."""
         story = story_of(row)
         return story if has_same_title_or_url(was.story, story) else story_of(row, with_body=True)
-
-    def _note_story(self, article_id: int, path: str, was: Standing, story: Story, merged: Merged) -> None:
-        if is_another(was.story, story):
-            self._gone.append((article_id, was.story))
-            if hides(was.overrides) and not hides(merged.overrides):
-                self._books.doubts.add(path)
-        elif was.story[:2] != story[:2]:
-            self._retold[article_id] = story
 
     def _add_parts(self, rows: Rows, ids: Sequence[int]) -> None:
         """Adds what belongs to articles, their places being the positions in `ids`."""
@@ -299,22 +299,6 @@ def queue_for_search(connection: sa.Connection, article_ids: Sequence[int]) -> N
         connection.execute(sa.delete(search_queue).where(search_queue.c.article_id.in_(ids)))
     rows = [(article_id,) for article_id in article_ids]
     of(connection).bulk_insert(connection, search_queue, ("article_id",), rows)
-
-
-def _known_ids(batch: Iterable[Chunk]) -> list[int]:
-    """The ids of the fresh articles that the store has already."""
-    known = ((tasks[number].known for number in read.fresh) for tasks, read in batch)
-    return [found.id for found in chain.from_iterable(known) if found is not None]
-
-
-def _stories_now(batch: Iterable[Chunk]) -> dict[int, Story]:
-    """What the documents of known articles tell, by article id."""
-    return {
-        known.id: story_of(read.rows.articles[place])
-        for tasks, read in batch
-        for place, number in enumerate(read.fresh)
-        if (known := tasks[number].known) is not None
-    }
 
 
 def _clear(connection: sa.Connection, article_ids: Sequence[int]) -> None:
