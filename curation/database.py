@@ -67,8 +67,8 @@ class Store:
         looked up over a new connection. Where it is there, this returns as if COMMIT had answered.
 
         Args:
-            repeatable: doing all of it again changes nothing. Where the outcome stays unknown, the user is
-                told to run the command again.
+            repeatable: doing all of it again changes nothing. Where the outcome stays unknown, the error
+                message says to run the command again.
 
         Raises:
             OutcomeUnknown: the answer to COMMIT was lost, and the store does not answer.

@@ -99,8 +99,9 @@ def _check_encoding(connection: Connection) -> None:
         return
     name = connection.info.dbname
     statement = sql.SQL("CREATE DATABASE {} ENCODING 'UTF8' LOCALE 'C' TEMPLATE template0")
-    told = statement.format(sql.Identifier(f"{name}_utf8")).as_string()
-    raise StoreError(f"database {name!r} has the encoding {encoding}, not UTF-8: make another one by: {told}")
+    command = statement.format(sql.Identifier(f"{name}_utf8")).as_string()
+    problem = f"database {name!r} has the encoding {encoding}, not UTF-8"
+    raise StoreError(f"{problem}: make another one by: {command}")
 
 
 def _pin(connection: Connection) -> None:
@@ -114,7 +115,7 @@ def _pin(connection: Connection) -> None:
 
 
 def _refusal_code(arguments: Sequence[Any], options: Mapping[str, Any]) -> str | None:
-    """Return the SQLSTATE with which a server refuses a connection; None if it cannot be told.
+    """Return the SQLSTATE with which a server refuses a connection; None if it is unknown.
 
     psycopg gives the text alone, which is in the server's language. So the connection is tried once more,
     with libpq writing down what the server says: in memory, since that may include a password.
@@ -154,7 +155,7 @@ def _trace(conninfo: str, descriptor: int) -> None:
 _WAITING = {pq.PollingStatus.READING: (1, 0), pq.PollingStatus.WRITING: (0, 1)}
 
 
-#: Whence PostgreSQL counts the microseconds of an instant.
+#: The instant from which PostgreSQL counts microseconds.
 _EPOCH = dt.datetime(2000, 1, 1)  # noqa: DTZ001 - as the texts are: without a zone, and UTC
 _pack = struct.Struct(">q").pack
 

@@ -185,7 +185,7 @@ class _Guard:
 
 
 def _refused_by_driver(error: Exception, query: Query) -> QueryRefused:
-    """What is told of an error that Python's driver raises by itself, without a code of SQLite's."""
+    """The message for an error that Python's driver raises by itself, without a code of SQLite's."""
     second = second_statement(query.sql, escapes=False)
     if second is not None:
         return QueryRefused(ONE_STATEMENT, second)

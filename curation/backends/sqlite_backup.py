@@ -69,8 +69,8 @@ def _copy(
 
 def _check(copy: sqlite3.Connection) -> None:
     with stopping(copy.interrupt):
-        [(told,)] = copy.execute("PRAGMA quick_check(1)")
-    if told != "ok":
+        [(finding,)] = copy.execute("PRAGMA quick_check(1)")
+    if finding != "ok":
         raise StoreError(
-            f"the copy is not sound ({told}), and was not kept: `curation db verify` looks at the store"
+            f"the copy is not sound ({finding}), and was not kept: `curation db verify` looks at the store"
         )

@@ -57,8 +57,8 @@ class LazyGroup(click.Group):
         try:
             return super().invoke(ctx)
         except CurationError as error:
-            told = interruption() if _was_interrupted(error) else str(error)
-            raise (_misuse if isinstance(error, UsageError) else _one_line)(told) from error
+            message = interruption() if _was_interrupted(error) else str(error)
+            raise (_misuse if isinstance(error, UsageError) else _one_line)(message) from error
         except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError) as error:
             if type(error) is click.UsageError:  # click names an argument too many as it is written
                 raise click.UsageError(_escaped(error.format_message()), error.ctx) from error

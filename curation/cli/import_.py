@@ -172,8 +172,8 @@ def _make(store: Store, *, dry_run: bool) -> None:
 
 def _in_words(summary: Summary, seconds: float, *, dry_run: bool) -> Iterator[str]:
     counts = {name: count for name, count in summary.counts.items() if count or name != "moved"}
-    told = ", ".join(f"{count:,} {name}" for name, count in counts.items())
-    yield f"{summary.source}: {told} ({seconds:.1f} s)"
+    parts = ", ".join(f"{count:,} {name}" for name, count in counts.items())
+    yield f"{summary.source}: {parts} ({seconds:.1f} s)"
     for change in summary.flags:
         up, down = ("true", "false") if change.field in ("published", "removed") else ("up", "down")
         yield (

@@ -14,7 +14,7 @@ from typing import IO
 
 from ...temporary import unnamed_file
 
-#: What less is told where LESS says nothing: long lines are not folded, the arrow keys move along them, and
+#: The options of less where LESS is not set: long lines are not folded, the arrow keys move along them, and
 #: Ctrl-C ends it.
 _LESS = "-SK"
 
