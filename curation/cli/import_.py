@@ -99,7 +99,8 @@ def import_command(
                 doubtful += summary.doubtful
     where = "" if dry_run else ": see `curation issues`"
     if quarantined:
-        click.echo(f"{quarantined} files could not be taken in{where}", err=True)
+        files = "1 file was" if quarantined == 1 else f"{quarantined:,} files were"
+        click.echo(f"{files} not imported because of an error{where}", err=True)
     if doubtful:
         files = "1 file needs" if doubtful == 1 else f"{doubtful:,} files need"
         click.echo(f"{files} an editor's look{where}", err=True)

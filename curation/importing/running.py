@@ -290,3 +290,4 @@ def _flag_changes(connection: sa.Connection, changeset_id: int | None) -> list[F
         FlagChanges(flag, count - same, up, count - same - up)
         for flag, (count, up, same) in ((flag, found[flag]) for flag in FLAGS if flag in found)
     ]
+        if count > same
