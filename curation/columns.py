@@ -6,7 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from .backends.types import EXACT_COLLATION, MARIADB_DIALECTS, Flag, integer
+from .backends.types import EXACT_COLLATION, MARIADB_DIALECTS, Flag, digest, integer, text
 
 #: Every constraint has a name from the first revision on: batch migrations lose unnamed ones.
 NAMING = {
@@ -52,6 +52,16 @@ def reference(
     is_part = cascade and target in ("articles", "related_links") and not null
     ondelete = "CASCADE" if is_part else None
     return sa.Column(column, sa.ForeignKey(f"{target}.id", ondelete=ondelete), nullable=null, primary_key=key)
+
+
+def story() -> list[sa.Column[Any]]:
+    """Return the columns that keep what an article is about, as `importing.stories.Story` has them."""
+    return [
+        sa.Column("title", text()),
+        sa.Column("canonical_digest", digest()),
+        sa.Column("canonical_url", text()),
+        sa.Column("body_digest", digest()),
+    ]
 
 
 def position() -> sa.Column[Any]:

@@ -23,7 +23,7 @@ from .reports import Parameter, Report, days_ago
 _INDEX = "article_search"
 
 #: What is there for curation's own sake: kept out of the way.
-_HIDDEN = ("files", "search_queue", "story_takeovers", "curation_version", "id_counters")
+_HIDDEN = ("files", "search_queue", "story_takeovers", "former_stories", "curation_version", "id_counters")
 
 _SEARCHED = {"fts_table": _INDEX, "fts_pk": "id"}
 

@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from .backends.types import Flag, Instant, Json, blob, digest, integer, name, text
-from .columns import count, flag, identity, index_some, is_flag, position, reference, table
+from .columns import count, flag, identity, index_some, is_flag, position, reference, story, table
 from .columns import metadata as metadata
 from .columns import with_table_options as with_table_options
 from .paths import MAX_PATH
@@ -371,10 +371,7 @@ set_aside_overrides = table(
     sa.Column("field", name(16), nullable=False),
     sa.Column("value", integer(), nullable=False),
     reference("changeset_id", "changesets"),
-    sa.Column("title", text()),
-    sa.Column("canonical_digest", digest()),
-    sa.Column("canonical_url", text()),
-    sa.Column("body_digest", digest()),
+    *story(),
     sa.CheckConstraint(_IS_FIELD, name="field"),
     sa.Index(None, "article_id"),
     sa.Index(None, "changeset_id"),
@@ -386,10 +383,17 @@ story_takeovers = table(
     "story_takeovers",
     reference("article_id", "articles", key=True),
     sa.Column("last_changeset_id", integer(), primary_key=True, autoincrement=False),
-    sa.Column("title", text()),
-    sa.Column("canonical_digest", digest()),
-    sa.Column("canonical_url", text()),
-    sa.Column("body_digest", digest()),
+    *story(),
+    rowid=False,
+)
+
+#: The stories that a hidden article had before imports changed it: its veto was about each of them.
+former_stories = table(
+    "former_stories",
+    reference("article_id", "articles", key=True),
+    reference("import_id", "imports", key=True),
+    *story(),
+    sa.Index(None, "import_id"),
     rowid=False,
 )
 

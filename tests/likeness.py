@@ -77,6 +77,7 @@ HISTORY = {
     "set_aside_overrides",
     "search_queue",
     "story_takeovers",
+    "former_stories",
     "units_of_work",
 }
 

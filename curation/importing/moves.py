@@ -22,6 +22,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from ..extra import short
 from ..faults import Fault
 from ..scanning import File
 from .merge import Decision, SetAside, hides
@@ -108,7 +109,10 @@ class Plan:
 
 
 def make_plan(
-    unplaced: Sequence[Unplaced], candidates: Sequence[Candidate], set_aside: Sequence[SetAside]
+    unplaced: Sequence[Unplaced],
+    candidates: Sequence[Candidate],
+    set_aside: Sequence[SetAside],
+    former: Sequence[Candidate] = (),
 ) -> Plan:
     """Say what becomes of the unplaced documents of an import.
 
@@ -116,6 +120,7 @@ def make_plan(
         unplaced: all of them.
         candidates: all articles that are lost, and all that an editor hides.
         set_aside: all overrides of the source that wait for their story.
+        former: what hidden articles said before, each as an article that says it.
     """
     planner = _Planner(unplaced, candidates)
     for levels in (_STRONG, _WEAK):
@@ -124,7 +129,7 @@ def make_plan(
                 planner.place(level, are_recent=are_recent)
     planner.doubt_similar()
     planner.return_decisions(set_aside)
-    planner.hold_hidden(candidates, map(_waiting, set_aside))
+    planner.hold_hidden(candidates, [*map(_waiting, set_aside), *former])
     return planner.plan
 
 
@@ -285,28 +290,51 @@ class _Planner:
                 self.plan.returns[doc.path] = list(back.values())
                 taken.update(kept.id for kept in back.values())
 
-    def hold_hidden(self, articles: Iterable[Candidate], waiting: Iterable[Candidate]) -> None:
-        """Hold the documents that tell a story which an editor hides: that of an article, or one that no
-        article tells (`waiting`)."""
-        told: dict[object, Candidate] = {}
+    def hold_hidden(self, articles: Sequence[Candidate], waiting: Iterable[Candidate]) -> None:
+        """Hold the documents that have the story of an article which an editor hides.
+
+        Args:
+            articles: articles as they are.
+            waiting: stories that no article has any more.
+        """
+        hidden: dict[object, list[Candidate]] = defaultdict(list)
+        current = {article.id: {*faint_keys(article.story)} for article in articles if article.is_hidden}
         for article in articles:
             for key in _strong_keys(article) if article.is_hidden else ():
-                told.setdefault(key, article)
+                hidden[key].append(article)
         for story in waiting:
-            for key in (*_strong_keys(story), *faint_keys(story.story)) if story.is_hidden else ():
-                told.setdefault(key, story)
+            faint = [key for key in faint_keys(story.story) if key not in current.get(story.id, ())]
+            for key in (*_strong_keys(story), *faint) if story.is_hidden else ():
+                hidden[key].append(story)
         for doc in self._unplaced:
             if doc.path in self.plan.moves or doc.path in self.plan.held:
                 continue
             keys = (*_strong_keys(doc), *faint_keys(doc.story))
-            like = next((told[key] for key in keys if key in told), None)
+            found = (article for key in keys for article in hidden.get(key, ()))
+            like = next((article for article in found if article.id != doc.occupant), None)
+def ambiguous_move(articles: Iterable[Candidate], *, is_held: bool) -> Fault:
+    """Return the warning of a document that may be one of some articles, of which some have overrides."""
+    decided = sorted(articles, key=lambda article: (not article.overrides, article.path))
+    paths = " or ".join(article.path for article in decided[:NAMED])
+    more = f" or {len(decided) - NAMED:,} more" if len(decided) > NAMED else ""
+    then = "not published until an editor decides" if is_held else "no overrides are applied"
+    field = "published" if is_held else None
+    return Fault("warning", "ambiguous_move", f"may be what was {paths}{more}: {then}", field)
+
+
+def _hidden_story(article: Candidate) -> Fault:
+    """Return the warning of a document that has the story of an article which an editor hides."""
+    title = f"{short(article.story.title)} " if article.story.title else ""
+    message = (
+        f"has the story {title}that an editor hides at {article.path}:"
+        " it is not published until an editor decides"
+    )
+    return Fault("warning", "hidden_story", message, "published")
+
+
             back = {kept.field: kept.decision for kept in self.plan.returns.get(doc.path, ())}
-            if like is not None and like.id != doc.occupant and not hides(back):
-                message = (
-                    f"tells the story of {like.path}, which an editor hides:"
-                    " it is not published until an editor decides"
-                )
-                self.plan.doubts[doc.path] = Fault("warning", "hidden_story", message, "published")
+            if like is not None and not hides(back):
+                self.plan.doubts[doc.path] = _hidden_story(like)
                 self.plan.held.add(doc.path)
 
 

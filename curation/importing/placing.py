@@ -15,12 +15,15 @@ import sqlalchemy as sa
 from ..backends import chunks
 from ..instants import as_text
 from ..schema import articles, overrides
-from .merge import SetAside, hides
+from .merge import Decision, SetAside, hides
 from .moves import Candidate, Plan, Unplaced, faint_keys, make_plan, story_keys
 from .outcomes import Chunk, fresh_known, without
 from .rows import ArticleRow, story_of, value_of
-from .standing import read_overrides, read_set_aside
+from .standing import read_former_stories, read_overrides, read_set_aside
 from .stories import Story, digest_body, fold_title, has_same_body, share_title_or_url
+
+#: As if an editor hid it: what former stories have.
+_HIDING = {"published": Decision(0, 0)}
 
 
 class Placing:
@@ -35,8 +38,10 @@ class Placing:
         #: The articles that an editor hides, as they were before the import; and by their stories, those that
         #: were set aside among them, which no article tells.
         self._hidden: dict[int, Candidate] = {}
-        self._hidden_by_key: dict[object, list[int | None]] = {}
+        self._hidden_by_key: dict[object, set[int | None]] = {}
         self._set_aside: list[SetAside] = []
+        #: What hidden articles said before, each as an article that says it.
+        self._former: list[Candidate] = []
         #: What new documents are looked up by; None as long as no new ones are read.
         self._keys: set[object] | None = None
 
@@ -53,9 +58,14 @@ class Placing:
             kept for _, kept in read_set_aside(connection, articles.c.source_id == self._source_id)
         ]
         told += [(None, kept.story) for kept in self._set_aside if hides({kept.field: kept.decision})]
+        self._former = [
+            Candidate(key, path, story, "", None, _HIDING, is_lost=False)
+            for key, path, story in read_former_stories(connection, self._source_id)
+        ]
+        told += [(former.id, former.story) for former in self._former]
         for article_id, story in told:
             for key in story_keys(story):
-                self._hidden_by_key.setdefault(key, []).append(article_id)
+                self._hidden_by_key.setdefault(key, set()).add(article_id)
 
     def keep_aside(self, connection: sa.Connection, batch: Sequence[Chunk]) -> list[Chunk]:
         """Keep the unplaced documents of a batch aside; returns the batch without them."""
@@ -83,14 +93,15 @@ class Placing:
         To be called once, after all files at known paths were read.
         """
         self._add(_lost(connection, self._source_id, gone))
-        candidates = (*self._lost.values(), *self._hidden.values())
+        candidates = (*self._lost.values(), *self._hidden.values(), *self._former)
         stories = [(c.story, c.content_hash) for c in candidates]
         stories += [(kept.story, "") for kept in self._set_aside]
         self._keys = {key for story, text_hash in stories for key in _keys(story, text_hash)}
 
     def make_plan(self) -> Plan:
         """Say what becomes of the documents that were kept aside."""
-        plan = make_plan(self._unplaced, list((self._hidden | self._lost).values()), self._set_aside)
+        candidates = list((self._hidden | self._lost).values())
+        plan = make_plan(self._unplaced, candidates, self._set_aside, self._former)
         moved = {article.id for article in plan.moves.values()}
         owners = {doc.occupant for doc in self._unplaced if doc.occupant is not None}
         for doc in self._unplaced:
@@ -125,7 +136,7 @@ class Placing:
         found: dict[int, set[object]] = {}
         for known, row in fresh_known(batch) if self._hidden_by_key else ():
             keys = story_keys(story_of(row, with_body=True))
-            if keys := [key for key in keys if self._hidden_by_key.get(key, [known]) != [known]]:
+            if keys := [key for key in keys if self._hidden_by_key.get(key, {known}) != {known}]:
                 found[known] = set(keys)
         before = [
             candidate

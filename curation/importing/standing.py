@@ -10,8 +10,16 @@ import sqlalchemy as sa
 
 from ..backends import chunks, of
 from ..flags import FLAGS, Flags
-from ..schema import articles, changesets, documents, overrides, set_aside_overrides, story_takeovers
-from .merge import Decision, Effective, Merged, SetAside
+from ..schema import (
+    articles,
+    changesets,
+    documents,
+    former_stories,
+    overrides,
+    set_aside_overrides,
+    story_takeovers,
+)
+from .merge import Decision, Effective, Merged, SetAside, hides
 from .stories import Story, digest_body, has_same_title_or_url, is_another
 
 #: The columns that keep a story whose path another one has taken, in the order of `Story`.
@@ -136,6 +144,43 @@ def note_takeovers(connection: sa.Connection, gone: Sequence[tuple[int, Story]])
     of(connection).bulk_insert(connection, story_takeovers, story_takeovers.c.keys(), rows)
 
 
+def note_former_stories(
+    connection: sa.Connection, import_id: int, former: Sequence[tuple[int, Story]]
+) -> None:
+    """Keep what hidden articles said before this import, by article id: a copy that turns up later is not to
+    be published."""
+    rows = [(article_id, import_id, *story) for article_id, story in former]
+    columns = ("article_id", "import_id", *STORY_COLUMNS)
+    of(connection).bulk_insert(connection, former_stories, columns, rows)
+
+
+def read_former_stories(connection: sa.Connection, source_id: int) -> list[tuple[int, str, Story]]:
+    """Return what hidden articles of a source said before, with the articles' ids and paths.
+
+    An article counts as hidden while an override hides it, or one that is set aside does.
+    """
+    former = former_stories.c
+    is_hidden = sa.or_(
+        *(
+            sa.exists().where(
+                decided.c.article_id == former.article_id,
+                sa.or_(
+                    sa.and_(decided.c.field == "published", decided.c.value == 0),
+                    sa.and_(decided.c.field == "removed", decided.c.value == 1),
+                ),
+            )
+            for decided in (overrides, set_aside_overrides)
+        )
+    )
+    query = (
+        sa.select(former.article_id, articles.c.path, *(former[name] for name in STORY_COLUMNS))
+        .join(articles, articles.c.id == former.article_id)
+        .where(articles.c.source_id == source_id, is_hidden)
+        .order_by(former.article_id, former.import_id)
+    )
+    return [(article_id, path, Story(*story)) for article_id, path, *story in connection.execute(query)]
+
+
 def follow_stories(connection: sa.Connection, retold: Mapping[int, Story]) -> None:
     """Keep the stories of takeovers as their articles tell them now, by article id: one that comes back with
     a tidied title or address is the same, and is told apart by the words alone (`editing.undo`)."""
@@ -153,8 +198,12 @@ def follow_stories(connection: sa.Connection, retold: Mapping[int, Story]) -> No
 def with_bodies(
     connection: sa.Connection, standing: Mapping[int, Standing], now: Mapping[int, Story]
 ) -> None:
-    """Read what the bodies of articles said whose title and URL are others now."""
-    suspects = [key for key, was in standing.items() if not has_same_title_or_url(was.story, now[key])]
+    """Read the digests of bodies where they matter: title and URL are others now, or an editor hides it."""
+    suspects = [
+        key
+        for key, was in standing.items()
+        if hides(was.overrides) or not has_same_title_or_url(was.story, now[key])
+    ]
     for ids in chunks(suspects):
         query = sa.select(articles.c.id, articles.c.body).where(articles.c.id.in_(ids))
         for article_id, body in connection.execute(query):

@@ -58,6 +58,15 @@ def share_title_or_url(story: Story, other: Story) -> bool:
     return any(one is not None and one == another for one, another in zip(*aspects, strict=True))
 
 
+def is_retold(story: Story, now: Story) -> bool:
+    """Return whether a document says something else now, by which its earlier version could not be known.
+
+    A changed body is not enough where the URL and the title stay: by these two it is known.
+    """
+    before, after = ((fold_url(s.canonical_url), fold_title(s.title)) for s in (story, now))
+    return before != after or (before[0] is None and story.body_digest != now.body_digest)
+
+
 def has_same_body(story: Story, other: Story) -> bool:
     """Return whether both have a body, and the same."""
     return story.body_digest is not None and story.body_digest == other.body_digest

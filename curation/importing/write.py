@@ -42,13 +42,14 @@ from .rows import ARTICLE_COLUMNS, LINK_COLUMNS, ArticleRow, Rows, story_of, val
 from .standing import (
     Standing,
     follow_stories,
+    note_former_stories,
     note_takeovers,
     read_standing,
     take_set_aside,
     with_bodies,
     write_decisions,
 )
-from .stories import Story, has_same_title_or_url, is_another
+from .stories import Story, has_same_title_or_url, is_another, is_retold
 from .sweep import Sweep
 from .tasks import SCHEDULED, Task, What
 
@@ -140,6 +141,7 @@ class _BatchRows:
         self._changed: list[tuple[Any, ...]] = []
         self._merged: list[tuple[int, Standing | None, Merged]] = []
         self._gone: list[tuple[int, Story]] = []
+        self._former: list[tuple[int, Story]] = []
         self._retold: dict[int, Story] = {}
         self._returned: list[int] = []
         self._parts: dict[sa.Table, list[tuple[Any, ...]]] = {table: [] for table in _COLUMNS}
@@ -250,6 +252,8 @@ class _BatchRows:
                 self._books.doubts.add(path)
         elif was.story[:2] != story[:2]:
             self._retold[article_id] = story
+        if self._books.trusts_before and hides(was.overrides) and is_retold(was.story, story):
+            self._former.append((article_id, was.story))
         self._books.issues.settle(path, (*faults, *merged.notices, *doubts))
         self._books.audit.add(article_id, (was.effective, was.overrides), merged)
         if path != old_path:
@@ -262,7 +266,8 @@ class _BatchRows:
     def _story_of(self, row: ArticleRow, was: Standing) -> Story:
         """Return what a document tells, with its body where that has a say."""
         story = story_of(row)
-        return story if has_same_title_or_url(was.story, story) else story_of(row, with_body=True)
+        needs_body = hides(was.overrides) or not has_same_title_or_url(was.story, story)
+        return story_of(row, with_body=True) if needs_body else story
 
     def _add_parts(self, rows: Rows, ids: Sequence[int]) -> None:
         """Adds what belongs to articles, their places being the positions in `ids`."""
@@ -289,6 +294,7 @@ class _BatchRows:
             backend.bulk_insert(connection, table, columns, self._parts[table])
         write_decisions(connection, self._merged)
         note_takeovers(connection, self._gone)
+        note_former_stories(connection, self._books.import_id, self._former)
         follow_stories(connection, self._retold)
         queue_for_search(connection, [row[0] for row in (*self._new, *self._changed)])
 
