@@ -34,8 +34,15 @@ class Desk:
         assert result.exit_code == status, result.output
         return result.output
 
-    def take_in(self, status: int = 0) -> None:
-        self.run("import", str(self._root), status=status)
+    def take_in(self, part: str = "", status: int = 0) -> None:
+        self.run("import", str(self._root / part), status=status)
+
+    @property
+    def overrides(self) -> dict[str, str]:
+        """The flags that are overridden, by path; at most one an article."""
+        query = "SELECT path, field FROM overrides JOIN articles ON articles.id = article_id ORDER BY path"
+        rows = self._curation("sql", query, "--format", "csv").stdout
+        return {row["path"]: row["field"] for row in csv.DictReader(io.StringIO(rows))}
 
     @property
     def shown(self) -> list[str]:
@@ -154,6 +161,55 @@ def test_an_article_that_an_editor_shows_again_keeps_nothing_hidden(desk: Desk) 
     desk.write("_news/c.md", "A", None, "body a")
     desk.take_in()
     assert desk.shown == ["_news/a.md", "_news/c.md"]
+
+
+def test_a_part_that_holds_a_moved_article_brings_its_overrides(desk: Desk) -> None:
+    for name in "ab":
+        desk.write(f"_news/{name}.md", name.upper(), None, f"body {name}")
+    desk.take_in()
+    desk.run("set", "_news/a.md", "--removed")
+    desk.run("set", "_news/b.md", "--quality", "90")
+    desk.drop("_news/a.md")
+    desk.write("_late/a.md", "A", None, "body a")
+    desk.write("_late/b.md", "B", None, "body b")  # a copy: the original is there
+    desk.take_in("_late")
+    assert desk.overrides == {"_late/a.md": "removed", "_news/b.md": "quality"}
+    assert desk.shown == ["_late/b.md", "_news/b.md"]
+    desk.drop("_news/b.md")
+    desk.take_in(status=3)
+    assert desk.issues == {("ambiguous_move", "_late/b.md")}
+    desk.run("db", "verify")
+
+
+def test_a_part_in_which_a_hidden_article_may_be_is_not_shown(desk: Desk) -> None:
+    desk.write("_news/a.md", "A story", "news/a", "one two")
+    desk.take_in()
+    desk.run("set", "_news/a.md", "--removed")
+    desk.drop("_news/a.md")
+    desk.write("_late/c.md", "A story", "late/a", "one two three")
+    desk.take_in("_late/c.md", status=3)
+    assert (desk.shown, desk.issues) == ([], {("ambiguous_move", "_late/c.md")})
+
+
+@pytest.mark.parametrize("is_decided", [False, True])
+def test_a_copy_of_an_article_that_goes_missing_with_its_overrides_is_in_doubt(
+    desk: Desk, is_decided: bool
+) -> None:
+    desk.write("_news/a.md", "A", None, "body a")
+    desk.write("_news/b.md", "A", None, "another body")
+    desk.write("_news/c.md", "A", None, "body a")  # there when the editor decides
+    desk.take_in()
+    desk.run("set", "_news/a.md", "--quality", "90")
+    desk.write("_late/a.md", "A", None, "body a")
+    desk.take_in()
+    if is_decided:
+        desk.run("set", "_late/a.md", "--quality", "80")
+    desk.drop("_news/a.md")
+    desk.take_in(status=0 if is_decided else 3)
+    assert desk.issues == (set() if is_decided else {("ambiguous_move", "_late/a.md")})
+    desk.run("set", "_late/a.md", "--quality", "90")
+    desk.take_in()
+    assert desk.issues == set()
 
 
 def test_a_score_publishes_nothing_whose_flag_cannot_be_read(desk: Desk) -> None:

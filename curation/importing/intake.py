@@ -20,7 +20,7 @@ from .moves import Plan
 from .moving import free_paths
 from .outcomes import Chunk, without
 from .pipeline import CHUNK, cores, read_ahead
-from .placing import Placing
+from .placing import Placing, find_overridden
 from .readers import processes
 from .tasks import Known, Outcome, Task, What
 from .taxonomy import TaxonomyWriter
@@ -59,10 +59,18 @@ class Intake:
             self._read_all(self._tasks(known), executor)
             if new or self._placing:
                 with self._course.transactions.reading() as connection:
-                    self._placing.expect_new(connection, self._gone)
+                    self._placing.expect_new(connection, self._find_gone(connection))
                 self._read_all(self._tasks(new), executor)
             if self._placing:
                 self._place(executor)
+
+    def _find_gone(self, connection: sa.Connection) -> Sequence[str]:
+        """Return the files that are gone. Where a part is imported, look beyond it for articles with
+        overrides: a new document may be one of them."""
+        if not self._course.dump.within:
+            return self._gone
+        paths = find_overridden(connection, self._books.source_id)
+        return [*self._gone, *self._course.dump.tree.find_absent(paths)]
 
     def _by_place(self, files: Sequence[File]) -> tuple[list[File], list[File]]:
         """Part files at paths where the store has a document, or that are taxonomy, from the others."""

@@ -80,6 +80,12 @@ class IssueBook:
         """Return the open issues of a path that have one of these codes; the path is loaded."""
         return [issue.fault for issue in self._open.get(path, {}).values() if issue.fault.code in codes]
 
+    def add(self, path: str, fault: Fault) -> None:
+        """Add an issue to what is known of a path, unless it has one of this code and field; it is loaded."""
+        key, issue = (fault.code, fault.field), _Open(None, _short(fault))
+        if self._open.setdefault(path, {}).setdefault(key, issue) is issue:
+            self._new.append((path, issue.fault))
+
     def settle(
         self,
         path: str,
@@ -137,9 +143,7 @@ class IssueBook:
             for key in [key for key in issues if key[0] in OF_THE_SCAN]:
                 self._mend(issues.pop(key))
         for path, fault in faults.items():
-            if not self.fields_with(path, fault.code):
-                self._new.append((path, _short(fault)))
-                self._open.setdefault(path, {})[fault.code, fault.field] = _Open(None, _short(fault))
+            self.add(path, fault)
 
     def _mend(self, issue: _Open) -> None:
         if issue.issue_id is not None:

@@ -11,6 +11,7 @@
 | a story comes back (its canonical URL, its title or its body) | its overrides, which then stand again; an override given meanwhile is set aside with the story that it was about | `override_returned`, until the document next changes |
 | the file is at another path (the same bytes, or two of canonical URL, title, date and body) | as it was: it is the same article, with its overrides and history | counted as moved |
 | it is unclear which article a new file is | as the file says, but not published if one of them was hidden by an editor | `ambiguous_move`, until an editor decides |
+| an article with overrides goes missing, and a copy of it was imported since the editor decided | the copy stays as its file says | `ambiguous_move` on the copy, until an editor decides |
 | a new file, or one with another story before, has the story of an article which an editor hides, or that this article had since it was hidden | not published | `hidden_story`, until an editor decides |
 | the file is no document any more, or cannot be read | as it was | an error such as `no_opening_fence` |
 | the file is gone | as it was: the article is missing, and nothing is decided by that | |

@@ -248,13 +248,7 @@ class _Planner:
         if not any(article.overrides for article in articles):
             return
         is_held = any(article.is_hidden for article in articles)
-        decided = sorted(articles, key=lambda article: (not article.overrides, article.path))
-        told = " or ".join(article.path for article in decided[:NAMED])
-        more = f" or {len(decided) - NAMED:,} more" if len(decided) > NAMED else ""
-        then = "not published until an editor decides" if is_held else "no overrides are applied"
-        message = f"may be what was {told}{more}: {then}"
-        field = "published" if is_held else None
-        self.plan.doubts[doc.path] = Fault("warning", "ambiguous_move", message, field)
+        self.plan.doubts[doc.path] = ambiguous_move(articles, is_held=is_held)
         if is_held:
             self.plan.held.add(doc.path)
 
@@ -312,6 +306,12 @@ class _Planner:
             keys = (*_strong_keys(doc), *faint_keys(doc.story))
             found = (article for key in keys for article in hidden.get(key, ()))
             like = next((article for article in found if article.id != doc.occupant), None)
+            back = {kept.field: kept.decision for kept in self.plan.returns.get(doc.path, ())}
+            if like is not None and not hides(back):
+                self.plan.doubts[doc.path] = _hidden_story(like)
+                self.plan.held.add(doc.path)
+
+
 def ambiguous_move(articles: Iterable[Candidate], *, is_held: bool) -> Fault:
     """Return the warning of a document that may be one of some articles, of which some have overrides."""
     decided = sorted(articles, key=lambda article: (not article.overrides, article.path))
@@ -330,12 +330,6 @@ def _hidden_story(article: Candidate) -> Fault:
         " it is not published until an editor decides"
     )
     return Fault("warning", "hidden_story", message, "published")
-
-
-            back = {kept.field: kept.decision for kept in self.plan.returns.get(doc.path, ())}
-            if like is not None and not hides(back):
-                self.plan.doubts[doc.path] = _hidden_story(like)
-                self.plan.held.add(doc.path)
 
 
 def _strong_keys(one: _Any) -> list[object]:

@@ -141,7 +141,7 @@ class Placing:
         before = [
             candidate
             for ids in chunks(list(found))
-            for candidate in _read(connection, articles.c.id.in_(ids))
+            for candidate in read_candidates(connection, articles.c.id.in_(ids))
         ]
         return {article.id for article in before if found[article.id].isdisjoint(story_keys(article.story))}
 
@@ -161,7 +161,7 @@ class Placing:
         pushed_out = [
             candidate
             for ids in chunks(suspects)
-            for candidate in _read(connection, articles.c.id.in_(ids))
+            for candidate in read_candidates(connection, articles.c.id.in_(ids))
             if not has_same_body(candidate.story, story_of(rows[candidate.id], with_body=True))
         ]
         self._add(pushed_out)
@@ -182,12 +182,19 @@ def _keys(story: Story, text_hash: str) -> set[object]:
 # --- what the store has ---------------------------------------------------------------------------------
 
 
+def find_overridden(connection: sa.Connection, source_id: int) -> Sequence[str]:
+    """Return the paths of a source's articles that have overrides and are not missing."""
+    mine = (articles.c.source_id == source_id, articles.c.missing_since.is_(None))
+    ids = sa.select(overrides.c.article_id)
+    return connection.scalars(sa.select(articles.c.path).where(*mine, articles.c.id.in_(ids))).all()
+
+
 def _lost(connection: sa.Connection, source_id: int, gone: Sequence[str]) -> Iterable[Candidate]:
     """Find the articles whose files are gone, now or since an earlier import."""
     mine = articles.c.source_id == source_id
     for paths in chunks(gone):
-        yield from _read(connection, mine, articles.c.path.in_(paths))
-    yield from _read(connection, mine, articles.c.missing_since.is_not(None))
+        yield from read_candidates(connection, mine, articles.c.path.in_(paths))
+    yield from read_candidates(connection, mine, articles.c.missing_since.is_not(None))
 
 
 def _hidden(connection: sa.Connection, source_id: int) -> Iterable[Candidate]:
@@ -199,12 +206,13 @@ def _hidden(connection: sa.Connection, source_id: int) -> Iterable[Candidate]:
     )
     ids = sa.select(table.article_id).where(hides)
     wanted = (articles.c.source_id == source_id, articles.c.id.in_(ids))
-    return _read(connection, *wanted, is_lost=False)
+    return read_candidates(connection, *wanted, is_lost=False)
 
 
-def _read(
+def read_candidates(
     connection: sa.Connection, *wanted: sa.ColumnElement[bool], is_lost: bool = True
 ) -> list[Candidate]:
+    """Return the articles that fulfil all conditions; `is_lost` says so of those that are not missing."""
     article = articles.c
     query = sa.select(
         article.id, article.path, article.title, article.canonical_digest, article.canonical_url,

@@ -123,9 +123,11 @@ class Run:
         if self._course.dump.within:
             return
         if gone:
+            from .copies import doubt_copies
             from .missing import mark_missing
 
             self._books.audit.open(connection)
+            doubt_copies(connection, self._books, gone)
             self._summary.missing += mark_missing(connection, self._books, gone, now())
 
     def _with_unclear_flags(self, connection: sa.Connection) -> set[str]:
@@ -289,5 +291,5 @@ def _flag_changes(connection: sa.Connection, changeset_id: int | None) -> list[F
     return [
         FlagChanges(flag, count - same, up, count - same - up)
         for flag, (count, up, same) in ((flag, found[flag]) for flag in FLAGS if flag in found)
-    ]
         if count > same
+    ]

@@ -12,7 +12,7 @@ checksum known, before any of it is given away.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import IO
@@ -22,7 +22,7 @@ from ..faults import Fault
 from ..paths import ARTICLE_SUFFIXES
 from ..temporary import unnamed_file
 from .content import ARCHIVE_SUFFIXES, TOPIC_SUFFIXES, kind_of, printable
-from .tree import File, Scan, Tree, is_within
+from .tree import OF_THE_WHOLE, File, Scan, Tree, is_within
 
 _MAGIC = (b"PK\x03\x04", b"PK\x05\x06", b"\x1f\x8b", b"\xfd7zXZ\x00", b"\x28\xb5\x2f\xfd")
 
@@ -77,6 +77,11 @@ class Archive(Tree):
     def read(self, files: Sequence[File]) -> list[bytes | DocumentError]:
         found = self._unpacked.found[self._root]
         return [self._slice(found[file.path]) for file in files]
+
+    def find_absent(self, paths: Iterable[str]) -> list[str]:
+        if any(fault.code in OF_THE_WHOLE for _, fault in self._unpacked.faults):
+            return []
+        return [path for path in paths if path not in self._unpacked.found[self._root]]
 
     def config(self) -> bytes | DocumentError | None:
         found = self._unpacked.configs.get(self._root)

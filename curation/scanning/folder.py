@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import stat
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from ..errors import DocumentError, ImportFailed
@@ -51,6 +51,9 @@ class Folder(Tree):
 
     def read(self, files: Sequence[File]) -> list[bytes | DocumentError]:
         return [read_or_fault(file.location or "") for file in files]
+
+    def find_absent(self, paths: Iterable[str]) -> list[str]:
+        return [path for path in paths if _is_absent(self._root / path)]
 
     def config(self) -> bytes | DocumentError | None:
         path = self._root / content.CONFIG
@@ -227,3 +230,14 @@ def read_or_fault(location: str) -> bytes | DocumentError:
         return read_file(location)
     except DocumentError as error:
         return error
+
+
+def _is_absent(path: Path) -> bool:
+    """Return whether nothing is at a path; not so where that cannot be seen."""
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+    return False

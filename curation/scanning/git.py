@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -73,6 +73,10 @@ class GitTree(Tree):
         fit = [key for key, size in sizes.items() if size is not None and size <= content.MAX_BYTES]
         blobs = {key: data for key, size, data in self._blobs.answers(fit) if size is not None}
         return [blobs[key] if key in blobs else _fault(sizes[key]) for key in ids]
+
+    def find_absent(self, paths: Iterable[str]) -> list[str]:
+        present = {path for _, _, path in self._entries()}
+        return [path for path in paths if path not in present]
 
     def config(self) -> bytes | DocumentError | None:
         return None if self._config is None else self.read([self._config])[0]

@@ -98,6 +98,10 @@ class Tree(ABC):
         """The bytes of files of this tree, in order; in place of bytes, what keeps them out."""
 
     @abstractmethod
+    def find_absent(self, paths: Iterable[str]) -> list[str]:
+        """Return the paths, from the root, at which this tree certainly has nothing; it was scanned."""
+
+    @abstractmethod
     def config(self) -> bytes | DocumentError | None:
         """The bytes of the site's own settings (`content.CONFIG`), or what keeps them out; None where there
         is no such file. A link is none: the scan tells of it. For a tree that was scanned."""
