@@ -212,6 +212,19 @@ def test_a_copy_of_an_article_that_goes_missing_with_its_overrides_is_in_doubt(
     assert desk.issues == set()
 
 
+def test_a_hidden_article_that_is_back_at_its_path_is_not_looked_for_elsewhere(desk: Desk) -> None:
+    desk.write("_news/a.md", "A", "a", "body a")
+    desk.write("_news/z.md", "Z", "z", "body z")
+    desk.take_in()
+    desk.run("set", "_news/a.md", "--removed")
+    desk.drop("_news/a.md")
+    desk.take_in()
+    desk.write("_news/a.md", "A", "a", "body a")
+    desk.write("_news/c.md", "A", "c", "")  # of the same title, and no more
+    desk.take_in()
+    assert (desk.shown, desk.issues) == (["_news/c.md", "_news/z.md"], set())
+
+
 def test_a_score_publishes_nothing_whose_flag_cannot_be_read(desk: Desk) -> None:
     desk.write("_news/a.md", "A", "a", "body a", published="flase", quality=90, heat=95)
     desk.write("_news/b.md", "B", "b", "body b", published="false", quality=90, heat=95)

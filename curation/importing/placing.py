@@ -212,7 +212,7 @@ def _hidden(connection: sa.Connection, source_id: int) -> Iterable[Candidate]:
 def read_candidates(
     connection: sa.Connection, *wanted: sa.ColumnElement[bool], is_lost: bool = True
 ) -> list[Candidate]:
-    """Return the articles that fulfil all conditions; `is_lost` says so of those that are not missing."""
+    """Return the articles that fulfil all conditions; `is_lost` says whether their documents are gone."""
     article = articles.c
     query = sa.select(
         article.id, article.path, article.title, article.canonical_digest, article.canonical_url,
@@ -223,7 +223,4 @@ def read_candidates(
         for key, path, title, digest, url, body, text_hash, at, since in connection.execute(query)
     ]
     decided = read_overrides(connection, [row[0] for row in rows])
-    return [
-        Candidate(*row[:5], decided.get(row[0], {}), is_lost=is_lost or row[5], is_missing=row[5])
-        for row in rows
-    ]
+    return [Candidate(*row[:5], decided.get(row[0], {}), is_lost=is_lost, is_missing=row[5]) for row in rows]
