@@ -316,6 +316,8 @@ class Piece:
     missing: bool = False
     decided: dict[str, Kept] = field(default_factory=dict)
     aside: list[Kept] = field(default_factory=list)
+    #: What it said before, while an editor hid it.
+    former: list[Told] = field(default_factory=list)
     notices: Notices = field(default_factory=dict)
 
     @property
@@ -400,19 +402,18 @@ class Model:
     ) -> None:
         """Keeps a new article hidden that tells what an editor hides elsewhere, or may be what was hidden."""
         for old in sorted(lost):
-            if before[old].decided and _may_be(piece.told, before[old].told):
+            if before[old].decided and _may_be(piece.told, before[old]):
                 is_held = _hides(before[old].decided.values())
                 then = "not published until an editor decides" if is_held else "no overrides are applied"
                 return self._doubt(piece, path, "ambiguous_move", f"may be what was {old}: {then}", is_held)
         if is_new and self._give_back(piece):
             return None
         for old, other in before.items():
-            is_same = piece.text == other.text or _count_alike(piece.told, other.told) >= 2
-            hidden = [kept.story for kept in other.aside if _hides([kept])]
-            is_set_aside = any(_count_alike(piece.told, story) >= 2 for story in hidden if story)
-            if is_set_aside or (is_same and _hides(other.decided.values())):
-                message = f"tells the story of {old}, which an editor hides: it is not published"
-                return self._doubt(piece, path, "hidden_story", f"{message} until an editor decides", True)
+            title = _hidden_title(piece, other)
+            if title is not None:
+                message = "not published until an editor decides: it has the story"
+                message += f"{title and ' ' + _short(title)} that an editor hides at {old}"
+                return self._doubt(piece, path, "hidden_story", _cut(message), True)
         return None
 
     def _give_back(self, piece: Piece) -> bool:
@@ -445,6 +446,8 @@ class Model:
         if text == piece.text and not is_moved:
             return
         before = piece.told
+        if _hides(piece.decided.values()) and _is_retold(before, told):
+            piece.former.append(before)
         piece.text, piece.told = text, told
         notices = self._change_story(piece, before) if _parts(before, told) else self._compare(piece, before)
         for kept in piece.aside:  # the last one speaks
@@ -545,14 +548,48 @@ def _is_alike(told: Told, text: bytes, piece: Piece) -> bool:
     return differ == 0 and any(one == two is not None for one, two in pairs[:2])
 
 
-def _may_be(told: Told, other: Told) -> bool:
-    """Whether a document may continue an article, though it is not sure."""
-    url, title, body = (
-        one == two is not None for one, two in zip(told.known_as[:3], other.known_as[:3], strict=True)
-    )
-    pairs = zip(told.known_as[:3], other.known_as[:3], strict=True)
+def _may_be(told: Told, piece: Piece) -> bool:
+    """Whether a document may continue an article, though it is not sure. Of one that an editor hides, and that
+    has lost its document just now, the title is enough."""
+    pairs = list(zip(told.known_as[:3], piece.told.known_as[:3], strict=True))
+    url, title, body = (one == two is not None for one, two in pairs)
     differ = sum(one is not None and two is not None and one != two for one, two in pairs)
-    return url or body or (title and differ <= 1)
+    is_near = _hides(piece.decided.values()) and not piece.missing
+    return url or body or (title and (is_near or differ <= 1))
+
+
+def _hidden_title(piece: Piece, other: Piece) -> str | None:
+    """The title of a story which a document has, and which an editor hides: that of another article, or one
+    that this had before; "" for one without title, None for none."""
+    hidden = _hides(other.decided.values())
+    if hidden and (piece.text == other.text or _count_alike(piece.told, other.told) >= 2):
+        return other.told.title or ""
+    url, _, body, _ = other.told.known_as if hidden else (None,) * 4
+    stories = [kept.story for kept in other.aside if kept.story and _hides([kept])]
+    former = other.former if hidden or _hides(other.aside) else []
+    for story in (*stories, *former):
+        same = {
+            key for key, one in enumerate(story.known_as[:3]) if one == piece.told.known_as[key] is not None
+        }
+        # What the article still says of itself is not enough alone.
+        faint = {key for key, now in ((0, url), (2, body)) if story.known_as[key] != now}
+        if len(same) >= 2 or same & faint:
+            return story.title or ""
+    return None
+
+
+def _is_retold(before: Told, told: Told) -> bool:
+    """Whether a document has another URL or title, or without a URL another body."""
+    url, title, body, _ = before.known_as
+    return (url, title) != told.known_as[:2] or (url is None and body != told.known_as[2])
+
+
+def _short(text: str) -> str:
+    return repr(text if len(text) <= 40 else text[:39] + "…")
+
+
+def _cut(message: str) -> str:
+    return message if len(message) <= 200 else message[:199] + "…"
 
 
 def _hides(decided: Iterable[Kept]) -> bool:

@@ -324,11 +324,9 @@ def ambiguous_move(articles: Iterable[Candidate], *, is_held: bool) -> Fault:
 
 def _hidden_story(article: Candidate) -> Fault:
     """Return the warning of a document that has the story of an article which an editor hides."""
-    title = f"{short(article.story.title)} " if article.story.title else ""
-    message = (
-        f"has the story {title}that an editor hides at {article.path}:"
-        " it is not published until an editor decides"
-    )
+    title = f" {short(article.story.title)}" if article.story.title else ""
+    story = f"the story{title} that an editor hides at {article.path}"
+    message = f"not published until an editor decides: it has {story}"
     return Fault("warning", "hidden_story", message, "published")
 
 
