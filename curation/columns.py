@@ -72,8 +72,8 @@ def count(column: str) -> sa.Column[Any]:
     return sa.Column(column, integer(), nullable=False, server_default=sa.text("0"))
 
 
-def flag(column: str, *, null: bool = True) -> sa.Column[Any]:
-    return sa.Column(column, Flag(), nullable=null)
+def flag(column: str, *, null: bool = True, default: sa.ColumnElement[bool] | None = None) -> sa.Column[Any]:
+    return sa.Column(column, Flag(), nullable=null, server_default=default)
 
 
 def is_flag(column: str) -> sa.CheckConstraint:

@@ -99,7 +99,8 @@ files = table(
 
 #: What a file's article was before an import changed it: what undoing that import needs. `delta` is the
 #: earlier bytes, compressed against the later ones; null where the import only marked it missing or found
-#: it again.
+#: it again. A flag that cannot be read in these bytes is what it was before them, so upstream's flags are
+#: kept too; in rows of older releases, where that is not known, `upstream_published` is false.
 file_versions = table(
     "file_versions",
     reference("source_id", "sources", key=True),
@@ -109,6 +110,13 @@ file_versions = table(
     sa.Column("delta", blob()),
     sa.Column("missing_since", Instant()),
     reference("last_import_id", "imports"),
+    sa.Column("upstream_quality", integer()),
+    sa.Column("upstream_heat", integer()),
+    flag("upstream_published", default=sa.false()),
+    flag("upstream_removed"),
+    sa.Column("upstream_status", name(16)),
+    is_flag("upstream_published"),
+    is_flag("upstream_removed"),
     sa.Index(None, "import_id"),
 )
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
+from curation import migrate
 from curation.database import Store
 from curation.errors import EditRefused
 from curation.importing import versions
@@ -24,6 +26,7 @@ from curation.schema import (
     providers,
     related_links,
 )
+from curation.verifying.run import verify
 
 from .digest import digests
 from .taking import import_folder, undo_one_import
@@ -34,6 +37,8 @@ HISTORY = ("imports", "changesets", "changes", "file_versions")
 
 #: Images that were let go and came back have ids of their own: they are compared by URL.
 IMAGES = ("images", "provider_images")
+
+DATED = "publishedDateTime: 2091-05-01T12:00:00Z"
 
 
 def shown(store: Store) -> list[object]:
@@ -254,3 +259,118 @@ def test_an_editor_whose_clock_is_behind_is_not_overlooked(store: Store, site: P
     undone = undo_one_import(store, summary.changeset_id, actor="bob")
     told = [("_news/2021-05-28-needle-rock-goes-led.md", "an editor has decided on it since")]
     assert (undone.removed, undone.kept) == (59, told)
+
+
+# --- flags that cannot be read --------------------------------------------------------------------------
+
+UPSTREAM = tuple(
+    articles.c[f"upstream_{name}"] for name in ("quality", "heat", "published", "removed", "status")
+)
+
+#: Flags of a story before, beside `quality`; then with some that cannot be read; then legible again.
+UNCLEAR = {
+    "shown": ("published: true", "published: flase", "published: true\nheat: 3"),
+    "closed": ("published: false", "published: flase", "published: true"),
+    "shown, then closed": ("published: true", "published: flase", "published: false"),
+    "silent": ("", "published: flase", "published: false"),
+    "of what is new": (None, "published: flase", "published: true"),
+    "heat": ("heat: 8", "heat: hot", "heat: 90"),
+    "no heat": ("", "heat: hot", "heat: 90"),
+    "heat of what is new": (None, "heat: hot", "heat: 90"),
+    "removed": ("removed: true", "removed: perhaps", "removed: false"),
+    "not removed": ("removed: false", "removed: perhaps", "removed: true"),
+    "removed beside published": ("published: false", "published: true\nremoved: perhaps", "published: true"),
+    "removed of what is new": (None, "removed: perhaps", "published: true"),
+    "draft": ("draft: true", "draft: perhaps", "published: true"),
+    "no draft": ("published: true", "draft: perhaps", "draft: true"),
+    "draft whose flag is none": ("published: true", "draft: true\npublished: flase", "published: true"),
+    "date to come": (DATED, f"{DATED}\npublished: flase", f"{DATED}\npublished: true"),
+    "date to come of what was shown": ("", f"{DATED}\npublished: flase", "published: true"),
+    "date to come and removed": ("", f"{DATED}\nremoved: perhaps", "published: true"),
+    "date to come and heat": ("", f"{DATED}\nheat: hot", "published: true"),
+    "date to come, and hidden": ("", f"{DATED}\npublished: false\nheat: hot", "published: true"),
+}
+
+
+@pytest.mark.parametrize("is_another", [False, True])
+def test_flags_that_cannot_be_read_are_again_what_they_were(
+    store: Store, tmp_path: Path, is_another: bool
+) -> None:
+    """Whatever the import that is undone had made of them, of the same story or of another one."""
+    write_fronts(tmp_path, {name: ("7", before) for name, (before, _, _) in UNCLEAR.items()})
+    import_folder(store, tmp_path, source="s")
+    write_fronts(tmp_path, {name: ("many", unclear) for name, (_, unclear, _) in UNCLEAR.items()})
+    import_folder(store, tmp_path, source="s")
+    flags = sa.select(articles.c.slug, *UPSTREAM).order_by(articles.c.path)
+    was, upstream = digests(store, *HISTORY, "import_issues", "story_takeovers"), rows(store, flags)
+    clear = {name: ("9", clear) for name, (_, _, clear) in UNCLEAR.items()}
+    write_fronts(tmp_path, clear, words="Others." if is_another else "")
+    summary = import_folder(store, tmp_path, source="s")
+    assert summary.updated == len(UNCLEAR)
+    assert undo(store, summary.changeset_id) == []
+    assert rows(store, flags) == upstream
+    assert digests(store, *HISTORY, "import_issues", "story_takeovers") == was
+    with store.reading() as connection:
+        assert list(verify(connection)) == []
+
+
+def test_a_flag_that_cannot_be_read_is_undone_beneath_an_override(store: Store, tmp_path: Path) -> None:
+    write_story(tmp_path, "a.md", quality=7)
+    import_folder(store, tmp_path, source="s")
+    decide(store, "_news/a.md", quality=50, removed=1)
+    spoil(tmp_path, "published: flase", quality="many")
+    import_folder(store, tmp_path, source="s")
+    write_story(tmp_path, "a.md", quality=9)
+    summary = import_folder(store, tmp_path, source="s")
+    assert undo(store, summary.changeset_id) == []
+    told = sa.select(articles.c.quality, articles.c.published, *UPSTREAM[::2])
+    assert rows(store, told) == [(50, False, 7, True, None)]
+
+
+def test_several_imports_are_undone_to_what_a_flag_was_at_first(store: Store, tmp_path: Path) -> None:
+    told = sa.select(*UPSTREAM[:3:2])
+    states, summaries = [], []
+    write_story(tmp_path, "a.md", quality=7)
+    for quality, published in (
+        ("7", "true"),
+        ("many", "flase"),
+        ("8", "flase"),
+        ("lots", "no way"),
+        ("9", "false"),
+    ):
+        spoil(tmp_path, f"published: {published}", quality=quality)
+        summaries.append(import_folder(store, tmp_path, source="s"))
+        states.append(rows(store, told))
+    assert states == [[(7, True)], [(7, True)], [(8, True)], [(8, True)], [(9, False)]]
+    for number in (4, 3, 2, 1):
+        assert undo(store, summaries[number].changeset_id) == []
+        assert rows(store, told) == states[number - 1]
+
+
+def test_where_an_older_release_kept_no_flags_nothing_is_shown_by_them(store: Store, tmp_path: Path) -> None:
+    write_story(tmp_path, "a.md", quality=7)
+    import_folder(store, tmp_path, source="s")
+    spoil(tmp_path, "published: flase", quality="many")
+    import_folder(store, tmp_path, source="s")
+    write_story(tmp_path, "a.md", quality=9)
+    summary = import_folder(store, tmp_path, source="s")
+    migrate.downgrade(store, "0021")
+    migrate.upgrade(store)
+    assert undo(store, summary.changeset_id) == []
+    assert rows(store, sa.select(articles.c.published, *UPSTREAM)) == [(False, None, 70, False, None, None)]
+
+
+def write_fronts(root: Path, fronts: dict[str, tuple[str, str | None]], *, words: str = "") -> None:
+    """Write a story for each that has a quality and more; with other words it is another story."""
+    (root / "_news").mkdir(exist_ok=True)
+    for name, (quality, front) in fronts.items():
+        if front is not None:
+            text = f"---\ntitle: {words}{name}\nquality: {quality}\n{front}\n---\n{words}{name}\n"
+            (root / "_news" / f"{name.replace(' ', '-').replace(',', '')}.md").write_text(text)
+
+
+def spoil(root: Path, published: str, *, quality: str) -> None:
+    """Has a story state its flags so that they may not be legible."""
+    file = root / "_news" / "a.md"
+    text = re.sub("(?m)^published: .*$", published, file.read_text())
+    file.write_text(re.sub("(?m)^quality: .*$", f"quality: {quality}", text))

@@ -74,8 +74,6 @@ class Books:
     publish_until: instant (UTC, as text) after which a date is to come, and its article not published yet;
         None where the source publishes such articles too.
     doubts: paths of documents that an editor must look at.
-    trusts_before: whether a flag that cannot be read is what it was before; not while an import is undone,
-        since what was before may be the very thing that is undone.
     """
 
     source_id: int
@@ -85,7 +83,6 @@ class Books:
     versions: Versions
     publish_until: str | None = None
     doubts: set[str] = field(default_factory=set)
-    trusts_before: bool = True
 
     def hold(self, connection: sa.Connection) -> None:
         """Keeps another import of the source from beginning until commit. Raises ImportFailed if one has

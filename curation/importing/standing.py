@@ -36,6 +36,7 @@ class Standing:
     story: Story
     effective: Effective
     upstream: Flags
+    upstream_status: str | None
     content: bytes
     digest: bytes
     overrides: dict[str, Decision] = field(default_factory=dict)
@@ -50,15 +51,15 @@ def read_standing(connection: sa.Connection, article_ids: Sequence[int]) -> dict
         article.id, article.first_import_id, article.last_import_id, article.missing_since,
         article.title, article.canonical_digest, article.canonical_url,
         *(article[name] for name in FLAGS), *(article[f"upstream_{name}"] for name in FLAGS),
-        documents.c.content, documents.c.digest,
+        article.upstream_status, documents.c.content, documents.c.digest,
     ).join(documents, documents.c.article_id == article.id)  # fmt: skip
     for ids in chunks(article_ids):
         rows = connection.execute(
             query.where(article.id.in_(ids)).order_by(article.id).with_for_update(of=articles)
         )
         for row in rows:
-            flags = (Effective(*row[7:11]), Flags(*row[11:15]))
-            standing[row[0]] = Standing(*row[1:4], Story(*row[4:7]), *flags, bytes(row[15]), bytes(row[16]))
+            flags = (Effective(*row[7:11]), Flags(*row[11:15]), row[15])
+            standing[row[0]] = Standing(*row[1:4], Story(*row[4:7]), *flags, bytes(row[16]), bytes(row[17]))
         _read_decisions(connection, ids, standing)
     return standing
 

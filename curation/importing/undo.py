@@ -23,6 +23,7 @@ import sqlalchemy as sa
 from ..backends import chunks, of
 from ..database import Store
 from ..errors import EditRefused
+from ..flags import Flags
 from ..instants import as_text
 from ..scanning import File, Kind
 from ..schema import (
@@ -50,7 +51,7 @@ from .sweep import Sweep
 from .tasks import Known, Task, What
 from .taxonomy import TaxonomyWriter, delete_taxonomy, mark_taxonomy
 from .undo_limits import Undoing, changed_later, decided_at_all, decided_since
-from .versions import Versions, before
+from .versions import UPSTREAM_COLUMNS, Upstream, Versions, before
 from .write import ArticleWriter, queue_for_search
 
 #: Why an article is left as it is.
@@ -191,7 +192,7 @@ class _Undoing:
         issues = IssueBook(connection, undoing.source_id, undoing.id)
         kept = Versions(undoing.source_id, undoing.id)
         limit = publish_limit(connection, undoing.source_id)
-        self._books = Books(undoing.source_id, undoing.id, issues, audit, kept, limit, trusts_before=False)
+        self._books = Books(undoing.source_id, undoing.id, issues, audit, kept, limit)
 
     def carry_out(self) -> Undone:
         connection, undoing = self._connection, self._import
@@ -340,6 +341,7 @@ class _Undoing:
         query = (
             sa.select(
                 version.path, version.delta, version.missing_since, version.last_import_id,
+                *(version[name] for name in UPSTREAM_COLUMNS),
                 article.id.label("article_id"), note.id.label("note_id"), note.kind,
                 changed_later(self._import, version.path).label("is_later"),
                 decided_since(self._changeset_id, article.id).label("is_decided"),
@@ -368,7 +370,7 @@ class _Undoing:
         self._books.issues.load(self._connection, [row.path for row in versions])
         chunk = (tasks, read_files(tasks))
         TaxonomyWriter(self._books).write(self._connection, [chunk])
-        ArticleWriter(self._books).write(self._connection, [chunk])
+        ArticleWriter(self._books).write(self._connection, [chunk], restored=_upstream_before(versions))
         self._undone.restored += sum(outcome.what is What.FRESH for outcome in chunk[1].outcomes)
 
     def _contents(self, versions: Sequence[Any]) -> dict[str, bytes]:
@@ -407,3 +409,13 @@ class _Undoing:
         for some in chunks(paths):
             done = sa.and_(file_versions.c.import_id == self._import.id, file_versions.c.path.in_(some))
             connection.execute(sa.delete(file_versions).where(done))
+
+
+def _upstream_before(versions: Sequence[Any]) -> dict[int, Upstream]:
+    """Return what upstream made of the flags of articles before the import, by article id."""
+    return {
+        row.article_id: Upstream(Flags(*values[:-1]), values[-1])
+        for row in versions
+        if row.article_id is not None
+        for values in [[getattr(row, name) for name in UPSTREAM_COLUMNS]]
+    }

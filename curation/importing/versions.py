@@ -3,16 +3,21 @@
 The earlier bytes are kept as a delta against the later ones (heat changed: some 60 bytes), of the last
 `KEPT_IMPORTS` imports of a source that changed anything. The later bytes are taken without `secured`:
 upstream rewrites that all the time, and the delta must outlive it.
+
+The bytes do not say what upstream's flags were where one cannot be read, since that is what it was before
+them. So the flags are kept too.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import zlib
+from typing import NamedTuple
 
 import sqlalchemy as sa
 
 from ..backends import of
+from ..flags import FLAGS, Flags
 from ..instants import as_text
 from ..schema import file_versions, imports
 
@@ -22,7 +27,23 @@ KEPT_IMPORTS = 20
 #: Bytes of the later text that a delta can refer to: DEFLATE's window.
 _WINDOW = 32 * 1024 - 512
 
-_COLUMNS = ("source_id", "path", "import_id", "digest", "delta", "missing_since", "last_import_id")
+#: What upstream made of the flags, in the order of `Upstream`.
+UPSTREAM_COLUMNS = (*(f"upstream_{flag}" for flag in FLAGS), "upstream_status")
+
+_COLUMNS = (
+    "source_id", "path", "import_id", "digest", "delta", "missing_since", "last_import_id", *UPSTREAM_COLUMNS,
+)  # fmt: skip
+
+
+class Upstream(NamedTuple):
+    """What upstream makes of an article's flags, and why it does not publish it (`upstream_status`)."""
+
+    flags: Flags
+    status: str | None
+
+
+#: Of taxonomy, which has no flags, and of files that were only marked.
+_NO_UPSTREAM = Upstream(Flags(None, None, None, None), None)
 
 
 def delta(before: bytes, after: bytes) -> bytes:
@@ -58,18 +79,26 @@ class Versions:
         digest: bytes,
         missing_since: dt.datetime | None,
         last_import_id: int,
+        upstream: Upstream = _NO_UPSTREAM,
     ) -> None:
-        """A file's bytes (before, now) and the digest of those before."""
-        self._add(path, digest, delta(*contents), missing_since, last_import_id)
+        """A file's bytes (before, now), the digest of those before, and an article's flags before."""
+        self._add(path, digest, delta(*contents), missing_since, last_import_id, upstream)
 
     def add_marked(self, path: str, missing_since: dt.datetime | None, last_import_id: int) -> None:
         """A file that went missing or is there again, its bytes being as they were."""
-        self._add(path, None, None, missing_since, last_import_id)
+        self._add(path, None, None, missing_since, last_import_id, _NO_UPSTREAM)
 
     def _add(
-        self, path: str, digest: bytes | None, packed: bytes | None, since: dt.datetime | None, last: int
+        self,
+        path: str,
+        digest: bytes | None,
+        packed: bytes | None,
+        since: dt.datetime | None,
+        last: int,
+        upstream: Upstream,
     ) -> None:
-        self._new.append((self._source_id, path, self._import_id, digest, packed, as_text(since), last))
+        key = (self._source_id, path, self._import_id)
+        self._new.append((*key, digest, packed, as_text(since), last, *upstream.flags, upstream.status))
 
     def flush(self, connection: sa.Connection) -> None:
         """Writes what was collected; the caller commits."""

@@ -52,6 +52,7 @@ from .standing import (
 from .stories import Story, has_same_title_or_url, is_another, is_retold
 from .sweep import Sweep
 from .tasks import SCHEDULED, Task, What
+from .versions import Upstream
 
 #: The tables whose rows are an article's own, and are written anew when it changes.
 _OWN = (article_topics, article_images, article_authors, related_links, collection_items, documents)
@@ -80,16 +81,27 @@ class ArticleWriter:
     def __init__(self, books: Books) -> None:
         self._books = books
 
-    def write(self, connection: sa.Connection, batch: Sequence[Chunk], plan: Plan | None = None) -> None:
-        """Adds the new articles and brings the known ones to what their documents now say; `plan` says which
-        documents are at another path, or in doubt."""
+    def write(
+        self,
+        connection: sa.Connection,
+        batch: Sequence[Chunk],
+        plan: Plan | None = None,
+        restored: Mapping[int, Upstream] | None = None,
+    ) -> None:
+        """Add the new articles and bring the known ones to what their documents now say.
+
+        Args:
+            plan: which documents are at another path, or in doubt.
+            restored: where an import is undone, what upstream's flags were before it, by article id; they
+                stand in for flags that the documents of before state so that they cannot be read.
+        """
         if not any(read.fresh for _, read in batch):
             return
         rows_now = dict(fresh_known(batch))
         known = sorted(rows_now)
         sweep = Sweep()
         sweep.note_released(connection, known)
-        rows = _BatchRows(connection, self._books, batch, rows_now, plan or Plan())
+        rows = _BatchRows(connection, self._books, batch, rows_now, plan or Plan(), restored)
         for tasks, read in batch:
             rows.add(tasks, read)
         rows.leave_old_paths({task.file.path for tasks, _ in batch for task in tasks})
@@ -120,9 +132,11 @@ class _BatchRows:
         batch: Sequence[Chunk],
         rows_now: Mapping[int, ArticleRow],
         plan: Plan,
+        restored: Mapping[int, Upstream] | None,
     ) -> None:
         self._books = books
         self._plan = plan
+        self._restored = restored
         backend = of(connection)
         self.references = References.resolve(connection, (read.rows for _, read in batch))
         self._standing = read_standing(connection, sorted(rows_now))
@@ -177,16 +191,22 @@ class _BatchRows:
         self._books.issues.settle(path, faults)
         return article_id
 
-    def _dated(self, row: ArticleRow, before: Flags | None) -> tuple[Any, ...]:
+    def _dated(self, row: ArticleRow, before: Upstream | None) -> tuple[Any, ...]:
         """Return an article's values, with flags that cannot be read as they were, and not published by
-        upstream before its date has come."""
+        upstream before its date has come.
+
+        Args:
+            before: None where nothing of before is about this document. The status is stated only of one
+                that is restored as it was.
+        """
         limit, published_at = self._books.publish_until, value_of(row, "published_at")
         is_early = limit is not None and published_at is not None and published_at > limit
         if not (row.unclear or is_early):
             return row.values
-        flags = legible(Flags(*row.values[_UPSTREAM]), row.unclear, before)
+        flags = legible(Flags(*row.values[_UPSTREAM]), row.unclear, before.flags if before else None)
         status = value_of(row, "upstream_status")
-        if is_early and status is None and flags.published is not False:
+        was_scheduled = before is not None and before.status == SCHEDULED
+        if is_early and status is None and (was_scheduled or flags.published is not False):
             flags, status = flags._replace(published=False), SCHEDULED
         return (*effective(flags, {}), *flags, status, *row.values[_REST:])
 
@@ -237,8 +257,7 @@ class _BatchRows:
         old_path, said, doubts = self._moved.get(article_id) or (path, self._said_already(path), [])
         story = self._story_of(row, was)
         tells_another = is_another(was.story, story)
-        is_known = self._books.trusts_before and not tells_another
-        values = self._dated(row, was.upstream if is_known else None)
+        values = self._dated(row, self._upstream_before(article_id, was, tells_another))
         upstream = Flags(*values[_UPSTREAM])
         merged = merge(was.upstream, upstream, (was.story, story), was.overrides, was.set_aside, said)
         merged = self._hold(path, upstream, merged, was.story) if path in self._plan.doubts else merged
@@ -252,16 +271,26 @@ class _BatchRows:
                 self._books.doubts.add(path)
         elif was.story[:2] != story[:2]:
             self._retold[article_id] = story
-        if self._books.trusts_before and hides(was.overrides) and is_retold(was.story, story):
+        if self._restored is None and hides(was.overrides) and is_retold(was.story, story):
             self._former.append((article_id, was.story))
         self._books.issues.settle(path, (*faults, *merged.notices, *doubts))
         self._books.audit.add(article_id, (was.effective, was.overrides), merged)
         if path != old_path:
             self._books.audit.add_move(article_id, old_path, path)
         self._books.versions.add_changed(
-            old_path, (was.content, content), was.digest, was.missing_since, was.last_import_id
-        )
+            old_path, (was.content, content), was.digest, was.missing_since, was.last_import_id,
+            Upstream(was.upstream, was.upstream_status),
+        )  # fmt: skip
         return article_id
+
+    def _upstream_before(self, article_id: int, was: Standing, tells_another: bool) -> Upstream | None:
+        """Return what flags are that a document states so that they cannot be read.
+
+        An import that is undone has no say in them: what stands now is of that import.
+        """
+        if self._restored is not None:
+            return self._restored[article_id]
+        return None if tells_another else Upstream(was.upstream, None)
 
     def _story_of(self, row: ArticleRow, was: Standing) -> Story:
         """Return what a document tells, with its body where that has a say."""
