@@ -444,6 +444,9 @@ article_moves = table(
     rowid=False,
 )
 
+#: Articles whose flags an older release read otherwise, until they are parsed again; migrations add them.
+outdated_articles = table("outdated_articles", reference("article_id", "articles", key=True), rowid=False)
+
 #: Articles that the full-text index has yet to take in anew, or to forget: those that were changed since.
 #: The index itself (`article_search`) is each engine's own, and made by migrations alone.
 search_queue = table(

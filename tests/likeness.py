@@ -71,6 +71,7 @@ HISTORY = {
     "imports",
     "article_moves",
     "file_versions",
+    "outdated_articles",
     "changesets",
     "changes",
     "overrides",

@@ -64,16 +64,16 @@ class FileBook:
         self._source_id = source_id
         self._remembered = remembered
         self._new: list[tuple[str, str, str | None]] = []
-        #: Files that are parsed again because of the day: scheduled and due, or published and not due.
+        #: Files that are parsed again though they are as before: see `publishing.find_early`.
         self._early: frozenset[str] = frozenset()
 
     def note_early(self, paths: Iterable[str]) -> None:
-        """Have files parsed again whose date decides whether they are published (`publishing.find_early`)."""
+        """Have files parsed again though they are as before (`publishing.find_early`)."""
         self._early = frozenset(paths)
 
     def is_stale(self, path: str) -> bool:
-        """Return whether a file is to be parsed whatever its bytes are: what makes of it has changed, or the
-        day."""
+        """Return whether a file is to be parsed whatever its bytes are: it is read otherwise now, or the day
+        has changed."""
         was = self._remembered.get(path)
         return path in self._early or (was is not None and was[1] == STALE)
 

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from ..database import now
 from ..instants import as_text
-from ..schema import articles, source_settings
+from ..schema import articles, outdated_articles, source_settings
 from .tasks import SCHEDULED
 
 #: The setting of a source: `true` publishes what has a date to come at once.
@@ -28,8 +28,8 @@ def publish_limit(connection: sa.Connection, source_id: int) -> str | None:
 
 
 def find_early(connection: sa.Connection, source_id: int, limit: str | None) -> Sequence[str]:
-    """Return the paths of articles that are to be read again: those that were scheduled and are due, and
-    those that are published and not due.
+    """Return the paths of articles that are to be read again: those that were scheduled and are due, those
+    that are published and not due, and those that an older release read otherwise.
 
     Args:
         limit: as `publish_limit` gives it.
@@ -40,6 +40,8 @@ def find_early(connection: sa.Connection, source_id: int, limit: str | None) -> 
     at = now()
     due = is_scheduled if limit is None else sa.and_(is_scheduled, article.published_at <= at)
     paths = list(connection.scalars(sa.select(article.path).where(article.source_id == source_id, due)))
+    outdated = sa.select(articles.c.path).join(outdated_articles).where(article.source_id == source_id)
+    paths += connection.scalars(outdated)
     if limit is not None:
         # `source_id + 0` leads by the index of dates: by the source's own, all its articles would be read.
         early = (

@@ -18,6 +18,7 @@ from ..schema import (
     articles,
     collection_items,
     documents,
+    outdated_articles,
     related_link_images,
     related_links,
     search_queue,
@@ -54,8 +55,11 @@ from .sweep import Sweep
 from .tasks import SCHEDULED, Task, What
 from .versions import Upstream
 
-#: The tables whose rows are an article's own, and are written anew when it changes.
-_OWN = (article_topics, article_images, article_authors, related_links, collection_items, documents)
+#: The tables whose rows are an article's own, and are written anew when it changes; it is then up to date.
+_OWN = (
+    article_topics, article_images, article_authors, related_links, collection_items, documents,
+    outdated_articles,
+)  # fmt: skip
 
 _NEW = ("id", "provider_id", "source_id", "first_import_id", "last_import_id", *ARTICLE_COLUMNS)
 _CHANGED = ("id", "provider_id", "last_import_id", "missing_since", *ARTICLE_COLUMNS)

@@ -24,13 +24,14 @@ from ..schema import (
     collection_items,
     documents,
     images,
+    outdated_articles,
     providers,
     related_link_images,
     related_links,
     sources,
     topics,
 )
-from .findings import Finding, as_made, plain, subject_of
+from .findings import OUTDATED, Finding, as_made, plain, subject_of
 
 #: The flags in force are editors' too: `flags` looks at them.
 _SAID = ARTICLE_COLUMNS[4:]
@@ -38,6 +39,9 @@ _SAID = ARTICLE_COLUMNS[4:]
 #: Instants and digests: a session that was not pinned shifted the ones, and stored the others as text, until
 #: `repair` makes them right.
 OF_SESSION = frozenset({"published_at", "updated_at", "canonical_digest"})
+
+#: What a release that knew no drafts and no dates to come made otherwise; it knew no status either.
+_OF_OLDER_RELEASES = frozenset({"upstream_published", "upstream_status"})
 
 #: More than any time zone is from UTC, in whatever year.
 _MOST_OFFSET = dt.timedelta(hours=17)
@@ -84,23 +88,33 @@ def parse_stored(
 
 
 def _compare(connection: sa.Connection, parsed: Sequence[Stored], read: Read) -> Iterator[Finding]:
-    held, known_images = _read_parts(connection, [stored.id for stored in parsed])
+    ids = [stored.id for stored in parsed]
+    held, known_images = _read_parts(connection, ids)
+    outdated = _read_outdated(connection, ids)
     due = _due_parts(read, known_images)
     for place, stored in enumerate(parsed):
         article = read.rows.articles[place]
         names = ("provider_id", *_SAID)
         ought = _as_imported(article, dict(zip(names, stored.row, strict=True)))
-        differing = [name for name, is_, said in zip(names, stored.row, ought, strict=True) if is_ != said]
-        if differing:
-            values = zip(names, stored.row, ought, strict=True)
-            check = "session" if all(is_by_session(*value) for value in values) else "rows"
-            told = f"articles: not as the document says: {', '.join(differing)}"
+        differing = [value for value in zip(names, stored.row, ought, strict=True) if value[1] != value[2]]
+        if differing and stored.id in outdated and _is_of_older_release(differing):
+            told = "its flags are as an older release read them; the next import of its file reads them again"
+            yield Finding(OUTDATED, stored.subject, told)
+        elif differing:
+            check = "session" if all(is_by_session(*value) for value in differing) else "rows"
+            told = f"articles: not as the document says: {', '.join(name for name, *_ in differing)}"
             yield Finding(check, stored.subject, told)
         for table, rows in due[place].items():
             is_ = held[stored.id][table]
             if (wrong := _difference(is_, rows)) is not None:
                 is_of_session = table == "related_links" and _are_by_session(is_, rows)
                 yield Finding("session" if is_of_session else "rows", stored.subject, f"{table}: {wrong}")
+
+
+def _is_of_older_release(differing: Sequence[tuple[str, Any, Any]]) -> bool:
+    """Return whether an older release made the values that are not as they ought to be: name, is, ought."""
+    knows_status = any(name == "upstream_status" and is_ is not None for name, is_, _ in differing)
+    return not knows_status and _OF_OLDER_RELEASES.issuperset(name for name, *_ in differing)
 
 
 def is_by_session(name: str, is_: Any, ought: Any) -> bool:
@@ -199,6 +213,12 @@ def _read_articles(connection: sa.Connection, article_ids: Sequence[int]) -> Ite
     )  # fmt: skip
     for key, subject, path, content, digest, *row in connection.execute(query):
         yield Stored(key, subject, path, bytes(content), bytes(digest), tuple(map(plain, row)))
+
+
+def _read_outdated(connection: sa.Connection, article_ids: Sequence[int]) -> set[int]:
+    """Return which of some articles wait for an import to parse them again."""
+    key = outdated_articles.c.article_id
+    return set(connection.scalars(sa.select(key).where(key.in_(article_ids))))
 
 
 _LINK = related_links.c

@@ -14,6 +14,9 @@ from ..schema import sources
 #: Rows of a table that are looked at together; their documents are in memory at once.
 BATCH = 300
 
+#: The check of findings that are no damage: the next import mends them.
+OUTDATED = "outdated"
+
 
 class Finding(NamedTuple):
     """One thing that is not as it must be: which check found it, of what, and what is wrong. `subject` is

@@ -1,0 +1,83 @@
+"""mark articles whose flags an older release read otherwise
+
+Revision 0020 marked files: that of a draft which is missing, or broken, has no mark when it is there again as
+it was. So articles are marked, until their documents are parsed again: drafts, those whose date was to come
+(a downgrade below 0020 forgets why they are not published), and those with a flag that could not be read, as
+far as their files were not read since.
+
+`sql/tables/0024.toml` says what the table holds. A revision imports nothing from `curation`: this is as it
+was when it was written.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0024"
+down_revision = "0023"
+branch_labels = None
+depends_on = None
+
+ROOT = Path(__file__).parents[2]
+FILE = f"sql/tables/{revision}.toml"
+
+MARIADB = ("mysql", "mariadb")
+EXACT_COLLATION = "utf8mb4_nopad_bin"
+OPTIONS: dict[str, Any] = {"sqlite_strict": True, "sqlite_with_rowid": False} | {
+    f"{engine}_{option}": value
+    for engine in MARIADB
+    for option, value in (("charset", "utf8mb4"), ("collate", EXACT_COLLATION))
+}
+
+INTEGER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+#: A draft that is known as one has a status; one that says `draft: false` is parsed once more.
+MARK = """
+INSERT INTO outdated_articles (article_id)
+SELECT a.id FROM articles a JOIN imports i ON i.id = a.last_import_id
+WHERE a.upstream_status IS NULL AND (
+  a.path LIKE '#_drafts/%' ESCAPE '#' OR a.path LIKE '%/#_drafts/%' ESCAPE '#'
+  OR CAST(a.extra AS text) LIKE '%"draft"%'
+  OR (NOT a.upstream_published AND a.published_at > i.started_at)
+  OR (
+    (CAST(a.extra AS text) LIKE '%"published"%' OR CAST(a.extra AS text) LIKE '%"removed"%')
+    AND NOT EXISTS (
+      SELECT 1 FROM files f WHERE f.source_id = a.source_id AND f.path = a.path AND f.state = 'kept'
+    )
+  )
+)"""
+
+
+def upgrade() -> None:
+    key = sa.ForeignKey("articles.id", name="fk_outdated_articles_article_id", ondelete="CASCADE")
+    op.create_table(
+        "outdated_articles",
+        sa.Column("article_id", INTEGER, key, nullable=False),
+        sa.PrimaryKeyConstraint("article_id", name="pk_outdated_articles"),
+        **OPTIONS,
+    )
+    op.execute(MARK)
+    for subject, meaning in comments():
+        literal = "'" + meaning.replace("'", "''") + "'"
+        op.get_bind().exec_driver_sql(f"COMMENT ON {subject} IS {literal}")
+
+
+def downgrade() -> None:
+    op.drop_table("outdated_articles")
+
+
+def comments() -> Iterator[tuple[str, str]]:
+    """What is told of, as SQL names it, and what is told; only PostgreSQL keeps it."""
+    if op.get_bind().dialect.name != "postgresql":
+        return
+    file = next(place for place in (ROOT / FILE, ROOT / "curation" / FILE) if place.is_file())
+    for table, told in tomllib.loads(file.read_text(encoding="utf-8")).items():
+        yield f'TABLE "{table}"', told["purpose"]
+        for column, meaning in told["columns"].items():
+            yield f'COLUMN "{table}"."{column}"', meaning
