@@ -444,7 +444,8 @@ article_moves = table(
     rowid=False,
 )
 
-#: Articles whose flags an older release read otherwise, until they are parsed again; migrations add them.
+#: Articles whose flags were read by rules that hold no more, until they are parsed again: migrations and
+#: changed settings add them.
 outdated_articles = table("outdated_articles", reference("article_id", "articles", key=True), rowid=False)
 
 #: Articles that the full-text index has yet to take in anew, or to forget: those that were changed since.

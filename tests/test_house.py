@@ -17,7 +17,7 @@ FILES = sorted(f for f in ROOT.rglob("*.py") if "migrations" not in f.relative_t
 LAYERS = (
     ("errors", "flags", "integers", "interrupts", "paths"),
     ("strict_yaml", "instants", "temporary", "urls"),
-    ("faults",),
+    ("faults", "due_dates"),
     ("extra",),
     ("fields",),
     ("flag_values",),

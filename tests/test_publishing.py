@@ -12,9 +12,10 @@ import sqlalchemy as sa
 from click.testing import Result
 
 from curation.database import Store
-from curation.importing import publishing
+from curation.importing import publishing, running
 from curation.importing.summary import Summary
 from curation.schema import articles, changes, changesets
+from curation.verifying.run import verify
 
 from .likeness import rows
 from .taking import import_folder
@@ -167,6 +168,94 @@ def test_a_date_to_come_beside_a_flag_that_cannot_be_read(source: Source) -> Non
     source.write(A, f"title: A\n{DATED}published: flase\n")
     source.take_in(AFTER)
     assert source.state() == SHOWN_BY_WORD
+
+
+# --- dates that are no `publishedDateTime` --------------------------------------------------------------------
+
+BY_NAME = "_posts/2031-5-1-a.md"
+MIDNIGHT = dt.datetime(2031, 5, 1, tzinfo=dt.UTC)
+EVE = MIDNIGHT - dt.timedelta(seconds=1)
+
+#: A path and front matter by which an article is due at `MIDNIGHT`.
+OTHER_DATES = {
+    "by its name": (BY_NAME, "title: A\n"),
+    "by its name in another folder": ("_news/old/2031-05-01-a.md", "title: A\n"),
+    "by a year of two digits": ("_posts/31-05-01-a.html", "title: A\n"),
+    "by its name, though a field is empty": (BY_NAME, "title: A\npublishedDateTime:\ndate:\n"),
+    "by Jekyll's field": (A, "title: A\ndate: 2031-05-01 02:00:00 +0200\n"),
+    "by a field, not its name": ("_posts/2020-01-01-a.md", "title: A\ndate: 2031-05-01\n"),
+    "by a field, not a later name": ("_posts/2099-01-01-a.md", "title: A\ndate: 2031-05-01\n"),
+}
+
+
+@pytest.mark.parametrize("kind", OTHER_DATES)
+def test_an_article_is_published_by_the_first_import_after_its_date_of_another_kind(
+    source: Source, kind: str
+) -> None:
+    path, front = OTHER_DATES[kind]
+    source.write(path, front)
+    for moment in (EVE - dt.timedelta(days=900), EVE):
+        summary = source.take_in(moment)
+        assert source.state(path) == SCHEDULED
+    assert (summary.updated, summary.unchanged) == (0, 2)
+    summary = source.take_in(MIDNIGHT)
+    assert source.state(path) == SHOWN
+    assert (summary.updated, summary.unchanged) == (1, 1)
+    summary = source.take_in(MIDNIGHT)
+    assert (source.state(path), summary.updated, summary.changeset_id) == (SHOWN, 0, None)
+    with source.store.reading() as connection:
+        assert not list(verify(connection))
+    dated = sa.select(articles.c.published_at).where(articles.c.path == path)
+    assert rows(source.store, dated) == [(None,)]  # it is what the document states
+
+
+@pytest.mark.parametrize(
+    ("path", "front"),
+    [
+        (BY_NAME, "publishedDateTime: 2020-01-01\n"),
+        (BY_NAME, "date: 2020-01-01\n"),
+        (A, "publishedDateTime: 2020-01-01\ndate: 2099-01-01\n"),
+        ("_posts/99-01-01-a.md", ""),
+        ("_posts/209-01-01-a.md", ""),
+        ("_posts/2099-01-01.md", ""),
+        ("_posts/2099-01-a.md", ""),
+        ("_posts/a-2099-01-01-b.md", ""),
+        ("_posts/2099-01-01-a/b.md", ""),
+    ],
+)
+def test_no_date_to_come(source: Source, path: str, front: str) -> None:
+    source.write(path, f"title: A\n{front}")
+    source.take_in()
+    assert source.state(path) == SHOWN
+
+
+@pytest.mark.parametrize("kind", OTHER_DATES)
+def test_the_setting_holds_for_dates_of_another_kind(source: Source, curation: Command, kind: str) -> None:
+    path, front = OTHER_DATES[kind]
+    source.write(path, front)
+    source.configure("future: true\n")
+    for text, due in (("future: true\n", SHOWN), ("title: S\n", SCHEDULED), ("future: true\n", SHOWN)):
+        source.configure(text)
+        source.take_in(EVE)
+        assert source.state(path) == due, text
+    for arguments, due in ((("--future", "false"), SCHEDULED), (("--unset", "future"), SHOWN)):
+        assert curation("source", "set", "s", *arguments).exit_code == 0
+        summary = source.take_in(EVE)
+        assert source.state(path) == due, arguments
+        assert summary.updated == 1
+
+
+def test_a_clock_that_was_ahead_published_no_dated_name_for_good(
+    source: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source.write(BY_NAME, "title: A\n")
+    monkeypatch.setattr(running, "now", lambda: MIDNIGHT)
+    source.take_in(MIDNIGHT)
+    assert source.state(BY_NAME) == SHOWN
+    monkeypatch.undo()
+    monkeypatch.setattr(publishing, "now", lambda: EVE)
+    import_folder(source.store, source.root, source="s")
+    assert source.state(BY_NAME) == SCHEDULED
 
 
 # --- the setting --------------------------------------------------------------------------------------------

@@ -157,6 +157,7 @@ def set_command(
       curation source set powerapps --page-size news=50 --zone Europe/Rome
       curation source set powerapps --unset zone
     """
+    from ..importing.publishing import following_future
     from ..scoring.settings import lock_source, set_settings
     from ..site_settings import give_settings, unset_settings
 
@@ -169,8 +170,9 @@ def set_command(
         source_id = lock_source(connection, name)
         if rule:
             set_settings(connection, name, rule)
-        unset_settings(connection, source_id, unset)
-        give_settings(connection, source_id, given)
+        with following_future(connection, source_id):
+            unset_settings(connection, source_id, unset)
+            give_settings(connection, source_id, given)
     click.echo(f"{name}: set")
 
 

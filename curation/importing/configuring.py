@@ -17,6 +17,7 @@ from ..faults import Fault
 from ..scanning import CONFIG, Tree
 from ..schema import source_settings
 from .course import Books
+from .publishing import following_future
 
 #: Bytes of the largest that is parsed; those of the sites seen have 7 KB.
 MAX_BYTES = 256 * 1024
@@ -44,7 +45,9 @@ def take_in_config(connection: sa.Connection, tree: Tree, books: Books) -> bool:
         books.issues.settle(CONFIG, (), keep=_OF_THE_TEXT)
     else:
         values, faults = read_config(data)
-        _state(connection, books.source_id, {CONFIG: stamp, **(values or {})}, _still_stated(values, faults))
+        stand = _still_stated(values, faults)
+        with following_future(connection, books.source_id):
+            _state(connection, books.source_id, {CONFIG: stamp, **(values or {})}, stand)
         books.issues.settle(CONFIG, faults)
     return True
 

@@ -7,13 +7,16 @@ a related link likewise, and a provider, topic or image as the digest of its ide
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 from ..document import Document
+from ..due_dates import DATE_KEYS, find_due
 from ..fields import Image, Provider, RelatedLink, encode_image
 from ..instants import as_text
 from ..paths import MAX_PATH
@@ -49,12 +52,13 @@ Facts = tuple[int | None, int | None, bool | None, str | None, str | None]
 
 
 class ArticleRow(NamedTuple):
-    """An article: the digest of its provider, the values of `ARTICLE_COLUMNS`, and the flags that its
-    document states so that they cannot be read."""
+    """An article: the digest of its provider, the values of `ARTICLE_COLUMNS`, the flags that its document
+    states so that they cannot be read, and the instant from which on upstream publishes it."""
 
     provider: bytes | None
     values: tuple[Any, ...]
     unclear: frozenset[str] = frozenset()
+    due_at: str | None = None
 
 
 class LinkRow(NamedTuple):
@@ -103,7 +107,8 @@ class Rows:
         """Adds a document's rows; its place is the number of articles before it."""
         place = len(self.articles)
         values = _article_values(path, document, text_hash)
-        self.articles.append(ArticleRow(self.provider(document.provider), values, document.unclear))
+        due_at = as_text(document.published_at or _find_due(path, document.extra))
+        self.articles.append(ArticleRow(self.provider(document.provider), values, document.unclear, due_at))
         self.documents.append((digest, content))
         for position, name in document.topics:
             self.topics.append((place, position, self.topic(name)))
@@ -193,6 +198,12 @@ def _article_values(path: str, document: Document, text_hash: str) -> tuple[Any,
         document.original_url, document.web_url, document.amp_web_url, document.cdn_amp_web_url,
         document.excerpt, document.extra, document.featured_content, document.body,
     )  # fmt: skip
+
+
+def _find_due(path: str, extra: str) -> dt.datetime | None:
+    # Few documents have another date, and so few are decoded.
+    is_dated = any(f'"{key}"' in extra for key in DATE_KEYS)
+    return find_due(path, json.loads(extra) if is_dated else {})
 
 
 def value_of(row: ArticleRow, column: str) -> Any:

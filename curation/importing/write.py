@@ -203,8 +203,8 @@ class _BatchRows:
             before: None where nothing of before is about this document. The status is stated only of one
                 that is restored as it was.
         """
-        limit, published_at = self._books.publish_until, value_of(row, "published_at")
-        is_early = limit is not None and published_at is not None and published_at > limit
+        limit = self._books.publish_until
+        is_early = limit is not None and row.due_at is not None and row.due_at > limit
         if not (row.unclear or is_early):
             return row.values
         flags = legible(Flags(*row.values[_UPSTREAM]), row.unclear, before.flags if before else None)

@@ -159,7 +159,7 @@ def _as_imported(article: ArticleRow, stored: Mapping[str, Any]) -> tuple[Any, .
     if unclear & {"upstream_published", "upstream_removed"} and stored["upstream_published"] is False:
         unclear.add("upstream_published")  # what may be meant to be hidden is not published
     due |= {name: stored[name] for name in unclear}
-    is_dated = due["published_at"] is not None and due["upstream_status"] is None
+    is_dated = article.due_at is not None and due["upstream_status"] is None
     if is_dated and stored["upstream_status"] == SCHEDULED:
         due |= {"upstream_status": SCHEDULED, "upstream_published": False}
     return article.provider, *due.values()
