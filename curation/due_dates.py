@@ -14,6 +14,7 @@ DATE_KEYS = ("publishedDateTime", "date")
 
 #: As Jekyll takes a date from the name of a file, in whatever collection it lies.
 _DATED_NAME = re.compile(r"([0-9]{2,4})-([0-9]{1,2})-([0-9]{1,2})-.*\.[^.]+", re.DOTALL)
+_YEAR = re.compile(r"(?P<year>\d{4,})(?P<day>-\d{1,2}-\d)?")
 
 
 def find_due(path: str, extra: Mapping[str, Any]) -> dt.datetime | None:
@@ -27,9 +28,14 @@ def find_due(path: str, extra: Mapping[str, Any]) -> dt.datetime | None:
 
 
 def _stated_due(values: Mapping[str, Any]) -> dt.datetime | None:
+    """Return the instant by which front matter dates a document.
+
+    Where a date cannot be read but its year can, that is the beginning of the year: a document of a later
+    year is not published.
+    """
     for key in DATE_KEYS:
         value = values.get(key)
-        if isinstance(value, str) and (due := _read_instant(value)) is not None:
+        if value is not None and (due := _read_instant(str(value))) is not None:
             return due
     return None
 
@@ -48,11 +54,29 @@ def _due_of_name(path: str) -> dt.datetime | None:
     try:
         return dt.datetime(year, int(name[2]), int(name[3]), tzinfo=dt.UTC)
     except ValueError:
-        return None
+        return _begin_of(year)
 
 
 def _read_instant(text: str) -> dt.datetime | None:
     try:
-        return parse_instant(text)[0]
+        moment, _ = parse_instant(text)
     except (ValueError, OverflowError):
+        moment = None
+    return moment or _read_year(text)
+
+
+def _read_year(text: str) -> dt.datetime | None:
+    """Return the beginning of the first year in a text; None where it has no number of four digits."""
+    found = _YEAR.search(text)
+    if found is None:
         return None
+    year = found["year"].lstrip("0")
+    if found["day"] is None and len(year) >= len("20310501"):  # a date without marks, or seconds
+        year = year[:4]
+    return _begin_of(int(year[:5] or "0"))
+
+
+def _begin_of(year: int) -> dt.datetime | None:
+    if year > dt.MAXYEAR:
+        return dt.datetime.max.replace(tzinfo=dt.UTC)
+    return dt.datetime(year, 1, 1, tzinfo=dt.UTC) if year >= dt.MINYEAR else None

@@ -10,11 +10,14 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from click.testing import Result
+from hypothesis import given
+from hypothesis import strategies as st
 
 from curation.database import Store
+from curation.due_dates import find_due
 from curation.importing import publishing, running
 from curation.importing.summary import Summary
-from curation.schema import articles, changes, changesets
+from curation.schema import articles, changes, changesets, import_issues
 from curation.verifying.run import verify
 
 from .likeness import rows
@@ -256,6 +259,72 @@ def test_a_clock_that_was_ahead_published_no_dated_name_for_good(
     monkeypatch.setattr(publishing, "now", lambda: EVE)
     import_folder(source.store, source.root, source="s")
     assert source.state(BY_NAME) == SCHEDULED
+
+
+#: A date that cannot be read, as front matter writes it, or a name; all are of a year after 2031.
+UNREAD = {
+    "a month that is none": (A, 'publishedDateTime: "2090-13-45 at noon"'),
+    "a text": (A, "publishedDateTime: January 5, 2090"),
+    "a year": (A, "publishedDateTime: 2090"),
+    "a quoted year": (A, 'publishedDateTime: "2090"'),
+    "without marks": (A, "publishedDateTime: 20900105"),
+    "full width": (A, "publishedDateTime: \uff12\uff10\uff19\uff10\u5e741\u6708"),
+    "a list": (A, "publishedDateTime: [2090-01-05]"),
+    "a year of five digits": (A, "publishedDateTime: 12090-01-01"),
+    "a year of eight digits": (A, "publishedDateTime: 20200101-01-01"),
+    "a number of five digits": (A, "publishedDateTime: 12090"),
+    "another field": (A, 'date: "2090-13-45"'),
+    "a month that is none in a name": ("_posts/2090-13-45-a.md", "related: []"),
+    "a field that says nothing beside a name": ("_posts/2090-01-01-a.md", "publishedDateTime: soon"),
+}
+
+
+@pytest.mark.parametrize("kind", UNREAD)
+def test_a_date_that_cannot_be_read_waits_for_its_year(source: Source, curation: Command, kind: str) -> None:
+    path, front = UNREAD[kind]
+    source.write(path, f"title: A\n{front}\n")
+    for _ in range(2):
+        summary = source.take_in()
+        assert source.state(path) == SCHEDULED
+    assert (summary.updated, summary.quarantined) == (0, 0)
+    for arguments, due in ((("--future", "true"), SHOWN), (("--future", "false"), SCHEDULED)):
+        assert curation("source", "set", "s", *arguments).exit_code == 0
+        source.take_in()
+        assert source.state(path) == due, arguments
+    if "five" not in kind and "eight" not in kind:
+        source.take_in(dt.datetime(2090, 1, 1, tzinfo=dt.UTC))
+        assert source.state(path) == SHOWN
+    assert path != A or "date" in front[:4] or _codes(source) <= {"not_an_instant", "year_out_of_range"}
+
+
+def _codes(source: Source) -> set[str]:
+    return {code for (code,) in rows(source.store, sa.select(import_issues.c.code))}
+
+
+@pytest.mark.parametrize("written", ["soon", "tomorrow", "2031", "Jan 2031", "20310101", "99", "0000-01-01"])
+def test_a_date_of_which_nothing_or_no_later_year_can_be_read_stays_published(
+    source: Source, written: str
+) -> None:
+    source.write(A, f'title: A\npublishedDateTime: "{written}"\n')
+    source.take_in()
+    assert source.state() == SHOWN
+
+
+@pytest.mark.parametrize("value", ["9" * 100_000, "0" * 100_000 + "12090-01-01", "9999-12-31T23:59-05:00"])
+def test_a_number_of_thousands_of_digits_is_to_come(value: str) -> None:
+    due = find_due("_news/a.md", {"publishedDateTime": value})
+    assert due is not None
+    assert due.year == 9999
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text("0129-T:/ x\u0662"), st.lists
+    )
+)
+def test_whatever_dates_a_document_is_read(value: object) -> None:
+    due = find_due("_news/a.md", {"date": value})
+    assert due is None or due.tzinfo is dt.UTC
 
 
 # --- the setting --------------------------------------------------------------------------------------------
