@@ -383,6 +383,8 @@ DRAFTS = {
     "though it says published": (A, "title: A\ndraft: true\npublished: true\n"),
     "by its folder": ("_drafts/a.md", "title: A\n"),
     "by a folder below another": ("_news/_drafts/a.md", "title: A\n"),
+    "by its folder in title case": ("_Drafts/a.md", "title: A\n"),
+    "by its folder in upper case": ("_news/_DRAFTS/old/a.md", "title: A\n"),
     "by its folder, though it says not": ("_drafts/a.md", "title: A\ndraft: false\npublished: true\n"),
     "with a date that has come": ("_drafts/a.md", "title: A\npublishedDateTime: 2020-01-01T00:00:00Z\n"),
     "with a date to come": (A, f"title: A\ndraft: true\n{DATED}"),

@@ -106,7 +106,7 @@ DAMAGES: tuple[Callable[[bytes], bytes], ...] = (
     lambda content: b"\xff\xfe" + content,
 )
 
-FOLDERS = ("_news", "_posts", "_posts/_archive", "_drafts", "_news/2021")
+FOLDERS = ("_news", "_posts", "_posts/_archive", "_drafts", "_news/_Drafts", "_news/2021")
 
 
 @dataclass

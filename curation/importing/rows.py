@@ -218,8 +218,9 @@ def story_of(row: ArticleRow, *, with_body: bool = False) -> Story:
 
 
 def is_draft_path(path: str) -> bool:
-    """Return whether a file lies in a folder for drafts, as Jekyll has it: `_drafts`, at any depth."""
-    return "_drafts/" in path and (path.startswith("_drafts/") or "/_drafts/" in path)
+    """Return whether a file lies in a folder for drafts, as Jekyll has it: `_drafts`, at any depth and in any
+    case."""
+    return "/_drafts/" in f"/{path.lower()}"
 
 
 def item_stem(path: str, item: str) -> str | None:
