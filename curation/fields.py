@@ -71,7 +71,9 @@ class RelatedLink(NamedTuple):
     extra: str | None
 
 
-_WORDS = dict.fromkeys(("yes", "on", "true", "y"), True) | dict.fromkeys(("no", "off", "false", "n"), False)
+FLAG_WORDS = dict.fromkeys(("yes", "on", "true", "y"), True) | dict.fromkeys(
+    ("no", "off", "false", "n"), False
+)
 #: As nearly all are written; `fromisoformat` alone would also take week dates and missing colons.
 _USUAL_INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-2][0-9]:[0-9]{2}:[0-9]{2}Z")
 
@@ -221,7 +223,7 @@ class Fields:
 
     def flag_word(self, key: str, value: object) -> bool | None:
         """Return the flag that a word such as `yes` stands for, with a notice; None for anything else."""
-        word = _WORDS.get(value.lower()) if isinstance(value, str) else None
+        word = FLAG_WORDS.get(value.lower()) if isinstance(value, str) else None
         if word is not None:
             told = f"{value!r} is read as {str(word).lower()}"
             self.reading.fault("notice", "flag_word", told, (*self.path, key))

@@ -8,16 +8,17 @@ publishes what was hidden.
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from .extra import kind_of, short, written
-from .fields import Fields
-from .flags import Flags, visible_key
+from .fields import FLAG_WORDS, Fields
+from .flags import Flags, is_one_edit, visible_key
 
 #: The flags that decide whether an article is shown, each with the value that hides it.
 _HIDING = {"published": False, "removed": True, "draft": True}
 
-#: The fields of an article that are read. A key that differs from one by case alone is a likely mistake.
+#: The fields of an article that are read. A key that looks like one of them is a likely mistake.
 _FIELDS = frozenset(
     {"title", "excerpt", "category", "type", "publishedDateTime", "updatedDateTime", "originalUrl", "webUrl",
      "ampWebUrl", "cdnAmpWebUrl", "quality", "heat", *_HIDING, "provider", "topics", "images", "related",
@@ -43,8 +44,7 @@ def read_flags(fields: Fields) -> FlagValues:
 
     `draft` stays among the fields, for it has no column.
     """
-    misspelt = _misspelt_keys(fields)
-    unclear: set[str] = set()
+    unclear = _check_keys(fields)
     flags = Flags(
         _number(fields, "quality", unclear),
         _number(fields, "heat", unclear),
@@ -52,8 +52,6 @@ def read_flags(fields: Fields) -> FlagValues:
         _flag(fields, "removed", unclear),
     )
     is_draft = bool(_flag(fields, "draft", unclear, is_kept=True)) if "draft" in fields.rest else False
-    for field, key in misspelt:
-        _hide_if_meant(fields, field, key, unclear)
     if "draft" in unclear:
         unclear = unclear - {"draft"} | {"published"}
     return FlagValues(flags, frozenset(unclear), is_draft)
@@ -93,27 +91,41 @@ def _flag(fields: Fields, key: str, unclear: set[str], *, is_kept: bool = False)
     return word
 
 
-def _misspelt_keys(fields: Fields) -> list[tuple[str, str]]:
-    """Return each field that is not there with a key that differs from it by case or by characters that
-    cannot be seen; such a key is told of in any case."""
-    found = []
-    for key in fields.rest:
-        if key in _FIELDS or type(key) is not str:
-            continue
-        field = _FIELD_OF.get(key.casefold() if key.isalnum() and key.isascii() else visible_key(key))
-        if field is not None:
-            found.append((field, key))
-    for field, key in found:
-        told = f"{short(key)} is not read: write {field}"
-        fields.reading.fault("warning", "misspelt_key", told, (*fields.path, key))
-    return [(field, key) for field, key in found if field not in fields.rest]
+def _check_keys(fields: Fields) -> set[str]:
+    """Return the flags that a misspelt key may be meant for, to hide the article; report all such keys."""
+    unclear = set()
+    rest = fields.rest
+    misspelt = [(key, field) for key in rest if key not in _FIELDS and (field := _meant_field(key, rest))]
+    for key, field in misspelt:
+        may_hide = field in _HIDING and field not in rest and rest[key] is not (not _HIDING[field])
+        if may_hide:
+            unclear.add(field)
+        meaning = "may be meant to hide the article" if may_hide else "is not read"
+        advice = f"only {field} is" if field in rest else f"write {field}, or add it"
+        message = f"{short(key)} {meaning}: {advice}"
+        path = (*fields.path, key)
+        fields.reading.fault("error" if may_hide else "warning", "misspelt_key", message, path)
+    return unclear
 
 
-def _hide_if_meant(fields: Fields, field: str, key: str, unclear: set[str]) -> None:
-    """Count a flag as unclear if a misspelt key may be meant to hide the article."""
-    if field in _HIDING and fields.rest[key] is not (not _HIDING[field]):
-        unclear.add(field)
-        _tell(fields, key, "not_a_flag", f"{short(key)} may be meant to hide the article")
+def _meant_field(key: Any, values: Mapping[Any, Any]) -> str | None:
+    """Return the field that a key is probably meant for, if it is not one itself.
+
+    A key is meant for the field that it is but for case and for characters that cannot be seen. A typing
+    error is looked for only where it would show an article: in the key of a flag that is stated nowhere else,
+    with the value that hides.
+    """
+    if type(key) is not str:
+        return None
+    shown = key.casefold() if key.isalnum() and key.isascii() else visible_key(key)
+    if (field := _FIELD_OF.get(shown)) is not None:
+        return field
+    value = values[key]
+    flag = FLAG_WORDS.get(value.lower()) if type(value) is str else value
+    if type(flag) is not bool:
+        return None
+    flags = (name for name, hides in _HIDING.items() if flag is hides and name not in values)
+    return next((name for name in flags if is_one_edit(shown, name)), None)
 
 
 def _tell(fields: Fields, key: str, code: str, message: str) -> None:

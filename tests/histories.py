@@ -453,6 +453,8 @@ def hold_unclear(before: State, after: State) -> None:
             fail("what cannot be read publishes nothing", then, row)
         if "_drafts/" in row.path.lower() or any(line in row.content for line in HELD):
             fail("no draft is published", row)
+        if "/2099-" in row.path and b"\npublishedDateTime: 2020" not in row.content:
+            fail("nothing is published before its day", row)
 
 
 def hold_as_before(earlier: State, after: State) -> None:
@@ -472,9 +474,12 @@ def hold_as_before(earlier: State, after: State) -> None:
 
 UNCLEAR = (
     b"\npublished: flase\n", b"\npublished: \n", b"\nPublished: false\n", b"\npublished: [false]\n",
-    b"\nremoved: ture\n", b"\nremoved: null\n",
+    b"\nremoved: ture\n", b"\nremoved: null\n", b"\npublised: false\n", b"\nremovd: true\n", b"\ndarft: true\n",
 )  # fmt: skip
-HELD = (b"\ndraft: true\n", b"\npublishedDateTime: 2099", b"\npublished: false\n", b"\nremoved: true\n")
+HELD = (
+    b"\ndraft: true\n", b"\npublishedDateTime: 2099", b"\npublishedDateTime: Jan 2099", b"\ndate: 2099",
+    b"\npublished: false\n", b"\nremoved: true\n",
+)  # fmt: skip
 
 
 def hold_moves(before: State, after: State, world: World) -> None:

@@ -103,7 +103,7 @@ def test_the_table_says_of_each_code_of_a_flag_that_it_may_be_an_error() -> None
     told = table()
     both = {code for code, severities in told.items() if severities == {"error", "warning"}}
     assert both == {code for code in told if is_about_flag(code, "published")}
-    assert len(both) == 6
+    assert len(both) == 7
 
 
 def test_codes_are_short_and_plain() -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curation.document import Document, parse_article
-from curation.flags import FLAGS, Flags, is_about_flag, visible_key
+from curation.flags import FLAGS, Flags, is_about_flag, is_one_edit, visible_key
 from curation.importing.merge import effective, legible
 
 HIDING = ("published", "removed", "draft")
@@ -132,14 +132,59 @@ def test_a_key_that_may_be_meant_to_hide_hides_a_new_article(
     field = "published" if key == "draft" else key
     for value in (hides, "maybe", "null"):
         document = article(f"{written}: {value}")
-        assert [code for code, _ in errors(document)] == ["not_a_flag"]
+        assert [(fault.severity, fault.code) for fault in document.faults] == [("error", "misspelt_key")]
         assert document.unclear == {field}
-        assert "misspelt_key" in [fault.code for fault in document.faults]
         assert not shown_as_new(document)
     document = article(f"{written}: {shows}")
     assert [(fault.severity, fault.code) for fault in document.faults] == [("warning", "misspelt_key")]
     assert document.unclear == frozenset()
     assert shown_as_new(document)
+
+
+#: Keys of one typing error, with a value that hides.
+TYPING_ERRORS = (
+    "publised: false", "publishd: no", "publlished: Off", "oublished: false", "pulbished: false",
+    "upblished: false", "publishedd: false", "pubblished: false", "publisher: false", "Publised: false",
+    "'publi sed': false", '"publis\\u200bed": false', "published_: false", "-published: false",
+    "removd: true", "rmoved: yes", "remove: true", "REMOVE: true", "remobed: true", "remvoed: on",
+    "removed1: true", "darft: true", "drft: true", "draf: true", "drafts: true", "draft_: yes", "deaft: y",
+    "dratf: true", "rdaft: true", "'draft:': true", "dr\u00e0ft: true",
+)  # fmt: skip
+
+#: Keys that are other words, keys of two typing errors, and such that hide nothing.
+OTHER_KEYS = (
+    "publisher: The Sun", "publisher: true", "publised: true", "publised: maybe", "publised:", "publised: 0",
+    "publish: true", "publish: false", "publishing: false", "ublishd: false", "drafts: [a, b]", "drafts: 3",
+    "drafts: false", "drift: sea", "darfts: true", "dra: true", "raftd: true", "removes: false", "remov: true",
+    "mover: true", "'': true", "d: true",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("front", TYPING_ERRORS)
+def test_a_typing_error_in_a_key_that_hides_hides_a_new_article(front: str) -> None:
+    document = article(front)
+    assert [(fault.severity, fault.code) for fault in document.faults] == [("error", "misspelt_key")]
+    assert len(document.unclear) == 1
+    assert not shown_as_new(document)
+    beside = article(f"published: true\nremoved: false\ndraft: false\n{front}")
+    assert (beside.faults, beside.unclear, shown_as_new(beside)) == ((), frozenset(), True)
+
+
+@pytest.mark.parametrize("front", OTHER_KEYS)
+def test_another_key_or_one_that_hides_nothing_is_no_typing_error(front: str) -> None:
+    document = article(front)
+    assert (document.faults, document.unclear, shown_as_new(document)) == ((), frozenset(), True)
+
+
+@given(st.sampled_from(HIDING), st.text("adeh -\u00e9", max_size=1), st.integers(0, 9), st.integers(0, 1))
+def test_one_edit_is_one_character(word: str, one: str, at: int, gone: int) -> None:
+    edited = word[:at] + one + word[at + gone :]
+    assert is_one_edit(edited, word) is (edited != word)
+    assert is_one_edit(word, edited) is (edited != word)
+    swapped = word[:at] + word[at : at + 2][::-1] + word[at + 2 :]
+    assert is_one_edit(swapped, word) is (swapped != word)
+    assert not is_one_edit(f"{edited}zz", word) or len(edited) < len(word)
+    assert not is_one_edit(f"zz{word}", word)
 
 
 @pytest.mark.parametrize("disguise", DISGUISES)
@@ -170,6 +215,7 @@ def test_a_key_that_is_another_word_is_no_mistake(key: str) -> None:
     [
         ("not_a_flag", "published", True),
         ("not_a_flag", "Published\u200b", True),
+        ("misspelt_key", "publised", True),
         ("not_one_value", "draft", True),
         ("not_finite", "heat", True),
         ("not_a_flag", "images[0].isCached", False),

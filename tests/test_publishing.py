@@ -433,3 +433,29 @@ def test_a_draft_that_an_editor_hid_stays_hidden_when_it_moves_among_the_others(
     (source.root / "_drafts" / "a.md").rename(source.root / A)
     assert source.take_in().moved == 1
     assert source.state() == (False, None, None)
+
+
+# --- keys with a typing error ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("typo", ["publised: false", "Published: false", "removd: true", "darft: true"])
+@pytest.mark.parametrize("before", ["published: true", "published: false"])
+def test_a_misspelt_key_hides_a_new_article_and_changes_no_known_one(
+    source: Source, typo: str, before: str
+) -> None:
+    source.write(A, f"title: A\n{typo}\n")
+    source.write("_news/b.md", f"title: B\n{before}\n")
+    summary = source.take_in()
+    assert (source.state(), summary.added) == ((False, False, None), 3)
+    assert (summary.status, summary.quarantined, summary.doubtful) == ("partial", 0, 1)
+    was = source.state("_news/b.md")
+    source.write("_news/b.md", f"title: B\n{typo}\n")
+    summary = source.take_in()
+    assert (summary.updated, summary.status, summary.doubtful) == (1, "partial", 2)
+    assert source.state("_news/b.md")[0] is was[0]
+    with source.store.reading() as connection:
+        assert not list(verify(connection))
+    for path in (A, "_news/b.md"):
+        source.write(path, f"title: {path}\n")
+    assert source.take_in().status == "succeeded"
+    assert source.state() == source.state("_news/b.md") == SHOWN

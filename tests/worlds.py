@@ -86,11 +86,12 @@ def _token(letter: str, text: str | None) -> int | None:
 FLAGS = (
     (), (), (), ("published: true",), ("published: false",), ("removed: true",), ("quality: 7", "heat: 3"),
     ("draft: true",), ("publishedDateTime: 2099-01-01T00:00:00Z",),
-    ("publishedDateTime: 2020-01-01T00:00:00Z",),
+    ("publishedDateTime: 2020-01-01T00:00:00Z",), ("publishedDateTime: Jan 2099",), ("date: 2099-01-01",),
+    ("publised: false",), ("removd: true",), ("darft: true",),
     ("published: ",), ("published: flase",), ("Published: false",), ("published: [false]",), ("removed: 1",),
     ("removed: ture",), ("quality: ten",), ("heat: 1e300",), ("removed: null", "published: true"),
 )  # fmt: skip
-PLAIN = 10
+PLAIN = 12
 
 #: What a file becomes that is no document any more.
 DAMAGES: tuple[Callable[[bytes], bytes], ...] = (
@@ -145,7 +146,7 @@ class World:
     def free_path(self, chance: random.Random) -> str:
         """Make a path that no file has."""
         while True:
-            name = chance.choice(("a", "b", "c", "2021-01-01-d", "café", "E"))
+            name = chance.choice(("a", "b", "c", "2021-01-01-d", "2099-01-01-f", "café", "E"))
             path = f"{chance.choice(FOLDERS)}/{name}{chance.choice(('.md', '.html'))}"
             if path not in self.docs:
                 return path

@@ -169,6 +169,7 @@ def states_published() -> sa.ColumnElement[bool]:
     issue = import_issues.c
     is_unclear = sa.exists().where(
         issue.source_id == articles.c.source_id, issue.path == articles.c.path,
-        issue.resolved_import_id.is_(None), issue.severity == "error", issue.code == "not_a_flag",
+        issue.resolved_import_id.is_(None), issue.severity == "error",
+        issue.code.in_(("not_a_flag", "misspelt_key")),
     )  # fmt: skip
     return sa.and_(is_stated, articles.c.upstream_status.is_(None), ~is_unclear)
