@@ -111,6 +111,42 @@ def test_scores_are_known_again_after_a_downgrade(empty_database: str) -> None:
     assert [tuple(row) for row in kept] == reasons
 
 
+def test_what_is_read_otherwise_than_before_is_parsed_by_the_next_import(
+    empty_database: str, tmp_path: Path
+) -> None:
+    """Revision 0021 knew no dates but `publishedDateTime`, no `_Drafts`, and no typing errors in keys."""
+    store = Store(empty_database)
+    migrate.upgrade(store)
+    hidden = {
+        "_posts/2099-01-01-a.md": "", "_posts/99-1-1-b.md": "date: 2099-01-01", "_news/_Drafts/c.md": "",
+        "_news/d.md": "publishedDateTime: Jan 2099", "_news/e.md": "Publised: 'No'", "_news/f.md": "removd: true",
+        "_news/g.md": "dratf: yes", "_news/h.md": "drafts: true", "_news/i.md": "upblished: false",
+    }  # fmt: skip
+    shown = {"_news/x.md": "publishedDateTime: 2020-01-01", "_news/y.md": "publisher: The Sun"}
+    for path, front in (hidden | shown).items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(f"---\ntitle: {path}\nneeds: 1\n{front}\n---\nThe words of {path}.\n")
+    import_folder(store, tmp_path)
+    as_before = "UPDATE articles SET upstream_status = NULL, upstream_published = NULL, published = true"
+    with store.writing() as connection:
+        connection.execute(sa.text(as_before))
+    for revision in ("0021", "0020", "0021"):
+        migrate.downgrade(store, revision) if revision < store.revision() else migrate.upgrade(
+            store, revision
+        )
+    migrate.upgrade(store)
+    summary = import_folder(store, tmp_path)
+    assert (summary.updated, summary.unchanged) == (len(hidden), len(shown))
+    with store.reading() as connection:
+        published = sa.select(articles.c.path).where(articles.c.upstream_published.is_(None))
+        still = set(connection.scalars(published))
+    # What cannot be read stays as it was.
+    assert (
+        still & {"_posts/2099-01-01-a.md", "_posts/99-1-1-b.md", "_news/_Drafts/c.md", "_news/d.md"} == set()
+    )
+    assert shown.keys() <= still
+
+
 def test_tables_of_another_program_are_left_alone(empty_database: str) -> None:
     store = Store(empty_database)
     with store.writing() as connection:
