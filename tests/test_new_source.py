@@ -1,23 +1,32 @@
-"""A dump that comes under a new name and is a known source's: refused, with both ways on."""
+"""Documents that are another source's articles, under a new name: refused, with both ways on."""
 
 from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 from click.testing import Result
 
 from curation.database import Store
+from curation.importing.additions import choose_evenly, find_additions
+from curation.importing.resemblance import spellings
+from curation.importing.stories import fold_url
+from curation.scanning import find_dumps
 from curation.schema import articles, imports, overrides, sources
 
 from .digest import digests
 from .likeness import count, rows
 
 Command = Callable[..., Result]
+
+#: What `plain` writes in a document: its front matter, and a line of text.
+TITLE, WORDS = "title: Story {0}", "The words of {0}."
 
 
 def dump(root: Path, *numbers: int, tidied: bool = False, folder: str = "_news") -> Path:
@@ -28,6 +37,15 @@ def dump(root: Path, *numbers: int, tidied: bool = False, folder: str = "_news")
         title, scheme = (f"“Story” {number}", "http") if tidied else (f"Story {number}", "https")
         front = f"title: {title}\nwebUrl: {scheme}://e.example/{number}\n"
         file.write_text(f"---\n{front}---\nThe words of {number}{' ' * tidied}.\n")
+    return root
+
+
+def plain(root: Path, *numbers: int, at: str = "_news/{0}", front: str = TITLE, words: str = WORDS) -> Path:
+    """As `dump`, without URLs; all three texts have the number in them."""
+    for number in numbers:
+        file = root / f"{at.format(number)}.md"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(f"---\n{front.format(number)}\n---\n{words.format(number)}\n")
     return root
 
 
@@ -158,3 +176,224 @@ def test_the_other_folders_of_one_command_are_imported(store: Store, curation: C
     assert names(store) == ["site", "new"]
     hidden = json.loads(curation("list", "--unpublished", "--format", "json").stdout)
     assert [row["path"] for row in hidden] == ["_news/3.md"]
+
+
+# --- known by content -----------------------------------------------------------------------------------
+
+ELSEWHERE = {"at": "_posts/archive/{0}"}
+RENAMED = {"at": "_posts/2021-05-28-story-{0}"}
+STUB = {"front": "title: Untitled", "words": ""}
+
+#: What a known source of ten documents is written like, what comes beside it, and whether that is refused.
+WITHOUT_URLS: dict[str, tuple[dict[str, str], Callable[[Path], object], bool]] = {
+    "the same": ({}, lambda root: plain(root, *range(10)), True),
+    "other folders": ({}, lambda root: plain(root, *range(10), **ELSEWHERE), True),
+    "other files": ({}, lambda root: plain(root, *range(10), **RENAMED), True),
+    "other files without titles": (
+        {"front": "price: {0}"}, lambda root: plain(root, *range(10), **RENAMED, front="price: {0}"), True
+    ),
+    "other files without bodies": (
+        {"words": ""}, lambda root: plain(root, *range(10), **RENAMED, words=""), True
+    ),
+    "secured anew": (
+        {"front": "title: Story {0}\nsecured: QUJD"},
+        lambda root: plain(root, *range(10), **RENAMED, front="title: Story {0}\nsecured: REVG"), True,
+    ),
+    "front matter written anew": (
+        {}, lambda root: plain(root, *range(10), **RENAMED, front="layout: post\ntitle: Story {0}"), True
+    ),
+    "titles tidied": (
+        {}, lambda root: plain(root, *range(10), **RENAMED, front="title: “STORY”  {0}"), True
+    ),
+    "bodies wrapped": ({}, lambda root: plain(root, *range(10), **RENAMED, words="The\nwords\nof {0}."), True),
+    "half rewritten in place": (
+        {}, lambda root: plain(plain(root, *range(10)), *range(5), words="Other words of {0}."), True
+    ),
+    "four rewritten elsewhere": (
+        {},
+        lambda root: plain(plain(root, *range(10), **RENAMED), *range(4), **RENAMED, words="Other {0}."), True,
+    ),
+    "half rewritten elsewhere": (
+        {},
+        lambda root: plain(plain(root, *range(10), **RENAMED), *range(5), **RENAMED, words="Other {0}."), False,
+    ),
+    "each at two paths": (
+        {}, lambda root: plain(plain(root, *range(10), **RENAMED), *range(10), **ELSEWHERE), True
+    ),
+    "others at the same paths": (
+        {}, lambda root: plain(root, *range(10), front="title: Other {0}", words="Other {0}."), False
+    ),
+    "other texts of the same titles": (
+        {}, lambda root: plain(root, *range(10), **ELSEWHERE, words="Other {0}."), False
+    ),
+    "one title, at the same paths": (
+        {"front": "title: Untitled"},
+        lambda root: plain(root, *range(10), front="title: Untitled", words="Other {0}."), False,
+    ),
+    "one title, the same texts": (
+        {"front": "title: Untitled"},
+        lambda root: plain(root, *range(10), **RENAMED, front="title: Untitled"), True,
+    ),
+    "without bodies": (
+        {"words": ""}, lambda root: plain(root, *range(10), front="title: Other {0}", words=""), False
+    ),
+    "one title and no body": (STUB, lambda root: plain(root, *range(10), **ELSEWHERE, **STUB), False),
+    "one title and no body, at the same paths": (STUB, lambda root: plain(root, *range(10), **STUB), False),
+    "one title and one text": (
+        {"words": "To do."},
+        lambda root: plain(root, *range(10), **ELSEWHERE, front="title: Story 3", words="To do."), False,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", WITHOUT_URLS)
+def test_documents_without_urls_are_known_by_what_they_say(
+    store: Store, curation: Command, tmp_path: Path, case: str
+) -> None:
+    of_known, make, is_known = WITHOUT_URLS[case]
+    assert curation("import", str(plain(tmp_path / "site", *range(10), **of_known))).exit_code == 0
+    make(tmp_path / "comes")
+    before = digests(store)
+    result = curation("import", str(tmp_path / "comes"))
+    if is_known:
+        assert is_refused(result, "site"), result.output
+        assert digests(store) == before
+    else:
+        assert "added" in result.stdout, result.output
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://e.example/a/{0}?x=1&y=2",
+        "https://www.e.example/a/{0}/?y=2&x=1",
+        "http://e.example/a/{0}?y=2&x=1",
+    ],
+)
+def test_urls_are_compared_as_those_of_stories(curation: Command, tmp_path: Path, url: str) -> None:
+    of_known = "title: Story {0}\nwebUrl: https://e.example/a/{0}?x=1&y=2"
+    plain(tmp_path / "site", *range(10), front=of_known)
+    assert curation("import", str(tmp_path / "site")).exit_code == 0
+    front = f"title: Other {{0}}\nwebUrl: {url}"
+    plain(tmp_path / "comes", *range(10), **RENAMED, front=front, words="Other {0}.")
+    assert is_refused(curation("import", str(tmp_path / "comes")), "site")
+
+
+def test_spellings_of_a_url_fold_alike() -> None:
+    for url in ("https://www.e.example/a/?x=1&y=2", "http://e.example/", "https://e.example/a?d&c&b&a"):
+        found = list(spellings(url))
+        assert {fold_url(one) for one in found} == {fold_url(url)}
+        assert url in found
+        assert len(found) == len(set(found))
+
+
+def test_each_part_of_a_source_that_was_split_is_refused(
+    store: Store, curation: Command, tmp_path: Path
+) -> None:
+    assert curation("import", str(plain(tmp_path / "site", *range(10)))).exit_code == 0
+    for name, numbers in (("news", range(5)), ("views", range(5, 10))):
+        part = plain(tmp_path / name, *numbers, at=f"_{name}/{{0}}")
+        assert is_refused(curation("import", str(part)), "site")
+    assert names(store) == ["site"]
+
+
+def test_a_zip_under_another_name_is_refused(curation: Command, known: Path) -> None:
+    made = shutil.make_archive(str(known.with_name("monday")), "zip", known)
+    assert is_refused(curation("import", made), "site")
+
+
+def test_a_clone_in_another_folder_is_refused(curation: Command, known: Path) -> None:
+    clone = known.with_name("clone")
+    for arguments in (
+        ("-C", str(known), "init", "--quiet"),
+        ("-C", str(known), "add", "."),
+        (
+            "-C",
+            str(known),
+            "-c",
+            "user.name=a",
+            "-c",
+            "user.email=a@e.example",
+            "commit",
+            "--quiet",
+            "-m",
+            "1",
+        ),
+        ("clone", "--quiet", str(known), str(clone)),
+    ):
+        subprocess.run(["git", *arguments], check=True, capture_output=True)
+    assert is_refused(curation("import", str(clone)), "site")
+    assert is_refused(curation("import", str(clone), "--rev", "HEAD"), "site")
+
+
+@pytest.mark.usefixtures("known")
+def test_what_holds_no_documents_resembles_nothing(store: Store, curation: Command, tmp_path: Path) -> None:
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    result = curation("import", str(empty))
+    assert (result.exit_code, "no content" in result.stderr) == (1, True), result.output
+    note = tmp_path / "taxonomy" / "_data" / "organizations" / "a.md"
+    note.parent.mkdir(parents=True)
+    note.write_text("---\nname: A\ndomain: a.example\n---\n")
+    for name in ("taxonomy", "again"):
+        assert curation("import", str(note.parents[2]), "--source", name).exit_code == 0
+    assert names(store) == ["site", "taxonomy", "again"]
+
+
+def statements(store: Store, root: Path, source: str) -> list[str]:
+    """What is asked before a folder is imported as a source, up to the comparison."""
+    [dump] = find_dumps([root], source=source, root=None, rev=None, known={})
+    asked: list[str] = []
+
+    def note(*event: object) -> None:
+        asked.append(str(event[2]))
+
+    scan = dump.tree.scan(dump.within)
+    with store.reading() as connection:
+        sa.event.listen(store.engine, "before_cursor_execute", note)
+        assert find_additions(connection, source, scan) is None
+    return asked
+
+
+def test_the_only_source_is_compared_with_nothing(store: Store, curation: Command, tmp_path: Path) -> None:
+    root = dump(tmp_path / "site", *range(3))
+    assert len(statements(store, root, "site")) == 1
+    assert curation("import", str(root)).exit_code == 0
+    assert len(statements(store, dump(root, *range(20)), "site")) == 1
+
+
+def test_no_article_is_read_whole_to_be_compared(store: Store, curation: Command, known: Path) -> None:
+    """What is read of all articles is in an index (SQLite; PostgreSQL keeps bodies elsewhere)."""
+    if store.backend.name != "sqlite":
+        pytest.skip("plans of so few rows say nothing")
+    asked: list[tuple[str, Any]] = []
+
+    def note(*event: Any) -> None:
+        asked.append((event[2], event[3]))
+
+    sa.event.listen(sa.Engine, "before_cursor_execute", note)
+    try:
+        assert (
+            curation("import", str(plain(known.with_name("new"), *range(20, 30))), "--dry-run").exit_code == 0
+        )
+    finally:
+        sa.event.remove(sa.Engine, "before_cursor_execute", note)
+    started = next(number for number, (sql, _) in enumerate(asked) if sql.startswith("UPDATE"))
+    with store.reading() as connection:
+        plans = [
+            str(row[-1])
+            for sql, values in asked[:started]
+            if "FROM articles" in sql
+            for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", values)
+        ]
+    assert any("COVERING INDEX ix_articles_title" in plan for plan in plans), plans
+    assert any("ix_articles_content_hash" in plan for plan in plans), plans
+    assert not any(plan.startswith("SCAN articles") and "COVERING" not in plan for plan in plans), plans
+
+
+@pytest.mark.parametrize(("count", "total"), [(1, 1), (200, 399), (3, 10), (10, 3)])
+def test_documents_are_chosen_evenly(count: int, total: int) -> None:
+    chosen = list(choose_evenly(list(range(total)), count))  # type: ignore[arg-type]
+    assert len(chosen) == min(count, total) == len(set(chosen))
+    assert chosen == sorted(chosen)
+    assert chosen[-1] >= total - total / count - 1  # type: ignore[operator]

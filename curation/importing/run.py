@@ -13,6 +13,7 @@ from ..database import Store, insert_row, now
 from ..errors import ImportFailed, StoreError
 from ..scanning import Dump, Scan
 from ..schema import imports, sources
+from .additions import find_additions
 from .course import AtOnce, Separately
 from .running import Run, import_values
 from .summary import Options, Summary
@@ -28,8 +29,8 @@ def import_dump(store: Store, dump: Dump, scan: Scan, options: Options) -> Summa
     """Imports what a scan of a dump has found; commits by itself.
 
     Raises ImportFailed when another import of the source is running, when the lock that says so is lost, by
-    `strict`, and where a new source looks like one that is known (`resemblance`), unless it is to be a new
-    one. Files that cannot be taken in are counted as quarantined and raise nothing.
+    `strict`, and where most of what it would add is another source's (`resemblance`), unless that is to be
+    kept apart (`new_source`). Files that cannot be taken in are counted as quarantined and raise nothing.
     """
     with store.backend.import_lock(store.engine, dump.source) as check_lock, _rare_collection():
         if not options.new_source:
@@ -49,10 +50,11 @@ def import_dump(store: Store, dump: Dump, scan: Scan, options: Options) -> Summa
 
 def _refuse_known_source(store: Store, dump: Dump, scan: Scan) -> None:
     with store.reading() as connection:
-        if is_new_beside_others(connection, dump.source):
-            from .resemblance import refuse_known_source  # it loads the parser
+        additions = find_additions(connection, dump.source, scan)
+        if additions is not None:
+            from .resemblance import refuse_known_articles  # it loads the parser
 
-            refuse_known_source(connection, dump, scan)
+            refuse_known_articles(connection, dump, additions)
 
 
 def _import_at_once(store: Store, dump: Dump, scan: Scan, options: Options) -> Summary:
@@ -78,12 +80,6 @@ def _record_failure(store: Store, dump: Dump) -> None:
         source_id = connection.scalar(sa.select(sources.c.id).where(sources.c.name == dump.source))
         if source_id is not None:
             insert_row(connection, imports, import_values(dump, source_id, "failed") | {"finished_at": now()})
-
-
-def is_new_beside_others(connection: sa.Connection, name: str) -> bool:
-    """Return whether the store has sources, and none of this name."""
-    known = connection.scalars(sa.select(sources.c.name)).all()
-    return bool(known) and name not in known
 
 
 @contextmanager

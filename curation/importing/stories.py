@@ -16,6 +16,7 @@ from __future__ import annotations
 import hashlib
 import html
 import unicodedata
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -81,13 +82,38 @@ def digest_body(body: str) -> bytes | None:
 @lru_cache(maxsize=10_000)
 def fold_title(title: str | None) -> str:
     """Return what a title says: without case, white space, marks around words and Unicode form."""
-    text = unicodedata.normalize("NFKD", html.unescape(title or "")).casefold()
-    return "".join(c for c in text if unicodedata.category(c) not in _SAYS_NOTHING and c not in _QUOTES)
+    return _fold(title or "")
+
+
+def fold_titles(titles: Iterable[str]) -> list[str]:
+    """Return the same of many titles, without remembering them."""
+    return list(map(_fold, titles))
+
+
+def _fold(title: str) -> str:
+    if "&" in title:
+        title = html.unescape(title)
+    if not title.isascii():
+        title = unicodedata.normalize("NFKD", title)
+    return title.casefold().translate(_MEANING)
 
 
 #: White space, what cannot be seen, and quotation marks that open or close.
 _SAYS_NOTHING = frozenset({"Cc", "Cf", "Zs", "Zl", "Zp", "Pi", "Pf"})
 _QUOTES = frozenset("'\"`´′″‚„＂＇")  # the others are of the categories Pi and Pf
+
+
+class _Meaning(dict[int, int | None]):
+    """What `str.translate` makes of each character that was met: itself, or nothing."""
+
+    def __missing__(self, code: int) -> int | None:
+        character = chr(code)
+        says_nothing = unicodedata.category(character) in _SAYS_NOTHING or character in _QUOTES
+        self[code] = found = None if says_nothing else code
+        return found
+
+
+_MEANING = _Meaning()
 
 
 @lru_cache(maxsize=10_000)
