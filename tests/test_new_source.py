@@ -397,3 +397,64 @@ def test_documents_are_chosen_evenly(count: int, total: int) -> None:
     assert len(chosen) == min(count, total) == len(set(chosen))
     assert chosen == sorted(chosen)
     assert chosen[-1] >= total - total / count - 1  # type: ignore[operator]
+
+
+# --- a source that is known -----------------------------------------------------------------------------
+
+
+def test_a_known_source_that_becomes_another_one_is_refused(
+    store: Store, curation: Command, known: Path
+) -> None:
+    """Something else was imported first, so the source is not new."""
+    first = dump(known.with_name("first"), 40)
+    assert curation("import", str(first), "--source", "site-2").exit_code == 0
+    before = digests(store)
+    renamed = known.rename(known.with_name("site-2"))
+    assert is_refused(curation("import", str(renamed)), "site")
+    assert is_refused(curation("import", str(renamed), "--dry-run"), "site")
+    assert digests(store) == before
+    done = curation("import", str(renamed), "--new-source")
+    assert (done.exit_code, "10 added" in done.stdout) == (0, True), done.output
+    # Once they are the source's own articles, they are not new to it.
+    assert "10 unchanged" in curation("import", str(renamed)).stdout
+    assert curation("import", str(dump(renamed, *range(10, 20)))).exit_code == 0
+
+
+@pytest.fixture
+def mirror(curation: Command, known: Path) -> Path:
+    """A source that lawfully has the ten articles of another one."""
+    root = Path(shutil.copytree(known, known.with_name("mirror")))
+    assert curation("import", str(root), "--new-source").exit_code == 0
+    return root
+
+
+def test_a_mirror_goes_on_sharing_articles(curation: Command, known: Path, mirror: Path) -> None:
+    for root in (known, mirror):
+        assert curation("import", str(dump(root, *range(10, 19)))).exit_code == 0
+    assert curation("import", str(dump(mirror, 19) / "_news" / "19.md")).exit_code == 0
+
+
+def test_a_mirror_that_moves_its_files_adds_nothing(curation: Command, known: Path, mirror: Path) -> None:
+    assert curation("import", str(dump(known, *range(10, 15)))).exit_code == 0
+    (mirror / "_news").rename(mirror / "_posts")
+    done = curation("import", str(dump(mirror, *range(10, 15), folder="_posts")))
+    assert (done.exit_code, "5 added" in done.stdout, "10 moved" in done.stdout) == (0, True, True), (
+        done.output
+    )
+
+
+def test_a_mirror_that_is_mostly_shared_anew_is_refused(curation: Command, known: Path, mirror: Path) -> None:
+    more = range(10, 30)
+    assert curation("import", str(dump(known, *more))).exit_code == 0
+    assert is_refused(curation("import", str(dump(mirror, *more))), "site")
+    assert curation("import", str(mirror), "--new-source").exit_code == 0
+    assert curation("import", str(mirror), "--full").exit_code == 0
+
+
+def test_sources_that_share_nothing_grow_as_they_like(curation: Command, known: Path) -> None:
+    other = dump(known.with_name("other"), 40)
+    assert curation("import", str(other)).exit_code == 0
+    assert curation("import", str(dump(other, *range(40, 90)))).exit_code == 0
+    assert curation("import", str(dump(known, *range(10, 39)))).exit_code == 0
+    part = dump(known, 39) / "_news" / "39.md"
+    assert curation("import", str(part)).exit_code == 0

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     help="The source's root, where PATH is a part of it; in an archive or a repository, a path inside.",
 )  # fmt: skip
 @click.option(
-    "--new-source", is_flag=True, help="Import as a new source what looks like a known one.",
+    "--new-source", is_flag=True, help="Keep documents apart that look like another source's articles.",
 )  # fmt: skip
 @click.option("--rev", metavar="REV", help="Read PATH, a git repository, at this revision; no checkout.")
 @click.option(
@@ -67,8 +67,9 @@ def import_command(
     A file whose size and times (or git blob) are as before is not read. --full reads all: for a file
     system whose times cannot be trusted.
 
-    A file that was renamed or moved is the same article, with its overrides and history. A folder of mostly
-    known articles that comes under a new name is refused; --source or --new-source says what it is.
+    A file that was renamed or moved is the same article, with its overrides and history. An import is
+    refused if most documents that it adds are articles of one other source, and it adds more than the
+    source has. --source imports into that one; --new-source keeps the two apart, and is needed once.
 
     A file that is broken is put aside as an issue and the rest goes on: then the exit status is 3, and
     `curation issues` says what is wrong and where. So it is if a flag cannot be read, and if it is not

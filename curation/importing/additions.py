@@ -49,7 +49,7 @@ def find_additions(connection: sa.Connection, source: str, scan: Scan) -> Additi
     source_id = next((key for key, name in names.items() if name == source), None)
     others = {key: name for key, name in names.items() if key != source_id}
     found = [file for file in scan.files if file.kind is Kind.ARTICLE] if others else []
-    if not found or source_id is not None:
+    if not found:
         return None
     size = 0 if source_id is None else _count_articles(connection, source_id)
     if len(found) <= size:

@@ -19,8 +19,8 @@ Progress = Callable[[int, int], None]
 @dataclass(frozen=True, slots=True)
 class Options:
     """How to import. `jobs` processes read (None: one a core), unless `executor` is given; `full` reads every
-    file; `strict` keeps nothing if there is any issue; `dry_run` keeps nothing at all. `new_source`: a source
-    that looks like a known one is one of its own."""
+    file; `strict` keeps nothing if there is any issue; `dry_run` keeps nothing at all. `new_source`:
+    what looks like another source's articles is kept apart from them."""
 
     actor: str
     jobs: int | None = 1
