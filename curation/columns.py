@@ -72,13 +72,23 @@ def count(column: str) -> sa.Column[Any]:
     return sa.Column(column, integer(), nullable=False, server_default=sa.text("0"))
 
 
-def flag(column: str, *, null: bool = True, default: sa.ColumnElement[bool] | None = None) -> sa.Column[Any]:
-    return sa.Column(column, Flag(), nullable=null, server_default=default)
+def flag(
+    column: str, *, null: bool = True, default: sa.ColumnElement[bool] | None = None
+) -> tuple[sa.Column[Any], sa.CheckConstraint]:
+    """Return a column of true and false; the constraint holds SQLite's INTEGER to 0 and 1, the other engines
+    have a type for it."""
+    check = sa.CheckConstraint(f"{column} IN (0, 1)", name=column).ddl_if(dialect="sqlite")
+    return sa.Column(column, Flag(), nullable=null, server_default=default), check
 
 
-def is_flag(column: str) -> sa.CheckConstraint:
-    """Holds SQLite's INTEGER to 0 and 1; the other engines have a type for it."""
-    return sa.CheckConstraint(f"{column} IN (0, 1)", name=column).ddl_if(dialect="sqlite")
+def stated(*, published: sa.ColumnElement[bool] | None = None) -> list[sa.Column[Any] | sa.CheckConstraint]:
+    """Return the columns of what upstream says of each flag; `published` is the default of its column."""
+    return [
+        sa.Column("upstream_quality", integer()),
+        sa.Column("upstream_heat", integer()),
+        *flag("upstream_published", default=published),
+        *flag("upstream_removed"),
+    ]
 
 
 def index_some(index: str, *columns: str, where: str) -> sa.Index:
@@ -87,7 +97,7 @@ def index_some(index: str, *columns: str, where: str) -> sa.Index:
 
 
 def index_text(column: str) -> sa.Index:
-    """An index by which a text of all rows is read without the rows.
+    """Return an index by which a text of all rows is read without the rows.
 
     PostgreSQL needs none, since it keeps long columns apart, and its indexes hold no long texts.
     """

@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from .backends.types import Flag, Instant, Json, blob, digest, integer, name, text
-from .columns import count, flag, identity, index_some, index_text, is_flag, position, reference, story, table
+from .columns import count, flag, identity, index_some, index_text, position, reference, stated, story, table
 from .columns import metadata as metadata
 from .columns import with_table_options as with_table_options
 from .paths import MAX_PATH
@@ -110,13 +110,8 @@ file_versions = table(
     sa.Column("delta", blob()),
     sa.Column("missing_since", Instant()),
     reference("last_import_id", "imports"),
-    sa.Column("upstream_quality", integer()),
-    sa.Column("upstream_heat", integer()),
-    flag("upstream_published", default=sa.false()),
-    flag("upstream_removed"),
+    *stated(published=sa.false()),
     sa.Column("upstream_status", name(16)),
-    is_flag("upstream_published"),
-    is_flag("upstream_removed"),
     sa.Index(None, "import_id"),
 )
 
@@ -135,11 +130,10 @@ images = table(
     sa.Column("url", text(), nullable=False),
     sa.Column("width", integer()),
     sa.Column("height", integer()),
-    flag("is_cached"),
+    *flag("is_cached"),
     sa.Column("title", text()),
     sa.Column("attribution", text()),
     sa.Column("digest", digest(), nullable=False, unique=True),
-    is_flag("is_cached"),
 )
 
 provider_aliases = table(
@@ -182,12 +176,9 @@ articles = table(
     sa.Column("title", text()),
     sa.Column("quality", integer()),
     sa.Column("heat", integer()),
-    flag("published", null=False),
-    flag("removed", null=False),
-    sa.Column("upstream_quality", integer()),
-    sa.Column("upstream_heat", integer()),
-    flag("upstream_published"),
-    flag("upstream_removed"),
+    *flag("published", null=False),
+    *flag("removed", null=False),
+    *stated(),
     sa.Column("published_at", Instant()),
     sa.Column("updated_at", Instant()),
     reference("provider_id", "providers", null=True),
@@ -207,10 +198,6 @@ articles = table(
     sa.Column("body", text(), nullable=False),
     # Why upstream does not publish it, where that is not its `published`: a draft, or a date to come.
     sa.Column("upstream_status", name(16)),
-    is_flag("published"),
-    is_flag("removed"),
-    is_flag("upstream_published"),
-    is_flag("upstream_removed"),
     sa.CheckConstraint("upstream_status IN ('draft', 'scheduled')", name="upstream_status"),
     sa.UniqueConstraint("source_id", "path"),
     sa.Index(None, "canonical_digest"),
