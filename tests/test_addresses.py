@@ -114,12 +114,11 @@ def test_a_database_may_be_named_by_the_environment(monkeypatch: pytest.MonkeyPa
         parse_address("sqlite://")
 
 
+@pytest.mark.parametrize("empty_database", ["postgresql"], indirect=True)
 def test_a_service_names_the_database(
     empty_database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     url = Store(empty_database).backend.url
-    if url.get_backend_name() == "sqlite":
-        pytest.skip("services are PostgreSQL's")
     file = tmp_path / "services.conf"
     file.write_text(f"[news]\nhost={url.host}\nport={url.port}\nuser={url.username}\ndbname={url.database}\n")
     monkeypatch.setenv("PGSERVICEFILE", str(file))

@@ -26,7 +26,7 @@ from curation.scanning import Archive, Scan
 from curation.schema import articles, documents
 
 from .archive_mutations import DOCUMENTS, ZIPS, Mutation, mutate
-from .conftest import make_store
+from .conftest import few_or_many, make_store
 from .crafted_archives import CRAFTED
 
 ARCHIVES = int(os.environ.get("CURATION_ARCHIVES", "600"))
@@ -38,9 +38,10 @@ CODES = {
 }  # fmt: skip
 
 
-def test_damaged_archives(tmp_path: Path) -> None:
+@few_or_many("archives", 60, ARCHIVES)
+def test_damaged_archives(tmp_path: Path, archives: int) -> None:
     outcomes: Counter[str] = Counter()
-    for number in range(ARCHIVES):
+    for number in range(archives):
         mutation = mutate(number)
         path = tmp_path / mutation.file
         path.write_bytes(mutation.data)
@@ -74,11 +75,12 @@ def check(scan: Scan, mutation: Mutation, read: dict[str, object]) -> None:
         assert not [path for path in lost if not path.startswith(scan.unread())]
 
 
-def test_damaged_archives_are_imported(request: pytest.FixtureRequest, tmp_path: Path) -> None:
+@few_or_many("archives", 100, ARCHIVES)
+def test_damaged_archives_are_imported(request: pytest.FixtureRequest, tmp_path: Path, archives: int) -> None:
     engines = [_Engine(request, engine, tmp_path) for engine in ("sqlite", "postgresql")]
     good = tmp_path / "good.zip"
     good.write_bytes(ZIPS["deflated"])
-    for number in range(0, ARCHIVES, 100):
+    for number in range(0, archives, 100):
         mutation = mutate(number)
         path = tmp_path / mutation.file
         path.write_bytes(mutation.data)

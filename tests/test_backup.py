@@ -26,7 +26,7 @@ from curation.importing import intake
 from curation.selecting import Filters, Selection
 from curation.verifying.run import count, verify
 
-from .conftest import SITE
+from .conftest import ON_POSTGRESQL, SITE, miss
 from .digest import digests
 from .taking import import_folder
 
@@ -266,16 +266,15 @@ def test_postgresql_is_told_to_do_it_itself(tmp_path: Path) -> None:
     assert "cret" not in ended.output
 
 
+@ON_POSTGRESQL
 def test_the_command_that_is_named_makes_a_backup(
     store: Store, curation: Callable[..., Result], tmp_path: Path
 ) -> None:
-    if store.backend.name != "postgresql":
-        pytest.skip("SQLite's backups are ours")
     with store.reading() as connection:
         version = int(connection.exec_driver_sql("SHOW server_version_num").scalar_one()) // 10_000
     program = shutil.which("pg_dump", path=_programs_path())
     if program is None or f" {version}." not in _output(program, "--version"):
-        pytest.skip(f"no pg_dump of PostgreSQL {version}")
+        miss(f"no pg_dump of PostgreSQL {version}")
     told = curation("db", "backup", str(tmp_path / "made.dump")).stderr.partition("run: ")[2]
     _, *arguments = shlex.split(told)
     _output(program, *arguments)

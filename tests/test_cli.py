@@ -18,7 +18,7 @@ from click.testing import CliRunner, Result
 from curation import __version__
 from curation.cli import COMMANDS, cli
 from curation.cli.output import FORMATS, TEXT_FORMATS
-from curation.database import head_revision
+from curation.database import Store, head_revision
 from curation.reports import find_reports
 
 from .conftest import SITE
@@ -30,8 +30,7 @@ LEADER = "_news/2021-05-28-needle-rock-goes-led.md"
 
 
 @pytest.fixture
-def filled(curation: Curation) -> Curation:
-    assert curation("import", str(SITE)).exit_code == 0
+def filled(imported: Store, curation: Curation) -> Curation:
     return curation
 
 

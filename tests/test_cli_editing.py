@@ -16,7 +16,6 @@ from click.testing import Result
 from curation.cli import cli
 from curation.database import Store
 
-from .conftest import SITE
 from .digest import digests
 from .test_importing import write_story
 
@@ -25,8 +24,7 @@ LEADER = "_news/2021-05-28-needle-rock-goes-led.md"
 
 
 @pytest.fixture
-def filled(curation: Curation) -> Curation:
-    assert curation("import", str(SITE)).exit_code == 0
+def filled(imported: Store, curation: Curation) -> Curation:
     return curation
 
 

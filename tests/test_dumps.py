@@ -51,6 +51,7 @@ def test_the_sample_site_joins_back_together(store: Store) -> None:
 
 
 @needs_dumps
+@pytest.mark.long
 def test_powerapps(store: Store, dumps: Path) -> None:
     root = dumps / "powerapps"
     take_in(store, root, "powerapps")
@@ -85,6 +86,7 @@ def test_powerapps(store: Store, dumps: Path) -> None:
 
 
 @needs_dumps
+@pytest.mark.long
 def test_diablo4(store: Store, dumps: Path) -> None:
     root = dumps / "03"
     take_in(store, root, "03")

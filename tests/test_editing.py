@@ -15,16 +15,14 @@ from curation.schema import articles, changes, changesets, overrides
 from curation.selecting import Filters, Selection
 
 from .digest import digests
-from .taking import import_folder
 
 VETOED = "_news/2021-11-07-local-man-predicts-tide-using-tide-table.md"
 LEADER = "_news/2021-05-28-needle-rock-goes-led.md"
 
 
 @pytest.fixture
-def filled(store: Store, site: Path) -> Store:
-    import_folder(store, site, actor="tester")
-    return store
+def filled(imported: Store, site: Path) -> Store:
+    return imported
 
 
 def decide(

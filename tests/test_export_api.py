@@ -39,9 +39,8 @@ def test_indented_json_is_that_of_the_standard_library(value: Any) -> None:
 
 
 @pytest.fixture
-def taken(store: Store, site: Path) -> Path:
+def taken(imported: Store, site: Path) -> Path:
     """The sample site, imported; its root is a folder to export into."""
-    import_folder(store, site)
     return site
 
 

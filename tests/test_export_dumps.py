@@ -28,7 +28,7 @@ from .taking import import_folder
 from .test_export_files import everything, git, told
 from .upstream import FULL, Files, Site, snapshots
 
-pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason=f"no real dumps at {DATA}")
+pytestmark = [pytest.mark.long, pytest.mark.skipif(not DATA.is_dir(), reason=f"no real dumps at {DATA}")]
 
 Curation = Callable[..., Result]
 DECISIONS = 2_000 if FULL else 120

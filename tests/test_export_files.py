@@ -43,8 +43,7 @@ def everything(root: Path) -> dict[str, bytes]:
 
 
 @pytest.fixture
-def filled(curation: Curation, site: Path) -> Curation:
-    assert curation("import", str(site)).exit_code == 0
+def filled(imported: Store, curation: Curation, site: Path) -> Curation:
     return curation
 
 

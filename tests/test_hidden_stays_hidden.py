@@ -57,10 +57,23 @@ STEPS = 14
 SHARE = 8
 
 
-@pytest.mark.parametrize("share", range(0, HISTORIES // 2, SHARE))
-def test_whatever_happens_what_an_editor_hid_stays_hidden(store: Store, tmp_path: Path, share: int) -> None:
+@pytest.mark.parametrize(
+    ("share", "size"),
+    [
+        pytest.param(0, 1, id="few"),
+        *(
+            pytest.param(
+                first, min(SHARE, HISTORIES // 2 - first), id=f"many-{first}", marks=pytest.mark.long
+            )
+            for first in range(0, HISTORIES // 2, SHARE)
+        ),
+    ],
+)
+def test_whatever_happens_what_an_editor_hid_stays_hidden(
+    store: Store, tmp_path: Path, share: int, size: int
+) -> None:
     first = FIRST + share + (1_000_000 if store.backend.name == "postgresql" else 0)
-    for seed in range(first, first + min(SHARE, HISTORIES // 2 - share)):
+    for seed in range(first, first + size):
         run(store, tmp_path / str(seed), seed, make_steps(seed, STEPS))
 
 

@@ -80,15 +80,16 @@ def _assert_whole(store: Store, statuses: list[str]) -> None:
         assert list(verify(connection)) == []
 
 
-def test_an_editor_goes_on_while_a_batch_holds_its_import(store: Store) -> None:
-    """Two flags change an article twice, and then PostgreSQL looks again whether its import is there."""
-    if store.backend.name == "sqlite":
-        pytest.skip("one writer at a time")
-    import_id = import_folder(store, SITE).import_id
-    with store.writing() as connection:
+def test_an_editor_goes_on_while_a_batch_holds_its_import(served: Store) -> None:
+    """Two flags change an article twice, and then PostgreSQL looks again whether its import is there.
+
+    SQLite has one writer at a time.
+    """
+    import_id = import_folder(served, SITE).import_id
+    with served.writing() as connection:
         connection.execute(sa.update(imports).values(status="running"))
     books: Any = Books(1, import_id, *[None] * 3)  # type: ignore[arg-type]
-    with store.writing() as batch, store.writing() as editor:
+    with served.writing() as batch, served.writing() as editor:
         books.hold(batch)
         editor.execute(sa.text("SET LOCAL lock_timeout = '3s'"))
         assert set_flags(

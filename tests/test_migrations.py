@@ -28,6 +28,7 @@ from .test_reverting import assert_sound
 REVISIONS = sorted((migrations_folder() / "versions").glob("[0-9]*.py"))
 
 
+@pytest.mark.long
 def test_up_down_and_up_again_with_rows(empty_database: str) -> None:
     store = Store(empty_database)
     assert migrate.upgrade(store) == head_revision()

@@ -22,7 +22,7 @@ from curation.database import Store
 from curation.schema import articles, changesets, source_settings, sources, units_of_work
 from curation.verifying.run import verify
 
-from .conftest import _new_database
+from .conftest import _new_database, few_or_many
 from .proxy import AT, BEFORE, BEHIND, HELD, UNANSWERED, Plan, Proxy, proxied
 from .survival import Ended, Imports, change_dump, make_dump
 from .test_survival import opened
@@ -149,11 +149,14 @@ def follow(world: World, work: Work, ended: Ended) -> str:
     return "again"
 
 
-def test_a_connection_cut_around_commit_loses_and_doubles_nothing(world: World, dumps: list[Path]) -> None:
+@few_or_many("cuts", 4, CUTS)
+def test_a_connection_cut_around_commit_loses_and_doubles_nothing(
+    world: World, dumps: list[Path], cuts: int
+) -> None:
     chance, outcomes = random.Random(SEED), Counter[str]()
     kinds = {"edit": edit, "revert": revert, "setting": setting, "import": importing(dumps)}
     points = [BEFORE, AT, BEHIND]
-    for number in range(CUTS):
+    for number in range(cuts):
         kind = list(kinds)[number % len(kinds)]
         work = kinds[kind](world, chance)
         plan = Plan(
@@ -170,7 +173,7 @@ def test_a_connection_cut_around_commit_loses_and_doubles_nothing(world: World, 
         assert work.is_once(), (kind, plan, ended, told)
         if plan.reached.is_set() and not plan.is_away and kind in ("edit", "revert"):
             assert told == ("again" if plan.point == BEFORE else "done"), (plan, ended)
-    print(f"{CUTS} cuts: {dict(sorted(outcomes.items()))}")
+    print(f"{cuts} cuts: {dict(sorted(outcomes.items()))}")
     with opened(world.straight) as store, store.reading() as connection:
         assert list(verify(connection)) == []
 

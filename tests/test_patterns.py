@@ -140,7 +140,7 @@ def test_patterns_are_found_and_weak_ones_are_told() -> None:
         asked = json.dumps([pattern])
         try:
             ended = subprocess.run(
-                command, cwd=CHECKOUT, input=asked, capture_output=True, text=True, timeout=20
+                command, cwd=CHECKOUT, input=asked, capture_output=True, text=True, timeout=5
             )
         except subprocess.TimeoutExpired:
             continue

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import SITE
+from .conftest import SITE, miss
 
 README = Path(__file__).parents[1] / "README.md"
 
@@ -49,6 +49,31 @@ def test_two_commands_do_all_the_set_up() -> None:
     ci = (README.parent / ".ci" / "run").read_text()
     assert 'grep -x "python3 -m venv .venv .*pytest" README.md' in ci
     assert commands[1].endswith("pytest")
+
+
+def test_ci_runs_lint_the_tests_and_the_long_tests_in_this_order() -> None:
+    script = (README.parent / ".ci" / "run").read_text()
+    steps = (
+        "export CI=true",
+        "ruff",
+        "mypy",
+        "rm -rf .venv",
+        '-c "$tests"',
+        'wait "$checking"',
+        "\n.venv/bin/pytest -m long\n",
+    )
+    places = [script.find(step) for step in steps]
+    assert -1 not in places
+    assert places == sorted(places)
+
+
+@pytest.mark.parametrize(("ci", "outcome"), [("true", pytest.fail.Exception), ("", pytest.skip.Exception)])
+def test_what_is_not_installed_is_skipped_and_fails_in_ci(
+    monkeypatch: pytest.MonkeyPatch, ci: str, outcome: type[BaseException]
+) -> None:
+    monkeypatch.setenv("CI", ci)
+    with pytest.raises(outcome, match="no browser"):
+        miss("no browser")
 
 
 def test_the_job_between_a_repository_and_its_site(tmp_path: Path) -> None:

@@ -16,16 +16,13 @@ from curation.database import Store
 from curation.errors import QueryRefused
 from curation.reports import ask, find_report, find_reports, report_query
 
-from .conftest import SITE
 from .digest import digests
-from .taking import import_folder
 from .test_selecting import front_matters
 
 
 @pytest.fixture
-def filled(store: Store) -> Store:
-    import_folder(store, SITE, actor="tester")
-    return store
+def filled(imported: Store) -> Store:
+    return imported
 
 
 def answer(store: Store, query: Query) -> list[dict[str, object]]:

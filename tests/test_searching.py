@@ -109,9 +109,8 @@ def undo_last(store: Store) -> None:
 
 
 @pytest.fixture
-def filled(store: Store, site: Path) -> Store:
-    import_folder(store, site)
-    return store
+def filled(imported: Store, site: Path) -> Store:
+    return imported
 
 
 def found(store: Store, query: str) -> set[str]:
@@ -147,6 +146,7 @@ def test_queries_find_what_a_scan_of_the_site_finds(filled: Store) -> None:
     compare(filled, SITE, QUERIES)
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not DATA.is_dir(), reason=f"no real dumps at {DATA}")
 @pytest.mark.parametrize(("archive", "name"), [("powerapps", "powerapps"), ("diablo4-snapshots", "03")])
 def test_queries_find_what_a_scan_of_a_dump_finds(

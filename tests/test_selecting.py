@@ -22,9 +22,8 @@ LEADER = "_news/2021-05-28-needle-rock-goes-led.md"
 
 
 @pytest.fixture
-def filled(store: Store) -> Store:
-    import_folder(store, SITE, actor="tester")
-    return store
+def filled(imported: Store) -> Store:
+    return imported
 
 
 def paths(store: Store, filters: Filters) -> set[str]:

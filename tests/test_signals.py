@@ -27,6 +27,7 @@ from curation.database import Store
 from curation.schema import changesets, imports
 from curation.verifying.run import verify
 
+from .conftest import few_or_many
 from .survival import HERE, Import, Imports, change_dump, make_dump, until
 from .taking import import_folder
 from .test_survival import Place, opened
@@ -179,8 +180,9 @@ def alive(pid: int) -> bool:
 
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="processes are looked for in /proc")
+@few_or_many("signals", 6, SIGNALS)
 def test_a_signal_at_any_moment_of_any_command_leaves_nothing(
-    place: Place, tmp_path: Path, passing: Path
+    place: Place, tmp_path: Path, passing: Path, signals: int
 ) -> None:
     for day in range(2):
         if day:
@@ -196,12 +198,12 @@ def test_a_signal_at_any_moment_of_any_command_leaves_nothing(
         import_folder(store, tmp_path / "day-0", source="site")
     with Imports(tmp_path) as started:
         killed = Killed(started, database, tmp_path, passing)
-        for number in range(SIGNALS if place.engine == "sqlite" else -(-SIGNALS // 3)):
+        for number in range(signals if place.engine == "sqlite" else -(-signals // 3)):
             killed.one(number if place.engine == "sqlite" else number * 7)
     print(f"{place.engine}: {dict(killed.outcomes)}, slowest {killed.slowest:.2f} s")
     with opened(database) as store, store.reading() as connection:
         assert list(verify(connection)) == []
-    assert killed.outcomes["interrupted"]
+    assert killed.outcomes["interrupted"] or signals < 10
 
 
 # --- where Python's own handlers do not come ----------------------------------------------------------------

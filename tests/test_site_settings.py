@@ -91,9 +91,8 @@ def test_the_config_is_read_what_is_given_wins_and_can_be_unset(
     ],
 )
 def test_a_value_that_is_none_is_refused_in_one_line(
-    store: Store, curation: Curation, site: Path, option: str, value: str, told: str
+    imported: Store, curation: Curation, option: str, value: str, told: str
 ) -> None:
-    import_folder(store, site)
     before = shown(curation)
     refused = curation("source", "set", "site", "--locale", "de", option, value)
     assert refused.exit_code in (1, 2)
@@ -142,9 +141,8 @@ def test_every_kind_of_dump_gives_its_config(store: Store, curation: Curation, s
     ],
 )
 def test_a_broken_config_is_an_issue_and_stops_nothing(
-    store: Store, curation: Curation, site: Path, text: bytes, code: str, line: int | None
+    imported: Store, store: Store, curation: Curation, site: Path, text: bytes, code: str, line: int | None
 ) -> None:
-    import_folder(store, site)
     before = shown(curation)
     whole = (site / "_config.yml").read_bytes()
     (site / "_config.yml").write_bytes(text)

@@ -61,6 +61,7 @@ def fresh_store(sqlite_template: Path, tmp_path: Path) -> Iterator[Callable[[], 
 
 
 @needs_dumps
+@pytest.mark.long
 @pytest.mark.parametrize("family", FAMILIES)
 def test_after_each_snapshot_the_store_is_as_a_fresh_import_would_leave_it(
     store: Store, fresh_store: Callable[[], Store], tmp_path: Path, family: str
@@ -296,6 +297,7 @@ def test_what_two_sources_share_is_as_if_both_were_taken_in_anew(
 
 
 @needs_dumps
+@pytest.mark.long
 @pytest.mark.parametrize("seed", range(1, SEEDS + 1))
 @pytest.mark.parametrize("store", MORE_ENGINES, indirect=True)
 def test_a_site_of_which_two_sources_hold_a_part_each(
@@ -358,6 +360,7 @@ def git(folder: Path, *arguments: str) -> str:
 
 
 @needs_dumps
+@pytest.mark.long
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize(
     ("store", "bare"),
@@ -403,6 +406,7 @@ SEQUENCES = (
 
 
 @needs_dumps
+@pytest.mark.long
 @pytest.mark.parametrize("seed", range(1, SEEDS + 1))
 @pytest.mark.parametrize(
     ("store", "family", "mischief"),

@@ -19,9 +19,7 @@ import pytest
 from curation import migrate
 from curation.database import Store
 
-from .conftest import SITE
 from .survival import until
-from .taking import import_folder
 
 ROOT = Path(__file__).parents[1]
 INTERRUPTED = "Error: interrupted: nothing is half done; run this again to go on\n"
@@ -38,9 +36,8 @@ DEAF = (
 
 
 @pytest.fixture
-def filled(store: Store) -> Store:
-    import_folder(store, SITE)
-    return store
+def filled(imported: Store) -> Store:
+    return imported
 
 
 class Asked:

@@ -35,7 +35,7 @@ from curation.schema import articles, import_issues, imports, overrides, set_asi
 from curation.selecting import Selection
 from curation.verifying.run import verify
 
-from .conftest import _new_database
+from .conftest import _new_database, few_or_many
 from .likeness import differences
 from .survival import (
     SOON,
@@ -296,10 +296,11 @@ class Murder:
 
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="processes are looked for in /proc")
+@few_or_many("kills", 3, KILLS)
 def test_an_import_killed_at_any_moment_leaves_whole_documents(
-    place: Place, tmp_path: Path, versions: list[Version], wholes: dict[str, set[str]]
+    place: Place, tmp_path: Path, versions: list[Version], wholes: dict[str, set[str]], kills: int
 ) -> None:
-    kills = KILLS if place.engine == "sqlite" else max(KILLS // 10, 10)
+    kills = kills if place.engine == "sqlite" else min(kills, max(kills // 10, 10))
     with Imports(tmp_path) as started:
         murder = Murder(started, place, versions, wholes)
         murder.measure()
@@ -308,6 +309,7 @@ def test_an_import_killed_at_any_moment_leaves_whole_documents(
     assert sum(n for phase, n in murder.phases.items() if "batches" in phase) >= kills // 10
 
 
+@pytest.mark.long
 def test_a_reading_process_that_dies_is_replaced(
     place: Place, tmp_path: Path, versions: list[Version]
 ) -> None:
@@ -335,8 +337,9 @@ def test_a_reading_process_that_dies_is_replaced(
 # Interrupted -----------------------------------------------------------------------------------------
 
 
+@few_or_many("rounds", 2, 8)
 def test_ctrl_c_ends_an_import_soon_and_with_a_line(
-    place: Place, tmp_path: Path, versions: list[Version], wholes: dict[str, set[str]]
+    place: Place, tmp_path: Path, versions: list[Version], wholes: dict[str, set[str]], rounds: int
 ) -> None:
     chance = random.Random(SEED)
     shutil.copytree(versions[0].root, tmp_path / "work")
@@ -345,7 +348,7 @@ def test_ctrl_c_ends_an_import_soon_and_with_a_line(
         whole = started.run(
             "--database", place.new(), "import", tmp_path / "work", "--source", SOURCE
         ).seconds
-        for number in range(8):
+        for number in range(rounds):
             database = place.new()
             jobs = number % 2 + 1
             process = started.start(
@@ -370,10 +373,10 @@ def test_ctrl_c_ends_an_import_soon_and_with_a_line(
                     # What came while Python ended, the import being done, ends it as signals do.
                     assert ended.status in (0, -signal.SIGINT)
                     assert status_of_last(store) == "succeeded"
-                if number == 7:
+                if number == rounds - 1:
                     run(database, "import", tmp_path / "work", "--source", SOURCE).assert_done()
                     assert_completed(store, versions[0].fresh)
-    assert told >= 2
+    assert told >= rounds // 4
     assert slowest < 10
 
 
@@ -408,7 +411,9 @@ def disk(tmp_path: Path) -> Iterator[Callable[..., Path]]:
         subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
-@pytest.mark.parametrize("kilobytes", [16, 300, 1000, 1600])
+@pytest.mark.parametrize(
+    "kilobytes", [pytest.param(n, marks=pytest.mark.long) for n in (16, 300, 1600)] + [1000]
+)
 def test_a_full_disk_is_told_in_a_line_and_loses_nothing(
     disk: Callable[..., Path], versions: list[Version], wholes: dict[str, set[str]], kilobytes: int
 ) -> None:
@@ -423,6 +428,7 @@ def test_a_full_disk_is_told_in_a_line_and_loses_nothing(
         assert_completed(store, versions[0].fresh)
 
 
+@pytest.mark.long
 def test_a_disk_that_fills_up_under_a_known_store_loses_nothing(
     disk: Callable[..., Path], versions: list[Version], wholes: dict[str, set[str]]
 ) -> None:
@@ -547,6 +553,7 @@ def terminate(url: str, database: str) -> int:
         return len(rows.fetchall())
 
 
+@pytest.mark.long
 def test_a_connection_cut_in_the_midst_of_an_import_loses_nothing(
     request: pytest.FixtureRequest, tmp_path: Path, versions: list[Version], wholes: dict[str, set[str]]
 ) -> None:
@@ -598,6 +605,7 @@ def test_a_connection_cut_in_the_midst_of_a_command_is_told_in_a_line(
         assert connection.scalar(sa.select(sa.func.count()).select_from(overrides)) == 0
 
 
+@pytest.mark.long
 def test_a_server_that_dies_in_the_midst_of_an_import_loses_nothing(
     request: pytest.FixtureRequest, tmp_path: Path, versions: list[Version], wholes: dict[str, set[str]]
 ) -> None:
@@ -654,6 +662,7 @@ def test_a_second_import_of_a_source_is_refused_with_a_line(
         assert_completed(store, versions[0].fresh)
 
 
+@pytest.mark.long
 def test_imports_of_two_sources_at_once_give_what_one_after_the_other_gives(
     place: Place, tmp_path: Path
 ) -> None:
@@ -722,6 +731,7 @@ class Editor(threading.Thread):
         self.join()
 
 
+@pytest.mark.long
 def test_an_editor_at_work_during_imports_loses_no_decision(
     place: Place, tmp_path: Path, versions: list[Version]
 ) -> None:

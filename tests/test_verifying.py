@@ -25,7 +25,7 @@ from curation.selecting import Selection
 from curation.verifying import findings as stepping
 from curation.verifying.run import Finding, count, verify
 
-from .conftest import SITE, _new_database
+from .conftest import ON_SQLITE, SITE, _new_database
 from .digest import digests
 from .taking import import_folder
 
@@ -105,6 +105,9 @@ def shared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     fill(made, Path(shutil.copytree(SITE, folder / "site")))
     yield made
     made.engine.dispose()
+
+
+SHARED_ON_SQLITE = pytest.mark.parametrize("shared", ["sqlite"], indirect=True)
 
 
 # --- sound -----------------------------------------------------------------------------------------------
@@ -549,18 +552,16 @@ def test_a_document_that_cannot_be_parsed_any_more_is_named(shared: Store) -> No
         assert told in finding.wrong
 
 
+@SHARED_ON_SQLITE  # PostgreSQL stores nothing else as an instant
 def test_an_instant_that_is_none_is_named(shared: Store) -> None:
-    if shared.backend.name != "sqlite":
-        pytest.skip("PostgreSQL keeps instants only")
     with unguarded(shared) as connection:
         connection.exec_driver_sql(f"UPDATE articles SET published_at = 'yesterday' WHERE path = '{PLAIN}'")
         [finding] = verify(connection)
     assert finding.wrong == "articles: not as the document says: published_at"
 
 
+@SHARED_ON_SQLITE  # PostgreSQL has no check that any user may run
 def test_what_the_engine_finds_comes_first_and_alone(shared: Store) -> None:
-    if shared.backend.name != "sqlite":
-        pytest.skip("PostgreSQL has no check that any user may run")
     with unguarded(shared) as connection:
         connection.exec_driver_sql(
             f"UPDATE articles SET upstream_published = 7, body = 'x' WHERE path = '{PLAIN}'"
@@ -571,9 +572,8 @@ def test_what_the_engine_finds_comes_first_and_alone(shared: Store) -> None:
     assert "CHECK constraint failed in articles" in finding.wrong
 
 
+@ON_SQLITE
 def test_a_file_whose_pages_are_damaged_is_said_to_be(filled: Store, curation: Callable[..., Result]) -> None:
-    if filled.backend.name != "sqlite":
-        pytest.skip("the pages of PostgreSQL are its own")
     root = "SELECT rootpage FROM sqlite_schema WHERE name = 'ix_articles_by_date'"
     with filled.reading() as connection:
         page = connection.exec_driver_sql(root).scalar_one()

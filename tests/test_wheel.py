@@ -15,6 +15,8 @@ from .conftest import SITE
 
 ROOT = Path(__file__).parents[1]
 
+pytestmark = pytest.mark.long
+
 
 def run(*command: str | Path, cwd: Path) -> str:
     ended = subprocess.run(
