@@ -8,7 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from click.testing import Result
+
+from curation.database import Store
 
 Curation = Callable[..., Result]
 
@@ -223,6 +226,23 @@ def test_a_hidden_article_that_is_back_at_its_path_is_not_looked_for_elsewhere(d
     desk.write("_news/c.md", "A", "c", "")  # of the same title, and no more
     desk.take_in()
     assert (desk.shown, desk.issues) == (["_news/c.md", "_news/z.md"], set())
+
+
+def test_a_hidden_story_of_an_older_release_is_known_by_its_url_however_it_is_spelled(
+    desk: Desk, store: Store
+) -> None:
+    """Its row has a digest of the URL in place of the URL itself, and none of the body."""
+    desk.write("_news/a.md", "A", "a", "body a")
+    desk.take_in()
+    desk.run("set", "_news/a.md", "--removed")
+    desk.write("_news/a.md", "Other", "o", "body o")
+    desk.take_in(status=3)
+    with store.writing() as connection:
+        connection.execute(sa.text("UPDATE set_aside_overrides SET canonical_url = NULL, body_digest = NULL"))
+        connection.execute(sa.text("DELETE FROM former_stories"))
+    desk.write("_news/c.md", "A, tidied", "a/", "edited")
+    desk.take_in(status=3)
+    assert desk.shown == ["_news/a.md"]
 
 
 def test_a_score_publishes_nothing_whose_flag_cannot_be_read(desk: Desk) -> None:

@@ -15,8 +15,7 @@ from click.testing import Result
 
 from curation.database import Store
 from curation.importing.additions import choose_evenly, find_additions
-from curation.importing.resemblance import spellings
-from curation.importing.stories import fold_url
+from curation.importing.stories import fold_url, spellings
 from curation.scanning import find_dumps
 from curation.schema import articles, imports, overrides, sources
 

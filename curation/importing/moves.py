@@ -25,8 +25,9 @@ from dataclasses import dataclass, field
 from ..extra import short
 from ..faults import Fault
 from ..scanning import File
+from ..urls import url_digest
 from .merge import Decision, SetAside, hides
-from .stories import Story, fold_title, fold_url
+from .stories import Story, fold_title, fold_url, spellings
 
 #: Pairs of documents and articles that are compared one by one; beyond, all of them are in doubt.
 MAX_PAIRS = 10_000
@@ -284,7 +285,7 @@ class _Planner:
                 self.plan.returns[doc.path] = list(back.values())
                 taken.update(kept.id for kept in back.values())
 
-    def hold_hidden(self, articles: Sequence[Candidate], waiting: Iterable[Candidate]) -> None:
+    def hold_hidden(self, articles: Sequence[Candidate], waiting: Sequence[Candidate]) -> None:
         """Hold the documents that have the story of an article which an editor hides.
 
         Args:
@@ -300,10 +301,11 @@ class _Planner:
             faint = [key for key in faint_keys(story.story) if key not in current.get(story.id, ())]
             for key in (*_strong_keys(story), *faint) if story.is_hidden else ():
                 hidden[key].append(story)
+        spelled = spelled_keys if any(is_digest_only(story.story) for story in waiting) else lambda _: []
         for doc in self._unplaced:
             if doc.path in self.plan.moves or doc.path in self.plan.held:
                 continue
-            keys = (*_strong_keys(doc), *faint_keys(doc.story))
+            keys = (*_strong_keys(doc), *faint_keys(doc.story), *spelled(doc.story))
             found = (article for key in keys for article in hidden.get(key, ()))
             like = next((article for article in found if article.id != doc.occupant), None)
             back = {kept.field: kept.decision for kept in self.plan.returns.get(doc.path, ())}
@@ -342,6 +344,18 @@ def faint_keys(story: Story) -> list[object]:
     url, digest, body = fold_url(story.canonical_url), story.canonical_digest, story.body_digest
     keys: list[tuple[str, object]] = [("url", url), ("digest", digest), ("body", body)]
     return [key for key in keys if key[1] is not None]
+
+
+def is_digest_only(story: Story) -> bool:
+    """Return whether only a digest of a story's URL is known."""
+    return story.canonical_url is None and story.canonical_digest is not None
+
+
+def spelled_keys(story: Story) -> list[object]:
+    """Return the keys that a story shares with itself where only a digest of its URL is known, as in rows of
+    older releases: that of each spelling of the URL."""
+    url = story.canonical_url
+    return [("digest", url_digest(spelling)) for spelling in spellings(url)] if url else []
 
 
 def story_keys(story: Story) -> list[tuple[object, ...]]:

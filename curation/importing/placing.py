@@ -16,7 +16,16 @@ from ..backends import chunks
 from ..instants import as_text
 from ..schema import articles, overrides
 from .merge import Decision, SetAside, hides
-from .moves import Candidate, Plan, Unplaced, faint_keys, make_plan, story_keys
+from .moves import (
+    Candidate,
+    Plan,
+    Unplaced,
+    faint_keys,
+    is_digest_only,
+    make_plan,
+    spelled_keys,
+    story_keys,
+)
 from .outcomes import Chunk, fresh_known, without
 from .rows import ArticleRow, story_of, value_of
 from .standing import read_former_stories, read_overrides, read_set_aside
@@ -128,7 +137,11 @@ class Placing:
         """Return whether a new document has anything in common with a lost or hidden article."""
         if not self._keys:
             return False
-        return not self._keys.isdisjoint(_keys(story_of(row, with_body=True), value_of(row, "content_hash")))
+        story = story_of(row, with_body=True)
+        keys = _keys(story, value_of(row, "content_hash"))
+        if any(is_digest_only(kept.story) for kept in self._set_aside):
+            keys.update(spelled_keys(story))
+        return not self._keys.isdisjoint(keys)
 
     def _find_retold(self, connection: sa.Connection, batch: Sequence[Chunk]) -> set[int]:
         """Find the articles whose documents tell the story of another one now, which an editor hides, and

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice, permutations
+from itertools import islice
 from typing import NamedTuple, TypeVar
 
 import sqlalchemy as sa
@@ -31,7 +31,7 @@ from .additions import Additions
 from .moves import story_keys
 from .outcomes import read_files
 from .rows import story_of, value_of
-from .stories import Story, digest_body, fold_title, fold_titles, fold_url
+from .stories import Story, digest_body, fold_title, fold_titles, fold_url, spellings
 from .tasks import Task
 
 #: Documents of which one article is evidence: a story may lie at several paths.
@@ -40,9 +40,6 @@ MAX_COPIES = 3
 #: Articles of one title that are compared, and articles in all whose bodies are read.
 MAX_OF_TITLE = 10
 MAX_BODIES = 2_000
-
-#: Parameters of a URL that are looked up in every order.
-MAX_ORDERED = 3
 
 #: Titles that are read at once: 20,000 take 3 MB.
 TITLES = 20_000
@@ -238,19 +235,3 @@ def _with_bodies(connection: sa.Connection, found: Sequence[_Article]) -> Iterat
 
 def _distinct(values: Iterable[_T]) -> list[_T]:
     return list(dict.fromkeys(values))
-
-
-def spellings(canonical: str) -> Iterator[str]:
-    """Return the canonical URLs that `fold_url` takes for one; of more parameters than `MAX_ORDERED` two
-    orders, as they are and sorted."""
-    _, _, rest = canonical.partition("://")
-    address, _, query = rest.partition("?")
-    bare = address.removeprefix("www.").rstrip("/")
-    given = [part for part in query.split("&") if part]
-    orders = permutations(given) if len(given) <= MAX_ORDERED else (given, sorted(given))
-    queries = _distinct("&".join(order) for order in orders)
-    for scheme in ("https", "http"):
-        for start in ("", "www."):
-            for end in ("", "/"):
-                for parameters in queries:
-                    yield f"{scheme}://{start}{bare}{end}" + (f"?{parameters}" if parameters else "")

@@ -16,8 +16,9 @@ from __future__ import annotations
 import hashlib
 import html
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
+from itertools import permutations
 from typing import NamedTuple
 
 
@@ -125,3 +126,23 @@ def fold_url(canonical: str | None) -> str | None:
     address, _, query = rest.partition("?")
     address = address.removeprefix("www.").rstrip("/")
     return f"{address}?{'&'.join(sorted(filter(None, query.split('&'))))}" if query else address
+
+
+#: Parameters of a URL of which every order is a spelling.
+MAX_ORDERED = 3
+
+
+def spellings(canonical: str) -> Iterator[str]:
+    """Return the canonical URLs that `fold_url` takes for one; of more parameters than `MAX_ORDERED` two
+    orders, as they are and sorted."""
+    _, _, rest = canonical.partition("://")
+    address, _, query = rest.partition("?")
+    bare = address.removeprefix("www.").rstrip("/")
+    given = [part for part in query.split("&") if part]
+    orders = permutations(given) if len(given) <= MAX_ORDERED else (given, sorted(given))
+    queries = dict.fromkeys("&".join(order) for order in orders)
+    for scheme in ("https", "http"):
+        for start in ("", "www."):
+            for end in ("", "/"):
+                for parameters in queries:
+                    yield f"{scheme}://{start}{bare}{end}" + (f"?{parameters}" if parameters else "")
