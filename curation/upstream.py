@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 import sqlalchemy as sa
 
 from .flags import FLAGS
-from .schema import articles, as_number, overrides
+from .schema import articles, as_number, changesets, import_issues, overrides
 
 #: What holds where a document says nothing; a quality or heat has no such value.
 SILENT: Mapping[str, int] = {"published": 1, "removed": 0}
@@ -25,8 +25,31 @@ def by_upstream(flag: str) -> sa.ColumnElement[int]:
 
 
 def is_agreed(flags: Sequence[str] = FLAGS) -> sa.ColumnElement[bool]:
-    """Whether a row of `overrides`, joined to its article, decides what upstream alone would make of it."""
-    return says(overrides.c.field, overrides.c.value, flags)
+    """Whether a row of `overrides`, joined to its article, decides what upstream alone would make of it.
+
+    An override that hides is agreed with only where upstream states so: not where an article waits for its
+    date, its flag cannot be read, or the override is an import's, which waits for an editor.
+    """
+    row = overrides.c
+    hides = sa.or_(
+        sa.and_(row.field == "published", row.value == 0), sa.and_(row.field == "removed", row.value == 1)
+    )
+    waits = sa.func.coalesce(articles.c.upstream_status, "") == "scheduled"
+    by_import = (
+        sa.exists()
+        .where(changesets.c.id == row.changeset_id, changesets.c.kind == "import")
+        .correlate(overrides)
+    )
+    return sa.and_(says(row.field, row.value, flags), ~sa.and_(hides, sa.or_(waits, is_unclear(), by_import)))
+
+
+def is_unclear() -> sa.ColumnElement[bool]:
+    """Whether the document of an article states whether to show it so that this cannot be read."""
+    issue = import_issues.c
+    is_of_article = (issue.source_id == articles.c.source_id, issue.path == articles.c.path)
+    is_open = (issue.resolved_import_id.is_(None), issue.severity == "error")
+    codes = issue.code.in_(("not_a_flag", "misspelt_key"))
+    return sa.exists().where(*is_of_article, *is_open, codes).correlate(articles)
 
 
 def says(

@@ -245,6 +245,20 @@ def test_a_hidden_story_of_an_older_release_is_known_by_its_url_however_it_is_sp
     assert desk.shown == ["_news/a.md"]
 
 
+def test_reset_agreed_releases_no_veto_that_upstream_does_not_state(desk: Desk) -> None:
+    """Not that of an article which waits for its date, or whose flag cannot be read; nor an import's own."""
+    desk.write("_news/a.md", "A", "a", "body a", date="2090-01-01")
+    desk.write("_news/b.md", "B", "b", "body b", published="flase")
+    desk.write("_news/c.md", "C", "c", "body c")
+    desk.write("_news/d.md", "D", "d", "body d", published="false")
+    desk.take_in(status=3)
+    desk.run("unpublish", "_news/a.md", "_news/b.md", "_news/c.md", "_news/d.md")
+    desk.write("_news/e.md", "C", "c", "body c", published="false")  # held, and unpublished by upstream
+    desk.take_in(status=3)
+    desk.run("reset", "--agreed")
+    assert desk.overrides == {f"_news/{name}.md": "published" for name in "abce"}
+
+
 def test_a_score_publishes_nothing_whose_flag_cannot_be_read(desk: Desk) -> None:
     desk.write("_news/a.md", "A", "a", "body a", published="flase", quality=90, heat=95)
     desk.write("_news/b.md", "B", "b", "body b", published="false", quality=90, heat=95)

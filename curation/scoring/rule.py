@@ -7,7 +7,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from ..backends.types import integer
-from ..schema import articles, as_number, import_issues, related_links, sources
+from ..schema import articles, as_number, related_links, sources
+from ..upstream import is_unclear
 from .settings import MOST_BONUS
 
 #: The heat of an article that is outranked.
@@ -166,10 +167,4 @@ def states_published() -> sa.ColumnElement[bool]:
     what has a date to come, and what states it so that it cannot be read, is not published for another
     reason than its heat."""
     is_stated = as_number(articles.c.upstream_published).is_not(None)
-    issue = import_issues.c
-    is_unclear = sa.exists().where(
-        issue.source_id == articles.c.source_id, issue.path == articles.c.path,
-        issue.resolved_import_id.is_(None), issue.severity == "error",
-        issue.code.in_(("not_a_flag", "misspelt_key")),
-    )  # fmt: skip
-    return sa.and_(is_stated, articles.c.upstream_status.is_(None), ~is_unclear)
+    return sa.and_(is_stated, articles.c.upstream_status.is_(None), ~is_unclear())
