@@ -390,6 +390,8 @@ former_stories = table(
     "former_stories",
     reference("article_id", "articles", key=True),
     reference("import_id", "imports", key=True),
+    sa.Column("content_hash", name(64), nullable=False),
+    sa.Column("published_at", Instant()),
     *story(),
     sa.Index(None, "import_id"),
     rowid=False,

@@ -617,7 +617,9 @@ def test_a_sound_store_has_no_rows(filled: Store, curation: Callable[..., Result
 
 # --- after an upgrade ------------------------------------------------------------------------------------
 
-PRESENT, AWAY, UNREADABLE, DATED = (f"_news/{name}.md" for name in ("present", "away", "unreadable", "dated"))
+PRESENT, AWAY, UNREADABLE, DATED, SOUND = (
+    f"_news/{name}.md" for name in ("present", "away", "unreadable", "dated", "sound")
+)
 DRAFT = "---\ntitle: {path}\nquality: 7\ndraft: true\n---\nWords of {path}.\n"
 TO_COME = "---\ntitle: To come\npublishedDateTime: 2091-01-01T00:00:00Z\n---\nWords to come.\n"
 
@@ -629,7 +631,7 @@ def upgraded(store: Store, tmp_path: Path) -> Store:
     for path in (PRESENT, AWAY, UNREADABLE):
         (tmp_path / "s" / path).write_text(DRAFT.format(path=path))
     (tmp_path / "s" / DATED).write_text(TO_COME)
-    (tmp_path / "s" / PLAIN).write_text(ANOTHER)
+    (tmp_path / "s" / SOUND).write_text(ANOTHER)
     import_folder(store, tmp_path / "s")
     (tmp_path / "s" / AWAY).unlink()
     (tmp_path / "s" / UNREADABLE).write_text("---\ntitle: [\n---\n")
@@ -679,7 +681,7 @@ def test_damage_is_found_in_an_upgraded_store_too(upgraded: Store, tmp_path: Pat
         (PRESENT, "upstream_quality = 3, quality = 3"),
         (PRESENT, "upstream_status = 'scheduled'"),
         (PRESENT, "body = 'x'"),
-        (PLAIN, "upstream_published = (1 = 0), published = (1 = 0)"),
+        (SOUND, "upstream_published = (1 = 0), published = (1 = 0)"),
     ):
         with unguarded(upgraded) as connection:
             connection.exec_driver_sql(f"UPDATE articles SET {damage} WHERE path = '{path}'")
@@ -709,7 +711,7 @@ def test_the_command_says_what_waits_for_an_import(upgraded: Store, curation: Ca
         "note: 4 articles have flags as an older release read them: run `curation import` on their sources again\n"
     )
     with upgraded.writing() as connection:
-        connection.exec_driver_sql(f"UPDATE articles SET body = 'x' WHERE path = '{PLAIN}'")
+        connection.exec_driver_sql(f"UPDATE articles SET body = 'x' WHERE path = '{SOUND}'")
     ended = curation("db", "verify")
     assert ended.exit_code == 1
     assert "Error: 1 finding" in ended.stderr

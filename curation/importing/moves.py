@@ -10,7 +10,8 @@ each can be given the article that it continues, with its id, overrides and hist
   lost in this import.
 - Where several could be meant, or little speaks for it, nothing is moved. The document becomes a new
   article, and a warning names the others; it is not published if an editor has hidden one of them.
-- Nor is a document that tells the story of any other article that an editor hides.
+
+What has the story of any other article that an editor hides is held afterwards: see `hidden`.
 
 These are pure functions; `placing` asks the store.
 """
@@ -22,12 +23,10 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ..extra import short
 from ..faults import Fault
 from ..scanning import File
-from ..urls import url_digest
 from .merge import Decision, SetAside, hides
-from .stories import Story, fold_title, fold_url, spellings
+from .stories import Story, fold_title, fold_url
 
 #: Pairs of documents and articles that are compared one by one; beyond, all of them are in doubt.
 MAX_PAIRS = 10_000
@@ -44,6 +43,7 @@ class Unplaced:
     published_at: UTC, as text.
     occupant: the article at its path, which tells another story; None where the path is new.
     is_retold: the article at its path is its own, and now tells the story of another that an editor hides.
+    is_brief: its body is too short to know a story by it alone (`hidden.MIN_BODY`).
     """
 
     file: File
@@ -53,6 +53,7 @@ class Unplaced:
     published_at: str | None
     occupant: int | None = None
     is_retold: bool = False
+    is_brief: bool = False
 
     @property
     def path(self) -> str:
@@ -65,6 +66,7 @@ class Candidate:
 
     is_lost: its document is gone, or another story has taken its path; else an editor hides it.
     is_missing: it was lost before this import.
+    is_former: no article has this story any more, though an editor hid it.
     """
 
     id: int
@@ -75,6 +77,7 @@ class Candidate:
     overrides: Mapping[str, Decision] = field(default_factory=dict, hash=False)
     is_lost: bool = True
     is_missing: bool = False
+    is_former: bool = False
 
     @property
     def is_hidden(self) -> bool:
@@ -110,10 +113,7 @@ class Plan:
 
 
 def make_plan(
-    unplaced: Sequence[Unplaced],
-    candidates: Sequence[Candidate],
-    set_aside: Sequence[SetAside],
-    former: Sequence[Candidate] = (),
+    unplaced: Sequence[Unplaced], candidates: Sequence[Candidate], set_aside: Sequence[SetAside]
 ) -> Plan:
     """Say what becomes of the unplaced documents of an import.
 
@@ -121,16 +121,14 @@ def make_plan(
         unplaced: all of them.
         candidates: all articles that are lost, and all that an editor hides.
         set_aside: all overrides of the source that wait for their story.
-        former: what hidden articles said before, each as an article that says it.
     """
     planner = _Planner(unplaced, candidates)
-    for levels in (_STRONG, _WEAK):
+    for levels in (STRONG, _WEAK):
         for are_recent in (True, False):
             for level in levels:
                 planner.place(level, are_recent=are_recent)
     planner.doubt_similar()
     planner.return_decisions(set_aside)
-    planner.hold_hidden(candidates, [*map(_waiting, set_aside), *former])
     return planner.plan
 
 
@@ -139,13 +137,7 @@ def _is_near(article: Candidate) -> bool:
     return article.is_hidden and article.is_lost and not article.is_missing
 
 
-def _waiting(kept: SetAside) -> Candidate:
-    """Return a story whose override was set aside, as an article that tells it."""
-    overrides = {kept.field: kept.decision}
-    return Candidate(0, kept.path or "", kept.story, "", None, overrides, is_lost=False)
-
-
-class _Level:
+class Level:
     """A way in which documents are the same as articles: by equal keys, unless `differ` says otherwise."""
 
     def __init__(self, key: Callable[[_Any], _Key], differ: Callable[[_Pair], bool] | None = None) -> None:
@@ -177,29 +169,29 @@ def _count_different(pair: _Pair) -> int:
 
 
 #: By these an article is surely the same.
-_STRONG = (
-    _Level(lambda one: _both(one.content_hash or None)),
-    _Level(lambda one: _both(_url(one), _title(one))),
-    _Level(lambda one: _both(_title(one), one.story.body_digest)),
-    _Level(lambda one: _both(_url(one), one.story.body_digest)),
-    _Level(lambda one: _both(_title(one), one.published_at), lambda pair: _count_different(pair) > 1),
-    _Level(lambda one: _both(_url(one), one.published_at), lambda pair: _count_different(pair) > 1),
-    _Level(
+STRONG = (
+    Level(lambda one: _both(one.content_hash or None)),
+    Level(lambda one: _both(_url(one), _title(one))),
+    Level(lambda one: _both(_title(one), one.story.body_digest)),
+    Level(lambda one: _both(_url(one), one.story.body_digest)),
+    Level(lambda one: _both(_title(one), one.published_at), lambda pair: _count_different(pair) > 1),
+    Level(lambda one: _both(_url(one), one.published_at), lambda pair: _count_different(pair) > 1),
+    Level(
         lambda one: _both(one.story.body_digest, one.published_at), lambda pair: _count_different(pair) > 1
     ),
 )
 
 #: By these it is, if nothing speaks against it.
 _WEAK = (
-    _Level(lambda one: _both(_url(one)), lambda pair: _count_different(pair) > 0),
-    _Level(lambda one: _both(_title(one)), lambda pair: _count_different(pair) > 0),
+    Level(lambda one: _both(_url(one)), lambda pair: _count_different(pair) > 0),
+    Level(lambda one: _both(_title(one)), lambda pair: _count_different(pair) > 0),
 )
 
 #: By these it may be.
 _SIMILAR = (
-    _Level(lambda one: _both(_url(one))),
-    _Level(lambda one: _both(one.story.body_digest)),
-    _Level(lambda one: _both(_title(one)), lambda pair: _count_different(pair) > 1),
+    Level(lambda one: _both(_url(one))),
+    Level(lambda one: _both(one.story.body_digest)),
+    Level(lambda one: _both(_title(one)), lambda pair: _count_different(pair) > 1),
 )
 
 
@@ -215,7 +207,7 @@ class _Planner:
         #: The lost articles that several documents may be about: none of these gets them.
         self._in_doubt: list[Candidate] = []
 
-    def place(self, level: _Level, *, are_recent: bool) -> None:
+    def place(self, level: Level, *, are_recent: bool) -> None:
         """Give documents the articles that they surely continue; where several could be meant, doubt all."""
         pool = [article for article in self._lost.values() if not (are_recent and article.is_missing)]
         for docs, articles in _grouped(self._docs.values(), pool, level.key):
@@ -231,43 +223,48 @@ class _Planner:
         self.plan.moves[doc.path] = article
         del self._docs[doc.path], self._lost[article.id]
 
-    def _doubt_all(self, docs: list[Unplaced], articles: list[Candidate], level: _Level) -> None:
+    def _doubt_all(self, docs: list[Unplaced], articles: list[Candidate], level: Level) -> None:
         """Doubt each document of a group, and find no other place for it or for the articles."""
         doubtful: set[int] = set()
-        are_few = len(docs) * len(articles) <= MAX_PAIRS
-        for doc in docs:
-            meant = [a for a in articles if not (are_few and level.differ((doc, a)))]
+        if len(docs) * len(articles) > MAX_PAIRS:
+            self._doubt_group(docs, articles)
+            doubtful.update(article.id for article in articles)
+        for doc in docs if not doubtful else ():
+            meant = [a for a in articles if not level.differ((doc, a))]
             if meant:
-                self._doubt(doc, meant)
+                self._doubt_group([doc], meant)
                 doubtful.update(article.id for article in meant)
         for article_id in doubtful:
             self._in_doubt.append(self._lost.pop(article_id))
 
-    def _doubt(self, doc: Unplaced, articles: Sequence[Candidate]) -> None:
-        """Make a document a new article, with a warning if any of these has overrides."""
-        del self._docs[doc.path]
+    def _doubt_group(self, docs: Sequence[Unplaced], articles: Sequence[Candidate]) -> None:
+        """Make documents new articles, with a warning if any of these articles has overrides."""
+        for doc in docs:
+            del self._docs[doc.path]
         if not any(article.overrides for article in articles):
             return
         is_held = any(article.is_hidden for article in articles)
-        self.plan.doubts[doc.path] = ambiguous_move(articles, is_held=is_held)
+        fault = ambiguous_move(articles, is_held=is_held)
+        self.plan.doubts.update((doc.path, fault) for doc in docs)
         if is_held:
-            self.plan.held.add(doc.path)
+            self.plan.held.update(doc.path for doc in docs)
 
     def doubt_similar(self) -> None:
         """Doubt the documents of which a little speaks for a lost article that has overrides. For one that an
         editor hides, and that is lost in this import, its title is enough."""
-        meant: dict[str, list[Candidate]] = defaultdict(list)
+        meant: dict[str, dict[int, Candidate]] = defaultdict(dict)
         for level in _SIMILAR:
             lost = (*self._lost.values(), *self._in_doubt)
             decided = [article for article in lost if article.overrides]
             for docs, articles in _grouped(self._docs.values(), decided, level.key):
                 are_few = len(docs) * len(articles) <= MAX_PAIRS
+                some = articles if are_few else sorted(articles, key=lambda a: not a.is_hidden)[:NAMED]
                 for doc in docs:
-                    found = [a for a in articles if _is_near(a) or not (are_few and level.differ((doc, a)))]
-                    meant[doc.path] += [a for a in found if a not in meant[doc.path]]
-        for path, articles in meant.items():
-            if articles:
-                self._doubt(self._docs[path], articles)
+                    found = (a for a in some if _is_near(a) or not (are_few and level.differ((doc, a))))
+                    meant[doc.path].update((article.id, article) for article in found)
+        for path, found_by_id in meant.items():
+            if found_by_id:
+                self._doubt_group([self._docs[path]], list(found_by_id.values()))
 
     def return_decisions(self, set_aside: Sequence[SetAside]) -> None:
         """Give documents the overrides that wait for their story, each to the first document by path."""
@@ -285,34 +282,6 @@ class _Planner:
                 self.plan.returns[doc.path] = list(back.values())
                 taken.update(kept.id for kept in back.values())
 
-    def hold_hidden(self, articles: Sequence[Candidate], waiting: Sequence[Candidate]) -> None:
-        """Hold the documents that have the story of an article which an editor hides.
-
-        Args:
-            articles: articles as they are.
-            waiting: stories that no article has any more.
-        """
-        hidden: dict[object, list[Candidate]] = defaultdict(list)
-        current = {article.id: {*faint_keys(article.story)} for article in articles if article.is_hidden}
-        for article in articles:
-            for key in _strong_keys(article) if article.is_hidden else ():
-                hidden[key].append(article)
-        for story in waiting:
-            faint = [key for key in faint_keys(story.story) if key not in current.get(story.id, ())]
-            for key in (*_strong_keys(story), *faint) if story.is_hidden else ():
-                hidden[key].append(story)
-        spelled = spelled_keys if any(is_digest_only(story.story) for story in waiting) else lambda _: []
-        for doc in self._unplaced:
-            if doc.path in self.plan.moves or doc.path in self.plan.held:
-                continue
-            keys = (*_strong_keys(doc), *faint_keys(doc.story), *spelled(doc.story))
-            found = (article for key in keys for article in hidden.get(key, ()))
-            like = next((article for article in found if article.id != doc.occupant), None)
-            back = {kept.field: kept.decision for kept in self.plan.returns.get(doc.path, ())}
-            if like is not None and not hides(back):
-                self.plan.doubts[doc.path] = _hidden_story(like)
-                self.plan.held.add(doc.path)
-
 
 def ambiguous_move(articles: Iterable[Candidate], *, is_held: bool) -> Fault:
     """Return the warning of a document that may be one of some articles, of which some have overrides."""
@@ -322,40 +291,6 @@ def ambiguous_move(articles: Iterable[Candidate], *, is_held: bool) -> Fault:
     then = "not published until an editor decides" if is_held else "no overrides are applied"
     field = "published" if is_held else None
     return Fault("warning", "ambiguous_move", f"may be what was {paths}{more}: {then}", field)
-
-
-def _hidden_story(article: Candidate) -> Fault:
-    """Return the warning of a document that has the story of an article which an editor hides."""
-    title = f" {short(article.story.title)}" if article.story.title else ""
-    story = f"the story{title} that an editor hides at {article.path}"
-    message = f"not published until an editor decides: it has {story}"
-    return Fault("warning", "hidden_story", message, "published")
-
-
-def _strong_keys(one: _Any) -> list[object]:
-    """Return the keys of which one in common makes two surely the same."""
-    keys = ((number, level.key(one)) for number, level in enumerate(_STRONG))
-    return [key for key in keys if key[1] is not None]
-
-
-def faint_keys(story: Story) -> list[object]:
-    """Return the keys of which one in common is enough for a story that an editor hid and that no article
-    tells any more."""
-    url, digest, body = fold_url(story.canonical_url), story.canonical_digest, story.body_digest
-    keys: list[tuple[str, object]] = [("url", url), ("digest", digest), ("body", body)]
-    return [key for key in keys if key[1] is not None]
-
-
-def is_digest_only(story: Story) -> bool:
-    """Return whether only a digest of a story's URL is known."""
-    return story.canonical_url is None and story.canonical_digest is not None
-
-
-def spelled_keys(story: Story) -> list[object]:
-    """Return the keys that a story shares with itself where only a digest of its URL is known, as in rows of
-    older releases: that of each spelling of the URL."""
-    url = story.canonical_url
-    return [("digest", url_digest(spelling)) for spelling in spellings(url)] if url else []
 
 
 def story_keys(story: Story) -> list[tuple[object, ...]]:

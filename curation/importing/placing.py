@@ -15,17 +15,9 @@ import sqlalchemy as sa
 from ..backends import chunks
 from ..instants import as_text
 from ..schema import articles, overrides
-from .merge import Decision, SetAside, hides
-from .moves import (
-    Candidate,
-    Plan,
-    Unplaced,
-    faint_keys,
-    is_digest_only,
-    make_plan,
-    spelled_keys,
-    story_keys,
-)
+from .hidden import MIN_BODY, HiddenStories, faint_keys, hold_hidden, wait
+from .merge import Decision, SetAside
+from .moves import Candidate, Plan, Unplaced, make_plan
 from .outcomes import Chunk, fresh_known, without
 from .rows import ArticleRow, story_of, value_of
 from .standing import read_former_stories, read_overrides, read_set_aside
@@ -44,10 +36,10 @@ class Placing:
         #: SHA-256 of the documents that are kept aside, by path, as they were first read.
         self.digests: dict[str, bytes] = {}
         self._lost: dict[int, Candidate] = {}
-        #: The articles that an editor hides, as they were before the import; and by their stories, those that
-        #: were set aside among them, which no article tells.
+        #: The articles that an editor hides, as they were before the import.
         self._hidden: dict[int, Candidate] = {}
-        self._hidden_by_key: dict[object, set[int | None]] = {}
+        #: What these have as their stories, and what they had.
+        self._stories = HiddenStories((), ())
         self._set_aside: list[SetAside] = []
         #: What hidden articles said before, each as an article that says it.
         self._former: list[Candidate] = []
@@ -62,19 +54,17 @@ class Placing:
         """Find the articles that an editor hides, and the overrides that wait for their story; to be called
         before anything is written."""
         self._hidden = {article.id: article for article in _hidden(connection, self._source_id)}
-        told: list[tuple[int | None, Story]] = [(key, article.story) for key, article in self._hidden.items()]
         self._set_aside = [
             kept for _, kept in read_set_aside(connection, articles.c.source_id == self._source_id)
         ]
-        told += [(None, kept.story) for kept in self._set_aside if hides({kept.field: kept.decision})]
         self._former = [
-            Candidate(key, path, story, "", None, _HIDING, is_lost=False)
-            for key, path, story in read_former_stories(connection, self._source_id)
-        ]
-        told += [(former.id, former.story) for former in self._former]
-        for article_id, story in told:
-            for key in story_keys(story):
-                self._hidden_by_key.setdefault(key, set()).add(article_id)
+            Candidate(
+                former.article_id, former.path, former.story, former.content_hash, former.published_at,
+                _HIDING, is_lost=False, is_former=True,
+            )
+            for former in read_former_stories(connection, self._source_id)
+        ]  # fmt: skip
+        self._stories = HiddenStories(self._hidden.values(), [*map(wait, self._set_aside), *self._former])
 
     def keep_aside(self, connection: sa.Connection, batch: Sequence[Chunk]) -> list[Chunk]:
         """Keep the unplaced documents of a batch aside; returns the batch without them."""
@@ -87,9 +77,11 @@ class Placing:
             for place, number in enumerate(read.fresh):
                 known, row = tasks[number].known, read.rows.articles[place]
                 occupant = None if known is None else known.id
-                if self._is_known(row) if occupant is None else occupant in leaving:
-                    digest = read.rows.documents[place][0]
-                    doc = _unplaced(tasks[number].file, digest, row, occupant)
+                if (occupant not in leaving) if occupant is not None else self._keys is None:
+                    continue
+                digest = read.rows.documents[place][0]
+                doc = _unplaced(tasks[number].file, digest, row, occupant)
+                if occupant is not None or self._is_known(doc):
                     self._unplaced.append(replace(doc, is_retold=occupant in retold))
                     self.digests[doc.path] = digest
                     aside.add(number)
@@ -102,15 +94,15 @@ class Placing:
         To be called once, after all files at known paths were read.
         """
         self._add(_lost(connection, self._source_id, gone))
-        candidates = (*self._lost.values(), *self._hidden.values(), *self._former)
-        stories = [(c.story, c.content_hash) for c in candidates]
+        stories = [(article.story, article.content_hash) for article in self._lost.values()]
         stories += [(kept.story, "") for kept in self._set_aside]
         self._keys = {key for story, text_hash in stories for key in _keys(story, text_hash)}
 
     def make_plan(self) -> Plan:
         """Say what becomes of the documents that were kept aside."""
         candidates = list((self._hidden | self._lost).values())
-        plan = make_plan(self._unplaced, candidates, self._set_aside, self._former)
+        plan = make_plan(self._unplaced, candidates, self._set_aside)
+        hold_hidden(plan, self._unplaced, self._stories)
         moved = {article.id for article in plan.moves.values()}
         owners = {doc.occupant for doc in self._unplaced if doc.occupant is not None}
         for doc in self._unplaced:
@@ -133,30 +125,27 @@ class Placing:
         for candidate in candidates:
             self._lost.setdefault(candidate.id, candidate)
 
-    def _is_known(self, row: ArticleRow) -> bool:
-        """Return whether a new document has anything in common with a lost or hidden article."""
-        if not self._keys:
-            return False
-        story = story_of(row, with_body=True)
-        keys = _keys(story, value_of(row, "content_hash"))
-        if any(is_digest_only(kept.story) for kept in self._set_aside):
-            keys.update(spelled_keys(story))
-        return not self._keys.isdisjoint(keys)
+    def _is_known(self, doc: Unplaced) -> bool:
+        """Return whether a new document has anything in common with a lost article, or the story of a hidden
+        one."""
+        if self._keys and not self._keys.isdisjoint(_keys(doc.story, doc.content_hash)):
+            return True
+        return next(self._stories.find(doc), None) is not None
 
     def _find_retold(self, connection: sa.Connection, batch: Sequence[Chunk]) -> set[int]:
-        """Find the articles whose documents tell the story of another one now, which an editor hides, and
-        did not tell it before."""
+        """Find the articles whose documents have a story now which an editor hides, and did not have it
+        before: that of another article, or a former one."""
         found: dict[int, set[object]] = {}
-        for known, row in fresh_known(batch) if self._hidden_by_key else ():
-            keys = story_keys(story_of(row, with_body=True))
-            if keys := [key for key in keys if self._hidden_by_key.get(key, {known}) != {known}]:
-                found[known] = set(keys)
+        for known, row in fresh_known(batch) if self._stories else ():
+            doc = _unplaced(None, b"", row, known)
+            if keys := {key for _, key in self._stories.find(doc)}:
+                found[known] = {*keys}
         before = [
             candidate
             for ids in chunks(list(found))
             for candidate in read_candidates(connection, articles.c.id.in_(ids))
         ]
-        return {article.id for article in before if found[article.id].isdisjoint(story_keys(article.story))}
+        return {a.id for a in before if found[a.id].isdisjoint(self._stories.keys_of(a))}
 
     def _find_pushed_out(self, connection: sa.Connection, batch: Sequence[Chunk]) -> set[int]:
         """Find the articles at whose path another story lies now, or may lie; they become candidates.
@@ -183,11 +172,13 @@ class Placing:
 
 def _unplaced(file: Any, digest: bytes, row: ArticleRow, occupant: int | None) -> Unplaced:
     text_hash, published_at = value_of(row, "content_hash"), value_of(row, "published_at")
-    return Unplaced(file, digest, text_hash, story_of(row, with_body=True), published_at, occupant)
+    is_brief = len("".join(value_of(row, "body").split())) < MIN_BODY
+    story = story_of(row, with_body=True)
+    return Unplaced(file, digest, text_hash, story, published_at, occupant, is_brief=is_brief)
 
 
 def _keys(story: Story, text_hash: str) -> set[object]:
-    """Return all by which a document may be found to continue an article: one in common is enough."""
+    """Return all by which a document may be found to continue a lost article: one in common is enough."""
     more = (("hash", text_hash), ("title", fold_title(story.title)))
     return {*faint_keys(story), *(key for key in more if key[1])}
 

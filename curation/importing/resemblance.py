@@ -71,7 +71,7 @@ def refuse_known_articles(connection: sa.Connection, dump: Dump, additions: Addi
         more = _find_by_title(connection, comparison.documents, {article.id for article in found})
         rest += comparison.match(more)
         comparison.match(_with_bodies(connection, rest[:MAX_BODIES]))
-    comparison.refuse()
+    comparison.raise_if_alike()
 
 
 class _Comparison:
@@ -103,7 +103,7 @@ class _Comparison:
         """Return whether more evidence would change nothing: what a source has itself counts first."""
         return not self.additions.size and self._most_alike() is not None
 
-    def refuse(self) -> None:
+    def raise_if_alike(self) -> None:
         """Raise ImportFailed if most of the documents are one other source's."""
         if (found := self._most_alike()) is not None:
             name, count, new = found

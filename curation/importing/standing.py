@@ -5,11 +5,13 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
 from ..backends import chunks, of
 from ..flags import FLAGS, Flags
+from ..instants import as_text
 from ..schema import (
     articles,
     changesets,
@@ -26,6 +28,12 @@ from .stories import Story, digest_body, has_same_title_or_url, is_another
 STORY_COLUMNS = ("title", "canonical_digest", "canonical_url", "body_digest")
 
 
+#: Former stories of an article that are kept: a document that is written anew each day makes as many.
+KEPT_STORIES = 50
+
+_FORMER = ("article_id", "import_id", "content_hash", "published_at", *STORY_COLUMNS)
+
+
 @dataclass(slots=True)
 class Standing:
     """See the module; `content` is the document as last imported."""
@@ -33,6 +41,8 @@ class Standing:
     first_import_id: int
     last_import_id: int
     missing_since: dt.datetime | None
+    content_hash: str
+    published_at: str | None
     story: Story
     effective: Effective
     upstream: Flags
@@ -49,6 +59,7 @@ def read_standing(connection: sa.Connection, article_ids: Sequence[int]) -> dict
     article = articles.c
     query = sa.select(
         article.id, article.first_import_id, article.last_import_id, article.missing_since,
+        article.content_hash, article.published_at,
         article.title, article.canonical_digest, article.canonical_url,
         *(article[name] for name in FLAGS), *(article[f"upstream_{name}"] for name in FLAGS),
         article.upstream_status, documents.c.content, documents.c.digest,
@@ -58,8 +69,9 @@ def read_standing(connection: sa.Connection, article_ids: Sequence[int]) -> dict
             query.where(article.id.in_(ids)).order_by(article.id).with_for_update(of=articles)
         )
         for row in rows:
-            flags = (Effective(*row[7:11]), Flags(*row[11:15]), row[15])
-            standing[row[0]] = Standing(*row[1:4], Story(*row[4:7]), *flags, bytes(row[16]), bytes(row[17]))
+            flags = (Effective(*row[9:13]), Flags(*row[13:17]), row[17])
+            story = (row[4], as_text(row[5]), Story(*row[6:9]))
+            standing[row[0]] = Standing(*row[1:4], *story, *flags, bytes(row[18]), bytes(row[19]))
         _read_decisions(connection, ids, standing)
     return standing
 
@@ -145,18 +157,55 @@ def note_takeovers(connection: sa.Connection, gone: Sequence[tuple[int, Story]])
     of(connection).bulk_insert(connection, story_takeovers, story_takeovers.c.keys(), rows)
 
 
+class Former(NamedTuple):
+    """What a hidden article said before: its story, `document.content_hash` and date (UTC, as text)."""
+
+    article_id: int
+    path: str
+    content_hash: str
+    published_at: str | None
+    story: Story
+
+
 def note_former_stories(
-    connection: sa.Connection, import_id: int, former: Sequence[tuple[int, Story]]
+    connection: sa.Connection, import_id: int, former: Sequence[tuple[int, Standing]]
 ) -> None:
     """Keep what hidden articles said before this import, by article id: a copy that turns up later is not to
-    be published."""
-    rows = [(article_id, import_id, *story) for article_id, story in former]
-    columns = ("article_id", "import_id", *STORY_COLUMNS)
-    of(connection).bulk_insert(connection, former_stories, columns, rows)
+    be published. Of each article the last `KEPT_STORIES` are kept."""
+    rows = [
+        (article_id, import_id, was.content_hash, was.published_at, *was.story) for article_id, was in former
+    ]
+    of(connection).bulk_insert(connection, former_stories, _FORMER, rows)
+    table = former_stories.c
+    newest = sa.func.row_number().over(partition_by=table.article_id, order_by=table.import_id.desc())
+    for ids in chunks([article_id for article_id, _ in former]):
+        ranked = sa.select(table.article_id, table.import_id, newest.label("place"))
+        places = ranked.where(table.article_id.in_(ids)).subquery().c
+        old = sa.select(places.article_id, places.import_id).where(places.place > KEPT_STORIES)
+        for key in connection.execute(old).all():
+            is_one = (table.article_id == key.article_id, table.import_id == key.import_id)
+            connection.execute(sa.delete(former_stories).where(*is_one))
 
 
-def read_former_stories(connection: sa.Connection, source_id: int) -> list[tuple[int, str, Story]]:
-    """Return what hidden articles of a source said before, with the articles' ids and paths.
+def pass_on_former_stories(connection: sa.Connection, heirs: Mapping[int, int]) -> None:
+    """Copy what articles said before to those that get an override of theirs back, which was set aside.
+
+    Args:
+        heirs: article ids by the ids of rows of `set_aside_overrides`.
+    """
+    table, aside = former_stories.c, set_aside_overrides.c
+    rows: dict[tuple[int, int], tuple[Any, ...]] = {}
+    query = sa.select(aside.id, *(table[name] for name in _FORMER[1:]))
+    query = query.join(former_stories, table.article_id == aside.article_id).order_by(aside.id)
+    for ids in chunks(list(heirs)):
+        for row_id, import_id, *rest in connection.execute(query.where(aside.id.in_(ids))):
+            rows[heirs[row_id], import_id] = (heirs[row_id], import_id, *rest)
+    values = [(*row[:3], as_text(row[3]), *row[4:]) for row in rows.values()]
+    of(connection).bulk_insert(connection, former_stories, _FORMER, values)
+
+
+def read_former_stories(connection: sa.Connection, source_id: int) -> list[Former]:
+    """Return what hidden articles of a source said before.
 
     An article counts as hidden while an override hides it, or one that is set aside does.
     """
@@ -174,12 +223,18 @@ def read_former_stories(connection: sa.Connection, source_id: int) -> list[tuple
         )
     )
     query = (
-        sa.select(former.article_id, articles.c.path, *(former[name] for name in STORY_COLUMNS))
+        sa.select(
+            former.article_id, articles.c.path, former.content_hash, former.published_at,
+            *(former[name] for name in STORY_COLUMNS),
+        )
         .join(articles, articles.c.id == former.article_id)
         .where(articles.c.source_id == source_id, is_hidden)
         .order_by(former.article_id, former.import_id)
-    )
-    return [(article_id, path, Story(*story)) for article_id, path, *story in connection.execute(query)]
+    )  # fmt: skip
+    return [
+        Former(article_id, path, text_hash, as_text(at), Story(*story))
+        for article_id, path, text_hash, at, *story in connection.execute(query)
+    ]
 
 
 def follow_stories(connection: sa.Connection, retold: Mapping[int, Story]) -> None:

@@ -61,12 +61,10 @@ def share_title_or_url(story: Story, other: Story) -> bool:
 
 
 def is_retold(story: Story, now: Story) -> bool:
-    """Return whether a document says something else now, by which its earlier version could not be known.
-
-    A changed body is not enough where the URL and the title stay: by these two it is known.
-    """
-    before, after = ((fold_url(s.canonical_url), fold_title(s.title)) for s in (story, now))
-    return before != after or (before[0] is None and story.body_digest != now.body_digest)
+    """Return whether a document as it was could not be known for certain by what it says now: title, URL or
+    body are others, or it has but one of them."""
+    aspects = (story.title, story.canonical_digest, story.body_digest)
+    return story != now or sum(aspect is not None for aspect in aspects) < 2
 
 
 def has_same_body(story: Story, other: Story) -> bool:

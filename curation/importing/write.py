@@ -45,6 +45,7 @@ from .standing import (
     follow_stories,
     note_former_stories,
     note_takeovers,
+    pass_on_former_stories,
     read_standing,
     take_set_aside,
     with_bodies,
@@ -159,9 +160,10 @@ class _BatchRows:
         self._changed: list[tuple[Any, ...]] = []
         self._merged: list[tuple[int, Standing | None, Merged]] = []
         self._gone: list[tuple[int, Story]] = []
-        self._former: list[tuple[int, Story]] = []
+        self._former: list[tuple[int, Standing]] = []
         self._retold: dict[int, Story] = {}
-        self._returned: list[int] = []
+        #: New articles that get an override back, by the rows of those that were set aside.
+        self._returned: dict[int, int] = {}
         self._parts: dict[sa.Table, list[tuple[Any, ...]]] = {table: [] for table in _COLUMNS}
 
     def add(self, tasks: Sequence[Task], read: Read) -> None:
@@ -219,7 +221,7 @@ class _BatchRows:
     ) -> tuple[tuple[Any, ...], tuple[Fault, ...]]:
         """Give a new article the overrides that wait for its story, and hold it if it is in doubt."""
         back = self._plan.returns.get(path, [])
-        self._returned += [kept.id for kept in back if kept.id is not None]
+        self._returned.update({kept.id: article_id for kept in back if kept.id is not None})
         overrides = {kept.field: kept.decision for kept in back}
         upstream = Flags(*values[_UPSTREAM])
         merged = self._hold(path, upstream, Merged(effective(upstream, {}), overrides, (), ()), None)
@@ -276,7 +278,7 @@ class _BatchRows:
         elif was.story[:2] != story[:2]:
             self._retold[article_id] = story
         if self._restored is None and hides(was.overrides) and is_retold(was.story, story):
-            self._former.append((article_id, was.story))
+            self._former.append((article_id, was))
         self._books.issues.settle(path, (*faults, *merged.notices, *doubts))
         self._books.audit.add(article_id, (was.effective, was.overrides), merged)
         if path != old_path:
@@ -320,8 +322,9 @@ class _BatchRows:
 
     def store(self, connection: sa.Connection) -> None:
         backend = of(connection)
-        take_set_aside(connection, self._returned)
         backend.bulk_insert(connection, articles, _NEW, self._new)
+        pass_on_former_stories(connection, self._returned)
+        take_set_aside(connection, list(self._returned))
         backend.bulk_update(connection, articles, _CHANGED, self._changed)
         for table, columns in _COLUMNS.items():
             backend.bulk_insert(connection, table, columns, self._parts[table])

@@ -34,6 +34,17 @@ OPTIONS: dict[str, Any] = {"sqlite_strict": True, "sqlite_with_rowid": False} | 
 INTEGER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 TEXT = sa.Text().with_variant(mysql.LONGTEXT(collation=EXACT_COLLATION), *MARIADB)
 DIGEST = sa.LargeBinary(32).with_variant(mysql.BINARY(32), *MARIADB)
+INSTANT = (
+    sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite").with_variant(mysql.DATETIME(fsp=6), *MARIADB)
+)
+
+
+def name(length: int) -> Any:
+    return (
+        sa.String(length, collation="C")
+        .with_variant(sa.Text(), "sqlite")
+        .with_variant(sa.String(length, collation=EXACT_COLLATION), *MARIADB)
+    )
 
 
 def upgrade() -> None:
@@ -51,6 +62,8 @@ def upgrade() -> None:
             sa.ForeignKey("imports.id", name="fk_former_stories_import_id"),
             nullable=False,
         ),
+        sa.Column("content_hash", name(64), nullable=False),
+        sa.Column("published_at", INSTANT),
         sa.Column("title", TEXT),
         sa.Column("canonical_digest", DIGEST),
         sa.Column("canonical_url", TEXT),
