@@ -9,7 +9,7 @@ from typing import Any
 
 from .instants import parse_instant
 
-#: The fields that date a document; the first that states a date counts. `date` is Jekyll's.
+#: The fields that date a document, in any case; the first that states a date counts. `date` is Jekyll's.
 DATE_KEYS = ("publishedDateTime", "date")
 
 #: As Jekyll takes a date from the name of a file, in whatever collection it lies.
@@ -34,7 +34,8 @@ def _stated_due(values: Mapping[str, Any]) -> dt.datetime | None:
     year is not published.
     """
     for key in DATE_KEYS:
-        value = values.get(key)
+        written = key if key in values else next((k for k in values if k.lower() == key.lower()), key)
+        value = values.get(written)
         if value is not None and (due := _read_instant(str(value))) is not None:
             return due
     return None
@@ -48,13 +49,13 @@ def _due_of_name(path: str) -> dt.datetime | None:
     name = _DATED_NAME.fullmatch(path, path.rfind("/") + 1)
     if name is None:
         return None
-    year = int(name[1])
-    if len(name[1]) == 2:
+    year, is_short = int(name[1]), len(name[1]) == 2
+    if is_short:
         year += 1900 if year >= 69 else 2000
     try:
         return dt.datetime(year, int(name[2]), int(name[3]), tzinfo=dt.UTC)
-    except ValueError:
-        return _begin_of(year)
+    except ValueError:  # `30-60-90-day-plan.md` has no date
+        return None if is_short else _begin_of(year)
 
 
 def _read_instant(text: str) -> dt.datetime | None:

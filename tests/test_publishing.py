@@ -186,6 +186,7 @@ OTHER_DATES = {
     "by a year of two digits": ("_posts/31-05-01-a.html", "title: A\n"),
     "by its name, though a field is empty": (BY_NAME, "title: A\npublishedDateTime:\ndate:\n"),
     "by Jekyll's field": (A, "title: A\ndate: 2031-05-01 02:00:00 +0200\n"),
+    "by a field in another case": (A, "title: A\nDate: 2031-05-01\n"),
     "by a field, not its name": ("_posts/2020-01-01-a.md", "title: A\ndate: 2031-05-01\n"),
     "by a field, not a later name": ("_posts/2099-01-01-a.md", "title: A\ndate: 2031-05-01\n"),
 }
@@ -220,6 +221,7 @@ def test_an_article_is_published_by_the_first_import_after_its_date_of_another_k
         (A, "publishedDateTime: 2020-01-01\ndate: 2099-01-01\n"),
         ("_posts/99-01-01-a.md", ""),
         ("_posts/209-01-01-a.md", ""),
+        ("_posts/30-60-90-day-plan.md", ""),
         ("_posts/2099-01-01.md", ""),
         ("_posts/2099-01-a.md", ""),
         ("_posts/a-2099-01-01-b.md", ""),

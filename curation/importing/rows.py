@@ -200,9 +200,13 @@ def _article_values(path: str, document: Document, text_hash: str) -> tuple[Any,
     )  # fmt: skip
 
 
+_DATED = tuple(f'"{key.lower()}"' for key in DATE_KEYS)
+
+
 def _find_due(path: str, extra: str) -> dt.datetime | None:
     # Few documents have another date, and so few are decoded.
-    is_dated = any(f'"{key}"' in extra for key in DATE_KEYS)
+    folded = extra.lower()
+    is_dated = any(key in folded for key in _DATED)
     return find_due(path, json.loads(extra) if is_dated else {})
 
 
