@@ -127,3 +127,16 @@ def test_the_same_title_and_day_is_not_enough_where_all_else_differs(desk: Desk)
     desk.write("_news/o.md", "Morning briefing", "o", "Of the day's other matters.", publishedDateTime=DAY)
     desk.take_in()
     assert sorted(desk.shown) == ["_news/o.md", "_news/y.md"]
+
+
+def test_an_import_that_is_undone_holds_nothing_any_more(desk: Desk) -> None:
+    hide(desk)
+    desk.write("_news/y.md", "T", "u", TEXT)
+    desk.take_in(status=3)
+    assert_held(desk, "_news/y.md")
+    desk.run("revert", "3")
+    assert (desk.shown, desk.issues) == (["_news/y.md"], set())
+    desk.run("db", "verify")
+    desk.write("_news/y.md", "Y", None, "Of another matter altogether.")
+    desk.take_in()
+    assert desk.shown == ["_news/y.md"]

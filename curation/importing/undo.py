@@ -42,6 +42,7 @@ from ..schema import (
 from . import versions
 from .audit import Audit
 from .course import Books
+from .decided import settle_decided
 from .files import forget
 from .issues import IssueBook
 from .outcomes import read_files
@@ -51,7 +52,7 @@ from .sweep import Sweep
 from .tasks import Known, Task, What
 from .taxonomy import TaxonomyWriter, delete_taxonomy, mark_taxonomy
 from .undo_limits import Undoing, changed_later, decided_at_all, decided_since
-from .versions import UPSTREAM_COLUMNS, Upstream, Versions, before
+from .versions import UPSTREAM_COLUMNS, Restored, Upstream, Versions, before
 from .write import ArticleWriter, queue_for_search
 
 #: Why an article is left as it is.
@@ -208,6 +209,8 @@ class _Undoing:
         resolve_items(connection, undoing.source_id, None)
         self._books.audit.flush(connection)
         self._books.issues.flush(connection)
+        settle_decided(connection, undoing.source_id, self._books.issues)
+        self._books.issues.flush(connection)
         if not self._waits_for_later:
             is_mine = imports.c.id == undoing.id
             connection.execute(sa.update(imports).where(is_mine).values(status="reverted"))
@@ -281,6 +284,7 @@ class _Undoing:
         while blocked := self._find_blocked(free):
             for article_id in blocked:
                 self._undone.kept.append((free.pop(article_id).path, _TAKEN))
+                self._waits_for_later = True
         for move in moves:
             if move.is_later:
                 self._waits_for_later = True
@@ -370,7 +374,8 @@ class _Undoing:
         self._books.issues.load(self._connection, [row.path for row in versions])
         chunk = (tasks, read_files(tasks))
         TaxonomyWriter(self._books).write(self._connection, [chunk])
-        ArticleWriter(self._books).write(self._connection, [chunk], restored=_upstream_before(versions))
+        restored = Restored(_upstream_before(versions), self._changeset_id)
+        ArticleWriter(self._books).write(self._connection, [chunk], restored=restored)
         self._undone.restored += sum(outcome.what is What.FRESH for outcome in chunk[1].outcomes)
 
     def _contents(self, versions: Sequence[Any]) -> dict[str, bytes]:

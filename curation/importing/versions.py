@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import datetime as dt
 import zlib
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import sqlalchemy as sa
@@ -40,6 +41,17 @@ class Upstream(NamedTuple):
 
     flags: Flags
     status: str | None
+
+
+class Restored(NamedTuple):
+    """What undoing an import restores beside documents.
+
+    upstream: what upstream made of flags before it, by article id.
+    changeset_id: of the import, whose own overrides end.
+    """
+
+    upstream: Mapping[int, Upstream]
+    changeset_id: int
 
 
 #: Of taxonomy, which has no flags, and of files that were only marked.

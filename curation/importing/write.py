@@ -29,6 +29,7 @@ from .merge import (
     Decision,
     Effective,
     Merged,
+    Overrides,
     SetAside,
     effective,
     hides,
@@ -54,7 +55,7 @@ from .standing import (
 from .stories import Story, has_same_title_or_url, is_another, is_retold
 from .sweep import Sweep
 from .tasks import SCHEDULED, Task, What
-from .versions import Upstream
+from .versions import Restored, Upstream
 
 #: The tables whose rows are an article's own, and are written anew when it changes; it is then up to date.
 _OWN = (
@@ -91,14 +92,13 @@ class ArticleWriter:
         connection: sa.Connection,
         batch: Sequence[Chunk],
         plan: Plan | None = None,
-        restored: Mapping[int, Upstream] | None = None,
+        restored: Restored | None = None,
     ) -> None:
         """Add the new articles and bring the known ones to what their documents now say.
 
         Args:
             plan: which documents are at another path, or in doubt.
-            restored: where an import is undone, what upstream's flags were before it, by article id; they
-                stand in for flags that the documents of before state so that they cannot be read.
+            restored: where an import is undone, what else it changed.
         """
         if not any(read.fresh for _, read in batch):
             return
@@ -137,7 +137,7 @@ class _BatchRows:
         batch: Sequence[Chunk],
         rows_now: Mapping[int, ArticleRow],
         plan: Plan,
-        restored: Mapping[int, Upstream] | None,
+        restored: Restored | None,
     ) -> None:
         self._books = books
         self._plan = plan
@@ -265,7 +265,8 @@ class _BatchRows:
         tells_another = is_another(was.story, story)
         values = self._dated(row, self._upstream_before(article_id, was, tells_another))
         upstream = Flags(*values[_UPSTREAM])
-        merged = merge(was.upstream, upstream, (was.story, story), was.overrides, was.set_aside, said)
+        overrides = self._overrides_of(was)
+        merged = merge(was.upstream, upstream, (was.story, story), overrides, was.set_aside, said)
         merged = self._hold(path, upstream, merged, was.story) if path in self._plan.doubts else merged
         provider_id = self.references.providers[row.provider]
         values = (*merged.effective, *values[_UPSTREAM.start :])
@@ -295,8 +296,15 @@ class _BatchRows:
         An import that is undone has no say in them: what stands now is of that import.
         """
         if self._restored is not None:
-            return self._restored[article_id]
+            return self._restored.upstream[article_id]
         return None if tells_another else Upstream(was.upstream, None)
+
+    def _overrides_of(self, was: Standing) -> Overrides:
+        """Return the overrides that stand: an import that is undone ends those by which it held articles."""
+        if self._restored is None:
+            return was.overrides
+        undone = self._restored.changeset_id
+        return {flag: kept for flag, kept in was.overrides.items() if kept.changeset_id != undone}
 
     def _story_of(self, row: ArticleRow, was: Standing) -> Story:
         """Return what a document tells, with its body where that has a say."""
