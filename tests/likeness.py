@@ -246,7 +246,8 @@ class _Comparison:
         ours, theirs = self.store.rows[name][key][column], self.fresh.rows[name][key][column]
         if column in ("target_id", "item_id"):
             return ours in self.kept and (theirs is None or ours in self.refused)
-        if name == "articles" and column.removeprefix("upstream_") in FLAGS and self._has_unclear_flags(key):
+        is_of_flags = column.removeprefix("upstream_") in (*FLAGS, "status")
+        if name == "articles" and is_of_flags and self._has_unclear_flags(key):
             return True  # it is what it was before, and the fresh store knows of no before
         if name == "files" and column == "state" and self._has_lost_its_fence(key):
             return (ours, theirs) == ("refused", "passed")

@@ -25,7 +25,7 @@ from curation.selecting import Selection
 from curation.verifying import findings as stepping
 from curation.verifying.run import Finding, count, verify
 
-from .conftest import ON_SQLITE, SITE, _new_database
+from .conftest import ON_SQLITE, SITE, _new_database, some
 from .digest import digests
 from .taking import import_folder
 
@@ -488,7 +488,7 @@ DAMAGES = {
 }
 
 
-@pytest.mark.parametrize("name", DAMAGES)
+@pytest.mark.parametrize("name", some(DAMAGES))
 def test_each_damage_is_found_and_nothing_else(shared: Store, name: str) -> None:
     damage = DAMAGES[name]
     with unguarded(shared) as connection:
@@ -501,6 +501,7 @@ def test_each_damage_is_found_and_nothing_else(shared: Store, name: str) -> None
     assert not damage.subject or findings[0].subject == damage.subject
 
 
+@pytest.mark.long
 def test_every_column_that_a_document_decides_is_compared(shared: Store) -> None:
     """Each is made null, false or a lie in turn."""
     left_out = {"id", "source_id", "first_import_id", "last_import_id", "missing_since", "path"}

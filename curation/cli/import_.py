@@ -69,7 +69,7 @@ def import_command(
 
     A file that was renamed or moved is the same article, with its overrides and history. An import is
     refused if most documents that it adds are articles of one other source, and it adds more than the
-    source has. --source imports into that one; --new-source keeps the two apart, and is needed once.
+    source has. --source imports into that one; --new-source keeps the two apart.
 
     A file that is broken is put aside as an issue and the rest goes on: then the exit status is 3, and
     `curation issues` says what is wrong and where. So it is if a flag cannot be read, and if it is not
@@ -103,8 +103,8 @@ def import_command(
         files = "1 file was" if quarantined == 1 else f"{quarantined:,} files were"
         click.echo(f"{files} not imported because of an error{where}", err=True)
     if doubtful:
-        files = "1 file needs" if doubtful == 1 else f"{doubtful:,} files need"
-        click.echo(f"{files} an editor's look{where}", err=True)
+        files = "1 file is" if doubtful == 1 else f"{doubtful:,} files are"
+        click.echo(f"{files} in doubt or with unreadable flags{where}", err=True)
     if quarantined or doubtful:
         sys.exit(PARTLY_DONE)
 
