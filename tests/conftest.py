@@ -6,9 +6,9 @@ import os
 import shutil
 import signal
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
 import sqlalchemy as sa
@@ -46,6 +46,20 @@ def few_or_many(name: str, few: int, many: int) -> pytest.MarkDecorator:
 
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+def some(cases: Iterable[Any], every: int = 4) -> list[Any]:
+    """Return the cases of a long table, of which the quick run takes the first and each `every`th after it.
+
+    A case that is a tuple has the values of several arguments.
+    """
+    return [
+        pytest.param(
+            *(case if isinstance(case, tuple) else (case,)),
+            marks=() if number % every == 0 else pytest.mark.long,
+        )
+        for number, case in enumerate(cases)
+    ]
 
 
 def miss(reason: str) -> NoReturn:

@@ -203,6 +203,7 @@ def test_a_veto_upholds_nothing_for_upstream(filled: Store) -> None:
     assert (hidden, "published", 1) in decided(filled)
 
 
+@pytest.mark.long
 def test_ten_thousand_are_released_in_a_handful_of_statements(store: Store) -> None:
     fill(store, 10_000)
     with store.writing() as connection:  # the ids that `fill` gave were its own

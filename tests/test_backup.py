@@ -117,6 +117,7 @@ def test_each_step_sees_the_store_as_it_was_at_the_first(
     assert look(tmp_path / "copy.db") == (50, 0)
 
 
+@pytest.mark.long
 def test_copies_made_while_an_import_and_an_editor_write_are_sound(
     used: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -17,6 +17,8 @@ from markdown_it import MarkdownIt
 from curation.cli.output import TEXT_FORMATS
 from curation.database import Store
 
+from .conftest import some
+
 #: What a terminal obeys: clear the screen, a title, a link, and their C1 forms; and turned text.
 TERMINAL = "\x1b[2J\x1b]0;owned\x07\x1b]8;;javascript:alert(1)\x1b\\\x9b31m\x9d0;x\x9c\x08\x7f"
 BIDI = "\u202e\u202d\u2066\u2067\u2068\u2069\u200e\u200f\u061c"
@@ -90,7 +92,7 @@ def on_terminal(store: Store) -> Callable[..., str]:
 LOUD = f"a{TERMINAL}b{BIDI}c"
 
 
-@pytest.mark.parametrize("form", [*TEXT_FORMATS, None])
+@pytest.mark.parametrize("form", some([*TEXT_FORMATS, None]))
 def test_no_command_lets_a_terminal_be_told_anything(
     take_in: Callable[..., Result], on_terminal: Callable[..., str], news: Path, form: str | None
 ) -> None:
@@ -246,7 +248,7 @@ def test_markdown_renders_no_html_and_no_link(
     assert (stored["title"], stored["body"]) == (HTML, HTML)
 
 
-@pytest.mark.parametrize("url", URLS)
+@pytest.mark.parametrize("url", some(URLS))
 def test_only_http_and_https_are_links(
     take_in: Callable[..., Result], curation: Callable[..., Result], url: str
 ) -> None:

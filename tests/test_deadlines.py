@@ -20,6 +20,7 @@ from curation.importing import deadlines, pipeline, readers
 from curation.schema import articles, import_issues
 
 from . import stuck
+from .conftest import some
 from .taking import import_folder
 
 #: Where files are read (here, in processes of ours, by an executor that is given), and what some documents do
@@ -69,7 +70,7 @@ def open_issues(store: Store) -> dict[str, str]:
         return {Path(path).stem: code for path, code in connection.execute(query)}
 
 
-@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("place", some(PLACES))
 def test_a_document_is_refused_and_the_others_are_read(store: Store, tmp_path: Path, place: str) -> None:
     make, does = PLACES[place]
     with make() as executor:
@@ -101,6 +102,7 @@ def test_files_of_usual_size_start_no_process(
     assert import_folder(store, write_site(tmp_path)).added == 8
 
 
+@pytest.mark.long
 def test_an_article_stays_as_it_was_until_its_file_can_be_read(
     store: Store, tmp_path: Path, curation: Callable[..., Result]
 ) -> None:

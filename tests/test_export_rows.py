@@ -23,6 +23,7 @@ from curation.flags import FLAGS
 from curation.schema import articles
 from curation.selecting import Filters
 
+from .conftest import some
 from .synthetic import fill
 from .taking import import_folder
 from .test_editing import LEADER, VETOED, decide, filled, rows
@@ -139,7 +140,7 @@ def test_what_is_missing_is_there_and_says_so(lively: Curation) -> None:
 
 @pytest.mark.parametrize(
     ("options", "kept"),
-    [
+    some([
         (["--source", "site", "--collection", "learning"], lambda row: row["source"] == "site"),
         (["--type", "video", "--type", "course"], lambda row: row["type"] in ("video", "course")),
         (["--topic", "Tides"], lambda row: "Tides" in row["topics"]),
@@ -147,7 +148,7 @@ def test_what_is_missing_is_there_and_says_so(lively: Curation) -> None:
         (["--domain", "keeperslog.example"], lambda row: row["domain"] == "keeperslog.example"),
         (["--since", "2022-01-01"], lambda row: row["published_at"] >= "2022"),
         (["--search", "lighthouse"], lambda row: True),
-    ],
+    ]),
 )  # fmt: skip
 def test_filters_choose(lively: Curation, options: list[str], kept: Callable[[dict[str, Any]], bool]) -> None:
     found = exported(lively, *options)

@@ -87,6 +87,7 @@ def answer(run: Command, *arguments: str, codes: tuple[int, ...] = (0,)) -> str:
     return result.stdout
 
 
+@pytest.mark.long
 def test_every_question_has_an_answer(extreme: Command, store: Store, tmp_path: Path) -> None:
     told = rows(store, sa.select(sa.func.max(articles.c.quality), sa.func.min(articles.c.upstream_heat)))
     assert MOST in told[0] or LEAST in told[0]

@@ -326,6 +326,7 @@ def decided(store: Store) -> dict[str, tuple[int, str, int, int]]:
     return {row.path.rpartition("/")[2]: tuple(row[1:]) for row in rows}
 
 
+@pytest.mark.long
 def test_all_decisions_follow_when_a_repository_moves_all_posts(store: Store, repository: Path) -> None:
     import_revision(store, repository, "before")
     for number in range(DECIDED):

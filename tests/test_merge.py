@@ -31,6 +31,7 @@ from curation.importing.merge import (
 from curation.schema import import_issues
 from curation.selecting import Selection
 
+from .conftest import some
 from .likeness import rows
 from .taking import import_folder
 from .upstream import Site
@@ -445,7 +446,7 @@ NOTICED: dict[str, Sequence[tuple[bytes | int | None, Sequence[str]]]] = {
 }
 
 
-@pytest.mark.parametrize("story", NOTICED)
+@pytest.mark.parametrize("story", some(NOTICED))
 def test_notices_stay_until_what_they_say_is_so_no_more(store: Store, tmp_path: Path, story: str) -> None:
     site = Site(tmp_path / "site")
     for number, (happens, due) in enumerate([(_RATED[5], ()), (9, ()), *NOTICED[story]]):

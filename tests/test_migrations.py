@@ -200,6 +200,7 @@ def test_references_are_enforced(store: Store) -> None:
         connection.execute(sa.text("INSERT INTO article_authors VALUES (4711, 0, 'nobody')"))
 
 
+@pytest.mark.long
 def test_two_runners_at_once_both_succeed(empty_database: str) -> None:
     command = [sys.executable, "-m", "curation", "--database", empty_database, "db", "upgrade"]
     runners = [
@@ -249,6 +250,7 @@ def test_a_revision_stands_alone(file: Path) -> None:
         assert not any(name.split(".")[0] == "curation" for name in names)
 
 
+@pytest.mark.long
 def test_the_developers_configuration_works(empty_database: str) -> None:
     root = Path(__file__).parents[1]
     if not (root / "alembic.ini").exists():

@@ -19,6 +19,7 @@ from curation.importing.stories import fold_url, spellings
 from curation.scanning import find_dumps
 from curation.schema import articles, imports, overrides, sources
 
+from .conftest import some
 from .digest import digests
 from .likeness import count, rows
 
@@ -129,7 +130,7 @@ ALIKE: dict[str, tuple[Callable[[Path], object], bool]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("case", ALIKE)
+@pytest.mark.parametrize("case", some(ALIKE))
 @pytest.mark.usefixtures("known")
 def test_most_of_the_articles_tell(store: Store, curation: Command, tmp_path: Path, case: str) -> None:
     make, is_known = ALIKE[case]

@@ -149,7 +149,7 @@ def follow(world: World, work: Work, ended: Ended) -> str:
     return "again"
 
 
-@few_or_many("cuts", 4, CUTS)
+@few_or_many("cuts", 2, CUTS)
 def test_a_connection_cut_around_commit_loses_and_doubles_nothing(
     world: World, dumps: list[Path], cuts: int
 ) -> None:

@@ -434,6 +434,7 @@ command(standalone_mode=False)
 """
 
 
+@pytest.mark.long
 # Not `getrusage`, whose peak a process has from the one that started it.
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="Linux tells a process its peak")
 @pytest.mark.parametrize("form", FORMATS)

@@ -127,6 +127,7 @@ def test_no_pattern_is_worse_than_linear(slow: dict[str, Any], pattern: Pattern)
     assert pattern.where not in slow, slow[pattern.where]
 
 
+@pytest.mark.long
 def test_patterns_are_found_and_weak_ones_are_told() -> None:
     assert len(ALL) > 50
     weak = [

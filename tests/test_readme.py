@@ -76,6 +76,7 @@ def test_what_is_not_installed_is_skipped_and_fails_in_ci(
         miss("no browser")
 
 
+@pytest.mark.long
 def test_the_job_between_a_repository_and_its_site(tmp_path: Path) -> None:
     """The recipe is run as it stands: first with a decision, then with nothing to do."""
     [recipe] = [

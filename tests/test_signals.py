@@ -180,7 +180,7 @@ def alive(pid: int) -> bool:
 
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="processes are looked for in /proc")
-@few_or_many("signals", 6, SIGNALS)
+@few_or_many("signals", 3, SIGNALS)
 def test_a_signal_at_any_moment_of_any_command_leaves_nothing(
     place: Place, tmp_path: Path, passing: Path, signals: int
 ) -> None:

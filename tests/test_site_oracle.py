@@ -57,6 +57,7 @@ def rendered_files(root: Path) -> set[str]:
     return {str(path.relative_to(root)) for path in found}
 
 
+@pytest.mark.long
 def test_every_file_is_that_of_the_site_but_for_these(rendered: Path, dumps: Path) -> None:  # noqa: F811
     site = dumps / "powerapps"
     theirs, ours = rendered_files(site), rendered_files(rendered)
@@ -71,6 +72,7 @@ def test_every_file_is_that_of_the_site_but_for_these(rendered: Path, dumps: Pat
     assert not news & differing
 
 
+@pytest.mark.long
 def test_the_differences_are_those_and_no_others(rendered: Path, dumps: Path) -> None:  # noqa: F811
     site = dumps / "powerapps"
 

@@ -24,7 +24,7 @@ from curation.database import Store
 from curation.scanning import Kind, kind_of
 from curation.schema import articles, documents, imports, related_links, sources
 
-from .conftest import DATA
+from .conftest import DATA, some
 from .likeness import count, differences, disagreements, rows
 from .taking import import_folder
 from .upstream import FULL, Files, Mischief, Model, Site, decide_at_random, snapshots
@@ -188,7 +188,7 @@ STORIES: dict[str, Sequence[Files]] = {
 }
 
 
-@pytest.mark.parametrize("story", STORIES)
+@pytest.mark.parametrize("story", some(STORIES, 8))
 def test_what_few_snapshots_hold_is_as_a_fresh_import_would_leave_it(
     store: Store, fresh_store: Callable[[], Store], tmp_path: Path, story: str
 ) -> None:
@@ -287,7 +287,7 @@ class Sources:
         return differences(self._store, fresh)
 
 
-@pytest.mark.parametrize("story", SHARED)
+@pytest.mark.parametrize("story", some(SHARED))
 def test_what_two_sources_share_is_as_if_both_were_taken_in_anew(
     store: Store, fresh_store: Callable[[], Store], tmp_path: Path, story: str
 ) -> None:

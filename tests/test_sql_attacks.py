@@ -195,7 +195,7 @@ def outcome(ended: Result) -> str:
 #: Who attacks with what: all with all under CURATION_FULL=1, else the owner and the superuser with every
 #: fifth, and with what is let through.
 ASKED = [
-    pytest.param(who, attack, id=f"{who}-{attack.name}", marks=() if number % 5 == 0 else pytest.mark.long)
+    pytest.param(who, attack, id=f"{who}-{attack.name}", marks=() if number % 10 == 0 else pytest.mark.long)
     for who, place in zip(WHO, range(len(WHO)), strict=True)
     for number, attack in enumerate(ATTACKS)
     if (wanted := attack.outcomes[place]) != "."

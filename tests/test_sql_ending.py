@@ -112,6 +112,7 @@ def test_a_signal_ends_the_query_in_a_line(filled: Store, number: signal.Signals
         assert time.monotonic() - begun < 3
 
 
+@pytest.mark.long
 def test_a_signal_ends_what_is_being_printed(filled: Store, tmp_path: Path) -> None:
     mark = tmp_path / "read"
     reader = f"(head -c 100000 > /dev/null; touch {mark}; sleep 8)"  # as a pager that waits for a key
