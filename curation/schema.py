@@ -385,15 +385,17 @@ story_takeovers = table(
     rowid=False,
 )
 
-#: The stories that a hidden article had before imports changed it: its veto was about each of them.
+#: The stories that a hidden article had before imports changed it: `changeset_id` hid each of them.
 former_stories = table(
     "former_stories",
     reference("article_id", "articles", key=True),
     reference("import_id", "imports", key=True),
+    reference("changeset_id", "changesets", key=True),
     sa.Column("content_hash", name(64), nullable=False),
     sa.Column("published_at", Instant()),
     *story(),
     sa.Index(None, "import_id"),
+    sa.Index(None, "changeset_id"),
     rowid=False,
 )
 

@@ -324,7 +324,7 @@ def disagreements(store: Store, model: Model) -> list[str]:
         due = (
             piece.effective,
             piece.missing,
-            set(piece.decided.values()),
+            {kept.bare for kept in piece.decided.values()},
             Counter(kept.bare for kept in piece.aside),
             {key: short_message(told) for key, told in piece.notices.items()},
         )

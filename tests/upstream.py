@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from itertools import count
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -292,11 +293,13 @@ class Kept(NamedTuple):
     url: bytes | None = None
     #: As of `Told`; not compared, for the store keeps digests.
     story: Told | None = None
+    #: Which decision it is: a number of its own.
+    made: int = 0
 
     @property
     def bare(self) -> Kept:
         """Without what the store has in another form."""
-        return self._replace(story=None)
+        return self._replace(story=None, made=0)
 
     @property
     def words(self) -> str:
@@ -316,8 +319,8 @@ class Piece:
     missing: bool = False
     decided: dict[str, Kept] = field(default_factory=dict)
     aside: list[Kept] = field(default_factory=list)
-    #: What it said before, while an editor hid it.
-    former: list[Told] = field(default_factory=list)
+    #: What it said before, by the decisions that hid it.
+    former: list[tuple[int, Told]] = field(default_factory=list)
     notices: Notices = field(default_factory=dict)
 
     @property
@@ -336,6 +339,7 @@ class Model:
         #: How often each notice was given, mended or not.
         self.given: Counter[tuple[str, str, str]] = Counter()
         self.met: Counter[str] = Counter()
+        self._numbers = count(1)
 
     def take_in(self, files: Files) -> None:
         """What an import of a whole dump makes of it."""
@@ -409,11 +413,12 @@ class Model:
         if is_new and self._give_back(piece):
             return None
         for old, other in before.items():
-            title = _hidden_title(piece, other)
-            if title is not None:
-                message = "not published until an editor decides: it has the story"
-                message += f"{title and ' ' + _short(title)} that an editor hides at {old}"
-                return self._doubt(piece, path, "hidden_story", _cut(message), True)
+            if (found := _hidden_story(piece, other, is_own=old == path)) is not None:
+                title, in_common = found
+                what = f"its {in_common} is that of" if in_common else "it has"
+                story = f"{what} the story{title and ' ' + _short(title)} that an editor hides at {old}"
+                message = _cut(f"not published until an editor decides: {story}")
+                return self._doubt(piece, path, "hidden_story", message, True)
         return None
 
     def _give_back(self, piece: Piece) -> bool:
@@ -423,6 +428,7 @@ class Model:
             back = [kept for kept in other.aside if kept.story and _count_alike(story, kept.story) >= 2]
             other.aside = [kept for kept in other.aside if kept not in back]
             piece.decided |= {k.flag: k._replace(title=None, url=None, story=None) for k in back}
+            piece.former += other.former if back else []
             self.met["returned elsewhere"] += len(back)
         return bool(piece.decided)
 
@@ -434,7 +440,7 @@ class Model:
         self.given[(path, *key)] += key not in piece.notices
         piece.notices[key] = message
         if is_held:
-            piece.decided["published"] = Kept("published", 0, IMPORTER)
+            piece.decided["published"] = Kept("published", 0, IMPORTER, made=next(self._numbers))
 
     def _take(
         self, path: str, piece: Piece | None, told: Told, text: bytes, *, is_moved: bool = False
@@ -446,8 +452,8 @@ class Model:
         if text == piece.text and not is_moved:
             return
         before = piece.told
-        if _hides(piece.decided.values()) and _is_retold(before, told):
-            piece.former.append(before)
+        if _is_retold(before, told):
+            piece.former += [(kept.made, before) for kept in piece.decided.values() if _hides([kept])]
         piece.text, piece.told = text, told
         notices = self._change_story(piece, before) if _parts(before, told) else self._compare(piece, before)
         for kept in piece.aside:  # the last one speaks
@@ -512,7 +518,7 @@ class Model:
         for flag, value in decisions.items():
             # A decision that stands already stays its maker's.
             if flag not in decided or decided[flag].value != value:
-                decided[flag] = Kept(flag, value, actor)
+                decided[flag] = Kept(flag, value, actor, made=next(self._numbers))
 
 
 def _words(flag: str, value: int) -> str:
@@ -558,30 +564,49 @@ def _may_be(told: Told, piece: Piece) -> bool:
     return url or body or (title and (is_near or differ <= 1))
 
 
-def _hidden_title(piece: Piece, other: Piece) -> str | None:
-    """The title of a story which a document has, and which an editor hides: that of another article, or one
-    that this had before; "" for one without title, None for none."""
+def _hidden_story(piece: Piece, other: Piece, *, is_own: bool) -> tuple[str, str] | None:
+    """The title of a story which a document has, and which an editor hides, and what they have in common, if it
+    is only that: the story of another article, or one that this had before."""
     hidden = _hides(other.decided.values())
-    if hidden and (piece.text == other.text or _count_alike(piece.told, other.told) >= 2):
-        return other.told.title or ""
-    url, _, body, _ = other.told.known_as if hidden else (None,) * 4
-    stories = [kept.story for kept in other.aside if kept.story and _hides([kept])]
-    former = other.former if hidden or _hides(other.aside) else []
-    for story in (*stories, *former):
-        same = {
-            key for key, one in enumerate(story.known_as[:3]) if one == piece.told.known_as[key] is not None
-        }
+    if hidden and not is_own:
+        if piece.text == other.text or _is_like(piece.told, other.told):
+            return other.told.title or "", ""
+        if piece.told.known_as[0] == other.told.known_as[0] is not None:
+            return other.told.title or "", "URL"
+    now = other.told.known_as if hidden else (None,) * 4
+    waiting = [
+        kept.story._replace(known_as=(*kept.story.known_as[:3], None))
+        for kept in other.aside
+        if kept.story and _hides([kept])
+    ]
+    standing = {kept.made for kept in (*other.decided.values(), *other.aside)}
+    former = [story for made, story in other.former if made in standing]
+    for story in (*waiting, *former):
+        if _is_like(piece.told, story):
+            return story.title or "", ""
         # What the article still says of itself is not enough alone.
-        faint = {key for key, now in ((0, url), (2, body)) if story.known_as[key] != now}
-        if len(same) >= 2 or same & faint:
-            return story.title or ""
+        for key, name in ((0, "URL"), (2, "text")):
+            one = piece.told.known_as[key]
+            is_brief = key == 2 and len(one or "") < 16
+            if one is not None and one == story.known_as[key] != now[key] and not is_brief:
+                return story.title or "", name
     return None
 
 
+def _is_like(told: Told, other: Told) -> bool:
+    """Whether two have two of URL, title, body and date in common, unless the date is one and two others differ."""
+    pairs = list(zip(told.known_as[:3], other.known_as[:3], strict=True))
+    differ = sum(one is not None and two is not None and one != two for one, two in pairs)
+    same = sum(one == two is not None for one, two in pairs)
+    return same >= 2 or (_count_alike(told, other) >= 2 and differ <= 1)
+
+
 def _is_retold(before: Told, told: Told) -> bool:
-    """Whether a document has another URL or title, or without a URL another body."""
-    url, title, body, _ = before.known_as
-    return (url, title) != told.known_as[:2] or (url is None and body != told.known_as[2])
+    """Whether a document could not be known for certain by what it says now."""
+    known = before.known_as[:3]
+    return (before.title, known) != (told.title, told.known_as[:3]) or sum(
+        one is not None for one in known
+    ) < 2
 
 
 def _short(text: str) -> str:

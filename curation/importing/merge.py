@@ -110,8 +110,13 @@ def merge(
 
 def hides(overrides: Overrides) -> bool:
     """Return whether an override keeps an article from being shown."""
-    published, removed = overrides.get("published"), overrides.get("removed")
-    return (published is not None and not published.value) or (removed is not None and bool(removed.value))
+    return bool(hiding(overrides))
+
+
+def hiding(overrides: Overrides) -> set[int]:
+    """Return the changesets of the overrides that keep an article from being shown."""
+    due = {"published": 0, "removed": 1}
+    return {kept.changeset_id for flag, kept in overrides.items() if kept.value == due.get(flag)}
 
 
 def legible(flags: Flags, unclear: Collection[str], before: Flags | None) -> Flags:

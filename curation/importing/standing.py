@@ -21,7 +21,7 @@ from ..schema import (
     set_aside_overrides,
     story_takeovers,
 )
-from .merge import Decision, Effective, Merged, SetAside, hides
+from .merge import Decision, Effective, Merged, SetAside, hides, hiding
 from .stories import Story, digest_body, has_same_title_or_url, is_another
 
 #: The columns that keep a story whose path another one has taken, in the order of `Story`.
@@ -31,7 +31,7 @@ STORY_COLUMNS = ("title", "canonical_digest", "canonical_url", "body_digest")
 #: Former stories of an article that are kept: a document that is written anew each day makes as many.
 KEPT_STORIES = 50
 
-_FORMER = ("article_id", "import_id", "content_hash", "published_at", *STORY_COLUMNS)
+_FORMER = ("article_id", "import_id", "changeset_id", "content_hash", "published_at", *STORY_COLUMNS)
 
 
 @dataclass(slots=True)
@@ -173,7 +173,9 @@ def note_former_stories(
     """Keep what hidden articles said before this import, by article id: a copy that turns up later is not to
     be published. Of each article the last `KEPT_STORIES` are kept."""
     rows = [
-        (article_id, import_id, was.content_hash, was.published_at, *was.story) for article_id, was in former
+        (article_id, import_id, changeset_id, was.content_hash, was.published_at, *was.story)
+        for article_id, was in former
+        for changeset_id in hiding(was.overrides)
     ]
     of(connection).bulk_insert(connection, former_stories, _FORMER, rows)
     table = former_stories.c
@@ -182,7 +184,7 @@ def note_former_stories(
         ranked = sa.select(table.article_id, table.import_id, newest.label("place"))
         places = ranked.where(table.article_id.in_(ids)).subquery().c
         old = sa.select(places.article_id, places.import_id).where(places.place > KEPT_STORIES)
-        for key in connection.execute(old).all():
+        for key in set(connection.execute(old).all()):
             is_one = (table.article_id == key.article_id, table.import_id == key.import_id)
             connection.execute(sa.delete(former_stories).where(*is_one))
 
@@ -194,26 +196,30 @@ def pass_on_former_stories(connection: sa.Connection, heirs: Mapping[int, int]) 
         heirs: article ids by the ids of rows of `set_aside_overrides`.
     """
     table, aside = former_stories.c, set_aside_overrides.c
-    rows: dict[tuple[int, int], tuple[Any, ...]] = {}
+    rows: dict[tuple[int, ...], tuple[Any, ...]] = {}
     query = sa.select(aside.id, *(table[name] for name in _FORMER[1:]))
     query = query.join(former_stories, table.article_id == aside.article_id).order_by(aside.id)
     for ids in chunks(list(heirs)):
-        for row_id, import_id, *rest in connection.execute(query.where(aside.id.in_(ids))):
-            rows[heirs[row_id], import_id] = (heirs[row_id], import_id, *rest)
-    values = [(*row[:3], as_text(row[3]), *row[4:]) for row in rows.values()]
+        for row_id, import_id, changeset_id, text_hash, at, *story in connection.execute(
+            query.where(aside.id.in_(ids))
+        ):
+            key = (heirs[row_id], import_id, changeset_id)
+            rows[key] = (*key, text_hash, as_text(at), *story)
+    values = list(rows.values())
     of(connection).bulk_insert(connection, former_stories, _FORMER, values)
 
 
 def read_former_stories(connection: sa.Connection, source_id: int) -> list[Former]:
     """Return what hidden articles of a source said before.
 
-    An article counts as hidden while an override hides it, or one that is set aside does.
+    A row counts while the override that hid it stands, or is set aside.
     """
     former = former_stories.c
     is_hidden = sa.or_(
         *(
             sa.exists().where(
                 decided.c.article_id == former.article_id,
+                decided.c.changeset_id == former.changeset_id,
                 sa.or_(
                     sa.and_(decided.c.field == "published", decided.c.value == 0),
                     sa.and_(decided.c.field == "removed", decided.c.value == 1),

@@ -62,16 +62,23 @@ def upgrade() -> None:
             sa.ForeignKey("imports.id", name="fk_former_stories_import_id"),
             nullable=False,
         ),
+        sa.Column(
+            "changeset_id",
+            INTEGER,
+            sa.ForeignKey("changesets.id", name="fk_former_stories_changeset_id"),
+            nullable=False,
+        ),
         sa.Column("content_hash", name(64), nullable=False),
         sa.Column("published_at", INSTANT),
         sa.Column("title", TEXT),
         sa.Column("canonical_digest", DIGEST),
         sa.Column("canonical_url", TEXT),
         sa.Column("body_digest", DIGEST),
-        sa.PrimaryKeyConstraint("article_id", "import_id", name="pk_former_stories"),
+        sa.PrimaryKeyConstraint("article_id", "import_id", "changeset_id", name="pk_former_stories"),
         **OPTIONS,
     )
-    op.create_index("ix_former_stories_import_id", "former_stories", ["import_id"])
+    for column in ("import_id", "changeset_id"):
+        op.create_index(f"ix_former_stories_{column}", "former_stories", [column])
     for subject, meaning in comments():
         literal = "'" + meaning.replace("'", "''") + "'"
         op.get_bind().exec_driver_sql(f"COMMENT ON {subject} IS {literal}")
