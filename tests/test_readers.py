@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -51,6 +53,23 @@ def test_a_process_that_takes_too_long_is_killed_and_another_goes_on() -> None:
 
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="processes are looked for in /proc")
+def test_nothing_is_imported_from_the_current_folder(tmp_path: Path) -> None:
+    """A dump may hold a file such as `yaml.py`, and the current folder may be the dump's."""
+    for module in ("yaml", "signal", "curation"):
+        (tmp_path / f"{module}.py").write_text(f"open('{module} was run', 'w')")
+    (tmp_path / "elsewhere").mkdir()
+    script = tmp_path / "elsewhere" / "script.py"
+    script.write_text(
+        "from curation.importing.readers import processes\n"
+        "if __name__ == '__main__':\n"
+        "    with processes(1) as executor:\n"
+        "        print(executor.submit(pow, 2, 5).result())\n"
+    )
+    ended = subprocess.run([sys.executable, script], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert ended.stdout == "32\n"
+    assert sorted(tmp_path.glob("*run")) == []
+
+
 def test_none_is_left_and_none_is_waited_for_where_the_import_ends_early() -> None:
     began = time.monotonic()
     pids: list[int] = []

@@ -76,7 +76,7 @@ class _Reader:
 
     def _start(self) -> None:
         self._connection, theirs = self._context.Pipe()
-        with theirs:
+        with theirs, _away_from_here():
             self._process = self._context.Process(target=_serve, args=(theirs,), daemon=True)
             self._process.start()
         self._has_started = False
@@ -168,8 +168,23 @@ def _context() -> SpawnContext | ForkServerContext:
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["curation.importing.outcomes"])
-    _start_server()
+    with _away_from_here():
+        _start_server()
     return context
+
+
+@contextmanager
+def _away_from_here() -> Iterator[None]:
+    """Have processes that begin within import no module from the current folder: a dump may lie there."""
+    name, before = "PYTHONSAFEPATH", os.environ.get("PYTHONSAFEPATH")
+    os.environ[name] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = before
 
 
 def _start_server() -> None:
