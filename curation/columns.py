@@ -94,11 +94,3 @@ def stated(*, published: sa.ColumnElement[bool] | None = None) -> list[sa.Column
 def index_some(index: str, *columns: str, where: str) -> sa.Index:
     """An index of the rows of which `where` holds: a query finds it by saying the same (`sql/reports`)."""
     return sa.Index(index, *columns, info={"where": where})
-
-
-def index_text(column: str) -> sa.Index:
-    """Return an index by which a text of all rows is read without the rows.
-
-    PostgreSQL needs none, since it keeps long columns apart, and its indexes hold no long texts.
-    """
-    return sa.Index(None, column, info={"engine": "sqlite"}).ddl_if(dialect="sqlite")

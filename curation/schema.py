@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from .backends.types import Flag, Instant, Json, blob, digest, integer, name, text
-from .columns import count, flag, identity, index_some, index_text, position, reference, stated, story, table
+from .columns import count, flag, identity, index_some, position, reference, stated, story, table
 from .columns import metadata as metadata
 from .columns import with_table_options as with_table_options
 from .paths import MAX_PATH
@@ -201,9 +201,6 @@ articles = table(
     sa.CheckConstraint("upstream_status IN ('draft', 'scheduled')", name="upstream_status"),
     sa.UniqueConstraint("source_id", "path"),
     sa.Index(None, "canonical_digest"),
-    # By these an import knows another source's articles.
-    sa.Index(None, "content_hash"),
-    index_text("title"),
     sa.Index(None, "last_import_id"),
     sa.Index(None, "published", "quality"),
     # What reports count is all in these two: they never read the articles themselves.

@@ -22,12 +22,6 @@ def is_ours(name: str | None, type_: str, _: object) -> bool:
     return type_ != "table" or not (name or "").startswith(ENGINE_TABLES)
 
 
-def is_of_engine(item: object, _: str | None, type_: str, is_reflected: bool, __: object) -> bool:
-    """Whether the schema has something on this engine: Alembic does not ask an index for its `ddl_if`."""
-    only = item.info.get("engine") if type_ == "index" and isinstance(item, sa.Index) else None
-    return is_reflected or only in (None, context.get_bind().dialect.name)
-
-
 def run(connection: sa.Connection) -> None:
     context.configure(
         connection=connection,
@@ -35,7 +29,6 @@ def run(connection: sa.Connection) -> None:
         transactional_ddl=connection.dialect.name in ("sqlite", "postgresql"),
         render_as_batch=True,
         include_name=is_ours,
-        include_object=is_of_engine,
         compare_server_default=False,
         version_table=VERSION_TABLE,
     )

@@ -7,7 +7,6 @@ import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -360,35 +359,6 @@ def test_the_only_source_is_compared_with_nothing(store: Store, curation: Comman
     assert len(statements(store, root, "site")) == 1
     assert curation("import", str(root)).exit_code == 0
     assert len(statements(store, dump(root, *range(20)), "site")) == 1
-
-
-def test_no_article_is_read_whole_to_be_compared(store: Store, curation: Command, known: Path) -> None:
-    """What is read of all articles is in an index (SQLite; PostgreSQL keeps bodies elsewhere)."""
-    if store.backend.name != "sqlite":
-        pytest.skip("plans of so few rows say nothing")
-    asked: list[tuple[str, Any]] = []
-
-    def note(*event: Any) -> None:
-        asked.append((event[2], event[3]))
-
-    sa.event.listen(sa.Engine, "before_cursor_execute", note)
-    try:
-        assert (
-            curation("import", str(plain(known.with_name("new"), *range(20, 30))), "--dry-run").exit_code == 0
-        )
-    finally:
-        sa.event.remove(sa.Engine, "before_cursor_execute", note)
-    started = next(number for number, (sql, _) in enumerate(asked) if sql.startswith("UPDATE"))
-    with store.reading() as connection:
-        plans = [
-            str(row[-1])
-            for sql, values in asked[:started]
-            if "FROM articles" in sql
-            for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", values)
-        ]
-    assert any("COVERING INDEX ix_articles_title" in plan for plan in plans), plans
-    assert any("ix_articles_content_hash" in plan for plan in plans), plans
-    assert not any(plan.startswith("SCAN articles") and "COVERING" not in plan for plan in plans), plans
 
 
 @pytest.mark.parametrize(("count", "total"), [(1, 1), (200, 399), (3, 10), (10, 3)])
