@@ -31,13 +31,23 @@ def temporary_file(final: Path, *, companions: Sequence[str] = ()) -> Iterator[P
         yield path
 
 
+def temporary_root() -> Path:
+    """Return the system's folder for temporary files.
+
+    Python tries it out by writing a file when it is first asked: no signal may come in between.
+    """
+    import tempfile
+
+    with held_back():
+        return Path(tempfile.gettempdir())
+
+
 @contextmanager
 def temporary_folder() -> Iterator[Path]:
     """A new folder among the system's temporary ones; gone at the end, with all that is in it."""
     import shutil
-    import tempfile
 
-    path = Path(tempfile.gettempdir(), f"curation-{os.urandom(4).hex()}")
+    path = temporary_root() / f"curation-{os.urandom(4).hex()}"
     with cleaning(lambda: shutil.rmtree(path, ignore_errors=True)):
         path.mkdir(0o700)
         yield path

@@ -21,10 +21,11 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from curation import migrate
+from curation import interrupts, migrate
 from curation.cli import COMMANDS
 from curation.database import Store
 from curation.schema import changesets, imports
+from curation.temporary import temporary_folder
 from curation.verifying.run import verify
 
 from .conftest import few_or_many
@@ -204,6 +205,22 @@ def test_a_signal_at_any_moment_of_any_command_leaves_nothing(
     with opened(database) as store, store.reading() as connection:
         assert list(verify(connection)) == []
     assert killed.outcomes["interrupted"] or signals < 10
+
+
+def test_no_signal_comes_while_python_tries_the_temporary_folder_out(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """It writes a file for that, which a signal would leave there."""
+    depths: list[int] = []
+
+    def tried() -> str:
+        depths.append(interrupts._state.depth)
+        return str(tmp_path)
+
+    monkeypatch.setattr(tempfile, "gettempdir", tried)
+    with temporary_folder() as folder:
+        assert folder.parent == tmp_path
+    assert depths == [1]
 
 
 # --- where Python's own handlers do not come ----------------------------------------------------------------
