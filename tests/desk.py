@@ -15,8 +15,8 @@ Curation = Callable[..., Result]
 class Desk:
     """A site of a few documents, and an editor's commands on them."""
 
-    def __init__(self, curation: Curation, root: Path) -> None:
-        self._curation, self._root = curation, root / "site"
+    def __init__(self, curation: Curation, root: Path, name: str = "site") -> None:
+        self._curation, self._root = curation, root / name
 
     def write(self, path: str, title: str, url: str | None, body: str, **flags: object) -> None:
         file = self._root / path

@@ -140,3 +140,18 @@ def test_an_import_that_is_undone_holds_nothing_any_more(desk: Desk) -> None:
     desk.write("_news/y.md", "Y", None, "Of another matter altogether.")
     desk.take_in()
     assert desk.shown == ["_news/y.md"]
+
+
+def test_a_hidden_article_that_goes_to_another_source_is_not_shown(
+    curation: Curation, tmp_path: Path
+) -> None:
+    site, other = Desk(curation, tmp_path / "one"), Desk(curation, tmp_path / "two", "other")
+    hide(site)
+    other.write("_news/o.md", "O", "o", "Of the other source's matters.")
+    other.write("_news/p.md", "P", "p", "Of more of the other source's matters.")
+    other.take_in()
+    site.drop("_news/a.md")
+    site.take_in()
+    other.write("_news/z.md", "T", "u", TEXT)
+    other.take_in(status=3)
+    assert_held(other, "_news/z.md")

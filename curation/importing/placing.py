@@ -202,15 +202,16 @@ def _lost(connection: sa.Connection, source_id: int, gone: Sequence[str]) -> Ite
 
 
 def _hidden(connection: sa.Connection, source_id: int) -> Iterable[Candidate]:
-    """Find the articles that an editor hides."""
+    """Find the articles that an editor hides: those of the source, and those that are missing in another one,
+    from where a document may have come."""
     table = overrides.c
     hides = sa.or_(
         sa.and_(table.field == "published", table.value == 0),
         sa.and_(table.field == "removed", table.value == 1),
     )
     ids = sa.select(table.article_id).where(hides)
-    wanted = (articles.c.source_id == source_id, articles.c.id.in_(ids))
-    return read_candidates(connection, *wanted, is_lost=False)
+    is_near = sa.or_(articles.c.source_id == source_id, articles.c.missing_since.is_not(None))
+    return read_candidates(connection, is_near, articles.c.id.in_(ids), is_lost=False)
 
 
 def read_candidates(
