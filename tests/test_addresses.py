@@ -14,6 +14,8 @@ from curation.cli import cli
 from curation.database import Store
 from curation.errors import UsageError
 
+from .conftest import some
+
 SECRET = "hunter2"
 
 #: What is none; each has the password, and no store of such a name is there.
@@ -40,8 +42,10 @@ NO_ADDRESSES = [
 ]
 
 
-@pytest.mark.parametrize("database", NO_ADDRESSES)
-@pytest.mark.parametrize("command", [["status"], ["import", "."], ["db", "upgrade"], ["db", "backup", "x"]])
+@pytest.mark.parametrize("database", some(NO_ADDRESSES))
+@pytest.mark.parametrize(
+    "command", some([["status"], ["import", "."], ["db", "upgrade"], ["db", "backup", "x"]])
+)
 def test_what_is_no_database_is_misuse_and_is_not_repeated(
     database: str, command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

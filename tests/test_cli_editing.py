@@ -16,6 +16,7 @@ from click.testing import Result
 from curation.cli import cli
 from curation.database import Store
 
+from .conftest import some
 from .digest import digests
 from .test_importing import write_story
 
@@ -38,14 +39,14 @@ def flags(run: Curation, article: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("given", "becomes"), [("80", 80), ("=80", 80), ("=-1", -1), ("+10", 72), ("-5", 57), ("0", 0)]
+    ("given", "becomes"), some([("80", 80), ("=80", 80), ("=-1", -1), ("-5", 57), ("+10", 72), ("0", 0)])
 )
 def test_a_number_sets_and_a_sign_moves(filled: Curation, given: str, becomes: int) -> None:
     assert filled("set", LEADER, "--quality", given).exit_code == 0
     assert flags(filled, LEADER)["quality"]["value"] == becomes
 
 
-@pytest.mark.parametrize("given", ["x", "", "1.5", "--", "=+3", str(2**63), f"-{2**63 + 1}"])
+@pytest.mark.parametrize("given", some(["x", "", "1.5", "--", "=+3", str(2**63), f"-{2**63 + 1}"]))
 def test_what_is_no_change_is_wrong_usage(filled: Curation, given: str) -> None:
     assert filled("set", LEADER, "--quality", given).exit_code == 2
 

@@ -37,6 +37,7 @@ from curation.schema import (
 )
 from curation.selecting import Selection
 
+from .conftest import some
 from .digest import digests
 from .taking import import_folder
 
@@ -298,7 +299,7 @@ NO_DOCUMENT = {
 }
 
 
-@pytest.mark.parametrize("kind", NO_DOCUMENT)
+@pytest.mark.parametrize("kind", some(NO_DOCUMENT))
 def test_a_known_file_that_is_no_document_any_more_is_an_error_and_its_article_stays(
     store: Store, tmp_path: Path, kind: str
 ) -> None:

@@ -245,7 +245,7 @@ WITHOUT_URLS: dict[str, tuple[dict[str, str], Callable[[Path], object], bool]] =
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("case", WITHOUT_URLS)
+@pytest.mark.parametrize("case", some(WITHOUT_URLS))
 def test_documents_without_urls_are_known_by_what_they_say(
     store: Store, curation: Command, tmp_path: Path, case: str
 ) -> None:
