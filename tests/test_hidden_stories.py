@@ -129,6 +129,22 @@ def test_the_same_title_and_day_is_not_enough_where_all_else_differs(desk: Desk)
     assert sorted(desk.shown) == ["_news/o.md", "_news/y.md"]
 
 
+def test_an_article_that_had_the_text_already_is_held_once_it_has_the_title_too(desk: Desk) -> None:
+    desk.write("_news/n.md", "N", None, TEXT, publishedDateTime=DAY)
+    hide(desk, "T", None, publishedDateTime=DAY)
+    desk.write("_news/n.md", "T", None, TEXT, publishedDateTime=DAY)
+    desk.take_in(status=3)
+    assert_held(desk, "_news/n.md")
+
+
+def test_an_article_that_the_editor_left_beside_the_hidden_one_is_not_held(desk: Desk) -> None:
+    desk.write("_news/n.md", "T", "u", "What else there is to say.")
+    hide(desk)
+    desk.write("_news/n.md", "T", "u", TEXT)
+    desk.take_in()
+    assert "_news/n.md" in desk.shown
+
+
 def test_an_import_that_is_undone_holds_nothing_any_more(desk: Desk) -> None:
     hide(desk)
     desk.write("_news/y.md", "T", "u", TEXT)

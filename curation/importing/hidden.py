@@ -102,15 +102,25 @@ class HiddenStories:
         spelled = spelled_keys(one.story) if self._are_spelled else []
         return [*_strong_keys(one), *faint_keys(one.story, is_brief=is_brief), *spelled]
 
-    def find(self, doc: Unplaced) -> Iterator[tuple[Candidate, _Key]]:
-        """Return the articles whose story a document has, each with the key that they have in common; not the
-        article at its path, but for what that said before."""
-        for key in self.keys_of(doc):
+    def find(self, one: Unplaced | Candidate) -> Iterator[tuple[Candidate, _Key]]:
+        """Return the articles whose story a document or another article has, each with the key that they have
+        in common; not the article at its path, but for what that said before."""
+        own = one.occupant if isinstance(one, Unplaced) else one.id
+        for key in self.keys_of(one):
             for article in self._by_key.get(key, ()):
-                is_own = article.id == doc.occupant and not article.is_former
-                if not is_own and not _differ(key, doc, article):
+                is_own = article.id == own and not article.is_former
+                if not is_own and not _differ(key, one, article):
                     yield article, key
 
+    def is_new_in(self, doc: Unplaced, before: Candidate) -> bool:
+        """Return whether a document has one of these stories that its article did not have before."""
+        known = set(self.keys_of(before))
+        had = {id(article) for article, key in self.find(before) if key[0] in _SURE}
+        return any(key not in known and id(article) not in had for article, key in self.find(doc))
+
+
+#: The keys of which one makes two the same, whatever their dates: places in `STRONG`.
+_SURE = frozenset({0, 1, 2, 3})
 
 #: What two have in common, by the kind of the key.
 _IN_COMMON: dict[object, str] = {"url": "URL", "digest": "URL", "body": "text"}
@@ -121,9 +131,9 @@ def _strong_keys(one: Unplaced | Candidate) -> list[_Key]:
     return [key for key in keys if key[1] is not None]
 
 
-def _differ(key: _Key, doc: Unplaced, article: Candidate) -> bool:
+def _differ(key: _Key, one: Unplaced | Candidate, article: Candidate) -> bool:
     """Return whether too much else differs of two that share a strong key."""
-    return isinstance(key[0], int) and STRONG[key[0]].differ((doc, article))
+    return isinstance(key[0], int) and STRONG[key[0]].differ((one, article))
 
 
 def _is_same(doc: Unplaced, article: Candidate) -> bool:

@@ -87,6 +87,7 @@ class Candidate:
 _Any = Unplaced | Candidate
 _Key = tuple[object, ...] | None
 _Pair = tuple[Unplaced, Candidate]
+_Compared = tuple[_Any, Candidate]
 
 
 @dataclass(slots=True)
@@ -140,7 +141,9 @@ def _is_near(article: Candidate) -> bool:
 class Level:
     """A way in which documents are the same as articles: by equal keys, unless `differ` says otherwise."""
 
-    def __init__(self, key: Callable[[_Any], _Key], differ: Callable[[_Pair], bool] | None = None) -> None:
+    def __init__(
+        self, key: Callable[[_Any], _Key], differ: Callable[[_Compared], bool] | None = None
+    ) -> None:
         self.key = key
         self.differ = differ or (lambda _: False)
 
@@ -157,7 +160,7 @@ def _both(*parts: object) -> _Key:
     return None if None in parts else parts
 
 
-def _count_different(pair: _Pair) -> int:
+def _count_different(pair: _Compared) -> int:
     """Return in how many of URL, title and body two differ that both have one."""
     doc, article = pair
     aspects = (

@@ -135,17 +135,17 @@ class Placing:
     def _find_retold(self, connection: sa.Connection, batch: Sequence[Chunk]) -> set[int]:
         """Find the articles whose documents have a story now which an editor hides, and did not have it
         before: that of another article, or a former one."""
-        found: dict[int, set[object]] = {}
+        found: dict[int, Unplaced] = {}
         for known, row in fresh_known(batch) if self._stories else ():
             doc = _unplaced(None, b"", row, known)
-            if keys := {key for _, key in self._stories.find(doc)}:
-                found[known] = {*keys}
+            if next(self._stories.find(doc), None) is not None:
+                found[known] = doc
         before = [
             candidate
             for ids in chunks(list(found))
             for candidate in read_candidates(connection, articles.c.id.in_(ids))
         ]
-        return {a.id for a in before if found[a.id].isdisjoint(self._stories.keys_of(a))}
+        return {article.id for article in before if self._stories.is_new_in(found[article.id], article)}
 
     def _find_pushed_out(self, connection: sa.Connection, batch: Sequence[Chunk]) -> set[int]:
         """Find the articles at whose path another story lies now, or may lie; they become candidates.
