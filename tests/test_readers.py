@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -53,6 +54,13 @@ def test_a_process_that_takes_too_long_is_killed_and_another_goes_on() -> None:
 
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="processes are looked for in /proc")
+def test_a_process_that_is_killed_as_it_begins_is_replaced() -> None:
+    with processes(1) as executor:
+        [process] = multiprocessing.active_children()
+        process.kill()
+        assert executor.submit(pow, 2, 5).result() == 32
+
+
 def test_nothing_is_imported_from_the_current_folder(tmp_path: Path) -> None:
     """A dump may hold a file such as `yaml.py`, and the current folder may be the dump's."""
     for module in ("yaml", "signal", "curation"):

@@ -85,13 +85,11 @@ class _Reader:
 
     def ask(self, *call: Any) -> Any:
         """What the process answers. Raises BrokenExecutor where none can be started."""
+        if not (self._has_started or self._awaits_start()):
+            self._replace()  # it was killed as it began; one that cannot begin ends again
+            if not self._awaits_start():
+                raise BrokenExecutor("a process ended as it began")
         connection = self._connection
-        try:
-            if not self._has_started:
-                connection.recv()
-                self._has_started = True
-        except (EOFError, OSError) as error:
-            raise BrokenExecutor("a process ended as it began") from error
         try:
             connection.send(call)
             if connection.poll(self._seconds):
@@ -101,6 +99,13 @@ class _Reader:
             raise CrashedError("a process died") from error
         self._replace()
         raise GivenUpError(f"a process took over {self._seconds:g} seconds")
+
+    def _awaits_start(self) -> bool:
+        """Wait until the process has begun; return whether it has."""
+        with suppress(EOFError, OSError):
+            self._connection.recv()
+            self._has_started = True
+        return self._has_started
 
     def _replace(self) -> None:
         """Kills the process and starts another, unless the executor is being closed."""
