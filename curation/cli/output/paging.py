@@ -8,10 +8,11 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from itertools import chain
 from typing import IO
 
+from ...interrupts import held_back
 from ...temporary import unnamed_file
 
 #: The options of less where LESS is not set: long lines are not folded, the arrow keys move along them, and
@@ -58,12 +59,16 @@ def _show(command: Sequence[str], text: IO[str]) -> None:
     """Runs the pager until its reader leaves it, or a signal ends it."""
     sys.stdout.flush()
     environment = {"LESS": _LESS} | os.environ
-    with subprocess.Popen(command, stdin=text, env=environment) as pager:  # noqa: S603 - the reader's own
-        try:
-            pager.wait()
-        except BaseException:
-            pager.terminate()
-            with suppress(subprocess.TimeoutExpired):
-                pager.wait(_GRACE)
-            pager.kill()
-            raise
+    with ExitStack() as stack:
+        with held_back():  # else a signal while it starts would leave it running
+            pager = stack.enter_context(subprocess.Popen(command, stdin=text, env=environment))  # noqa: S603 - the reader's own
+            stack.push(lambda kind, *_: _end(pager) if kind else None)
+        pager.wait()
+
+
+def _end(pager: subprocess.Popen[bytes]) -> None:
+    """End a pager that its reader has not left."""
+    pager.terminate()
+    with suppress(subprocess.TimeoutExpired):
+        pager.wait(_GRACE)
+    pager.kill()
