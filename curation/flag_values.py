@@ -13,10 +13,10 @@ from typing import Any, NamedTuple
 
 from .extra import kind_of, short, written
 from .fields import FLAG_WORDS, Fields
-from .flags import Flags, is_one_edit, visible_key
+from .flags import HIDING, Flags, is_one_edit, visible_key
 
-#: The flags that decide whether an article is shown, each with the value that hides it.
-_HIDING = {"published": False, "removed": True, "draft": True}
+#: The flags of a document that decide whether it is shown, each with the value that hides it.
+_HIDING = {**HIDING, "draft": True}
 
 #: The fields of an article that are read. A key that looks like one of them is a likely mistake.
 _FIELDS = frozenset(

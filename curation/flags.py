@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Mapping
 from typing import NamedTuple
 
 #: In the order in which files state them.
@@ -17,6 +18,9 @@ class Flags(NamedTuple):
     published: bool | None
     removed: bool | None
 
+
+#: The flags that can keep an article from being shown, each with the value that does.
+HIDING: Mapping[str, bool] = {"published": False, "removed": True}
 
 #: The codes of errors about a flag that cannot be read (`flag_values`). The document is imported all the
 #: same, unlike one with any other error. A misspelt key is an error only where it may be meant for a flag.

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 import sqlalchemy as sa
 
-from .flags import FLAGS
+from .flags import FLAGS, HIDING
 from .schema import articles, as_number, changesets, import_issues, overrides
 
 #: What holds where a document says nothing; a quality or heat has no such value.
@@ -31,16 +31,21 @@ def is_agreed(flags: Sequence[str] = FLAGS) -> sa.ColumnElement[bool]:
     date, its flag cannot be read, or the override is an import's, which waits for an editor.
     """
     row = overrides.c
-    hides = sa.or_(
-        sa.and_(row.field == "published", row.value == 0), sa.and_(row.field == "removed", row.value == 1)
-    )
     waits = sa.func.coalesce(articles.c.upstream_status, "") == "scheduled"
     by_import = (
         sa.exists()
         .where(changesets.c.id == row.changeset_id, changesets.c.kind == "import")
         .correlate(overrides)
     )
-    return sa.and_(says(row.field, row.value, flags), ~sa.and_(hides, sa.or_(waits, is_unclear(), by_import)))
+    is_unstated = sa.and_(hides(overrides), sa.or_(waits, is_unclear(), by_import))
+    return sa.and_(says(row.field, row.value, flags), ~is_unstated)
+
+
+def hides(decided: sa.Table) -> sa.ColumnElement[bool]:
+    """Whether a row of `overrides`, or of those that are set aside, keeps an article from being shown."""
+    return sa.or_(
+        *(sa.and_(decided.c.field == flag, decided.c.value == int(value)) for flag, value in HIDING.items())
+    )
 
 
 def is_unclear() -> sa.ColumnElement[bool]:

@@ -26,7 +26,7 @@ from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from ..faults import Fault
-from ..flags import Flags
+from ..flags import HIDING, Flags
 from .stories import Story, is_another
 
 #: The codes of warnings of documents that may be about an article which an editor hides.
@@ -115,8 +115,7 @@ def hides(overrides: Overrides) -> bool:
 
 def hiding(overrides: Overrides) -> set[int]:
     """Return the changesets of the overrides that keep an article from being shown."""
-    due = {"published": 0, "removed": 1}
-    return {kept.changeset_id for flag, kept in overrides.items() if kept.value == due.get(flag)}
+    return {kept.changeset_id for flag, kept in overrides.items() if kept.value == HIDING.get(flag)}
 
 
 def legible(flags: Flags, unclear: Collection[str], before: Flags | None) -> Flags:
