@@ -435,7 +435,7 @@ article_moves = table(
     rowid=False,
 )
 
-#: Articles whose flags were read by rules that hold no more, until they are parsed again: migrations and
+#: Articles whose flags were read by rules that no longer apply, until they are parsed again: migrations and
 #: changed settings add them.
 outdated_articles = table("outdated_articles", reference("article_id", "articles", key=True), rowid=False)
 

@@ -63,7 +63,7 @@ def find_early(connection: sa.Connection, source_id: int, limit: str | None) -> 
 @contextmanager
 def following_future(connection: sa.Connection, source_id: int) -> Iterator[None]:
     """Have the next import parse articles that are published before their date, where the setting `future`
-    is changed within and allows that no more.
+    is changed within and no longer allows that.
 
     Those whose date is `published_at` need no mark: each import finds them (`find_early`).
     """

@@ -30,7 +30,7 @@ def import_dump(store: Store, dump: Dump, scan: Scan, options: Options) -> Summa
 
     Raises ImportFailed when another import of the source is running, when the lock that says so is lost, by
     `strict`, and where most of what it would add is another source's (`resemblance`), unless that is to be
-    kept apart (`new_source`). Files that cannot be taken in are counted as quarantined and raise nothing.
+    kept apart (`new_source`). Files that cannot be imported are counted as quarantined and raise nothing.
     """
     with store.backend.import_lock(store.engine, dump.source) as check_lock, _rare_collection():
         if not options.new_source:

@@ -234,10 +234,10 @@ class _BatchRows:
         """Keep a document in doubt from being published.
 
         An override that hides it does so already. One that shows it was given to the story that the article
-        told before, and is set aside with that; where it comes back to a new article, it stands.
+        had before, and is set aside with that; where it comes back to a new article, it stands.
 
         Args:
-            before: the story that a known article told; None for a new article.
+            before: the story that a known article had; None for a new article.
         """
         overrides, notices, aside = dict(merged.overrides), list(merged.notices), list(merged.set_aside)
         is_held = path in self._plan.held and not hides(overrides)

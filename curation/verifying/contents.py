@@ -43,6 +43,8 @@ OF_SESSION = frozenset({"published_at", "updated_at", "canonical_digest"})
 #: What a release that knew no drafts and no dates to come made otherwise; it knew no status either.
 _OF_OLDER_RELEASES = frozenset({"upstream_published", "upstream_status"})
 
+_AS_OLDER = "its flags are as an older release read them; the next import of its file reads them again"
+
 #: More than any time zone is from UTC, in whatever year.
 _MOST_OFFSET = dt.timedelta(hours=17)
 
@@ -98,12 +100,11 @@ def _compare(connection: sa.Connection, parsed: Sequence[Stored], read: Read) ->
         ought = _as_imported(article, dict(zip(names, stored.row, strict=True)))
         differing = [value for value in zip(names, stored.row, ought, strict=True) if value[1] != value[2]]
         if differing and stored.id in outdated and _is_of_older_release(differing):
-            told = "its flags are as an older release read them; the next import of its file reads them again"
-            yield Finding(OUTDATED, stored.subject, told)
+            yield Finding(OUTDATED, stored.subject, _AS_OLDER)
         elif differing:
             check = "session" if all(is_by_session(*value) for value in differing) else "rows"
-            told = f"articles: not as the document says: {', '.join(name for name, *_ in differing)}"
-            yield Finding(check, stored.subject, told)
+            problem = f"articles: not as the document says: {', '.join(name for name, *_ in differing)}"
+            yield Finding(check, stored.subject, problem)
         for table, rows in due[place].items():
             is_ = held[stored.id][table]
             if (wrong := _difference(is_, rows)) is not None:

@@ -60,11 +60,11 @@ def downgrade() -> None:
 
 
 def comments() -> Iterator[tuple[str, str]]:
-    """What is told of, as SQL names it, and what is told; only PostgreSQL keeps it."""
+    """Return each table and column as SQL names it, with its description; only PostgreSQL keeps them."""
     if op.get_bind().dialect.name != "postgresql":
         return
     file = next(place for place in (ROOT / FILE, ROOT / "curation" / FILE) if place.is_file())
-    for table, told in tomllib.loads(file.read_text(encoding="utf-8")).items():
-        yield f'TABLE "{table}"', told["purpose"]
-        for column, meaning in told["columns"].items():
+    for table, described in tomllib.loads(file.read_text(encoding="utf-8")).items():
+        yield f'TABLE "{table}"', described["purpose"]
+        for column, meaning in described["columns"].items():
             yield f'COLUMN "{table}"."{column}"', meaning
