@@ -5,6 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
+
+from curation.database import Store
+from curation.importing import standing
+from curation.schema import former_stories
 
 from .desk import Curation, Desk
 
@@ -143,6 +148,19 @@ def test_an_article_that_the_editor_left_beside_the_hidden_one_is_not_held(desk:
     desk.write("_news/n.md", "T", "u", TEXT)
     desk.take_in()
     assert "_news/n.md" in desk.shown
+
+
+def test_the_last_versions_of_a_hidden_article_are_kept(
+    desk: Desk, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(standing, "KEPT_STORIES", 2)
+    hide(desk, "T0")
+    for number in range(1, 5):
+        desk.write("_news/a.md", f"T{number}", "u", TEXT)
+        desk.take_in()
+    with store.reading() as connection:
+        kept = connection.scalars(sa.select(former_stories.c.title).order_by(former_stories.c.import_id))
+        assert list(kept) == ["T2", "T3"]
 
 
 def test_an_import_that_is_undone_holds_nothing_any_more(desk: Desk) -> None:

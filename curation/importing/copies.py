@@ -13,10 +13,10 @@ from collections.abc import Iterable, Sequence
 import sqlalchemy as sa
 
 from ..backends import chunks
-from ..schema import articles, changesets, overrides
+from ..schema import articles, changesets
 from .course import Books
-from .moves import Candidate, ambiguous_move, story_keys
-from .placing import read_candidates
+from .moves import Candidate, ambiguous_move, sure_keys
+from .placing import has_overrides, read_candidates
 
 
 def doubt_copies(connection: sa.Connection, books: Books, gone: Sequence[str]) -> None:
@@ -31,13 +31,13 @@ def doubt_copies(connection: sa.Connection, books: Books, gone: Sequence[str]) -
         return
     by_key: dict[object, list[Candidate]] = defaultdict(list)
     for original in originals:
-        for key in _keys(original):
+        for key in sure_keys(original):
             by_key[key].append(original)
     copies = _copies(connection, books, originals, set(gone))
     books.issues.load(connection, [copy.path for copy in copies])
     came_by = _changesets(connection, [copy.id for copy in copies])
     for copy in copies:
-        found = {article.id: article for key in _keys(copy) for article in by_key.get(key, ())}
+        found = {article.id: article for key in sure_keys(copy) for article in by_key.get(key, ())}
         meant = [article for article in found.values() if _decided_first(article) < came_by.get(copy.id, 0)]
         if meant:
             books.issues.add(copy.path, ambiguous_move(meant, is_held=False))
@@ -63,9 +63,8 @@ def _changesets(connection: sa.Connection, article_ids: Sequence[int]) -> dict[i
 def _overridden(connection: sa.Connection, books: Books, paths: Sequence[str]) -> Iterable[Candidate]:
     """Return the articles at some paths that have overrides and are not missing yet."""
     article = articles.c
-    is_overridden = article.id.in_(sa.select(overrides.c.article_id))
     mine = (article.source_id == books.source_id, article.path.in_(paths), article.missing_since.is_(None))
-    return read_candidates(connection, *mine, is_overridden)
+    return read_candidates(connection, *mine, has_overrides())
 
 
 def _copies(
@@ -76,7 +75,7 @@ def _copies(
     mine = (
         article.source_id == books.source_id,
         article.missing_since.is_(None),
-        article.id.not_in(sa.select(overrides.c.article_id)),
+        ~has_overrides(),
     )
     found: dict[int, Candidate] = {}
     for some in chunks(originals):
@@ -87,7 +86,3 @@ def _copies(
         )
         found |= {copy.id: copy for copy in read_candidates(connection, *mine, is_alike)}
     return [copy for copy in found.values() if copy.path not in gone]
-
-
-def _keys(article: Candidate) -> set[object]:
-    return {("hash", article.content_hash), *story_keys(article.story)}

@@ -17,7 +17,7 @@ from ..extra import short
 from ..faults import Fault
 from ..urls import url_digest
 from .merge import SetAside, hides
-from .moves import STRONG, Candidate, Plan, Unplaced, story_keys
+from .moves import STRONG, Candidate, Plan, Unplaced, strong_keys, sure_keys
 from .stories import Story, fold_url, spellings
 
 #: Characters, without white space, from which on a body says whose story it is: "Coming soon." does not.
@@ -89,7 +89,7 @@ class HiddenStories:
                 self._are_spelled = self._are_spelled or is_digest_only(story.story)
 
     def _add(self, article: Candidate, faint: Iterable[_Key]) -> None:
-        for key in (*_strong_keys(article), *faint):
+        for key in (*strong_keys(article), *faint):
             self._by_key[key].append(article)
 
     def __bool__(self) -> bool:
@@ -100,7 +100,7 @@ class HiddenStories:
         """Return the keys by which a document or an article may have one of these stories."""
         is_brief = isinstance(one, Unplaced) and one.is_brief
         spelled = spelled_keys(one.story) if self._are_spelled else []
-        return [*_strong_keys(one), *faint_keys(one.story, is_brief=is_brief), *spelled]
+        return [*strong_keys(one), *faint_keys(one.story, is_brief=is_brief), *spelled]
 
     def find(self, one: Unplaced | Candidate) -> Iterator[tuple[Candidate, _Key]]:
         """Return the articles whose story a document or another article has, each with the key that they have
@@ -115,20 +115,12 @@ class HiddenStories:
     def is_new_in(self, doc: Unplaced, before: Candidate) -> bool:
         """Return whether a document has one of these stories that its article did not have before."""
         known = set(self.keys_of(before))
-        had = {id(article) for article, key in self.find(before) if key[0] in _SURE}
+        had = {id(article) for article, _ in self.find(before) if _is_same(before, article)}
         return any(key not in known and id(article) not in had for article, key in self.find(doc))
 
 
-#: The keys of which one makes two the same, whatever their dates: places in `STRONG`.
-_SURE = frozenset({0, 1, 2, 3})
-
 #: What two have in common, by the kind of the key.
 _IN_COMMON: dict[object, str] = {"url": "URL", "digest": "URL", "body": "text"}
-
-
-def _strong_keys(one: Unplaced | Candidate) -> list[_Key]:
-    keys: list[_Key] = [(number, level.key(one)) for number, level in enumerate(STRONG)]
-    return [key for key in keys if key[1] is not None]
 
 
 def _differ(key: _Key, one: Unplaced | Candidate, article: Candidate) -> bool:
@@ -136,10 +128,9 @@ def _differ(key: _Key, one: Unplaced | Candidate, article: Candidate) -> bool:
     return isinstance(key[0], int) and STRONG[key[0]].differ((one, article))
 
 
-def _is_same(doc: Unplaced, article: Candidate) -> bool:
-    """Return whether a document is surely the article that it continues."""
-    is_like = not set(story_keys(doc.story)).isdisjoint(story_keys(article.story))
-    return is_like or (doc.content_hash == article.content_hash != "")
+def _is_same(one: Unplaced | Candidate, article: Candidate) -> bool:
+    """Return whether two are surely the same, whatever their dates."""
+    return not sure_keys(one).isdisjoint(sure_keys(article))
 
 
 def _hidden_story(article: Candidate, key: _Key) -> Fault:

@@ -120,7 +120,7 @@ def make_plan(
 
     Args:
         unplaced: all of them.
-        candidates: all articles that are lost, and all that an editor hides.
+        candidates: all articles that are lost; others are left out.
         set_aside: all overrides of the source that wait for their story.
     """
     planner = _Planner(unplaced, candidates)
@@ -171,12 +171,17 @@ def _count_different(pair: _Compared) -> int:
     return sum(one is not None and other is not None and one != other for one, other in aspects)
 
 
-#: By these an article is surely the same.
-STRONG = (
+#: By these an article is surely the same, whatever its date.
+_SURE = (
     Level(lambda one: _both(one.content_hash or None)),
     Level(lambda one: _both(_url(one), _title(one))),
     Level(lambda one: _both(_title(one), one.story.body_digest)),
     Level(lambda one: _both(_url(one), one.story.body_digest)),
+)
+
+#: By these an article is surely the same.
+STRONG = (
+    *_SURE,
     Level(lambda one: _both(_title(one), one.published_at), lambda pair: _count_different(pair) > 1),
     Level(lambda one: _both(_url(one), one.published_at), lambda pair: _count_different(pair) > 1),
     Level(
@@ -284,6 +289,22 @@ class _Planner:
             if back:
                 self.plan.returns[doc.path] = list(back.values())
                 taken.update(kept.id for kept in back.values())
+
+
+def strong_keys(one: _Any) -> list[tuple[object, ...]]:
+    """Return the keys of which one in common makes two surely the same, unless the level says otherwise; each
+    begins with the place of its level in `STRONG`."""
+    return _keys_of(one, STRONG)
+
+
+def sure_keys(one: _Any) -> set[tuple[object, ...]]:
+    """Return the keys of which one in common makes two surely the same, whatever their dates."""
+    return set(_keys_of(one, _SURE))
+
+
+def _keys_of(one: _Any, levels: Iterable[Level]) -> list[tuple[object, ...]]:
+    keys = ((number, level.key(one)) for number, level in enumerate(levels))
+    return [key for key in keys if key[1] is not None]
 
 
 def ambiguous_move(articles: Iterable[Candidate], *, is_held: bool) -> Fault:

@@ -14,13 +14,14 @@ import sqlalchemy as sa
 
 from ..backends import chunks
 from ..instants import as_text
-from ..schema import articles, overrides
+from ..schema import articles, former_stories, overrides, set_aside_overrides
+from ..upstream import hides
 from .hidden import MIN_BODY, HiddenStories, faint_keys, hold_hidden, wait
 from .merge import Decision, SetAside
 from .moves import Candidate, Plan, Unplaced, make_plan
 from .outcomes import Chunk, fresh_known, without
 from .rows import ArticleRow, story_of, value_of
-from .standing import read_former_stories, read_overrides, read_set_aside
+from .standing import STORY_COLUMNS, read_overrides, read_set_aside
 from .stories import Story, digest_body, fold_title, has_same_body, share_title_or_url
 
 #: As if an editor hid it: what former stories have.
@@ -36,13 +37,9 @@ class Placing:
         #: SHA-256 of the documents that are kept aside, by path, as they were first read.
         self.digests: dict[str, bytes] = {}
         self._lost: dict[int, Candidate] = {}
-        #: The articles that an editor hides, as they were before the import.
-        self._hidden: dict[int, Candidate] = {}
-        #: What these have as their stories, and what they had.
+        #: What articles that an editor hides have as their stories before the import, and what they had.
         self._stories = HiddenStories((), ())
         self._set_aside: list[SetAside] = []
-        #: What hidden articles said before, each as an article that says it.
-        self._former: list[Candidate] = []
         #: What new documents are looked up by; None as long as no new ones are read.
         self._keys: set[object] | None = None
 
@@ -53,18 +50,11 @@ class Placing:
     def expect_known(self, connection: sa.Connection) -> None:
         """Find the articles that an editor hides, and the overrides that wait for their story; to be called
         before anything is written."""
-        self._hidden = {article.id: article for article in _hidden(connection, self._source_id)}
         self._set_aside = [
             kept for _, kept in read_set_aside(connection, articles.c.source_id == self._source_id)
         ]
-        self._former = [
-            Candidate(
-                former.article_id, former.path, former.story, former.content_hash, former.published_at,
-                _HIDING, is_lost=False, is_former=True,
-            )
-            for former in read_former_stories(connection, self._source_id)
-        ]  # fmt: skip
-        self._stories = HiddenStories(self._hidden.values(), [*map(wait, self._set_aside), *self._former])
+        former = [*map(wait, self._set_aside), *_former(connection, self._source_id)]
+        self._stories = HiddenStories(_hidden(connection, self._source_id), former)
 
     def keep_aside(self, connection: sa.Connection, batch: Sequence[Chunk]) -> list[Chunk]:
         """Keep the unplaced documents of a batch aside; returns the batch without them."""
@@ -100,8 +90,7 @@ class Placing:
 
     def make_plan(self) -> Plan:
         """Say what becomes of the documents that were kept aside."""
-        candidates = list((self._hidden | self._lost).values())
-        plan = make_plan(self._unplaced, candidates, self._set_aside)
+        plan = make_plan(self._unplaced, list(self._lost.values()), self._set_aside)
         hold_hidden(plan, self._unplaced, self._stories)
         moved = {article.id for article in plan.moves.values()}
         owners = {doc.occupant for doc in self._unplaced if doc.occupant is not None}
@@ -172,7 +161,7 @@ class Placing:
 
 def _unplaced(file: Any, digest: bytes, row: ArticleRow, occupant: int | None) -> Unplaced:
     text_hash, published_at = value_of(row, "content_hash"), value_of(row, "published_at")
-    is_brief = len("".join(value_of(row, "body").split())) < MIN_BODY
+    is_brief = sum(map(len, value_of(row, "body").split(None, MIN_BODY))) < MIN_BODY
     story = story_of(row, with_body=True)
     return Unplaced(file, digest, text_hash, story, published_at, occupant, is_brief=is_brief)
 
@@ -186,11 +175,15 @@ def _keys(story: Story, text_hash: str) -> set[object]:
 # --- what the store has ---------------------------------------------------------------------------------
 
 
+def has_overrides() -> sa.ColumnElement[bool]:
+    """Return the condition that a row of `articles` has overrides."""
+    return articles.c.id.in_(sa.select(overrides.c.article_id))
+
+
 def find_overridden(connection: sa.Connection, source_id: int) -> Sequence[str]:
     """Return the paths of a source's articles that have overrides and are not missing."""
     mine = (articles.c.source_id == source_id, articles.c.missing_since.is_(None))
-    ids = sa.select(overrides.c.article_id)
-    return connection.scalars(sa.select(articles.c.path).where(*mine, articles.c.id.in_(ids))).all()
+    return connection.scalars(sa.select(articles.c.path).where(*mine, has_overrides())).all()
 
 
 def _lost(connection: sa.Connection, source_id: int, gone: Sequence[str]) -> Iterable[Candidate]:
@@ -204,14 +197,39 @@ def _lost(connection: sa.Connection, source_id: int, gone: Sequence[str]) -> Ite
 def _hidden(connection: sa.Connection, source_id: int) -> Iterable[Candidate]:
     """Find the articles that an editor hides: those of the source, and those that are missing in another one,
     from where a document may have come."""
-    table = overrides.c
-    hides = sa.or_(
-        sa.and_(table.field == "published", table.value == 0),
-        sa.and_(table.field == "removed", table.value == 1),
-    )
-    ids = sa.select(table.article_id).where(hides)
+    ids = sa.select(overrides.c.article_id).where(hides(overrides))
     is_near = sa.or_(articles.c.source_id == source_id, articles.c.missing_since.is_not(None))
     return read_candidates(connection, is_near, articles.c.id.in_(ids), is_lost=False)
+
+
+def _former(connection: sa.Connection, source_id: int) -> list[Candidate]:
+    """Return what hidden articles of a source said before, each as an article that says it.
+
+    A row counts while the override that hid it stands, or is set aside.
+    """
+    former = former_stories.c
+    is_hidden = sa.or_(
+        *(
+            sa.exists().where(
+                decided.c.article_id == former.article_id, decided.c.changeset_id == former.changeset_id,
+                hides(decided),
+            )
+            for decided in (overrides, set_aside_overrides)
+        )
+    )  # fmt: skip
+    query = (
+        sa.select(
+            former.article_id, articles.c.path, former.content_hash, former.published_at,
+            *(former[name] for name in STORY_COLUMNS),
+        )
+        .join(articles, articles.c.id == former.article_id)
+        .where(articles.c.source_id == source_id, is_hidden)
+        .order_by(former.article_id, former.import_id)
+    )  # fmt: skip
+    return [
+        Candidate(key, path, Story(*story), text_hash, as_text(at), _HIDING, is_lost=False, is_former=True)
+        for key, path, text_hash, at, *story in connection.execute(query)
+    ]
 
 
 def read_candidates(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -157,16 +157,6 @@ def note_takeovers(connection: sa.Connection, gone: Sequence[tuple[int, Story]])
     of(connection).bulk_insert(connection, story_takeovers, story_takeovers.c.keys(), rows)
 
 
-class Former(NamedTuple):
-    """What a hidden article said before: its story, `document.content_hash` and date (UTC, as text)."""
-
-    article_id: int
-    path: str
-    content_hash: str
-    published_at: str | None
-    story: Story
-
-
 def note_former_stories(
     connection: sa.Connection, import_id: int, former: Sequence[tuple[int, Standing]]
 ) -> None:
@@ -184,9 +174,9 @@ def note_former_stories(
         ranked = sa.select(table.article_id, table.import_id, newest.label("place"))
         places = ranked.where(table.article_id.in_(ids)).subquery().c
         old = sa.select(places.article_id, places.import_id).where(places.place > KEPT_STORIES)
-        for key in set(connection.execute(old).all()):
-            is_one = (table.article_id == key.article_id, table.import_id == key.import_id)
-            connection.execute(sa.delete(former_stories).where(*is_one))
+        for keys in chunks(connection.execute(old).all()):
+            is_old = sa.tuple_(table.article_id, table.import_id).in_([tuple(key) for key in keys])
+            connection.execute(sa.delete(former_stories).where(is_old))
 
 
 def pass_on_former_stories(connection: sa.Connection, heirs: Mapping[int, int]) -> None:
@@ -205,42 +195,7 @@ def pass_on_former_stories(connection: sa.Connection, heirs: Mapping[int, int]) 
         ):
             key = (heirs[row_id], import_id, changeset_id)
             rows[key] = (*key, text_hash, as_text(at), *story)
-    values = list(rows.values())
-    of(connection).bulk_insert(connection, former_stories, _FORMER, values)
-
-
-def read_former_stories(connection: sa.Connection, source_id: int) -> list[Former]:
-    """Return what hidden articles of a source said before.
-
-    A row counts while the override that hid it stands, or is set aside.
-    """
-    former = former_stories.c
-    is_hidden = sa.or_(
-        *(
-            sa.exists().where(
-                decided.c.article_id == former.article_id,
-                decided.c.changeset_id == former.changeset_id,
-                sa.or_(
-                    sa.and_(decided.c.field == "published", decided.c.value == 0),
-                    sa.and_(decided.c.field == "removed", decided.c.value == 1),
-                ),
-            )
-            for decided in (overrides, set_aside_overrides)
-        )
-    )
-    query = (
-        sa.select(
-            former.article_id, articles.c.path, former.content_hash, former.published_at,
-            *(former[name] for name in STORY_COLUMNS),
-        )
-        .join(articles, articles.c.id == former.article_id)
-        .where(articles.c.source_id == source_id, is_hidden)
-        .order_by(former.article_id, former.import_id)
-    )  # fmt: skip
-    return [
-        Former(article_id, path, text_hash, as_text(at), Story(*story))
-        for article_id, path, text_hash, at, *story in connection.execute(query)
-    ]
+    of(connection).bulk_insert(connection, former_stories, _FORMER, list(rows.values()))
 
 
 def follow_stories(connection: sa.Connection, retold: Mapping[int, Story]) -> None:
