@@ -264,7 +264,7 @@ def test_a_clock_that_was_ahead_published_no_dated_name_for_good(
     assert source.state(BY_NAME) == SCHEDULED
 
 
-#: A date that cannot be read, as front matter writes it, or a name; all are of a year after 2031.
+#: A date that cannot be read, as front matter writes it, or a name; all are of 2090 or later.
 UNREAD = {
     "a month that is none": (A, 'publishedDateTime: "2090-13-45 at noon"'),
     "a text": (A, "publishedDateTime: January 5, 2090"),
@@ -283,7 +283,9 @@ UNREAD = {
 
 
 @pytest.mark.parametrize("kind", some(UNREAD))
-def test_a_date_that_cannot_be_read_waits_for_its_year(source: Source, curation: Command, kind: str) -> None:
+def test_a_date_that_cannot_be_read_waits_for_the_end_of_its_year(
+    source: Source, curation: Command, kind: str
+) -> None:
     path, front = UNREAD[kind]
     source.write(path, f"title: A\n{front}\n")
     for _ in range(2):
@@ -295,7 +297,9 @@ def test_a_date_that_cannot_be_read_waits_for_its_year(source: Source, curation:
         source.take_in()
         assert source.state(path) == due, arguments
     if "five" not in kind and "eight" not in kind:
-        source.take_in(dt.datetime(2090, 1, 1, tzinfo=dt.UTC))
+        source.take_in(dt.datetime(2089, 12, 31, tzinfo=dt.UTC))
+        assert source.state(path) == SCHEDULED
+        source.take_in(dt.datetime(2091, 1, 1, tzinfo=dt.UTC))
         assert source.state(path) == SHOWN
     assert path != A or "date" in front[:4] or _codes(source) <= {"not_an_instant", "year_out_of_range"}
 
@@ -313,6 +317,34 @@ def test_a_date_of_which_nothing_or_no_later_year_can_be_read_stays_published(
     source.write(A, f'title: A\npublishedDateTime: "{written}"\n')
     source.take_in()
     assert source.state() == SHOWN
+
+
+#: A date that cannot be read, and the day (UTC) from which on it is surely not to come.
+LATEST = {
+    "2031": "2031-01-01",
+    "2031-12": "2031-12-01",
+    "20311224": "2031-12-24",
+    "1955750400": "2031-12-23",
+    "1955750400000": "2031-12-23",
+    "Dec 24, 2031": "2031-12-25",
+    "5th of January 2031 at 10:30": "2031-01-06",
+    "Thu, 06 Nov 2031 10:00:00 +0100": "2031-11-07",
+    "Nov 2031": "2031-12-01",
+    "3/11/2031": "2031-11-04",
+    "13/11/2031": "2031-11-14",
+    "2031/11/03": "2031-11-04",
+    "\uff12\uff10\uff13\uff11\u5e7411\u67083\u65e5": "2031-11-04",
+    "2031-02-30": "2032-01-01",
+    "Monday 2031": "2032-01-01",
+    "31 December 9998": "9999-01-01",
+}
+
+
+@pytest.mark.parametrize("written", LATEST)
+def test_a_date_that_cannot_be_read_counts_as_the_latest_that_it_can_mean(written: str) -> None:
+    due = dt.datetime.fromisoformat(f"{LATEST[written]}T00:00:00+00:00")
+    assert find_due("_news/a.md", {"date": written}) == due
+    assert find_due("_news/a.md", {"date": int(written) if written.isdecimal() else written}) == due
 
 
 @pytest.mark.parametrize("value", ["9" * 100_000, "0" * 100_000 + "12090-01-01", "9999-12-31T23:59-05:00"])
