@@ -421,9 +421,10 @@ def read_image(entry: object, path: _Path, reading: Reading) -> Image | None:
     width, height = fields.size("width"), fields.size("height")
     is_cached, title = fields.flag("isCached"), fields.text("title")
     image = Image(url, width, height, is_cached, title, fields.text("attribution"), None)
-    as_written = _encode_entry(image, storable(reading, entry, path)) if fields.rest else None
     # What cannot be stored is left out of the entry: the fields may give back all the rest.
-    return image if as_written in (None, encode_image(image)) else image._replace(written=as_written)
+    as_written = _encode_entry(image, storable(reading, entry, path)) if fields.rest else None
+    is_whole = as_written is None or as_written == encode_image(image)
+    return image if is_whole else image._replace(written=as_written)
 
 
 def _encode_entry(image: Image, kept: dict[str, Any]) -> str:
@@ -434,17 +435,14 @@ def _encode_entry(image: Image, kept: dict[str, Any]) -> str:
 
 
 def _usual_image(entry: object) -> Image | None:
-    """An image as most are stated, by URL, size and caching alone; None for any other."""
-    if type(entry) is not dict or len(entry) != 4:
+    """An image as most are stated, by URL and size, with or without caching; None for any other."""
+    if type(entry) is not dict:
         return None
-    url, width, height = entry.get("url"), entry.get("width"), entry.get("height")
-    is_cached = entry.get("isCached")
+    url, width, height, is_cached = map(entry.get, ("url", "width", "height", "isCached"))
     if type(url) is not str or type(width) is not int or type(height) is not int:
         return None
-    if type(is_cached) is not bool or url[:4] != "http" or len(url) > MAX_TEXT:
+    if len(entry) != (3 if is_cached is None else 4) or type(is_cached) not in (bool, type(None)):
         return None
-    return Image(url, width, height, is_cached, None, None, None) if _fits(width) and _fits(height) else None
-
-
-def _fits(size: int) -> bool:
-    return 0 <= size < 2**63
+    has_fair_size = min(width, height) >= 0 and max(width, height) < 2**63
+    is_fair = has_fair_size and url[:4] == "http" and len(url) <= MAX_TEXT
+    return Image(url, width, height, is_cached, None, None, None) if is_fair else None

@@ -93,8 +93,10 @@ def _flag(fields: Fields, key: str, unclear: set[str], *, is_kept: bool = False)
 
 def _check_keys(fields: Fields) -> set[str]:
     """Return the flags that a misspelt key may be meant for, to hide the article; report all such keys."""
-    unclear = set()
+    unclear: set[str] = set()
     rest = fields.rest
+    if rest.keys() <= _FIELDS:
+        return unclear
     misspelt = [(key, field) for key in rest if key not in _FIELDS and (field := _meant_field(key, rest))]
     for key, field in misspelt:
         may_hide = field in _HIDING and field not in rest and rest[key] is not (not _HIDING[field])

@@ -14,7 +14,7 @@ from alembic import context
 from curation.backends import ENGINE_TABLES, of
 from curation.database import VERSION_TABLE, Store
 from curation.describing import with_comments
-from curation.schema import with_table_options
+from curation.schema import metadata, with_table_options
 
 
 def is_ours(name: str | None, type_: str, _: object) -> bool:
@@ -22,10 +22,15 @@ def is_ours(name: str | None, type_: str, _: object) -> bool:
     return type_ != "table" or not (name or "").startswith(ENGINE_TABLES)
 
 
-def run(connection: sa.Connection) -> None:
+def run(connection: sa.Connection, *, compares: bool = True) -> None:
+    """Run what Alembic was asked for.
+
+    Args:
+        compares: the tables are compared with the schema, which takes all that the schema says of them.
+    """
     context.configure(
         connection=connection,
-        target_metadata=with_comments(with_table_options()),
+        target_metadata=with_comments(with_table_options()) if compares else metadata,
         transactional_ddl=connection.dialect.name in ("sqlite", "postgresql"),
         render_as_batch=True,
         include_name=is_ours,
@@ -47,6 +52,6 @@ def run_for_developer() -> None:
 
 given = context.config.attributes.get("connection")
 if given is not None:
-    run(given)
+    run(given, compares=context.config.attributes["compares"])
 else:
     run_for_developer()

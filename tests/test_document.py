@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from curation import fields
 from curation.document import (
     Document,
     Flags,
@@ -570,6 +571,47 @@ def test_one_bad_image_keeps_the_whole_list_in_extra() -> None:
     document = article("images: [{url: u}, {width: 1}]")
     assert document.images == (image("u"),)
     assert json.loads(document.extra) == {"images": [{"url": "u"}, {"width": 1}]}
+
+
+#: What an entry may say otherwise than most do, by key; `...` for nothing.
+_ODD_IMAGE = {
+    "url": ["1.png", "0x1F", "http" + "x" * MAX_TEXT, "", None, 5, ...],
+    "width": [0, -1, 2**63 - 1, 2**63, 800.0, True, None, ...],
+    "height": [-1, 2**63, "600", None, ...],
+    "isCached": [False, None, "yes", 1, ...],
+    "title": ["A view", None],
+    "alt": ["x"],
+}
+_ODD_PROVIDER = {
+    "name": ["0x1F", "x" * MAX_TEXT, "", None, 5, ...],
+    "domain": ["1e5", None, True, ...],
+    "authors": [[{"name": "Ann"}]],
+}
+
+
+def _nearly(usual: dict[str, Any], odd: dict[str, list[Any]]) -> st.SearchStrategy[dict[str, Any]]:
+    """Return entries that are as most are but for at most two keys."""
+    one = st.sampled_from([(key, value) for key, values in odd.items() for value in values])
+    return st.lists(one, max_size=2).map(
+        lambda changes: {key: value for key, value in (usual | dict(changes)).items() if value is not ...}
+    )
+
+
+_IMAGE = {"url": "https://a.example/1.png", "width": 800, "height": 600, "isCached": True}
+_ENTRIES = _nearly(_IMAGE, _ODD_IMAGE)
+_PROVIDERS = _nearly({"name": "The Sun", "domain": "sun.example"}, _ODD_PROVIDER)
+
+
+@given(st.lists(_ENTRIES, max_size=2), _PROVIDERS)
+def test_the_short_way_for_usual_images_and_providers_reads_as_the_long_one(
+    images: list[Any], provider: dict[str, Any]
+) -> None:
+    data = f"---\n{json.dumps({'images': images, 'provider': provider})}\n---\n".encode()
+    read = parse_article(data)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fields, "_usual_image", lambda _: None)
+        patch.setattr(fields, "_usual_provider", lambda _: None)
+        assert parse_article(data) == read
 
 
 def test_an_image_encodes_to_its_entry() -> None:

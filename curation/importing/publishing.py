@@ -43,7 +43,10 @@ def find_early(connection: sa.Connection, source_id: int, limit: str | None) -> 
     # In the words of `ix_articles_scheduled`: SQLite uses the index for no bound value.
     is_scheduled = article.upstream_status == sa.literal_column(f"'{SCHEDULED}'")
     scheduled = sa.select(article.path).where(article.source_id == source_id, is_scheduled)
-    outdated = sa.select(article.path).join(outdated_articles).where(article.source_id == source_id)
+    # `source_id + 0` is no key: by the source's own, all its articles would be read.
+    is_of_source = article.source_id + 0 == source_id
+    is_outdated = article.id.in_(sa.select(outdated_articles.c.article_id))
+    outdated = sa.select(article.path).where(is_of_source, is_outdated)
     paths = list(connection.scalars(outdated))
     if limit is None:
         return [*paths, *connection.scalars(scheduled)]
@@ -51,8 +54,7 @@ def find_early(connection: sa.Connection, source_id: int, limit: str | None) -> 
     paths += connection.scalars(scheduled.where(article.published_at <= at))
     undated = scheduled.add_columns(article.extra).where(article.published_at.is_(None))
     paths += [path for path, extra in connection.execute(undated) if _due(path, extra) <= at]
-    # `source_id + 0` leads by the index of dates: by the source's own, all its articles would be read.
-    early = (article.source_id + 0 == source_id, article.published_at > at, *_is_published())
+    early = (is_of_source, article.published_at > at, *_is_published())
     paths += connection.scalars(sa.select(article.path).where(*early))
     is_back = sa.exists().where(imports.c.source_id == source_id, imports.c.started_at > at)
     if connection.scalar(sa.select(is_back)):  # the clock was ahead

@@ -38,6 +38,7 @@ ARTICLE_COLUMNS = (
 )  # fmt: skip
 
 _PLACES = {column: place for place, column in enumerate(ARTICLE_COLUMNS)}
+_PUBLISHED_AT = _PLACES["published_at"]
 _STORY = slice(_PLACES["title"], _PLACES["canonical_url"] + 1)
 
 #: The columns of `related_links` that a document decides, in the order of `LinkRow.values`.
@@ -107,7 +108,7 @@ class Rows:
         """Adds a document's rows; its place is the number of articles before it."""
         place = len(self.articles)
         values = _article_values(path, document, text_hash)
-        due_at = as_text(document.published_at or _find_due(path, document.extra))
+        due_at = values[_PUBLISHED_AT] or as_text(_find_due(path, document.extra))
         self.articles.append(ArticleRow(self.provider(document.provider), values, document.unclear, due_at))
         self.documents.append((digest, content))
         for position, name in document.topics:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 
 import sqlalchemy as sa
 
@@ -21,8 +19,7 @@ from .summary import Options, Summary
 
 def look_through(dump: Dump) -> Scan:
     """Finds what a dump holds. Raises ImportFailed where there is nothing, or it cannot be read."""
-    with _rare_collection():
-        return dump.tree.scan(dump.within)
+    return dump.tree.scan(dump.within)
 
 
 def import_dump(store: Store, dump: Dump, scan: Scan, options: Options) -> Summary:
@@ -32,7 +29,7 @@ def import_dump(store: Store, dump: Dump, scan: Scan, options: Options) -> Summa
     `strict`, and where most of what it would add is another source's (`resemblance`), unless that is to be
     kept apart (`new_source`). Files that cannot be imported are counted as quarantined and raise nothing.
     """
-    with store.backend.import_lock(store.engine, dump.source) as check_lock, _rare_collection():
+    with store.backend.import_lock(store.engine, dump.source) as check_lock:
         if not options.new_source:
             _refuse_known_source(store, dump, scan)
         if options.strict or options.dry_run:
@@ -80,15 +77,3 @@ def _record_failure(store: Store, dump: Dump) -> None:
         source_id = connection.scalar(sa.select(sources.c.id).where(sources.c.name == dump.source))
         if source_id is not None:
             insert_row(connection, imports, import_values(dump, source_id, "failed") | {"finished_at": now()})
-
-
-@contextmanager
-def _rare_collection() -> Iterator[None]:
-    """A scan or a batch makes 100,000 objects that no cycle holds: looking for cycles at every 700th took a
-    fifth of an import's time."""
-    before = gc.get_threshold()
-    gc.set_threshold(200_000, 20, 20)
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)

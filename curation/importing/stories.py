@@ -14,7 +14,6 @@ At one path a document is another story only if all three differ. At another pat
 from __future__ import annotations
 
 import hashlib
-import html
 import unicodedata
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
@@ -91,7 +90,9 @@ def fold_titles(titles: Iterable[str]) -> list[str]:
 
 def _fold(title: str) -> str:
     if "&" in title:
-        title = html.unescape(title)
+        from html import unescape  # it loads the names of all entities
+
+        title = unescape(title)
     if not title.isascii():
         title = unicodedata.normalize("NFKD", title)
     return title.casefold().translate(_MEANING)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -70,6 +70,9 @@ _UPSTREAM = slice(4, 8)
 #: Where the values begin that no decision and no date has a say in.
 _REST = 9
 
+#: An instant as text, where dates to come are published at once.
+_NO_DATE_IS_LATER = "9999-12-31 24:00:00"
+
 _COLUMNS: dict[sa.Table, tuple[str, ...]] = {
     documents: ("article_id", "digest", "content"),
     article_topics: ("article_id", "position", "topic_id"),
@@ -109,7 +112,7 @@ class ArticleWriter:
         rows = _BatchRows(connection, self._books, batch, rows_now, plan or Plan(), restored)
         for tasks, read in batch:
             rows.add(tasks, read)
-        rows.leave_old_paths({task.file.path for tasks, _ in batch for task in tasks})
+        rows.leave_old_paths(batch)
         _clear(connection, known)
         rows.store(connection)
         sweep.settle_images(connection, rows.references.deviating)
@@ -141,7 +144,9 @@ class _BatchRows:
     ) -> None:
         self._books = books
         self._plan = plan
+        self._is_in_doubt = bool(plan.doubts or plan.returns)
         self._restored = restored
+        self._publish_until = books.publish_until or _NO_DATE_IS_LATER
         backend = of(connection)
         self.references = References.resolve(connection, (read.rows for _, read in batch))
         self._standing = read_standing(connection, sorted(rows_now))
@@ -178,8 +183,9 @@ class _BatchRows:
                 ids.append(self._add_changed(task.file.path, task.known.id, row, content, faults))
         self._add_parts(read.rows, ids)
 
-    def leave_old_paths(self, paths: Container[str]) -> None:
+    def leave_old_paths(self, batch: Sequence[Chunk]) -> None:
         """Close the issues of paths that moved articles have left, where no other document lies."""
+        paths = {task.file.path for tasks, _ in batch for task in tasks} if self._moved else ()
         for old_path, _, _ in self._moved.values():
             if old_path not in paths:
                 self._books.issues.settle(old_path, (), keep=())
@@ -191,7 +197,7 @@ class _BatchRows:
         article_id, import_id = next(self._new_ids), self._books.import_id
         provider_id = self.references.providers[row.provider]
         values = self._dated(row, None)
-        if path in self._plan.doubts or path in self._plan.returns:
+        if self._is_in_doubt and (path in self._plan.doubts or path in self._plan.returns):
             values, faults = self._decide_new(article_id, path, values, faults)
         self._new.append((article_id, provider_id, self._books.source_id, import_id, import_id, *values))
         self._books.issues.settle(path, faults)
@@ -205,8 +211,7 @@ class _BatchRows:
             before: None where nothing of before is about this document. The status is stated only of one
                 that is restored as it was.
         """
-        limit = self._books.publish_until
-        is_early = limit is not None and row.due_at is not None and row.due_at > limit
+        is_early = row.due_at is not None and row.due_at > self._publish_until
         if not (row.unclear or is_early):
             return row.values
         flags = legible(Flags(*row.values[_UPSTREAM]), row.unclear, before.flags if before else None)
