@@ -103,7 +103,7 @@ def load(text: str) -> tuple[dict[str, Any], Marks | None]:
         # two disagree about YAML itself, and no reading can be trusted.
         read_carefully(text)
         raise _from_rs(error) from error
-    if type(values) is not dict or len(values) > MAX_KEYS or not all(type(key) is str for key in values):
+    if type(values) is not dict or len(values) > MAX_KEYS or not {str}.issuperset(map(type, values)):
         return read_carefully(text)
     return values, None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Container, Iterable, Mapping
+from collections.abc import Callable, Collection, Container, Iterable, Mapping
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -89,7 +89,7 @@ class IssueBook:
     def settle(
         self,
         path: str,
-        faults: Iterable[Fault],
+        faults: Collection[Fault],
         keep: Container[str] = _STANDING,
         *,
         is_kept_out: bool = False,
@@ -97,10 +97,11 @@ class IssueBook:
         """Says that a file was looked at, and that these are now all its faults, but for some codes. Of a
         file that is kept out, they are all for which it is: what was said of the version in the store stands.
         """
-        before = self._open.get(path, {})
-        now = {(fault.code, fault.field): _short(fault) for fault in faults}
-        if not before and not now:
+        before = self._open.get(path)
+        if not before and not faults:
             return
+        before = before or {}
+        now = {(fault.code, fault.field): _short(fault) for fault in faults}
         kept = {
             key: issue
             for key, issue in before.items()

@@ -42,6 +42,8 @@ class Task(NamedTuple):
 class What(Enum):
     """What became of a file."""
 
+    __hash__ = object.__hash__  # an Enum's own is a Python function, called three times a file
+
     SAME = "same"  # byte for byte as stored
     PASSED = "passed"  # without a fence: not a document, and no fault
     REFUSED = "refused"  # cannot be taken in; what the store has of it stays as it is

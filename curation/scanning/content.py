@@ -23,6 +23,8 @@ MACHINERY = frozenset({"__MACOSX", "_site", "_layouts", "_includes", "_sass", "_
 class Kind(Enum):
     """What a content file describes."""
 
+    __hash__ = object.__hash__  # an Enum's own is a Python function, called for each file
+
     ARTICLE = "article"
     ORGANIZATION = "organization"
     TOPIC = "topic"
