@@ -2,8 +2,9 @@
 
 `handling` is entered once, at the edge. From then on:
 
-- The first signal raises `Interrupted` in the main thread, wherever that is, so that transactions roll back
-  and temporary files go. Later signals are ignored: they cannot break the cleanup half way.
+- The first signal raises `Interrupted` in the main thread, wherever that is within `released`, so that
+  transactions roll back and temporary files go. Outside of it, where the command line is read and a message
+  is shown, it is held back. Later signals are ignored: they cannot break the cleanup half way.
 - Python runs no handler while the main thread is inside C. A second thread learns of the signal at once, by
   the wakeup file descriptor, and calls what `stopping` was given: SQLite gives its statement up. (psycopg
   looks for signals while it waits.)
@@ -86,7 +87,8 @@ _leftovers: dict[int, Callable[[], object]] = {}
 
 @contextmanager
 def handling(message: Callable[[], str]) -> Iterator[None]:
-    """Handles signals until the process ends; to be entered once, by the main thread.
+    """Handles signals until the process ends; to be entered once, by the main thread. Holds them back but
+    within `released`.
 
     A signal that is ignored stays so: `nohup` and shells in the background rely on it.
 
@@ -94,14 +96,16 @@ def handling(message: Callable[[], str]) -> Iterator[None]:
         message: gives the line for standard error if the process has to be ended from outside.
     """
     watched = [n for n in _NUMBERS if signal.getsignal(n) in (signal.SIG_DFL, signal.default_int_handler)]
-    _state.is_handling = True
-    reader, writer = os.pipe()
-    os.set_blocking(writer, False)
-    threading.Thread(target=_watch, args=(reader, message), name="curation-signals", daemon=True).start()
-    signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
-    sys.unraisablehook = _catch_lost
+    _state.is_handling, _state.depth = True, 1
     for number in watched:
         signal.signal(number, _on_signal)
+    sys.unraisablehook = _catch_lost
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    threading.Thread(target=_watch, args=(reader, message), name="curation-signals", daemon=True).start()
+    if is_requested():  # it came before anybody could be told of it
+        os.write(writer, bytes([_state.number]))
     try:
         yield
     except SystemExit as ended:
@@ -119,6 +123,17 @@ def handling(message: Callable[[], str]) -> Iterator[None]:
         _clean_up()
         if is_requested() and _state.status is not None:
             _exit(_state.status)  # nothing is waited for, such as threads of a pool
+
+
+@contextmanager
+def released() -> Iterator[None]:
+    """Lets signals through until the end of this block, also one that was held back before."""
+    before, _state.depth = _state.depth, 0
+    try:
+        check()
+        yield
+    finally:
+        _state.depth = before
 
 
 def is_requested() -> bool:

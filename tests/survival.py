@@ -54,7 +54,7 @@ def begin(out, err, arguments):
         os.dup2(os.open(path, os.O_CREAT | os.O_TRUNC | os.O_WRONLY), number)
     sys.argv[1:] = arguments
     faulthandler.register(signal.SIGUSR1)
-    from curation.cli import main
+    from curation.__main__ import main
     main()
 
 def serve(settings):

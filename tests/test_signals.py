@@ -266,7 +266,7 @@ import sys, sqlalchemy as sa
 from curation import interrupts
 from curation.database import Store
 from curation.cli import interruption
-with interrupts.handling(interruption):
+with interrupts.handling(interruption), interrupts.released():
     try:
         with Store(sys.argv[1]).writing() as connection:
             connection.execute(sa.text("DELETE FROM search_queue"))
@@ -295,7 +295,7 @@ def test_a_long_statement_is_given_up(store: Store) -> None:
 def test_a_process_that_is_stuck_in_c_is_ended_from_outside(tmp_path: Path) -> None:
     code = (
         "import sqlite3, sys\nfrom curation import interrupts, temporary\nfrom pathlib import Path\n"
-        "with interrupts.handling(lambda: 'stuck'), temporary.temporary_file(Path(sys.argv[1])):\n"
+        "with interrupts.handling(lambda: 'stuck'), interrupts.released(), temporary.temporary_file(Path(sys.argv[1])):\n"
         "    print('begun', flush=True)\n"
         "    sqlite3.connect(':memory:').execute(\"SELECT instr(s, substr(s, 1, 9000000) || 'b') FROM"
         " (SELECT replace(printf('%18000000d', 1), ' ', 'a') AS s)\").fetchall()\n"
@@ -317,7 +317,7 @@ def test_a_process_that_is_stuck_in_c_is_ended_from_outside(tmp_path: Path) -> N
 def test_a_pager_that_waits_is_ended(tmp_path: Path) -> None:
     code = (
         "import sys\nfrom curation import interrupts\nfrom curation.cli.output.paging import _show\n"
-        "with interrupts.handling(str), open(sys.argv[1]) as text:\n"
+        "with interrupts.handling(str), interrupts.released(), open(sys.argv[1]) as text:\n"
         "    try:\n        _show(['sh', '-c', 'echo begun; exec sleep 60'], text)\n"
         "    except KeyboardInterrupt:\n        sys.exit(1)\n"
     )
@@ -332,10 +332,46 @@ def test_a_pager_that_waits_is_ended(tmp_path: Path) -> None:
     assert took < SOON + SLACK
 
 
+INTERRUPTED = "Error: interrupted: nothing is half done; run this again to go on\n"
+
+
+@pytest.mark.parametrize(
+    ("moment", "command", "due"),
+    [
+        ("curation.cli.LazyGroup.make_context", "status", (1, INTERRUPTED)),
+        ("curation.cli.LazyGroup.resolve_command", "status", (1, INTERRUPTED)),
+        ("click.Context.close", "--version", (0, "")),
+        ("click.ClickException.show", "status", (1, "Error: no store at nowhere/x.db")),
+    ],
+)
+def test_a_signal_while_a_command_begins_or_ends_spoils_no_message(
+    moment: str, command: str, due: tuple[int, str]
+) -> None:
+    code = (
+        f"import click, os, signal, sys, curation.cli\nwas = {moment}\n"
+        "def then(*given, **named):\n"
+        "    os.kill(os.getpid(), signal.SIGINT)\n    return was(*given, **named)\n"
+        f"{moment} = then\nsys.argv[1:] = ['--database', 'nowhere/x.db', {command!r}]\ncuration.cli.main()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=HERE)
+    status, told = due
+    assert (done.returncode, done.stderr[: len(told)]) == (status, told)
+    assert done.stderr.count("\n") == (1 if told else 0)
+
+
+def test_ctrl_c_shows_no_traceback_while_the_program_is_loaded() -> None:
+    code = (
+        "import curation.cli, os, signal\nfrom curation.__main__ import main\n"
+        "curation.cli.main = lambda: os.kill(os.getpid(), signal.SIGINT)\nmain()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=HERE)
+    assert (done.returncode, done.stderr) == (-signal.SIGINT, "")
+
+
 def test_nohup_is_obeyed(tmp_path: Path) -> None:
     code = (
         "import os, signal\nfrom curation import interrupts\nsignal.signal(signal.SIGHUP, signal.SIG_IGN)\n"
-        "with interrupts.handling(str):\n    os.kill(os.getpid(), signal.SIGHUP)\n    print('goes on')\n"
+        "with interrupts.handling(str), interrupts.released():\n    os.kill(os.getpid(), signal.SIGHUP)\n    print('goes on')\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=HERE)
     assert (done.returncode, done.stdout) == (0, "goes on\n")
@@ -345,7 +381,7 @@ def test_an_interruption_that_a_callback_lost_comes_again() -> None:
     code = (
         "import os, signal, time, weakref\nfrom curation import interrupts\n"
         "class Gone: pass\n"
-        "with interrupts.handling(str):\n"
+        "with interrupts.handling(str), interrupts.released():\n"
         "    gone = Gone()\n"
         "    seen = weakref.ref(gone, lambda _: (os.kill(os.getpid(), signal.SIGINT), time.sleep(0.01)))\n"
         "    try:\n        del gone\n        time.sleep(5)\n"

@@ -56,7 +56,8 @@ class LazyGroup(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            return super().invoke(ctx)
+            with interrupts.released():
+                return super().invoke(ctx)
         except CurationError as error:
             message = interruption() if _was_interrupted(error) else str(error)
             raise (_misuse if isinstance(error, UsageError) else _one_line)(message) from error
@@ -174,7 +175,3 @@ def _run() -> int:
         click.echo(f"Error: {interruption()}" if interrupts.is_requested() else "Aborted!", err=True)
         return 1
     return status if isinstance(status, int) else 0
-
-
-if __name__ == "__main__":
-    main()
