@@ -117,6 +117,7 @@ def images_by_documents(store: Store) -> dict[str, tuple[object, ...]]:
     """What the first use of each image says of it: articles' own, then those of their links, by path; then
     organizations."""
     query = sa.select(documents.c.content).join(articles).order_by(articles.c.path)
+    query = query.where(articles.c.missing_since.is_(None))  # another document may have taken its place
     read = [document for (content,) in rows(store, query) if (document := parse_article(bytes(content)))]
     notes = sa.select(taxonomy_documents.c.content).where(taxonomy_documents.c.kind == "organization")
     shown: list[Image] = [image for document in read for image in document.images]
