@@ -113,6 +113,24 @@ def _standard() -> frozenset[str]:
     return sys.stdlib_module_names
 
 
+#: What lies at the top level, beside files whose names begin with a dot.
+TOP = {
+    "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "README.md", "alembic.ini", "curation", "docs", "migrations",
+    "mkdocs.yml", "pyproject.toml", "tests",
+}  # fmt: skip
+
+
+def test_nothing_else_lies_at_the_top_level() -> None:
+    """Only what is committed counts: a store or an environment may lie there too."""
+    checkout = Path(__file__).parents[1]
+    if not (checkout / ".git").exists():  # an unpacked archive
+        return
+    command = ["git", "-C", str(checkout), "ls-files"]
+    files = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    found = {file.partition("/")[0] for file in files}
+    assert {name for name in found if not name.startswith(".")} <= TOP
+
+
 def test_files_can_be_read_in_one_sitting() -> None:
     long = {str(f.relative_to(ROOT)): n for f in FILES if (n := len(f.read_text().splitlines())) > 450}
     assert long == {}
