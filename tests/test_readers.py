@@ -53,7 +53,6 @@ def test_a_process_that_takes_too_long_is_killed_and_another_goes_on() -> None:
     assert not is_running(pid)
 
 
-@pytest.mark.skipif(not Path("/proc").is_dir(), reason="processes are looked for in /proc")
 def test_a_process_that_is_killed_as_it_begins_is_replaced() -> None:
     with processes(1) as executor:
         [process] = multiprocessing.active_children()
@@ -78,6 +77,7 @@ def test_nothing_is_imported_from_the_current_folder(tmp_path: Path) -> None:
     assert sorted(tmp_path.glob("*run")) == []
 
 
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="processes are looked for in /proc")
 def test_none_is_left_and_none_is_waited_for_where_the_import_ends_early() -> None:
     began = time.monotonic()
     pids: list[int] = []
