@@ -70,9 +70,6 @@ _UPSTREAM = slice(4, 8)
 #: Where the values begin that no decision and no date has a say in.
 _REST = 9
 
-#: An instant as text, where dates to come are published at once.
-_NO_DATE_IS_LATER = "9999-12-31 24:00:00"
-
 _COLUMNS: dict[sa.Table, tuple[str, ...]] = {
     documents: ("article_id", "digest", "content"),
     article_topics: ("article_id", "position", "topic_id"),
@@ -144,9 +141,7 @@ class _BatchRows:
     ) -> None:
         self._books = books
         self._plan = plan
-        self._is_in_doubt = bool(plan.doubts or plan.returns)
         self._restored = restored
-        self._publish_until = books.publish_until or _NO_DATE_IS_LATER
         backend = of(connection)
         self.references = References.resolve(connection, (read.rows for _, read in batch))
         self._standing = read_standing(connection, sorted(rows_now))
@@ -197,7 +192,7 @@ class _BatchRows:
         article_id, import_id = next(self._new_ids), self._books.import_id
         provider_id = self.references.providers[row.provider]
         values = self._dated(row, None)
-        if self._is_in_doubt and (path in self._plan.doubts or path in self._plan.returns):
+        if path in self._plan.doubts or path in self._plan.returns:
             values, faults = self._decide_new(article_id, path, values, faults)
         self._new.append((article_id, provider_id, self._books.source_id, import_id, import_id, *values))
         self._books.issues.settle(path, faults)
@@ -211,7 +206,8 @@ class _BatchRows:
             before: None where nothing of before is about this document. The status is stated only of one
                 that is restored as it was.
         """
-        is_early = row.due_at is not None and row.due_at > self._publish_until
+        limit = self._books.publish_until
+        is_early = limit is not None and row.due_at is not None and row.due_at > limit
         if not (row.unclear or is_early):
             return row.values
         flags = legible(Flags(*row.values[_UPSTREAM]), row.unclear, before.flags if before else None)
