@@ -104,17 +104,13 @@ def handling(message: Callable[[], str]) -> Iterator[None]:
     os.set_blocking(writer, False)
     signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
     threading.Thread(target=_watch, args=(reader, message), name="curation-signals", daemon=True).start()
-    if is_requested():  # it came before anybody could be told of it
+    if is_requested():  # it came before the thread could learn of it
         os.write(writer, bytes([_state.number]))
     try:
         yield
     except SystemExit as ended:
         if isinstance(ended.code, int):
             _state.status = ended.code
-        raise
-    except Interrupted:
-        _state.status = 1
-        _say(message)
         raise
     finally:
         # All is done and said: a signal that comes now could only spoil the end of the interpreter.

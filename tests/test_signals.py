@@ -354,9 +354,9 @@ def test_a_signal_while_a_command_begins_or_ends_spoils_no_message(
         f"{moment} = then\nsys.argv[1:] = ['--database', 'nowhere/x.db', {command!r}]\ncuration.cli.main()\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=HERE)
-    status, told = due
-    assert (done.returncode, done.stderr[: len(told)]) == (status, told)
-    assert done.stderr.count("\n") == (1 if told else 0)
+    status, message = due
+    assert (done.returncode, done.stderr[: len(message)]) == (status, message)
+    assert done.stderr.count("\n") == (1 if message else 0)
 
 
 def test_ctrl_c_shows_no_traceback_while_the_program_is_loaded() -> None:
