@@ -1,8 +1,7 @@
 """Full-text search over title, excerpt, provider, topics and body, by each engine's own index.
 
 A query is words, "quoted phrases" and pref*; an article matches if it says all of them, each within one of
-these fields. A word is a run of letters and digits, in any letter case, and Latin letters are with accents or
-without.
+these fields. What a word is, `backends/search_words.py` says, for what is indexed and for what is asked.
 
 The index is brought up to date when it is asked (`catch_up`), not while an import writes: an import queues
 the articles that it changed (`search_queue`), and flags are not in the index at all.
@@ -11,7 +10,6 @@ the articles that it changed (`search_queue`), and flags are not in the index at
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 from typing import NamedTuple
@@ -20,6 +18,7 @@ import sqlalchemy as sa
 
 from . import interrupts
 from .backends import of
+from .backends.search_words import Place, places, query_words, with_few_marks, words
 from .database import Store
 from .errors import SelectionError
 from .schema import search_queue
@@ -38,53 +37,33 @@ MOST_WALKS = 100
 SHOWN_TERMS = 100
 
 _TERM = re.compile(r'"(?P<phrase>[^"]*)"?(?P<open>\*?)|(?P<word>[^\s"]+)')
-_WORD = re.compile(r"[^\W_]+(?:[\u0300-\u036F]+[^\W_]+)*[\u0300-\u036F]*")
-_ACCENTS = re.compile(r"(?<=[A-Za-z])[\u0300-\u036F]+")
-_MARKS = re.compile(r"[\u0300-\u036F]+")
-#: More accents on one letter than any script has. Unicode's normal forms sort them, which takes time by the
-#: square of their number; Unicode's own stream-safe format ends at 30, too.
-_TOO_MANY_MARKS = re.compile(r"([\u0300-\u036F]{30})[\u0300-\u036F]+")
-
 #: What no engine takes as text: NUL, and the halves of characters that a terminal's other bytes become.
 _NO_TEXT = re.compile(r"[\0\uD800-\uDFFF]")
 
 
 class Term(NamedTuple):
-    """Words that are to follow each other; with `is_prefix` the last one may go on."""
+    """Words of the index that are to follow each other; with `is_prefix` the last one may go on."""
 
-    text: str
+    words: tuple[str, ...]
     is_prefix: bool = False
 
 
 def parse_query(query: str) -> list[Term]:
     """The terms of a query, all of which are wanted. Raises SelectionError if there is no word in it, or
     there are too many in its phrases."""
-    terms: dict[Term, int] = {}
-    for match in _TERM.finditer(_TOO_MANY_MARKS.sub(r"\1", _NO_TEXT.sub(" ", query))):
+    terms: dict[Term, None] = {}
+    for match in _TERM.finditer(with_few_marks(_NO_TEXT.sub(" ", query))):
         text = match["word"] if match["phrase"] is None else match["phrase"] + match["open"]
-        term = Term(text.rstrip("*"), text.endswith("*"))
-        if count := len(words(term.text)):
-            terms[term] = count
+        term = Term(*query_words(text.rstrip("*"), is_prefix=text.endswith("*")))
+        if term.words:
+            terms[term] = None
     if not terms:
         raise SelectionError(f'no word to search for in {query!r}: give words, "a phrase" or pref*')
-    walks = sum(count for term, count in terms.items() if count > 1 or term.is_prefix)
+    walks = sum(len(term.words) for term in terms if len(term.words) > 1 or term.is_prefix)
     if walks > MOST_WALKS:
         told = f"{walks:,} words in phrases and prefixes"
         raise SelectionError(f"{told}: give at most {MOST_WALKS}, or words without quotation marks")
     return list(terms)
-
-
-def words(text: str) -> list[str]:
-    """The words of a text, as the index has them."""
-    return [_folded(match[0]) for match in _WORD.finditer(text)]
-
-
-def _folded(word: str) -> str:
-    if word.isascii():
-        return word.lower()
-    word = _TOO_MANY_MARKS.sub(r"\1", word)
-    plain = unicodedata.normalize("NFC", _ACCENTS.sub("", unicodedata.normalize("NFD", word)))
-    return _MARKS.sub("", plain.lower()).replace("ς", "σ")
 
 
 def matching(connection: sa.Connection, query: str) -> sa.Select[tuple[int, float]]:
@@ -118,7 +97,7 @@ def snippet(query: Sequence[Term], fields: Iterable[str | None], mark: tuple[str
     """Some words around the first place that the query found, with what was found between two marks, of the
     field that says the most of its terms; the beginning of the first field if it is found nowhere (in a
     provider's name, say). Only the first `SHOWN_TERMS` of the query are looked for."""
-    shown = _shown_terms(query)
+    shown = query[:SHOWN_TERMS]
     best, first, most = "", 0, -1
     for field in filter(None, fields):
         places = _first_places(shown, field)
@@ -127,56 +106,51 @@ def snippet(query: Sequence[Term], fields: Iterable[str | None], mark: tuple[str
     return _excerpt(best, first, shown, mark)
 
 
-class _Shown(NamedTuple):
-    """A term as it is looked for: its words, each with a blank before it, and one at the end unless the
-    last may go on."""
-
-    words: Sequence[str]
-    is_prefix: bool
-
-    @property
-    def needle(self) -> str:
-        return f" {' '.join(self.words)}{'' if self.is_prefix else ' '}"
+def _needle(term: Term) -> str:
+    """The words of a term, each with a blank before it, and one at the end unless the last may go on."""
+    return f" {' '.join(term.words)}{'' if term.is_prefix else ' '}"
 
 
-def _shown_terms(query: Sequence[Term]) -> list[_Shown]:
-    return [_Shown(words(term.text), term.is_prefix) for term in query[:SHOWN_TERMS]]
-
-
-def _first_places(terms: Sequence[_Shown], text: str) -> list[int]:
+def _first_places(terms: Sequence[Term], text: str) -> list[int]:
     """The number of the word at which each term that a text says first begins."""
     # One search of the whole text each: by `str.find` it takes time by the text, however long the phrase.
     whole = f" {' '.join(words(text))} "
-    found = [whole.find(term.needle) for term in terms]
+    found = [whole.find(_needle(term)) for term in terms]
     return [whole.count(" ", 0, at) for at in found if at >= 0]
 
 
-def _says(said: Sequence[str], term: _Shown) -> bool:
+def _says(said: Sequence[Place], term: Term) -> bool:
     """Whether words begin with those of a term."""
     *before, last = term.words
-    if len(said) <= len(before) or said[: len(before)] != before:
+    if len(said) <= len(before) or any(place.word != word for place, word in zip(said, before, strict=False)):
         return False
-    return said[len(before)].startswith(last) if term.is_prefix else said[len(before)] == last
+    word = said[len(before)].word
+    return word.startswith(last) if term.is_prefix else word == last
 
 
-def _excerpt(text: str, at: int, terms: Sequence[_Shown], mark: tuple[str, str]) -> str:
+def _end(said: Place, term: Term) -> int:
+    """Where the last word of what a term found ends: within a pair of characters, if one was asked for."""
+    is_pair = said.first_end < said.end
+    return said.first_end if is_pair and term.is_prefix and len(term.words[-1]) < len(said.word) else said.end
+
+
+def _excerpt(text: str, at: int, terms: Sequence[Term], mark: tuple[str, str]) -> str:
     """Some words of a text, from a few before the one of this number."""
     first = max(0, at - SNIPPET // 3)
-    shown = list(islice(_WORD.finditer(text), first, first + SNIPPET + 1))
+    shown = list(islice(places(text), first, first + SNIPPET + 1))
     if not shown:
         return " ".join(text.split())
     goes_on = len(shown) > SNIPPET
+    begin = shown[0].start if first else 0
+    end = shown[SNIPPET - 1].end if goes_on else len(text)
     del shown[SNIPPET:]
-    begin = shown[0].start() if first else 0
-    end = shown[-1].end() if goes_on else len(text)
     pieces, here = [], begin
-    said = [_folded(match[0]) for match in shown]
-    for i, match in enumerate(shown):
-        if match.start() < here:
+    for i, place in enumerate(shown):
+        if place.start < here:
             continue
-        if term := next((term for term in terms if _says(said[i : i + len(term.words)], term)), None):
-            stop = shown[i + len(term.words) - 1].end()
-            pieces += [text[here : match.start()], mark[0], text[match.start() : stop], mark[1]]
+        if term := next((term for term in terms if _says(shown[i : i + len(term.words)], term)), None):
+            stop = _end(shown[i + len(term.words) - 1], term)
+            pieces += [text[here : place.start], mark[0], text[place.start : stop], mark[1]]
             here = stop
     pieces.append(text[here:end])
     told = " ".join("".join(pieces).split())

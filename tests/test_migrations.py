@@ -18,7 +18,8 @@ from curation.backends import ENGINE_TABLES
 from curation.database import Store, head_revision, migrations_folder
 from curation.editing.undo import revert_changeset
 from curation.errors import StoreError
-from curation.schema import articles, changes, metadata
+from curation.schema import articles, changes, metadata, search_queue
+from curation.searching import catch_up, matching
 
 from .conftest import SITE
 from .digest import digests
@@ -146,6 +147,28 @@ def test_what_is_read_otherwise_than_before_is_parsed_by_the_next_import(
         still & {"_posts/2099-01-01-a.md", "_posts/99-1-1-b.md", "_news/_Drafts/c.md", "_news/d.md"} == set()
     )
     assert shown.keys() <= still
+
+
+def test_the_full_text_index_is_built_anew_up_down_and_up_again(empty_database: str) -> None:
+    """Revision 0025: after each step the index is empty, and all articles wait for it."""
+    store = Store(empty_database)
+    migrate.upgrade(store)
+    import_folder(store, SITE, actor="tester")
+    catch_up(store)
+    before = _found(store, "tide")
+    for revision in ("0024", "0025", "0024", "head"):
+        (migrate.downgrade if revision == "0024" else migrate.upgrade)(store, revision)
+        with store.reading() as connection:
+            assert connection.scalar(sa.text("SELECT count(*) FROM article_search")) == 0
+            assert connection.scalar(sa.select(sa.func.count()).select_from(search_queue)) == 50
+    catch_up(store)
+    assert _found(store, "tide") == before != []
+    migrate.check(store)
+
+
+def _found(store: Store, query: str) -> list[int]:
+    with store.reading() as connection:
+        return sorted(connection.scalars(matching(connection, query)))
 
 
 def test_tables_of_another_program_are_left_alone(empty_database: str) -> None:

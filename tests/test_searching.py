@@ -15,6 +15,7 @@ import pytest
 import sqlalchemy as sa
 from click.testing import Result
 
+from curation.backends.search_words import index_text, words
 from curation.database import Store
 from curation.editing.flags import set_flags
 from curation.editing.undo import revert_changeset
@@ -24,7 +25,7 @@ from curation.schema import articles, changesets, search_queue
 from curation.searching import catch_up, matching, parse_query, snippet
 from curation.selecting import Filters, Selection, conditions
 
-from .conftest import DATA, SITE
+from .conftest import DATA, ON_SQLITE, SITE
 from .rejoin import parsed
 from .taking import import_folder, undo_one_import
 
@@ -35,13 +36,13 @@ LEADER = "_news/2021-05-28-needle-rock-goes-led.md"
 QUERIES = (
     "tide", "needle moths", "TIDE Table", '"tide table"', '"table tide"', '"needle rock" led', "light*", "agath*",
     '"tidewater to*"', '"tidewater to"*', "cafe", "CAFÉ", "cafa", "2021", "1 000", "keeper's", "keepers", "well-known",
-    '"spring line"', "маяк", "ЧАЙКИ", "чаики", "갈매기*", "갈매", "휴전", "عامًا", "عام", "المنارة", "Keeper's Log",
+    '"spring line"', "маяк", "ЧАЙКИ", "чаики", "갈매기*", "갈매", "휴전", "عامًا", "عاما", "عام", "المنارة", "Keeper's Log",
     "herring gulls", "Fresnel lenses", "zebra", "gull* barrier", "s", '"complaint after"',
     '"Tides Coast"', '"coast coastal engineering"', '"engineering coastal"',
 )  # fmt: skip
 DUMP_QUERIES = (
     "power", "power apps", '"power apps"', "canvas app", "POWERAPPS", "automat*", "365", "pokemon", "Pokémon",
-    "what's", "don't", "low-code", "how-to", "メディア2", "こんな感じ", "ドロップ*", "textinput", "ｔｅｘｔｉｎｐｕｔ",
+    "what's", "don't", "low-code", "how-to", "メディア2", "こんな感じ", "ドロップ*", "感じ", "ディア", "ア", '"こんな 感じ"', "textinput", "ｔｅｘｔｉｎｐｕｔ",
     "diablo iv", '"diablo iv"', "diablo 4", "lilith", "necro*", "blizzard", "4th", "season* barbarian", "enregistrees",
     "IGN", '"Microsoft Power Apps"', "xyzzyplugh",
 )  # fmt: skip
@@ -57,15 +58,41 @@ JUST_WORDS = {
 LONG = " ".join(f"word{number}" for number in range(5_000))
 
 
+#: A letter of a script without blanks between words, with its marks, as far as the samples have them; else a word.
+PIECE = re.compile(
+    "[\u0e01-\u0e2f\u0e30-\u0e33\u0e40-\u0e46\u3040-\u30ff\u4e00-\u9fff々][\u0e31\u0e34-\u0e3a\u0e47-\u0e4e]*|."
+)
+STROKES = str.maketrans({"ł": "l", "ø": "o", "ß": "ss", "đ": "d", "æ": "ae", "œ": "oe", "ı": "i", "ς": "σ"})
+OPTIONAL = re.compile("[\u0591-\u05c7\u0610-\u061a\u0640\u064b-\u0652\u0670]")
+
+
 def tokens(text: str) -> list[str]:
-    """Words by the character: Latin letters without their accents; Arabic vowel signs and the like part words."""
-    plain = re.sub("([A-Za-z])[\u0300-\u036f]+", r"\1", normalize("NFD", text))
-    return "".join(c.lower() if category(c)[0] in "LN" else " " for c in normalize("NFC", plain)).split()
+    """Words by the character; a letter of a script without blanks is one, and "|" a blank between two of them."""
+    plain = re.sub("([A-Za-zøØłŁæÆ])[\u0300-\u036f]+", r"\1", normalize("NFD", text))
+    plain = OPTIONAL.sub("", normalize("NFC", plain)).lower().translate(STROKES)
+    found: list[str] = []
+    before = " "
+    for piece in PIECE.findall(" ".join(plain.split())):
+        is_unit = PIECE.fullmatch(piece) is not None and (len(piece) > 1 or is_unspaced(piece))
+        if is_unit:
+            found += ["|"] * bool(found and before == " " and is_unspaced(found[-1][0])) + [piece]
+        elif category(piece)[0] in "LN" or (category(piece)[0] == "M" and before != " "):
+            starts = before == " " or is_unspaced(found[-1][0])
+            found = [*found, piece] if starts else [*found[:-1], found[-1] + piece]
+        else:
+            piece = " "
+        before = piece
+    return found
+
+
+def is_unspaced(character: str) -> bool:
+    return re.fullmatch("[\u0e01-\u0eff\u3040-\u30ff\u4e00-\u9fff々]", character) is not None
 
 
 def says(field: list[str], text: str) -> bool:
     *first, last = tokens(text)
-    is_same = str.startswith if text.endswith("*") else str.__eq__
+    is_prefix = text.endswith("*") and not is_unspaced(last[0])
+    is_same = str.startswith if is_prefix else str.__eq__
     at = len(first)
     return any(is_same(word, last) and field[i : i + at] == first for i, word in enumerate(field[at:]))
 
@@ -156,6 +183,79 @@ def test_queries_find_what_a_scan_of_a_dump_finds(
         packed.extractall(tmp_path, filter="data")
     import_folder(store, tmp_path / name)
     compare(store, tmp_path / name, DUMP_QUERIES)
+
+
+STORIES = {
+    "japanese": ("東京タワーの夜景", "日本語の全文検索。東京都、iPhone用ケース、京都 駅前"),
+    "chinese": ("搜索引擎", "我们在北京大学学习。"),
+    "thai": ("กินข้าวที่บ้าน", "ภาษาไทยไม่มีช่องว่าง"),
+    "khmer": ("ភ្នំពេញ", "ខ្មែរ"),
+    "hindi": ("काल", "हिन्दी में क़लम और किताबें"),
+    "tamil": ("தமிழ் மொழி", "கால்"),
+    "arabic": ("مَرْحَبًا", "العَرَبِيَّة، أحمد محـــمد"),
+    "persian": ("می‌خواهم", "x"),
+    "hebrew": ("שָׁלוֹם", "x"),
+    "polish": ("Łódź i żółw", "x"),
+    "german": ("STRAẞE, Straße, Größe", "x"),
+    "nordic": ("Smørrebrød Ærø Þingvellir", "Ǿ, Đorđe, Œuvre, ırmak"),
+    "plain": ("Needle rock", "hy\u00adphen, cafe\u0301 ǆ, нёс, нёс"),
+}
+
+#: A query, and the stories that say it.
+SAID = {
+    "夜景": "japanese", "東京": "japanese", "東京*": "japanese", "全文検索": "japanese", "京タ": "japanese", "景": "japanese",
+    "検": "japanese", "東京タワーの夜景": "japanese", "東京夜景": "", "東京 夜景": "japanese", '"東京 夜景"': "", "iphone": "japanese",
+    "iPhone用": "japanese", "phone用": "", "用ケース": "japanese", '"京都 駅前"': "japanese", "京都駅": "", '"東京都 iphone"': "japanese",
+    "大学": "chinese", "北京大学": "chinese", "学习": "chinese", "大学习": "", "ข้าว": "thai", "บ้าน": "thai", "บาน": "",
+    "ไทย": "thai", "พេញ": "", "ពេញ": "khmer", "किल": "", "काल": "hindi", "किता": "", "किता*": "hindi", "क़लम": "hindi",
+    "कलम": "", "தமிழ்": "tamil", "தமிழ": "", "கால்": "tamil", "مرحبا": "arabic", "مَرْحَبًا": "arabic", "العربية": "arabic",
+    "محمد": "arabic", "خواهم": "persian", "שלום": "hebrew", "lodz": "polish", "ŁÓDŹ": "polish", "zolw": "polish",
+    "strasse": "german", "straße": "german", "grosse": "german", "groß*": "german", "smorrebrod": "nordic", "aero": "nordic",
+    "thingvellir": "nordic", "o": "nordic", "dorde": "nordic", "œuvre": "nordic", "irmak": "nordic", "hyphen": "plain",
+    "CAFÉ": "plain", "нёс": "plain", "нес": "", "needle": "plain",
+}  # fmt: skip
+
+
+def test_words_of_every_script_are_found(store: Store, tmp_path: Path) -> None:
+    for name, (title, body) in STORIES.items():
+        write_story(tmp_path, name, title=f'"{title}"', body=body)
+    import_folder(store, tmp_path)
+    ours = {
+        query: " ".join(sorted(p[len("_news/2024-01-01-") : -3] for p in found(store, query)))
+        for query in SAID
+    }
+    assert ours == SAID
+
+
+@ON_SQLITE
+def test_the_index_reads_what_it_is_given_as_it_is_as_we_do(store: Store) -> None:
+    """Texts without marks and letters of scripts without blanks go into the index of SQLite as they are."""
+    texts = [f"ab{chr(n)}Cd" for n in (*range(1, 0xD800), *range(0xE000, 0x20000)) if chr(n).isprintable()]
+    texts = [text for text in texts if index_text(text) == text]
+    assert len(texts) > 13_000
+    with store.writing() as connection:
+        driver: Any = connection.connection.driver_connection
+        driver.executemany("INSERT INTO article_search (rowid, body) VALUES (?, ?)", enumerate(texts))
+        driver.execute("CREATE VIRTUAL TABLE temp.said USING fts5vocab(main, article_search, instance)")
+        read: list[list[str]] = [[] for _ in texts]
+        for word, number in driver.execute("SELECT term, doc FROM temp.said ORDER BY doc, offset"):
+            read[number].append(word)
+        connection.rollback()
+    # Both sides fold a few Greek signs and such alike, at the latest in the index.
+    assert [(text, said) for text, said in zip(texts, read, strict=True) if said != words(text)] in (
+        [],
+        [("abµCd", ["abμcd"])],
+    )
+
+
+@pytest.mark.parametrize("text", ["夜の景色を見に行く。" * 2_000, "かな" * 40_000, "किल काल " * 20_000])
+def test_a_large_body_of_any_script_is_found_by_what_it_begins_with(
+    store: Store, tmp_path: Path, text: str
+) -> None:
+    write_story(tmp_path, "large", body=f"東京タワー。{text}")
+    import_folder(store, tmp_path)
+    [row] = told(store, "京タワ")
+    assert row["found"].startswith("東[京タワ]ー。")
 
 
 def test_what_engines_take_as_operators_is_just_words(filled: Store) -> None:
@@ -290,7 +390,13 @@ def test_a_hit_in_a_title_ranks_before_one_in_a_body(store: Store, tmp_path: Pat
      ("Keeper", ("Said elsewhere.", "And here."), "Said elsewhere."),
      ("tide", (), ""),
      ("tide", ("a " * 50 + "tide " + "b " * 50,), "…" + "a " * 8 + "[tide]" + " b" * 15 + "…"),
-     ("tide", ("tide " + "b " * 50,), "[tide]" + " b" * 23 + "…")],
+     ("tide", ("tide " + "b " * 50,), "[tide]" + " b" * 23 + "…"),
+     ("夜景", ("東京タワーの夜景です",), "東京タワーの[夜景]です"),
+     ("景", ("夜景です。",), "夜[景]です。"),
+     ("です", ("夜景です。",), "夜景[です]。"),
+     ("東京タワー", ("東京タワーの東京タワ",), "[東京タワー]の東京タワ"),
+     ("مرحبا", ("مَرْحَبًا بك",), "[مَرْحَبًا] بك"),
+     ("strasse", ("Die Straße.",), "Die [Straße].")],
 )  # fmt: skip
 def test_what_was_found_stands_between_marks(query: str, fields: tuple[str | None, ...], shown: str) -> None:
     assert snippet(parse_query(query), fields, ("[", "]")) == shown

@@ -50,10 +50,11 @@ _BACKENDS = {"sqlite": "Sqlite", "postgresql": "Postgresql"}
 
 
 class Term(Protocol):
-    """Words that are to follow each other; with `is_prefix` the last one may go on (`searching.Term`)."""
+    """Words of the index that are to follow each other; with `is_prefix` the last one may go on
+    (`searching.Term`)."""
 
     @property
-    def text(self) -> str: ...
+    def words(self) -> Sequence[str]: ...
     @property
     def is_prefix(self) -> bool: ...
 

@@ -306,7 +306,7 @@ class Postgresql(Backend):
     def index_articles(self, connection: sa.Connection, up_to: int) -> None:
         from .postgresql_search import index_articles
 
-        index_articles(connection, up_to)
+        index_articles(_driver(connection), up_to)
 
     def search(self, terms: Sequence[Term]) -> sa.Select[tuple[int, float]]:
         from .postgresql_search import search

@@ -1,59 +1,83 @@
-"""The full-text index of PostgreSQL: what is taken into it, and how it is asked."""
+"""The full-text index of PostgreSQL: what is taken into it, and how it is asked.
+
+Its words are made here and not by the server, whose own depend on its version and on its collation.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import zip_longest
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import TSQUERY
 
 from . import Term
+from .search_words import words
 
-#: Takes articles into the full-text index. Between two fields stands a lexeme that no text has, so that no
-#: phrase goes from one into the next.
-_FIELDS = {
-    "a.title": "A",
-    "a.excerpt": "B",
-    "p.name": "C",
-    "(SELECT string_agg(t.name, ' ' ORDER BY u.position) FROM article_topics u"
-    " JOIN topics t ON t.id = u.topic_id WHERE u.article_id = a.id)": "C",
-    "a.body": "D",
-}
-#: A text with at most 30 accents on a letter (`searching` says why). The server's `normalize` takes time by
-#: the square of their number, and nothing stops it meanwhile: 400,000 of them would be hours of one core.
-_FEW_MARKS = (
-    "CASE WHEN octet_length({0}) = length({0}) THEN {0}"
-    " ELSE regexp_replace({0}, '([\\u0300-\\u036F]{{30}})[\\u0300-\\u036F]+', '\\1', 'g') END"
-)
-_VECTOR = "setweight(to_tsvector('simple', article_search_words(coalesce({}, ''))), '{}')"
-_WORDS = " || $$'/':1$$::tsvector || ".join(
-    _VECTOR.format(_FEW_MARKS.format(field), weight) for field, weight in _FIELDS.items()
-)
-_TAKE_IN = (
-    f"INSERT INTO article_search (article_id, words) SELECT a.id, {_WORDS}"  # noqa: S608 - our names
-    " FROM articles a LEFT JOIN providers p ON p.id = a.provider_id"
-)
+if TYPE_CHECKING:
+    import psycopg
+
+#: Texts of an article and how much their words count.
+_TAKEN = """
+SELECT a.id, a.title, a.excerpt, p.name,
+  (SELECT string_agg(t.name, ' ' ORDER BY u.position) FROM article_topics u
+   JOIN topics t ON t.id = u.topic_id WHERE u.article_id = a.id),
+  a.body
+FROM articles a LEFT JOIN providers p ON p.id = a.provider_id
+WHERE a.id IN (SELECT article_id FROM search_queue WHERE article_id <= %s)"""
+_WEIGHTS = "ABCCD"
+
+#: Articles that are read at once.
+_AT_ONCE = 200
+
+#: What a tsvector holds: places up to this one, so many of a word, bytes of a word, and bytes in all.
+_LAST_PLACE, _PLACES, _WORD, _BYTES = 16_383, 255, 2_000, 1_000_000
 
 #: Terms of a query that rank what it finds: ranking takes time by terms times places.
 _RANKED_TERMS = 100
 
 
-def index_articles(connection: sa.Connection, up_to: int) -> None:
+def index_articles(driver: psycopg.Connection[tuple[Any, ...]], up_to: int) -> None:
     queued = "SELECT article_id FROM search_queue WHERE article_id <= %s"
-    connection.exec_driver_sql(f"DELETE FROM article_search WHERE article_id IN ({queued})", (up_to,))  # noqa: S608
-    connection.exec_driver_sql(f"{_TAKE_IN} WHERE a.id IN ({queued})", (up_to,))
+    driver.execute(f"DELETE FROM article_search WHERE article_id IN ({queued})", (up_to,))  # noqa: S608
+    with driver.cursor("curation_index") as texts, driver.cursor() as cursor:
+        texts.execute(_TAKEN, (up_to,))
+        while rows := texts.fetchmany(_AT_ONCE):
+            with cursor.copy("COPY article_search (article_id, words) FROM STDIN") as stream:
+                for article_id, *fields in rows:
+                    stream.write_row((article_id, _vector(fields)))
+
+
+def _vector(fields: Sequence[str | None]) -> str:
+    """What a tsvector is read from. Between two fields a place is free, so that no phrase goes on."""
+    places: dict[str, list[str]] = {}
+    at, left = 0, _BYTES
+    for weight, text in zip(_WEIGHTS, fields, strict=True):
+        at += 1
+        for word in words(text) if text else ():
+            at += 1
+            known = places.get(word)
+            if known is None:
+                left -= 4 * len(word) + 6
+                if left < 0:
+                    break
+                places[word] = [f"{min(at, _LAST_PLACE)}{weight}"]
+            elif at <= _LAST_PLACE and len(known) < _PLACES:
+                left -= 2
+                known.append(f"{at}{weight}")
+    return " ".join([f"'{_lexeme(word)}':{','.join(known)}" for word, known in places.items()])
+
+
+def _lexeme(word: str) -> str:
+    """As much of a word as the engine takes."""
+    if len(word) <= _WORD // 4:
+        return word
+    return word.encode()[:_WORD].decode(errors="ignore")
 
 
 def search(terms: Sequence[Term]) -> sa.Select[tuple[int, float]]:
-    wanted: list[sa.ColumnElement[Any]] = []
-    for term in terms:
-        phrase = sa.func.phraseto_tsquery(
-            sa.literal_column("'simple'"), sa.func.article_search_words(term.text)
-        )
-        said = sa.func.nullif(sa.cast(phrase, sa.Text), "")  # without a word it finds nothing
-        wanted.append(sa.cast(said.concat(":*") if term.is_prefix else said, TSQUERY))
+    wanted = [sa.cast(sa.literal(_query(term)), TSQUERY) for term in terms]
     index = sa.table("article_search", sa.column("article_id", sa.BigInteger), sa.column("words"))
     ranking = _all_of(wanted[:_RANKED_TERMS])
     asked = sa.select(_all_of(wanted).label("query"), ranking.label("ranking")).cte("asked")
@@ -63,6 +87,12 @@ def search(terms: Sequence[Term]) -> sa.Select[tuple[int, float]]:
         .join_from(index, asked, sa.true())
         .where(index.c.words.op("@@")(asked.c.query))
     )
+
+
+def _query(term: Term) -> str:
+    """What a tsquery is read from: a word has letters, digits and marks, nothing that is to be escaped."""
+    said = " <-> ".join(f"'{_lexeme(word)}'" for word in term.words)
+    return f"{said}:*" if term.is_prefix else said
 
 
 def _all_of(queries: Sequence[sa.ColumnElement[Any]]) -> sa.ColumnElement[Any]:

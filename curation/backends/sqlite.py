@@ -26,19 +26,6 @@ _MOMENT = 100
 #: take a third of the time, since no page is copied.
 MAPPED = 2_147_418_112
 
-#: Takes articles into the full-text index; the columns are those of `_WEIGHTS`.
-_TAKE_IN = """
-INSERT INTO article_search (rowid, title, excerpt, provider, topics, body)
-SELECT a.id, a.title, a.excerpt, p.name,
-  (SELECT group_concat(name, ' ') FROM
-   (SELECT t.name FROM article_topics u JOIN topics t ON t.id = u.topic_id
-    WHERE u.article_id = a.id ORDER BY u.position)),
-  a.body
-FROM articles a LEFT JOIN providers p ON p.id = a.provider_id"""
-
-#: How much a word counts in title, excerpt, provider, topics and body.
-_WEIGHTS = "10.0, 4.0, 2.0, 2.0, 1.0"
-
 
 class Sqlite(Backend):
     """See the module."""
@@ -217,19 +204,14 @@ class Sqlite(Backend):
             )
 
     def index_articles(self, connection: sa.Connection, up_to: int) -> None:
-        queued = "SELECT article_id FROM search_queue WHERE article_id <= ?"
-        driver = _driver(connection)
-        driver.execute(f"DELETE FROM article_search WHERE rowid IN ({queued})", (up_to,))  # noqa: S608
-        driver.execute(f"{_TAKE_IN} WHERE a.id IN ({queued})", (up_to,))
+        from .sqlite_search import index_articles
+
+        index_articles(_driver(connection), up_to)
 
     def search(self, terms: Sequence[Term]) -> sa.Select[tuple[int, float]]:
-        said = " AND ".join(
-            '"{}"{}'.format(term.text.replace('"', " "), " *" * term.is_prefix) for term in terms
-        )
-        index = sa.table("article_search", sa.column("rowid", sa.Integer))
-        fit: sa.ColumnElement[float] = sa.literal_column(f"-bm25(article_search, {_WEIGHTS})")
-        is_found = sa.text("article_search MATCH :said").bindparams(sa.bindparam("said", said, unique=True))
-        return sa.select(index.c.rowid.label("article_id"), fit.label("fit")).where(is_found)
+        from .sqlite_search import search
+
+        return search(terms)
 
     def ask(self, query: Query) -> AbstractContextManager[Answer]:
         from .sqlite_asking import ask

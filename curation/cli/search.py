@@ -25,8 +25,9 @@ def search_command(query: tuple[str, ...], limit: int | None, **options: Any) ->
     """Finds articles by what they say, the best fit first.
 
     QUERY is words, "quoted phrases" and pref*, all of which an article says in its title, excerpt, body,
-    provider or topics. Letter case does not count, nor do accents of Latin letters. What was found stands
-    between [ and ].
+    provider or topics. Letter case does not count, nor do accents of Latin letters and optional marks of
+    Arabic and Hebrew. Chinese, Japanese, Thai and the like are found by any part of the text. What was
+    found stands between [ and ].
 
     \b
     Examples:

@@ -1,0 +1,168 @@
+"""The words of a text, as the full-text index of every engine has them, and as a query asks for them.
+
+A word is a run of letters and digits with the marks that belong to them, such as the vowel signs of Hindi. It
+counts without letter case, accents on Latin letters, and the optional marks of Arabic and Hebrew.
+`ł`, `ø`, `ß` and the like are written as `l`, `o` and `ss`.
+
+Some scripts have no blanks between words (Chinese, Japanese, Thai). There each pair of characters that follow
+each other is a word, and so is the last character: 東京都 is 東京, 京都 and 都. A query of two characters
+is one word, a longer one is a phrase, and one of a single character is a prefix. So any part of a text is
+found.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import deque
+from collections.abc import Iterator
+from functools import cache, lru_cache
+from itertools import pairwise
+from typing import NamedTuple
+
+#: Scripts without blanks between words: of South East Asia, and Chinese and Japanese with Bopomofo.
+_UNSPACED = (
+    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u1950-\u19df\u1a20-\u1aaf\u1b00-\u1b7f\ua980-\ua9ff\uaa60-\uaadf"
+    "\u2e80-\u2fdf\u3005-\u3007\u3021-\u312f\u31a0-\u31bf\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+    "\uff66-\uff9f\U0001aff0-\U0001b16f\U00020000-\U000323af"
+)
+
+#: What stands within a word and is no part of it: joiners, the soft hyphen, selectors of a glyph's form.
+_INVISIBLE = "\u00ad\u034f\u180b-\u180d\u200d\u2060\ufe00-\ufe0f\ufeff\U000e0100-\U000e01ef"
+
+#: Accents of any script, the points of Hebrew, and the vowel signs and the stretching stroke of Arabic.
+_OPTIONAL = re.compile(
+    "[\u0300-\u036f\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u0610-\u061a\u0640\u064b-\u0652\u0656-\u065f"
+    f"\u0670\u06d6-\u06dc\u06df-\u06e4\u06e7\u06e8\u06ea-\u06ed\u08d3-\u08ff\u200c{_INVISIBLE}]+"
+)
+_STROKES = {
+    "ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "ħ": "h", "ŧ": "t",
+    "ı": "i", "ĳ": "ij", "ŀ": "l", "ŋ": "n", "ĸ": "q", "ſ": "s", "ŉ": "n", "ς": "σ",
+}  # fmt: skip
+_AS_WRITTEN_PLAIN = str.maketrans(_STROKES)
+
+_ACCENTS = re.compile("(?<=[A-Za-zßæœøłđðþħŧıĳŀŋĸſŉÆŒØŁĐÐÞĦŦĲĿŊẞ])[\u0300-\u036f]+")
+
+#: What SQLite's own index reads as this module does: letters of scripts with blanks, without marks of their
+#: own, and signs that are no letters. A test compares the two, character by character.
+_READ_ALIKE = (
+    "\\x01-\x7f\x80-\xac\xae-\xc5\xc7-\xcf\xd1-\xd7\xd9-\xdd\xe0-\xe5\xe7-\xef\xf1-\xf7\xf9-\xfd\xff"
+    "\u0100-\u010f\u0112-\u0125\u0128-\u0130\u0134-\u0137\u0139-\u013e\u0143-\u0148\u014c-\u0151\u0154-\u0165"
+    "\u0168-\u017e\u0388-\u038a\u038c\u038e-\u03a1\u03a3-\u03ce\u0400-\u0481\u048a-\u0527\uac00-\ud7a3"
+    "\u2000-\u200b\u2010-\u205e\u20a0-\u20bf\u2100-\u2188\u2190-\u2426\u2460-\u2b4f"
+    "\U0001f300-\U0001f6d7\U0001f900-\U0001fa53"
+)
+_READ_HERE = re.compile(f"[^{_READ_ALIKE}]")
+
+#: A text of ASCII as its words, with blanks for all else.
+_ASCII = {n: (chr(n).lower() if chr(n).isalnum() else " ") for n in range(128)}
+
+
+class Place(NamedTuple):
+    """A word, where in the text it stands, and where its first character ends if it is a pair of them."""
+
+    word: str
+    start: int
+    end: int
+    first_end: int
+
+
+def with_few_marks(text: str) -> str:
+    """Return a text with at most 30 marks on a letter, which is more than any script has.
+
+    Unicode's normal forms sort them, which takes time by the square of their number; Unicode's own
+    stream-safe format ends at 30, too.
+    """
+    return text if text.isascii() else _patterns().many_marks.sub(r"\1", text)
+
+
+def words(text: str) -> list[str]:
+    """Return the words of a text, as the index has them."""
+    if text.isascii():
+        return text.translate(_ASCII).split()
+    found: list[str] = []
+    for match in _patterns().word.finditer(with_few_marks(text)):
+        run = match["run"]
+        if run is None:
+            found.append(_folded(match[0]))
+        else:
+            units = _units(run)
+            found += map("".join, pairwise(units))
+            found.append(units[-1])
+    return list(filter(None, found))
+
+
+def places(text: str) -> Iterator[Place]:
+    """Yield the words of a text with their places in it."""
+    for match in _patterns().word.finditer(text):
+        if match["run"] is None:
+            if word := _folded(match[0]):
+                yield Place(word, match.start(), match.end(), match.end())
+            continue
+        units = list(_patterns().unit.finditer(text, match.start(), match.end()))
+        for one, other in zip(units, [*units[1:], None], strict=True):
+            word = _folded_unit(one[0]) + (_folded_unit(other[0]) if other else "")
+            yield Place(word, one.start(), (other or one).end(), one.end())
+
+
+def query_words(text: str, *, is_prefix: bool) -> tuple[tuple[str, ...], bool]:
+    """Return the words that a text asks for, and whether the last of them is the beginning of one."""
+    found = words(text)
+    at_end = deque(() if text.isascii() else _patterns().word.finditer(text), maxlen=1)
+    last = at_end[0] if at_end else None
+    if last is None or last["run"] is None:
+        return tuple(found), is_prefix
+    # The text may go on after it, so that nothing is said of what its last character is followed by.
+    if len(_patterns().unit.findall(last[0])) == 1:
+        return tuple(found), True
+    return tuple(found[:-1]), False
+
+
+def index_text(text: str | None) -> str | None:
+    """Return a text of which SQLite's `unicode61` makes the words that are ours."""
+    if text is None or text.isascii() or not _READ_HERE.search(text):
+        return text
+    return " ".join(words(text))
+
+
+def _units(run: str) -> list[str]:
+    """The characters of a run of a script without blanks, each with its marks."""
+    return [_folded_unit(unit) for unit in _patterns().unit.findall(run)]
+
+
+def _folded(word: str) -> str:
+    if word.isascii():
+        return word.lower()
+    decomposed = unicodedata.normalize("NFD", with_few_marks(word))
+    plain = unicodedata.normalize("NFC", _ACCENTS.sub("", decomposed))
+    return _OPTIONAL.sub("", plain.lower()).translate(_AS_WRITTEN_PLAIN)
+
+
+#: A text has few characters of a script again and again.
+_folded_unit = lru_cache(maxsize=20_000)(_folded)
+
+
+class _Patterns(NamedTuple):
+    word: re.Pattern[str]
+    unit: re.Pattern[str]
+    many_marks: re.Pattern[str]
+
+
+#: Where marks are that belong to letters.
+_MARKED = (
+    range(0x300, 0x2100), range(0x2C00, 0x3100), range(0xA600, 0xAC00), range(0xFB00, 0xFF00),
+    range(0x10000, 0x12000), range(0x16A00, 0x17000), range(0x1BC00, 0x1D300), range(0x1DA00, 0x1DB00),
+    range(0x1E000, 0x1EA00),
+)  # fmt: skip
+
+
+@cache
+def _patterns() -> _Patterns:
+    """The patterns, made when they are first wanted: to ask for the kind of each character takes 5 ms."""
+    kinds = ("Mn", "Mc")
+    marks = "".join(chr(n) for some in _MARKED for n in some if unicodedata.category(chr(n)) in kinds)
+    # In Arabic script the non-joiner parts words; where it follows a sign of India, it shapes one.
+    follows = rf"(?:[{marks}{_INVISIBLE}]|(?<=[\u0900-\u109f\u1780-\u17ff])\u200c)*"
+    unit = rf"(?=[^\W_])[{_UNSPACED}]{follows}"
+    word = rf"(?P<run>(?:{unit})+)|(?:[^\W_{_UNSPACED}]{follows})+"
+    return _Patterns(re.compile(word), re.compile(unit), re.compile(f"([{marks}]{{30}})[{marks}]+"))

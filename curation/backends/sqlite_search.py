@@ -1,0 +1,39 @@
+"""The full-text index of SQLite: what is taken into it, and how it is asked."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+
+from . import Term
+from .search_words import index_text
+
+#: Takes articles into the index; the columns are those of `_WEIGHTS`.
+_TAKE_IN = """
+INSERT INTO article_search (rowid, title, excerpt, provider, topics, body)
+SELECT a.id, curation_index_text(a.title), curation_index_text(a.excerpt), curation_index_text(p.name),
+  curation_index_text((SELECT group_concat(name, ' ') FROM
+   (SELECT t.name FROM article_topics u JOIN topics t ON t.id = u.topic_id
+    WHERE u.article_id = a.id ORDER BY u.position))),
+  curation_index_text(a.body)
+FROM articles a LEFT JOIN providers p ON p.id = a.provider_id"""
+
+#: How much a word counts in title, excerpt, provider, topics and body.
+_WEIGHTS = "10.0, 4.0, 2.0, 2.0, 1.0"
+
+
+def index_articles(driver: sqlite3.Connection, up_to: int) -> None:
+    driver.create_function("curation_index_text", 1, index_text, deterministic=True)
+    queued = "SELECT article_id FROM search_queue WHERE article_id <= ?"
+    driver.execute(f"DELETE FROM article_search WHERE rowid IN ({queued})", (up_to,))  # noqa: S608
+    driver.execute(f"{_TAKE_IN} WHERE a.id IN ({queued})", (up_to,))
+
+
+def search(terms: Sequence[Term]) -> sa.Select[tuple[int, float]]:
+    said = " AND ".join(f'"{" ".join(term.words)}"{" *" * term.is_prefix}' for term in terms)
+    index = sa.table("article_search", sa.column("rowid", sa.Integer))
+    fit: sa.ColumnElement[float] = sa.literal_column(f"-bm25(article_search, {_WEIGHTS})")
+    is_found = sa.text("article_search MATCH :said").bindparams(sa.bindparam("said", said, unique=True))
+    return sa.select(index.c.rowid.label("article_id"), fit.label("fit")).where(is_found)
