@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from urllib.parse import quote
+from urllib.parse import quote, urljoin, urlsplit
 from xml.sax.saxutils import escape
 
 from .items import Renderer
@@ -35,16 +35,34 @@ class Sitemap:
 
     def add(self, article: Article) -> None:
         """Adds an article, if the site itself has a page of it."""
-        address = article.web_url or self._renderer.address(article)
-        if article.type == "collection" or not address.startswith(f"{self._web}/"):
+        address = self._absolute(article.web_url) if article.web_url else self._renderer.address(article)
+        if article.type == "collection" or not self._is_here(address):
             return
         if len(self._entries) == MOST:
             self._write_part()
         self._entries.append(self._entry(address, article.updated_at or article.published_at))
 
+    def _absolute(self, address: str) -> str:
+        """An address as the protocol wants it: one without a host is of this site, below its path."""
+        try:
+            parts = urlsplit(address)
+            if parts.scheme:
+                return address
+            joined = urljoin(f"{self._web}/", address)
+        except ValueError:  # such as http://[
+            return address
+        is_of_the_root = address.startswith("/") and not parts.netloc
+        return f"{self._web}{address}" if is_of_the_root and not self._is_here(joined) else joined
+
+    def _is_here(self, address: str) -> bool:
+        return address.startswith(f"{self._web}/")
+
     def close(self) -> None:
-        """Writes what is left; where there was too much for one file, the index too."""
+        """Writes what is left; where there was too much for one file, the index too. The protocol has no
+        sitemap without an entry: none is written, and `Output.sweep` takes an earlier one away."""
         name = self._section.sitemap
+        if not self._parts and not self._entries:
+            return
         if not self._parts:
             self._output.put(f"{name}.xml", _document("urlset", self._entries))
             return
@@ -79,6 +97,4 @@ def _element(name: str, told: list[str]) -> str:
 
 
 def _document(name: str, entries: list[str]) -> bytes:
-    if not entries:
-        return f"{_DECLARATION}<{name} {_NAMESPACE} />".encode()
     return f"{_DECLARATION}<{name} {_NAMESPACE}>\n{''.join(entries)}</{name}>".encode()
