@@ -174,7 +174,8 @@ def actor_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """Adds --actor: who does it, by default the login name."""
     return click.option(
         "--actor", envvar="CURATION_ACTOR", show_envvar=True, metavar="NAME",
-        default=_login_name, help="Who decides; by default the login name.", callback=_named,
+        default=_login_name, help="Who decides (not authenticated); by default the login name.",
+        callback=_named,
     )(command)  # fmt: skip
 
 
