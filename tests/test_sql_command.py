@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,11 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curation.backends import MAX_SQL, postgresql_asking
-from curation.backends.sql_text import numbered, pointed_out, tokens
+from curation.backends.sql_text import names_alone, numbered, pointed_out, tokens, without_semicolons
 from curation.cli import asking
 from curation.database import Store
 
-from .conftest import ON_POSTGRESQL, SITE
+from .conftest import ON_POSTGRESQL, ON_SQLITE, SITE
 from .taking import import_folder
 
 
@@ -114,6 +116,80 @@ def test_a_report_of_ones_own_is_warned_of_where_sql_is(
     assert curation("report", "topics", "--reports", str(tmp_path)).stderr == ""
 
 
+def test_semicolons_and_comments_around_a_query_change_nothing(ask: Callable[..., str]) -> None:
+    for sql in (
+        "SELECT 1;;",
+        ";;SELECT 1",
+        " ; ; SELECT 1 ; -- ;\n ; /* ; */",
+        "SELECT 1 /* ;; */ ;\n;\n",
+        "SELECT 1;--",
+    ):
+        assert ask(sql) == "1", sql
+    assert ask("SELECT ';;' AS a;;") == ";;"
+    assert "one statement at a time" in ask("SELECT 1;; SELECT 2;;")
+    assert ask(";;").startswith("Error: ")
+
+
+def test_the_time_of_the_query_is_told_on_every_engine(ask: Callable[..., str]) -> None:
+    today = dt.datetime.now(dt.UTC).date()
+    told = ask("SELECT current_date, CURRENT_TIMESTAMP, current_time").split(",")
+    assert dt.date.fromisoformat(told[0]) - today in (dt.timedelta(0), dt.timedelta(1))
+    assert dt.datetime.fromisoformat(told[1]).date() - today in (dt.timedelta(0), dt.timedelta(1))
+    assert told[2][2] == ":"
+
+
+def test_flags_are_asked_for_alike_on_every_engine(ask: Callable[..., str], store: Store) -> None:
+    shown = ask("SELECT count(*) FROM articles WHERE published")
+    assert int(shown) + int(ask("SELECT count(*) FROM articles WHERE NOT published")) == 50
+    assert (
+        ask("SELECT sum(CAST(published AS integer)) FROM articles WHERE CAST(published AS integer) = 1")
+        == shown
+    )
+    told = [
+        ask(f"SELECT {what} FROM articles")
+        for what in ("sum(published)", "count(*) FILTER (WHERE published = 1)")
+    ]
+    is_told = ["CAST(published AS integer)" in line for line in told]
+    assert is_told == [store.backend.name == "postgresql"] * 2
+
+
+@pytest.mark.parametrize(
+    ("sql", "told"),
+    [('SELECT count(*) FROM articles WHERE "titel" = \'x\'', "did you mean title?"),
+     ('SELECT "titel" FROM articles', "did you mean title?"),
+     ('SELECT id FROM articles ORDER BY "titel"', "did you mean title?"),
+     ('SELECT a."titel" FROM articles a', "did you mean title?"),
+     ('SELECT count(*) FROM articles WHERE title LIKE "%tide%"', "%tide%"),
+     ('SELECT count(*) FROM articles WHERE "title" <> "heat`[]"', "")],
+)  # fmt: skip
+def test_a_name_in_double_quotes_is_never_a_text(ask: Callable[..., str], sql: str, told: str) -> None:
+    assert ask(sql).startswith("Error: line 1, column ") or not told
+    assert told in ask(sql)
+
+
+@pytest.mark.parametrize(
+    ("sql", "value"),
+    [('SELECT count("title") FROM "articles" AS "a" WHERE "a"."title" IS NOT NULL', "50"),
+     ("""SELECT '"titel"' AS "wo""rds" """, '"""titel"""'),
+     ('SELECT 1 AS "titel"', "1"),
+     ('WITH "t`x" AS (SELECT 1 AS "y]z") SELECT "y]z" FROM "t`x"', "1"),
+     ('SELECT "heat" + 1 FROM articles WHERE "heat" = 77 LIMIT 1 -- "no name"', "78"),
+     ("""SELECT ' "' || 'x' || '" '""", '" ""x"" "')],
+)  # fmt: skip
+def test_right_sql_with_double_quotes_is_answered(ask: Callable[..., str], sql: str, value: str) -> None:
+    assert ask(sql) == value
+
+
+@ON_SQLITE
+def test_a_column_without_a_name_is_called_as_it_was_written(
+    imported: Store, curation: Callable[..., Result]
+) -> None:
+    ended = curation(
+        "sql", 'SELECT "id" + 1, "title", \'`\' || "id" FROM articles LIMIT 1', "--format", "csv"
+    )
+    assert ended.stdout.splitlines()[0] == '"""id"" + 1",title,"\'`\' || ""id"""'
+
+
 # --- errors -----------------------------------------------------------------------------------------------
 
 
@@ -205,6 +281,22 @@ def test_what_a_driver_has_no_value_for_is_text(ask: Callable[..., str], store: 
 
 
 # --- the words of a query ---------------------------------------------------------------------------------
+
+SQL = st.lists(
+    st.sampled_from(['"a"', '"', "'", "`", "[", "]", ";", "--", "\n", "/*", "*/", "a", " ", '""', "$$", "E'"])
+).map("".join)
+
+
+@given(SQL)
+def test_what_becomes_of_quotes_and_semicolons_moves_nothing_else(sql: str) -> None:
+    for made in (
+        names_alone(sql),
+        without_semicolons(sql, escapes=True),
+        without_semicolons(sql, escapes=False),
+    ):
+        assert len(made) == len(sql)
+        assert re.sub('["`\\[\\]; ]', "", made) == re.sub('["`\\[\\]; ]', "", sql)
+
 
 WORDS = st.sampled_from(
     [":a", ":bb", ":no", "::a", "':a'", '":a"', "E'\\':a'", "-- :a\n", "/* :a /* */ */", "$$:a$$", "$t$:a$t$", "x", "é", " ", "1", "[1:a]", "'"]

@@ -12,6 +12,7 @@ import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from decimal import Decimal
 from sys import getsizeof
 from typing import TYPE_CHECKING, Any
@@ -33,7 +34,7 @@ from . import (
     out_of_reach,
 )
 from .postgresql import first_line, is_cut
-from .sql_text import Numbered, named_at, numbered, second_statement, tokens
+from .sql_text import Numbered, named_at, numbered, second_statement, tokens, without_semicolons
 from .stopping import Worker, too_long
 
 if TYPE_CHECKING:
@@ -73,6 +74,10 @@ _OTHER_THAN_SELECT = frozenset({"transformDeclareCursorStmt", "transformSelectSt
 _MARK = re.compile(r"\$(\d{1,5})\b")
 _SAY_TYPE = "say it, as in CAST(:name AS integer)"
 
+#: An operator or a function that has no place for a flag, which is a number on SQLite.
+_FLAG_AS_NUMBER = re.compile(r"\bboolean\b")
+_SAY_FLAG = "write `published` or `NOT published`, and to reckon with a flag CAST(published AS integer)"
+
 _DECIMAL = re.compile(r"[-+]?\d+(\.\d+)?")
 
 
@@ -106,6 +111,7 @@ class _Asking:
     """One query's connection; all but `stop` is called in the worker's thread."""
 
     def __init__(self, connect: Callable[[], Connection], query: Query) -> None:
+        query = replace(query, sql=without_semicolons(query.sql, escapes=True))
         self._connect, self._query = connect, query
         self._connection: Connection | None = None
         self._text: Numbered = numbered(query.sql, query.parameters)
@@ -238,8 +244,8 @@ class _Asking:
             text = f"{_MARK.sub(lambda mark: f':{self._parameter_in(mark[0])}', text)}: {_SAY_TYPE}"
         kind = _MISSING.get(type(error))
         name = named_at(self._query.sql, offset) if kind and offset is not None else ""
-        if error.diag.message_hint and not kind:
-            text = f"{text} ({error.diag.message_hint})"
+        if not kind:
+            text += _hint(error, text)
         return QueryRefused(text, offset, (kind, name) if kind and name else None)
 
     def _offset(self, error: psycopg.Error) -> int | None:
@@ -265,6 +271,13 @@ class _Asking:
         first = next(tokens(self._query.sql, escapes=True), None)
         is_first = first is not None and offset == first.start
         return is_first and isinstance(error, psycopg.errors.SyntaxError)
+
+
+def _hint(error: psycopg.Error, text: str) -> str:
+    """What is added to an error's text: our advice, or the server's."""
+    if isinstance(error, psycopg.errors.UndefinedFunction) and _FLAG_AS_NUMBER.search(text):
+        return f": {_SAY_FLAG}"
+    return f" ({error.diag.message_hint})" if error.diag.message_hint else ""
 
 
 _MISSING: dict[type[psycopg.Error], str] = {

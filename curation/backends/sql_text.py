@@ -9,6 +9,8 @@ import re
 import unicodedata
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
+from operator import itemgetter
 
 #: What all engines write alike; what is not closed goes to the end.
 _COMMON = r"""
@@ -126,6 +128,43 @@ def second_statement(sql: str, *, escapes: bool) -> int | None:
     words = tokens(sql, escapes=escapes)
     any(token.text == ";" for token in words)  # goes on to the first
     return next((token.start for token in words), None)
+
+
+def without_semicolons(sql: str, *, escapes: bool) -> str:
+    """A query with blanks in place of each `;` before its first word and behind its last one. All else stays
+    at its place."""
+    if ";" not in sql:
+        return sql
+    marks = [(token.start, token.text == ";") for token in tokens(sql, escapes=escapes)]
+    at_ends = [*takewhile(itemgetter(1), marks), *takewhile(itemgetter(1), reversed(marks))]
+    text = list(sql)
+    for start, _ in at_ends:
+        text[start] = " "
+    return "".join(text)
+
+
+def names_alone(sql: str) -> str:
+    """A query for SQLite in which what stands in double quotes is a name and nothing else.
+
+    SQLite takes it for a text where there is no column of that name, so that a typing error goes unseen. It
+    does not do so with names in backticks or brackets. All else stays at its place.
+    """
+    if '"' not in sql:
+        return sql
+    pieces, last = [], 0
+    for token in tokens(sql, escapes=False):
+        if token.text[0] == '"' and len(token.text) > 1 and token.text[-1] == '"':
+            pieces += [sql[last : token.start], _in_other_quotes(token.text)]
+            last = token.end
+    return "".join([*pieces, sql[last:]])
+
+
+def _in_other_quotes(quoted: str) -> str:
+    """A name in other quotes than double ones, as long as before; as it is if it has these in itself."""
+    name = quoted[1:-1].replace('""', '"')
+    if "`" not in name:
+        return f"`{name}`".ljust(len(quoted))
+    return f"[{name}]".ljust(len(quoted)) if "]" not in name else quoted
 
 
 def place_of(parameter: str, sql: str, *, escapes: bool) -> int | None:

@@ -12,6 +12,7 @@ import sqlite3
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from sys import getsizeof
 from typing import Any
 
@@ -29,21 +30,21 @@ from . import (
     no_value,
     out_of_reach,
 )
-from .sql_text import place_of, second_statement, tokens
+from .sql_text import names_alone, place_of, second_statement, tokens, without_semicolons
 from .stopping import Worker
 
 #: The functions a query may call: none reads files, loads code or changes anything. Whatever SQLite
 #: adds later is denied until it is listed here.
 _SAFE_FUNCTIONS = """
-abs acos asin atan atan2 avg ceil ceiling changes char coalesce concat concat_ws cos count
-cume_dist date datetime degrees dense_rank exp first_value floor format glob group_concat hex
-ifnull iif instr json json_array json_array_length json_each json_extract json_group_array
-json_group_object json_object json_patch json_quote json_remove json_replace json_set json_tree
-json_type json_valid julianday lag last_value lead length like likelihood likely ln log log10 log2
-lower ltrim max min mod nth_value ntile nullif octet_length percent_rank pi pow power printf quote
-radians random rank replace round row_number rtrim sign sin soundex sqlite_version sqrt strftime
-string_agg substr substring sum tan time timediff total trim trunc typeof unhex unicode unixepoch
-unlikely upper -> ->>
+abs acos asin atan atan2 avg ceil ceiling changes char coalesce concat concat_ws cos count cume_dist
+current_date current_time current_timestamp date datetime degrees dense_rank exp first_value floor
+format glob group_concat hex ifnull iif instr json json_array json_array_length json_each
+json_extract json_group_array json_group_object json_object json_patch json_quote json_remove
+json_replace json_set json_tree json_type json_valid julianday lag last_value lead length like
+likelihood likely ln log log10 log2 lower ltrim max min mod nth_value ntile nullif octet_length
+percent_rank pi pow power printf quote radians random rank replace round row_number rtrim sign sin
+soundex sqlite_version sqrt strftime string_agg substr substring sum tan time timediff total trim
+trunc typeof unhex unicode unixepoch unlikely upper -> ->>
 """
 SAFE_FUNCTIONS = frozenset(_SAFE_FUNCTIONS.split())
 
@@ -52,6 +53,9 @@ _SAFE_TABLES = frozenset({"sqlite_master", "sqlite_schema", "json_each", "json_t
 
 #: Rows, bytes and seconds after which what was found is handed on.
 _ROWS, _BYTES, _SECONDS = 2_000, 4 * 1024 * 1024, 0.5
+
+#: Primary result codes of SQLite that say that the file is damaged.
+_DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 #: Columns of an answer: with the cap on values, this bounds what a row takes.
 _COLUMNS = 200
@@ -66,14 +70,22 @@ _TRIES = 50
 @contextmanager
 def ask(connection: sqlite3.Connection, query: Query) -> Iterator[Answer]:
     """Runs a query over a connection that is open for reading alone, and closes that. Raises QueryRefused."""
+    asked = query.sql
+    query = replace(query, sql=names_alone(without_semicolons(asked, escapes=False)))
     guard = _Guard(connection)
     with Worker(query, connection.interrupt, connection.close) as worker:
         try:
             cursor = worker.call(lambda: guard.start(query))
-            columns = [column[0] for column in cursor.description]
+            columns = [_as_asked(column[0], query.sql, asked) for column in cursor.description]
             yield Answer(columns, limited(_rows(worker, cursor), query.limit))
         except (sqlite3.Error, sqlite3.Warning, OverflowError) as error:
             raise guard.refusal(error, query) from error
+
+
+def _as_asked(column: str, sql: str, asked: str) -> str:
+    """The name of a column that has none but its place in the query, as it was written there."""
+    at = sql.find(column) if "`" in column or "[" in column else -1
+    return column if at < 0 else asked[at : at + len(column)]
 
 
 def _rows(worker: Worker, cursor: sqlite3.Cursor) -> Iterator[tuple[Any, ...]]:
@@ -147,9 +159,13 @@ class _Guard:
             return QueryRefused(self._denied, self._offset)
         if code is None and isinstance(error, sqlite3.Error | sqlite3.Warning):
             return _refused_by_driver(error, query)
+        if code is not None and code & 0xFF in _DAMAGE:
+            text = f"the store is damaged ({text}): restore it from a backup"
         if code == sqlite3.SQLITE_TOOBIG:
             text = f"{text}: values of up to {MAX_VALUE >> 20} MB are allowed"
         missing = re.fullmatch(r"no such (table|column): (?:.*\.)?([^.]+)", text, re.DOTALL)
+        if missing and self._offset is not None and query.sql[self._offset] in "`[":
+            text = f"{text} (a text stands in single quotes)"
         return QueryRefused(text, self._offset, (missing[1], missing[2]) if missing else None)
 
     def _place(self, sql: str, values: Mapping[str, object], text: str) -> int | None:

@@ -29,8 +29,10 @@ def sql_command(
 
     QUERY is one SELECT, the name of a .sql file, or `-` for standard input. `:name` in it takes the value of
     `-p name=...`: one that looks like a number is compared as such, one in single quotes is text. Instants
-    are UTC, flags 1 and 0, and LIKE tells capitals apart, on every engine. Stored documents, and with them
-    what is `secured`, are out of reach.
+    are UTC, flags are shown as 1 and 0, and LIKE tells capitals apart, on every engine. `WHERE published`
+    and `NOT published` ask for a flag on every engine, and CAST(published AS integer) reckons with it. Names
+    stand in double quotes, texts in single ones. Stored documents, and with them what is `secured`, are out
+    of reach.
 
     \b
     Examples:
