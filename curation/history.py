@@ -6,8 +6,10 @@ In the order in which they were written, which is that of their ids: no clock ha
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from heapq import merge
+from itertools import chain, islice
 from operator import itemgetter
 from typing import Any
 
@@ -16,7 +18,7 @@ import sqlalchemy as sa
 from .errors import SelectionError
 from .flags import FLAGS
 from .integers import INT64
-from .looking import Rows, flag_value
+from .looking import Rows, flag_value, streamed
 from .schema import article_moves, articles, changes, changesets, sources
 
 
@@ -67,11 +69,13 @@ def list_changesets(connection: sa.Connection, filters: HistoryFilters, limit: i
         .order_by(page.c.id.desc())
     )  # fmt: skip
     columns = ("changeset", "at", "kind", "actor", "articles", "changed", "reverts", "reverted_by", "reason")
-    rows = []
-    for key, at, kind, actor, count, *rest in connection.execute(query):
-        told = ", ".join(f"{flag} {n}" for flag, n in zip((*FLAGS, "moved"), rest, strict=False) if n)
-        rows.append((key, at, kind, actor, count or 0, told, *rest[len(FLAGS) + 1 :]))
-    return Rows(columns, rows)
+    return Rows(columns, map(_counted_in_words, streamed(connection, query)))
+
+
+def _counted_in_words(row: Sequence[Any]) -> tuple[Any, ...]:
+    key, at, kind, actor, count, *rest = row
+    told = ", ".join(f"{flag} {n}" for flag, n in zip((*FLAGS, "moved"), rest, strict=False) if n)
+    return (key, at, kind, actor, count or 0, told, *rest[len(FLAGS) + 1 :])
 
 
 #: The columns of a change, as they are shown.
@@ -86,21 +90,22 @@ def list_changes(
 ) -> Rows:
     """Every change of flags, and every move of a document (as a change of `path`), the newest first: of all
     articles, of one, or of one changeset, by path."""
-    found = _list_flags(connection, filters, changeset_id, limit)
-    if not filters.flag:
-        moves = _list_moves(connection, filters, changeset_id, limit)
-        in_order = itemgetter(5) if changeset_id is not None else _newest_first
-        found = sorted([*found, *moves], key=in_order)[:limit] if moves else found
-    return Rows(CHANGE_COLUMNS, found)
+    moves = iter(()) if filters.flag else _list_moves(connection, filters, changeset_id, limit)
+    first = next(moves, None)
+    if first is None:
+        return Rows(CHANGE_COLUMNS, _list_flags(connection, filters, changeset_id, limit))
+    in_order = itemgetter(5) if changeset_id is not None else _newest_first
+    flags = _list_flags(connection, filters, changeset_id, limit, by_changeset=True)
+    return Rows(CHANGE_COLUMNS, islice(merge(flags, chain([first], moves), key=in_order), limit))
 
 
-def _newest_first(row: tuple[Any, ...]) -> int:
+def _newest_first(row: Sequence[Any]) -> int:
     return -int(row[0])
 
 
 def _list_moves(
     connection: sa.Connection, filters: HistoryFilters, changeset_id: int | None, limit: int | None
-) -> list[tuple[Any, ...]]:
+) -> Iterator[Sequence[Any]]:
     move = article_moves.c
     wanted = [*_of_changeset(filters)]
     if filters.article_id is not None:
@@ -119,12 +124,18 @@ def _list_moves(
         .order_by(move.changeset_id.desc(), articles.c.path)
         .limit(limit)
     )  # fmt: skip
-    return [tuple(row) for row in connection.execute(query)]
+    return streamed(connection, query)
 
 
 def _list_flags(
-    connection: sa.Connection, filters: HistoryFilters, changeset_id: int | None, limit: int | None
-) -> list[tuple[Any, ...]]:
+    connection: sa.Connection,
+    filters: HistoryFilters,
+    changeset_id: int | None,
+    limit: int | None,
+    *,
+    by_changeset: bool = False,
+) -> Iterator[Sequence[Any]]:
+    """Changes of flags; with `by_changeset` in the order of changesets, else in that of the changes."""
     query = (
         sa.select(
             *(changesets.c[name] for name in ("id", "created_at", "kind", "actor")),
@@ -140,11 +151,12 @@ def _list_flags(
         .limit(limit)
     )
     if changeset_id is None:
-        query = query.order_by(changes.c.id.desc())
+        newest = (changes.c.changeset_id.desc(), changes.c.id.desc())
+        query = query.order_by(*(newest if by_changeset else newest[1:]))
     else:
         by_place = (articles.c.path, sources.c.name, changes.c.field)
         query = query.where(changes.c.changeset_id == changeset_id).order_by(*by_place)
-    return [_in_words(row) for row in connection.execute(query)]
+    return map(_in_words, streamed(connection, query))
 
 
 def _in_words(row: Any) -> tuple[Any, ...]:

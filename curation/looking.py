@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,10 +36,19 @@ from .upstream import is_agreed, is_parted
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Named columns and rows of values."""
+    """Named columns and rows of values, which are read as they are asked for, within the transaction."""
 
     columns: Sequence[str]
-    rows: Sequence[Sequence[Any]]
+    rows: Iterable[Sequence[Any]]
+
+
+#: Rows that are in memory at once.
+AT_ONCE = 500
+
+
+def streamed(connection: sa.Connection, query: sa.Select[Any]) -> Iterator[Sequence[Any]]:
+    """The rows of a query, of which few are in memory at once."""
+    return iter(connection.execute(query.execution_options(yield_per=AT_ONCE)))
 
 
 def _topic_names() -> sa.ScalarSelect[str]:
@@ -105,7 +114,7 @@ def list_articles(
         .order_by(order, articles.c.path, sources.c.name)
         .limit(limit)
     )
-    return Rows(columns, connection.execute(query).all())
+    return Rows(columns, streamed(connection, query))
 
 
 #: What `search_articles` tells of each; `found` is where, with the words between [ and ].
@@ -136,7 +145,7 @@ def search_articles(
         .join_from(best, articles, articles.c.id == best.c.id)
         .order_by(best.c.fit.desc(), best.c.path, best.c.id)
     )
-    for row in rows.yield_per(500):
+    for row in rows.yield_per(AT_ONCE):
         *values, title, excerpt, body = row
         yield (*values, snippet(terms, (excerpt, body, title), ("[", "]")))
 
@@ -298,7 +307,7 @@ def list_issues(connection: sa.Connection, import_id: int | None = None, *, all_
         query = query.where(table.import_id == import_id)
     if not all_:
         query = query.where(table.severity != "notice", table.resolved_import_id.is_(None))
-    return Rows(columns, connection.execute(query).all())
+    return Rows(columns, streamed(connection, query))
 
 
 def list_skipped(connection: sa.Connection) -> Rows:
@@ -309,8 +318,8 @@ def list_skipped(connection: sa.Connection) -> Rows:
         .where(files.c.state == "passed")
         .order_by(sources.c.name, files.c.path)
     )
-    rows = [(source, path, why_skipped(path)) for source, path in connection.execute(query)]
-    return Rows(("source", "path", "why"), rows)
+    found = streamed(connection, query)
+    return Rows(("source", "path", "why"), ((source, path, why_skipped(path)) for source, path in found))
 
 
 def summarise(connection: sa.Connection) -> Rows:

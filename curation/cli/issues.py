@@ -33,6 +33,6 @@ def issues_command(import_id: int | None, all_: bool, skipped: bool) -> None:
     store = open_store()
     with store.reading() as connection:
         found = list_skipped(connection) if skipped else list_issues(connection, import_id, all_=all_)
-    print_rows(found.columns, found.rows)
-    if not found.rows:
+        shown = print_rows(found.columns, found.rows)
+    if not shown:
         click.echo("no skipped files" if skipped else "no open issues", err=True)

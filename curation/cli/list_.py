@@ -53,6 +53,6 @@ def list_command(sort: str, limit: int | None, columns: str | None, **options: A
     with store.reading() as connection:
         found = list_articles(connection, filters, columns=names, sort=sort, limit=limit or None)
         total = count_articles(connection, filters)
-    print_rows(found.columns, found.rows)
-    if len(found.rows) < total:
-        click.echo(f"{len(found.rows)} of {total:,}; --limit 0 shows all", err=True)
+        shown = print_rows(found.columns, found.rows)
+    if shown < total:
+        click.echo(f"{shown} of {total:,}; --limit 0 shows all", err=True)

@@ -11,6 +11,8 @@ from .options import ID, MomentType, article_argument, open_store
 from .output import chosen_output, escape, output_options, print_rows
 
 if TYPE_CHECKING:
+    import sqlalchemy as sa
+
     from ..looking import Rows
 
 #: Rows of a table where --limit does not say; other forms are read by programs, and have no limit.
@@ -65,31 +67,37 @@ def log_command(
     if limit is None and chosen_output().form == "table" and not is_changeset:
         limit = TABLE_ROWS
     filters = {"actor": actor, "kind": kind, "flag": flag, "since": since, "until": until}
-    found = _find(what, article, filters, limit or None, is_changeset=is_changeset)
-    print_rows(found.columns, found.rows)
+    store = open_store()
+    with store.reading() as connection:
+        found = _find(connection, what, article, filters, limit or None, is_changeset=is_changeset)
+        shown = print_rows(found.columns, found.rows)
     if is_changeset:
-        click.echo(f"{len(found.rows):,} changes", err=True)
-    elif not found.rows:
+        click.echo(f"{shown:,} changes", err=True)
+    elif not shown:
         told = "no changes that match" if what or article or any(filters.values()) else "no changes yet"
         click.echo(told, err=True)
-    elif limit and len(found.rows) == limit:
+    elif limit and shown == limit:
         click.echo(f"the last {limit:,}; --limit 0 shows all", err=True)
 
 
 def _find(
-    what: str | None, article: str | None, given: dict[str, Any], limit: int | None, *, is_changeset: bool
+    connection: sa.Connection,
+    what: str | None,
+    article: str | None,
+    given: dict[str, Any],
+    limit: int | None,
+    *,
+    is_changeset: bool,
 ) -> Rows:
     from ..history import HistoryFilters, list_changes, list_changesets, tell_changeset
     from ..selecting import find_article
 
-    store = open_store()
-    with store.reading() as connection:
-        named = article or (None if is_changeset else what)
-        article_id = find_article(connection, named) if named is not None else None
-        filters = HistoryFilters(**given, article_id=article_id)
-        if is_changeset:
-            click.echo(escape(tell_changeset(connection, int(what or 0))), err=True)
-            return list_changes(connection, filters, int(what or 0), limit)
-        if article_id is not None:
-            return list_changes(connection, filters, limit=limit)
-        return list_changesets(connection, filters, limit)
+    named = article or (None if is_changeset else what)
+    article_id = find_article(connection, named) if named is not None else None
+    filters = HistoryFilters(**given, article_id=article_id)
+    if is_changeset:
+        click.echo(escape(tell_changeset(connection, int(what or 0))), err=True)
+        return list_changes(connection, filters, int(what or 0), limit)
+    if article_id is not None:
+        return list_changes(connection, filters, limit=limit)
+    return list_changesets(connection, filters, limit)
