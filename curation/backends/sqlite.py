@@ -115,26 +115,25 @@ class Sqlite(Backend):
     @contextmanager
     def import_lock(self, engine: sa.Engine, source: str) -> Iterator[Callable[[], None]]:
         del engine
-        # A lock of the operating system goes with its process, however that ends.
         import hashlib
 
-        from filelock import FileLock, Timeout
+        from .lock_files import LockFile
 
         key = hashlib.sha256(source.encode()).hexdigest()[:12]
-        lock = FileLock(f"{self.path}.{key}.lock", timeout=0)
-        try:
-            lock.acquire()
-        except Timeout as error:
-            raise ImportFailed(
-                f"another import of {source!r} is running; wait for it, then run this again"
-            ) from error
-        except OSError as error:
-            told = f"{lock.lock_file} cannot be made ({error.strerror}): the store's folder must be writable"
-            raise StoreError(told) from error
-        try:
+        # Beside the file itself: a link to it in another folder is the same store.
+        path = Path(f"{self.path.resolve()}.{key}.lock")
+        lock = LockFile(path)
+        with interrupts.cleaning(lock.release):
+            try:
+                is_taken = lock.acquire()
+            except OSError as error:
+                told = f"{path} cannot be made or locked ({error.strerror}): remove what has its name"
+                raise StoreError(f"{told}, and see that the store's folder is writable") from error
+            if not is_taken:
+                raise ImportFailed(
+                    f"another import of {source!r} is running; wait for it, then run this again"
+                )
             yield lambda: None
-        finally:
-            lock.release()
 
     def lock_references(self, connection: sa.Connection) -> None:
         """Nothing to do: BEGIN IMMEDIATE already keeps every other writer out."""
