@@ -82,14 +82,27 @@ class Store:
                 self._commit(connection, transaction, key, repeatable)
 
     @contextmanager
+    def rehearsing(self) -> Iterator[sa.Connection]:
+        """A transaction on a copy of the store, which is not kept: nobody waits for it, however long it
+        takes."""
+        with self._explaining(), self.backend.rehearsal(self.engine) as connection:
+            yield connection
+
+    @contextmanager
     def _connect(self) -> Iterator[sa.Connection]:
-        try:
+        with self._explaining():
             connection = self.engine.connect()
             try:
                 yield connection
             finally:
                 with interrupts.held_back():  # a connection that was closed half way would keep its locks
                     connection.close()
+
+    @contextmanager
+    def _explaining(self) -> Iterator[None]:
+        """Raises StoreError, in words, for an error of the engine."""
+        try:
+            yield
         except (sa.exc.DBAPIError, self._driver_error) as error:
             raise StoreError(self.backend.explain(error)) from error
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import tempfile
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,6 +24,7 @@ from curation.selecting import Selection
 from curation.verifying.run import verify
 
 from .conftest import SITE
+from .digest import digests
 from .taking import import_folder
 
 
@@ -124,3 +127,40 @@ def test_first_imports_of_one_source_at_once_make_one_source(store: Store) -> No
     assert all("is running" in line or line in ("50", "0") for line in told), told
     with store.reading() as connection:
         assert connection.scalar(sa.select(sa.func.count()).select_from(sources)) == 1
+
+
+def test_editors_go_on_while_a_dry_run_is_in_the_middle(
+    store: Store, site: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And what a dry run says is what the import that follows says."""
+    import_folder(store, site)
+    for file in sorted((site / "_news").glob("*.md"))[::2]:
+        file.write_text(file.read_text().replace("\ntitle: ", "\nheat: 3\nquality: 4\ntitle: The ", 1))
+    (site / "_news/2024-05-05-added.md").write_text("---\ntitle: Added\nprovider:\n  name: Nobody\n---\nx\n")
+    next((site / "_learning").rglob("*.md")).unlink()
+    before = digests(store)
+    monkeypatch.setattr(intake, "BATCH", 5)
+    took: list[float] = []
+
+    def decide(done: int, total: int) -> None:
+        began = time.monotonic()
+        other = Store(store.backend.url.render_as_string(hide_password=False))
+        with other.writing() as connection:
+            set_flags(connection, Selection(["1", "2", "3"]), {"removed": 1}, actor="ann", reason=None)
+            connection.rollback()
+        other.engine.dispose()
+        took.append(time.monotonic() - began)
+
+    dry = import_folder(store, site, dry_run=True, progress=decide)
+    assert len(took) > 3
+    assert max(took) < 5
+    assert digests(store) == before
+    told = import_folder(store, site)
+    assert (dry.counts, dry.flags, dry.doubtful, dry.status) == (
+        told.counts,
+        told.flags,
+        told.doubtful,
+        told.status,
+    )
+    assert told.counts["added"] == told.counts["missing"] == 1
+    assert list(Path(tempfile.gettempdir()).glob("curation-*/store.db")) == []

@@ -167,6 +167,11 @@ class Backend(ABC):
         """
 
     @abstractmethod
+    def rehearsal(self, engine: sa.Engine) -> AbstractContextManager[sa.Connection]:
+        """A transaction on a copy of the store as it now is, which goes with it: what is done there is as it
+        would be in the store, and nobody waits for it."""
+
+    @abstractmethod
     def lock_references(self, connection: sa.Connection) -> None:
         """Until commit, no one else decides, or adds providers, topics or images; waits for who does, for
         PATIENCE at most, and so does whatever else this transaction waits for."""

@@ -220,7 +220,14 @@ class Postgresql(Backend):
                 " mode, then run this again"
             )
 
+    def rehearsal(self, engine: sa.Engine) -> AbstractContextManager[sa.Connection]:
+        from .postgresql_rehearsal import rehearsal
+
+        return rehearsal(engine)
+
     def lock_references(self, connection: sa.Connection) -> None:
+        if connection.get_execution_options().get("rehearsing"):
+            return
         bound = f"{int(PATIENCE * 1000)}ms"
         connection.execute(sa.select(sa.func.set_config("lock_timeout", bound, sa.true())))
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_key("references"))))

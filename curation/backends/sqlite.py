@@ -135,6 +135,25 @@ class Sqlite(Backend):
                 )
             yield lambda: None
 
+    @contextmanager
+    def rehearsal(self, engine: sa.Engine) -> Iterator[sa.Connection]:
+        del engine
+        from ..temporary import temporary_folder
+        from .sqlite_backup import copy_pages
+
+        with temporary_folder() as folder:
+            copy = Sqlite(self.url.set(database=str(folder / "store.db")))
+            with closing(_open_read_only(self.path)) as source, closing(sqlite3.connect(copy.path)) as target:
+                target.execute("PRAGMA synchronous = OFF")
+                copy_pages(source, target)
+            made = copy.create_engine()
+            try:
+                with made.connect() as connection, connection.begin() as transaction:
+                    yield connection
+                    transaction.rollback()
+            finally:
+                made.dispose()
+
     def lock_references(self, connection: sa.Connection) -> None:
         """Nothing to do: BEGIN IMMEDIATE already keeps every other writer out."""
 

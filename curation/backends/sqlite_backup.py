@@ -34,7 +34,7 @@ def copy_store(
     _refuse_place(store, file, replace=replace)
     with temporary_file(file, companions=COMPANIONS) as made:
         with closing(sqlite3.connect(made)) as copy:
-            _copy(source, copy, progress)
+            copy_pages(source, copy, progress)
         with closing(sqlite3.connect(made)) as copy:  # as whoever restores it will open it
             _check(copy)
         made.chmod(store.stat().st_mode & 0o777)  # documents hold what is secured: no one else reads them
@@ -52,11 +52,14 @@ def _refuse_place(store: Path, file: Path, *, replace: bool) -> None:
         raise StoreError(f"{file} is there already: give another path, or --force to replace it")
 
 
-def _copy(
-    source: sqlite3.Connection, copy: sqlite3.Connection, progress: Callable[[int, int], None] | None
+def copy_pages(
+    source: sqlite3.Connection,
+    copy: sqlite3.Connection,
+    progress: Callable[[int, int], None] | None = None,
 ) -> None:
     # One read transaction over all steps: without it each commit of a writer makes SQLite start again
     # from the first page, and beside a busy importer it would never end.
+    """Copies what a connection sees at this moment into an empty database."""
     source.execute("BEGIN")
     source.execute("SELECT count(*) FROM sqlite_schema").fetchone()
 

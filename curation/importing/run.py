@@ -55,15 +55,14 @@ def _refuse_known_source(store: Store, dump: Dump, scan: Scan) -> None:
 
 
 def _import_at_once(store: Store, dump: Dump, scan: Scan, options: Options) -> Summary:
-    """The same in one transaction, which is kept only by a strict run without issues."""
+    """The same in one transaction, which is kept only by a strict run without issues. A dry run has a copy of
+    the store: editors go on working beside it."""
     try:
-        with store.writing(repeatable=True) as connection:
+        with store.rehearsing() if options.dry_run else store.writing(repeatable=True) as connection:
             run = Run.start(AtOnce(store, connection), dump, options)
             summary = run.carry_out(scan)
             if options.strict:
                 run.refuse_issues(connection)
-            if options.dry_run:
-                connection.rollback()
     except ImportFailed:
         if not options.dry_run:
             _record_failure(store, dump)

@@ -2,7 +2,8 @@
 and at the end links are resolved and what is gone is marked.
 
 It commits batch by batch, so that editors go on working meanwhile; a run that is cut off leaves whole
-documents only, and the next one completes it. A dry or a strict run is one transaction instead.
+documents only, and the next one completes it. A strict run is one transaction instead, and a dry run one on a
+copy of the store.
 """
 
 from __future__ import annotations
