@@ -20,9 +20,9 @@ import sqlalchemy as sa
 
 from . import interrupts
 from .backends import Backend, backend_for, of
-from .errors import OutcomeUnknown, StoreError
+from .errors import OutcomeUnknown, StoreError, StoreReadOnly
 from .interrupts import Outcome
-from .schema import units_of_work
+from .schema import metadata, units_of_work
 
 PACKAGE = Path(__file__).parent
 
@@ -104,7 +104,8 @@ class Store:
         try:
             yield
         except (sa.exc.DBAPIError, self._driver_error) as error:
-            raise StoreError(self.backend.explain(error)) from error
+            kind = StoreReadOnly if self.backend.is_read_only(error) else StoreError
+            raise kind(self.backend.explain(error)) from error
 
     def _record_unit(self, connection: sa.Connection) -> str | None:
         """Stores the key of a unit of work within its transaction; returns it. None where the schema is older
@@ -189,10 +190,32 @@ class Store:
             raise StoreError(
                 f"the store's schema is {current}, this release needs {head}: run `curation db upgrade`"
             )
-        if current > head:
+        self._refuse_newer(current)
+
+    def refuse_newer(self) -> None:
+        """Raises StoreError if the schema is of a newer release than this."""
+        if self.backend.store_exists():
+            self._refuse_newer(self.revision())
+
+    def _refuse_newer(self, current: str | None) -> None:
+        head = head_revision()
+        if current is not None and current > head:
             raise StoreError(
                 f"the store's schema {current} is newer than this release ({head}): install a newer curation"
             )
+
+    def damage(self) -> str | None:
+        """What is damaged in the store, in a few words; None if nothing can be seen.
+
+        It reads all of the store: for when something went wrong that should not.
+        """
+        try:
+            with self.reading() as connection:
+                for told in self.backend.find_damage(connection):
+                    return told
+                return next(self.backend.find_unreadable(connection, metadata.tables.values()), None)
+        except StoreError:
+            return "not all of it can be read"
 
     def schema_changes(self) -> None:
         """Forgets what was learnt of the schema; for migrations."""

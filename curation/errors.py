@@ -17,6 +17,10 @@ class StoreError(CurationError):
     """The store cannot be opened, is not of this release, or is busy."""
 
 
+class StoreReadOnly(StoreError):  # noqa: N818 - the store is read-only, it does not err
+    """The store cannot be written to."""
+
+
 class OutcomeUnknown(StoreError):  # noqa: N818 - not an error of the store, but no answer from it
     """The answer to COMMIT was lost, and the store cannot be asked what became of it."""
 

@@ -33,6 +33,7 @@ class Revision:
 
 def upgrade(store: Store, revision: str = "head") -> str | None:
     """Brings the schema up to a revision and returns it; done twice it does nothing."""
+    store.refuse_newer()
     _refuse_other_program(store)
     with _alembic(store) as config:
         command.upgrade(config, revision)
@@ -41,6 +42,7 @@ def upgrade(store: Store, revision: str = "head") -> str | None:
 
 def downgrade(store: Store, revision: str) -> str | None:
     """Takes the schema back to a revision (`base`: no tables); what it held beyond that is lost."""
+    store.refuse_newer()
     with _alembic(store) as config:
         command.downgrade(config, revision)
     return store.revision()

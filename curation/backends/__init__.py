@@ -270,6 +270,15 @@ class Backend(ABC):
     def explain(self, error: Exception) -> str:
         """One line for the user: what went wrong and what to do."""
 
+    @abstractmethod
+    def is_read_only(self, error: Exception) -> bool:
+        """Whether an error says that nothing can be written to the store."""
+
+    def find_unreadable(self, connection: sa.Connection, tables: Iterable[sa.Table]) -> Iterator[str]:
+        """What is stored as this program stores nothing, where the engine itself sees no damage, a line each:
+        bytes of a file that changed by themselves. Nothing for an engine that has checksums."""
+        return iter(())
+
 
 def backend_for(database: str) -> Backend:
     """The backend of a URL or of the path of an SQLite file; raises UsageError for another engine."""

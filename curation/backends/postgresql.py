@@ -367,6 +367,9 @@ class Postgresql(Backend):
             return _LOST.format(location=self.location, text=text)
         return f"PostgreSQL says: {text}"
 
+    def is_read_only(self, error: Exception) -> bool:
+        return getattr(getattr(error, "orig", error), "sqlstate", None) == "25006"
+
     def _connect(self) -> psycopg.Connection[tuple[Any, ...]]:
         from .postgresql_sessions import open_session
 

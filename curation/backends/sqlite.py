@@ -15,6 +15,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from .. import interrupts
 from ..errors import ImportFailed, StoreError
 from . import PATIENCE, Answer, Backend, Query, Term, chunks
+from .sqlite_opening import address
 
 #: How long a writer waits for another, in seconds.
 BUSY_TIMEOUT = PATIENCE
@@ -56,10 +57,16 @@ class Sqlite(Backend):
             connect_args={"timeout": BUSY_TIMEOUT},
             hide_parameters=True,
         )
+        sa.event.listen(engine, "do_connect", self._choose_address)
         sa.event.listen(engine, "connect", _prepare)
         sa.event.listen(engine, "close", _forget)
         sa.event.listen(engine, "begin", _begin)
         return engine
+
+    def _choose_address(self, _dialect: object, _record: object, arguments: list[Any], options: Any) -> None:
+        uri = address(self.path, "rw")
+        if "mode=ro" in uri:
+            arguments[0], options["uri"] = uri, True
 
     def store_exists(self) -> bool:
         """Whether there is a file that holds anything: an import that was cut off while it made the store
@@ -68,9 +75,8 @@ class Sqlite(Backend):
 
     def _is_blank(self) -> bool:
         # Not read-only: that could not undo what was cut off half written, and would tell nothing.
-        uri = f"{self.path.resolve().as_uri()}?mode=rw"
         try:
-            with closing(sqlite3.connect(uri, uri=True, timeout=BUSY_TIMEOUT)) as driver:
+            with closing(sqlite3.connect(address(self.path, "rw"), uri=True, timeout=BUSY_TIMEOUT)) as driver:
                 return driver.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone() is None
         except sqlite3.Error:  # whoever opens it for good will be told what is wrong
             return False
@@ -238,8 +244,19 @@ class Sqlite(Backend):
 
     def explain(self, error: Exception) -> str:
         cause = getattr(error, "orig", error)
-        advice = _ADVICE.get(_code_of(cause))
-        return advice.format(path=self.path) if advice else f"SQLite says: {cause}"
+        code = _code_of(cause)
+        if type(cause) is sqlite3.OperationalError and not hasattr(cause, "sqlite_errorcode"):
+            code = _CORRUPT  # Python's driver raises this by itself, of a text that is not UTF-8
+        advice = _ADVICE.get(code)
+        return advice.format(path=self.path, cause=cause) if advice else f"SQLite says: {cause}"
+
+    def is_read_only(self, error: Exception) -> bool:
+        return _code_of(getattr(error, "orig", error)) == sqlite3.SQLITE_READONLY
+
+    def find_unreadable(self, connection: sa.Connection, tables: Iterable[sa.Table]) -> Iterator[str]:
+        from .sqlite_damage import find_unreadable
+
+        return find_unreadable(_driver(connection), tables)
 
 
 _BUSY = "the store is busy: another command is writing; run this again in a moment"
@@ -257,10 +274,17 @@ _ADVICE = {
         "{path} could not be written or read, and the last step was not kept: check that its disk has room"
         " and is sound, then run this again"
     ),
-    sqlite3.SQLITE_NOTADB: "{path} is not an SQLite database: give another path with --database",
+    sqlite3.SQLITE_NOTADB: (
+        "{path} is not an SQLite database, or its beginning is damaged: give another path with --database,"
+        " or restore it from a backup"
+    ),
     sqlite3.SQLITE_CANTOPEN: ("{path} cannot be opened: check that its folder exists and can be written to"),
+    sqlite3.SQLITE_ERROR: (
+        "SQLite says: {cause}: {path} may be damaged; `curation db verify` looks, and a backup restores it"
+    ),
     sqlite3.SQLITE_CORRUPT: "{path} is damaged: restore it from a backup",
 }
+_CORRUPT: int = sqlite3.SQLITE_CORRUPT
 
 
 def _code_of(error: BaseException) -> int:
@@ -360,10 +384,9 @@ def _switch_to_wal(driver: sqlite3.Connection) -> None:
 def _open_read_only(path: Path) -> sqlite3.Connection:
     if not path.exists():
         raise StoreError(f"no store at {path}: make one with `curation import PATH`")
-    uri = f"{path.resolve().as_uri()}?mode=ro"
     # A query runs in another thread than who waits for it.
     connection = sqlite3.connect(
-        uri, uri=True, isolation_level=None, timeout=BUSY_TIMEOUT, check_same_thread=False
+        address(path, "ro"), uri=True, isolation_level=None, timeout=BUSY_TIMEOUT, check_same_thread=False
     )
     connection.execute(f"PRAGMA mmap_size = {MAPPED}")
     return connection

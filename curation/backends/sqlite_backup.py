@@ -37,7 +37,9 @@ def copy_store(
             copy_pages(source, copy, progress)
         with closing(sqlite3.connect(made)) as copy:  # as whoever restores it will open it
             _check(copy)
-        made.chmod(store.stat().st_mode & 0o777)  # documents hold what is secured: no one else reads them
+        made.chmod(
+            store.stat().st_mode & 0o777 | 0o200
+        )  # writable, though the store may not be; documents hold what is secured: no one else reads them
         made.replace(file)
 
 
@@ -57,9 +59,9 @@ def copy_pages(
     copy: sqlite3.Connection,
     progress: Callable[[int, int], None] | None = None,
 ) -> None:
+    """Copies what a connection sees at this moment into an empty database."""
     # One read transaction over all steps: without it each commit of a writer makes SQLite start again
     # from the first page, and beside a busy importer it would never end.
-    """Copies what a connection sees at this moment into an empty database."""
     source.execute("BEGIN")
     source.execute("SELECT count(*) FROM sqlite_schema").fetchone()
 

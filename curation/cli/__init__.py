@@ -74,12 +74,17 @@ class LazyGroup(click.Group):
         except Exception as error:
             if os.environ.get("CURATION_DEBUG"):
                 raise
-            if _was_interrupted(error):
-                raise _one_line(interruption()) from error
-            kind = type(error).__name__
-            raise _one_line(
-                f"this is a fault of curation's ({kind}: {error}); CURATION_DEBUG=1 shows where"
-            ) from error
+            raise _one_line(_unforeseen(error, ctx)) from error
+
+
+def _unforeseen(error: Exception, ctx: click.Context) -> str:
+    """What is said of an error that nobody foresaw: the store may be damaged, or it is ours."""
+    if _was_interrupted(error):
+        return interruption()
+    if damage := _damage(ctx):
+        return damage
+    kind = type(error).__name__
+    return f"this is a fault of curation's ({kind}: {error}); CURATION_DEBUG=1 shows where"
 
 
 #: What is said of an interruption. A command whose repetition does no harm (an import) is never unknown.
@@ -105,6 +110,18 @@ def _was_interrupted(error: BaseException | None) -> bool:
     while error is not None and not isinstance(error, KeyboardInterrupt):
         error = error.__cause__ or error.__context__
     return error is not None
+
+
+def _damage(ctx: click.Context) -> str | None:
+    """What is said of a store in which something is stored that nobody stores, on which a command failed."""
+    try:
+        from ..database import Store
+
+        store = Store(ctx.find_root().obj)
+        told = store.damage() if store.backend.store_exists() else None
+    except Exception:  # noqa: BLE001 - it is asked beside an error, which is told then
+        return None
+    return f"{store.location} is damaged ({told}): restore it from a backup" if told else None
 
 
 def _escaped(message: str) -> str:

@@ -158,8 +158,13 @@ def ready_to_search(store: Store, filters: Filters) -> None:
     from ..searching import catch_up, parse_query
 
     parse_query(filters.search)  # what is no query is refused before there is anything to do
-    with showing_progress("indexing", verbose=False) as progress:
-        catch_up(store, progress)
+    from ..errors import StoreReadOnly
+
+    try:
+        with showing_progress("indexing", verbose=False) as progress:
+            catch_up(store, progress)
+    except StoreReadOnly:
+        click.echo("the store is read-only: what changed since the last search is not found yet", err=True)
 
 
 def named_place(ctx: click.Context, param: click.Parameter, value: str) -> Path:
