@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import IO
 
 from .backends import MAX_SQL, Answer, Given, Query
-from .backends.sql_text import pointed_out
+from .backends.sql_text import pointed_out, tokens
 from .database import PACKAGE, Store
 from .errors import QueryRefused
 from .integers import whole_number
@@ -122,7 +122,7 @@ def _files(folder: Path | None) -> dict[str, Path]:
 def read_report(file: Path) -> Report:
     """A report from its file; see the module for the form. Raises QueryRefused for another form."""
     try:
-        text = file.read_text(encoding="utf-8")
+        text = file.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise QueryRefused(f"{file} cannot be read: {error}") from error
     told: dict[str, str] = {}
@@ -138,6 +138,8 @@ def read_report(file: Path) -> Report:
     lacking = [key for key in ("title", "purpose") if key not in told]
     if lacking:
         raise QueryRefused(f"{file} does not say its {lacking[0]}: begin it with `-- {lacking[0]}: ...`")
+    if all(token.text == ";" for token in tokens(text, escapes=False)):
+        raise QueryRefused(f"{file} asks nothing: give one SELECT below its comments")
     chart = _read_chart(file, told["chart"]) if "chart" in told else None
     return Report(file.stem, told["title"], told["purpose"], parameters, text, chart, file.parent != _OURS)
 
@@ -163,7 +165,12 @@ def _read_parameter(file: Path, told: Sequence[str]) -> Parameter:
         raise QueryRefused(
             f"{file}: write `-- parameter: NAME TYPE DEFAULT MEANING`, of type {', '.join(_TYPES)}"
         )
-    return Parameter(*told)
+    parameter = Parameter(*told)
+    try:
+        _value(parameter, parameter.default)
+    except QueryRefused as error:
+        raise QueryRefused(f"{file}: the default of a parameter is wrong: {error}") from error
+    return parameter
 
 
 def report_query(report: Report, given: Mapping[str, str], timeout: float | None) -> Query:

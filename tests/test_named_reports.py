@@ -11,7 +11,7 @@ from click.testing import Result
 
 from curation.database import Store
 
-from .conftest import some
+from .conftest import ON_SQLITE, some
 from .test_views import edited
 
 __all__ = ["edited"]
@@ -43,6 +43,11 @@ def test_a_report_of_ones_own_joins_the_list(
         ("-- title: x\nSELECT 1", "does not say its purpose"),
         ("-- title: x\n-- purpose: y\n-- parameter: z\nSELECT 1", "NAME TYPE DEFAULT MEANING"),
         ("-- title: x\n-- purpose: y\n-- parameter: z float 1 m\nSELECT 1", "of type integer, text, date"),
+        ("", "does not say its title"),
+        ("-- title: x\n-- purpose: y\n", "asks nothing: give one SELECT"),
+        ("-- title: x\n-- purpose: y\n;\n/* later */ ;", "asks nothing: give one SELECT"),
+        ("-- title: x\n-- purpose: y\n-- parameter: z date today-x m\nSELECT :z", "z=today-x: date wanted"),
+        ("-- title: x\n-- purpose: y\n-- parameter: limit integer ten m\nSELECT 1", "limit=ten: integer"),
     ],
 )
 def test_a_file_that_is_no_report_is_told_in_a_line(
@@ -52,6 +57,21 @@ def test_a_file_that_is_no_report_is_told_in_a_line(
     result = curation("report", "wrong", "--reports", str(tmp_path))
     assert (result.exit_code, said in result.stderr, "wrong.sql" in result.stderr) == (1, True, True)
     assert "is no folder" in curation("report", "--reports", str(tmp_path / "wrong.sql")).stderr
+
+
+@ON_SQLITE
+def test_a_report_that_asks_nothing_keeps_no_other_from_datasette(
+    store: Store, curation: Callable[..., Result], tmp_path: Path
+) -> None:
+    (tmp_path / "empty.sql").write_text("-- title: x\n-- purpose: y\n")
+    (tmp_path / "hot.sql").write_text(f"\ufeff{OWN}", encoding="utf-8")
+    result = curation("db", "metadata", "--reports", str(tmp_path))
+    assert result.exit_code == 3, result.output
+    [database] = json.loads(result.stdout)["databases"].values()
+    assert database["queries"]["report_hot"]["title"] == "Own"
+    assert "report_empty" not in database["queries"]
+    assert "left out: " in result.stderr
+    assert "empty.sql asks nothing" in result.stderr
 
 
 def test_a_file_that_is_no_report_spoils_no_other(
