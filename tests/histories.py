@@ -521,6 +521,7 @@ def empty(store: Store) -> None:
     with store.writing() as connection:
         for table in reversed(metadata.sorted_tables):
             connection.execute(sa.delete(table))
+        connection.exec_driver_sql("DELETE FROM article_search")
 
 
 def run(store: Store, root: Path, seed: int, steps: Sequence[Step]) -> None:

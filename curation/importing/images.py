@@ -8,7 +8,7 @@ comes out alike in whatever order documents came.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -42,21 +42,47 @@ class _Use(NamedTuple):
     is_missing: bool
 
 
+class Unsettled(NamedTuple):
+    """An image whose row says otherwise than its first use: what it says, and what it ought to say."""
+
+    id: int
+    url: str
+    stored: Facts
+    due: Facts
+    uses: Sequence[_Use]
+
+    @property
+    def names(self) -> list[str]:
+        """The columns that differ."""
+        return [name for name, is_, ought in zip(FACTS, self.stored, self.due, strict=True) if is_ != ought]
+
+
 def settle_images(connection: sa.Connection, image_ids: Collection[int]) -> None:
     """Lets the rows of these images say what their first use says."""
+    for image in find_unsettled(connection, image_ids):
+        _settle(connection, image)
+
+
+def find_unsettled(connection: sa.Connection, image_ids: Collection[int]) -> Iterator[Unsettled]:
+    """Find those of some images whose rows do not say what their first use says."""
     for some in chunks(sorted(image_ids)):
         uses = _uses(connection, some)
         without = [i for i in some if all(use.is_missing for use in uses.get(i, ()))]
         by_organizations = _shown_by_organizations(connection, without) if without else {}
+        # Where no use has an entry of its own, all say what the row says.
         unsure = [i for i in some if i in by_organizations or any(use.written for use in uses.get(i, ()))]
         if not unsure:
             continue
         columns = (images.c.id, images.c.url, *(images.c[name] for name in FACTS))
-        for image_id, url, *row in connection.execute(
-            sa.select(*columns).where(images.c.id.in_(unsure))
-        ).all():
+        rows = connection.execute(sa.select(*columns).where(images.c.id.in_(unsure))).all()
+        for image_id, url, *row in rows:
+            used: Sequence[_Use] = uses.get(image_id, ())
             stored = _facts(*row)
-            _settle(connection, image_id, url, stored, uses.get(image_id, ()), by_organizations.get(image_id))
+            due = by_organizations.get(image_id)
+            if due is None:
+                due = stored if used[0].written is None else _read_facts(connection, used[0])
+            if due != stored:
+                yield Unsettled(image_id, url, stored, due, used)
 
 
 def _facts(
@@ -126,23 +152,12 @@ def _shown_by_organizations(connection: sa.Connection, image_ids: Sequence[int])
     return found
 
 
-def _settle(
-    connection: sa.Connection,
-    image_id: int,
-    url: str,
-    stored: Facts,
-    uses: Sequence[_Use],
-    by_organization: Facts | None,
-) -> None:
-    facts = by_organization
-    if facts is None:
-        facts = stored if uses[0].written is None else _read_facts(connection, uses[0])
-    if facts == stored:
-        return
-    row = images.c.id == image_id
-    connection.execute(sa.update(images).where(row).values(dict(zip(FACTS, facts, strict=True))))
-    before, now = (encode_image(Image(url, *said, None)) for said in (stored, facts))
-    for table, key, position, written, _ in uses:
+def _settle(connection: sa.Connection, image: Unsettled) -> None:
+    """Gives an image's row what is due to it, and each use the entry that the row does not give back."""
+    row = images.c.id == image.id
+    connection.execute(sa.update(images).where(row).values(dict(zip(FACTS, image.due, strict=True))))
+    before, now = (encode_image(Image(image.url, *said, None)) for said in (image.stored, image.due))
+    for table, key, position, written, _ in image.uses:
         becomes = before if written is None else None if written == now else written
         if becomes != written:
             owner = table.c.article_id if table is article_images else table.c.related_link_id

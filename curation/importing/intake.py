@@ -211,6 +211,8 @@ class Intake:
                     self._books.issues.settle(path, outcome.faults, is_kept_out=True)
                 elif what is What.PASSED:
                     self._books.issues.settle_gone(path)
+                elif what is not What.FRESH and task.known is not None and task.known.is_missing:
+                    self._books.issues.settle_back(path, outcome.faults)
                 elif what is not What.FRESH:
                     self._books.issues.settle_read(path)
 

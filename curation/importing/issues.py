@@ -124,6 +124,11 @@ class IssueBook:
         if path in self._troubled:
             self.settle(path, (), is_kept_out=True)
 
+    def settle_back(self, path: str, faults: Collection[Fault]) -> None:
+        """Says that a file which was missing is there again as the store has it, with these faults; what is
+        said of decisions about it stands."""
+        self.settle(path, faults, keep=OF_THE_SCAN.union(NOTICES))
+
     def settle_notice(self, path: str, code: str, field: str | None, message: str | None) -> None:
         """Says what one open notice now has to say; None closes it. Its path is loaded."""
         issue = self._open[path].get((code, field))

@@ -12,7 +12,7 @@ from ..backends import chunks
 from ..schema import articles, taxonomy_documents
 from .course import Books
 from .files import forget
-from .sweep import Sweep
+from .sweep import settle_images_of
 from .taxonomy import mark_taxonomy
 
 
@@ -35,19 +35,12 @@ def mark(connection: sa.Connection, books: Books, paths: Sequence[str], since: d
     values = {"missing_since": since, "last_import_id": books.import_id}
     for some in chunks(ids):
         connection.execute(sa.update(articles).where(articles.c.id.in_(some)).values(values))
-    _settle_images(connection, ids)
+    settle_images_of(connection, ids)
     notes = _rows(connection, taxonomy_documents, books.source_id, paths, is_missing=since is None)
     mark_taxonomy(connection, [row.id for row in notes], since)
     for row in (*marked, *notes):
         books.versions.add_marked(row.path, row.missing_since, row.last_import_id)
     return len(marked)
-
-
-def _settle_images(connection: sa.Connection, article_ids: Sequence[int]) -> None:
-    """Lets images say what those say who are there."""
-    sweep = Sweep()
-    sweep.note_released(connection, article_ids)
-    sweep.settle_images(connection, ())
 
 
 def _rows(

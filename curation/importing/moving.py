@@ -13,6 +13,7 @@ from ..schema import articles
 from .course import Books
 from .files import forget
 from .missing import mark
+from .sweep import settle_images_of
 
 
 def free_paths(
@@ -43,6 +44,8 @@ def free_paths(
     rows = [(article_id, new) for article_id, _, new in moves]
     rows += [(article_id, f"~{article_id}") for article_id in movers]
     of(connection).bulk_update(connection, articles, ("id", "path"), rows)
+    # Which use of an image is the first depends on paths too; the movers are written anew after this.
+    settle_images_of(connection, list(pushed_out.values()))
     return missing
 
 

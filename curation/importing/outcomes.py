@@ -7,11 +7,12 @@ Pure but for reading the files, so that it can run in any process: `read_files` 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from ..document import (
+    Document,
     Organization,
     TopicNote,
     content_hash,
@@ -100,12 +101,13 @@ def _read(number: int, task: Task, read: Read) -> Outcome:
         raise content
     digest = hashlib.sha256(content).digest()
     if known is not None and known.digest == digest:
-        return _SAME
+        return Outcome(What.SAME, faults_of(file.kind, content)) if known.is_missing else _SAME
     if file.kind is not Kind.ARTICLE:
         return _read_note(number, task, content, digest, read)
     text_hash = content_hash(content)
     if known is not None and known.content_hash == text_hash:
-        return Outcome(What.RESEALED, (), content, digest)
+        faults = faults_of(file.kind, content) if known.is_missing else ()
+        return Outcome(What.RESEALED, faults, content, digest)
     document = parse_article(content)
     if document is None:
         return _no_document(known, content)
@@ -121,6 +123,21 @@ def _read_note(number: int, task: Task, content: bytes, digest: bytes, read: Rea
         return _no_document(task.known, content)
     read.notes.append(Note(number, parsed, content, digest))
     return Outcome(What.FRESH, parsed.faults)
+
+
+def faults_of(kind: Kind, content: bytes) -> tuple[Fault, ...]:
+    """Return what is to be said of a document that is there again as it was: its issues were closed when it
+    went. Raises DocumentError for one that cannot be taken in any more."""
+    parsed = _PARSERS[kind](content)
+    return parsed.faults if parsed is not None else ()
+
+
+#: What reads a file of each kind.
+_PARSERS: dict[Kind, Callable[[bytes], Document | Organization | TopicNote | None]] = {
+    Kind.ARTICLE: parse_article,
+    Kind.ORGANIZATION: parse_organization,
+    Kind.TOPIC: parse_topic,
+}
 
 
 def _no_document(known: Known | None, content: bytes) -> Outcome:

@@ -26,7 +26,7 @@ from ..schema import (
 from .images import settle_images
 
 #: Where each is used; a row that is in none of these is an orphan.
-_USES: dict[sa.Table, tuple[sa.Column[Any], ...]] = {
+USES: dict[sa.Table, tuple[sa.Column[Any], ...]] = {
     providers: (articles.c.provider_id, related_links.c.provider_id, taxonomy_documents.c.provider_id),
     topics: (article_topics.c.topic_id, taxonomy_documents.c.topic_id, topics.c.parent_id),
     images: (article_images.c.image_id, related_link_images.c.image_id, provider_images.c.image_id),
@@ -37,7 +37,7 @@ class Sweep:
     """What one transaction may have left without a user."""
 
     def __init__(self) -> None:
-        self._released: dict[sa.Table, set[int]] = {table: set() for table in _USES}
+        self._released: dict[sa.Table, set[int]] = {table: set() for table in USES}
 
     def release(self, table: sa.Table, row_ids: Iterable[int | None]) -> None:
         """Notes rows that are used once less."""
@@ -71,7 +71,7 @@ class Sweep:
         """Removes the orphans among some rows; returns the topics that these were children of."""
         above: set[int] = set()
         target = table.alias("t")
-        unused = [~sa.exists().where(column == target.c.id) for column in _USES[table]]
+        unused = [~sa.exists().where(column == target.c.id) for column in USES[table]]
         for some in chunks(row_ids):
             ids = connection.scalars(sa.select(target.c.id).where(target.c.id.in_(some), *unused)).all()
             if not ids:
@@ -87,3 +87,10 @@ class Sweep:
     def settle_images(self, connection: sa.Connection, deviating: Iterable[int]) -> None:
         """Lets the rows of images say what they should, where uses differ or one was released."""
         settle_images(connection, self._released[images].union(deviating))
+
+
+def settle_images_of(connection: sa.Connection, article_ids: Sequence[int]) -> None:
+    """Lets the images of articles that were marked or moved say what their first use now says."""
+    sweep = Sweep()
+    sweep.note_released(connection, article_ids)
+    sweep.settle_images(connection, ())

@@ -52,7 +52,8 @@ class What(Enum):
 
 
 class Outcome(NamedTuple):
-    """What became of a file, and its faults; `content` and `digest` of one that was resealed."""
+    """What became of a file, and its faults (of one that is as stored, only if it was missing); `content` and
+    `digest` of one that was resealed."""
 
     what: What
     faults: tuple[Fault, ...] = ()

@@ -14,7 +14,7 @@ The last `versions.KEPT_IMPORTS` imports of a source can be undone.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,7 +22,7 @@ import sqlalchemy as sa
 
 from ..backends import chunks, of
 from ..database import Store
-from ..errors import EditRefused
+from ..errors import DocumentError, EditRefused
 from ..flags import Flags
 from ..instants import as_text
 from ..scanning import File, Kind
@@ -45,10 +45,10 @@ from .course import Books
 from .decided import settle_decided
 from .files import forget
 from .issues import IssueBook
-from .outcomes import read_files
+from .outcomes import faults_of, read_files
 from .publishing import publish_limit
 from .resolve import resolve_items, resolve_related
-from .sweep import Sweep
+from .sweep import Sweep, settle_images_of
 from .tasks import Known, Task, What
 from .taxonomy import TaxonomyWriter, delete_taxonomy, mark_taxonomy
 from .undo_limits import Undoing, changed_later, decided_at_all, decided_since
@@ -199,11 +199,14 @@ class _Undoing:
         connection, undoing = self._connection, self._import
         of(connection).lock_references(connection)
         self._remove_added()
-        left = self._move_back()
+        left, moved_back = self._move_back()
         rows = [row for row in self._versions() if row.path not in left]
         for some in chunks([row for row in rows if row.delta is not None], BATCH):
             self._restore(some)
         self._put_marks_back(rows)
+        # Which use of an image is the first depends on marks and paths: all of them stand by now.
+        touched = {row.article_id for row in rows if row.article_id is not None}
+        settle_images_of(connection, sorted(touched | moved_back))
         # Of what was taken out nothing tells any more which links it could have been named by.
         resolve_related(connection, undoing.source_id, None)
         resolve_items(connection, undoing.source_id, None)
@@ -276,8 +279,9 @@ class _Undoing:
         sweep.settle_images(self._connection, ())
         sweep.remove_orphans(self._connection)
 
-    def _move_back(self) -> set[str]:
-        """Gives moved articles their paths back; returns the paths of those that it leaves where they are."""
+    def _move_back(self) -> tuple[set[str], set[int]]:
+        """Gives moved articles their paths back; returns the paths of those that it leaves where they are,
+        and the ids of the others."""
         connection = self._connection
         moves = self._moves()
         free = {move.article_id: move for move in moves if not (move.is_later or move.is_decided)}
@@ -304,7 +308,7 @@ class _Undoing:
         self._books.issues.load(connection, new_paths)
         for path in new_paths:
             self._books.issues.settle(path, (), keep=())
-        return {move.old_path for move in moves if move.article_id not in free}
+        return {move.old_path for move in moves if move.article_id not in free}, set(free)
 
     def _find_blocked(self, free: Mapping[int, Any]) -> list[int]:
         """Return the articles whose old path another one has that is not about to leave it."""
@@ -366,11 +370,10 @@ class _Undoing:
         contents = self._contents(versions)
         tasks = []
         for row in versions:
-            kind = Kind(row.kind) if row.note_id is not None else Kind.ARTICLE
             key = row.article_id if row.note_id is None else row.note_id
             known = Known(key, b"", None, is_missing=False)
             content = before(bytes(row.delta), contents[row.path])
-            tasks.append(Task(File(row.path, kind, None, None), known, content))
+            tasks.append(Task(File(row.path, _kind_of(row), None, None), known, content))
         self._books.issues.load(self._connection, [row.path for row in versions])
         chunk = (tasks, read_files(tasks))
         TaxonomyWriter(self._books).write(self._connection, [chunk])
@@ -407,6 +410,7 @@ class _Undoing:
         for since in {row.missing_since for row in notes}:
             mark_taxonomy(connection, [row.note_id for row in notes if row.missing_since == since], since)
         self._undone.marked = sum(row.delta is None for row in versions)
+        self._settle_issues(versions)
         paths = [row.path for row in versions]
         forget(connection, source_id, paths)
         present = [(source_id, row.path, "kept") for row in versions if row.missing_since is None]
@@ -414,6 +418,25 @@ class _Undoing:
         for some in chunks(paths):
             done = sa.and_(file_versions.c.import_id == self._import.id, file_versions.c.path.in_(some))
             connection.execute(sa.delete(file_versions).where(done))
+
+    def _settle_issues(self, versions: Sequence[Any]) -> None:
+        """Says of files that are missing again that they have no issues, and of those that are there again
+        which."""
+        issues = self._books.issues
+        for some in chunks(versions, BATCH):
+            issues.load(self._connection, [row.path for row in some])
+            back = [row for row in some if row.delta is None and row.missing_since is None]
+            contents = self._contents(back)
+            for row in some:
+                if row.missing_since is not None:
+                    issues.settle_gone(row.path)
+            for row in back:
+                with suppress(DocumentError):  # a later release may read more strictly
+                    issues.settle_back(row.path, faults_of(_kind_of(row), contents[row.path]))
+
+
+def _kind_of(version: Any) -> Kind:
+    return Kind.ARTICLE if version.note_id is None else Kind(version.kind)
 
 
 def _upstream_before(versions: Sequence[Any]) -> dict[int, Upstream]:
