@@ -21,7 +21,7 @@ from .backends import of
 from .backends.search_words import Place, places, query_words, with_few_marks, words
 from .database import Store
 from .errors import SelectionError
-from .schema import search_queue
+from .schema import articles, search_queue
 
 #: Articles that one transaction takes in.
 BATCH = 5_000
@@ -91,6 +91,25 @@ def catch_up(store: Store, progress: Callable[[int, int], None] | None = None) -
         done += len(ids)
         if progress is not None:
             progress(done, total)
+
+
+def rebuild(connection: sa.Connection, progress: Callable[[int, int], None] | None = None) -> int:
+    """Makes the index anew, whatever it holds, and returns of how many articles; the caller commits, and
+    holds `lock_references`. `progress` is told articles done, of all."""
+    backend, key = of(connection), search_queue.c.article_id
+    backend.clear_index(connection)
+    connection.execute(sa.delete(search_queue))
+    connection.execute(sa.insert(search_queue).from_select(["article_id"], sa.select(articles.c.id)))
+    total = connection.scalar(sa.select(sa.func.count()).select_from(search_queue)) or 0
+    done = 0
+    while ids := connection.scalars(sa.select(key).order_by(key).limit(BATCH)).all():
+        interrupts.check()
+        backend.index_articles(connection, ids[-1])
+        connection.execute(sa.delete(search_queue).where(key <= ids[-1]))
+        done += len(ids)
+        if progress is not None:
+            progress(done, total)
+    return total
 
 
 def snippet(query: Sequence[Term], fields: Iterable[str | None], mark: tuple[str, str]) -> str:

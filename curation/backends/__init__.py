@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from itertools import islice
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, TypeVar
+from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.engine import URL
@@ -64,6 +64,14 @@ class Given(str):
     where with texts."""
 
     __slots__ = ()
+
+
+class Damage(NamedTuple):
+    """What an engine finds wrong with its own: a line, and whether that is of the full-text index, which can
+    be made anew."""
+
+    text: str
+    is_of_index: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,8 +154,8 @@ class Backend(ABC):
         """Raises StoreError if a row refers to one that is not there, where migrating may cause that."""
 
     @abstractmethod
-    def find_damage(self, connection: sa.Connection) -> Iterable[str]:
-        """What the engine finds wrong with its own pages, indexes and constraints, a line each."""
+    def find_damage(self, connection: sa.Connection) -> Iterable[Damage]:
+        """What the engine finds wrong with its own pages, indexes and constraints."""
 
     @abstractmethod
     def backup(
@@ -195,6 +203,10 @@ class Backend(ABC):
         """By table, the id after which the next ones are given; 0 where none was."""
 
     @abstractmethod
+    def raise_ids(self, connection: sa.Connection, tables: Sequence[sa.Table]) -> None:
+        """Has the next ids of these tables be given after the greatest that a row has."""
+
+    @abstractmethod
     def bulk_insert(
         self,
         connection: sa.Connection,
@@ -232,6 +244,15 @@ class Backend(ABC):
     def index_articles(self, connection: sa.Connection, up_to: int) -> None:
         """Takes the queued articles (`search_queue`) with ids up to this one into the full-text index anew;
         those that are gone it forgets."""
+
+    @abstractmethod
+    def find_wrong_index(self, connection: sa.Connection) -> Iterator[tuple[int | None, str]]:
+        """What is wrong with the full-text index, but for queued articles: the id of the article that is not
+        in it as it ought to be (None: something else), and what is wrong."""
+
+    @abstractmethod
+    def clear_index(self, connection: sa.Connection) -> None:
+        """Makes the full-text index empty, also one that is damaged, within the connection's transaction."""
 
     @abstractmethod
     def search(self, terms: Sequence[Term]) -> sa.Select[tuple[int, float]]:

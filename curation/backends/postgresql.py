@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import sqlalchemy as sa
 
 from ..errors import ImportFailed, StoreError
-from . import PATIENCE, SECRET_TABLES, Answer, Backend, Query, Term
+from . import PATIENCE, SECRET_TABLES, Answer, Backend, Damage, Query, Term
 from .types import Flag, Instant, Json
 
 if TYPE_CHECKING:
@@ -102,7 +102,6 @@ WHERE pid = :pid AND pid <> pg_catalog.pg_backend_pid() AND application_name = '
 _HURRIED = {"connect_timeout": 2, "tcp_user_timeout": 3000}
 _HURRIED_OPTIONS = " -c lock_timeout=1s -c statement_timeout=3s"
 
-
 # What psycopg logs of connections that it gives up would stand on standard error beside our own line.
 logging.getLogger("psycopg").addHandler(logging.NullHandler())
 
@@ -164,7 +163,7 @@ class Postgresql(Backend):
     def check_foreign_keys(self, connection: sa.Connection) -> None:
         """Nothing to do: the engine enforces them while it migrates."""
 
-    def find_damage(self, connection: sa.Connection) -> Iterable[str]:
+    def find_damage(self, connection: sa.Connection) -> Iterable[Damage]:
         """Nothing: what looks through its pages (`amcheck`) is for the server's own administrators."""
         return ()
 
@@ -258,6 +257,13 @@ class Postgresql(Backend):
         last = "SELECT coalesce(pg_sequence_last_value(pg_get_serial_sequence(%s, 'id')::regclass), 0)"
         return {table.name: connection.exec_driver_sql(last, (table.name,)).scalar_one() for table in tables}
 
+    def raise_ids(self, connection: sa.Connection, tables: Sequence[sa.Table]) -> None:
+        given, row_id = self.last_ids(connection, tables), "pg_get_serial_sequence(%s, 'id')::regclass"
+        for table in tables:
+            greatest = connection.scalar(sa.select(sa.func.max(table.c.id))) or 0
+            if greatest > given[table.name]:
+                connection.exec_driver_sql(f"SELECT setval({row_id}, %s)", (table.name, greatest))
+
     def bulk_insert(
         self,
         connection: sa.Connection,
@@ -314,6 +320,14 @@ class Postgresql(Backend):
         from .postgresql_search import index_articles
 
         index_articles(_driver(connection), up_to)
+
+    def find_wrong_index(self, connection: sa.Connection) -> Iterator[tuple[int | None, str]]:
+        from .postgresql_search import find_wrong_index
+
+        return find_wrong_index(_driver(connection))
+
+    def clear_index(self, connection: sa.Connection) -> None:
+        connection.exec_driver_sql("DELETE FROM article_search")
 
     def search(self, terms: Sequence[Term]) -> sa.Select[tuple[int, float]]:
         from .postgresql_search import search

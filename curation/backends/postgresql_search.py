@@ -5,7 +5,7 @@ Its words are made here and not by the server, whose own depend on its version a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
@@ -19,13 +19,12 @@ if TYPE_CHECKING:
     import psycopg
 
 #: Texts of an article and how much their words count.
-_TAKEN = """
+_TEXTS = """
 SELECT a.id, a.title, a.excerpt, p.name,
   (SELECT string_agg(t.name, ' ' ORDER BY u.position) FROM article_topics u
    JOIN topics t ON t.id = u.topic_id WHERE u.article_id = a.id),
   a.body
-FROM articles a LEFT JOIN providers p ON p.id = a.provider_id
-WHERE a.id IN (SELECT article_id FROM search_queue WHERE article_id <= %s)"""
+FROM articles a LEFT JOIN providers p ON p.id = a.provider_id"""
 _WEIGHTS = "ABCCD"
 
 #: Articles that are read at once.
@@ -33,6 +32,16 @@ _AT_ONCE = 200
 
 #: What a tsvector holds: places up to this one, so many of a word, bytes of a word, and bytes in all.
 _LAST_PLACE, _PLACES, _WORD, _BYTES = 16_383, 255, 2_000, 1_000_000
+
+_NOT_QUEUED = "NOT EXISTS (SELECT FROM search_queue q WHERE q.article_id = {})"
+_WRONG = """
+SELECT due.id, s.article_id IS NULL FROM unnest(%s::bigint[], %s::tsvector[]) due (id, words)
+LEFT JOIN article_search s ON s.article_id = due.id WHERE s.words IS DISTINCT FROM due.words ORDER BY due.id"""
+_OF_NO_ARTICLE = (
+    "SELECT s.article_id FROM article_search s"  # noqa: S608 - our names
+    " WHERE NOT EXISTS (SELECT FROM articles a WHERE a.id = s.article_id)"
+    f" AND {_NOT_QUEUED.format('s.article_id')} ORDER BY s.article_id"
+)
 
 #: Terms of a query that rank what it finds: ranking takes time by terms times places.
 _RANKED_TERMS = 100
@@ -42,7 +51,7 @@ def index_articles(driver: psycopg.Connection[tuple[Any, ...]], up_to: int) -> N
     queued = "SELECT article_id FROM search_queue WHERE article_id <= %s"
     driver.execute(f"DELETE FROM article_search WHERE article_id IN ({queued})", (up_to,))  # noqa: S608
     with driver.cursor("curation_index") as texts, driver.cursor() as cursor:
-        texts.execute(_TAKEN, (up_to,))
+        texts.execute(f"{_TEXTS} WHERE a.id IN ({queued})", (up_to,))  # noqa: S608
         while rows := texts.fetchmany(_AT_ONCE):
             with cursor.copy("COPY article_search (article_id, words) FROM STDIN") as stream:
                 for article_id, *fields in rows:
@@ -74,6 +83,18 @@ def _lexeme(word: str) -> str:
     if len(word) <= _WORD // 4:
         return word
     return word.encode()[:_WORD].decode(errors="ignore")
+
+
+def find_wrong_index(driver: psycopg.Connection[tuple[Any, ...]]) -> Iterator[tuple[int | None, str]]:
+    """See `Backend.find_wrong_index`."""
+    with driver.cursor("curation_index") as texts, driver.cursor() as cursor:
+        texts.execute(f"{_TEXTS} WHERE {_NOT_QUEUED.format('a.id')} ORDER BY a.id")
+        while rows := texts.fetchmany(_AT_ONCE):
+            due = {article_id: _vector(fields) for article_id, *fields in rows}
+            for article_id, is_missing in cursor.execute(_WRONG, (list(due), list(due.values()))):
+                yield article_id, "it is not in the index" if is_missing else "the index has another text of it"
+        for (article_id,) in cursor.execute(_OF_NO_ARTICLE):
+            yield None, f"article_search has a row {article_id} of no article"
 
 
 def search(terms: Sequence[Term]) -> sa.Select[tuple[int, float]]:

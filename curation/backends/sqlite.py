@@ -14,7 +14,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from .. import interrupts
 from ..errors import ImportFailed, StoreError
-from . import PATIENCE, Answer, Backend, Query, Term, chunks
+from . import PATIENCE, Answer, Backend, Damage, Query, Term, chunks
 from .sqlite_opening import address
 
 #: How long a writer waits for another, in seconds.
@@ -103,9 +103,10 @@ class Sqlite(Backend):
                 f"the migration would break references of table {broken[0]!r}; nothing was changed"
             )
 
-    def find_damage(self, connection: sa.Connection) -> Iterable[str]:
-        told = connection.exec_driver_sql("PRAGMA integrity_check").scalars().all()
-        return () if told == ["ok"] else told
+    def find_damage(self, connection: sa.Connection) -> Iterable[Damage]:
+        from .sqlite_index import find_damage
+
+        return find_damage(_driver(connection))
 
     def backup(
         self, file: Path, *, replace: bool = False, progress: Callable[[int, int], None] | None = None
@@ -185,6 +186,10 @@ class Sqlite(Backend):
         greatest = {table.name: connection.scalar(sa.select(sa.func.max(table.c.id))) for table in tables}
         return {name: max(given.get(name, 0), last or 0) for name, last in greatest.items()}
 
+    def raise_ids(self, connection: sa.Connection, tables: Sequence[sa.Table]) -> None:
+        for table in tables:
+            _move_counter(connection, table, 0)
+
     def bulk_insert(
         self,
         connection: sa.Connection,
@@ -232,6 +237,16 @@ class Sqlite(Backend):
 
         index_articles(_driver(connection), up_to)
 
+    def find_wrong_index(self, connection: sa.Connection) -> Iterator[tuple[int | None, str]]:
+        from .sqlite_index import find_wrong_index
+
+        return find_wrong_index(_driver(connection))
+
+    def clear_index(self, connection: sa.Connection) -> None:
+        from .sqlite_index import clear_index
+
+        clear_index(_driver(connection))
+
     def search(self, terms: Sequence[Term]) -> sa.Select[tuple[int, float]]:
         from .sqlite_search import search
 
@@ -244,6 +259,8 @@ class Sqlite(Backend):
 
     def explain(self, error: Exception) -> str:
         cause = getattr(error, "orig", error)
+        if getattr(cause, "sqlite_errorcode", 0) == sqlite3.SQLITE_CORRUPT_VTAB or "fts5" in str(cause):
+            return _BROKEN_INDEX
         code = _code_of(cause)
         if type(cause) is sqlite3.OperationalError and not hasattr(cause, "sqlite_errorcode"):
             code = _CORRUPT  # Python's driver raises this by itself, of a text that is not UTF-8
@@ -260,6 +277,9 @@ class Sqlite(Backend):
 
 
 _BUSY = "the store is busy: another command is writing; run this again in a moment"
+
+#: The only virtual table is the full-text index; where FTS5 cannot open it, only the text says so.
+_BROKEN_INDEX = "the full-text index is damaged, and nothing else: run `curation db reindex`, then this again"
 
 #: What to do, by SQLite's primary result code.
 _ADVICE = {

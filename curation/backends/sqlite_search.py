@@ -10,9 +10,8 @@ import sqlalchemy as sa
 from . import Term
 from .search_words import index_text
 
-#: Takes articles into the index; the columns are those of `_WEIGHTS`.
-_TAKE_IN = """
-INSERT INTO article_search (rowid, title, excerpt, provider, topics, body)
+#: What the index has of each article; the columns are those of `_WEIGHTS`.
+_DUE = """
 SELECT a.id, curation_index_text(a.title), curation_index_text(a.excerpt), curation_index_text(p.name),
   curation_index_text((SELECT group_concat(name, ' ') FROM
    (SELECT t.name FROM article_topics u JOIN topics t ON t.id = u.topic_id
@@ -25,10 +24,20 @@ _WEIGHTS = "10.0, 4.0, 2.0, 2.0, 1.0"
 
 
 def index_articles(driver: sqlite3.Connection, up_to: int) -> None:
-    driver.create_function("curation_index_text", 1, index_text, deterministic=True)
     queued = "SELECT article_id FROM search_queue WHERE article_id <= ?"
     driver.execute(f"DELETE FROM article_search WHERE rowid IN ({queued})", (up_to,))  # noqa: S608
-    driver.execute(f"{_TAKE_IN} WHERE a.id IN ({queued})", (up_to,))
+    columns = "rowid, title, excerpt, provider, topics, body"
+    due = f"{due_rows(driver)} WHERE a.id IN ({queued})"
+    driver.execute(f"INSERT INTO article_search ({columns}) {due}", (up_to,))  # noqa: S608
+
+
+def due_rows(driver: sqlite3.Connection) -> str:
+    """Return the SELECT of an id and the texts of each article, as the index has them.
+
+    It calls a function of ours, which the connection is given.
+    """
+    driver.create_function("curation_index_text", 1, index_text, deterministic=True)
+    return _DUE
 
 
 def search(terms: Sequence[Term]) -> sa.Select[tuple[int, float]]:

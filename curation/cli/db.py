@@ -235,8 +235,12 @@ def verify_command(verbose: bool) -> None:
 
     Every reference leads somewhere; every article has its document and its file; each stored document,
     parsed again, says what the tables say; every flag is what upstream and editors make it, and its history
-    leads there; links name the articles they ought to. It reads all of the store in one transaction, while
-    others go on working. Whatever is wrong is listed; then the exit status is 1.
+    leads there; links name the articles they ought to; earlier versions of files can be given back; the
+    full-text index has each article as it is. It reads all of the store in one transaction, while others go
+    on working. Whatever is wrong is listed; then the exit status is 1.
+
+    The README lists what is compared, and what nothing else tells: such as names and settings of sources,
+    times, actors, reasons and issues. What is derived is rebuilt by `curation db reindex`.
 
     Check `outdated` lists articles whose flags an older release read otherwise. They are no damage: the next
     import of their files reads them again, and the exit status is 0 if nothing else is listed.
@@ -257,16 +261,8 @@ def verify_command(verbose: bool) -> None:
         first = list(filter(None, [next(findings, None)]))
         if first or chosen_output() != Output():
             print_rows(Finding._fields, chain(first, findings))
-    found = checks.total() - checks[OUTDATED]
-    if checks["session"]:
-        raise StoreError(
-            f"{found:,} findings: `curation db repair` fixes those of check 'session'; then verify again"
-        )
-    if found:
-        raise StoreError(
-            f"{found:,} findings: restore a backup that `curation db verify` finds sound; if there is none,"
-            " keep a copy (`curation db backup FILE`) and report what is listed"
-        )
+    if found := checks.total() - checks[OUTDATED]:
+        raise StoreError(f"{_plural(found, 'finding')}: {_advice(checks)}")
     told = ", ".join(f"{number:,} {noun}" for noun, number in counts._asdict().items())
     click.echo(f"the store is sound: {told} checked", err=chosen_output() != Output())
     if waiting := checks[OUTDATED]:
@@ -278,11 +274,54 @@ def verify_command(verbose: bool) -> None:
         )
 
 
+def _advice(checks: Counter[str]) -> str:
+    """What to do about what was found."""
+    from ..verifying.findings import DERIVED, OUTDATED
+
+    if checks["session"]:
+        return "`curation db repair` fixes those of check 'session'; then verify again"
+    if checks.keys() - DERIVED - {OUTDATED}:
+        return (
+            "restore a backup that `curation db verify` finds sound; if there is none, keep a copy"
+            " (`curation db backup FILE`) and report what is listed"
+        )
+    return "run `curation db reindex`, which makes them anew from the rest; then verify again"
+
+
+def _plural(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def _noted(findings: Iterator[Finding], checks: Counter[str]) -> Iterator[Finding]:
     """The findings; how many there are of each check is noted as they go by."""
     for finding in findings:
         checks[finding.check] += 1
         yield finding
+
+
+@db_command.command("reindex")
+@click.option("--verbose", is_flag=True, help="Without a terminal too, say every few seconds how far it is.")
+def reindex_command(verbose: bool) -> None:
+    """Rebuild what is derived from the rest of the store.
+
+    This is the full-text index, the values of images that several documents show, the targets of related
+    links and collection items, unused providers, topics and images, and the counters of ids. `curation db
+    verify` lists what is wrong with them as checks `search`, `images`, `links`, `orphans` and `ids`.
+
+    It is one transaction, which can be run again. It fails while an import is running, and other commands
+    that write wait for it.
+
+    \b
+    Example:
+      curation db reindex
+    """
+    from ..verifying.deriving import reindex
+
+    store = open_store()
+    with showing_progress("indexing", verbose=verbose) as progress:
+        done = reindex(store, progress)
+    told = f", {_plural(done.orphans, 'unused row')} removed" if done.orphans else ""
+    click.echo(f"rebuilt the index of {_plural(done.articles, 'article')}{told}")
 
 
 @db_command.command("repair")

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
+from ..importing.sweep import USES
 from ..schema import articles, changes, documents, files, imports, sources, taxonomy_documents
 from .findings import Finding, stream, subject_of
 
@@ -93,3 +94,12 @@ def _find_unended(connection: sa.Connection) -> Iterator[Finding]:
             "is running, yet has a finished_at" if status == "running" else f"{status}, without finished_at"
         )
         yield Finding("imports", f"import {import_id}", wrong)
+
+
+def find_orphans(connection: sa.Connection) -> Iterator[Finding]:
+    """Providers, topics and images that nobody uses: they go with their last user."""
+    for table, columns in USES.items():
+        target = table.alias("t")
+        unused = [~sa.exists().where(column == target.c.id) for column in columns]
+        for (key,) in stream(connection, sa.select(target.c.id).where(*unused).order_by(target.c.id)):
+            yield Finding("orphans", f"{table.name} {key}", "nothing refers to it")

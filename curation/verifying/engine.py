@@ -13,8 +13,8 @@ from .findings import Finding, stream
 
 def find_damage(connection: sa.Connection) -> Iterator[Finding]:
     """What the engine says of its own pages, indexes and constraints, where it can be asked."""
-    for told in of(connection).find_damage(connection):
-        yield Finding("engine", "store", told)
+    for text, is_of_index in of(connection).find_damage(connection):
+        yield Finding("search", "index", text) if is_of_index else Finding("engine", "store", text)
 
 
 def find_broken_references(connection: sa.Connection) -> Iterator[Finding]:
@@ -45,12 +45,12 @@ def _find_broken(connection: sa.Connection, table: sa.Table, key: sa.ForeignKey)
 
 
 def find_ids_given_twice(connection: sa.Connection) -> Iterator[Finding]:
-    """Tables whose next ids are in use already, as after rows were copied without their sequence: the next
-    import would fail."""
+    """Tables that have ids which will be given out again, as after rows were copied without their sequence:
+    the next import would fail."""
     with_ids = [table for table in metadata.sorted_tables if "id" in table.c]
     given = of(connection).last_ids(connection, with_ids)
     for table in with_ids:
         greatest = connection.scalar(sa.select(sa.func.max(table.c.id))) or 0
         if greatest > given[table.name]:
-            wrong = f"it has id {greatest}, and ids from {given[table.name] + 1} are given out next"
+            wrong = f"it has id {greatest}, and the last one that was given out is {given[table.name]}"
             yield Finding("ids", table.name, wrong)

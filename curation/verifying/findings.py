@@ -7,12 +7,16 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
+from ..backends import chunks
 from ..backends.types import Instant, Json
 from ..instants import as_text
-from ..schema import sources
+from ..schema import articles, sources
 
 #: Rows of a table that are looked at together; their documents are in memory at once.
 BATCH = 300
+
+#: The checks of what is derived from the rest: `reindex` makes it anew.
+DERIVED = frozenset({"search", "images", "links", "orphans", "ids"})
 
 #: The check of findings that are no damage: the next import mends them.
 OUTDATED = "outdated"
@@ -30,6 +34,15 @@ class Finding(NamedTuple):
 def subject_of(table: sa.FromClause) -> sa.ColumnElement[str]:
     """`source:path` of a table's rows; the query joins `sources`."""
     return sources.c.name.concat(":").concat(table.c.path)
+
+
+def of_article(connection: sa.Connection, article_ids: Sequence[int]) -> dict[int, str]:
+    """`source:path` of some articles, by id."""
+    query = sa.select(articles.c.id, subject_of(articles)).join_from(articles, sources)
+    found: dict[int, str] = {}
+    for ids in chunks(article_ids):
+        found |= dict(map(tuple, connection.execute(query.where(articles.c.id.in_(ids)))))
+    return found
 
 
 def stream(connection: sa.Connection, query: sa.Select[Any]) -> Iterator[Any]:

@@ -8,11 +8,12 @@ import sqlalchemy as sa
 
 from ..schema import articles
 from .contents import find_untrue_rows
-from .counts import Counts, count, find_uncounted
+from .counts import Counts, count, find_orphans, find_uncounted
 from .engine import find_broken_references, find_damage, find_ids_given_twice
 from .findings import Finding, batches
 from .flags import find_wrong_flags
 from .links import find_wrong_links
+from .search import find_wrong_index
 from .taxonomy import find_wrong_taxonomy
 
 __all__ = ["Counts", "Finding", "count", "verify"]
@@ -22,6 +23,7 @@ _OF_ALL: Sequence[Callable[[sa.Connection], Iterator[Finding]]] = (
     find_broken_references,
     find_ids_given_twice,
     find_uncounted,
+    find_orphans,
     find_wrong_taxonomy,
     find_wrong_links,
 )
@@ -35,12 +37,12 @@ def verify(connection: sa.Connection, progress: Progress | None = None) -> Itera
 
     Where the engine itself finds damage the rest is not looked at: it would tell of pages, not of rows.
     """
-    is_damaged = False
-    for finding in find_damage(connection):
-        is_damaged = True
-        yield finding
-    if is_damaged:
+    damage = list(find_damage(connection))
+    yield from damage
+    if any(finding.check == "engine" for finding in damage):
         return
+    if not damage:
+        yield from find_wrong_index(connection)
     for find in _OF_ALL:
         yield from find(connection)
     done, total = 0, count(connection).articles

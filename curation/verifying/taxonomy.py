@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from ..document import Organization, parse_organization, parse_topic
 from ..fields import Image, Provider
+from ..importing.images import find_unsettled
 from ..importing.outcomes import read_files
 from ..importing.rows import Rows, provider_digest, topic_digest
 from ..importing.tasks import Task, What
@@ -68,6 +69,14 @@ def _find_misnamed(
         if digest_of(*said) != bytes(digest):
             told = " and ".join(column.name for column in columns[2:])
             yield Finding("identity", f"{table} {key}", f"its digest is not that of its {told}")
+
+
+def _find_unsettled_images(connection: sa.Connection, ids: Sequence[int]) -> Iterator[Finding]:
+    """Images that do not say what their first use says: by source and path, those who are there before those
+    who are missing."""
+    for image in find_unsettled(connection, ids):
+        wrong = f"not as its first use says: {', '.join(image.names)}"
+        yield Finding("images", f"images {image.id}", wrong)
 
 
 # --- documents -----------------------------------------------------------------------------------------
@@ -177,6 +186,7 @@ _CHECKS: tuple[tuple[sa.Table, Callable[[sa.Connection, Sequence[int]], Iterator
     (providers, _find_misnamed_providers),
     (topics, _find_misnamed_topics),
     (images, _find_misnamed_images),
+    (images, _find_unsettled_images),
     (taxonomy_documents, _find_untrue_documents),
     (providers, _find_misdescribed_providers),
     (topics, _find_misdescribed_topics),
