@@ -287,6 +287,40 @@ DAMAGES = {
     "import that runs and has ended": Damage(
         "UPDATE imports SET status = 'running' WHERE id = 1", [("imports", "is running, yet")], "import 1"
     ),
+    "import that added more": Damage(
+        "UPDATE imports SET added = added + 1 WHERE id = 1",
+        [("imports", "added is 51, and by its rows 50")],
+        "import 1",
+    ),
+    "import that changed less": Damage(
+        "UPDATE imports SET updated = 0, missing = 0 WHERE id = 2",
+        [("imports", "updated is 0, and by its rows 2"), ("imports", "missing is 0, and by its rows 1")],
+        "import 2",
+    ),
+    "earlier bytes": Damage(
+        f"UPDATE file_versions SET delta = digest WHERE path = '{DECIDED}'",
+        [("versions", "what it was before import 2 cannot be given back")],
+        f"site:{DECIDED}",
+    ),
+    "digest of earlier bytes": Damage(
+        f"UPDATE file_versions SET digest = (SELECT digest FROM documents LIMIT 1) WHERE path = '{DECIDED}'",
+        [("versions", "what it was before import 2 cannot be given back")],
+        f"site:{DECIDED}",
+    ),
+    "changed by another import": Damage(
+        f"UPDATE articles SET last_import_id = 1 WHERE path = '{DECIDED}'",
+        [("versions", "import 1 changed it last, and import 2 kept what it was before")],
+        f"site:{DECIDED}",
+    ),
+    "topic that nobody uses": Damage(
+        "INSERT INTO topics (id, name, digest) SELECT 0, 'x', digest FROM documents LIMIT 1",
+        [("orphans", "nothing refers to it"), ("identity", "its digest is not that of its name")],
+        "topics 0",
+    ),
+    "first value of a flag": Damage(
+        "UPDATE changes SET old_value = 1 WHERE old_value = 0 AND field = 'removed'",
+        [("audit", "starts from true (no override), not false (no override)")],
+    ),
     "provider of another name": Damage(
         "UPDATE providers SET name = 'Somebody Else' WHERE id = 2",
         [("identity", "its digest is not that of its name and domain")],
@@ -442,17 +476,23 @@ DAMAGES = {
     ),
     "last change": Damage(
         f"UPDATE changes SET new_value = 1 WHERE article_id = {article(DECIDED)} AND new_value = 70",
-        [("audit", "quality is 70 (override 70), and by its changes 1 (override 70)")],
+        [
+            ("audit", "quality is 70 (override 70), and by its changes 1 (override 70)"),
+            ("audit", "tells of 1 (override 70)"),
+        ],
         f"site:{DECIDED}",
     ),
     "change in between": Damage(
         f"UPDATE changes SET old_value = 1 WHERE article_id = {article(DECIDED)} AND new_value = 70",
-        [("audit", "starts from 1 (override 80), not 80 (override 80)")],
+        [
+            ("audit", "starts from 1 (override 80), not 80 (override 80)"),
+            ("audit", "tells of 1 (override 80)"),
+        ],
         f"site:{DECIDED}",
     ),
     "first change": Damage(
         f"UPDATE changes SET old_override = 1 WHERE article_id = {article(DECIDED)} AND new_value = 80",
-        [("audit", "(override 1), not ")],
+        [("audit", "(override 1), not "), ("audit", "tells of ")],
         f"site:{DECIDED}",
     ),
     "change lost": Damage(

@@ -36,7 +36,9 @@ _LAST_PLACE, _PLACES, _WORD, _BYTES = 16_383, 255, 2_000, 1_000_000
 _NOT_QUEUED = "NOT EXISTS (SELECT FROM search_queue q WHERE q.article_id = {})"
 _WRONG = """
 SELECT due.id, s.article_id IS NULL FROM unnest(%s::bigint[], %s::tsvector[]) due (id, words)
-LEFT JOIN article_search s ON s.article_id = due.id WHERE s.words IS DISTINCT FROM due.words ORDER BY due.id"""
+LEFT JOIN article_search s ON s.article_id = due.id
+WHERE s.words IS DISTINCT FROM due.words ORDER BY due.id"""
+_MISSING, _OTHER = "it is not in the index", "the index has another text of it"
 _OF_NO_ARTICLE = (
     "SELECT s.article_id FROM article_search s"  # noqa: S608 - our names
     " WHERE NOT EXISTS (SELECT FROM articles a WHERE a.id = s.article_id)"
@@ -51,7 +53,7 @@ def index_articles(driver: psycopg.Connection[tuple[Any, ...]], up_to: int) -> N
     queued = "SELECT article_id FROM search_queue WHERE article_id <= %s"
     driver.execute(f"DELETE FROM article_search WHERE article_id IN ({queued})", (up_to,))  # noqa: S608
     with driver.cursor("curation_index") as texts, driver.cursor() as cursor:
-        texts.execute(f"{_TEXTS} WHERE a.id IN ({queued})", (up_to,))  # noqa: S608
+        texts.execute(f"{_TEXTS} WHERE a.id IN ({queued})", (up_to,))
         while rows := texts.fetchmany(_AT_ONCE):
             with cursor.copy("COPY article_search (article_id, words) FROM STDIN") as stream:
                 for article_id, *fields in rows:
@@ -92,7 +94,7 @@ def find_wrong_index(driver: psycopg.Connection[tuple[Any, ...]]) -> Iterator[tu
         while rows := texts.fetchmany(_AT_ONCE):
             due = {article_id: _vector(fields) for article_id, *fields in rows}
             for article_id, is_missing in cursor.execute(_WRONG, (list(due), list(due.values()))):
-                yield article_id, "it is not in the index" if is_missing else "the index has another text of it"
+                yield article_id, _MISSING if is_missing else _OTHER
         for (article_id,) in cursor.execute(_OF_NO_ARTICLE):
             yield None, f"article_search has a row {article_id} of no article"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -40,6 +40,8 @@ class Held:
     subject: str
     effective: Effective
     upstream: Flags
+    #: Whether the document is as it came in first: upstream's flags are what they were then.
+    is_as_added: bool
     overrides: dict[str, Decision] = field(default_factory=dict)
     set_aside: list[tuple[str, Decision]] = field(default_factory=list)
     changes: defaultdict[str, list[Change]] = field(default_factory=lambda: defaultdict(list))
@@ -53,7 +55,7 @@ class Held:
 def find_wrong_flags(connection: sa.Connection, article_ids: Sequence[int]) -> Iterator[Finding]:
     """What is wrong with the flags of some articles."""
     for held in _read(connection, article_ids).values():
-        for check, find in _CHECKS.items():
+        for check, find in _CHECKS:
             for wrong in find(held):
                 yield Finding(check, held.subject, wrong)
 
@@ -70,17 +72,38 @@ def _find_ineffective(held: Held) -> Iterator[str]:
 def _find_broken_history(held: Held) -> Iterator[str]:
     """Flags whose changes, one after the other, do not lead to what they are.
 
-    Before its first change a flag has no override: an article comes in without.
+    Before its first change a flag has no override: an article comes in without. What it was then is known
+    as long as no import has changed the document.
     """
+    first = effective(held.upstream, {})
     for flag in FLAGS:
         steps, present = held.changes[flag], held.state(flag)
-        at = State(steps[0].old.value if steps else present.value, None, None)
+        value = present.value if not steps else steps[0].old.value
+        if steps and held.is_as_added:
+            value = getattr(first, flag)
+        at = State(None if value is None else int(value), None, None)
         for step in steps:
-            if step.old[:2] != at[:2]:
+            if not _follows(step.old, at):
                 yield f"{flag}: change {step.id} starts from {_told(flag, step.old)}, not {_told(flag, at)}"
             at = step.new
-        if at[:2] != present[:2]:
+        if not _follows(present, at):
             yield f"{flag} is {_told(flag, present)}, and by its changes {_told(flag, at)}"
+
+
+def _follows(state: State, at: State) -> bool:
+    """Whether one state is the other. Of whom an override is, rows of older releases may not tell."""
+    knows_both = None not in (state.decision_id, at.decision_id) or state.override is None
+    return state[: 3 if knows_both else 2] == at[: 3 if knows_both else 2]
+
+
+def _find_impossible(held: Held) -> Iterator[str]:
+    """Changes to a value that the override beside it does not make."""
+    for flag in FLAGS:
+        for step in held.changes[flag]:
+            for state in (step.old, step.new):
+                is_vetoed = flag == "published" and state.value == 0
+                if state.override is not None and state.value != state.override and not is_vetoed:
+                    yield f"{flag}: change {step.id} tells of {_told(flag, state)}"
 
 
 def _find_unfounded(held: Held) -> Iterator[str]:
@@ -95,7 +118,12 @@ def _find_unfounded(held: Held) -> Iterator[str]:
             yield f"{flag}: the override of changeset {decision.changeset_id} stands and is set aside at once"
 
 
-_CHECKS = {"flags": _find_ineffective, "audit": _find_broken_history, "overrides": _find_unfounded}
+_CHECKS: Sequence[tuple[str, Callable[[Held], Iterator[str]]]] = (
+    ("flags", _find_ineffective),
+    ("audit", _find_broken_history),
+    ("audit", _find_impossible),
+    ("overrides", _find_unfounded),
+)
 
 
 def _told(flag: str, state: State) -> str:
@@ -108,6 +136,7 @@ def _read(connection: sa.Connection, article_ids: Sequence[int]) -> dict[int, He
     query = (
         sa.select(
             article.id, subject_of(articles),
+            article.first_import_id == article.last_import_id,
             *(article[name] for name in FLAGS), *(article[f"upstream_{name}"] for name in FLAGS),
         )
         .join_from(articles, sources)
@@ -115,7 +144,10 @@ def _read(connection: sa.Connection, article_ids: Sequence[int]) -> dict[int, He
         .order_by(article.id)
     )  # fmt: skip
     rows = connection.execute(query)
-    held = {key: Held(subject, Effective(*flags[:4]), Flags(*flags[4:])) for key, subject, *flags in rows}
+    held = {
+        key: Held(subject, Effective(*flags[:4]), Flags(*flags[4:]), bool(is_as_added))
+        for key, subject, is_as_added, *flags in rows
+    }
     _read_decisions(connection, held)
     _read_changes(connection, held)
     return held

@@ -12,9 +12,11 @@ from .counts import Counts, count, find_orphans, find_uncounted
 from .engine import find_broken_references, find_damage, find_ids_given_twice
 from .findings import Finding, batches
 from .flags import find_wrong_flags
+from .imports import find_wrong_imports
 from .links import find_wrong_links
 from .search import find_wrong_index
 from .taxonomy import find_wrong_taxonomy
+from .versions import find_versions_of_nothing, find_wrong_versions
 
 __all__ = ["Counts", "Finding", "count", "verify"]
 
@@ -26,6 +28,8 @@ _OF_ALL: Sequence[Callable[[sa.Connection], Iterator[Finding]]] = (
     find_orphans,
     find_wrong_taxonomy,
     find_wrong_links,
+    find_wrong_imports,
+    find_versions_of_nothing,
 )
 
 #: Called with the number of articles done, of all.
@@ -49,6 +53,7 @@ def verify(connection: sa.Connection, progress: Progress | None = None) -> Itera
     for ids in batches(connection, articles):
         yield from find_untrue_rows(connection, ids)
         yield from find_wrong_flags(connection, ids)
+        yield from find_wrong_versions(connection, ids)
         done += len(ids)
         if progress is not None:
             progress(done, total)

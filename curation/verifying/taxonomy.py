@@ -26,6 +26,7 @@ from ..schema import (
     topics,
 )
 from .findings import Finding, as_made, batches, plain, subject_of
+from .versions import find_wrong_taxonomy_versions
 
 
 def find_wrong_taxonomy(connection: sa.Connection) -> Iterator[Finding]:
@@ -188,6 +189,7 @@ _CHECKS: tuple[tuple[sa.Table, Callable[[sa.Connection, Sequence[int]], Iterator
     (images, _find_misnamed_images),
     (images, _find_unsettled_images),
     (taxonomy_documents, _find_untrue_documents),
+    (taxonomy_documents, find_wrong_taxonomy_versions),
     (providers, _find_misdescribed_providers),
     (topics, _find_misdescribed_topics),
 )
