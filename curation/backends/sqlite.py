@@ -259,7 +259,8 @@ class Sqlite(Backend):
 
     def explain(self, error: Exception) -> str:
         cause = getattr(error, "orig", error)
-        if getattr(cause, "sqlite_errorcode", 0) == sqlite3.SQLITE_CORRUPT_VTAB or "fts5" in str(cause):
+        is_index = getattr(cause, "sqlite_errorcode", 0) == sqlite3.SQLITE_CORRUPT_VTAB
+        if is_index or any(sign in str(cause) for sign in _UNOPENED):
             return _BROKEN_INDEX
         code = _code_of(cause)
         if type(cause) is sqlite3.OperationalError and not hasattr(cause, "sqlite_errorcode"):
@@ -278,7 +279,10 @@ class Sqlite(Backend):
 
 _BUSY = "the store is busy: another command is writing; run this again in a moment"
 
-#: The only virtual table is the full-text index; where FTS5 cannot open it, only the text says so.
+#: What is said of a full-text index that FTS5 cannot open: only the text says so.
+_UNOPENED = ("invalid fts5 file format", "no such fts5 table")
+
+#: The only virtual table is the full-text index.
 _BROKEN_INDEX = "the full-text index is damaged, and nothing else: run `curation db reindex`, then this again"
 
 #: What to do, by SQLite's primary result code.
