@@ -38,22 +38,50 @@ def flags(run: Curation, article: str) -> dict[str, Any]:
     return {flag["flag"]: flag for flag in read(run("show", article, "--format", "json"))["flags"]}
 
 
-@pytest.mark.parametrize(
-    ("given", "becomes"), some([("80", 80), ("=80", 80), ("=-1", -1), ("-5", 57), ("+10", 72), ("0", 0)])
-)
-def test_a_number_sets_and_a_sign_moves(filled: Curation, given: str, becomes: int) -> None:
-    assert filled("set", LEADER, "--quality", given).exit_code == 0
+NUMBERS = [
+    ("80", 80), ("-1", -1), ("+=10", 72), ("-=5", 57), ("+5", 5), ("=80", 80), ("=-1", -1), ("-5", -5), ("0", 0),
+    ("+=0", 62), ("-0", 0),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("given", "becomes"), some(NUMBERS, 2))
+@pytest.mark.parametrize("form", ["--quality", "--quality="])
+def test_a_number_sets_whatever_its_sign_and_a_sign_with_an_equals_sign_moves(
+    filled: Curation, form: str, given: str, becomes: int
+) -> None:
+    option = [form + given] if form.endswith("=") else [form, given]
+    assert filled("set", LEADER, *option).exit_code == 0
     assert flags(filled, LEADER)["quality"]["value"] == becomes
 
 
-@pytest.mark.parametrize("given", some(["x", "", "1.5", "--", "=+3", str(2**63), f"-{2**63 + 1}"]))
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ("+10", "note: +10 sets 10; to move by 10, write +=10\n"),
+        ("-5", "note: -5 sets -5; to move by 5, write -=5\n"),
+        ("-1", ""),
+        ("+=10", ""),
+    ],
+)
+def test_who_is_used_to_the_old_form_is_told_of_the_new_one(filled: Curation, given: str, told: str) -> None:
+    assert filled("set", LEADER, "--heat", given, "--dry-run").stderr.removesuffix(
+        "a dry run: 1 of 1 articles would change; nothing was kept\n"
+    ) == told  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "given",
+    some(
+        ["x", "", "1.5", "--", "+=-3", "=+=3", "+ 5", "+=", "++3", str(2**63), f"-{2**63 + 1}", f"+={2**63}"]
+    ),
+)
 def test_what_is_no_change_is_wrong_usage(filled: Curation, given: str) -> None:
     assert filled("set", LEADER, "--quality", given).exit_code == 2
 
 
 def test_a_dry_run_shows_each_change_and_keeps_nothing(filled: Curation, store: Store) -> None:
     before = digests(store)
-    result = filled("set", LEADER, "--quality", "+1", "--unpublished", "--dry-run", "--format", "json")
+    result = filled("set", LEADER, "--quality", "+=1", "--unpublished", "--dry-run", "--format", "json")
     told = [(row["path"], row["flag"], row["old"], row["new"]) for row in read(result)]
     assert told == [(LEADER, "published", True, False), (LEADER, "quality", 62, 63)]
     assert "1 of 1 articles would change; nothing was kept" in result.stderr

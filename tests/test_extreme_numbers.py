@@ -46,7 +46,7 @@ def extreme(request: pytest.FixtureRequest, store: Store, curation: Command) -> 
     assert (
         curation("source", "set", "site", "--related-bonus", "20", "--publish-threshold", "70").exit_code == 0
     )
-    assert curation("set", "--collection", "news", "--quality", "+5", "--yes").exit_code == 3
+    assert curation("set", "--collection", "news", "--quality", "+=5", "--yes").exit_code == 3
     assert curation("set", "1", "--heat", "=7").exit_code == 0
     assert curation("score", "site").exit_code == 0
     with store.writing() as connection:

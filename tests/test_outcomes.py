@@ -93,7 +93,7 @@ class Work:
 def edit(world: World, _: random.Random) -> Work:
     heat, count = world.heat(), world.changesets()
     return Work(
-        ("set", 1, "--heat", "+10"), lambda: (world.heat(), world.changesets()) == (heat + 10, count + 1)
+        ("set", 1, "--heat", "+=10"), lambda: (world.heat(), world.changesets()) == (heat + 10, count + 1)
     )
 
 

@@ -40,7 +40,7 @@ Doing = Callable[..., "Edit"]
 
 
 class ChangeType(click.ParamType[Any]):
-    """`80` or `=-1` sets a whole number of 64 bits; `+10` and `-5` move by some."""
+    """`80`, `-1`, `+5` and `=80` set a whole number of 64 bits; `+=10` and `-=5` move by some."""
 
     name = "change"
 
@@ -48,17 +48,27 @@ class ChangeType(click.ParamType[Any]):
         from ..editing.flags import By
         from ..integers import whole_number
 
-        match = re.fullmatch(r"(?:(=)?(-?)|(\+|-))([0-9]+)", value.strip())
+        match = re.fullmatch(r"(?:=?(-|\+?)|(\+|-)=)([0-9]+)", value.strip())
         if match is None:
-            self.fail(f"{value!r} is no change: write 80 or =-1 to set it, +10 or -5 to move it", param, ctx)
-        is_set = match[1] or not (match[2] or match[3])
-        sign = "-" if "-" in (match[2], match[3]) else ""
+            self.fail(f"{value!r} is no change: write 80 or -1 to set it, +=10 or -=5 to move it", param, ctx)
         try:
-            number = whole_number(sign + match[4])
+            number = whole_number(("-" if "-" in match.group(1, 2) else "") + match[3])
         except ValueError as error:
             shown = f"{value!r}" if len(value) < 30 else f"{value[:20]!r}..."
             self.fail(f"{shown} is {error}", param, ctx)
-        return number if is_set else By(number)
+        if match[2]:
+            return By(number)
+        if _looks_like_a_move(value.strip(), number):
+            moves = f"{value.strip()[0]}={match[3]}"
+            told = f"note: {value.strip()} sets {number}; to move by {match[3]}, write {moves}"
+            click.echo(told, err=True)
+        return number
+
+
+def _looks_like_a_move(value: str, number: int) -> bool:
+    """Whether a number that is set may have been meant to move: until 0.1.0 `+10` and `-5` did. -1 is the
+    heat of what is outranked, and is set every day."""
+    return value[0] in "+-" and number != -1
 
 
 def _editing_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -79,8 +89,8 @@ def _editing_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 @click.command("set")
 @_editing_options
-@click.option("--quality", type=ChangeType(), metavar="N|+N|-N", help="Set the quality, or move it.")
-@click.option("--heat", type=ChangeType(), metavar="N|+N|-N", help="Set the heat, or move it; =-1 sets -1.")
+@click.option("--quality", type=ChangeType(), metavar="N|+=N|-=N", help="Set the quality, or move it.")
+@click.option("--heat", type=ChangeType(), metavar="N|+=N|-=N", help="Set the heat, or move it.")
 @click.option("--published/--unpublished", "published", default=None, help="Show, or do not show.")
 @click.option(
     "--removed/--restored", "removed", default=None, help="Veto the article, or take the veto back."
@@ -95,6 +105,8 @@ def set_command(
 ) -> None:
     """Decides flags of the articles named, or of all that the filters want: one changeset.
 
+    A number, signed or not, sets quality or heat: 80, -1. To move it, write +=10 or -=5.
+
     ARTICLE is an id, a path, a unique end of a path, or a URL; `-` reads ids, whole paths and URLs from
     standard input, one a line. To choose by the flags themselves, list first:
     `curation list --quality ..30 --columns id
@@ -103,8 +115,8 @@ def set_command(
     \b
     Examples:
       curation set 42 --quality 80 --reason "well sourced"
-      curation set needle-rock-goes-led --heat +10 --published
-      curation set --topic Tides --since 2024-01-01 --quality -5 --dry-run
+      curation set needle-rock-goes-led --heat +=10 --published
+      curation set --topic Tides --since 2024-01-01 --quality -=5 --dry-run
     """
     flags = {"published": published, "removed": removed}
     given = {"quality": quality, "heat": heat} | {
