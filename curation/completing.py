@@ -4,21 +4,11 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from .schema import articles, providers, sources, topics
+from .naming import KINDS
+from .schema import articles
 
 #: At most so many are offered.
 MOST = 200
-
-#: What can be completed: the columns that hold it.
-KINDS: dict[str, sa.Column[str]] = {
-    "source": sources.c.name,
-    "topic": topics.c.name,
-    "provider": providers.c.name,
-    "domain": providers.c.domain,
-    "collection": articles.c.collection,
-    "type": articles.c.type,
-    "category": articles.c.category,
-}
 
 
 def complete(connection: sa.Connection, kind: str, begun: str) -> list[str]:

@@ -118,7 +118,7 @@ def _with_defaults(report: Report) -> str:
     told, last = "", 0
     for token in tokens(sql, escapes=False):
         if parameter := known.get(token.parameter):
-            told += sql[last : token.start] + _FORMS[parameter.type](parameter)
+            told += sql[last : token.start] + _FORMS.get(parameter.type, _text)(parameter)
             last = token.end
     return told + sql[last:]
 
@@ -139,6 +139,5 @@ def _date(parameter: Parameter) -> str:
 
 _FORMS: dict[str, Callable[[Parameter], str]] = {
     "integer": lambda parameter: f"CAST({_text(parameter)} AS INTEGER)",
-    "text": _text,
     "date": _date,
 }

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from .errors import SelectionError
 from .flags import FLAGS
+from .nearest import no_such
 from .scanning import why_skipped
 from .schema import (
     article_authors,
@@ -104,7 +105,7 @@ def list_articles(
     known = _columns()
     unknown = [name for name in (*columns, sort.removeprefix("-")) if name not in known]
     if unknown:
-        raise SelectionError(f"no column {unknown[0]!r}: there are {', '.join(sorted(known))}")
+        raise SelectionError(no_such("column", unknown[0], LIST_COLUMNS, "curation list --columns help"))
     by = known[sort.removeprefix("-")]
     order = by.desc().nulls_last() if sort.startswith("-") else by.asc().nulls_last()
     query = (

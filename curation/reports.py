@@ -16,7 +16,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from difflib import get_close_matches
+from itertools import chain, islice
 from pathlib import Path
 from typing import IO
 
@@ -25,6 +25,7 @@ from .backends.sql_text import pointed_out, tokens
 from .database import PACKAGE, Store
 from .errors import QueryRefused
 from .integers import whole_number
+from .nearest import no_such
 
 #: Characters of what an engine says of an error.
 _MESSAGE = 300
@@ -35,7 +36,8 @@ _OURS = PACKAGE / "sql" / "reports"
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A parameter of a report: its type (integer, text or date), default and meaning."""
+    """A parameter of a report: its type (integer, text, date, a kind of names such as topic, or words
+    of which it is one, as in edit|import), default and meaning. `%` in a name or word stands for any text."""
 
     name: str
     type: str
@@ -105,9 +107,7 @@ def find_report(name: str, folder: Path | None = None) -> Report:
     that does not say what it is."""
     files = _files(folder)
     if name not in files:
-        meant = get_close_matches(name, files, 1)
-        told = f"did you mean {meant[0]}?" if meant else f"there are {', '.join(sorted(files))}"
-        raise QueryRefused(f"no report {name!r}: {told}")
+        raise QueryRefused(no_such("report", name, sorted(files), "curation report"))
     return read_report(files[name])
 
 
@@ -161,10 +161,9 @@ def _read_chart(file: Path, told: str) -> Chart:
 
 
 def _read_parameter(file: Path, told: Sequence[str]) -> Parameter:
-    if len(told) != 4 or told[1] not in _TYPES:
-        raise QueryRefused(
-            f"{file}: write `-- parameter: NAME TYPE DEFAULT MEANING`, of type {', '.join(_TYPES)}"
-        )
+    if len(told) != 4 or not (told[1] in _TYPES or _WORDS.fullmatch(told[1])):
+        form = "-- parameter: NAME TYPE DEFAULT MEANING"
+        raise QueryRefused(f"{file}: write `{form}`, of type {', '.join(_TYPES)} or one|other")
     parameter = Parameter(*told)
     try:
         _value(parameter, parameter.default)
@@ -179,9 +178,7 @@ def report_query(report: Report, given: Mapping[str, str], timeout: float | None
     known = {p.name: p for p in report.parameters}
     unknown = [name for name in given if name not in known]
     if unknown:
-        raise QueryRefused(
-            f"report {report.name!r} has no parameter {unknown[0]!r}: there are {', '.join(known) or 'none'}"
-        )
+        raise QueryRefused(no_such(f"parameter of {report.name}", unknown[0], known))
     values = {name: _value(p, given.get(name, p.default)) for name, p in known.items()}
     return Query(report.sql, values, timeout)
 
@@ -217,6 +214,29 @@ def ask(store: Store, query: Query) -> Iterator[Answer]:
         raise QueryRefused(
             "the answer is too large or too deep to be held: ask for less, or --format jsonl"
         ) from error
+
+
+@contextmanager
+def ask_report(store: Store, report: Report, query: Query) -> Iterator[Answer]:
+    """As `ask`. Where a report has no row because a name that was given is nowhere in the store, that is an
+    error which names what is near."""
+    with ask(store, query) as answer:
+        first = list(islice(answer.rows, 1))
+        if not first:
+            _check_names(store, report, query)
+        yield Answer(answer.columns, chain(first, answer.rows))
+
+
+def _check_names(store: Store, report: Report, query: Query) -> None:
+    for parameter in report.parameters:
+        name, view = str(query.parameters[parameter.name]), _NAMES.get(parameter.type)
+        if view is None or "%" in name:
+            continue
+        asked = Query(f"SELECT DISTINCT {parameter.type} FROM {view}", {}, query.timeout, _MOST_NAMES)  # noqa: S608
+        with ask(store, asked) as answer:
+            known = sorted(str(known) for (known,) in answer.rows if known is not None)
+        if name not in known:
+            raise QueryRefused(no_such(parameter.type, name, known))
 
 
 def _explained(error: QueryRefused, sql: str) -> str:
@@ -267,10 +287,31 @@ def _day(text: str) -> str:
     return (dt.datetime.now(dt.UTC).date() - dt.timedelta(days)).isoformat()
 
 
-_TYPES: dict[str, Callable[[str], object]] = {"integer": whole_number, "text": str, "date": _day}
+#: Kinds of names that a parameter can be, and the view that has them in a column of that name: a role that
+#: reads views alone may ask it.
+_NAMES = {
+    "source": "import_history",
+    "collection": "article_overview",
+    "topic": "topic_stats",
+    "provider": "provider_stats",
+}
+_TYPES: dict[str, Callable[[str], object]] = {
+    "integer": whole_number, "text": str, "date": _day, **dict.fromkeys(_NAMES, str),
+}  # fmt: skip
+
+#: The type of a parameter that is one of some words.
+_WORDS = re.compile(r"[a-z_]+(\|[a-z_]+)+")
+
+#: Names that the nearest is looked for among.
+_MOST_NAMES = 50_000
 
 
 def _value(parameter: Parameter, text: str) -> object:
+    if _WORDS.fullmatch(parameter.type):
+        words = parameter.type.split("|")
+        if "%" not in text and text not in words:
+            raise QueryRefused(no_such(parameter.name, text, words))
+        return text
     try:
         value = _TYPES[parameter.type](text)
     except (ValueError, OverflowError) as error:

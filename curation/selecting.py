@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from .backends import chunks, of
 from .database import emptied, temporary_table
 from .errors import SelectionError
+from .naming import KINDS, check_names, in_collection
 from .paths import ARTICLE_SUFFIXES
 from .schema import article_topics, articles, overrides, providers, sources, topics
 from .searching import matching
@@ -60,6 +61,12 @@ class Filters:
         """Whether anything is filtered at all."""
         return any(self._filters_by(f.name) for f in fields(self))
 
+    def check_names(self, connection: sa.Connection) -> None:
+        """Raises SelectionError, which says what is near, for a name that is not in the store."""
+        named = {kind: getattr(self, kind, ()) for kind in KINDS}
+        if any(named.values()):
+            check_names(connection, named)
+
     def _filters_by(self, name: str) -> bool:
         value = getattr(self, name)
         if name in ("published", "removed"):
@@ -83,6 +90,7 @@ class Selection:
 
     def find(self, connection: sa.Connection) -> list[int]:
         """The ids of the articles that are named and listed, each once. Raises as `find_article`."""
+        self.filters.check_names(connection)
         within = self.filters.source
         named = find_articles(connection, self.references, within)
         listed = find_articles(connection, self.listed, within, exactly=True)
@@ -93,7 +101,9 @@ class Selection:
 
 
 def conditions(connection: sa.Connection, filters: Filters) -> list[sa.ColumnElement[bool]]:
-    """The filters as conditions on `articles`, for a WHERE."""
+    """The filters as conditions on `articles`, for a WHERE. Raises SelectionError for a name that is not in
+    the store."""
+    filters.check_names(connection)
     wanted = [*_of_names(filters), *_of_values(filters)]
     if filters.overridden:
         wanted.append(sa.exists().where(overrides.c.article_id == articles.c.id))
@@ -124,12 +134,6 @@ def _of_names(filters: Filters) -> list[sa.ColumnElement[bool]]:
         if values:
             wanted.append(articles.c.provider_id.in_(sa.select(providers.c.id).where(column.in_(values))))
     return wanted
-
-
-def in_collection(name: str) -> sa.ColumnElement[bool]:
-    """Whether an article lies in a collection or below it: `learning` holds `learning/videos`."""
-    column = articles.c.collection
-    return sa.or_(column == name, sa.and_(column > f"{name}/", column < f"{name}0"))
 
 
 def _of_values(filters: Filters) -> list[sa.ColumnElement[bool]]:

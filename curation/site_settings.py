@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 
 from .errors import SelectionError
+from .nearest import no_such
 from .schema import source_settings
 
 #: Characters of the longest value.
@@ -181,7 +182,7 @@ def unset_settings(connection: sa.Connection, source_id: int, names: Collection[
 
 def _check_names(names: Collection[str]) -> None:
     if wrong := [name for name in names if name not in SETTINGS]:
-        raise SelectionError(f"no setting {wrong[0]!r}: there are {', '.join(SETTINGS)}")
+        raise SelectionError(no_such("setting", wrong[0], SETTINGS))
 
 
 def _forget(connection: sa.Connection, source_id: int, names: Collection[str]) -> None:

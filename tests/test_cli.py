@@ -269,7 +269,7 @@ def test_wrong_usage_is_status_2(filled: Curation, arguments: list[str], said: s
     [
         (["show", "no-such"], "no article 'no-such'"),
         (["set", "no-such", "--heat", "1"], "no article 'no-such'"),
-        (["publish", "--topic", "no-such"], "no article matches"),
+        (["publish", "--since", "2999-01-01"], "no article matches"),
         (["report", "no-such"], "there are activity, clusters"),
         (["sql", "DELETE FROM articles"], "only reading is allowed"),
         (["import", "no-such-folder"], "is not a folder"),

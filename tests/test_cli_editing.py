@@ -133,7 +133,7 @@ def test_what_is_left_alone_is_named_and_counts_as_partly_done(filled: Curation)
         (["revert", "99"], "no changeset 99"),
         (["log", "99"], "no changeset 99"),
         (["set", LEADER, "--heat", "1", "--if-unchanged-since", "0"], "changed since version 0"),
-        (["set", "--topic", "Nothing of the kind", "--heat", "1"], "no article matches"),
+        (["set", "--since", "2999-01-01", "--heat", "1"], "no article matches"),
         (["search", "***"], "no word to search for"),
     ],
 )

@@ -330,7 +330,9 @@ def test_what_is_closed_is_named_once_and_the_rest_is_written(
 def test_a_source_must_be_clear_and_have_an_address(
     store: Store, taken: Path, curation: Curation, target: Path
 ) -> None:
-    assert "no source 'x': there are site" in curation("export", "api", str(target), "--source", "x").stderr
+    assert (
+        "no source 'x': there is only site" in curation("export", "api", str(target), "--source", "x").stderr
+    )
     (taken / "_config.yml").unlink()
     import_folder(store, taken, source="bare")
     several = curation("export", "api", str(target))

@@ -15,7 +15,7 @@ FILES = sorted(f for f in ROOT.rglob("*.py") if "migrations" not in f.relative_t
 
 #: From the bottom up; a module imports only from its own layer's package or from layers before it.
 LAYERS = (
-    ("errors", "flags", "integers", "interrupts", "paths"),
+    ("errors", "flags", "integers", "interrupts", "nearest", "paths"),
     ("strict_yaml", "instants", "temporary", "urls"),
     ("faults", "due_dates"),
     ("extra",),
@@ -28,7 +28,7 @@ LAYERS = (
     ("columns",),
     ("schema",),
     ("database",),
-    ("searching", "describing", "upstream"),
+    ("searching", "describing", "naming", "upstream"),
     ("selecting", "suggesting", "site_settings"),
     ("completing", "importing", "editing", "looking", "reports", "migrate"),
     ("history", "datasette", "granting"),
@@ -94,6 +94,7 @@ def test_only_migrate_imports_alembic() -> None:
 
 def test_commands_import_only_click_at_their_top() -> None:
     ours = {"asking", "completion", "edits", "interrupts", "options", "output", "progress", "values"}
+    ours |= {"groups"}
     ours |= {"temporary"}  # loads nothing
     ours |= {"api", "articles", "files"}  # commands of a group
     allowed = {"click", "errors", "cli", "", "__version__", *ours}

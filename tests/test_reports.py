@@ -96,7 +96,7 @@ def test_what_waits_for_review(filled: Store, curation: Callable[..., Result]) -
 def test_a_report_refuses_what_it_does_not_know(filled: Store) -> None:
     with pytest.raises(QueryRefused, match="there are activity, clusters"):
         find_report("nothing")
-    with pytest.raises(QueryRefused, match="no parameter 'x'"):
+    with pytest.raises(QueryRefused, match="no parameter of topics 'x': there are parent, limit"):
         report(filled, "topics", x="1")
     with pytest.raises(QueryRefused, match="integer wanted"):
         report(filled, "topics", limit="many")

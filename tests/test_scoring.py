@@ -663,7 +663,7 @@ def test_the_commands_tell_it(store: Store, site: Path, curation: Callable[..., 
     for wrong in (["source", "infer", "x"], ["source", "set", "x", "--related-bonus", "1"], ["score", "x"]):
         result = curation(*wrong)
         assert (result.exit_code, result.stderr.count("\n")) == (1, 1)
-        assert "no source 'x': there are site" in result.stderr
+        assert "no source 'x': there is only site" in result.stderr
 
 
 def test_numbers_that_no_sum_could_hold_are_left_alone(store: Store, site: Path) -> None:

@@ -16,6 +16,7 @@ import click
 
 from .. import __version__, interrupts
 from ..errors import CurationError, UsageError
+from .groups import Group, explained
 
 #: Command -> its module here; the command has the module's name, but for words that Python keeps.
 COMMANDS = {
@@ -41,7 +42,7 @@ COMMANDS = {
 }
 
 
-class LazyGroup(click.Group):
+class LazyGroup(Group):
     """Imports a command's module when the command is wanted, and shows errors as one line."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -62,8 +63,8 @@ class LazyGroup(click.Group):
             message = interruption() if _was_interrupted(error) else str(error)
             raise (_misuse if isinstance(error, UsageError) else _one_line)(message) from error
         except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError) as error:
-            if type(error) is click.UsageError:  # click names an argument too many as it is written
-                raise click.UsageError(_escaped(error.format_message()), error.ctx) from error
+            if (said := _said_better(error)) is not error:
+                raise said from error
             raise
         except OSError as error:
             raise _one_line(f"{error.strerror or error}: {error.filename or 'input or output'}") from error
@@ -101,6 +102,13 @@ _INTERRUPTIONS = {
 def interruption() -> str:
     """Return what is said of an interruption, by what became of the command's work."""
     return _INTERRUPTIONS[interrupts.tell()]
+
+
+def _said_better(error: BaseException) -> BaseException:
+    """An error of click's as it is to be said."""
+    if type(error) is click.UsageError:  # click names an argument too many as it is written
+        return click.UsageError(_escaped(error.format_message()), error.ctx)
+    return explained(error) if isinstance(error, click.UsageError) else error
 
 
 def _was_interrupted(error: BaseException | None) -> bool:

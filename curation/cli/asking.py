@@ -16,6 +16,7 @@ from .output import chosen_output, print_rows
 if TYPE_CHECKING:
     from ..backends import Answer, Query
     from ..database import Store
+    from ..reports import Report
 
 #: Bytes that a query and its answer may take.
 MEMORY = 2 * 1024**3
@@ -27,20 +28,23 @@ def warn_of_power(store: Store) -> None:
         click.echo(f"warning: {power}", err=True)
 
 
-def print_answer(store: Store, query: Query) -> None:
-    """Prints a query's answer as the options say; on standard output for as long as someone reads it."""
+def print_answer(store: Store, query: Query, report: Report | None = None) -> None:
+    """Prints a query's answer, that of a report if it is one, as the options say; on standard output for as
+    long as someone reads it."""
     if chosen_output().file is None:
         query = replace(query, is_wanted=_is_read)
-    with answering(store, query) as answer:
+    with answering(store, query, report) as answer:
         print_rows(answer.columns, answer.rows)
 
 
 @contextmanager
-def answering(store: Store, query: Query) -> Iterator[Answer]:
-    """A query's answer, given up in the engine however the command ends. Raises as `reports.ask`."""
-    from ..reports import ask
+def answering(store: Store, query: Query, report: Report | None = None) -> Iterator[Answer]:
+    """A query's answer, given up in the engine however the command ends. Raises as `reports.ask`, and for a
+    report as `reports.ask_report`."""
+    from ..reports import ask, ask_report
 
-    with _bounded_memory(store.backend.mapped), ask(store, query) as answer:
+    asked = ask(store, query) if report is None else ask_report(store, report, query)
+    with _bounded_memory(store.backend.mapped), asked as answer:
         yield answer
 
 

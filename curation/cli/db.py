@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from .groups import Group
 from .options import is_interactive, open_store, reports_found, reports_option
 from .output import (
     Output,
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from ..verifying.findings import Finding
 
 
-@click.group("db")
+@click.group("db", cls=Group)
 def db_command() -> None:
     """Looks after the store: its schema, its soundness, and copies of it."""
 
@@ -154,6 +155,7 @@ def views_command(view: str | None) -> None:
 def _print_relations(kind: str, found: Sequence[Relation], name: str | None) -> None:
     """All that there are, or one with its columns."""
     from ..errors import SelectionError
+    from ..nearest import no_such
 
     known = {relation.name: relation for relation in found}
     if name is None:
@@ -162,7 +164,7 @@ def _print_relations(kind: str, found: Sequence[Relation], name: str | None) -> 
     elif name in known:
         print_rows(("column", "meaning"), known[name].columns.items())
     else:
-        raise SelectionError(f"no {kind} {name!r}: there are {', '.join(known)}")
+        raise SelectionError(no_such(kind, name, known, f"curation db {kind}s"))
 
 
 @db_command.command("metadata")

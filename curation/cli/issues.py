@@ -27,11 +27,14 @@ def issues_command(import_id: int | None, all_: bool, skipped: bool) -> None:
       curation issues --skipped
     """
     from ..looking import list_issues, list_skipped
+    from ..naming import check_import
 
     if skipped and (all_ or import_id is not None):
         raise click.UsageError("--skipped lists files, not issues: leave --all and --import out")
     store = open_store()
     with store.reading() as connection:
+        if import_id is not None:
+            check_import(connection, import_id)
         found = list_skipped(connection) if skipped else list_issues(connection, import_id, all_=all_)
         shown = print_rows(found.columns, found.rows)
     if not shown:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from .completion import names_of
 from .options import ID, MomentType, article_argument, open_store
 from .output import chosen_output, escape, output_options, print_rows
 
@@ -22,7 +23,14 @@ TABLE_ROWS = 50
 @click.command("log")
 @article_argument("what", required=False, metavar="[CHANGESET|ARTICLE]")
 @click.option("--article", metavar="ARTICLE", help="Of this article; an id is one here.")
-@click.option("--actor", "actor", multiple=True, metavar="NAME", help="By this actor; repeat for several.")
+@click.option(
+    "--actor",
+    "actor",
+    multiple=True,
+    metavar="NAME",
+    shell_complete=names_of("actor"),
+    help="By this actor; repeat for several.",
+)
 @click.option(
     "--kind", multiple=True, type=click.Choice(["edit", "import", "revert", "score"]), help="Of this kind."
 )
@@ -90,8 +98,10 @@ def _find(
     is_changeset: bool,
 ) -> Rows:
     from ..history import HistoryFilters, list_changes, list_changesets, tell_changeset
+    from ..naming import check_names
     from ..selecting import find_article
 
+    check_names(connection, {"actor": given["actor"]})
     named = article or (None if is_changeset else what)
     article_id = find_article(connection, named) if named is not None else None
     filters = HistoryFilters(**given, article_id=article_id)

@@ -58,7 +58,8 @@ def report_command(
     """Runs a named report; without a name, lists them with what each is for.
 
     A report of your own is a file NAME.sql that begins with `-- title: ...`, `-- purpose: ...` and, for each
-    parameter, `-- parameter: NAME TYPE DEFAULT MEANING` (integer, text or date), then one SELECT with :NAME.
+    parameter, `-- parameter: NAME TYPE DEFAULT MEANING`, then one SELECT with :NAME. TYPE is integer, text,
+    date, source, collection, topic, provider, or words such as url|title.
 
     With `-- chart: KIND COLUMN VALUE... [by COLUMN...]` it has a picture: of the columns VALUE along COLUMN,
     with a panel for each of what `by` names. KIND is bars (a bar for each value), shares (the second value is
@@ -96,7 +97,7 @@ def report_command(
     if target is not None:
         _draw(store, report, query, folder, target)
         return
-    print_answer(store, query)
+    print_answer(store, query, report)
 
 
 def _draw(store: Store, report: Report, query: Query, folder: Path | None, target: str) -> None:
@@ -112,7 +113,7 @@ def _draw(store: Store, report: Report, query: Query, folder: Path | None, targe
     chart = chart_of(report, folder)
     if target != "-":
         check_library()
-    with answering(store, query) as answer:
+    with answering(store, query, report) as answer:
         rows = taken(report, answer)
     picture = gather(report, chart, rows, answer.columns, query.parameters)
     if target == "-":

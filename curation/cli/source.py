@@ -8,11 +8,12 @@ from typing import Any
 import click
 
 from .completion import names_of
+from .groups import Group
 from .options import add_options, open_store
 from .output import output_options, print_rows
 
 
-@click.group("source")
+@click.group("source", cls=Group)
 def source_command() -> None:
     """Looks after sources and their settings: the rule by which heat and published are made, and what the
     JSON of the site needs.

@@ -13,6 +13,7 @@ from ..database import emptied, temporary_table
 from ..editing.changing import Author, Wanted, make_changes, nothing
 from ..editing.flags import Edit, count_changed
 from ..errors import SelectionError
+from ..naming import check_names
 from ..schema import articles, as_number, changesets, overrides, sources
 from .rule import is_shown, scores, states_published
 
@@ -48,9 +49,7 @@ def score_articles(
 def _sources(connection: sa.Connection, names: Sequence[str]) -> list[int]:
     query = sa.select(sources.c.id, sources.c.name, sources.c.publish_threshold)
     known = {name: (key, threshold) for key, name, threshold in connection.execute(query)}
-    unknown = [name for name in names if name not in known]
-    if unknown:
-        raise SelectionError(f"no source {unknown[0]!r}: there are {', '.join(sorted(known)) or 'none'}")
+    check_names(connection, {"source": names})
     without = [name for name in names or known if known[name][1] is None]
     ruled = [known[name][0] for name in names or known if known[name][1] is not None]
     if (names and without) or not ruled:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import sqlalchemy as sa
 
 from ..errors import SelectionError
+from ..nearest import no_such
 from ..schema import sources
 
 #: The greatest bonus: so far beyond any that is meant, and sums stay within 64 bits.
@@ -26,7 +27,7 @@ def source_id_of(connection: sa.Connection, name: str) -> int:
     names = connection.execute(sa.select(sources.c.name, sources.c.id).order_by(sources.c.name))
     known: dict[str, int] = dict(map(tuple, names))
     if name not in known:
-        raise SelectionError(f"no source {name!r}: there are {', '.join(known) or 'none'}")
+        raise SelectionError(no_such("source", name, known, "curation source list"))
     return known[name]
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import click
 
+from ..groups import Group
 from .api import api_command
 from .articles import articles_command
 from .files import files_command
 
 
-@click.group("export")
+@click.group("export", cls=Group)
 def export_command() -> None:
     """Writes out what was decided: into documents, as the JSON of a site, as rows for other tools.
 

@@ -69,6 +69,7 @@ def files_command(
         store.reading() as connection,
         showing_progress("exporting", verbose=verbose, bar=not _is_between_lines(show)) as progress,
     ):
+        filters.check_names(connection)  # before a folder is made
         source = the_source(connection, filters.source)
         if _is_archive(place) and str(place.resolve()) == source.location:
             raise click.UsageError(f"{place} is what was imported, and may hold more: name another archive")

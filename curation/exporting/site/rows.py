@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from ...backends import chunks
+from ...naming import in_collection
 from ...schema import (
     article_authors,
     article_images,
@@ -20,7 +21,6 @@ from ...schema import (
     providers,
     topics,
 )
-from ...selecting import in_collection
 
 #: Articles that are read, rendered and written before the next are: what bounds memory.
 CHUNK = 500

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from ...naming import in_collection
 from ...schema import articles
-from ...selecting import in_collection
 from ...site_settings import SiteSettings, read_settings
 from ..sources import the_source
 from ..target import Target

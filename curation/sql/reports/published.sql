@@ -1,6 +1,6 @@
 -- title: Published now
 -- purpose: What the site shows, in the site's own order of news: the newest first.
--- parameter: collection text % a collection such as news; % stands for any text
+-- parameter: collection collection % a collection such as news; % stands for any text
 -- parameter: limit integer 50 how many rows at most
 -- Dated and undated apart, each cut at the limit: so an index leads to the newest, and the rest is not read.
 WITH dated AS (

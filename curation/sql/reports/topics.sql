@@ -1,7 +1,7 @@
 -- title: Topics
 -- purpose: What the site is about: articles of each topic, and of those below it, how many are shown, and how good they are.
 -- chart: shares topic articles published
--- parameter: parent text % the topic above, such as Rivers; % stands for any text, and for none
+-- parameter: parent topic % the topic above, such as Rivers; % stands for any text, and for none
 -- parameter: limit integer 50 how many rows at most
 SELECT
   topic, parent, articles, articles_below, published,
