@@ -25,7 +25,8 @@ from ..flags import FLAGS
 from ..scanning import Folder, kind_of
 from ..selecting import Filters
 from .documents import Content, Held, count_documents, held_documents, read_contents, values_decided
-from .target import PathRefused, Target, checked_path
+from .sources import Source, check_own
+from .target import UNFINISHED_FILE, PathRefused, Target, checked_path
 
 #: Called with how many documents are done, of all.
 Progress = Callable[[int, int], None]
@@ -125,15 +126,21 @@ class Nowhere:
 #: Lies in a folder as long as it is filled.
 _UNFINISHED = ".curation-unfinished"
 
+#: What a folder may hold that counts as empty: a new repository, the root of a new file system, and what a
+#: killed export leaves.
+_IN_EMPTY_FOLDERS = frozenset({".git", "lost+found", ".DS_Store", UNFINISHED_FILE})
+
 
 class WorkingTree:
     """The files of a folder beside the documents that the store holds for them.
 
-    restores: whether a file that is not there is written; in a folder without any content all are, and go on
-    to be if that was cut off.
+    restores: whether a file that is not there is written; in an empty folder all are, and go on to be if that
+    was cut off.
+
+    Raises SelectionError for a folder that holds other things than this source.
     """
 
-    def __init__(self, target: Target, *, restores: bool) -> None:
+    def __init__(self, connection: sa.Connection, target: Target, source: Source, *, restores: bool) -> None:
         self._target = target
         self._stamps: dict[str, str | None] = {}
         self._closed: dict[str, str] = {}
@@ -141,14 +148,17 @@ class WorkingTree:
             scan = Folder(target.root).walk()
             self._stamps = {file.path: file.stamp for file in scan.files}
             self._closed = {path: fault.message for path, fault in scan.faults if path not in self._stamps}
-        is_new = not self._stamps and not self._closed
-        self._is_unfinished = is_new or target.read(_UNFINISHED) is not None
+        self._marker = f"`curation export files` of {source.name!r} was cut off: run it again\n".encode()
+        names = [name for name in target.names("") if name not in _IN_EMPTY_FOLDERS]
+        self._is_unfinished = not names or target.read(_UNFINISHED) == self._marker
+        if not self._is_unfinished:
+            check_own(connection, source, target.root, names, self._stamps.keys())
         self._restores = restores or self._is_unfinished
 
     def begin(self) -> None:
-        """Says in a folder without content that it is being filled: what is not there yet is not gone."""
+        """Says in an empty folder that it is being filled: what is not there yet is not gone."""
         if self._is_unfinished:
-            self._target.write(_UNFINISHED, b"`curation export files` was cut off: run it again\n")
+            self._target.write(_UNFINISHED, self._marker)
 
     def end(self) -> None:
         """Says that all is there."""

@@ -25,7 +25,7 @@ from ..interrupts import held_back
 _OPEN_FOLDERS = 32
 
 #: What a file is called until it takes its place.
-_UNFINISHED = ".curation-export.tmp"
+UNFINISHED_FILE = ".curation-export.tmp"
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -120,10 +120,10 @@ class Target:
                 file.write(data)
                 if earlier is not None:
                     os.fchmod(descriptor, stat.S_IMODE(earlier.st_mode))
-            os.rename(_UNFINISHED, name, src_dir_fd=above, dst_dir_fd=above)
+            os.rename(UNFINISHED_FILE, name, src_dir_fd=above, dst_dir_fd=above)
         except BaseException:
             with suppress(FileNotFoundError):
-                os.unlink(_UNFINISHED, dir_fd=above)
+                os.unlink(UNFINISHED_FILE, dir_fd=above)
             raise
 
     @_refusing_what_is_closed()
@@ -215,7 +215,7 @@ def _create(folder: int) -> int:
     """The descriptor of a new file in a folder; what was left over there is no longer."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
-        return os.open(_UNFINISHED, flags, 0o666, dir_fd=folder)
+        return os.open(UNFINISHED_FILE, flags, 0o666, dir_fd=folder)
     except FileExistsError:
-        os.unlink(_UNFINISHED, dir_fd=folder)
-        return os.open(_UNFINISHED, flags, 0o666, dir_fd=folder)
+        os.unlink(UNFINISHED_FILE, dir_fd=folder)
+        return os.open(UNFINISHED_FILE, flags, 0o666, dir_fd=folder)

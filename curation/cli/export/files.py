@@ -23,7 +23,10 @@ from ..output import escape, written_whole
 from ..progress import showing_progress
 
 if TYPE_CHECKING:
+    import sqlalchemy as sa
+
     from ...exporting.files import Change, Exported, Nowhere, WorkingTree
+    from ...exporting.sources import Source
 
 #: Paths that a terminal names of those left for one reason; elsewhere all are.
 NAMED = 20
@@ -43,9 +46,10 @@ def files_command(
 
     Into a working tree, what differs is written and nothing else: each file is compared with what was
     imported, and one that has changed since (or is gone) is left, named, and makes the exit status 3: import
-    first. Into a folder without content, or an archive (.zip, .tar, .tar.gz, .tar.xz, .tar.zst), everything
-    is written, byte for byte as it came in but for decisions. Where there are several sources, --source says
-    which.
+    first. Into an empty or new folder, or an archive (.zip, .tar, .tar.gz, .tar.xz, .tar.zst), everything
+    is written, byte for byte as it came in but for decisions. A folder that holds other things is refused:
+    a tree is the source's own if it was imported from there, or if its files lie at their paths. Where there
+    are several sources, --source says which.
 
     \b
     Examples:
@@ -57,7 +61,7 @@ def files_command(
     from dataclasses import replace
 
     from ...exporting.files import export_files
-    from ...exporting.sources import the_source
+    from ...exporting.sources import the_source, was_imported
 
     filters = chosen_filters(options)
     show = _show_diff if dry_run else _show_path if check else None
@@ -71,9 +75,9 @@ def files_command(
     ):
         filters.check_names(connection)  # before a folder is made
         source = the_source(connection, filters.source)
-        if _is_archive(place) and str(place.resolve()) == source.location:
+        if _is_archive(place) and was_imported(connection, place):
             raise click.UsageError(f"{place} is what was imported, and may hold more: name another archive")
-        with _opened(place, show, restores=restore) as (tree, write):
+        with _opened(connection, source, place, show, restores=restore) as (tree, write):
             others = replace(filters, source=())
             exported = export_files(connection, source.id, others, tree, write, progress)
     _report(exported, is_dry=show is not None)
@@ -96,7 +100,12 @@ def _is_archive(place: Path) -> bool:
 
 @contextmanager
 def _opened(
-    place: Path, show: Callable[[Change], None] | None, *, restores: bool
+    connection: sa.Connection,
+    source: Source,
+    place: Path,
+    show: Callable[[Change], None] | None,
+    *,
+    restores: bool,
 ) -> Iterator[tuple[WorkingTree | Nowhere, Callable[[Change], None]]]:
     """What documents are compared with, and what is done about each that differs: `show`, or write it."""
     from ...exporting.archives import opened_archive
@@ -108,7 +117,7 @@ def _opened(
             yield Nowhere(), write
         return
     with Target(place, is_dry=show is not None) as target:
-        tree = WorkingTree(target, restores=restores)
+        tree = WorkingTree(connection, target, source, restores=restores)
         if show is not None:
             yield tree, show
             return
