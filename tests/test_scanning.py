@@ -245,6 +245,31 @@ def test_a_name_that_differs_by_case_only_is_taken_in_and_told_of(tmp_path: Path
     ]
 
 
+@pytest.mark.parametrize(
+    ("names", "how"),
+    [
+        (("caf\u00e9.md", "cafe\u0301.md"), "Unicode form"),
+        (("\uac00.md", "\u1100\u1161.md"), "Unicode form"),
+        (("\u212b.md", "\u00c5.md"), "Unicode form"),
+        (("Caf\u00c9.md", "cafe\u0301.md"), "case and Unicode form"),
+        (("Stra\u00dfe.md", "STRASSE.md"), "case"),
+    ],
+)
+def test_a_name_that_differs_by_unicode_form_is_taken_in_and_told_of(
+    tmp_path: Path, names: tuple[str, str], how: str
+) -> None:
+    put(
+        tmp_path, *(f"_news/{name}" for name in names), "_news/b.md", "_news/\u00e9/x.md", "_news/\u00e8/x.md"
+    )
+    assert len(found(tmp_path)) == 5
+    told = {path: fault.message for path, fault in Folder(tmp_path).scan().faults}
+    first, second = names
+    assert told == {
+        f"_news/{first}": f"differs by {how} only from {second}",
+        f"_news/{second}": f"differs by {how} only from {first}",
+    }
+
+
 def test_a_hard_link_is_passed_over_and_never_missing(tmp_path: Path) -> None:
     root = tmp_path / "root"
     put(root, "_news/a.md", "_news/b.md")

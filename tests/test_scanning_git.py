@@ -151,7 +151,7 @@ def test_a_folder_below_the_work_tree_is_the_root(tmp_path: Path) -> None:
             assert tree.name == "site"
     with pytest.raises(ImportFailed, match=r"there is no folder docs/absent in .* at HEAD"):
         paths_at(tmp_path, inner="docs/absent")
-    with pytest.raises(ImportFailed, match="not a tree object"):
+    with pytest.raises(ImportFailed, match=r"there is no folder docs/site/_news/a\.md in"):
         paths_at(tmp_path, inner="docs/site/_news/a.md")
 
 
@@ -269,21 +269,91 @@ def test_a_blob_that_is_not_there_keeps_no_other_out(repository: Path, damage: s
     assert read["_news/d.md"] == TEXT + b"_news/d.md"
 
 
-def test_nothing_is_fetched_for_a_partial_clone(repository: Path) -> None:
+def partial_clone(repository: Path, what: str, *options: str) -> Path:
     git(repository, "config", "uploadpack.allowFilter", "true")
-    git(
-        repository.parent,
-        "clone",
-        "-q",
-        "--bare",
-        "--filter=blob:none",
-        f"file://{repository}",
-        "partial.git",
-    )
-    with GitTree(repository.parent / "partial.git") as tree:
-        files = tree.scan().files
-        read = tree.read(files)
-    assert [error.code for error in read if isinstance(error, DocumentError)] == ["unreadable"] * len(PATHS)
+    git(repository.parent, "clone", "-q", f"--filter={what}", *options, f"file://{repository}", "partial")
+    return repository.parent / "partial"
+
+
+@pytest.mark.parametrize("what", ["blob:none", "tree:0", "blob:limit=5"])
+@pytest.mark.parametrize("kind", ["--bare", "--no-checkout"])
+def test_nothing_is_fetched_for_a_partial_clone_and_the_line_says_what_does(
+    repository: Path, what: str, kind: str
+) -> None:
+    partial = partial_clone(repository, what, kind)
+    lacking = "folders" if what == "tree:0" else r"5 of the 5 files"
+    with pytest.raises(
+        ImportFailed, match=rf"is a partial clone and lacks {lacking} at HEAD: run `git -C .* origin`"
+    ) as refused:
+        paths_at(partial)
+    if git(repository, "version") >= "git version 2.36":
+        command = str(refused.value).split("`")[1].removeprefix("git ").split()
+        git(Path(), *command)
+        assert paths_at(partial) == sorted(PATHS)
+
+
+def test_a_partial_clone_that_lacks_nothing_wanted_is_read(repository: Path) -> None:
+    partial = partial_clone(repository, "blob:none")  # the checkout fetched the files of HEAD
+    assert paths_at(partial) == sorted(PATHS)
+    git(repository, "commit", "-qam", "later", "--allow-empty")
+    put(repository, "_news/later.md")
+    commit(repository)
+    git(partial, "fetch", "-q")
+    with pytest.raises(ImportFailed, match="lacks 1 of the 6 files at origin/main"):
+        paths_at(partial, "origin/main")
+
+
+def test_a_shallow_clone_says_how_to_get_the_rest(repository: Path) -> None:
+    put(repository, "_news/later.md")
+    commit(repository)
+    git(repository.parent, "clone", "-q", "--depth=1", f"file://{repository}", "shallow")
+    with pytest.raises(
+        ImportFailed, match=r"is a shallow clone without HEAD~1: `git -C .* fetch --unshallow`"
+    ):
+        paths_at(repository.parent / "shallow", "HEAD~1")
+
+
+@pytest.fixture
+def with_submodule(repository: Path) -> Path:
+    """A repository that holds the other one as a submodule `content`."""
+    above = repository.parent / "above"
+    above.mkdir()
+    git(above, "init", "-q", "-b", "main")
+    git(above, "-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(repository), "content")
+    commit(above)
+    return above
+
+
+def test_a_submodule_is_a_root_of_its_own(with_submodule: Path) -> None:
+    assert paths_at(with_submodule / "content") == sorted(PATHS)
+    with Folder(with_submodule / "content") as tree:
+        assert [file.path for file in tree.scan().files] == sorted(PATHS)
+    assert paths_at(with_submodule / ".git/modules/content") == sorted(PATHS)
+    with pytest.raises(
+        ImportFailed, match=r"content is a submodule, another repository: `git -C .* update --init`"
+    ):
+        paths_at(with_submodule, inner="content")
+
+
+def test_a_submodule_that_was_not_fetched_says_how_to_fetch_it(with_submodule: Path) -> None:
+    git(with_submodule.parent, "clone", "-q", "above", "clone")
+    empty = with_submodule.parent / "clone/content"
+    with pytest.raises(
+        ImportFailed, match=r"is an empty folder of a submodule: run `git submodule update --init`"
+    ):
+        Folder(empty).scan()
+    with pytest.raises(ImportFailed, match="content is a submodule, another repository"):
+        paths_at(empty)
+
+
+def test_a_worktree_is_a_root(repository: Path) -> None:
+    git(repository, "worktree", "add", "-q", str(repository.parent / "other"), "-b", "other")
+    other = repository.parent / "other"
+    put(other, "_news/other.md")
+    commit(other)
+    assert paths_at(other) == sorted([*PATHS, "_news/other.md"])
+    assert paths_at(other, "main") == sorted(PATHS)
+    assert GitTree(other).name == "other"
 
 
 def test_git_s_variables_are_not_obeyed(

@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from typing import NamedTuple
-from unicodedata import normalize
 
 import sqlalchemy as sa
 
@@ -22,7 +21,7 @@ from ..document import read
 from ..errors import CurationError
 from ..flag_lines import FlagValue, set_flag_lines
 from ..flags import FLAGS
-from ..scanning import Folder, kind_of
+from ..scanning import Folder, kind_of, same_name
 from ..selecting import Filters
 from .documents import Content, Held, count_documents, held_documents, read_contents, values_decided
 from .sources import Source, check_own
@@ -96,7 +95,7 @@ def _collisions(batch: Sequence[Held], seen: set[int]) -> list[str]:
     hashes `seen` holds."""
     found = []
     for held in batch:
-        key = hash(held.path.casefold() if held.path.isascii() else normalize("NFC", held.path).casefold())
+        key = hash(same_name(held.path))
         if key in seen:
             found.append(held.path)
         seen.add(key)

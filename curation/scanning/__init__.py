@@ -22,7 +22,7 @@ from .content import (
 from .find import Dump, find_dumps
 from .folder import Folder, read_file
 from .git import GitTree
-from .tree import File, Scan, Tree
+from .tree import File, Scan, Tree, same_name
 
 __all__ = [
     "CONFIG",
@@ -41,6 +41,7 @@ __all__ = [
     "kind_of",
     "printable",
     "read_file",
+    "same_name",
     "slug_of",
     "why_skipped",
 ]

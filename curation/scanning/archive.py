@@ -21,16 +21,20 @@ from ..errors import DocumentError, ImportFailed
 from ..faults import Fault
 from ..paths import ARTICLE_SUFFIXES
 from ..temporary import unnamed_file
-from .content import ARCHIVE_SUFFIXES, TOPIC_SUFFIXES, kind_of, printable
+from .content import ARCHIVE_SUFFIXES, OTHER_ARCHIVES, TOPIC_SUFFIXES, kind_of, printable
 from .tree import OF_THE_WHOLE, File, Scan, Tree, is_within
 
+#: The first bytes of archives that are not read: bzip2, 7-Zip, RAR, lzip, lz4, compress, lzop.
+_OTHER_MAGIC = (
+    b"BZh", b"7z\xbc\xaf\x27\x1c", b"Rar!\x1a\x07", b"LZIP", b"\x04\x22\x4d\x18", b"\x1f\x9d", b"\x89LZO",
+)  # fmt: skip
 _MAGIC = (b"PK\x03\x04", b"PK\x05\x06", b"\x1f\x8b", b"\xfd7zXZ\x00", b"\x28\xb5\x2f\xfd")
 
 
 def is_archive(path: Path) -> bool:
     """Whether a regular file is an archive: by its first bytes, or else by its name.
 
-    Raises ImportFailed where it cannot be read.
+    Raises ImportFailed where it cannot be read, also because it is an archive of another kind.
     """
     name = path.name.lower()
     if name.endswith(ARTICLE_SUFFIXES + TOPIC_SUFFIXES):
@@ -40,6 +44,11 @@ def is_archive(path: Path) -> bool:
             head = stream.read(512)
     except OSError as error:
         raise ImportFailed(f"{path} cannot be read: {error.strerror}") from error
+    if head.startswith(_OTHER_MAGIC) or (name.endswith(OTHER_ARCHIVES) and not head.startswith(_MAGIC)):
+        raise ImportFailed(
+            f"{path} is an archive of a kind that is not read: pack it as {', '.join(ARCHIVE_SUFFIXES)},"
+            " or unpack it and import the folder"
+        )
     return head.startswith(_MAGIC) or head[257:262] == b"ustar" or name.endswith(ARCHIVE_SUFFIXES)
 
 

@@ -16,6 +16,11 @@ CONFIG = "_config.yml"
 TOPIC_SUFFIXES = (".yaml", ".yml")
 ARCHIVE_SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz", ".tar.zst", ".tzst")
 
+#: Archives that are not read.
+OTHER_ARCHIVES = (
+    ".bz2", ".tbz", ".tbz2", ".tb2", ".7z", ".rar", ".lz", ".tlz", ".lzma", ".lz4", ".lzo", ".z", ".cab",
+)  # fmt: skip
+
 #: Folders of the site generator, not of content.
 MACHINERY = frozenset({"__MACOSX", "_site", "_layouts", "_includes", "_sass", "_plugins"})
 

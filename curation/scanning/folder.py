@@ -39,7 +39,12 @@ class Folder(Tree):
         self.location = printable(str(self._root))
 
     def scan(self, within: Sequence[str] = ()) -> Scan:
-        return self.whole(self.walk(within), within)
+        scan = self.walk(within)
+        if not (within or scan.files or scan.faults) and self._is_empty_submodule():
+            raise ImportFailed(
+                f"{self.location} is an empty folder of a submodule: run `git submodule update --init`"
+            )
+        return self.whole(scan, within)
 
     def walk(self, within: Sequence[str] = ()) -> Scan:
         """As `scan`, in no order; a root without content is no fault."""
@@ -67,6 +72,13 @@ class Folder(Tree):
             fault = PASSED["hard_link"]
             return DocumentError(fault.code, fault.message)
         return read_or_fault(str(path))
+
+    def _is_empty_submodule(self) -> bool:
+        """Whether the root is a submodule that was not fetched."""
+        with os.scandir(self._root) as entries:
+            if any(entry.name != ".git" for entry in entries):
+                return False
+        return any((above / ".gitmodules").is_file() for above in self._root.parents)
 
     def _tops(self, scan: Scan) -> Iterator[str]:
         """The root's own folders that may hold content."""

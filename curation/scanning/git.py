@@ -62,6 +62,7 @@ class GitTree(Tree):
             if is_within(path, wanted):
                 found = True
                 _add(scan, mode, object_id, path)
+        self._check_blobs(scan.files)
         if wanted and not found:
             told = f"{', '.join(sorted(wanted))[:200]} is not in {self.location} at {self._rev}"
             raise ImportFailed(printable(told))
@@ -88,17 +89,43 @@ class GitTree(Tree):
         self._sizes.close()
         self._blobs.close()
 
+    def _check_blobs(self, files: Sequence[File]) -> None:
+        """Raises ImportFailed for a partial clone that lacks one of these files: git would fetch it, from
+        where its configuration says and by the programs named there, and nothing of that is run here."""
+        if not self._git.is_partial:
+            return
+        wanted = [*files, *([self._config] if self._config else [])]
+        ids = dict.fromkeys((file.stamp or "").removeprefix("git:") for file in wanted)
+        lacking = sum(size is None for _, size, _ in self._sizes.answers(ids))
+        if lacking:
+            raise ImportFailed(self._git.lacks(f"{lacking:,} of the {len(ids):,} files at {self._rev}"))
+
     def _entries(self) -> Iterator[tuple[bytes, str, str]]:
         """Mode, id and path from the root of everything that is no folder."""
         tree = self._git.attempt(*_VERIFY, f"{self.commit}:{self._root}")
-        if tree is None:
-            told = f"there is no folder {self._root} in {self._git.folder} at {self._rev}"
-            raise ImportFailed(printable(told))
-        for entry in self._git.output("ls-tree", "-r", "-z", "--full-tree", tree).split(b"\0"):
+        if tree is None or (self._root and self._git.attempt(*_VERIFY, f"{tree}^{{tree}}") is None):
+            raise ImportFailed(printable(self._why_no_folder()))
+        try:
+            listed = self._git.output("ls-tree", "-r", "-z", "--full-tree", tree)
+        except ImportFailed:
+            if self._git.is_partial:
+                raise ImportFailed(self._git.lacks(f"folders at {self._rev}")) from None
+            raise
+        for entry in listed.split(b"\0"):
             facts, _, path = entry.partition(b"\t")
             if facts:
                 mode, _, object_id = facts.split(b" ")
                 yield mode, object_id.decode(), path.decode("utf-8", "surrogateescape")
+
+    def _why_no_folder(self) -> str:
+        """What is said where the root is no folder of the repository at the revision."""
+        entry = self._git.attempt("ls-tree", "--full-tree", self.commit, "--", self._root or ".")
+        if entry and entry.split()[0].encode() == _SUBMODULE:
+            fetch = f"git -C {self._git.folder} submodule update --init"
+            return f"{self._root} is a submodule, another repository: `{fetch}`, then import its folder"
+        if self._git.is_partial:
+            return self._git.lacks(f"folders at {self._rev}")
+        return f"there is no folder {self._root} in {self._git.folder} at {self._rev}"
 
 
 def _commit(git: Git, rev: str) -> str:
@@ -107,6 +134,9 @@ def _commit(git: Git, rev: str) -> str:
     commit = git.attempt(*_VERIFY, f"{named}^{{commit}}") if named else None
     if commit is None:
         git.output("rev-parse", "--git-dir")  # says so if it is the repository that is wrong
+        if git.attempt("rev-parse", "--is-shallow-repository") == "true":
+            fetch = f"git -C {git.folder} fetch --unshallow"
+            raise ImportFailed(printable(f"{git.folder} is a shallow clone without {rev[:80]}: `{fetch}`"))
         told = f"{git.folder} has no commit {rev[:80]}: `git log --all --oneline` lists what there is"
         raise ImportFailed(printable(told))
     return commit

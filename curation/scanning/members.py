@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from ..errors import CurationError
+from ..faults import Fault
 
 #: Bytes that are asked for at once.
 CHUNK = 1 << 16
@@ -48,6 +49,9 @@ class Member(NamedTuple):
 
 class Reader(ABC):
     """An open archive."""
+
+    #: What is told of the archive as a whole, once its members were read.
+    notices: Sequence[Fault] = ()
 
     @abstractmethod
     def members(self) -> Iterator[Member]:

@@ -10,6 +10,7 @@ import os
 import subprocess
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
 from typing import IO
 
@@ -31,6 +32,9 @@ _SURROUNDINGS = {
     "GIT_NO_LAZY_FETCH": "1",
     "GIT_ALLOW_PROTOCOL": "",
 }
+
+#: The settings that a partial clone has.
+_PARTIAL = r"^(extensions\.partialclone|remote\..*\.promisor)$"
 
 #: Bytes of requests that are written before answers are read: every pipe holds so much, so that git never
 #: waits for us to read while we wait for it to.
@@ -55,6 +59,17 @@ class Git:
         """The line that a command prints; None where it fails for what it was asked for."""
         done = self._run(*arguments)
         return None if done.returncode else os.fsdecode(done.stdout).removesuffix("\n")
+
+    @cached_property
+    def is_partial(self) -> bool:
+        """Whether it is a partial clone, which may lack what another repository has."""
+        return self.attempt("config", "--get-regexp", _PARTIAL) is not None
+
+    def lacks(self, what: str) -> str:
+        """What is said of a partial clone that lacks something, with the command that fetches all of it."""
+        remote = self.attempt("config", "extensions.partialClone") or "origin"
+        fetch = f"git -C {self.folder} fetch --refetch --no-filter {remote}"
+        return f"{self.folder} is a partial clone and lacks {what}: run `{fetch}`, then this again"
 
     def start(self, *arguments: str) -> subprocess.Popen[bytes]:
         """A process to be asked and read from."""

@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 from operator import itemgetter
 from types import TracebackType
 from typing import NamedTuple, Self
+from unicodedata import normalize
 
 from ..errors import DocumentError, ImportFailed
 from ..faults import Fault
 from ..paths import MAX_PATH
 from . import content
-from .content import ARCHIVE_SUFFIXES, Kind, is_storable, kind_of, printable
+from .content import ARCHIVE_SUFFIXES, OTHER_ARCHIVES, Kind, is_storable, kind_of, printable
 
 
 class File(NamedTuple):
@@ -133,10 +134,11 @@ class Tree(ABC):
 
 def _no_content(location: str, scan: Scan) -> str:
     told = f"no content under {location}: a source's root holds folders such as `_news`"
-    if not scan.faults:
+    kept_out = [(path, fault) for path, fault in scan.faults if fault.severity != "notice"]
+    if not kept_out:
         return f"{told}; to import a part of a source, name its root by --root"
-    path, fault = scan.faults[0]
-    return f"{told}; {len(scan.faults)} names were kept out, such as {path[:200]}: {fault.message}"
+    path, fault = kept_out[0]
+    return f"{told}; {len(kept_out)} names were kept out, such as {path[:200]}: {fault.message}"
 
 
 #: What is passed over on purpose, never followed and never opened.
@@ -154,14 +156,17 @@ PASSED = {
     ),
 }
 
+#: Of a zip, once.
+BACKSLASHES = Fault(
+    "notice", "backslash_names", "names in the zip have `\\` between folders, which is read as `/`"
+)
+
 DUPLICATE = Fault(
     "error", "duplicate_name", "the archive holds this name more than once: which one is meant, none can tell"
 )
 
 
-UNSAFE = Fault(
-    "error", "unsafe_name", "the name leads out of the dump: by `..`, an absolute path, a drive, `\\`"
-)
+UNSAFE = Fault("error", "unsafe_name", "the name leads out of the dump: by `..`, an absolute path or a drive")
 
 
 def fault_of_name(path: str) -> Fault | None:
@@ -185,19 +190,33 @@ def too_large(size: int) -> DocumentError:
     return DocumentError("file_too_large", f"{size} bytes; at most {content.MAX_BYTES} are read")
 
 
+def is_nested_archive(path: str) -> bool:
+    """Whether a file that is no content is an archive, by its name."""
+    return path.lower().endswith(ARCHIVE_SUFFIXES + OTHER_ARCHIVES)
+
+
 def pass_over(scan: Scan, path: str) -> None:
     """Notes a file that is no content; an archive that lies where content lies is told of."""
     scan.others.append(path)
-    if path.endswith(ARCHIVE_SUFFIXES):
+    if is_nested_archive(path):
         scan.faults.append((printable(path), PASSED["nested_archive"]))
 
 
+def same_name(text: str) -> str:
+    """A name, or several with line breaks between, as file systems have it that tell neither case nor how
+    accents are put together (Unicode forms)."""
+    if text.isascii():
+        return text.lower()
+    return normalize("NFC", normalize("NFD", text).casefold())
+
+
 def case_collisions(paths: Iterable[str]) -> list[tuple[str, Fault]]:
-    """Warnings of files whose names differ by case only: on other file systems they are one file."""
+    """Warnings of files whose names differ by case only, or by Unicode form only: on other file systems they
+    are one file."""
     listed = list(paths)
     if not listed:
         return []
-    folded = "\n".join(listed).casefold().split("\n")  # at once: ten times faster than one by one
+    folded = same_name("\n".join(listed)).split("\n")  # at once: ten times faster than one by one
     if len(set(folded)) == len(listed):
         return []
     groups: dict[str, list[str]] = defaultdict(list)
@@ -207,7 +226,10 @@ def case_collisions(paths: Iterable[str]) -> list[tuple[str, Fault]]:
     for group in groups.values():
         for path in group if len(group) > 1 else ():
             other = next(name for name in group if name != path)
-            told = f"differs by case only from {other.rpartition('/')[2][:120]}"
+            is_form = normalize("NFC", path) == normalize("NFC", other)
+            is_case = path.casefold() == other.casefold()
+            how = "Unicode form" if is_form else "case" if is_case else "case and Unicode form"
+            told = f"differs by {how} only from {other.rpartition('/')[2][:120]}"
             found.append((path, Fault("warning", "case_collision", told)))
     return found
 

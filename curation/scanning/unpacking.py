@@ -14,9 +14,9 @@ from typing import IO
 from ..errors import DocumentError, ImportFailed
 from ..faults import Fault
 from . import content, members
-from .content import ARCHIVE_SUFFIXES, holds_content, kind_of, printable
+from .content import holds_content, kind_of, printable
 from .members import FREE, Member, Reader, StoppedShort
-from .tree import DUPLICATE, PASSED, UNSAFE, fault_of_name, too_large
+from .tree import DUPLICATE, PASSED, UNSAFE, fault_of_name, is_nested_archive, too_large
 
 #: Where a file's bytes lie in the temporary file: offset and length.
 Span = tuple[int, int]
@@ -71,6 +71,7 @@ class Unpacked:
     def _take_all(self, path: Path) -> None:
         with _opened(path) as reader:
             stops = [_stop_of(partial(self._take_members, reader)), _stop_of(reader.finish)]
+            self.faults += [(printable(path.name), fault) for fault in reader.notices]
         stop = stops[0] or stops[1]
         if stop is not None:
             self._is_damaged = True
@@ -119,7 +120,7 @@ class Unpacked:
             found[path] = fault_of_name(path) or self._bytes(member)
         else:
             self.others[root].append(path)
-            if path.endswith(ARCHIVE_SUFFIXES):
+            if is_nested_archive(path):
                 found[path] = PASSED["nested_archive"]
 
     def _bytes(self, member: Member) -> Span | Fault:
@@ -184,7 +185,7 @@ def _is_content(found: Span | Fault) -> bool:
 def _safe_path(name: str) -> str | None:
     """A member's name as a path from the archive's top; None for one that leads out of it."""
     parts = [part for part in name.split("/") if part not in ("", ".")]
-    leads_out = name.startswith("/") or "\\" in name or ".." in parts or _DRIVE.match(name)
+    leads_out = name.startswith("/") or ".." in parts or _DRIVE.match(name)
     return None if leads_out else "/".join(parts)
 
 

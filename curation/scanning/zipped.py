@@ -22,6 +22,7 @@ from typing import BinaryIO, NamedTuple
 
 from ..errors import DocumentError, ImportFailed
 from .members import CHUNK, Member, Reader, StoppedShort, decoded
+from .tree import BACKSLASHES
 
 _END = struct.Struct("<4s4H2LH")
 _END64_PLACE = struct.Struct("<4sLQL")
@@ -118,9 +119,12 @@ class _Zip(Reader):
         start = self._start(entry, name)
         if start is None:
             self._fault = "its directory and its members do not agree"
-        return Member(
-            decoded(name), _role(name, fields[15] >> 16), size, packed, partial(self._chunks, entry, start)
-        )
+        # By its specification a zip has `/` alone. Old tools of Windows write `\`, whatever system they name.
+        path = decoded(name)
+        if "\\" in path:
+            path, self.notices = path.replace("\\", "/"), (BACKSLASHES,)
+        chunks = partial(self._chunks, entry, start)
+        return Member(path, _role(path, fields[15] >> 16), size, packed, chunks)
 
     def _start(self, entry: _Entry, name: bytes) -> int | None:
         """Where a member's bytes begin; None where it is not there as the directory says."""
@@ -205,8 +209,8 @@ def _damaged(what: str) -> StoppedShort:
     return StoppedShort("archive_damaged", f"the zip archive is damaged ({what}): fetch it again")
 
 
-def _role(name: bytes, mode: int) -> str:
-    if name.endswith(b"/"):
+def _role(path: str, mode: int) -> str:
+    if path.endswith("/"):
         return "folder"
     kind = stat.S_IFMT(mode)
     if kind == stat.S_IFLNK:

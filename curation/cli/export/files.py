@@ -93,9 +93,12 @@ def _is_between_lines(show: object) -> bool:
 
 
 def _is_archive(place: Path) -> bool:
-    from ...scanning.content import ARCHIVE_SUFFIXES
+    from ...scanning.content import ARCHIVE_SUFFIXES, OTHER_ARCHIVES
 
-    return place.name.endswith(ARCHIVE_SUFFIXES) and not place.is_dir()
+    name = place.name.lower()
+    if name.endswith(OTHER_ARCHIVES) and not place.is_dir():
+        raise click.UsageError(f"{place} would be an archive: {', '.join(ARCHIVE_SUFFIXES)} are written")
+    return name.endswith(ARCHIVE_SUFFIXES) and not place.is_dir()
 
 
 @contextmanager
@@ -113,7 +116,7 @@ def _opened(
     from ...exporting.target import Target
 
     if _is_archive(place):
-        with written_whole(place) as stream, opened_archive(stream, place.name) as write:
+        with written_whole(place) as stream, opened_archive(stream, place.name.lower()) as write:
             yield Nowhere(), write
         return
     with Target(place, is_dry=show is not None) as target:
