@@ -1,0 +1,151 @@
+"""Completion in shells: names with blanks and other signs are quoted, and go on from what was typed.
+
+click's own scripts split names at blanks in bash, cut them at commas in fish, and put a value in place of
+`--option=value` as a whole. This module is loaded only where a shell asks for completion.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import Any, ClassVar
+
+from click.shell_completion import (
+    CompletionItem,
+    FishComplete,
+    ShellComplete,
+    ZshComplete,
+    add_completion_class,
+)
+
+_BASH = """\
+%(complete_func)s() {
+    local line
+    COMPREPLY=()
+    while IFS= read -r line; do
+        case $line in
+            dir,*) compopt -o dirnames ;;
+            file,*) compopt -o default ;;
+            plain,*) COMPREPLY+=("${line#plain,}") ;;
+        esac
+    done < <(env COMP_LINE="${COMP_LINE:0:COMP_POINT}" COMP_CWORD="${COMP_WORDS[COMP_CWORD]}" \\
+        %(complete_var)s=bash_complete "$1")
+}
+
+complete -o nosort -F %(complete_func)s %(prog_name)s
+"""
+
+_FISH = """\
+function %(complete_func)s;
+    set -l response (env %(complete_var)s=fish_complete COMP_WORDS=(commandline -cp) \\
+COMP_CWORD=(commandline -t) %(prog_name)s);
+
+    for completion in $response;
+        set -l metadata (string split -m 1 "," $completion);
+
+        if test $metadata[1] = "dir";
+            __fish_complete_directories $metadata[2];
+        else if test $metadata[1] = "file";
+            __fish_complete_path $metadata[2];
+        else if test $metadata[1] = "plain";
+            echo $metadata[2];
+        end;
+    end;
+end;
+
+complete --no-files --command %(prog_name)s --arguments "(%(complete_func)s)";
+"""
+
+#: What bash does not have to be told to take as it is.
+_SPECIAL = re.compile(r"[^\w@%+=:,./-]")
+
+#: What ends a word for bash while it completes, and not in a command.
+_BREAKS = frozenset("=:")
+
+
+class _Whole(ShellComplete):
+    """Completes the whole word that was typed: `--topic=T` as `--topic=Tides`."""
+
+    def get_completions(self, args: list[str], incomplete: str) -> list[CompletionItem[str]]:
+        items = super().get_completions(args, incomplete)
+        name, sign, _ = incomplete.partition("=")
+        if not (sign and name.startswith("--")):
+            return items
+        return [
+            CompletionItem(f"{name}={item.value}", item.type, item.help)
+            if item.type == "plain" and not item.value.startswith(f"{name}=")
+            else item
+            for item in items
+        ]
+
+
+class Bash(_Whole):
+    """Bash is given the line as it was typed, since the words that it makes of it are cut at `=` and `:`."""
+
+    name: ClassVar[str] = "bash"
+    source_template: ClassVar[str] = _BASH
+
+    def get_completion_args(self) -> tuple[list[str], str]:
+        words, self._raw, incomplete, self._quote = split(os.environ["COMP_LINE"])
+        cut = os.environ.get("COMP_CWORD", "")
+        if set(cut) <= _BREAKS or not self._raw.endswith(cut):
+            cut = ""
+        # Bash replaces what follows the last break alone; in quotes it knows none.
+        before = self._raw[: len(self._raw) - len(cut)] if cut or self._raw[-1:] in _BREAKS else ""
+        self._before = split(before)[2]
+        return words[1:], incomplete
+
+    def format_completion(self, item: CompletionItem[Any]) -> str:
+        if item.type != "plain":
+            return f"{item.type},{item.value}"
+        return f"plain,{quoted(str(item.value).removeprefix(self._before), self._quote)}"
+
+
+class Zsh(_Whole, ZshComplete):
+    """Zsh quotes by itself."""
+
+
+class Fish(_Whole, FishComplete):
+    """Fish quotes by itself."""
+
+    source_template: ClassVar[str] = _FISH
+
+
+for _class in (Bash, Zsh, Fish):
+    add_completion_class(_class)
+
+
+def split(line: str) -> tuple[list[str], str, str, str]:
+    """Split a line up to the cursor as a shell does.
+
+    Returns: the words before the last one; the last one as it was typed, and as it is meant ("" after a
+    blank); and the quotation mark that is still open in it, or "".
+    """
+    words: list[str] = []
+    word, start, quote, is_word = "", 0, "", False
+    at = 0
+    while at < len(line):
+        sign = line[at]
+        if not quote and sign.isspace():
+            words += [word] if is_word else []
+            word, start, is_word = "", at + 1, False
+        else:
+            is_word = True
+            if sign == quote or (not quote and sign in "'\""):
+                quote = "" if quote else sign
+            elif sign == "\\" and quote != "'" and at + 1 < len(line):
+                at += 1
+                word += line[at] if not quote or line[at] in '"\\$`' else f"\\{line[at]}"
+            else:
+                word += sign
+        at += 1
+    return words, line[start:], word, quote
+
+
+def quoted(text: str, quote: str) -> str:
+    """A text as bash reads it as one word: by itself, or behind a quotation mark that is open."""
+    if quote == "'":
+        return text.replace("'", "'\\''")
+    if quote:
+        return re.sub(r'["\\$`]', r"\\\g<0>", text)
+    return _SPECIAL.sub(r"\\\g<0>", text)
