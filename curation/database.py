@@ -182,6 +182,7 @@ class Store:
         """Raises StoreError, naming the command that mends it, unless the schema is this release's."""
         if not self.backend.store_exists():
             raise StoreError(f"no store at {self.location}: make one with `curation import PATH`")
+        self.refuse_other_program()
         current, head = self.revision(), head_revision()
         self._has_units = current == head
         if current is None:
@@ -212,10 +213,27 @@ class Store:
         try:
             with self.reading() as connection:
                 for told in self.backend.find_damage(connection):
-                    return told
+                    return told.text
                 return next(self.backend.find_unreadable(connection, metadata.tables.values()), None)
         except StoreError:
             return "not all of it can be read"
+
+    def refuse_other_program(self) -> None:
+        """Raises StoreError for a file that another program made: nothing is to be done to it."""
+        if self.backend.is_shared or not self.backend.store_exists():
+            return
+        with self.reading() as connection:
+            inspector = sa.inspect(connection)
+            names = inspector.get_table_names()
+            if VERSION_TABLE in names:
+                return
+            names += inspector.get_view_names()
+        held = (
+            f"it holds {names[0]!r}, and nothing of curation's" if names else "it holds nothing of curation's"
+        )
+        raise StoreError(
+            f"{self.location} is the file of another program ({held}): give another path with --database"
+        )
 
     def schema_changes(self) -> None:
         """Forgets what was learnt of the schema; for migrations."""

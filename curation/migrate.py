@@ -42,6 +42,7 @@ def upgrade(store: Store, revision: str = "head") -> str | None:
 
 def downgrade(store: Store, revision: str) -> str | None:
     """Takes the schema back to a revision (`base`: no tables); what it held beyond that is lost."""
+    store.refuse_other_program()
     store.refuse_newer()
     with _alembic(store) as config:
         command.downgrade(config, revision)
@@ -50,6 +51,7 @@ def downgrade(store: Store, revision: str) -> str | None:
 
 def history(store: Store) -> list[Revision]:
     """Every revision of this release, oldest first."""
+    store.refuse_other_program()
     current = store.revision() if store.backend.store_exists() else None
     scripts: list[Script] = list(ScriptDirectory.from_config(_config()).walk_revisions())
     return [
@@ -72,6 +74,7 @@ def check(store: Store) -> None:
 
 def _refuse_other_program(store: Store) -> None:
     """Raises StoreError if the database has tables with the names of ours, and no schema of ours."""
+    store.refuse_other_program()
     if not store.backend.store_exists():
         return
     with store.reading() as connection:

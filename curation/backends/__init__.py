@@ -104,6 +104,9 @@ class Backend(ABC):
     #: Whether a store that is absent is made at the first import.
     makes_store: ClassVar[bool] = False
 
+    #: Whether several programs may keep tables in one database.
+    is_shared: ClassVar[bool] = False
+
     #: Execution options of a transaction that only reads, and sees one state of the store.
     reading: ClassVar[Mapping[str, Any]] = {}
 

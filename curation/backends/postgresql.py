@@ -110,6 +110,7 @@ class Postgresql(Backend):
     """See the module."""
 
     name = "postgresql"
+    is_shared = True
     reading: ClassVar[Mapping[str, Any]] = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
 
     @property

@@ -88,6 +88,7 @@ def current_command() -> None:
     store = open_store(check=False)
     if not store.backend.store_exists():
         raise StoreError(f"no store at {store.location}: make one with `curation import PATH`")
+    store.refuse_other_program()
     click.echo(f"{store.revision() or 'none'} (this release: {head_revision()})")
 
 
