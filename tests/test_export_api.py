@@ -530,3 +530,22 @@ def test_two_topics_cannot_have_one_folder(
     done = curation("export", "api", str(target))
     assert done.exit_code == 3
     assert "left out: api/news/lighthouses/index.json: two lists or items want the same file" in done.stderr
+
+
+@pytest.mark.parametrize("mode", [[], ["--check"]])
+def test_a_source_without_a_section_that_is_known_says_so(
+    curation: Curation, tmp_path: Path, target: Path, mode: list[str]
+) -> None:
+    for path in ("_posts/2024-01-01-a.md", "_posts/deep/b.md", "_recipes/c.md"):
+        (tmp_path / "blog" / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "blog" / path).write_text(f"---\ntitle: {path}\n---\n{path}\n")
+    assert curation("import", str(tmp_path / "blog")).exit_code == 0
+    result = curation("export", "api", str(target), *mode)
+    told = (
+        "Error: nothing to export: source 'blog' has none of the sections news, learning, samples, people,"
+        " communities; its articles are in posts, recipes\n"
+    )
+    assert (result.exit_code, result.stdout, result.stderr) == (1, "", told)
+    assert not target.exists()
+    assert curation("revert", "1").exit_code == 0
+    assert curation("export", "api", str(target), *mode).stderr.endswith("communities; it has no articles\n")

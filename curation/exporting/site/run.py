@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import sqlalchemy as sa
 
+from ...errors import SelectionError
 from ...naming import in_collection
 from ...schema import articles
 from ...site_settings import SiteSettings, read_settings
@@ -31,19 +32,37 @@ def export_site(
     """Has a folder hold the JSON, the sitemaps and the feeds of a source's site, and touches nothing else.
 
     With `check` nothing is written, and the summary says what would be. Raises SelectionError where the
-    source is not clear, or nothing says what its address is; CurationError where another export is at work.
+    source is not clear, has nothing in a section, or nothing says what its address is; CurationError where
+    another export is at work.
     """
     source_id, name, _ = the_source(connection, [source] if source else [])
+    mine = [section for section in SECTIONS if _has_any(connection, source_id, section)]
+    if not mine:
+        raise SelectionError(_without_section(connection, source_id, name))
     settings = read_settings(connection, source_id, name)
     with Target(folder, is_dry=check) as target:
-        return _export(connection, source_id, settings, Output(target, check=check), progress)
+        output = Output(target, check=check)
+        return _export(connection, source_id, mine, settings, output, progress)
+
+
+def _without_section(connection: sa.Connection, source_id: int, name: str) -> str:
+    """What is said of a source of which a site's JSON has nothing to show."""
+    of_source = sa.select(articles.c.collection).where(articles.c.source_id == source_id)
+    tops = {collection.partition("/")[0] for collection in connection.scalars(of_source.distinct())}
+    known = ", ".join(section.name for section in SECTIONS)
+    held = f"its articles are in {', '.join(sorted(tops)[:8])}" if tops else "it has no articles"
+    return f"nothing to export: source {name!r} has none of the sections {known}; {held}"
 
 
 def _export(
-    connection: sa.Connection, source_id: int, settings: SiteSettings, output: Output, progress: Progress
+    connection: sa.Connection,
+    source_id: int,
+    mine: Sequence[Section],
+    settings: SiteSettings,
+    output: Output,
+    progress: Progress,
 ) -> Summary:
     done = 0
-    mine = [section for section in SECTIONS if _has_any(connection, source_id, section)]
     ids = {s.name: shown_ids(connection, source_id, s.name, by_date=s.by_date) for s in mine}
     total = sum(map(len, ids.values()))
     for section in mine:
