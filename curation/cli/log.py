@@ -12,6 +12,8 @@ from .options import ID, MomentType, article_argument, open_store
 from .output import chosen_output, escape, output_options, print_rows
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import sqlalchemy as sa
 
     from ..looking import Rows
@@ -59,7 +61,8 @@ def log_command(
 ) -> None:
     """Shows who changed what and why, the newest first: a line for each changeset.
 
-    A number is a changeset, and shown in full, each change of a flag. An article, by its path, a unique end
+    A number is a changeset, and shown in full, each change of a flag; of an import also each document that it
+    added, changed, moved, lost or found again. An article, by its path, a unique end
     of it, or its URL, is shown with every change of its flags (by its id: --article 42).
 
     \b
@@ -77,6 +80,8 @@ def log_command(
     filters = {"actor": actor, "kind": kind, "flag": flag, "since": since, "until": until}
     store = open_store()
     with store.reading() as connection:
+        if is_changeset and _print_import(connection, int(what or 0), limit or None, filters):
+            return
         found = _find(connection, what, article, filters, limit or None, is_changeset=is_changeset)
         shown = print_rows(found.columns, found.rows)
     if is_changeset:
@@ -86,6 +91,45 @@ def log_command(
         click.echo(told, err=True)
     elif limit and shown == limit:
         click.echo(f"the last {limit:,}; --limit 0 shows all", err=True)
+
+
+def _print_import(
+    connection: sa.Connection, changeset_id: int, limit: int | None, given: dict[str, Any]
+) -> bool:
+    """Prints an import in full, documents before flags, as the rows come; False for another changeset, and
+    where only some of its changes are wanted."""
+    from collections import Counter
+    from itertools import chain, islice
+
+    from ..history import CHANGE_COLUMNS, HistoryFilters, list_changes, tell_changeset
+    from ..import_log import find_import, list_documents, what_is_lacking
+    from ..integers import INT64
+
+    if any(given.values()) or changeset_id not in INT64:
+        return False
+    import_ = find_import(connection, changeset_id)
+    if import_ is None:
+        return False
+    counted: Counter[tuple[str, bool]] = Counter()
+    click.echo(escape(tell_changeset(connection, changeset_id)), err=True)
+    documents = list_documents(connection, import_, limit, counted)
+    flags = list_changes(connection, HistoryFilters(), changeset_id, limit).rows
+    shown = print_rows(CHANGE_COLUMNS, islice(chain(documents, flags), limit))
+    told = ", ".join(f"{n:,} {what}" for what, n in _summed(counted).items())
+    changes = "1 change" if shown == 1 else f"{shown:,} changes"
+    others = shown - counted.total()
+    click.echo(f"{changes}: {told or 'no documents'}, {others:,} of flags or paths", err=True)
+    if limit is None or shown < limit:
+        for line in what_is_lacking(import_, counted):
+            click.echo(line, err=True)
+    return True
+
+
+def _summed(counted: Mapping[tuple[str, bool], int]) -> dict[str, int]:
+    summed: dict[str, int] = {}
+    for (what, _), count in counted.items():
+        summed[what] = summed.get(what, 0) + count
+    return summed
 
 
 def _find(

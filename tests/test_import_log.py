@@ -1,0 +1,127 @@
+"""What an import did to documents, in `curation log N`."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import Result
+
+from curation.importing import versions
+
+Curation = Callable[..., Result]
+
+
+def write(root: Path, name: str, text: str = "") -> None:
+    (root / "_news").mkdir(parents=True, exist_ok=True)
+    body = f"{name} is a story of its own, {text}\n"
+    (root / f"_news/{name}.md").write_text(f"---\ntitle: The story {name}\nheat: 5\n---\n{body}")
+
+
+def rows(result: Result) -> list[dict[str, Any]]:
+    assert result.exit_code == 0, result.output
+    found: list[dict[str, Any]] = json.loads(result.stdout)
+    return found
+
+
+def documents(result: Result) -> list[tuple[str, str]]:
+    return [(row["new"], row["path"]) for row in rows(result) if row["flag"] == "document"]
+
+
+@pytest.fixture
+def root(tmp_path: Path, curation: Curation) -> Path:
+    """A dump of five stories, which was imported once."""
+    for name in "abcde":
+        write(tmp_path / "dump", name)
+    assert curation("import", str(tmp_path / "dump")).exit_code == 0
+    return tmp_path / "dump"
+
+
+def test_an_import_lists_what_it_added_changed_moved_lost_and_found_again(
+    root: Path, curation: Curation
+) -> None:
+    added = curation("log", "1", "--format", "json")
+    assert documents(added) == [("added", f"_news/{name}.md") for name in "abcde"]
+    assert added.stderr.splitlines()[1] == "5 changes: 5 added, 0 of flags or paths"
+    write(root, "a", "changed")
+    (root / "_news/b.md").unlink()
+    (root / "_news/c.md").rename(root / "_news/moved.md")
+    write(root, "f")
+    text = (root / "_news/d.md").read_text().replace("heat: 5", "heat: 7")
+    (root / "_news/d.md").write_text(text)
+    assert curation("import", str(root)).exit_code == 0
+    second = curation("log", "2", "--format", "json")
+    assert documents(second) == [
+        ("added", "_news/f.md"),
+        ("changed", "_news/a.md"),
+        ("changed", "_news/d.md"),
+        ("missing", "_news/b.md"),
+    ]
+    rest = [(row["flag"], row["old"], row["new"]) for row in rows(second) if row["flag"] != "document"]
+    assert rest == [("heat", 5, 7), ("path", "_news/c.md", "_news/moved.md")]
+    assert second.stderr.splitlines()[1:] == ["6 changes: 1 added, 2 changed, 1 missing, 2 of flags or paths"]
+    write(root, "b")
+    assert curation("import", str(root)).exit_code == 0
+    third = curation("log", "3", "--format", "json")
+    assert documents(third) == [("found again", "_news/b.md")]
+    assert all(isinstance(row["article"], int) for row in rows(second))
+
+
+@pytest.mark.parametrize("form", ["table", "csv", "jsonl", "markdown", "html"])
+def test_it_comes_in_every_form_and_as_much_as_is_wanted(root: Path, curation: Curation, form: str) -> None:
+    assert "_news/c.md" in curation("log", "1", "--format", form).stdout
+    some = curation("log", "1", "--limit", "2", "--format", "json")
+    assert documents(some) == [("added", "_news/a.md"), ("added", "_news/b.md")]
+    assert documents(curation("log", "1", "--flag", "heat", "--format", "json")) == []
+
+
+def test_a_document_that_moved_and_changed_is_in_the_list_under_its_new_path(
+    root: Path, curation: Curation
+) -> None:
+    text = (root / "_news/a.md").read_text()
+    (root / "_news/a.md").unlink()
+    (root / "_news/z.md").write_text(text.replace("heat: 5", "heat: 6"))
+    assert "1 moved" in curation("import", str(root)).stdout
+    found = curation("log", "2", "--format", "json")
+    assert documents(found) == [("changed", "_news/z.md")]
+    assert ("path", "_news/a.md", "_news/z.md") in {(r["flag"], r["old"], r["new"]) for r in rows(found)}
+
+
+def test_what_is_not_known_any_more_is_said(root: Path, curation: Curation) -> None:
+    (root / "_news/b.md").unlink()
+    for number in range(versions.KEPT_IMPORTS + 2):
+        write(root, "a", str(number))
+        assert curation("import", str(root)).exit_code == 0
+    found = curation("log", "2", "--format", "json")
+    assert documents(found) == []
+    kept = "is not known any more: it is kept for the last 20 imports of a source"
+    assert found.stderr.splitlines()[2:] == [
+        f"which 1 of the 1 updated were {kept}",
+        f"which 1 of the 1 missing were {kept}",
+    ]
+    assert curation("log", "4", "--format", "json").stderr.count("not known") == 0
+
+
+def test_what_was_taken_out_since_is_said(root: Path, curation: Curation) -> None:
+    assert curation("revert", "1").exit_code == 0
+    assert "5 of the 5 added were taken out since" in curation("log", "1").stderr
+    assert "changes" in curation("log", "2").stderr
+
+
+def test_taxonomy_is_part_of_it(curation: Curation, site: Path) -> None:
+    assert curation("import", str(site)).exit_code == 0
+    first = curation("log", "1", "--format", "json")
+    assert Counter(what for what, _ in documents(first)) == {"added": 60}
+    assert "not known" not in first.stderr
+    topic = next((site / "_data/topics").glob("*.yaml"))
+    topic.write_text(topic.read_text() + "\nnote: x\n")
+    shutil.rmtree(site / "_data/organizations")
+    assert curation("import", str(site)).exit_code == 0
+    told = documents(curation("log", "2", "--format", "json"))
+    assert ("changed", f"_data/topics/{topic.name}") in told
+    assert {what for what, path in told if "organizations" in path} == {"missing"}
