@@ -32,7 +32,7 @@ LAYERS = (
     ("selecting", "suggesting", "site_settings"),
     ("completing", "importing", "editing", "looking", "reports", "migrate"),
     ("history", "datasette", "granting"),
-    ("scoring", "verifying"),
+    ("import_log", "scoring", "verifying"),
     ("exporting",),
     ("cli",),
     ("__main__",),
@@ -94,7 +94,7 @@ def test_only_migrate_imports_alembic() -> None:
 
 def test_commands_import_only_click_at_their_top() -> None:
     ours = {"asking", "completion", "edits", "interrupts", "options", "output", "progress", "values"}
-    ours |= {"groups"}
+    ours |= {"groups", "streams"}
     ours |= {"temporary"}  # loads nothing
     ours |= {"api", "articles", "files"}  # commands of a group
     allowed = {"click", "errors", "cli", "", "__version__", *ours}

@@ -16,6 +16,7 @@ import click
 
 from .. import __version__, interrupts
 from ..errors import CurationError, UsageError
+from . import streams
 from .groups import Group, explained
 
 #: Command -> its module here; the command has the module's name, but for words that Python keeps.
@@ -67,7 +68,7 @@ class LazyGroup(Group):
                 raise said from error
             raise
         except OSError as error:
-            raise _one_line(f"{error.strerror or error}: {error.filename or 'input or output'}") from error
+            raise _one_line(_of_system(error)) from error
         except KeyboardInterrupt as error:
             raise _one_line(interruption()) from error
         except UnicodeEncodeError as error:
@@ -102,6 +103,14 @@ _INTERRUPTIONS = {
 def interruption() -> str:
     """Return what is said of an interruption, by what became of the command's work."""
     return _INTERRUPTIONS[interrupts.tell()]
+
+
+def _of_system(error: OSError) -> str:
+    """What is said of an error of the operating system's: of standard output, also whether the work was done
+    of which it should have told."""
+    told = f"{error.strerror or error}: {error.filename or 'input or output'}"
+    is_done = error.filename == streams.OUTPUT and interrupts.tell() is interrupts.Outcome.DONE
+    return f"{told}; the work was done before, and `curation log` shows it" if is_done else told
 
 
 def _said_better(error: BaseException) -> BaseException:
@@ -185,11 +194,32 @@ def main() -> None:
     # A command makes 100,000 objects that no cycle holds, when it loads modules, scans or writes a batch: to
     # look for cycles at each 700th took a fifth of an import's time.
     gc.set_threshold(200_000, 20, 20)
+    if "_CURATION_COMPLETE" in os.environ:
+        import_module(".shells", __name__)
     with interrupts.handling(interruption):
         sys.exit(_run())
 
 
 def _run() -> int:
+    """Run the command, with what it printed all written; return its exit status."""
+    try:
+        streams.prepare()
+        status = _call()
+    except (CurationError, OSError) as error:  # of what comes before a command, such as --help
+        _one_line(_of_system(error) if isinstance(error, OSError) else str(error)).show()
+        status = 1
+    except SystemExit as ended:  # nobody reads standard output any more
+        status = ended.code if isinstance(ended.code, int) else 1
+    try:
+        streams.flush()
+    except OSError as error:
+        if not (status or isinstance(error, BrokenPipeError)):
+            _one_line(_of_system(error)).show()
+        return status or 1
+    return status
+
+
+def _call() -> int:
     """Run the command; return its exit status. Says what click would say of Ctrl-C outside of a command."""
     try:
         status = cli(prog_name="curation", windows_expand_args=False, standalone_mode=False)

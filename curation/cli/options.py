@@ -265,7 +265,7 @@ def _read_references() -> list[str]:
 
     try:
         read = [reference for line in sys.stdin if (reference := _reference_in(line.strip()))]
-    except UnicodeDecodeError as error:
+    except UnicodeError as error:
         raise SelectionError(f"standard input is no text of this terminal's encoding: {error}") from error
     if not read:
         raise SelectionError("nothing on standard input: what was to be chosen by `-` is empty")

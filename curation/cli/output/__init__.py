@@ -110,7 +110,10 @@ def _opened_output() -> Iterator[IO[str]]:
     """Standard output, or the file of --output, which is there only once it is whole."""
     output = chosen_output()
     if output.file is None:
-        yield sys.stdout
+        from .encoding import opened_text
+
+        with opened_text(output.form) as text:
+            yield text
         return
     with _opened_bytes(output) as stream:
         text = io.TextIOWrapper(stream, encoding="utf-8", newline="")

@@ -38,7 +38,8 @@ def print_paged(lines: Iterator[str]) -> None:
     if rows < height:
         sys.stdout.writelines(held)
         return
-    with unnamed_file("w+", encoding="utf-8", newline="") as waiting:
+    encoding, errors = getattr(sys.stdout, "codec", sys.stdout.encoding), sys.stdout.errors
+    with unnamed_file("w+", encoding=encoding, errors=errors, newline="") as waiting:
         waiting.writelines(chain(held, lines))
         waiting.flush()
         waiting.seek(0)

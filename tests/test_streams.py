@@ -1,0 +1,166 @@
+"""Standard streams that are closed, full, or of another encoding: a clear line, and nothing half done."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from curation.database import Store
+
+from .conftest import SITE, some
+from .digest import digests
+
+TITLE = "Zażółć — 日本 é ─ 😀"
+COMMANDS = [
+    "import site", "import site --dry-run", "status", "list", "search tide", "show 1", "set 1 --heat 9",
+    "set 1 --heat 9 --dry-run", "publish 1", "publish -", "unpublish 1", "reset 1 --dry-run", "log", "log 1",
+    "revert 1 --dry-run", "explain 1", "score --dry-run", "source list", "source show site",
+    "source set site --title x", "source infer site", "issues --all", "issues --skipped", "report",
+    "report providers", "report months --chart -", "sql 'SELECT 1'", "sql -", "export files out",
+    "export files site --dry-run", "export files out.tar", "export articles", "export api api --check",
+    "db current", "db history", "db check", "db tables", "db views", "db verify", "db metadata",
+    "db backup copy.db", "db upgrade", "--help", "--version", "improt", "list --topic nope",
+]  # fmt: skip
+
+#: How a stream is made, in the words of a shell.
+CLOSED_OR_FULL = ["<&-", ">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-", ">/dev/full", "2>/dev/full", "1<&0"]
+ENCODINGS = ["ascii", "cp1252", "latin-1", "utf-16", "shift_jis"]
+FORMATS = ["table", "csv", "tsv", "json", "jsonl", "markdown", "html"]
+
+
+@pytest.fixture
+def world(tmp_path: Path, sqlite_site: Path) -> Path:
+    """A folder with a store of the sample site and a document of all alphabets, and with that site."""
+    shutil.copy(sqlite_site, tmp_path / "curation.db")
+    shutil.copytree(SITE, tmp_path / "site")
+    (tmp_path / "site/_news/all.md").write_text(f"---\ntitle: '{TITLE}'\n---\nb\n")
+    done = run(tmp_path, "import site")
+    assert done.returncode == 0, done.stderr
+    return tmp_path
+
+
+def run(
+    world: Path, command: str, streams: str = "", encoding: str = "utf-8"
+) -> subprocess.CompletedProcess[bytes]:
+    environment = {**os.environ, "PYTHONIOENCODING": encoding, "CURATION_ACTOR": "ann"}
+    line = f"exec {sys.executable} -m curation {command} {streams}"
+    return subprocess.run(
+        ["sh", "-c", line], cwd=world, env=environment, stdin=subprocess.DEVNULL, capture_output=True, check=False
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("streams", CLOSED_OR_FULL)
+@pytest.mark.parametrize("command", some(COMMANDS, 9))
+def test_a_stream_that_is_closed_or_full_gives_one_line_and_nothing_half_done(
+    world: Path, command: str, streams: str
+) -> None:
+    before = digests(Store(str(world / "curation.db")))
+    plain = run(world, command)
+    whole = digests(Store(str(world / "curation.db")))
+    shutil.rmtree(world / "out", ignore_errors=True)
+    for name in ("out.tar", "copy.db"):
+        (world / name).unlink(missing_ok=True)
+    done = run(world, command, streams)
+    told = done.stderr.decode()
+    assert done.returncode in (0, 1, 2, 3)
+    assert "fault of curation's" not in told
+    assert "Traceback" not in told
+    assert "Exception ignored" not in told
+    if ">&-" in streams.replace("2>&-", ""):
+        assert done.returncode == 1
+        is_told = "" if "2>" in streams else "Error: standard output is closed, and nothing was done"
+        assert told.startswith(is_told)
+        assert digests(Store(str(world / "curation.db"))) == whole
+        assert not (world / "out").exists()
+    elif streams == "<&-" and command.endswith(" -"):
+        assert (done.returncode, told[:32]) == (1, "Error: standard input is closed:")
+    elif streams in ("<&-", "2>&-", "2>/dev/full"):
+        again = 1 if command == "revert 1 --dry-run" else plain.returncode
+        assert done.returncode in (plain.returncode, again)
+    elif plain.stdout and plain.returncode != 1:
+        why = "No space left on device" if "full" in streams else "Bad file descriptor"
+        assert (done.returncode, told.splitlines()[-1][: 7 + len(why)]) == (1, f"Error: {why}")
+    assert before.keys() == whole.keys()
+
+
+def test_what_was_done_before_the_disk_was_full_is_said(world: Path) -> None:
+    done = run(world, "set 1 --heat 9", ">/dev/full")
+    told = "Error: No space left on device: standard output; the work was done before, and `curation log` shows it\n"
+    assert (done.returncode, done.stderr.decode()) == (1, told)
+    assert b"heat" in run(world, "log 3 --format csv").stdout
+    assert run(world, "list", ">/dev/full").stderr == b"Error: No space left on device: standard output\n"
+    assert run(world, "list --format jsonl", ">/dev/full").returncode == 1
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+@pytest.mark.parametrize("command", some(COMMANDS, 9))
+def test_in_another_encoding_every_command_works_as_ever(world: Path, command: str, encoding: str) -> None:
+    plain, done = run(world, command), run(world, command, encoding=encoding)
+    told = done.stderr.decode(encoding)
+    assert "fault of curation's" not in told
+    assert "UTF-8: give text" not in told
+    if not command.startswith(("revert", "set", "publish", "unpublish", "db backup", "export files out")):
+        assert done.returncode == plain.returncode
+        assert len(done.stdout.decode(encoding).splitlines()) == len(plain.stdout.decode().splitlines())
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+@pytest.mark.parametrize("form", FORMATS)
+def test_rows_are_whole_or_an_error_that_names_the_encoding(world: Path, form: str, encoding: str) -> None:
+    done = run(world, f"list --columns title,path --search Zażółć --format {form}", encoding=encoding)
+    if form in ("csv", "tsv") and encoding != "utf-16":
+        told = f"Error: standard output is {encoding}, which lacks '\\u017c': give --output FILE, or set PYTHONIO"
+        assert (done.returncode, done.stdout) == (1, b"")
+        assert done.stderr.decode(encoding).startswith(told)
+        return
+    assert done.returncode == 0
+    text = done.stdout.decode(encoding)
+    if encoding == "utf-16":
+        plain = run(world, f"list --columns title,path --search Zażółć --format {form}")
+        assert text == plain.stdout.decode()
+    elif form.startswith("json"):
+        rows = json.loads(text)
+        assert (rows if form == "jsonl" else rows[0])["title"] == TITLE
+    elif form == "html":
+        assert TITLE in cells(done.stdout.decode("ascii"))
+    else:
+        lacking = TITLE.encode(encoding, "ignore").decode(encoding)
+        assert [sign for sign in lacking if sign not in text] == []
+        assert "?" in text
+        assert text.count("\n") == 3
+
+
+def test_what_csv_can_say_is_said(world: Path) -> None:
+    done = run(world, "list --columns title,path --topic Tides --format csv", encoding="cp1252")
+    plain = run(world, "list --columns title,path --topic Tides --format csv")
+    assert done.stdout.decode("cp1252") == plain.stdout.decode()
+    assert len(list(csv.reader(io.StringIO(done.stdout.decode("cp1252"))))) > 1
+
+
+def cells(page: str) -> list[str]:
+    found: list[str] = []
+
+    class Cells(HTMLParser):
+        def handle_data(self, data: str) -> None:
+            found.append(data)
+
+    Cells().feed(page)
+    return found
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_a_standard_input_of_another_encoding_is_read_as_that_or_refused(world: Path, encoding: str) -> None:
+    line = f"printf '\\377\\376\\330' | {sys.executable} -m curation publish - --dry-run"
+    environment = {**os.environ, "PYTHONIOENCODING": encoding, "CURATION_ACTOR": "ann"}
+    done = subprocess.run(["sh", "-c", line], cwd=world, env=environment, capture_output=True, check=False)
+    told = done.stderr.decode(encoding)
+    assert (done.returncode, told[:6], "fault of curation's" in told) == (1, "Error:", False)
