@@ -14,7 +14,15 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from .importing.versions import KEPT_IMPORTS
-from .schema import article_moves, articles, changesets, file_versions, imports, taxonomy_documents
+from .schema import (
+    article_moves,
+    articles,
+    changesets,
+    documents,
+    file_versions,
+    imports,
+    taxonomy_documents,
+)
 
 #: What became of a document.
 ADDED, CHANGED, MISSING, BACK = "added", "changed", "missing", "found again"
@@ -87,14 +95,33 @@ def _versions(import_: Import) -> sa.Select[Any]:
     at_path = sa.and_(articles.c.source_id == version.source_id, articles.c.path == version.path)
     article_id = sa.func.coalesce(move.article_id, articles.c.id)
     path = sa.func.coalesce(move.new_path, version.path)
-    is_moved_alone = sa.and_(move.article_id.is_not(None), version.delta.is_(None))
+    is_moved_alone = sa.and_(move.article_id.is_not(None), version.digest == _digest_after(import_.id))
     return (
         sa.select(place, article_id.label("article_id"), path.label("path"))
         .select_from(file_versions)
         .outerjoin(article_moves, of_move)
         .outerjoin(articles, at_path)
-        .where(version.import_id == import_.id, ~is_moved_alone)
+        .where(version.import_id == import_.id, sa.func.coalesce(is_moved_alone, sa.false()).is_(sa.false()))
     )
+
+
+def _digest_after(import_id: int) -> sa.ColumnElement[Any]:
+    """The digest of the bytes that an import wrote of a document that moved: what they were before a later
+    import changed them, or what they are."""
+    move, later = article_moves.c, file_versions.alias("later")
+    changed = (
+        sa.select(later.c.digest)
+        .where(
+            later.c.source_id == file_versions.c.source_id, later.c.path == move.new_path,
+            later.c.import_id > import_id, later.c.digest.is_not(None),
+        )
+        .order_by(later.c.import_id)
+        .limit(1)
+        .correlate(file_versions, article_moves)
+        .scalar_subquery()
+    )  # fmt: skip
+    kept = sa.select(documents.c.digest).where(documents.c.article_id == move.article_id)
+    return sa.func.coalesce(changed, kept.correlate(article_moves).scalar_subquery())
 
 
 def what_is_lacking(import_: Import, counted: Counter[tuple[str, bool]]) -> list[str]:
