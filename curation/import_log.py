@@ -130,7 +130,7 @@ def what_is_lacking(import_: Import, counted: Counter[tuple[str, bool]]) -> list
     if (lacking := import_.added - counted[ADDED, True]) > 0:
         told.append(f"{lacking:,} of the {import_.added:,} added were taken out since")
     for word, count, known in (
-        ("updated", import_.updated, counted[CHANGED, True]),
+        ("updated", import_.updated, counted[CHANGED, True] + counted[BACK, True]),
         ("missing", import_.missing, counted[MISSING, True]),
     ):
         if (lacking := count - known) > 0:

@@ -69,6 +69,7 @@ def test_an_import_lists_what_it_added_changed_moved_lost_and_found_again(
     assert curation("import", str(root)).exit_code == 0
     third = curation("log", "3", "--format", "json")
     assert documents(third) == [("found again", "_news/b.md")]
+    assert third.stderr.splitlines()[1:] == ["1 change: 1 found again, 0 of flags or paths"]
     assert all(isinstance(row["article"], int) for row in rows(second))
 
 
