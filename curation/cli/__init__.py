@@ -201,32 +201,36 @@ def main() -> None:
 
 
 def _run() -> int:
-    """Run the command, with what it printed all written; return its exit status."""
+    """Run the command, with what it printed all written; return its exit status. Says what click would say of
+    Ctrl-C outside of a command."""
+    is_said = True
     try:
         streams.prepare()
-        status = _call()
+        status = cli(prog_name="curation", windows_expand_args=False, standalone_mode=False)
+        is_said = False
+    except click.ClickException as error:
+        error.show()
+        status = error.exit_code
+    except click.Abort:
+        click.echo(f"Error: {interruption()}" if interrupts.is_requested() else "Aborted!", err=True)
+        status = 1
     except (CurationError, OSError) as error:  # of what comes before a command, such as --help
         _one_line(_of_system(error) if isinstance(error, OSError) else str(error)).show()
         status = 1
-    except SystemExit as ended:  # nobody reads standard output any more
-        status = ended.code if isinstance(ended.code, int) else 1
+    except SystemExit as ended:  # partly done; or nobody reads standard output any more
+        status, is_said = ended.code, False
+    return _ended(status if isinstance(status, int) else 0, is_said=is_said)
+
+
+def _ended(status: int, *, is_said: bool) -> int:
+    """Write what is still held of standard output; return the exit status. Where it cannot be written that is
+    said, unless an error was."""
     try:
         streams.flush()
     except OSError as error:
-        if not (status or isinstance(error, BrokenPipeError)):
+        if is_said:
+            return status
+        if not isinstance(error, BrokenPipeError):
             _one_line(_of_system(error)).show()
-        return status or 1
-    return status
-
-
-def _call() -> int:
-    """Run the command; return its exit status. Says what click would say of Ctrl-C outside of a command."""
-    try:
-        status = cli(prog_name="curation", windows_expand_args=False, standalone_mode=False)
-    except click.ClickException as error:
-        error.show()
-        return error.exit_code
-    except click.Abort:
-        click.echo(f"Error: {interruption()}" if interrupts.is_requested() else "Aborted!", err=True)
         return 1
-    return status if isinstance(status, int) else 0
+    return status

@@ -190,12 +190,14 @@ def metadata_command(output: Path | None, folder: Path | None) -> None:
     import json
 
     from ..datasette import describe
+    from .output.encoding import opened_text
 
     with reports_found(folder) as reports:
         told = describe(open_store(check=False), reports)
         text = json.dumps(told, indent=2, ensure_ascii=False) + "\n"
         if output is None or output == Path("-"):
-            click.echo(text, nl=False)
+            with opened_text("json") as told_here:
+                told_here.write(text)
             return
         with written_whole(output) as stream:
             stream.write(text.encode())
