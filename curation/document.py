@@ -16,15 +16,16 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import frontmatter
 from frontmatter.default_handlers import YAMLHandler
 
 from . import strict_yaml
 from .errors import DocumentError
-from .faults import Fault, Reading
+from .faults import FastReadingError, Fault, Reading
 from .fields import Fields, Image, Provider, RelatedLink
 from .flag_values import read_flags
 from .flags import Flags
@@ -87,14 +88,37 @@ class TopicNote:
     faults: tuple[Fault, ...]
 
 
+_T = TypeVar("_T")
+
+
+def _parse(
+    data: bytes, build: Callable[[Reading], _T], read_: Callable[..., Reading | None] | None = None
+) -> _T | None:
+    """Return what is built of a file; None where it has no front matter.
+
+    A file with a value that the fast reader of YAML may have read wrongly is read again, carefully.
+    """
+    read_ = read_ or read
+    reading = read_(data)
+    if reading is None:
+        return None
+    try:
+        return build(reading)
+    except FastReadingError:
+        reading = read_(data, carefully=True)
+        assert reading is not None
+        return build(reading)
+
+
 def parse_article(data: bytes) -> Document | None:
     """The document in a file's bytes; None if it opens with no fence, and so is not one.
 
     Raises DocumentError for a file that cannot be taken in.
     """
-    reading = read(data)
-    if reading is None:
-        return None
+    return _parse(data, _build_article)
+
+
+def _build_article(reading: Reading) -> Document:
     fields = Fields(reading.values, (), reading)
     fields.drop("secured")
     title, excerpt, category, type_ = fields.several_texts("title", "excerpt", "category", "type")
@@ -134,9 +158,10 @@ def parse_article(data: bytes) -> Document | None:
 
 def parse_organization(data: bytes) -> Organization | None:
     """As `parse_article`, for a file of `_data/organizations`; one without name and domain is refused."""
-    reading = read(data)
-    if reading is None:
-        return None
+    return _parse(data, _build_organization)
+
+
+def _build_organization(reading: Reading) -> Organization:
     fields = Fields(reading.values, (), reading)
     fields.drop("secured")
     whole = fields.extra() or "{}"
@@ -155,7 +180,17 @@ def parse_organization(data: bytes) -> Organization | None:
 
 def parse_topic(data: bytes) -> TopicNote:
     """The topic in a YAML file of `_data/topics`, with a fence or without; one without name is refused."""
-    reading = (read(data) if _CLOSING.search(data, 3) else None) or _read_yaml(data)
+    note = _parse(data, _build_topic, _read_topic)
+    assert note is not None
+    return note
+
+
+def _read_topic(data: bytes, *, carefully: bool = False) -> Reading:
+    reading = read(data, carefully=carefully) if _CLOSING.search(data, 3) else None
+    return reading or _read_yaml(data, carefully=carefully)
+
+
+def _build_topic(reading: Reading) -> TopicNote:
     fields = Fields(reading.values, (), reading)
     fields.drop("secured")
     whole = fields.extra() or "{}"
@@ -227,6 +262,9 @@ class _FrontMatter(YAMLHandler):
     marks: strict_yaml.Marks | None = None
     notices: tuple[Fault, ...] = ()
 
+    def __init__(self, *, carefully: bool) -> None:
+        self._load = strict_yaml.read_carefully if carefully else strict_yaml.load
+
     def split(self, text: str) -> tuple[str, str]:
         opening = _FENCE.match(text)
         assert opening is not None  # `read` has looked
@@ -240,13 +278,17 @@ class _FrontMatter(YAMLHandler):
 
     def load(self, fm: str, **_: object) -> dict[str, Any]:
         self.text = fm
-        values, self.marks = strict_yaml.load(fm)
+        values, self.marks = self._load(fm)
         return values
 
 
-def read(data: bytes) -> Reading | None:
+def read(data: bytes, *, carefully: bool = False) -> Reading | None:
     """Splits and reads a file with a fence; None if it has none. Raises DocumentError for one that cannot be
-    taken in."""
+    taken in.
+
+    Args:
+        carefully: read the YAML by the slow reader, which knows how each value is written.
+    """
     start = len(BOM) if data.startswith(BOM) else 0
     if _OTHER_ENCODINGS.match(data):
         raise DocumentError("not_utf8", "the file is UTF-16 or UTF-32, not UTF-8 (byte 0)", 1, 1)
@@ -259,7 +301,7 @@ def read(data: bytes) -> Reading | None:
     text, notices = _decode(data, start)
     if not text.startswith("---\n"):
         notices.append(Fault("notice", "fence_spaces", "spaces after a fence", None, 1, 4))
-    handler = _FrontMatter()
+    handler = _FrontMatter(carefully=carefully)
     try:
         values, body = frontmatter.parse(text, handler=handler)
     except DocumentError as error:
@@ -272,10 +314,10 @@ def read(data: bytes) -> Reading | None:
     return Reading(values, body, handler.text, handler.marks, notices, first_line=2)
 
 
-def _read_yaml(data: bytes) -> Reading:
+def _read_yaml(data: bytes, *, carefully: bool) -> Reading:
     """Reads a file that is YAML as a whole."""
     text, notices = _decode(data, len(BOM) if data.startswith(BOM) else 0, has_body=False)
-    values, marks = strict_yaml.load(text)
+    values, marks = (strict_yaml.read_carefully if carefully else strict_yaml.load)(text)
     return Reading(values, "", text, marks, notices, first_line=1)
 
 

@@ -11,6 +11,7 @@ from . import strict_yaml
 from .faults import Reading
 from .instants import parse_instant
 from .integers import INT64
+from .yaml_signs import MAX_DEPTH
 
 MAX_TEXT = 1024 * 1024  # characters of one text field
 
@@ -19,6 +20,9 @@ _Path = strict_yaml.Path
 NUMBER_STARTS = frozenset("+-0123456789")
 _SEXAGESIMAL = re.compile(r"[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?")
 _LONG_INTEGER_BITS = 14_000  # about 4,200 digits: near what Python itself refuses to write out
+
+#: What a number that is read as zero may have been.
+_LOSES = re.compile(r"[0-9._][eE][-+]?[0-9_]|0{300}")
 
 #: Stands for a value that no engine can hold.
 NOTHING = object()
@@ -33,28 +37,30 @@ def storable(reading: Reading, value: Any, path: _Path) -> Any:
         return storable_text(reading, value, path)
     if value is None or kind is bool or (kind is int and value in INT64):
         return value
-    if kind is list and len(path) <= strict_yaml.MAX_DEPTH:
+    if kind is list and len(path) <= MAX_DEPTH:
         return [
             v for v in (storable(reading, v, (*path, i)) for i, v in enumerate(value)) if v is not NOTHING
         ]
-    if kind is dict and len(path) <= strict_yaml.MAX_DEPTH and _has_fair_keys(value):
+    if kind is dict and len(path) <= MAX_DEPTH and _has_fair_keys(value):
         pairs = ((k, storable(reading, v, (*path, k))) for k, v in value.items())
         return {k: v for k, v in pairs if v is not NOTHING}
-    if kind is float and math.isfinite(value):
+    if kind is float and value and math.isfinite(value):
         return value
-    return _refused(reading, value, path)
+    return _odd(reading, value, path)
 
 
-def _refused(reading: Reading, value: Any, path: _Path) -> Any:
+def _odd(reading: Reading, value: Any, path: _Path) -> Any:
+    """As `storable`, for a value that cannot be stored, or that may not be what the file says."""
+    if value != 0 or _LOSES.search(reading.text):
+        reading.doubt()
+    if value == 0:
+        return value
     if isinstance(value, float):
         reading.fault("warning", "not_finite", f"{value} is not a number that can be stored", path)
     elif isinstance(value, int):
-        if value.bit_length() > _LONG_INTEGER_BITS:
-            reading.read_carefully()
         reading.fault("warning", "integer_out_of_range", "a whole number outside 64 bits", path)
     else:
-        # Too deep, too many keys, keys that are no text: the careful reader names the place.
-        reading.read_carefully()
+        # Too deep, too many keys, keys that are no text: careful reading has refused such a document.
         reading.fault("warning", "not_storable", f"a {kind_of(value)} that cannot be stored", path)
     return NOTHING
 

@@ -25,6 +25,10 @@ class Fault(NamedTuple):
     column: int | None = None
 
 
+class FastReadingError(Exception):
+    """A value may be read wrongly by the fast reader of YAML: the file has to be read carefully."""
+
+
 class Reading:
     """A file being read: its values, and the faults found in them."""
 
@@ -41,13 +45,24 @@ class Reading:
         self.body = body
         self.text = text
         self._marks = marks
+        self._is_fast = marks is None
         self._first_line = first_line
         self._faults = notices
         self._paths: dict[str, _Path] = {}
         self._seen: set[tuple[str, str]] = set()
         self.values = values
-        for path in marks.lookalikes if marks else ():
-            self.fault("notice", "octal_lookalike", "a number with a leading zero is kept as text", path)
+        if marks is not None:
+            self._note(marks)
+
+    def _note(self, marks: Marks) -> None:
+        """Report what careful reading found."""
+        for path, notice in marks.lookalikes:
+            self.fault("notice", *notice, path)
+        if marks.objection is not None:
+            message, line, column = marks.objection
+            line = None if line is None else line + self._first_line - 1
+            told = f"a stricter parser of YAML would refuse the file: {message}"
+            self._faults.append(Fault("notice", "loose_yaml", told, None, line, column))
 
     def fault(self, severity: str, code: str, message: str, path: _Path) -> None:
         name = field_name(path)
@@ -78,10 +93,10 @@ class Reading:
         line, column = self._place(self._paths[fault.field])
         return fault._replace(line=line, column=column)
 
-    def read_carefully(self) -> None:
-        """Raises what a fast reading could not name. A text is read carefully once: what was found nothing
-        wrong with is not read again for each of its values."""
-        self._careful_marks()
+    def doubt(self) -> None:
+        """Raise FastReadingError if the values are the fast reader's, and so may not be what is written."""
+        if self._is_fast:
+            raise FastReadingError
 
     def _careful_marks(self) -> Marks:
         if self._marks is None:

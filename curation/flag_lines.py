@@ -14,6 +14,7 @@ from typing import Any
 
 from .document import BOM, parse_article, read
 from .errors import DocumentError, LineRefused
+from .faults import Reading
 from .flags import FLAGS
 from .strict_yaml import Entry, Place, top_entries
 
@@ -46,7 +47,7 @@ def set_flag_lines(data: bytes, flags: Mapping[str, FlagValue]) -> bytes:
     except DocumentError as error:
         raise _not_possible(changed, str(error)) from error  # one change made the next one's text no YAML
     edited = data[:start] + ("".join(lines) + rest).encode()
-    _prove(edited, reading.values, changed, reading.body)
+    _prove(data, edited, changed, reading)
     return edited
 
 
@@ -71,10 +72,20 @@ def _front_lines(text: str, count: int) -> tuple[list[str], str]:
     return lines, text[at:]
 
 
-def _prove(edited: bytes, values: Mapping[str, Any], changed: Mapping[str, FlagValue], body: str) -> None:
+def _prove(
+    data: bytes,
+    edited: bytes,
+    changed: Mapping[str, FlagValue],
+    before: Reading | None = None,
+    *,
+    carefully: bool = False,
+) -> None:
     """Raises LineRefused unless the edited bytes say what is wanted, and all else as before."""
+    before = before or read(data, carefully=carefully)
+    assert before is not None
+    values, body = before.values, before.body
     try:
-        after = read(edited)
+        after = read(edited, carefully=carefully)
         if not changed.keys() <= values.keys():
             parse_article(edited)  # a line more may be one that only the reading of fields objects to
     except DocumentError as error:
@@ -86,6 +97,9 @@ def _prove(edited: bytes, values: Mapping[str, Any], changed: Mapping[str, FlagV
     for key, value in wanted.items():
         # By what is written of them: 1 is not true, and NaN is the same as NaN.
         if repr(after.values[key]) != repr(value):
+            if not carefully:  # a change of one line may have another reader of YAML read the rest
+                _prove(data, edited, changed, carefully=True)
+                return
             raise _not_possible(changed, f"{key} would change with it")
 
 

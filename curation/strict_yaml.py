@@ -12,7 +12,9 @@ The semantics, decided here and tested one by one (`tests/test_strict_yaml.py`):
 - Dates and times are text, quoted or not. A plain scalar that looks like a date and is none
   (`2021-02-30`) is refused where it is read.
 - `012` and `0777` are text: 10 to YAML 1.1, 12 to YAML 1.2, so nobody knows. `1:30` is text.
-- `1e3` is the number 1000.0; `0x1F`, `0o17`, `0b11` and `1_000` are whole numbers.
+- `1e3` is the number 1000.0; `0x1F`, `0o17`, `0b11` and `1_000` are whole numbers. What only some parsers
+  take for a number (`_1`, `0XAB`), and what no number gives back (`61e9540`), is text (`plain_scalars`).
+- Where yaml-rs objects to what libyaml reads, libyaml's reading stands: it is the one of Jekyll.
 - `<<` merges mappings, as Jekyll's own parser does.
 - Aliases are expanded up to 64 KiB; one that contains itself is refused. Keys are text, and of a
   mapping each occurs once. Tags other than YAML's own for text, numbers, lists and mappings are refused.
@@ -23,21 +25,30 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, NamedTuple
 
 import yaml
 import yaml_rs
 
 from .errors import DocumentError
+from .plain_scalars import resolve
+from .yaml_signs import MAX_DEPTH, is_suspect
 
-MAX_DEPTH = 64
 MAX_KEYS = 500
 MAX_EXPANSION = 64 * 1024  # characters that aliases may add
-MAX_DIGITS = 4_300  # Python's own limit for reading a whole number
 MAX_TAG_DIRECTIVES = 64  # lines `%TAG`; libyaml compares each with all before it
 
 #: The path of a value: keys and positions from the top.
 Path = tuple[str | int, ...]
+
+
+class Objection(NamedTuple):
+    """What a stricter parser says of a text, and where, as far as it knows."""
+
+    message: str
+    line: int | None
+    column: int | None
 
 
 @dataclass(slots=True)
@@ -48,8 +59,10 @@ class Marks:
     places: dict[Path, tuple[int, int]] = field(default_factory=dict)
     #: The text of each plain (unquoted) scalar.
     plain: dict[Path, str] = field(default_factory=dict)
-    #: Plain scalars that YAML 1.1 reads as octal and YAML 1.2 as decimal; kept as text.
-    lookalikes: list[Path] = field(default_factory=list)
+    #: Plain scalars that look like numbers and are kept as text, each with (code, message) of its notice.
+    lookalikes: list[tuple[Path, tuple[str, str]]] = field(default_factory=list)
+    #: What yaml-rs objects to in a text that libyaml reads.
+    objection: Objection | None = None
 
 
 #: A place in a text: line and column, both from 0.
@@ -71,20 +84,6 @@ class Entry(NamedTuple):
 
 _NO_ALIASES = yaml_rs.AliasLimits(0, 0, 0)
 
-#: An anchor, alias or tag where a value may begin.
-_INDICATOR = re.compile(r"(?:^|(?<=[\s\[{,:?-]))[&*!]\S")
-#: A number with a leading zero where a value may begin. Four searches with two literal characters in
-#: front are three times faster together than one with a class; that one is for texts with comments.
-_LEADING_ZERO = tuple(re.compile(start + r"[ ]+[-+]?0[0-9_]") for start in (":", "-", ":\n", "-\n"))
-#: One of these, between such characters, is in every text that the patterns find anything in; they are
-#: looked for ten times faster.
-_ZEROS = (" 0", " -0", " +0")
-_BEFORE_VALUES = ("", ":", "-", " ", "\n")
-_AFTER_ZERO = (*"0123456789_",)
-#: The same on a line of its own, which may follow comments and blank lines.
-_ZERO_BELOW = re.compile(r"\n[ ]+[-+]?0[0-9_]")
-_FLOW_ZERO = re.compile(r"[\[{,:]\s*[-+]?0[0-9_]")
-_LOOKALIKE = re.compile(r"[-+]?0[0-9_][0-9_]*(?:\.[0-9_]*)?(?:[eE][-+]?[0-9]+)?")
 _RS_PLACE = re.compile(r"line (\d+), column (\d+)")
 
 
@@ -94,15 +93,15 @@ def load(text: str) -> tuple[dict[str, Any], Marks | None]:
     Raises DocumentError with line and column, counted from 1 at the start of the text, for whatever
     the module's semantics refuse.
     """
-    if _is_suspect(text):
+    if is_suspect(text):
         return read_carefully(text)
     try:
         values = yaml_rs.loads(text, parse_datetime=False, alias_limits=_NO_ALIASES)
     except ValueError as error:
-        # Whatever it objects to, the careful reader names the place; if that one does not object, the
-        # two disagree about YAML itself, and no reading can be trusted.
-        read_carefully(text)
-        raise _from_rs(error) from error
+        # What libyaml objects to as well, it names. What it reads, every generator of sites reads alike.
+        values, marks = read_carefully(text)
+        marks.objection = _objection(error)
+        return values, marks
     if type(values) is not dict or len(values) > MAX_KEYS or not {str}.issuperset(map(type, values)):
         return read_carefully(text)
     return values, None
@@ -141,7 +140,7 @@ def top_entries(text: str, until: str | None) -> tuple[bool, list[Entry]]:
 
 
 def _top_entries(text: str, until: str | None) -> tuple[bool, list[Entry]]:
-    events = _events(text)
+    events = _events(_hide_breaks(text)[0])
     top = next((event for event in events if isinstance(event, yaml.MappingStartEvent)), None)
     if top is None:
         raise _not_a_mapping(None)
@@ -164,76 +163,6 @@ def _place(mark: Any) -> Place:
     return mark.line, mark.column
 
 
-def _is_suspect(text: str) -> bool:
-    """Whether yaml-rs alone must not be trusted with it; cheap, and wrong only on the safe side."""
-    return (
-        (("&" in text or "*" in text or "!" in text) and _INDICATOR.search(text) is not None)
-        or _may_hide_zero(text)
-        or (("[" in text or "{" in text) and _may_nest_or_hide(text))
-        or "\t" in text
-        or ("<" in text and "<<" in text)
-        or ("\\" in text and _BAD_ESCAPE.search(text) is not None)
-        or ("?" in text and _COMPLEX_KEY.search(text) is not None)
-        or (len(text) > 2 * _COMPACT_SIGNS and (_may_overflow(text) or _may_hold_long_number(text)))
-        or " " * 48 in text
-    )
-
-
-#: NUL; and surrogates, of which yaml-rs joins pairs and libyaml refuses each.
-_BAD_ESCAPE = re.compile(r"\\(?:0|x00|u0000|U00000000|u[dD][89a-fA-F]|U0000[dD][89a-fA-F])")
-#: Sequences and empty keys that open on one line. Some 10,000 of them overflow yaml-rs's stack; fewer
-#: than these it reads, and what is merely too deep is found in its values.
-_COMPACT = re.compile(r"(?:[-:?][ ]+){16}")
-_COMPACT_SIGNS = 1_000
-_COMPLEX_KEY = re.compile(r"(?:^|[-?:])[ ]*\?(?:\s|$)", re.MULTILINE)
-
-
-def _may_overflow(text: str) -> bool:
-    signs = text.count("-") + text.count(":") + text.count("?")
-    return signs > _COMPACT_SIGNS and _COMPACT.search(text) is not None
-
-
-#: A number longer than `MAX_DIGITS` fills at least one part of this size.
-_PART = MAX_DIGITS // 2
-_OF_NUMBERS = "0123456789_"
-
-
-def _may_hold_long_number(text: str) -> bool:
-    """yaml-rs takes time by the square of a number's digits: four minutes for 16 MB of them."""
-    starts = range(0, len(text) - _PART + 1, _PART)
-    return any(text[at] in _OF_NUMBERS and not text[at : at + _PART].strip(_OF_NUMBERS) for at in starts)
-
-
-def _may_hide_zero(text: str) -> bool:
-    if not any(_leads(text, zero) for zero in _ZEROS):
-        return False
-    if any(zero.search(text) for zero in _LEADING_ZERO):
-        return True
-    return "#" in text and any(_may_follow_comment(text, zero.start()) for zero in _ZERO_BELOW.finditer(text))
-
-
-def _may_follow_comment(text: str, end: int) -> bool:
-    """Whether the line that ends here is blank or may hold a comment. Which one a blank line follows is not
-    looked for: that would be quadratic, and a careful reading costs less."""
-    line = text[text.rfind("\n", 0, end) + 1 : end]
-    return "#" in line or not line.strip()
-
-
-def _leads(text: str, zero: str) -> bool:
-    """Whether a zero stands where a value may begin, with a digit after it."""
-    at = text.find(zero)
-    while at >= 0:
-        end = at + len(zero)
-        if text[at - 1 : at] in _BEFORE_VALUES and text[end : end + 1] in _AFTER_ZERO:
-            return True
-        at = text.find(zero, at + 1)
-    return False
-
-
-def _may_nest_or_hide(text: str) -> bool:
-    return text.count("[") + text.count("{") > MAX_DEPTH or _FLOW_ZERO.search(text) is not None
-
-
 def _not_a_mapping(values: object) -> DocumentError:
     if values is None:
         return DocumentError("empty_front_matter", "the front matter is empty", 1, 1)
@@ -241,11 +170,11 @@ def _not_a_mapping(values: object) -> DocumentError:
     return DocumentError("not_a_mapping", f"the front matter is a {kind}, not a mapping", 1, 1)
 
 
-def _from_rs(error: ValueError) -> DocumentError:
+def _objection(error: ValueError) -> Objection:
     message = str(error)
     place = _RS_PLACE.search(message)
     line, column = (int(place[1]), int(place[2])) if place else (None, None)
-    return DocumentError("yaml_syntax", message.strip().splitlines()[-1], line, column)
+    return Objection(message.strip().splitlines()[-1], line, column)
 
 
 def _fault(code: str, message: str, mark: Any) -> DocumentError:
@@ -254,10 +183,10 @@ def _fault(code: str, message: str, mark: Any) -> DocumentError:
     return DocumentError(code, message, mark.line + 1, mark.column + 1)
 
 
-#: U+2028 and U+2029 break lines for YAML 1.1, and so for libyaml, but not for YAML 1.2: they are read
-#: as two characters that no text has, and put back.
-_HIDE = str.maketrans("\u2028\u2029", "\ufdd0\ufdd1")
-_SHOW = str.maketrans("\ufdd0\ufdd1", "\u2028\u2029")
+#: U+2028 and U+2029 break lines for YAML 1.1, and so for libyaml, but not for YAML 1.2: they are read as two
+#: other characters that the text does not have, and put back. These are looked through for two.
+_BREAKS = "\u2028\u2029"
+_STAND_INS = (range(0xFDD0, 0xFDF0), range(0xE000, 0xF900), range(0xF0000, 0xFFFFE))
 
 #: libyaml refuses more than 1,000 levels since 0.2.6, which PyYAML bundles since 6.0.4.
 _TOO_DEEP_FOR_LIBYAML = "exceeded maximum nesting depth"
@@ -271,18 +200,25 @@ _SCALAR_TAGS: dict[str, tuple[type, ...]] = {
 }
 
 
-def _is_to_hide(text: str) -> bool:
-    return "\u2028" in text or "\u2029" in text
+def _hide_breaks(text: str) -> tuple[str, dict[int, int]]:
+    """Return a text without U+2028 and U+2029, and what puts them back (`str.translate`)."""
+    if _BREAKS[0] not in text and _BREAKS[1] not in text:
+        return text, {}
+    present = set(text)
+    free = (chr(point) for points in _STAND_INS for point in points if chr(point) not in present)
+    stand_ins = "".join(islice(free, len(_BREAKS)))
+    if len(stand_ins) < len(_BREAKS):
+        raise DocumentError("control_character", "line separators among every private character")
+    return text.translate(str.maketrans(_BREAKS, stand_ins)), str.maketrans(stand_ins, _BREAKS)
 
 
 def _events(text: str) -> Iterator[Any]:
-    """libyaml's events of a text."""
+    """libyaml's events of a text without U+2028 and U+2029."""
     if text.startswith("%TAG") + text.count("\n%TAG") > MAX_TAG_DIRECTIVES:
         raise DocumentError("yaml_syntax", f"more than {MAX_TAG_DIRECTIVES} directives %TAG", 1, 1)
-    hidden = text.translate(_HIDE) if _is_to_hide(text) else text
-    if not hidden.endswith("\n"):  # yaml-rs gives a block scalar its last line end in any case
-        hidden += "\n"
-    events: Iterator[Any] = yaml.parse(hidden, Loader=yaml.CSafeLoader)
+    if not text.endswith("\n"):  # yaml-rs gives a block scalar its last line end in any case
+        text += "\n"
+    events: Iterator[Any] = yaml.parse(text, Loader=yaml.CSafeLoader)
     return events
 
 
@@ -299,7 +235,7 @@ class _Reader:
     """Builds values from events, one call a node; depth is bounded, so recursion is."""
 
     def __init__(self, text: str) -> None:
-        self._shows = _is_to_hide(text)
+        text, self._shows = _hide_breaks(text)
         self._events = _events(text)
         self._anchors: dict[str, _Anchor] = {}
         self._weight = 0
@@ -400,7 +336,7 @@ class _Reader:
         self._check_tag(event)
         key = self._text(event)
         self._weight += len(key)
-        if not event.style and event.tag is None and type(_resolve(key)) is not str:
+        if not event.style and event.tag is None and type(self._resolve(event, key)[0]) is not str:
             raise _fault("bad_key", f"the key {key or 'null'} is not text: quote it", event.start_mark)
         return key
 
@@ -412,16 +348,20 @@ class _Reader:
         if event.style or event.tag is not None:
             return text
         self.marks.plain[path] = text
-        if _LOOKALIKE.fullmatch(text):
-            self.marks.lookalikes.append(path)
-            return text
-        if len(text) > MAX_DIGITS and text.lstrip("+-").isdigit():
-            raise _fault("integer_too_long", f"a whole number of {len(text)} digits", event.start_mark)
-        return _resolve(text)
+        value, notice = self._resolve(event, text)
+        if notice is not None:
+            self.marks.lookalikes.append((path, notice))
+        return value
+
+    def _resolve(self, event: Any, text: str) -> tuple[Any, tuple[str, str] | None]:
+        try:
+            return resolve(text)
+        except ValueError as error:
+            raise _fault("integer_too_long", str(error), event.start_mark) from error
 
     def _tagged(self, event: Any, text: str) -> Any:
         wanted = _SCALAR_TAGS.get(event.tag)
-        value = _resolve(text) if wanted else None
+        value, _ = self._resolve(event, text) if wanted else (None, None)
         if wanted is None or type(value) not in wanted:
             raise _fault("unsupported_tag", f"the tag {event.tag!r} is not allowed here", event.start_mark)
         return value
@@ -435,15 +375,4 @@ class _Reader:
         text: str = event.value
         if "\0" in text:
             raise _fault("nul_character", "a NUL character, which no engine stores", event.start_mark)
-        return text.translate(_SHOW) if self._shows else text
-
-
-_MAY_RESOLVE = re.compile(r"[-+.\w~]*")
-
-
-def _resolve(text: str) -> Any:
-    """The value of a plain scalar, by the very parser that reads ordinary texts."""
-    if not _MAY_RESOLVE.fullmatch(text) or len(text) > MAX_DIGITS:
-        return text
-    values: Any = yaml_rs.loads(f"- {text}", parse_datetime=False)
-    return values[0]
+        return text.translate(self._shows) if self._shows else text

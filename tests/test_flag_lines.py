@@ -88,6 +88,9 @@ def edited(front: str, **flags: FlagValue) -> str:
         ("{heat: 5, x: 1}\n", {"quality": 2}, "{quality: 2, heat: 5, x: 1}\n"),
         ("{x: 1, quality: , y: 2}\n", {"quality": 2}, "{x: 1, quality: 2, y: 2}\n"),
         ("b: &b\n  quality: 3\n<<: *b\n", {"quality": 4}, "b: &b\n  quality: 3\n<<: *b\nquality: 4\n"),
+        # as one reader of YAML has a text before, and the other behind
+        ("quality: 012\nsha: 61e9540\n", {"quality": 5}, "quality: 5\nsha: 61e9540\n"),
+        ("quality: &x 1\nsha: [0e1234]\n", {"quality": 5}, "quality: 5\nsha: [0e1234]\n"),
     ],
 )
 def test_a_flag_has_its_own_line(front: str, flags: dict[str, FlagValue], after: str) -> None:

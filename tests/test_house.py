@@ -15,7 +15,8 @@ FILES = sorted(f for f in ROOT.rglob("*.py") if "migrations" not in f.relative_t
 
 #: From the bottom up; a module imports only from its own layer's package or from layers before it.
 LAYERS = (
-    ("errors", "flags", "integers", "interrupts", "nearest", "paths"),
+    ("errors", "flags", "integers", "interrupts", "nearest", "paths", "plain_scalars"),
+    ("yaml_signs",),
     ("strict_yaml", "instants", "temporary", "urls"),
     ("faults", "due_dates"),
     ("extra",),

@@ -15,7 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from curation.errors import DocumentError
-from curation.strict_yaml import MAX_DEPTH, MAX_DIGITS, MAX_EXPANSION, MAX_KEYS, load, read_carefully
+from curation.plain_scalars import MAX_DIGITS
+from curation.strict_yaml import MAX_EXPANSION, MAX_KEYS, load, read_carefully
+from curation.yaml_signs import MAX_DEPTH
 
 roads = pytest.mark.parametrize("road", [load, read_carefully])
 
@@ -191,7 +193,7 @@ def test_a_text_without_a_last_line_end_is_the_same_on_both_roads(text: str) -> 
     assert load(text)[0] == read_carefully(text)[0]
 
 
-@pytest.mark.parametrize("number", ["1_000", "0b11", "+0x1F", "-0o17", "1__0", "-0", "0e1", "1,000", "1.0.0"])
+@pytest.mark.parametrize("number", ["1_000", "0b11", "+0x1F", "-0o17", "1__0", "-0", "1,000", "1.0.0"])
 def test_odd_numbers_are_the_same_on_both_roads(number: str) -> None:
     careful = read_carefully(f"a: {number}\n")[0]
     assert repr(load(f"a: {number}\n")[0]) == repr(careful)
@@ -215,7 +217,9 @@ def test_careful_reading_knows_every_place() -> None:
 def test_careful_reading_knows_how_plain_scalars_were_written() -> None:
     marks = read_carefully("a: 1.50\nb: '2'\nc: 012\nd: [00]\n")[1]
     assert marks.plain == {("a",): "1.50", ("c",): "012", ("d", 0): "00"}
-    assert marks.lookalikes == [("c",), ("d", 0)]
+    assert [(path, code) for path, (code, _) in marks.lookalikes] == [
+        (("c",), "octal_lookalike"), (("d", 0), "octal_lookalike"),
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("date", ["0000-01-01", "0021-05-28", "01-02-03"])
