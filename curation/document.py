@@ -186,7 +186,9 @@ def parse_topic(data: bytes) -> TopicNote:
 
 
 def _read_topic(data: bytes, *, carefully: bool = False) -> Reading:
-    reading = read(data, carefully=carefully) if _CLOSING.search(data, 3) else None
+    reading = (
+        read(data, carefully=carefully) if _CLOSING.search(data, 3) or _CLOSING_CR.search(data, 3) else None
+    )
     return reading or _read_yaml(data, carefully=carefully)
 
 
@@ -216,7 +218,8 @@ _SECURED = re.compile(
 def unsealed(data: bytes) -> bytes:
     """A file without its `secured` line, which changes at every upstream pass and says nothing."""
     at = data.find(b"\nsecured:")
-    end = data.find(b"\n---", 3)
+    closing = _CLOSING.search(data, 3) if at >= 0 else None
+    end = closing.start() if closing else -1
     if 0 <= at < end:
         return data[: at + 1] + _SECURED.sub(b"", data[at + 1 : end + 1], count=1) + data[end + 1 :]
     return data
@@ -233,48 +236,51 @@ BOM = b"\xef\xbb\xbf"
 #: The marks of UTF-16 and UTF-32; and, without a mark, a fence in them: else such a file would look like one
 #: that has no front matter, and be passed over in silence.
 _OTHER_ENCODINGS = re.compile(rb"\xff\xfe|\xfe\xff|\0\0\xfe\xff|\0{0,3}-\0{1,3}-\0{1,3}-\0")
-_CLOSING = re.compile(rb"[\r\n]---[ \t]*(?:[\r\n]|$)")
-_OPENING = re.compile(rb"---[ \t]*(\r|\n|$)")
-_FENCE = re.compile(r"^---[ \t]*$", re.MULTILINE)
-_OTHER_FORMATS = re.compile(rb"(\+\+\+|;;;|\{|---[a-z]+)[ \t]*\r?\n")
+#: What ends front matter, as Jekyll has it. The first character alone is looked for at first: that is fast.
+_CLOSING = re.compile(rb"\n(?:---|\.\.\.)[ \t]*(?=[\r\n]|\Z)")
+_CLOSING_CR = re.compile(rb"\r(?:---|\.\.\.)[ \t]*(?:\r|\Z)")
+_CLOSING_FENCE = re.compile(r"\n(---|\.\.\.)([ \t]*)(?=\n|\Z)")
+_OPENING = re.compile(rb"---(?:[ \t]*ya?ml)?[ \t]*(\r|\n|$)")
+_OPENING_FENCE = re.compile(r"---([ \t]*ya?ml)?([ \t]*)(?=\n|\Z)")
+_OTHER_FORMATS = re.compile(rb"(\+\+\+|;;;|\{|---(?!ya?ml[ \t\r\n])[a-z]+)[ \t]*\r?\n")
 _FORBIDDEN_BYTES = bytes(c for c in range(0x20) if c not in b"\t\n\r") + b"\x7f"
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffe\uffff]")
-
-
-def _closing_fence(text: str, start: int) -> re.Match[str] | None:
-    """The first line `---` after a line break at or behind `start`.
-
-    Looking for the text first takes a tenth of the time of searching by the pattern.
-    """
-    at = text.find("\n---", start)
-    while at >= 0:
-        if fence := _FENCE.match(text, at + 1):
-            return fence
-        at = text.find("\n---", at + 1)
-    return None
 
 
 class _FrontMatter(YAMLHandler):
     """The handler that python-frontmatter dispatches to: strict where its own is silent."""
 
-    FM_BOUNDARY = _FENCE
+    FM_BOUNDARY = _CLOSING_FENCE
     text = ""
     marks: strict_yaml.Marks | None = None
-    notices: tuple[Fault, ...] = ()
 
     def __init__(self, *, carefully: bool) -> None:
         self._load = strict_yaml.read_carefully if carefully else strict_yaml.load
+        self.notices: list[Fault] = []
 
     def split(self, text: str) -> tuple[str, str]:
-        opening = _FENCE.match(text)
+        opening = _OPENING_FENCE.match(text)
         assert opening is not None  # `read` has looked
-        closing = _closing_fence(text, opening.end())
+        closing = _CLOSING_FENCE.search(text, opening.end())
         if closing is None:
             raise DocumentError("no_closing_fence", "the front matter is never closed by a line `---`", 1, 1)
-        if len(closing[0]) > 3:
-            line = text.count("\n", 0, closing.start()) + 1
-            self.notices = (Fault("notice", "fence_spaces", "spaces after a fence", None, line, 4),)
-        return text[opening.end() + 1 : closing.start()], text[closing.end() :]
+        if len(opening[0]) > 3 or closing[0] != "\n---":
+            self._note(text, opening, closing)
+        return text[opening.end() + 1 : closing.start(1)], text[closing.end() :]
+
+    def _note(self, text: str, opening: re.Match[str], closing: re.Match[str]) -> None:
+        """Report fences that are not written as most are."""
+        line = text.count("\n", 0, closing.end()) + 1
+        if opening[1]:
+            told = f"`{opening[0].rstrip()}` opens the front matter, as `---` does"
+            self.notices.append(Fault("notice", "odd_fence", told, None, 1, 1))
+        if closing[1] == "...":
+            _refuse_fields_below(text, closing, line)
+            told = "`...` closes the front matter, as `---` does"
+            self.notices.append(Fault("notice", "odd_fence", told, None, line, 1))
+        if opening[2] or closing[2]:
+            place = (1, len(opening[0].rstrip()) + 1) if opening[2] else (line, 4)
+            self.notices.append(Fault("notice", "fence_spaces", "spaces after a fence", None, *place))
 
     def load(self, fm: str, **_: object) -> dict[str, Any]:
         self.text = fm
@@ -299,19 +305,33 @@ def read(data: bytes, *, carefully: bool = False) -> Reading | None:
     if not _OPENING.match(data, start):
         return None
     text, notices = _decode(data, start)
-    if not text.startswith("---\n"):
-        notices.append(Fault("notice", "fence_spaces", "spaces after a fence", None, 1, 4))
     handler = _FrontMatter(carefully=carefully)
     try:
         values, body = frontmatter.parse(text, handler=handler)
     except DocumentError as error:
         # Front matter begins on the file's second line.
-        if error.line is not None and error.code != "no_closing_fence":
+        if error.line is not None and error.code not in ("no_closing_fence", "fields_below_fence"):
             error.line += 1
         raise
-    if not any(notice.code == "fence_spaces" for notice in notices):
-        notices.extend(handler.notices)
+    notices.extend(handler.notices)
     return Reading(values, body, handler.text, handler.marks, notices, first_line=2)
+
+
+#: A field that decides whether an article is shown.
+_FLAG_BELOW = re.compile(
+    r"^[ \t]*[\"']?(?:published|removed|draft|quality|heat)[\"']?[ \t]*:", re.MULTILINE | re.IGNORECASE
+)
+
+
+def _refuse_fields_below(text: str, closing: re.Match[str], line: int) -> None:
+    """Raise DocumentError if flags stand between a fence `...` and one `---` below it.
+
+    Nobody knows which one was meant, and what hides the article may be among the flags.
+    """
+    last = _CLOSING_FENCE.search(text, closing.end())
+    if last is not None and last[1] == "---" and _FLAG_BELOW.search(text, closing.end(), last.start()):
+        told = "`...` closes the front matter, but flags follow it: delete this line, or those"
+        raise DocumentError("fields_below_fence", told, line, 1)
 
 
 def _read_yaml(data: bytes, *, carefully: bool) -> Reading:
@@ -342,7 +362,7 @@ def _decode(data: bytes, start: int, *, has_body: bool = True) -> tuple[str, lis
 
 def _refuse_control_characters(text: str, *, has_body: bool) -> None:
     """In front matter none passes; in a body only NUL is refused, which PostgreSQL cannot store."""
-    fence = _closing_fence(text, 0) if has_body else None
+    fence = _CLOSING_FENCE.search(text) if has_body else None
     end = fence.start() if fence else len(text)
     found = _FORBIDDEN.search(text, 0, end)
     at = found.start() if found else text.find("\0", end)

@@ -25,6 +25,7 @@ from curation.document import (
 from curation.errors import DocumentError
 from curation.faults import Fault
 from curation.fields import MAX_TEXT, Image, Provider, RelatedLink, encode_image
+from curation.flag_lines import set_flag_lines
 from curation.instants import parse_instant
 
 SITE = Path(__file__).parent / "site"
@@ -770,6 +771,11 @@ def test_the_byte_that_is_no_utf8_is_named(data: bytes, at: str) -> None:
             b"\xef\xbb\xbf--- \r\na: 1\r\n---\r\nb\r\nc",
             [("byte_order_mark", 1), ("line_ends", 1), ("fence_spaces", 1)],
         ),
+        (b"---\na: 1\n...\nb\nc\n", [("odd_fence", 3)]),
+        (b"---yaml\na: 1\n---\nb\nc\n", [("odd_fence", 1)]),
+        (b"--- yml \na: 1\n... \nb\nc\n", [("odd_fence", 1), ("odd_fence", 3), ("fence_spaces", 1)]),
+        (b"---\r\na: 1\r\n...\r\nb\r\nc", [("line_ends", 1), ("odd_fence", 3)]),
+        (b"---\ra: 1\r...\rb\rc", [("line_ends", 1), ("odd_fence", 3)]),
     ],
 )
 def test_what_is_normalised_is_said_once(data: bytes, faults: list[tuple[str, int]]) -> None:
@@ -777,6 +783,33 @@ def test_what_is_normalised_is_said_once(data: bytes, faults: list[tuple[str, in
     assert document is not None
     assert (document.extra, document.body) == ('{"a":1}', "b\nc")
     assert [(f.severity, f.code, f.line) for f in document.faults] == [("notice", *fault) for fault in faults]
+
+
+@pytest.mark.parametrize("flag", ["published: false", "'removed': true", "Draft : true", "  quality: 1"])
+def test_flags_below_dots_are_not_taken_for_the_body(flag: str) -> None:
+    assert refused(f"---\na: 1\n...\n{flag}\n---\nb\n") == ("fields_below_fence", 3, 1)
+
+
+def test_dots_end_front_matter_whatever_follows() -> None:
+    document = parse_article(b"---\na: 1\n...\nsay: published\n---\nmore: published: false\n")
+    assert document is not None
+    assert document.body == "say: published\n---\nmore: published: false"
+
+
+@pytest.mark.parametrize("fence", [b"---", b"...", b"... "])
+def test_what_is_sealed_is_above_the_first_fence(fence: bytes) -> None:
+    def document(seal: bytes, body: bytes) -> bytes:
+        return b"---\nsecured: " + seal + b"\na: 1\n" + fence + b"\n" + body + b"\n---\n"
+
+    assert content_hash(document(b"abc=", b"b")) == content_hash(document(b"xyz=", b"b"))
+    assert content_hash(document(b"abc=", b"secured: b")) != content_hash(document(b"abc=", b"secured: c"))
+
+
+@pytest.mark.parametrize("fences", [("---", "..."), ("---yaml", "---"), ("--- yml ", "... ")])
+def test_odd_fences_stay_where_a_flag_changes(fences: tuple[str, str]) -> None:
+    first, last = fences
+    edited = set_flag_lines(f"{first}\nquality: 5\n{last}\nb\n".encode(), {"quality": 7, "published": False})
+    assert edited == f"{first}\nquality: 7\npublished: false\n{last}\nb\n".encode()
 
 
 @pytest.mark.parametrize("front", ['a: "\\ud83d\\ude00"', 'a: "\\ud83d\\ude00"\ntitle: 3'])
