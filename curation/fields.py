@@ -76,6 +76,9 @@ FLAG_WORDS = dict.fromkeys(("yes", "on", "true", "y"), True) | dict.fromkeys(
 )
 #: As nearly all are written; `fromisoformat` alone would also take week dates and missing colons.
 _USUAL_INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-2][0-9]:[0-9]{2}:[0-9]{2}Z")
+#: A number that someone put in quotes; one with a leading zero is none.
+_WHOLE_NUMBER = re.compile(r"[-+]?(?:0|[1-9][0-9]*)")
+_LONGEST_NUMBER = 20
 
 
 class Fields:
@@ -187,14 +190,23 @@ class Fields:
         return number
 
     def whole_number(self, key: str) -> int | None:
-        """A whole number of 64 bits; one written as `5.0` stays among the rest. None for anything else."""
+        """A whole number of 64 bits, None for anything else; `5.0` and `"5"` stay among the rest."""
         value = self.rest.get(key)
         if type(value) is int and value in INT64:
             del self.rest[key]
             return value
         if isinstance(value, float) and value.is_integer() and int(value) in INT64:
             return int(value)
-        return None
+        return self._quoted_number(key, value) if isinstance(value, str) else None
+
+    def _quoted_number(self, key: str, value: str) -> int | None:
+        """Return the number that a text such as `"80"` is, with a notice; None for any other."""
+        bare = value.strip(" ")
+        if len(bare) > _LONGEST_NUMBER or not _WHOLE_NUMBER.fullmatch(bare) or int(bare) not in INT64:
+            return None
+        told = f"{value!r} is read as the number {int(bare)}"
+        self.reading.fault("notice", "quoted_number", told, (*self.path, key))
+        return int(bare)
 
     def _warn_of_number(self, key: str, value: object) -> None:
         if isinstance(value, int | float) and not isinstance(value, bool):

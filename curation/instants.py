@@ -14,16 +14,26 @@ _INSTANT = re.compile(
     re.VERBOSE,
 )
 
+#: As RFC 822 and RFC 5322 have it, with a year of four digits.
+_MAIL_DATE = re.compile(
+    r"""(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),?\ +)? [0-9]{1,2}\ +
+    (?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)\ + [0-9]{4}\ +
+    [0-9]{1,2}:[0-9]{2}(?::[0-5][0-9])?\ + (?:[-+][0-9]{4}|UTC?|GMT|Z|[ECMP][SD]T)""",
+    re.VERBOSE | re.IGNORECASE,
+)
+
 
 def parse_instant(text: str) -> tuple[dt.datetime | None, tuple[str, str] | None]:
     """The UTC instant that a text states, and (code, message) of the notice it is worth, if any.
 
-    (None, None) for a text that does not look like a date. Raises ValueError for one that does and is
-    none (2021-02-30), OverflowError for a year outside 1-9999.
+    Beside YAML's notation a date is read with blanks around it, with a leap second (as the second before
+    it), or as RFC 822 has it. (None, None) for a text that does not look like a date. Raises ValueError for
+    one that does and is none (2021-02-30), OverflowError for a year outside 1-9999.
     """
-    match = _INSTANT.fullmatch(text)
+    bare = text.strip()
+    match = _INSTANT.fullmatch(bare)
     if match is None:
-        return None, None
+        return _parse_mail_date(bare) if _MAIL_DATE.fullmatch(bare) else (None, None)
     if len(match["year"].lstrip("0")) > 4:  # of thousands of digits Python makes no number
         raise OverflowError("year out of range")
     part = {
@@ -35,15 +45,39 @@ def parse_instant(text: str) -> tuple[dt.datetime | None, tuple[str, str] | None
     if part["zh"] > 23 or part["zm"] > 59:
         raise ValueError("offset must be within a day")
     offset = dt.timedelta(hours=part["zh"], minutes=part["zm"]) * (-1 if match["sign"] == "-" else 1)
+    is_leap = part["second"] == 60
     moment = dt.datetime(  # the zone is checked and given last
-        part["year"], part["month"], part["day"], part["hour"], part["minute"], part["second"], micro, dt.UTC
-    )
+        part["year"], part["month"], part["day"], part["hour"], part["minute"], part["second"] - is_leap,
+        micro, dt.UTC,
+    ) - offset  # fmt: skip
+    if is_leap and (moment.hour, moment.minute) != (23, 59):
+        raise ValueError("second must be in 0..59")
     notice = None
+    if is_leap or bare != text:
+        notice = (
+            "odd_date",
+            f"a date with {'a leap second' if is_leap else 'blanks around it'} is read without",
+        )
     if match["hour"] is None:
         notice = ("date_without_time", "a date without a time is read as midnight UTC")
     elif match["zone"] is None:
         notice = ("date_without_zone", "a date without a zone is read as UTC")
-    return moment - offset, notice
+    return moment, notice
+
+
+def _parse_mail_date(text: str) -> tuple[dt.datetime | None, tuple[str, str] | None]:
+    from email.utils import parsedate_to_datetime  # few documents need it
+
+    moment = parsedate_to_datetime(text)
+    notice = ("odd_date", "a date as in e-mail is read")
+    # Without a zone it is UTC that is meant: so RFC 5322 has -0000.
+    return moment.replace(tzinfo=dt.UTC) if moment.tzinfo is None else moment.astimezone(dt.UTC), notice
+
+
+def is_day(text: object) -> bool:
+    """Return whether a text states a date without a time."""
+    match = _INSTANT.fullmatch(text.strip()) if isinstance(text, str) else None
+    return match is not None and match["hour"] is None
 
 
 def as_text(moment: dt.datetime | None) -> str | None:

@@ -89,6 +89,18 @@ NORMALISED: dict[str, Kind] = {
             {"yes": True, "no": False, "on": True, "off": False, "Yes": True, "OFF": False}.items()
         )
     },
+    "quoted_number": normalised("heat: '5'", "quoted_number", both("heat", 5, {"heat": "5"}), "heat", 7),
+    "exponent": normalised(
+        "sha: 61e9540", "number_lookalike", both("title", None, {"sha": "61e9540"}), "sha", 6
+    ),
+    "underscore": normalised("code: _1", "number_lookalike", both("title", None, {"code": "_1"}), "code", 7),
+    "leap_second": normalised(
+        "updatedDateTime: 2016-12-31T23:59:60Z", "odd_date",
+        both("updated_at", "2016-12-31T23:59:59Z", {"updatedDateTime": "2016-12-31T23:59:60Z"}),
+        "updatedDateTime", 18,
+    ),
+    "dots_for_a_fence": Kind(LF.replace(b"---\nO", b"...\nO"), AS_LF, (("notice", "odd_fence", None, 3, 1),)),
+    "fence_of_yaml": Kind(LF.replace(b"---\nt", b"---yaml\nt"), AS_LF, (("notice", "odd_fence", None, 1, 1),)),
     "sexagesimal": normalised(
         "length: 1:30", "sexagesimal_lookalike", both("title", None, {"length": "1:30"}), "length", 9
     ),
@@ -196,7 +208,7 @@ UNCLEAR: dict[str, Kind] = {
     "nan": unclear("heat: .nan", "not_finite", both("heat", None, {}), "heat", 3, 7),
     "infinity": unclear("quality: .inf", "not_finite", both("quality", None, {}), "quality", 3, 10),
     "minus_infinity": unclear("quality: -.inf", "not_finite", both("quality", None, {}), "quality", 3, 10),
-    "number_too_large_for_a_float": unclear("heat: 1e999", "not_finite", both("heat", None, {}), "heat", 3, 7),
+    "number_too_large": unclear("heat: 1e300", "not_an_integer", both("heat", None, {"heat": 1e300}), "heat", 3, 7),
     "integer_over_64_bits": unclear(
         "heat: 9223372036854775808", "integer_out_of_range", both("heat", None, {}), "heat", 3, 7
     ),
@@ -209,7 +221,7 @@ UNCLEAR: dict[str, Kind] = {
         "published", 3, 12,
     ),
     "text_for_a_number": unclear("heat: hot", "not_a_number", both("heat", None, {"heat": "hot"}), "heat", 3, 7),
-    "quoted_number": unclear("heat: '5'", "not_a_number", both("heat", None, {"heat": "5"}), "heat", 3, 7),
+    "quoted_text": unclear("heat: '5O'", "not_a_number", both("heat", None, {"heat": "5O"}), "heat", 3, 7),
     "fraction_for_a_number": unclear("heat: 3.5", "not_an_integer", both("heat", None, {"heat": 3.5}), "heat", 3, 7),
     "text_for_a_flag": unclear(
         "published: maybe", "not_a_flag", shut({"published": "maybe"}),

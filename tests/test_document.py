@@ -22,7 +22,9 @@ from curation.document import (
     parse_organization,
     parse_topic,
 )
+from curation.due_dates import find_due
 from curation.errors import DocumentError
+from curation.extra import encode
 from curation.faults import Fault
 from curation.fields import MAX_TEXT, Image, Provider, RelatedLink, encode_image
 from curation.flag_lines import set_flag_lines
@@ -345,7 +347,22 @@ def test_a_text_that_is_too_long(field: str) -> None:
         ("-.inf", None, [("error", "not_finite")]),
         ("3.5", None, [("error", "not_an_integer")]),
         ("hot", None, [("error", "not_a_number")]),
-        ("'5'", None, [("error", "not_a_number")]),
+        ("'5'", 5, [("notice", "quoted_number")]),
+        ('"+80"', 80, [("notice", "quoted_number")]),
+        ("'-1'", -1, [("notice", "quoted_number")]),
+        ("' 80 '", 80, [("notice", "quoted_number")]),
+        (f"'{2**63 - 1}'", 2**63 - 1, [("notice", "quoted_number")]),
+        (f"'{2**63}'", None, [("error", "not_a_number")]),
+        ("'8O'", None, [("error", "not_a_number")]),
+        ("'080'", None, [("error", "not_a_number")]),
+        ("'1_000'", None, [("error", "not_a_number")]),
+        ("'80.0'", None, [("error", "not_a_number")]),
+        ("'- 1'", None, [("error", "not_a_number")]),
+        ("'\u0668'", None, [("error", "not_a_number")]),
+        ("''", None, [("error", "not_a_number")]),
+        ("_7", None, [("notice", "number_lookalike"), ("error", "not_a_number")]),
+        ("1e999", None, [("notice", "number_lookalike"), ("error", "not_a_number")]),
+        ("0e1", None, [("notice", "number_lookalike"), ("error", "not_a_number")]),
         ("true", None, [("error", "not_a_number")]),
         ("[1]", None, [("error", "not_one_value")]),
         ("{a: 1}", None, [("error", "not_one_value")]),
@@ -458,6 +475,57 @@ def test_an_instant(text: str, moment: tuple[int, ...], notice: str | None) -> N
     document = article(f"publishedDateTime: {text}")
     assert document.published_at == read
     assert found(document) == ([("notice", notice, "publishedDateTime", 2, 20)] if notice else [])
+
+
+@pytest.mark.parametrize(
+    ("text", "moment", "notice"),
+    [
+        ("2016-12-31T23:59:60Z", (2016, 12, 31, 23, 59, 59), "odd_date"),
+        ("2016-12-31T15:59:60-08:00", (2016, 12, 31, 23, 59, 59), "odd_date"),
+        ("2016-12-31T23:59:60.5Z", (2016, 12, 31, 23, 59, 59, 500000), "odd_date"),
+        (" 2021-05-28T16:00:00Z ", (2021, 5, 28, 16), "odd_date"),
+        ("\u00a02021-05-28", (2021, 5, 28), "date_without_time"),
+        ("2021-05-28 16:00 ", (2021, 5, 28, 16), "date_without_zone"),
+        ("Thu, 05 Nov 2026 10:00:00 +0100", (2026, 11, 5, 9), "odd_date"),
+        ("thu, 5 nov 2026 10:00 GMT", (2026, 11, 5, 10), "odd_date"),
+        ("5 Nov 2026 10:00:00 PST", (2026, 11, 5, 18), "odd_date"),
+        (" Thu, 05 Nov 2026 10:00:00 -0000", (2026, 11, 5, 10), "odd_date"),
+    ],
+)
+def test_an_odd_instant_is_read_and_stays_as_it_is_written(
+    text: str, moment: tuple[int, ...], notice: str
+) -> None:
+    document = article(f'publishedDateTime: "{text}"')
+    assert document.published_at == dt.datetime(*moment, tzinfo=dt.UTC)  # type: ignore[misc,arg-type]
+    assert json.loads(document.extra) == {"publishedDateTime": text}
+    assert found(document) == [("notice", notice, "publishedDateTime", 2, 20)]
+    assert find_due("_news/a.md", {"date": text}) == document.published_at
+
+
+@pytest.mark.parametrize(
+    "text", ["5 Nov 26 10:00 GMT", "Thu, 05 Nov 2026", "05 Nov 2026 10:00:00 XYZ", "5 Foo 2026 10:00 Z"]
+)
+def test_what_is_not_quite_a_date_of_mail_is_none(text: str) -> None:
+    document = article(f'publishedDateTime: "{text}"')
+    assert document.published_at is None
+    assert found(document) == [("warning", "not_an_instant", "publishedDateTime", 2, 20)]
+
+
+@pytest.mark.parametrize("text", ["31 Feb 2026 10:00 GMT", "5 Nov 2026 10:61 GMT", "5 Nov 2026 10:00 +9959"])
+def test_a_date_of_mail_that_is_none_is_refused(text: str) -> None:
+    assert refused(f'---\npublishedDateTime: "{text}"\n---\n') == ("bad_date", 2, 20)
+
+
+@pytest.mark.parametrize("size", ["'640'", '" 640 "', "'+640'"])
+def test_a_size_and_the_quality_of_a_link_may_be_quoted(size: str) -> None:
+    document = article(f"images: [{{url: /a.png, width: {size}, height: 5}}]\nrelated: [{{quality: {size}}}]")
+    [image], [link] = document.images, document.related
+    assert (image.width, image.height, link.quality) == (640, 5, 640)
+    assert image.written == encode(
+        {"url": "/a.png", "width": json.loads(size.replace("'", '"')), "height": 5}
+    )
+    assert link.extra == encode({"quality": json.loads(size.replace("'", '"'))})
+    assert [fault.code for fault in document.faults] == ["quoted_number"] * 2
 
 
 @pytest.mark.parametrize(

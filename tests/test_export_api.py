@@ -357,6 +357,33 @@ def test_dates_are_of_the_source_s_zone_but_for_news(taken: Path, curation: Cura
     assert all(date.endswith("Z") for date in news)
 
 
+@pytest.mark.parametrize(
+    ("zone", "midnight"),
+    [("America/Los_Angeles", "2024-01-14T00:00:00-08:00"), ("Asia/Kolkata", "2024-01-14T00:00:00+05:30"),
+     ("UTC", "2024-01-14T00:00:00+00:00")],
+)  # fmt: skip
+@pytest.mark.parametrize("written", ["2024-01-14", "'2024-1-14'", "' 2024-01-14'"])
+def test_a_date_without_time_is_that_day_everywhere(
+    store: Store, site: Path, curation: Curation, target: Path, zone: str, midnight: str, written: str
+) -> None:
+    dates = f"publishedDateTime: {written}\nupdatedDateTime: {written}"
+    for path in ("_learning/videos/day.md", "_samples/day.md", "_news/2024-01-14-day.md"):
+        (site / path).write_text(
+            f"---\ntitle: Day\nheat: 1000\n{dates}\nwebUrl: https://example.org/x\n---\n"
+        )
+    curation("import", str(site))
+    curation("source", "set", "site", "--url", "https://example.org", "--zone", zone)
+    curation("export", "api", str(target))
+    for section in ("learning", "samples"):
+        first = json.loads((target / f"api/{section}/index.json").read_text())["value"][0]
+        assert (first["title"], first["publishedDateTime"]) == ("Day", midnight)
+    assert f"<lastmod>{midnight}</lastmod>" in (target / "learning-sitemap.xml").read_text()
+    assert f"<lastmod>{midnight}</lastmod>" in (target / "sample-sitemap.xml").read_text()
+    news = json.loads((target / "api/news/index.json").read_text())["value"][0]
+    assert (news["title"], news["updatedDateTime"]) == ("Day", "2024-01-14T00:00:00Z")
+    assert "<lastmod>2024-01-14T00:00:00+00:00</lastmod>" in (target / "news-sitemap.xml").read_text()
+
+
 def test_topics_whose_files_say_nothing_of_services_have_pages_but_for_the_site_s_own(
     store: Store, site: Path, curation: Curation, target: Path
 ) -> None:

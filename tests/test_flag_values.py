@@ -25,9 +25,9 @@ NO_FLAG = (
 
 #: What is no whole number of 64 bits, as it is written, with its code.
 NO_NUMBER = {
-    "hot": "not_a_number", "'5'": "not_a_number", "true": "not_a_number", "''": "not_a_number",
+    "hot": "not_a_number", "'5O'": "not_a_number", "true": "not_a_number", "''": "not_a_number",
     "5,0": "not_a_number", "1.5": "not_an_integer", ".nan": "not_finite", "-.inf": "not_finite",
-    "1e999": "not_finite", "9223372036854775808": "integer_out_of_range",
+    "1e999": "not_a_number", "9223372036854775808": "integer_out_of_range",
     "-9223372036854775809": "integer_out_of_range", "1e300": "not_an_integer", "[5]": "not_one_value",
     "{a: 5}": "not_one_value", "[]": "not_one_value", "2024-01-01": "not_a_number",
 }  # fmt: skip

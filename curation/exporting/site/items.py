@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import quote
 
+from ...instants import is_day
 from ...site_settings import SiteSettings
 from .rows import Article, Json
 from .sections import PROFILE, Section
@@ -48,18 +49,24 @@ class Renderer:
         """What no two articles share: `x.md` and `x.html` have one file of JSON."""
         return f"{self.settings.root}/{quote(article.path)}"
 
-    def date(self, moment: dt.datetime | None) -> str | None:
-        """An instant as the section's JSON has it: in UTC, or in the site's zone."""
+    def date(self, article: Article, key: str) -> str | None:
+        """A date of an article as the section's JSON has it: in UTC, or in the site's zone."""
+        moment = _moment(article, key)
+        if moment is not None and self._section.by_date:
+            return _written(moment).removesuffix("+00:00") + "Z"
+        return self.local(article, key)
+
+    def local(self, article: Article, key: str) -> str | None:
+        """A date of an article in the site's zone; in UTC where none can be written so.
+
+        One without a time is midnight in that zone, as Jekyll has it; its instant may be of the day before.
+        """
+        moment, is_midnight = _moment(article, key), is_day(article.extra.get(key))
         if moment is None:
             return None
-        if self._section.by_date:
-            return _written(moment).removesuffix("+00:00") + "Z"
-        return self.local(moment)
-
-    def local(self, moment: dt.datetime) -> str:
-        """An instant in the site's zone; in UTC where none can be written so."""
+        zone = self.settings.zone
         try:
-            local = moment.astimezone(self.settings.zone)
+            local = moment.replace(tzinfo=zone) if is_midnight else moment.astimezone(zone)
         except OverflowError:  # within hours of the first or the last year there is
             return _written(moment)
         # Local time of the 19th century is seconds off, too (-07:52:58), which RFC 3339 cannot say.
@@ -145,6 +152,10 @@ class Renderer:
         return made if self._section.is_bare else _without_nulls(made)
 
 
+def _moment(article: Article, key: str) -> dt.datetime | None:
+    return article.published_at if key == "publishedDateTime" else article.updated_at
+
+
 def _written(moment: dt.datetime) -> str:
     return moment.isoformat(timespec="seconds" if moment.microsecond == 0 else "auto")
 
@@ -179,8 +190,8 @@ _MADE: dict[str, Callable[[Renderer, Article], Any]] = {
     "type": lambda _, article: article.type,
     "ampWebUrl": lambda _, article: article.amp_web_url,
     "cdnAmpWebUrl": lambda _, article: article.cdn_amp_web_url,
-    "publishedDateTime": lambda renderer, article: renderer.date(article.published_at),
-    "updatedDateTime": lambda renderer, article: renderer.date(article.updated_at),
+    "publishedDateTime": lambda renderer, article: renderer.date(article, "publishedDateTime"),
+    "updatedDateTime": lambda renderer, article: renderer.date(article, "updatedDateTime"),
     "provider": Renderer.provider,
     "affiliation": Renderer.affiliation,
     "ratings": Renderer.ratings,

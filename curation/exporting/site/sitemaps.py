@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from urllib.parse import quote, urljoin, urlsplit
 from xml.sax.saxutils import escape
 
@@ -40,7 +39,7 @@ class Sitemap:
             return
         if len(self._entries) == MOST:
             self._write_part()
-        self._entries.append(self._entry(address, article.updated_at or article.published_at))
+        self._entries.append(self._entry(address, article))
 
     def _absolute(self, address: str) -> str:
         """An address as the protocol wants it: one without a host is of this site, below its path."""
@@ -77,14 +76,13 @@ class Sitemap:
         self._output.put(path, _document("urlset", self._entries))
         self._entries = []
 
-    def _entry(self, address: str, moment: dt.datetime | None) -> str:
+    def _entry(self, address: str, article: Article) -> str:
         told = [f"<loc>{escape(quote(address, safe=_RESERVED))}</loc>"]
+        moment = article.updated_at or article.published_at
         if moment is not None:
-            written = (
-                moment.isoformat(timespec="seconds")
-                if self._section.by_date
-                else self._renderer.local(moment)
-            )
+            key = "updatedDateTime" if article.updated_at else "publishedDateTime"
+            is_utc = self._section.by_date
+            written = moment.isoformat(timespec="seconds") if is_utc else self._renderer.local(article, key)
             told.append(f"<lastmod>{written}</lastmod>")
         return _element(
             "url", [*told, f"<changefreq>{self._section.changes}</changefreq>", "<priority>1</priority>"]
