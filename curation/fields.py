@@ -25,8 +25,9 @@ from .extra import (
     written,
 )
 from .faults import Reading
+from .flags import FLAG_WORDS
 from .instants import parse_instant
-from .integers import INT64
+from .integers import INT64, read_quoted
 
 _Path = strict_yaml.Path
 
@@ -71,14 +72,8 @@ class RelatedLink(NamedTuple):
     extra: str | None
 
 
-FLAG_WORDS = dict.fromkeys(("yes", "on", "true", "y"), True) | dict.fromkeys(
-    ("no", "off", "false", "n"), False
-)
 #: As nearly all are written; `fromisoformat` alone would also take week dates and missing colons.
 _USUAL_INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-2][0-9]:[0-9]{2}:[0-9]{2}Z")
-#: A number that someone put in quotes; one with a leading zero is none.
-_WHOLE_NUMBER = re.compile(r"[-+]?(?:0|[1-9][0-9]*)")
-_LONGEST_NUMBER = 20
 
 
 class Fields:
@@ -197,16 +192,11 @@ class Fields:
             return value
         if isinstance(value, float) and value.is_integer() and int(value) in INT64:
             return int(value)
-        return self._quoted_number(key, value) if isinstance(value, str) else None
-
-    def _quoted_number(self, key: str, value: str) -> int | None:
-        """Return the number that a text such as `"80"` is, with a notice; None for any other."""
-        bare = value.strip(" ")
-        if len(bare) > _LONGEST_NUMBER or not _WHOLE_NUMBER.fullmatch(bare) or int(bare) not in INT64:
-            return None
-        told = f"{value!r} is read as the number {int(bare)}"
-        self.reading.fault("notice", "quoted_number", told, (*self.path, key))
-        return int(bare)
+        number = read_quoted(value) if isinstance(value, str) else None
+        if number is not None:
+            told = f"{value!r} is read as the number {number}"
+            self.reading.fault("notice", "quoted_number", told, (*self.path, key))
+        return number
 
     def _warn_of_number(self, key: str, value: object) -> None:
         if isinstance(value, int | float) and not isinstance(value, bool):

@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from .extra import kind_of, short, written
-from .fields import FLAG_WORDS, Fields
-from .flags import HIDING, Flags, is_one_edit, visible_key
+from .fields import Fields
+from .flags import FLAG_WORDS, HIDING, Flags, is_one_edit, visible_key
 
 #: The flags of a document that decide whether it is shown, each with the value that hides it.
 _HIDING = {**HIDING, "draft": True}

@@ -22,6 +22,11 @@ class Flags(NamedTuple):
 #: The flags that can keep an article from being shown, each with the value that does.
 HIDING: Mapping[str, bool] = {"published": False, "removed": True}
 
+#: Words that stand for true or false where a flag belongs, in any case.
+FLAG_WORDS = dict.fromkeys(("yes", "on", "true", "y"), True) | dict.fromkeys(
+    ("no", "off", "false", "n"), False
+)
+
 #: The codes of errors about a flag that cannot be read (`flag_values`). The document is imported all the
 #: same, unlike one with any other error. A misspelt key is an error only where it may be meant for a flag.
 _CODES = frozenset(

@@ -26,7 +26,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import yaml
 import yaml_rs
@@ -109,14 +109,23 @@ def load(text: str) -> tuple[dict[str, Any], Marks | None]:
 
 def read_carefully(text: str) -> tuple[dict[str, Any], Marks]:
     """As `load`, by libyaml's events, with the place of every value. Slower by ten times."""
-    reader = _Reader(text)
+    values, reader = read_by(Reader, text)
+    return values, reader.marks
+
+
+_R = TypeVar("_R", bound="Reader")
+
+
+def read_by(kind: type[_R], text: str) -> tuple[dict[str, Any], _R]:
+    """Return the mapping that a reader of some kind makes of a text, and the reader."""
+    reader = kind(text)
     try:
         values = reader.document()
     except yaml.MarkedYAMLError as error:
         problem = error.problem or error.context or "not YAML"
         if problem == _TOO_DEEP_FOR_LIBYAML and error.problem_mark:
             # It scans ahead of the events: those before it show the place.
-            read_carefully(text[: error.problem_mark.index])
+            read_by(kind, text[: error.problem_mark.index])
         # What is never closed is found at the end, but stands where it was opened.
         unclosed = "end of stream" in problem or "did not find expected" in problem
         mark = (error.context_mark if unclosed else None) or error.problem_mark
@@ -125,7 +134,7 @@ def read_carefully(text: str) -> tuple[dict[str, Any], Marks]:
         raise DocumentError("control_character", f"YAML does not allow {error.character!r}") from error
     if type(values) is not dict:
         raise _not_a_mapping(values)
-    return values, reader.marks
+    return values, reader
 
 
 def top_entries(text: str, until: str | None) -> tuple[bool, list[Entry]]:
@@ -231,7 +240,7 @@ class _Anchor:
     is_open: bool = True
 
 
-class _Reader:
+class Reader:
     """Builds values from events, one call a node; depth is bounded, so recursion is."""
 
     def __init__(self, text: str) -> None:

@@ -368,9 +368,7 @@ def test_a_date_without_time_is_that_day_everywhere(
 ) -> None:
     dates = f"publishedDateTime: {written}\nupdatedDateTime: {written}"
     for path in ("_learning/videos/day.md", "_samples/day.md", "_news/2024-01-14-day.md"):
-        (site / path).write_text(
-            f"---\ntitle: Day\nheat: 1000\n{dates}\nwebUrl: https://example.org/x\n---\n"
-        )
+        (site / path).write_text(f"---\ntitle: Day\nheat: 1000\n{dates}\n---\n")
     curation("import", str(site))
     curation("source", "set", "site", "--url", "https://example.org", "--zone", zone)
     curation("export", "api", str(target))

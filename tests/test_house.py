@@ -18,7 +18,7 @@ LAYERS = (
     ("errors", "flags", "integers", "interrupts", "nearest", "paths", "plain_scalars"),
     ("yaml_signs",),
     ("strict_yaml", "instants", "temporary", "urls"),
-    ("faults", "due_dates"),
+    ("faults", "due_dates", "loose_yaml"),
     ("extra",),
     ("fields",),
     ("flag_values",),

@@ -14,7 +14,6 @@ import pytest
 import sqlalchemy as sa
 from click.testing import Result
 
-from curation import strict_yaml
 from curation.database import Store
 from curation.importing import configuring
 from curation.importing.run import import_dump
@@ -134,7 +133,7 @@ def test_every_kind_of_dump_gives_its_config(store: Store, curation: Curation, s
     some(
         [
             (b"title: [1\nurl: x\n", "bad_config", 1),
-            (b"title: a\ntitle: b\n", "bad_config", 2),
+            (b"title: a\nurl: [\n", "bad_config", 2),
             (b"title: \xff\n", "bad_config", None),
             (b"- a\n", "bad_config", 1),
             (b"x: " + b"y" * configuring.MAX_BYTES, "file_too_large", None),
@@ -175,6 +174,44 @@ def test_anchors_and_merges_are_read_as_jekyll_does(store: Store, curation: Cura
     assert found["base-url"] == ("", "default")
 
 
+@pytest.mark.parametrize(
+    "other",
+    [
+        "404: x", "~: x", "2024-01-01: x", "1.5: x", "true: x", "? [a, b]\n: x", "? {a: b}\n: x", "012: x", "_1: x",
+        "zoom: 1\nzoom: 2", "zoom: !ruby/regexp /a/", "!ruby/sym zoom: x", "zoom: !!binary aGk=", "zoom: *none",
+        "zoom: &x [*x]", "zoom: &d {layout: page}\npages:\n  404: *d", "zoom: {1: a, 1: b, ~: c}", "zoom: 2021-02-30",
+        'zoom: "\\0"', "zoom: " + "9" * 5000, "zoom: {" + ", ".join(f"k{n}: 1" for n in range(600)) + "}",
+        "zoom: [" + ", ".join(["*u"] * 9000) + "]", "<<: *none", "<<: 5", "zoom: \u2028x", "zoom:\n- <<: [1, {a: b}]",
+    ],
+)  # fmt: skip
+def test_settings_are_read_whatever_else_the_config_says(other: str) -> None:
+    text = f"url: &u https://example.org\n{other}\ntitle: 1.50\ntimezone: Europe/Rome\nbaseurl: *p\n"
+    values, faults = configuring.read_config(text.replace("*p", "/p").encode())
+    wanted = {"url": "https://example.org", "title": "1.50", "zone": "Europe/Rome", "base-url": "/p"}
+    assert (values, faults) == (wanted, [])
+
+
+def test_the_last_of_a_setting_that_is_stated_twice_counts() -> None:
+    values, [fault] = configuring.read_config(b"url: https://a.example\ntitle: a\ntitle: b\n")
+    assert values == {"url": "https://a.example", "title": "b"}
+    assert (fault.code, fault.line, fault.message) == (
+        "bad_setting",
+        3,
+        "title is stated more than once: the last counts",
+    )
+
+
+def test_settings_may_be_merged_into_the_config_or_stand_in_its_first_document() -> None:
+    text = b"base: &b {url: https://a.example, title: a}\n<<: *b\ntitle: b\n---\ntitle: c\n"
+    assert configuring.read_config(text) == ({"url": "https://a.example", "title": "b"}, [])
+
+
+@pytest.mark.parametrize("text", ["url: [\n", "- a\n", "a\n", "url: x\n\tb: c\n", "x: " + "[" * 5000])
+def test_what_is_no_yaml_is_no_config(text: str) -> None:
+    values, [fault] = configuring.read_config(text.encode())
+    assert (values, fault.code) == (None, "bad_config")
+
+
 def test_what_the_config_no_longer_says_is_no_longer_read(
     store: Store, curation: Curation, site: Path
 ) -> None:
@@ -208,7 +245,7 @@ def test_a_config_that_is_as_before_is_not_parsed(
     store: Store, site: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import_folder(store, site)
-    monkeypatch.setattr(strict_yaml, "load", lambda text: pytest.fail("parsed again"))
+    monkeypatch.setattr(configuring, "read_config", lambda data: pytest.fail("parsed again"))
     import_folder(store, site)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
@@ -18,6 +19,9 @@ from ..scanning import CONFIG, Tree
 from ..schema import source_settings
 from .course import Books
 from .publishing import following_future
+
+if TYPE_CHECKING:
+    from ..loose_yaml import LooseMapping
 
 #: Bytes of the largest that is parsed; those of the sites seen have 7 KB.
 MAX_BYTES = 256 * 1024
@@ -55,10 +59,10 @@ def take_in_config(connection: sa.Connection, tree: Tree, books: Books) -> bool:
 def read_config(data: bytes) -> tuple[dict[str, str] | None, list[Fault]]:
     """The settings that a `_config.yml` states, and what is wrong with it; None where it cannot be read."""
     # Only what has changed is parsed: an import that finds nothing new loads no parser.
-    from .. import strict_yaml
+    from ..loose_yaml import read_loosely
 
     try:
-        stated, _ = strict_yaml.load(data.decode("utf-8-sig").replace("\r\n", "\n"))
+        stated = read_loosely(data.decode("utf-8-sig").replace("\r\n", "\n"))
     except UnicodeDecodeError as error:
         return None, [Fault("warning", "bad_config", f"not UTF-8 at byte {error.start}")]
     except DocumentError as error:
@@ -69,19 +73,21 @@ def read_config(data: bytes) -> tuple[dict[str, str] | None, list[Fault]]:
     return _settings_in(stated)
 
 
-def _settings_in(stated: Mapping[str, object]) -> tuple[dict[str, str], list[Fault]]:
+def _settings_in(stated: LooseMapping) -> tuple[dict[str, str], list[Fault]]:
     from ..site_settings import SETTINGS
 
     values, faults = {}, []
     for setting in SETTINGS.values():
-        value = stated.get(setting.key) if setting.key else None
-        if value is None:
+        if setting.key is None or (value := stated.get(setting.key)) is None:
             continue
         try:
-            values[setting.name] = setting.check(_as_text(value))
+            values[setting.name] = setting.check(stated.texts.get(setting.key) or _as_text(value))
         except ValueError as error:
             told = f"{setting.key} is not {error}: it is not read"
             faults.append(Fault("warning", "bad_setting", told, setting.key))
+        if (line := stated.repeated.get(setting.key)) is not None:
+            told = f"{setting.key} is stated more than once: the last counts"
+            faults.append(Fault("warning", "bad_setting", told, None, line))
     return values, faults
 
 
