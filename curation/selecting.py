@@ -12,7 +12,7 @@ from .backends import chunks, of
 from .database import emptied, temporary_table
 from .errors import SelectionError
 from .naming import KINDS, check_names, in_collection
-from .paths import ARTICLE_SUFFIXES
+from .paths import SPELT_SUFFIXES, without_suffix
 from .schema import article_topics, articles, overrides, providers, sources, topics
 from .searching import matching
 from .upstream import is_agreed
@@ -276,7 +276,7 @@ def _find_named(
 
 def _ends(path: str, lengths: Sequence[int]) -> set[str]:
     """The ends of a path, with its suffix and without, of these lengths."""
-    wholes = [path, *(path.removesuffix(suffix) for suffix in ARTICLE_SUFFIXES if path.endswith(suffix))]
+    wholes = [path, without_suffix(path)]
     return {
         whole[-length:]
         for whole in wholes
@@ -301,7 +301,7 @@ def _readings(reference: str, *, exactly: bool) -> list[sa.ColumnElement[bool]]:
     if exactly:
         return [articles.c.path == reference]
     before = BOUNDARIES if reference[0].isalnum() else ("",)
-    wholes = [reference + suffix for suffix in ("", *ARTICLE_SUFFIXES)]
+    wholes = [reference + suffix for suffix in ("", *SPELT_SUFFIXES)]
     ends = (_ends_with(boundary + whole) for whole in wholes for boundary in before)
     return [articles.c.path == reference, sa.or_(articles.c.path.in_(wholes), *ends)]
 

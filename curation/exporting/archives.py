@@ -19,6 +19,7 @@ _MODE = 0o644
 def opened_archive(stream: IO[bytes], name: str) -> Iterator[Callable[[Change], None]]:
     """What puts a file into an archive, whose kind its name tells (`scanning.content.ARCHIVE_SUFFIXES`); the
     archive is whole at the end."""
+    name = name.lower()
     with ExitStack() as opened:
         if name.endswith(".zip"):
             archive = opened.enter_context(zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED))

@@ -41,7 +41,9 @@ class PathClosed(PathRefused):
 def checked_path(path: str) -> str:
     """A path, if it is one below a folder; raises PathRefused for all else."""
     parts = path.split("/")
-    if "\0" in path or "\\" in path or any(part in ("", ".", "..") for part in parts):
+    if "\\" in path:
+        raise PathRefused("it holds a backslash, which parts folders elsewhere: rename it")
+    if "\0" in path or any(part in ("", ".", "..") for part in parts):
         raise PathRefused("it leads out of the folder")
     if any(part.casefold() == ".git" for part in parts):
         raise PathRefused("it lies in git's own folder")

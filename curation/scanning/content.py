@@ -63,10 +63,11 @@ def kind_of(path: str) -> Kind | None:
 
     `_news/x.md` and whatever else lies below a folder `_…` is an article; `_data/organizations/*.md`
     and `_data/topics/*.yaml` are taxonomy; the generator's own folders and all else are not content.
+    The end of a name counts in any case.
     """
     folder, slash, name = path.rpartition("/")
     rule = rule_of(folder) if slash else None
-    return rule[0] if rule is not None and name.endswith(rule[1]) else None
+    return rule[0] if rule is not None and name.lower().endswith(rule[1]) else None
 
 
 def why_skipped(path: str) -> str:

@@ -155,12 +155,13 @@ class _Walk:
         """
         rule = rule_of(path)
         kind, suffixes = rule if rule is not None else (Kind.ARTICLE, ())
-        longest = MAX_PATH - len(path) - 1 if path.isprintable() else -1
+        longest = MAX_PATH - len(path) - 1 if path.isprintable() and "\\" not in path else -1
         fresh, above, below = self._began - _TICK, f"{location}/", f"{path}/"
         add, new = self._scan.files.append, tuple.__new__
         for entry in entries:
             name = entry.name
-            if not (name.endswith(suffixes) and entry.is_file(follow_symlinks=False)):
+            is_content = name.endswith(suffixes) or (suffixes and name.lower().endswith(suffixes))
+            if not (is_content and entry.is_file(follow_symlinks=False)):
                 self._add_other(entry, above + name, below + name)
                 continue
             try:
@@ -170,9 +171,8 @@ class _Walk:
                     below + name, Fault("error", "unreadable", f"cannot be read: {error.strerror}")
                 )
                 continue
-            if (status.st_nlink > 1 or len(name) > longest or not name.isprintable()) and self._is_kept_out(
-                status, below + name
-            ):
+            is_odd = len(name) > longest or "\\" in name or not name.isprintable()
+            if (status.st_nlink > 1 or is_odd) and self._is_kept_out(status, below + name):
                 continue
             modified, changed = status.st_mtime_ns, status.st_ctime_ns
             stamp: str | None = f"{status.st_size:x}.{modified:x}.{changed:x}"

@@ -176,6 +176,10 @@ def fault_of_name(path: str) -> Fault | None:
     """
     if "/../" in path or "/./" in path or "//" in path:
         return UNSAFE
+    if "\\" in path:
+        return Fault(
+            "error", "bad_name", "the name holds a backslash, which parts folders elsewhere: rename it"
+        )
     if not is_storable(path):
         return Fault("error", "bad_name", "the name is not UTF-8 or holds control characters")
     if len(path) > MAX_PATH:
