@@ -45,7 +45,7 @@ class Reading:
         self.body = body
         self.text = text
         self._marks = marks
-        self._is_fast = marks is None
+        self._is_fast = marks is None and bool(text)
         self._first_line = first_line
         self._faults = notices
         self._paths: dict[str, _Path] = {}

@@ -93,6 +93,10 @@ def load(text: str) -> tuple[dict[str, Any], Marks | None]:
     Raises DocumentError with line and column, counted from 1 at the start of the text, for whatever
     the module's semantics refuse.
     """
+    if not text.endswith(
+        "\n"
+    ):  # to yaml-rs a block scalar that blanks end without one has a line end too many
+        text += "\n"
     if is_suspect(text):
         return read_carefully(text)
     try:
@@ -225,7 +229,7 @@ def _events(text: str) -> Iterator[Any]:
     """libyaml's events of a text without U+2028 and U+2029."""
     if text.startswith("%TAG") + text.count("\n%TAG") > MAX_TAG_DIRECTIVES:
         raise DocumentError("yaml_syntax", f"more than {MAX_TAG_DIRECTIVES} directives %TAG", 1, 1)
-    if not text.endswith("\n"):  # yaml-rs gives a block scalar its last line end in any case
+    if not text.endswith("\n"):  # a block scalar has its last line end in any case
         text += "\n"
     events: Iterator[Any] = yaml.parse(text, Loader=yaml.CSafeLoader)
     return events
