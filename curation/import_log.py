@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from .importing.versions import KEPT_IMPORTS
+from .looking import streamed
 from .schema import (
     article_moves,
     articles,
@@ -26,9 +27,6 @@ from .schema import (
 
 #: What became of a document.
 ADDED, CHANGED, MISSING, BACK = "added", "changed", "missing", "found again"
-
-#: Rows that are fetched at once.
-BATCH = 500
 
 
 class Import(NamedTuple):
@@ -71,10 +69,9 @@ def list_documents(
     in_order = sa.select(query).order_by(columns.place, columns.path).limit(limit)
     names = (ADDED, CHANGED, MISSING, BACK)
     before = (import_.changeset_id, import_.at, import_.kind, import_.actor)
-    with connection.execute(in_order, execution_options={"yield_per": BATCH}) as rows:
-        for place, article_id, path in rows:
-            counted[names[place], article_id is not None] += 1
-            yield (*before, article_id, path, "document", None, names[place], import_.reason)
+    for place, article_id, path in streamed(connection, in_order):
+        counted[names[place], article_id is not None] += 1
+        yield (*before, article_id, path, "document", None, names[place], import_.reason)
 
 
 def _added(import_id: int) -> Iterator[sa.Select[Any]]:

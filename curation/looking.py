@@ -48,8 +48,9 @@ AT_ONCE = 500
 
 
 def streamed(connection: sa.Connection, query: sa.Select[Any]) -> Iterator[Sequence[Any]]:
-    """The rows of a query, of which few are in memory at once."""
-    return iter(connection.execute(query.execution_options(yield_per=AT_ONCE)))
+    """The rows of a query, of which few are in memory at once; it is asked when the first is wanted."""
+    with connection.execute(query.execution_options(yield_per=AT_ONCE)) as rows:
+        yield from rows
 
 
 def _topic_names() -> sa.ScalarSelect[str]:
