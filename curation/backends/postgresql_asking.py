@@ -33,7 +33,7 @@ from . import (
     no_value,
     out_of_reach,
 )
-from .postgresql import first_line, is_cut
+from .postgresql_errors import first_line, is_cut
 from .sql_text import Numbered, named_at, numbered, second_statement, tokens, without_semicolons
 from .stopping import Worker, too_long
 
