@@ -749,13 +749,55 @@ def test_the_command_says_what_waits_for_an_import(upgraded: Store, curation: Ca
     assert ended.exit_code == 0
     assert "\nthe store is sound: 5 articles" in ended.stdout
     assert ended.stderr == (
-        "note: 4 articles have flags as an older release read them: run `curation import` on their sources again\n"
+        "note: 4 documents are as an older release read them: run `curation import` on their sources again\n"
     )
     with upgraded.writing() as connection:
         connection.exec_driver_sql(f"UPDATE articles SET body = 'x' WHERE path = '{SOUND}'")
     ended = curation("db", "verify")
     assert ended.exit_code == 1
     assert "Error: 1 finding" in ended.stderr
+
+
+def test_values_that_an_older_release_read_otherwise_wait_too(store: Store, tmp_path: Path) -> None:
+    """Revision 0026: what may differ is marked, nothing else is; what may not is damage as before."""
+    front = {
+        "lookalike": "x: 61e9540", "below": "x: [1, _1]", "quoted": 'quality: "80"', "leap": "publishedDateTime: 2016-12-31T23:59:60Z",
+        "mail": "publishedDateTime: Tue, 10 Jun 2003 04:00:00 GMT", "blanks": "publishedDateTime: ' 2003-06-10 '",
+        "title": "title: 7", "aside": "x: a\ufdd0", "kept": "x: |+\n  a\n",
+    }  # fmt: skip
+    plain = "quality: 80\nheat: -1\npublishedDateTime: 2003-06-10T04:00:00Z\nx: [1.5, a_1, 10 tips]\n"
+    write = {f"_news/{name}.md": text for name, text in (front | {"plain": plain}).items()}
+    for path, text in write.items():
+        (tmp_path / "s" / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "s" / path).write_text(f"---\ntext: {path}\n{text}\n---\nWords of {path}.\n")
+    organization = tmp_path / "s" / "_data" / "organizations" / "o.md"
+    organization.parent.mkdir(parents=True)
+    organization.write_text("---\nname: O\nrank: _5\n---\n")
+    import_folder(store, tmp_path / "s")
+    (tmp_path / "s/_news/quoted.md").unlink()
+    import_folder(store, tmp_path / "s")
+    for revision in ("0025", "head", "0025", "head"):
+        (migrate.downgrade if revision == "0025" else migrate.upgrade)(store, revision)
+    otherwise = sorted({f"_news/{name}.md" for name in front} - {"_news/quoted.md"})
+    with store.writing() as connection:
+        stale = connection.exec_driver_sql("SELECT path FROM files WHERE stamp = 'stale' ORDER BY path")
+        assert stale.scalars().all() == ["_data/organizations/o.md", *otherwise]
+        connection.exec_driver_sql("UPDATE articles SET extra = '{\"x\": 8}'")
+        connection.exec_driver_sql(
+            'UPDATE taxonomy_documents SET front_matter = \'{"name": "O", "rank": 5}\''
+        )
+    organizations = outdated("_data/organizations/o.md")
+    # Of these no notice says that they may be read otherwise.
+    silent = {("rows", f"s:_news/{name}.md") for name in ("plain", "aside", "kept")}
+    assert (
+        listed(store)
+        == outdated("_news/quoted.md", *otherwise) - {("outdated", subject) for _, subject in silent}
+        | organizations
+        | silent
+    )
+    summary = import_folder(store, tmp_path / "s")
+    assert summary.updated == len(otherwise)
+    assert listed(store) == {*outdated("_news/quoted.md"), ("rows", "s:_news/plain.md")}
 
 
 def count_outdated(store: Store) -> int:

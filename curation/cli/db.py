@@ -247,8 +247,8 @@ def verify_command(verbose: bool) -> None:
     The README lists what is compared, and what nothing else tells: such as names and settings of sources,
     times, actors, reasons and issues. What is derived is rebuilt by `curation db reindex`.
 
-    Check `outdated` lists articles whose flags an older release read otherwise. They are no damage: the next
-    import of their files reads them again, and the exit status is 0 if nothing else is listed.
+    Check `outdated` lists documents that an older release read otherwise. They are no damage: the next import
+    of their files reads them again, and the exit status is 0 if nothing else is listed.
 
     \b
     Examples:
@@ -271,9 +271,9 @@ def verify_command(verbose: bool) -> None:
     told = ", ".join(f"{number:,} {noun}" for noun, number in counts._asdict().items())
     click.echo(f"the store is sound: {told} checked", err=chosen_output() != Output())
     if waiting := checks[OUTDATED]:
-        noun = "article has" if waiting == 1 else "articles have"
+        noun, them = ("document is", "it") if waiting == 1 else ("documents are", "them")
         click.echo(
-            f"note: {waiting:,} {noun} flags as an older release read them:"
+            f"note: {waiting:,} {noun} as an older release read {them}:"
             " run `curation import` on their sources again",
             err=True,
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -31,7 +31,7 @@ from ..schema import (
     sources,
     topics,
 )
-from .findings import OUTDATED, Finding, as_made, plain, subject_of
+from .findings import AS_OLDER, OUTDATED, Finding, as_made, has_stale_file, plain, subject_of
 
 #: The flags in force are editors' too: `flags` looks at them.
 _SAID = ARTICLE_COLUMNS[4:]
@@ -42,8 +42,6 @@ OF_SESSION = frozenset({"published_at", "updated_at", "canonical_digest"})
 
 #: What a release that knew no drafts and no dates to come made otherwise; it knew no status either.
 _OF_OLDER_RELEASES = frozenset({"upstream_published", "upstream_status"})
-
-_AS_OLDER = "its flags are as an older release read them; the next import of its file reads them again"
 
 #: More than any time zone is from UTC, in whatever year.
 _MOST_OFFSET = dt.timedelta(hours=17)
@@ -68,11 +66,18 @@ def find_untrue_rows(connection: sa.Connection, article_ids: Sequence[int]) -> I
     whole, damaged, read = parse_stored(connection, article_ids)
     for stored in damaged:
         yield Finding("documents", stored.subject, "the document is not the one that its digest is of")
+    waiting = _read_waiting(connection, [stored.id for stored in whole])
     for stored, outcome in zip(whole, read.outcomes, strict=True):
-        if outcome.what is not What.FRESH:
+        if outcome.what is What.FRESH:
+            continue
+        if stored.id in waiting:
+            yield Finding(OUTDATED, stored.subject, AS_OLDER)
+        else:
             told = "; ".join(f"{fault.code}: {fault.message}" for fault in outcome.faults)
             yield Finding("rows", stored.subject, f"the document cannot be taken in: {told or 'it is none'}")
-    yield from _compare(connection, [whole[number] for number in read.fresh], read)
+    parsed = [whole[number] for number in read.fresh]
+    noted = {whole[number].id for number in read.fresh if read.outcomes[number].faults}
+    yield from _compare(connection, parsed, read, waiting & noted)
 
 
 def parse_stored(
@@ -89,7 +94,11 @@ def parse_stored(
     return whole, damaged, read_files(tasks)
 
 
-def _compare(connection: sa.Connection, parsed: Sequence[Stored], read: Read) -> Iterator[Finding]:
+def _compare(
+    connection: sa.Connection, parsed: Sequence[Stored], read: Read, read_otherwise: Set[int]
+) -> Iterator[Finding]:
+    """What rows say otherwise than parsed documents; those of `read_otherwise` an older release may have read
+    by other rules: whatever it made of them is no damage."""
     ids = [stored.id for stored in parsed]
     held, known_images = _read_parts(connection, ids)
     outdated = _read_outdated(connection, ids)
@@ -99,17 +108,29 @@ def _compare(connection: sa.Connection, parsed: Sequence[Stored], read: Read) ->
         names = ("provider_id", *_SAID)
         ought = _as_imported(article, dict(zip(names, stored.row, strict=True)))
         differing = [value for value in zip(names, stored.row, ought, strict=True) if value[1] != value[2]]
-        if differing and stored.id in outdated and _is_of_older_release(differing):
-            yield Finding(OUTDATED, stored.subject, _AS_OLDER)
-        elif differing:
-            check = "session" if all(is_by_session(*value) for value in differing) else "rows"
-            problem = f"articles: not as the document says: {', '.join(name for name, *_ in differing)}"
-            yield Finding(check, stored.subject, problem)
-        for table, rows in due[place].items():
-            is_ = held[stored.id][table]
-            if (wrong := _difference(is_, rows)) is not None:
-                is_of_session = table == "related_links" and _are_by_session(is_, rows)
-                yield Finding("session" if is_of_session else "rows", stored.subject, f"{table}: {wrong}")
+        is_older = bool(differing) and stored.id in outdated and _is_of_older_release(differing)
+        findings = list(_differences(stored, [] if is_older else differing, held[stored.id], due[place]))
+        if stored.id in read_otherwise and any(finding.check == "rows" for finding in findings):
+            is_older = True
+            findings = [finding for finding in findings if finding.check != "rows"]
+        if is_older:
+            yield Finding(OUTDATED, stored.subject, AS_OLDER)
+        yield from findings
+
+
+def _differences(
+    stored: Stored, differing: Sequence[tuple[str, Any, Any]], held: _Parts, due: _Parts
+) -> Iterator[Finding]:
+    """What an article's rows say otherwise than its document: values of its own, and its parts."""
+    if differing:
+        check = "session" if all(is_by_session(*value) for value in differing) else "rows"
+        problem = f"articles: not as the document says: {', '.join(name for name, *_ in differing)}"
+        yield Finding(check, stored.subject, problem)
+    for table, rows in due.items():
+        is_ = held[table]
+        if (wrong := _difference(is_, rows)) is not None:
+            is_of_session = table == "related_links" and _are_by_session(is_, rows)
+            yield Finding("session" if is_of_session else "rows", stored.subject, f"{table}: {wrong}")
 
 
 def _is_of_older_release(differing: Sequence[tuple[str, Any, Any]]) -> bool:
@@ -220,6 +241,14 @@ def _read_outdated(connection: sa.Connection, article_ids: Sequence[int]) -> set
     """Return which of some articles wait for an import to parse them again."""
     key = outdated_articles.c.article_id
     return set(connection.scalars(sa.select(key).where(key.in_(article_ids))))
+
+
+def _read_waiting(connection: sa.Connection, article_ids: Sequence[int]) -> set[int]:
+    """Return which of some articles an older release read: an import parses them again, or did so and refused
+    their file."""
+    key = articles.c.id
+    waiting = sa.select(key).where(key.in_(article_ids), has_stale_file(articles))
+    return set(connection.scalars(waiting)) | _read_outdated(connection, article_ids)
 
 
 _LINK = related_links.c

@@ -9,8 +9,9 @@ import sqlalchemy as sa
 
 from ..backends import chunks
 from ..backends.types import Instant, Json
+from ..importing.files import STALE
 from ..instants import as_text
-from ..schema import articles, sources
+from ..schema import articles, files, sources
 
 #: Rows of a table that are looked at together; their documents are in memory at once.
 BATCH = 300
@@ -18,8 +19,10 @@ BATCH = 300
 #: The checks of what is derived from the rest: `reindex` makes it anew.
 DERIVED = frozenset({"search", "images", "links", "orphans", "ids"})
 
-#: The check of findings that are no damage: the next import mends them.
+#: The check of findings that are no damage: an older release read a document otherwise, and the next import
+#: reads it again.
 OUTDATED = "outdated"
+AS_OLDER = "it is as an older release read it; the next import of its file reads it again"
 
 
 class Finding(NamedTuple):
@@ -34,6 +37,13 @@ class Finding(NamedTuple):
 def subject_of(table: sa.FromClause) -> sa.ColumnElement[str]:
     """`source:path` of a table's rows; the query joins `sources`."""
     return sources.c.name.concat(":").concat(table.c.path)
+
+
+def has_stale_file(table: sa.FromClause) -> sa.ColumnElement[bool]:
+    """Return whether the file of a table's row is to be parsed again whatever its bytes are, as an older
+    release read it; or whether it was refused since."""
+    same = (files.c.source_id == table.c.source_id, files.c.path == table.c.path)
+    return sa.exists().where(*same, sa.or_(files.c.stamp == STALE, files.c.state == "refused"))
 
 
 def of_article(connection: sa.Connection, article_ids: Sequence[int]) -> dict[int, str]:

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from ..document import Organization, parse_organization, parse_topic
 from ..fields import Image, Provider
 from ..importing.images import find_unsettled
-from ..importing.outcomes import read_files
+from ..importing.outcomes import Read, read_files
 from ..importing.rows import Rows, provider_digest, topic_digest
 from ..importing.tasks import Task, What
 from ..importing.taxonomy import present_documents
@@ -25,7 +25,7 @@ from ..schema import (
     taxonomy_documents,
     topics,
 )
-from .findings import Finding, as_made, batches, plain, subject_of
+from .findings import AS_OLDER, OUTDATED, Finding, as_made, batches, has_stale_file, plain, subject_of
 from .versions import find_wrong_taxonomy_versions
 
 
@@ -89,6 +89,7 @@ def _find_untrue_documents(connection: sa.Connection, ids: Sequence[int]) -> Ite
         sa.select(
             subject_of(taxonomy_documents), note.path, note.kind, note.content, note.digest,
             as_made(note.front_matter), providers.c.digest.label("provider"), topics.c.digest.label("topic"),
+            sa.or_(note.missing_since.is_not(None), has_stale_file(taxonomy_documents)),
         )
         .join_from(taxonomy_documents, sources)
         .outerjoin(providers, providers.c.id == note.provider_id)
@@ -96,21 +97,27 @@ def _find_untrue_documents(connection: sa.Connection, ids: Sequence[int]) -> Ite
         .where(note.id.in_(ids))
         .order_by(note.id)
     )  # fmt: skip
-    for subject, *row in connection.execute(query):
-        wrong = _untruth(*map(plain, row))
-        if wrong is not None:
-            yield Finding("taxonomy", subject, wrong)
+    for subject, *row, is_waiting in connection.execute(query):
+        found, is_noted = _untruth(*map(plain, row))
+        if found is not None:
+            yield _finding("taxonomy", subject, found, is_older=is_waiting and is_noted)
+
+
+def _finding(check: str, subject: str, wrong: str, *, is_older: bool) -> Finding:
+    """What is wrong, or that an older release read it otherwise."""
+    return Finding(OUTDATED, subject, AS_OLDER) if is_older else Finding(check, subject, wrong)
 
 
 def _untruth(
     path: str, kind: str, content: bytes, digest: bytes, front_matter: str, *about: bytes | None
-) -> str | None:
-    """What a document's row says otherwise than the document; None if nothing."""
+) -> tuple[str | None, bool]:
+    """What a document's row says otherwise than the document, None if nothing; and whether reading it was
+    worth a notice."""
     if hashlib.sha256(content).digest() != digest:
-        return "the document is not the one that its digest is of"
-    read = read_files([Task(File(path, Kind(kind), None, None), None, content)])
+        return "the document is not the one that its digest is of", False
+    read = _read(path, kind, content)
     if read.outcomes[0].what is not What.FRESH:
-        return "the document cannot be taken in"
+        return "the document cannot be taken in", True
     parsed = read.notes[0].parsed
     is_about = (
         (provider_digest(parsed.provider), None)
@@ -123,7 +130,12 @@ def _untruth(
         "topic_id": (about[1], is_about[1]),
     }
     differing = [name for name, (is_, ought) in pairs.items() if is_ != ought]
-    return f"not as the document says: {', '.join(differing)}" if differing else None
+    told = f"not as the document says: {', '.join(differing)}" if differing else None
+    return told, bool(read.outcomes[0].faults)
+
+
+def _read(path: str, kind: str, content: bytes) -> Read:
+    return read_files([Task(File(path, Kind(kind), None, None), None, content)])
 
 
 # --- what is said of providers and topics --------------------------------------------------------------
@@ -132,6 +144,7 @@ def _untruth(
 def _find_misdescribed_providers(connection: sa.Connection, ids: Sequence[int]) -> Iterator[Finding]:
     present = present_documents(connection, taxonomy_documents.c.provider_id, ids)
     said = {key: parsed for key, content in present if (parsed := parse_organization(content))}
+    older = _read_otherwise(connection, taxonomy_documents.c.provider_id, ids)
     aliases = _listed(connection, sa.select(provider_aliases).where(provider_aliases.c.provider_id.in_(ids)))
     shown = sa.select(provider_images.c.provider_id, provider_images.c.position, images.c.digest)
     shown = shown.outerjoin(images, images.c.id == provider_images.c.image_id)
@@ -141,6 +154,7 @@ def _find_misdescribed_providers(connection: sa.Connection, ids: Sequence[int]) 
         note, rows = said.get(key), Rows()
         yield from _differing(
             f"providers {key}",
+            is_older=key in older,
             description=(description, note.description if note else None),
             provider_aliases=(aliases.get(key, []), list(enumerate(note.aliases)) if note else []),
             provider_images=(
@@ -162,6 +176,7 @@ def _listed(connection: sa.Connection, query: sa.Select[Any]) -> dict[int, list[
 def _find_misdescribed_topics(connection: sa.Connection, ids: Sequence[int]) -> Iterator[Finding]:
     present = present_documents(connection, taxonomy_documents.c.topic_id, ids)
     said = {key: parse_topic(content) for key, content in present}
+    older = _read_otherwise(connection, taxonomy_documents.c.topic_id, ids)
     above = topics.alias("above")
     query = (
         sa.select(topics.c.id, topics.c.slug, above.c.digest)
@@ -173,14 +188,24 @@ def _find_misdescribed_topics(connection: sa.Connection, ids: Sequence[int]) -> 
         note = said.get(key)
         due = topic_digest(note.parent) if note and note.parent else None
         pairs = {"slug": (slug, note.slug if note else None), "parent_id": (plain(parent), due)}
-        yield from _differing(f"topics {key}", **pairs)
+        yield from _differing(f"topics {key}", is_older=key in older, **pairs)
 
 
-def _differing(subject: str, **pairs: tuple[Any, Any]) -> Iterator[Finding]:
+def _read_otherwise(connection: sa.Connection, about: sa.Column[Any], ids: Sequence[int]) -> set[int]:
+    """Return what some documents are about that an older release may have read by other rules: those that
+    wait for an import, and of which this one has something to note."""
+    note = taxonomy_documents.c
+    query = sa.select(about, note.path, note.kind, note.content)
+    rows = connection.execute(query.where(about.in_(ids), has_stale_file(taxonomy_documents)))
+    return {key for key, path, kind, content in rows if _read(path, kind, bytes(content)).outcomes[0].faults}
+
+
+def _differing(subject: str, *, is_older: bool, **pairs: tuple[Any, Any]) -> Iterator[Finding]:
     """One finding that names each column or table that is not as it ought to be, if any."""
     names = [name for name, (is_, ought) in pairs.items() if is_ != ought]
     if names:
-        yield Finding("taxonomy", subject, f"not as the documents about it say: {', '.join(names)}")
+        told = f"not as the documents about it say: {', '.join(names)}"
+        yield _finding("taxonomy", subject, told, is_older=is_older)
 
 
 _CHECKS: tuple[tuple[sa.Table, Callable[[sa.Connection, Sequence[int]], Iterator[Finding]]], ...] = (
