@@ -22,13 +22,13 @@ _BAD_ESCAPE = re.compile(r"\\(?:0|x00|u0000|U00000000|u[dD][89a-fA-F]|U0000[dD][
 _COMPLEX_KEY = re.compile(r"\?(?:(?<=[\s\-?:\[{,].)|(?<=\A.))(?=[\s:,\]}]|\Z)")
 _DIRECTIVE = re.compile(r"%(?:(?<=\n.)|(?<=\A.))")
 #: A block scalar that keeps its last line ends, or ends the text empty: yaml-rs gives it a line end too many.
-_LITERAL = re.compile(r"\|(?:[0-9]?\+|[0-9-]{0,2}[ ]*(?:#.*)?\s*\Z)")
-_FOLDED = re.compile(_LITERAL.pattern.replace(r"\|", ">", 1))
+_LITERAL_KEPT = re.compile(r"\|[0-9]?\+")
+_FOLDED_KEPT = re.compile(r">[0-9]?\+")
+_HEADER_AT_END = re.compile(r"[|>][0-9-]{0,2}[ ]*+(?:#|\Z)")
 #: In a flow collection: signs of block scalars, and a colon with nothing on one side, which libyaml refuses;
 #: a question mark, which is a sign to it even without a blank behind it.
 _FLOW_SIGN = re.compile(r"[|>:?](?<=[\[{,\s].)")
 _FLOW_COLON = re.compile(r""":(?=[,?\[\]{}])(?<=[^"'\]}].)""")
-_OPEN_FLOW = re.compile(r"[\[{][^\]}\n]*+\n")
 _BRACKETS = re.compile(r"[\[\]{}]")
 _BLOCK_HEADER = re.compile(r"[|>][-+0-9]{0,2}[ ]*(?:#.*)?(?:\n|\Z)")
 
@@ -65,13 +65,19 @@ def is_suspect(text: str) -> bool:
         or ("<" in text and "<<" in text)
         or ("\\" in text and _BAD_ESCAPE.search(text) is not None)
         or ("?" in text and _COMPLEX_KEY.search(text) is not None)
-        or ("|" in text and _LITERAL.search(text) is not None)
-        or (">" in text and _FOLDED.search(text) is not None)
+        or ("|" in text and (_LITERAL_KEPT.search(text) is not None or _ends_in_header(text)))
+        or (">" in text and (_FOLDED_KEPT.search(text) is not None or _ends_in_header(text)))
         or ("%" in text and _DIRECTIVE.search(text) is not None)
         or "\ufeff" in text
         or (len(text) > 2 * _COMPACT_SIGNS and (_may_overflow(text) or _may_hold_long_number(text)))
         or " " * 48 in text
     )
+
+
+def _ends_in_header(text: str) -> bool:
+    """Return whether the last line that is not blank may be the header of a block scalar."""
+    line = text.rstrip()
+    return _HEADER_AT_END.search(line, line.rfind("\n") + 1) is not None
 
 
 def _begins_value(text: str, at: int) -> bool:
@@ -112,20 +118,27 @@ def _may_nest_or_hide(text: str) -> bool:
     return (
         text.count("[") + text.count("{") > MAX_DEPTH
         or _FLOW_COLON.search(text) is not None
-        or any(_may_hold_long_key(text, sign.start()) for sign in _OPEN_FLOW.finditer(text))
+        or _may_hold_long_key(text)
         or any(_may_be_in_flow(text, sign.start()) for sign in _FLOW_SIGN.finditer(text))
     )
 
 
-def _may_hold_long_key(text: str, start: int) -> bool:
+def _may_hold_long_key(text: str) -> bool:
     """Return whether a flow collection may have a key of several lines, which libyaml refuses."""
-    depth, end = 0, len(text)
-    for sign in _BRACKETS.finditer(text, start):
-        depth += 1 if sign[0] in "[{" else -1
-        if not depth:
-            end = sign.end()
-            break
-    return text.find(":", start, end) >= 0
+    depth = start = 0
+    for bracket in _BRACKETS.finditer(text):
+        if bracket[0] in "[{":
+            start = start if depth else bracket.start()
+            depth += 1
+        elif depth:
+            depth -= 1
+            if not depth and _has_lines_and_keys(text, start, bracket.end()):
+                return True
+    return depth > 0 and _has_lines_and_keys(text, start, len(text))
+
+
+def _has_lines_and_keys(text: str, start: int, end: int) -> bool:
+    return text.find("\n", start, end) >= 0 and text.find(":", start, end) >= 0
 
 
 def _may_be_in_flow(text: str, at: int) -> bool:

@@ -257,13 +257,14 @@ def test_reset_agreed_needs_no_filter_and_says_when_there_is_nothing(edited: Cur
     done = edited("reset", "--agreed", "--reason", "committed", "--actor", "cron")
     assert (done.exit_code, done.stdout.partition(": ")[2]) == (0, "released 1 of 1 articles\n")
     assert status(edited) == {"decided": 1, "parted": 1, "agreed": 0}
-    for more in ([], ["--quality"], ["--collection", "nothing"], ["b.md"], ["--search", "b"], ["--dry-run"]):
+    for more in ([], ["--quality"], ["b.md"], ["--search", "b"], ["--dry-run"]):
         idle = edited("reset", "--agreed", *more)
         assert idle.exit_code == 0, idle.output
         assert "nothing to change: upstream agrees with no decision" in idle.output
     row = json.loads(edited("reset", "--agreed", "--format", "json").stdout)
     assert row == [{"changeset": None, "changed": 0, "selected": 0, "refused": 0}]
-    assert edited("reset", "--agreed", "nothing-such").exit_code == 1
+    for missing in (["nothing-such"], ["--collection", "nothing"]):
+        assert edited("reset", "--agreed", *missing).exit_code == 1
     assert edited("reset").exit_code == 2
 
 

@@ -286,7 +286,9 @@ def test_sql_in_a_text_is_text(take_in: Callable[..., Result], curation: Callabl
     for word in (word for word in SQL.split() if any(map(str.isalnum, word))):
         assert paths(curation("list", "--search", word, "--format", "json")) == ["_news/a.md"], word
     for filter_ in ("--source", "--collection", "--topic"):
-        assert paths(curation("list", filter_, f"x' OR '1'='1{SQL}", "--format", "json")) == []
+        refused = curation("list", filter_, f"x' OR '1'='1{SQL}", "--format", "json")
+        assert refused.exit_code == 1
+        assert refused.output.startswith(f"Error: no {filter_[2:]} ")
     assert curation("show", SQL).exit_code == 1
     assert curation("set", "a", "--heat", "1", "--reason", SQL, "--actor", SQL).exit_code == 0
     (change,) = json.loads(curation("log", "--kind", "edit", "--format", "json").stdout)
@@ -298,7 +300,7 @@ def test_sql_in_a_text_is_text(take_in: Callable[..., Result], curation: Callabl
     assert paths(curation("list", "--format", "json")) == ["_news/a.md", "_news/b.md"]
 
 
-@pytest.mark.parametrize("sign", ["%", "_", "\\"])
+@pytest.mark.parametrize("sign", ["%", "_"])
 def test_wildcards_in_filters_are_text(
     news: Path, take_in: Callable[..., Result], curation: Callable[..., Result], sign: str
 ) -> None:

@@ -128,8 +128,10 @@ def test_references_and_filters_narrow_each_other(filled: Store) -> None:
 
 def test_nothing_selected_is_an_error_and_leaves_nothing(filled: Store) -> None:
     before = digests(filled)
-    with pytest.raises(SelectionError, match="no article"):
+    with pytest.raises(SelectionError, match="no topic 'No such topic': there are Coast, "):
         decide(filled, filters=Filters(topic=("No such topic",)), heat=1)
+    with pytest.raises(SelectionError, match="no article"):
+        decide(filled, filters=Filters(heat=(4_711, 4_711)), heat=1)
     assert digests(filled) == before
 
 

@@ -142,7 +142,7 @@ ARCHIVES: dict[str, tuple[str, Make, str, str]] = {
     ),
     "zip: an absolute name": ("a.zip", lambda p: zip_of(p, GOOD, "/etc/x.md"), "error", "unsafe_name"),
     "zip: a drive": ("a.zip", lambda p: zip_of(p, GOOD, "C:/x.md"), "error", "unsafe_name"),
-    "zip: backslashes": ("a.zip", lambda p: zip_of(p, GOOD, "_news\\x.md"), "error", "unsafe_name"),
+    "zip: backslashes": ("a.zip", lambda p: zip_of(p, GOOD, "_news\\x.md"), "notice", "backslash_names"),
     "zip: a bomb": ("a.zip", _bomb, "error", "compression_bomb"),
     "zip: a size over the limit": (
         "a.zip",

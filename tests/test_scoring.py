@@ -411,7 +411,7 @@ def test_a_source_without_a_rule_is_told_how_to_get_one(store: Store, site: Path
     assert score(store).changeset_id is None  # of those that have one
     with pytest.raises(SelectionError, match="`curation source infer other --apply` finds it"):
         score(store, "other")
-    with pytest.raises(SelectionError, match="no source 'nowhere': there are other, site"):
+    with pytest.raises(SelectionError, match="no source 'nowhere': did you mean other"):
         score(store, "nowhere")
 
 

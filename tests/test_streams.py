@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import os
 import shutil
@@ -30,7 +31,16 @@ COMMANDS = [
 ]  # fmt: skip
 
 #: How a stream is made, in the words of a shell.
-CLOSED_OR_FULL = ["<&-", ">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-", ">/dev/full", "2>/dev/full", "1<&0"]
+CLOSED_OR_FULL = [
+    "<&-",
+    ">&-",
+    "2>&-",
+    ">&- 2>&-",
+    "<&- >&- 2>&-",
+    ">/dev/full",
+    "2>/dev/full",
+    "1</dev/null",
+]
 ENCODINGS = ["ascii", "cp1252", "latin-1", "utf-16", "shift_jis"]
 FORMATS = ["table", "csv", "tsv", "json", "jsonl", "markdown", "html"]
 
@@ -113,7 +123,8 @@ def test_in_another_encoding_every_command_works_as_ever(world: Path, command: s
 def test_rows_are_whole_or_an_error_that_names_the_encoding(world: Path, form: str, encoding: str) -> None:
     done = run(world, f"list --columns title,path --search Zażółć --format {form}", encoding=encoding)
     if form in ("csv", "tsv") and encoding != "utf-16":
-        told = f"Error: standard output is {encoding}, which lacks '\\u017c': give --output FILE, or set PYTHONIO"
+        name = codecs.lookup(encoding).name
+        told = f"Error: standard output is {name}, which lacks '\\u017c': give --output FILE, or set PYTHONIO"
         assert (done.returncode, done.stdout) == (1, b"")
         assert done.stderr.decode(encoding).startswith(told)
         return

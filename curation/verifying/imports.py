@@ -178,8 +178,12 @@ def _find_changes_of_others(connection: sa.Connection) -> Iterator[Finding]:
     )
     for key, subject in stream(connection, of_other):
         yield Finding("changesets", subject, f"change {key} is of an import of another source")
+    # A decision on one flag that changes the value of another leaves that one's override as it is.
+    is_another = change.old_override.is_distinct_from(change.new_override) | (
+        change.old_decision_id.is_distinct_from(change.new_decision_id)
+    )
     anew = base.where(made.kind.in_(("edit", "score")), change.new_decision_id != change.changeset_id)
-    for key, subject in stream(connection, anew.where(change.new_override.is_not(None))):
+    for key, subject in stream(connection, anew.where(change.new_override.is_not(None), is_another)):
         yield Finding("changesets", subject, f"change {key} makes an override of another changeset")
 
 
