@@ -91,7 +91,7 @@ ATTACKS = [
     Attack("commit first", "RRRR", "COMMIT; DELETE FROM changes"),
     Attack("stacked selects", "RRRR", "SELECT 1; SELECT 2"),
     Attack("a last semicolon", "AAAA", "SELECT 1;"),
-    Attack("two last semicolons", "RAAA", "SELECT 1;;"),
+    Attack("two last semicolons", "AAAA", "SELECT 1;;"),
     Attack("a semicolon and a comment", "AAAA", "SELECT 1; -- DELETE FROM changes"),
     Attack("a first semicolon", "RRRR", ";DELETE FROM changes"),
     Attack("comment nested", "RAAA", "SELECT 1 /* /* */; DELETE FROM changes -- */"),

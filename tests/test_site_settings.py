@@ -133,7 +133,7 @@ def test_every_kind_of_dump_gives_its_config(store: Store, curation: Curation, s
     some(
         [
             (b"title: [1\nurl: x\n", "bad_config", 1),
-            (b"title: a\nurl: [\n", "bad_config", 2),
+            (b"title: a\nurl: [\n", "bad_config", 3),
             (b"title: \xff\n", "bad_config", None),
             (b"- a\n", "bad_config", 1),
             (b"x: " + b"y" * configuring.MAX_BYTES, "file_too_large", None),

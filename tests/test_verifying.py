@@ -309,7 +309,10 @@ DAMAGES = {
     ),
     "changed by another import": Damage(
         f"UPDATE articles SET last_import_id = 1 WHERE path = '{DECIDED}'",
-        [("versions", "import 1 changed it last, and import 2 kept what it was before")],
+        [
+            ("audit", "heat: change 8 starts from 122 (no override), not 1122 (no override)"),
+            ("versions", "import 1 changed it last, and import 2 kept what it was before"),
+        ],
         f"site:{DECIDED}",
     ),
     "topic that nobody uses": Damage(
@@ -510,7 +513,13 @@ DAMAGES = {
     ),
     "override of another changeset": Damage(
         f"UPDATE overrides SET changeset_id = 1 WHERE article_id = {article(DECIDED)} AND field = 'quality'",
-        [("overrides", "quality: changeset 1 has no change that makes the override")],
+        [
+            (
+                "audit",
+                "quality is 70 (override 70) of changeset 1, and by its changes 70 (override 70) of changeset 3",
+            ),
+            ("overrides", "quality: changeset 1 has no change that makes the override"),
+        ],
         f"site:{DECIDED}",
     ),
     "set aside from another changeset": Damage(

@@ -369,6 +369,7 @@ def backup_command(file: Path, force: bool, verbose: bool) -> None:
       curation --database latest.db db verify
     """
     store = open_store(check=False)
+    store.refuse_other_program()
     with showing_progress("copying pages", verbose=verbose) as progress:
         store.backend.backup(file, replace=force, progress=progress)
     click.echo(f"copied {store.location} to {file}")

@@ -84,10 +84,12 @@ def _find_broken_history(held: Held) -> Iterator[str]:
         at = State(None if value is None else int(value), None, None)
         for step in steps:
             if not _follows(step.old, at):
-                yield f"{flag}: change {step.id} starts from {_told(flag, step.old)}, not {_told(flag, at)}"
+                is_, ought = _told_apart(flag, step.old, at)
+                yield f"{flag}: change {step.id} starts from {is_}, not {ought}"
             at = step.new
         if not _follows(present, at):
-            yield f"{flag} is {_told(flag, present)}, and by its changes {_told(flag, at)}"
+            is_, ought = _told_apart(flag, present, at)
+            yield f"{flag} is {is_}, and by its changes {ought}"
 
 
 def _follows(state: State, at: State) -> bool:
@@ -129,6 +131,14 @@ _CHECKS: Sequence[tuple[str, Callable[[Held], Iterator[str]]]] = (
 def _told(flag: str, state: State) -> str:
     override = "no override" if state.override is None else f"override {shown(flag, state.override)}"
     return f"{shown(flag, state.value)} ({override})"
+
+
+def _told_apart(flag: str, *states: State) -> list[str]:
+    """What states are, with the changeset of an override where nothing else tells them apart."""
+    told = [_told(flag, state) for state in states]
+    if len(set(told)) > 1:
+        return told
+    return [f"{text} of changeset {state.decision_id}" for text, state in zip(told, states, strict=True)]
 
 
 def _read(connection: sa.Connection, article_ids: Sequence[int]) -> dict[int, Held]:
