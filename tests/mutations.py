@@ -94,7 +94,9 @@ def _other_value(column: sa.Column[Any], was: Any) -> Any:
         data[len(data) // 2] ^= 0x55
         return bytes(data)
     if isinstance(column.type, sa.String):
-        return f"{was or ''}x"
+        length = column.type.length
+        is_full = was is not None and length is not None and len(was) >= length
+        return f"{was[:-1]}{'y' if was[-1] == 'x' else 'x'}" if is_full else f"{was or ''}x"
     return (was or 0) + 1
 
 

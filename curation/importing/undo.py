@@ -423,6 +423,7 @@ class _Undoing:
         """Says of files that are missing again that they have no issues, and of those that are there again
         which."""
         issues = self._books.issues
+        issues.flush(self._connection)  # of what was written as it was, and is missing
         for some in chunks(versions, BATCH):
             issues.load(self._connection, [row.path for row in some])
             back = [row for row in some if row.delta is None and row.missing_since is None]
