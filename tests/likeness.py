@@ -214,7 +214,8 @@ class _Comparison:
     def _in_table(self, name: str) -> Iterator[str]:
         ours, theirs = self.store.rows[name], self.fresh.rows[name]
         for key in theirs.keys() - ours.keys():
-            if not (name in _TOLD and self._is_told(name, key)):
+            is_told = self._is_told(name, key) if name in _TOLD else self._is_of_told(name, key)
+            if not is_told:
                 yield f"{name}: {key} is missing"
         for key in ours.keys() - theirs.keys():
             if not self._may_stay(name, key, ours[key]):
@@ -240,6 +241,15 @@ class _Comparison:
 
     def _is_told(self, name: str, key: Key) -> bool:
         return key[0] in self.told["providers"]
+
+    def _is_of_told(self, name: str, key: Key) -> bool:
+        """Whether a topic is above another, or an image a provider's, by one document alone, where by a broken
+        one another is."""
+        if name == "topics":
+            topics = self.fresh.rows["topics"]
+            return any(topics[child]["parent_id"] == key for child in self.told["topics"] & topics.keys())
+        shown = self.fresh.rows["provider_images"] if name == "images" else {}
+        return any(row["image_id"] == key and self._is_told(name, use) for use, row in shown.items())
 
     def _may_differ(self, name: str, key: Key, column: str) -> bool:
         """Whether the contract lets a column differ from the fresh store's."""

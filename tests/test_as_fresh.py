@@ -34,7 +34,7 @@ from .mixtures import Mixture
 from .taking import import_folder, undo_one_import
 from .upstream import Files, Site
 
-MIXTURES = int(os.environ.get("CURATION_MIXTURES", "150"))
+MIXTURES = int(os.environ.get("CURATION_MIXTURES", "60"))
 FIRST = int(os.environ.get("CURATION_SEED", "0"))
 STEPS = 10
 
@@ -115,6 +115,8 @@ class Newsroom:
             undone = undo_one_import(self._store, target, actor="ann", reason=None)
         if undone is None:
             return
+        if not is_whole:  # the store has read a broken file since, and an undo of what came before reads none
+            self._imports |= {k: (of, had, False) for k, (of, had, _) in self._imports.items() if of == name}
         later = [key for key, (of, *_) in self._imports.items() if key > target and of == name]
         self._imports |= dict.fromkeys(later, (name, None, False))  # what they began from is undone
         is_last = not later
