@@ -169,6 +169,10 @@ class _Comparison:
         self.told: dict[str, set[Key]] = {
             name: set(self._used(name, self.kept & self.refused)) for name in SHARED
         }
+        # Another document about a provider shows other images than the broken one that is kept.
+        for content in (store, fresh):
+            shown = content.rows["provider_images"].items()
+            self.told["images"] |= {row["image_id"] for use, row in shown if use[0] in self.told["providers"]}
         self.effective = {
             key: _take_effective(store, key, row) for key, row in store.rows["articles"].items()
         }
