@@ -16,7 +16,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -25,10 +25,12 @@ from frontmatter.default_handlers import YAMLHandler
 
 from . import strict_yaml
 from .errors import DocumentError
+from .extra import short
 from .faults import FastReadingError, Fault, Reading
 from .fields import Fields, Image, Provider, RelatedLink
 from .flag_values import read_flags
 from .flags import Flags
+from .stray_fields import find_in, find_swallowed
 
 
 @dataclass(slots=True, frozen=True)
@@ -308,6 +310,7 @@ def read(data: bytes, *, carefully: bool = False) -> Reading | None:
     handler = _FrontMatter(carefully=carefully)
     try:
         values, body = frontmatter.parse(text, handler=handler)
+        _refuse_swallowed(values, handler)
     except DocumentError as error:
         # Front matter begins on the file's second line.
         if error.line is not None and error.code not in ("no_closing_fence", "fields_below_fence"):
@@ -317,21 +320,26 @@ def read(data: bytes, *, carefully: bool = False) -> Reading | None:
     return Reading(values, body, handler.text, handler.marks, notices, first_line=2)
 
 
-#: A field that decides whether an article is shown.
-_FLAG_BELOW = re.compile(
-    r"^[ \t]*[\"']?(?:published|removed|draft|quality|heat)[\"']?[ \t]*:", re.MULTILINE | re.IGNORECASE
-)
-
-
 def _refuse_fields_below(text: str, closing: re.Match[str], line: int) -> None:
-    """Raise DocumentError if flags stand between a fence `...` and one `---` below it.
+    """Raise DocumentError if what follows a fence `...` has fields that decide whether an article is shown.
 
-    Nobody knows which one was meant, and what hides the article may be among the flags.
+    Nobody knows whether the fence was meant, and what hides the article may be among the fields.
     """
-    last = _CLOSING_FENCE.search(text, closing.end())
-    if last is not None and last[1] == "---" and _FLAG_BELOW.search(text, closing.end(), last.start()):
-        told = "`...` closes the front matter, but flags follow it: delete this line, or those"
+    key = find_in(text[closing.end() :])
+    if key is not None:
+        told = f"`...` closes the front matter, but {short(key)} follows it: delete this line, or that field"
         raise DocumentError("fields_below_fence", told, line, 1)
+
+
+def _refuse_swallowed(values: Mapping[str, Any], handler: _FrontMatter) -> None:
+    """Raise DocumentError if a field that decides whether an article is shown became a part of a text.
+
+    Only careful reading takes such a text, in quotes that are not closed where they ought to be.
+    """
+    if handler.marks is None or (key := find_swallowed(handler.text, values.keys())) is None:
+        return
+    _, line, column = handler.marks.objection or ("", None, None)
+    raise DocumentError("yaml_syntax", f"{short(key)} is in a text: close its quotes before", line, column)
 
 
 def _read_yaml(data: bytes, *, carefully: bool) -> Reading:

@@ -14,11 +14,11 @@ _INSTANT = re.compile(
     re.VERBOSE,
 )
 
-#: As RFC 822 and RFC 5322 have it, with a year of four digits.
+#: As RFC 822 and RFC 5322 have it, with a year from 1000 on: others are two digits to `email.utils`.
 _MAIL_DATE = re.compile(
     r"""(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),?\ +)? [0-9]{1,2}\ +
-    (?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)\ + [0-9]{4}\ +
-    [0-9]{1,2}:[0-9]{2}(?::[0-5][0-9])?\ + (?:[-+][0-9]{4}|UTC?|GMT|Z|[ECMP][SD]T)""",
+    (?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)\ + [1-9][0-9]{3}\ +
+    [0-9]{1,2}:[0-9]{2}(?::[0-5][0-9])?\ + (?:[-+](?:[01][0-9]|2[0-3])[0-5][0-9]|UTC?|GMT|Z|[ECMP][SD]T)""",
     re.VERBOSE | re.IGNORECASE,
 )
 

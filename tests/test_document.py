@@ -503,7 +503,15 @@ def test_an_odd_instant_is_read_and_stays_as_it_is_written(
 
 
 @pytest.mark.parametrize(
-    "text", ["5 Nov 26 10:00 GMT", "Thu, 05 Nov 2026", "05 Nov 2026 10:00:00 XYZ", "5 Foo 2026 10:00 Z"]
+    "text",
+    [
+        "5 Nov 26 10:00 GMT",
+        "Thu, 05 Nov 2026",
+        "05 Nov 2026 10:00:00 XYZ",
+        "5 Foo 2026 10:00 Z",
+        "5 Nov 2026 10:00 +9959",
+        "1 Jan 0021 10:00 GMT",
+    ],
 )
 def test_what_is_not_quite_a_date_of_mail_is_none(text: str) -> None:
     document = article(f'publishedDateTime: "{text}"')
@@ -511,7 +519,7 @@ def test_what_is_not_quite_a_date_of_mail_is_none(text: str) -> None:
     assert found(document) == [("warning", "not_an_instant", "publishedDateTime", 2, 20)]
 
 
-@pytest.mark.parametrize("text", ["31 Feb 2026 10:00 GMT", "5 Nov 2026 10:61 GMT", "5 Nov 2026 10:00 +9959"])
+@pytest.mark.parametrize("text", ["31 Feb 2026 10:00 GMT", "5 Nov 2026 10:61 GMT"])
 def test_a_date_of_mail_that_is_none_is_refused(text: str) -> None:
     assert refused(f'---\npublishedDateTime: "{text}"\n---\n') == ("bad_date", 2, 20)
 
@@ -856,6 +864,41 @@ def test_what_is_normalised_is_said_once(data: bytes, faults: list[tuple[str, in
 @pytest.mark.parametrize("flag", ["published: false", "'removed': true", "Draft : true", "  quality: 1"])
 def test_flags_below_dots_are_not_taken_for_the_body(flag: str) -> None:
     assert refused(f"---\na: 1\n...\n{flag}\n---\nb\n") == ("fields_below_fence", 3, 1)
+
+
+@pytest.mark.parametrize(
+    "below",
+    [
+        "published: false\nbody", "published: false\n...\nbody", "draft: true\n...\nb\n---\nb", "date: 2999-01-01\n---\nb",
+        "? published\n: false\n---\nb", "{published: false}\n---\nb", "? removed\n: true\n---", "publishd: false\n---",
+        "'removed' : true\nb", "b\n\nb\n\n  PublishedDateTime: 2999-01-01", "- draft: true", "DRAFT:",
+    ],
+)  # fmt: skip
+def test_no_field_below_three_dots_is_lost(below: str) -> None:
+    assert refused(f"---\na: 1\n...\n{below}\n")[0] == "fields_below_fence"
+
+
+@pytest.mark.parametrize(
+    "below", ["", "body", "The draft: of it", "http://e.org/published", "drafty weather"]
+)
+def test_a_body_below_three_dots_is_a_body(below: str) -> None:
+    assert parse_article(f"---\na: 1\n...\n{below}\n".encode()) is not None
+
+
+@pytest.mark.parametrize(
+    "front",
+    [
+        'title: "x\npublished: false\nexcerpt: "', 'title: "x\nremoved: true\nz: "', "t: 'x\ndraft: true\n'",
+        't: "x\npublishd: false\n"', 't: "x\ndate: 2999-01-01\n"', "t: 'x\n? published\n: false\n'",
+        'published: true\nt: "x\npublished: false\n"', "t: 'x\n{published: false}\n'",
+    ],
+)  # fmt: skip
+def test_no_field_is_swallowed_by_a_text_that_only_some_parsers_read(front: str) -> None:
+    assert refused(f"---\n{front}\n---\nb\n")[0] in ("yaml_syntax", "duplicate_key")
+
+
+def test_a_text_at_the_left_margin_is_read_where_no_field_is_in_it() -> None:
+    assert parse_article(b'---\npublished: false\nt: "x\ny: z"\n---\nb\n') is not None
 
 
 def test_dots_end_front_matter_whatever_follows() -> None:

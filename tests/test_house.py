@@ -19,7 +19,7 @@ LAYERS = (
     ("yaml_signs",),
     ("strict_yaml", "instants", "temporary", "urls"),
     ("faults", "due_dates", "loose_yaml"),
-    ("extra",),
+    ("extra", "stray_fields"),
     ("fields",),
     ("flag_values",),
     ("document",),

@@ -192,7 +192,7 @@ def _mutations(store: Store, count: int) -> Iterator[tuple[Mutation, list[str]]]
             yield mutation, [finding.wrong for finding in verify(connection)]
 
 
-@few_or_many("count", 24, MUTATIONS)
+@few_or_many("count", 8, MUTATIONS)
 def test_a_value_that_is_changed_is_found_or_listed(rich: Store, count: int) -> None:
     wrong = []
     for mutation, found in _mutations(rich, count):

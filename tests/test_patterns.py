@@ -122,6 +122,7 @@ def slow() -> dict[str, Any]:
     return found
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("pattern", ALL, ids=lambda pattern: pattern.where)
 def test_no_pattern_is_worse_than_linear(slow: dict[str, Any], pattern: Pattern) -> None:
     assert pattern.where not in slow, slow[pattern.where]

@@ -73,7 +73,7 @@ def run(
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("command", some(COMMANDS, 9))
+@pytest.mark.parametrize("command", some(COMMANDS, 15))
 def test_a_stream_that_is_closed_or_full_gives_one_line_and_nothing_half_done(
     world: Path, command: str
 ) -> None:
@@ -113,7 +113,7 @@ def test_what_was_done_before_the_disk_was_full_is_said(world: Path) -> None:
     assert run(world, "list --format jsonl", ">/dev/full").returncode == 1
 
 
-@pytest.mark.parametrize("command", some(COMMANDS, 9))
+@pytest.mark.parametrize("command", some(COMMANDS, 15))
 def test_in_another_encoding_every_command_works_as_ever(world: Path, command: str) -> None:
     plain = run(world, command)
     for encoding in ENCODINGS:

@@ -31,7 +31,8 @@ END = re.compile(rb"[\r\n](?:---|\.\.\.)")
 
 #: Values that begin like a number, in quotes or not.
 NUMBER = re.compile(
-    rb"(?:[:\[{,]|-[ \t]|^)[ \t]*([\"']?)([ \t]*[-+]?[._0-9][0-9A-Za-z_.,:+-]*[ \t]*)(?=[\"',\]}\r\n#]|$)",
+    rb"(?:[:\[{,]|-[ \t]|^)[ \t]*+([\"']?)"
+    rb"([ \t]*+[-+]?[._0-9][0-9A-Za-z_.:+-]{0,64}+[ \t]*+)(?=[\"',\]}\r\n#]|$)",
     re.MULTILINE,
 )
 
