@@ -42,12 +42,13 @@ class Import(NamedTuple):
     updated: int
     missing: int
     moved: int
+    status: str
 
 
 def find_import(connection: sa.Connection, changeset_id: int) -> Import | None:
     """The import that made a changeset; None if it is no import's."""
     told = (changesets.c[name] for name in ("id", "created_at", "kind", "actor", "reason"))
-    counts = (imports.c[name] for name in ("id", "added", "updated", "missing", "moved"))
+    counts = (imports.c[name] for name in ("id", "added", "updated", "missing", "moved", "status"))
     query = sa.select(*told, *counts).join(imports, imports.c.id == changesets.c.import_id)
     row = connection.execute(
         query.where(changesets.c.id == changeset_id, changesets.c.kind == "import")
@@ -126,6 +127,8 @@ def what_is_lacking(import_: Import, counted: Counter[tuple[str, bool]]) -> list
     told = []
     if (lacking := import_.added - counted[ADDED, True]) > 0:
         told.append(f"{lacking:,} of the {import_.added:,} added were taken out since")
+    if import_.status == "reverted":
+        return [*told, "the import was undone: what is as it was before is not listed"]
     for word, count, known in (
         ("updated", import_.updated, counted[CHANGED, True] + counted[BACK, True]),
         ("missing", import_.missing, counted[MISSING, True]),

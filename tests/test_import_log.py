@@ -114,6 +114,15 @@ def test_what_was_taken_out_since_is_said(root: Path, curation: Curation) -> Non
     assert "changes" in curation("log", "2").stderr
 
 
+def test_of_an_import_that_was_undone_that_is_said(root: Path, curation: Curation) -> None:
+    write(root, "a", "other words")
+    assert curation("import", str(root)).exit_code == 0
+    assert curation("revert", "2").exit_code == 0
+    told = curation("log", "2").stderr
+    assert "the import was undone: what is as it was before is not listed" in told
+    assert "not known" not in told
+
+
 def test_taxonomy_is_part_of_it(curation: Curation, site: Path) -> None:
     assert curation("import", str(site)).exit_code == 0
     first = curation("log", "1", "--format", "json")
