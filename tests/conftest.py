@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, NoReturn
+from zlib import crc32
 
 import pytest
 import sqlalchemy as sa
@@ -43,6 +44,21 @@ def few_or_many(name: str, few: int, many: int) -> pytest.MarkDecorator:
     """
     more = [pytest.param(many, id="many", marks=pytest.mark.long)] if many > few else []
     return pytest.mark.parametrize(name, [pytest.param(few, id="few"), *more])
+
+
+@pytest.hookimpl(tryfirst=True)  # before tests are chosen by their marks
+def pytest_collection_modifyitems(items: Iterable[pytest.Item]) -> None:
+    """Have the quick run take each third of the tests that run on both engines on PostgreSQL, where one takes
+    three times as long, and the long run the others."""
+    for item in items:
+        if _is_on_both_engines_now_on_postgresql(item) and crc32(item.nodeid.encode()) % 3:
+            item.add_marker(pytest.mark.long)
+
+
+def _is_on_both_engines_now_on_postgresql(item: pytest.Item) -> bool:
+    given: dict[str, object] = getattr(getattr(item, "callspec", None), "params", {})
+    is_of_one = any(mark.args[0] == "store" for mark in item.iter_markers("parametrize"))
+    return not is_of_one and "postgresql" in (given.get("store"), given.get("empty_database"))
 
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
