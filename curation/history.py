@@ -176,6 +176,12 @@ def tell_changeset(connection: sa.Connection, changeset_id: int) -> str:
     return f"changeset {row.id}: {row.kind}{of} by {row.actor} at {row.created_at:%Y-%m-%dT%H:%M:%SZ}{why}"
 
 
+def is_among(connection: sa.Connection, filters: HistoryFilters, changeset_id: int) -> bool:
+    """Return whether a changeset is one that filters of changesets choose."""
+    chosen = sa.select(changesets.c.id).where(changesets.c.id == changeset_id, *_of_changeset(filters))
+    return connection.scalar(chosen) is not None
+
+
 def _of_changeset(filters: HistoryFilters) -> list[sa.ColumnElement[bool]]:
     wanted: list[sa.ColumnElement[bool]] = []
     if filters.actor:

@@ -114,6 +114,17 @@ def test_what_was_taken_out_since_is_said(root: Path, curation: Curation) -> Non
     assert "changes" in curation("log", "2").stderr
 
 
+def test_filters_that_an_import_passes_leave_it_whole(root: Path, curation: Curation) -> None:
+    whole = documents(curation("log", "1", "--format", "json"))
+    for given in (
+        ["--kind", "import"],
+        ["--since", "2020-01-01"],
+        ["--kind", "import", "--until", "2099-01-01"],
+    ):
+        assert documents(curation("log", "1", *given, "--format", "json")) == whole
+    assert documents(curation("log", "1", "--kind", "edit", "--format", "json")) == []
+
+
 def test_of_an_import_that_was_undone_that_is_said(root: Path, curation: Curation) -> None:
     write(root, "a", "other words")
     assert curation("import", str(root)).exit_code == 0

@@ -96,19 +96,19 @@ def log_command(
 def _print_import(
     connection: sa.Connection, changeset_id: int, limit: int | None, given: dict[str, Any]
 ) -> bool:
-    """Prints an import in full, documents before flags, as the rows come; False for another changeset, and
-    where only some of its changes are wanted."""
+    """Prints an import in full, documents before flags, as the rows come; False for another changeset, one
+    that the filters leave out, and where only changes of a flag are wanted."""
     from collections import Counter
     from itertools import chain, islice
 
-    from ..history import CHANGE_COLUMNS, HistoryFilters, list_changes, tell_changeset
+    from ..history import CHANGE_COLUMNS, HistoryFilters, is_among, list_changes, tell_changeset
     from ..import_log import find_import, list_documents, what_is_lacking
     from ..integers import INT64
 
-    if any(given.values()) or changeset_id not in INT64:
+    if given["flag"] or changeset_id not in INT64:
         return False
     import_ = find_import(connection, changeset_id)
-    if import_ is None:
+    if import_ is None or not is_among(connection, HistoryFilters(**given), changeset_id):
         return False
     counted: Counter[tuple[str, bool]] = Counter()
     click.echo(escape(tell_changeset(connection, changeset_id)), err=True)
