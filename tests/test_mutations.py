@@ -26,7 +26,7 @@ from .mutations import COLUMNS, INDEX, Mutation, mutate
 from .taking import import_folder
 from .test_verifying import DECIDED, PLAIN, decide, fill, unguarded
 
-MUTATIONS = int(os.environ.get("CURATION_MUTATIONS", "300"))
+MUTATIONS = int(os.environ.get("CURATION_MUTATIONS", "100"))
 FIRST = int(os.environ.get("CURATION_SEED", "0"))
 
 _SET = "it was set by hand, and no history of it is kept"
