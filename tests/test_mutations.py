@@ -1,7 +1,7 @@
 """`db verify` under mutation: one value of a store is changed, in any column of any table, or in the full-text
 index. It is found, or the column is listed here with the reason why it cannot be.
 
-`CURATION_MUTATIONS` is how many there are on each engine in the long run (300); `CURATION_SEED` is the first.
+`CURATION_MUTATIONS` is how many there are on each engine in the long run (100); `CURATION_SEED` is the first.
 """
 
 from __future__ import annotations
