@@ -81,14 +81,10 @@ def catch_up(store: Store, progress: Callable[[int, int], None] | None = None) -
         interrupts.check()
         with store.writing(repeatable=True) as connection:
             of(connection).lock_references(connection)  # no import queues any meanwhile
-            first = sa.select(search_queue.c.article_id).order_by(search_queue.c.article_id).limit(BATCH)
-            ids = connection.scalars(first).all()
-            if not ids:  # another command was faster
-                return
-            up_to = ids[-1]
-            of(connection).index_articles(connection, up_to)
-            connection.execute(sa.delete(search_queue).where(search_queue.c.article_id <= up_to))
-        done += len(ids)
+            count = _index_some(connection)
+        if not count:  # another command was faster
+            return
+        done += count
         if progress is not None:
             progress(done, total)
 
@@ -96,20 +92,27 @@ def catch_up(store: Store, progress: Callable[[int, int], None] | None = None) -
 def rebuild(connection: sa.Connection, progress: Callable[[int, int], None] | None = None) -> int:
     """Makes the index anew, whatever it holds, and returns of how many articles; the caller commits, and
     holds `lock_references`. `progress` is told articles done, of all."""
-    backend, key = of(connection), search_queue.c.article_id
-    backend.clear_index(connection)
+    of(connection).clear_index(connection)
     connection.execute(sa.delete(search_queue))
     connection.execute(sa.insert(search_queue).from_select(["article_id"], sa.select(articles.c.id)))
     total = connection.scalar(sa.select(sa.func.count()).select_from(search_queue)) or 0
     done = 0
-    while ids := connection.scalars(sa.select(key).order_by(key).limit(BATCH)).all():
+    while count := _index_some(connection):
         interrupts.check()
-        backend.index_articles(connection, ids[-1])
-        connection.execute(sa.delete(search_queue).where(key <= ids[-1]))
-        done += len(ids)
+        done += count
         if progress is not None:
             progress(done, total)
     return total
+
+
+def _index_some(connection: sa.Connection) -> int:
+    """Index the first `BATCH` articles of the queue; return how many there were."""
+    key = search_queue.c.article_id
+    ids = connection.scalars(sa.select(key).order_by(key).limit(BATCH)).all()
+    if ids:
+        of(connection).index_articles(connection, ids[-1])
+        connection.execute(sa.delete(search_queue).where(key <= ids[-1]))
+    return len(ids)
 
 
 def snippet(query: Sequence[Term], fields: Iterable[str | None], mark: tuple[str, str]) -> str:
