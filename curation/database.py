@@ -306,6 +306,16 @@ def now() -> dt.datetime:
     return dt.datetime.now(dt.UTC)
 
 
+#: Rows of a long answer that are in memory at once.
+AT_ONCE = 500
+
+
+def streamed(connection: sa.Connection, query: sa.Select[Any]) -> Iterator[Any]:
+    """Yield the rows of a query, of which few are in memory at once; it is asked when the first is wanted."""
+    with connection.execute(query.execution_options(yield_per=AT_ONCE)) as rows:
+        yield from rows
+
+
 def temporary_table(name: str, *columns: sa.Column[Any]) -> sa.Table:
     """A table of one connection's own, in no migration; see `emptied`."""
     return sa.Table(name, sa.MetaData(), *columns, prefixes=["TEMPORARY"])

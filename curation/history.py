@@ -15,10 +15,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from .database import streamed
 from .errors import SelectionError
 from .flags import FLAGS
 from .integers import INT64
-from .looking import Rows, flag_value, streamed
+from .looking import Rows, flag_value
 from .schema import article_moves, articles, changes, changesets, sources
 
 

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
+from .database import streamed
 from .importing.versions import KEPT_IMPORTS
-from .looking import streamed
 from .schema import (
     article_moves,
     articles,

@@ -8,6 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from .database import AT_ONCE, streamed
 from .errors import SelectionError
 from .flags import FLAGS
 from .nearest import no_such
@@ -41,16 +42,6 @@ class Rows:
 
     columns: Sequence[str]
     rows: Iterable[Sequence[Any]]
-
-
-#: Rows that are in memory at once.
-AT_ONCE = 500
-
-
-def streamed(connection: sa.Connection, query: sa.Select[Any]) -> Iterator[Sequence[Any]]:
-    """The rows of a query, of which few are in memory at once; it is asked when the first is wanted."""
-    with connection.execute(query.execution_options(yield_per=AT_ONCE)) as rows:
-        yield from rows
 
 
 def _topic_names() -> sa.ScalarSelect[str]:

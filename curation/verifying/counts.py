@@ -7,9 +7,10 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
+from ..database import streamed
 from ..importing.sweep import USES
 from ..schema import articles, changes, documents, files, imports, sources, taxonomy_documents
-from .findings import Finding, stream, subject_of
+from .findings import Finding, subject_of
 
 
 class Counts(NamedTuple):
@@ -44,7 +45,7 @@ def _find_without_document(connection: sa.Connection) -> Iterator[Finding]:
         .where(documents.c.article_id.is_(None))
         .order_by(articles.c.id)
     )
-    for (subject,) in stream(connection, query):
+    for (subject,) in streamed(connection, query):
         yield Finding("documents", subject, "the article has no document")
 
 
@@ -65,7 +66,7 @@ def _find_without_file(connection: sa.Connection, table: sa.Table) -> Iterator[F
         .where(table.c.missing_since.is_(None), sa.func.coalesce(state, "passed") == "passed")
         .order_by(table.c.id)
     )
-    for (subject,) in stream(connection, query):
+    for (subject,) in streamed(connection, query):
         yield Finding("files", subject, "it is not missing, yet no file is remembered that it was read from")
 
 
@@ -79,7 +80,7 @@ def _find_kept_of_nothing(connection: sa.Connection) -> Iterator[Finding]:
                 table.c.missing_since.is_(None),
             )
         )
-    for (subject,) in stream(connection, query.order_by(files.c.source_id, files.c.path)):
+    for (subject,) in streamed(connection, query.order_by(files.c.source_id, files.c.path)):
         yield Finding(
             "files", subject, "the file is remembered as kept, yet nothing present was read from it"
         )
@@ -89,7 +90,7 @@ def _find_unended(connection: sa.Connection) -> Iterator[Finding]:
     """An import has an end unless it is running."""
     is_running, has_end = imports.c.status == "running", imports.c.finished_at.is_not(None)
     query = sa.select(imports.c.id, imports.c.status).where(is_running == has_end).order_by(imports.c.id)
-    for import_id, status in stream(connection, query):
+    for import_id, status in streamed(connection, query):
         wrong = (
             "is running, yet has a finished_at" if status == "running" else f"{status}, without finished_at"
         )
@@ -101,5 +102,5 @@ def find_orphans(connection: sa.Connection) -> Iterator[Finding]:
     for table, columns in USES.items():
         target = table.alias("t")
         unused = [~sa.exists().where(column == target.c.id) for column in columns]
-        for (key,) in stream(connection, sa.select(target.c.id).where(*unused).order_by(target.c.id)):
+        for (key,) in streamed(connection, sa.select(target.c.id).where(*unused).order_by(target.c.id)):
             yield Finding("orphans", f"{table.name} {key}", "nothing refers to it")

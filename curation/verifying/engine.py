@@ -7,8 +7,9 @@ from collections.abc import Iterator
 import sqlalchemy as sa
 
 from ..backends import of
+from ..database import streamed
 from ..schema import metadata
-from .findings import Finding, stream
+from .findings import Finding
 
 
 def find_damage(connection: sa.Connection) -> Iterator[Finding]:
@@ -38,7 +39,7 @@ def _find_broken(connection: sa.Connection, table: sa.Table, key: sa.ForeignKey)
         .where(column.is_not(None), there.is_(None))
         .order_by(*row_key)
     )
-    for reference, *values in stream(connection, query):
+    for reference, *values in streamed(connection, query):
         told = ", ".join(f"{part.name} {value}" for part, value in zip(row_key, values, strict=True))
         wrong = f"{column.name} is {reference}, and there is no such row in {key.column.table.name}"
         yield Finding("references", f"{table.name}: {told}", wrong)

@@ -55,11 +55,6 @@ def of_article(connection: sa.Connection, article_ids: Sequence[int]) -> dict[in
     return found
 
 
-def stream(connection: sa.Connection, query: sa.Select[Any]) -> Iterator[Any]:
-    """A query's rows, a few at a time."""
-    yield from connection.execute(query, execution_options={"yield_per": BATCH})
-
-
 def batches(connection: sa.Connection, table: sa.Table) -> Iterator[Sequence[int]]:
     """The ids of a table in ascending order, `BATCH` at a time."""
     query = sa.select(table.c.id).order_by(table.c.id).limit(BATCH)

@@ -7,10 +7,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from ..database import streamed
 from ..importing.resolve import item_target, related_target
 from ..importing.running import unfinished_imports
 from ..schema import articles, collection_items, imports, related_links, sources
-from .findings import Finding, stream, subject_of
+from .findings import Finding, subject_of
 
 
 def find_wrong_links(connection: sa.Connection) -> Iterator[Finding]:
@@ -21,7 +22,7 @@ def find_wrong_links(connection: sa.Connection) -> Iterator[Finding]:
     for source_id in connection.scalars(sa.select(sources.c.id).order_by(sources.c.id)).all():
         if _is_settled(connection, source_id):
             for query, noun in ((_links(source_id), "related link"), (_items(source_id), "collection item")):
-                for subject, position, named in stream(connection, query):
+                for subject, position, named in streamed(connection, query):
                     article = "no article" if named is None else f"article {named}"
                     wrong = f"{noun} {position} names {article}, and would be resolved otherwise now"
                     yield Finding("links", subject, wrong)

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
+from ..database import streamed
 from ..importing.versions import before
 from ..schema import (
     article_moves,
@@ -24,7 +25,7 @@ from ..schema import (
     sources,
     taxonomy_documents,
 )
-from .findings import BATCH, Finding, subject_of
+from .findings import Finding, subject_of
 
 
 class _Version(NamedTuple):
@@ -117,7 +118,7 @@ def find_versions_of_nothing(connection: sa.Connection) -> Iterator[Finding]:
         .where(~sa.or_(*is_known, moved))
         .order_by(version.source_id, version.path, version.import_id)
     )
-    for subject, import_id in connection.execute(query, execution_options={"yield_per": BATCH}):
+    for subject, import_id in streamed(connection, query):
         yield Finding("versions", subject, f"what it was before import {import_id} is of no document")
 
 
