@@ -65,7 +65,7 @@ class Sqlite(Backend):
 
     def _choose_address(self, _dialect: object, _record: object, arguments: list[Any], options: Any) -> None:
         uri = address(self.path, "rw")
-        if "mode=ro" in uri:
+        if not uri.endswith("?mode=rw"):
             arguments[0], options["uri"] = uri, True
 
     def store_exists(self) -> bool:

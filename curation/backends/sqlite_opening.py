@@ -18,8 +18,7 @@ from contextlib import ExitStack, closing
 from functools import cache
 from pathlib import Path
 
-from .. import interrupts
-from ..temporary import temporary_root
+from ..temporary import temporary_folder
 
 
 def address(path: Path, mode: str) -> str:
@@ -29,12 +28,12 @@ def address(path: Path, mode: str) -> str:
         OSError: there is no room for a copy.
     """
     path = path.resolve()
-    plain = f"{path.as_uri()}?mode={mode}"
-    if os.access(path.parent, os.W_OK) or not path.exists() or _can_be_read(f"{path.as_uri()}?mode=ro"):
-        return plain
+    uri = path.as_uri()
+    if os.access(path.parent, os.W_OK) or not path.exists() or _can_be_read(f"{uri}?mode=ro"):
+        return f"{uri}?mode={mode}"
     wal = Path(f"{path}-wal")
     if not wal.exists() or not wal.stat().st_size:
-        return f"{path.as_uri()}?mode=ro&immutable=1"
+        return f"{uri}?mode=ro&immutable=1"
     return f"{_copied(path).as_uri()}?mode=ro"
 
 
@@ -56,9 +55,7 @@ atexit.register(_COPIES.close)
 @cache
 def _copied(path: Path) -> Path:
     """A copy of a store and its `-wal`, which goes with the process."""
-    folder = temporary_root() / f"curation-{os.urandom(4).hex()}"
-    _COPIES.enter_context(interrupts.cleaning(lambda: shutil.rmtree(folder, ignore_errors=True)))
-    folder.mkdir(0o700)
+    folder = _COPIES.enter_context(temporary_folder())
     for suffix in ("", "-wal"):
         shutil.copyfile(f"{path}{suffix}", folder / f"{path.name}{suffix}")
     return folder / path.name
