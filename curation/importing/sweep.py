@@ -33,6 +33,11 @@ USES: dict[sa.Table, tuple[sa.Column[Any], ...]] = {
 }
 
 
+def is_unused(row: sa.FromClause, table: sa.Table) -> sa.ColumnElement[bool]:
+    """Return whether nothing refers to a row of one of these tables; `row` is an alias of the table."""
+    return sa.and_(*(~sa.exists().where(column == row.c.id) for column in USES[table]))
+
+
 class Sweep:
     """What one transaction may have left without a user."""
 
@@ -71,9 +76,9 @@ class Sweep:
         """Removes the orphans among some rows; returns the topics that these were children of."""
         above: set[int] = set()
         target = table.alias("t")
-        unused = [~sa.exists().where(column == target.c.id) for column in USES[table]]
+        unused = is_unused(target, table)
         for some in chunks(row_ids):
-            ids = connection.scalars(sa.select(target.c.id).where(target.c.id.in_(some), *unused)).all()
+            ids = connection.scalars(sa.select(target.c.id).where(target.c.id.in_(some), unused)).all()
             if not ids:
                 continue
             if table is topics:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import sqlalchemy as sa
 
 from ..database import streamed
-from ..importing.sweep import USES
+from ..importing.sweep import USES, is_unused
 from ..schema import articles, changes, documents, files, imports, sources, taxonomy_documents
 from .findings import Finding, subject_of
 
@@ -99,8 +99,8 @@ def _find_unended(connection: sa.Connection) -> Iterator[Finding]:
 
 def find_orphans(connection: sa.Connection) -> Iterator[Finding]:
     """Providers, topics and images that nobody uses: they go with their last user."""
-    for table, columns in USES.items():
-        target = table.alias("t")
-        unused = [~sa.exists().where(column == target.c.id) for column in columns]
-        for (key,) in streamed(connection, sa.select(target.c.id).where(*unused).order_by(target.c.id)):
+    for table in USES:
+        row = table.alias("t")
+        query = sa.select(row.c.id).where(is_unused(row, table)).order_by(row.c.id)
+        for (key,) in streamed(connection, query):
             yield Finding("orphans", f"{table.name} {key}", "nothing refers to it")
