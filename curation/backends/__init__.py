@@ -74,6 +74,11 @@ class Damage(NamedTuple):
     is_of_index: bool = False
 
 
+#: What an engine finds wrong with an article's row of the full-text index.
+NOT_INDEXED = "it is not in the index"
+INDEXED_OTHERWISE = "the index has another text of it"
+
+
 @dataclass(frozen=True, slots=True)
 class Query:
     """One read-only question: its SQL with `:name` placeholders, their values, and its bounds.

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import TSQUERY
 
-from . import Term
+from . import INDEXED_OTHERWISE, NOT_INDEXED, Term
 from .search_words import words
 
 if TYPE_CHECKING:
@@ -38,7 +38,6 @@ _WRONG = """
 SELECT due.id, s.article_id IS NULL FROM unnest(%s::bigint[], %s::tsvector[]) due (id, words)
 LEFT JOIN article_search s ON s.article_id = due.id
 WHERE s.words IS DISTINCT FROM due.words ORDER BY due.id"""
-_MISSING, _OTHER = "it is not in the index", "the index has another text of it"
 _OF_NO_ARTICLE = (
     "SELECT s.article_id FROM article_search s"  # noqa: S608 - our names
     " WHERE NOT EXISTS (SELECT FROM articles a WHERE a.id = s.article_id)"
@@ -94,7 +93,7 @@ def find_wrong_index(driver: psycopg.Connection[tuple[Any, ...]]) -> Iterator[tu
         while rows := texts.fetchmany(_AT_ONCE):
             due = {article_id: _vector(fields) for article_id, *fields in rows}
             for article_id, is_missing in cursor.execute(_WRONG, (list(due), list(due.values()))):
-                yield article_id, _MISSING if is_missing else _OTHER
+                yield article_id, NOT_INDEXED if is_missing else INDEXED_OTHERWISE
         for (article_id,) in cursor.execute(_OF_NO_ARTICLE):
             yield None, f"article_search has a row {article_id} of no article"
 

@@ -11,11 +11,8 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 
-from . import Damage
-from .sqlite_search import due_rows
-
-#: Columns of the index, in order.
-_FIELDS = ("title", "excerpt", "provider", "topics", "body")
+from . import INDEXED_OTHERWISE, NOT_INDEXED, Damage
+from .sqlite_search import FIELDS, due_rows
 
 #: The words of the index, by column; a table of the connection's own.
 _WORDS = "CREATE VIRTUAL TABLE temp.article_search_words USING fts5vocab('main', 'article_search', 'col')"
@@ -90,9 +87,9 @@ def _is_broken(driver: sqlite3.Connection) -> bool:
 
 
 def _find_wrong_rows(driver: sqlite3.Connection) -> Iterator[tuple[int | None, str]]:
-    others = " OR ".join(f"s.{field} IS NOT due.{field}" for field in _FIELDS)
+    others = " OR ".join(f"s.{field} IS NOT due.{field}" for field in FIELDS)
     query = (
-        f"WITH due (id, {', '.join(_FIELDS)}) AS ({due_rows(driver)})"  # noqa: S608 - our names
+        f"WITH due (id, {', '.join(FIELDS)}) AS ({due_rows(driver)})"  # noqa: S608 - our names
         " SELECT due.id, s.rowid IS NULL OR n.id IS NULL FROM due"
         " LEFT JOIN article_search s ON s.rowid = due.id LEFT JOIN article_search_docsize n ON n.id = due.id"
         " WHERE due.id NOT IN (SELECT article_id FROM search_queue)"
@@ -100,11 +97,11 @@ def _find_wrong_rows(driver: sqlite3.Connection) -> Iterator[tuple[int | None, s
     )
     with closing(driver.execute(query)) as rows:
         for article_id, is_missing in rows:
-            yield article_id, "it is not in the index" if is_missing else "the index has another text of it"
-    for table, key in (("article_search_content", "id"), ("article_search_docsize", "id")):
+            yield article_id, NOT_INDEXED if is_missing else INDEXED_OTHERWISE
+    for table in ("article_search_content", "article_search_docsize"):
         query = (
-            f"SELECT {key} FROM {table} WHERE {key} NOT IN (SELECT id FROM articles)"  # noqa: S608 - our names
-            f" AND {key} NOT IN (SELECT article_id FROM search_queue) ORDER BY {key}"
+            f"SELECT id FROM {table} WHERE id NOT IN (SELECT id FROM articles)"  # noqa: S608 - our names
+            " AND id NOT IN (SELECT article_id FROM search_queue) ORDER BY id"
         )
         for (row_id,) in driver.execute(query).fetchall():
             yield None, f"{table} has a row {row_id} of no article"
@@ -112,7 +109,7 @@ def _find_wrong_rows(driver: sqlite3.Connection) -> Iterator[tuple[int | None, s
 
 def _find_wrong_words(driver: sqlite3.Connection) -> Iterator[tuple[int | None, str]]:
     """Whether the places of words are as many as the texts have, and each word is found by its name."""
-    counted = [0] * len(_FIELDS)
+    counted = [0] * len(FIELDS)
     texts = 0
     with closing(driver.execute("SELECT sz FROM article_search_docsize")) as rows:
         for (sizes,) in rows:
@@ -125,7 +122,7 @@ def _find_wrong_words(driver: sqlite3.Connection) -> Iterator[tuple[int | None, 
     driver.execute(_WORDS)
     try:
         found = dict(driver.execute("SELECT col, sum(cnt) FROM temp.article_search_words GROUP BY col"))
-        if [found.get(field, 0) for field in _FIELDS] != counted:
+        if [found.get(field, 0) for field in FIELDS] != counted:
             yield None, "it has the places of more or fewer words than its texts have"
         elif driver.execute(_UNFOUND).fetchone():
             yield None, "it does not find each of its words"

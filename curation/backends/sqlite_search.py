@@ -10,7 +10,10 @@ import sqlalchemy as sa
 from . import Term
 from .search_words import index_text
 
-#: What the index has of each article; the columns are those of `_WEIGHTS`.
+#: Columns of the index, in order.
+FIELDS = ("title", "excerpt", "provider", "topics", "body")
+
+#: What the index has of each article: its id, and the columns of `FIELDS`.
 _DUE = """
 SELECT a.id, curation_index_text(a.title), curation_index_text(a.excerpt), curation_index_text(p.name),
   curation_index_text((SELECT group_concat(name, ' ') FROM
@@ -19,16 +22,15 @@ SELECT a.id, curation_index_text(a.title), curation_index_text(a.excerpt), curat
   curation_index_text(a.body)
 FROM articles a LEFT JOIN providers p ON p.id = a.provider_id"""
 
-#: How much a word counts in title, excerpt, provider, topics and body.
+#: How much a word counts in each of `FIELDS`.
 _WEIGHTS = "10.0, 4.0, 2.0, 2.0, 1.0"
 
 
 def index_articles(driver: sqlite3.Connection, up_to: int) -> None:
     queued = "SELECT article_id FROM search_queue WHERE article_id <= ?"
     driver.execute(f"DELETE FROM article_search WHERE rowid IN ({queued})", (up_to,))  # noqa: S608
-    columns = "rowid, title, excerpt, provider, topics, body"
     due = f"{due_rows(driver)} WHERE a.id IN ({queued})"
-    driver.execute(f"INSERT INTO article_search ({columns}) {due}", (up_to,))
+    driver.execute(f"INSERT INTO article_search (rowid, {', '.join(FIELDS)}) {due}", (up_to,))
 
 
 def due_rows(driver: sqlite3.Connection) -> str:
