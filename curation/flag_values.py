@@ -13,16 +13,13 @@ from typing import Any, NamedTuple
 
 from .extra import kind_of, short, written
 from .fields import Fields
-from .flags import FLAG_WORDS, HIDING, Flags, is_one_edit, visible_key
-
-#: The flags of a document that decide whether it is shown, each with the value that hides it.
-_HIDING = {**HIDING, "draft": True}
+from .flags import FLAG_WORDS, HIDING_FIELDS, Flags, is_one_edit, visible_key
 
 #: The fields of an article that are read. A key that looks like one of them is a likely mistake.
 _FIELDS = frozenset(
     {"title", "excerpt", "category", "type", "publishedDateTime", "updatedDateTime", "originalUrl", "webUrl",
-     "ampWebUrl", "cdnAmpWebUrl", "quality", "heat", *_HIDING, "provider", "topics", "images", "related",
-     "featuredContent", "secured"}
+     "ampWebUrl", "cdnAmpWebUrl", "quality", "heat", *HIDING_FIELDS, "provider", "topics", "images",
+     "related", "featuredContent", "secured"}
 )  # fmt: skip
 _FIELD_OF = {field.casefold(): field for field in _FIELDS}
 
@@ -99,7 +96,9 @@ def _check_keys(fields: Fields) -> set[str]:
         return unclear
     misspelt = [(key, field) for key in rest if key not in _FIELDS and (field := _meant_field(key, rest))]
     for key, field in misspelt:
-        may_hide = field in _HIDING and field not in rest and rest[key] is not (not _HIDING[field])
+        may_hide = (
+            field in HIDING_FIELDS and field not in rest and rest[key] is not (not HIDING_FIELDS[field])
+        )
         if may_hide:
             unclear.add(field)
         meaning = "may be meant to hide the article" if may_hide else "is not read"
@@ -119,14 +118,14 @@ def _meant_field(key: Any, values: Mapping[Any, Any]) -> str | None:
     """
     if type(key) is not str:
         return None
-    shown = key.casefold() if key.isalnum() and key.isascii() else visible_key(key)
+    shown = visible_key(key)
     if (field := _FIELD_OF.get(shown)) is not None:
         return field
     value = values[key]
     flag = FLAG_WORDS.get(value.lower()) if type(value) is str else value
     if type(flag) is not bool:
         return None
-    flags = (name for name, hides in _HIDING.items() if flag is hides and name not in values)
+    flags = (name for name, hides in HIDING_FIELDS.items() if flag is hides and name not in values)
     return next((name for name in flags if is_one_edit(shown, name)), None)
 
 

@@ -22,6 +22,9 @@ class Flags(NamedTuple):
 #: The flags that can keep an article from being shown, each with the value that does.
 HIDING: Mapping[str, bool] = {"published": False, "removed": True}
 
+#: The fields of a document that can keep its article from being shown, each with the value that does.
+HIDING_FIELDS: Mapping[str, bool] = {**HIDING, "draft": True}
+
 #: Words that stand for true or false where a flag belongs, in any case.
 FLAG_WORDS = dict.fromkeys(("yes", "on", "true", "y"), True) | dict.fromkeys(
     ("no", "off", "false", "n"), False
@@ -44,6 +47,8 @@ def is_about_flag(code: str, field: str | None) -> bool:
 
 def visible_key(key: str) -> str:
     """Return a key in lower case, without white space and characters that cannot be seen."""
+    if key.isascii() and key.isalnum():  # nearly all are, and are compared for each document
+        return key.casefold()
     shown = (c for c in unicodedata.normalize("NFKC", key) if unicodedata.category(c)[0] not in "ZC")
     return "".join(shown).casefold()
 

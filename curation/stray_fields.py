@@ -11,15 +11,15 @@ from collections import Counter
 from collections.abc import Collection, Iterator
 
 from .due_dates import DATE_KEYS
-from .flags import FLAGS, HIDING, is_one_edit, visible_key
+from .flags import FLAGS, HIDING_FIELDS, is_one_edit, visible_key
 
 #: What a line may begin with that is a field: signs of lists, mappings and keys, a key, and a colon.
 _LINE = re.compile(
     r"^(?P<signs>[ \t]*+(?:[-?{][ \t]*+)*+)[\"']?(?P<key>[^\s\"':{}\[\],#]{2,40})[\"']?[ \t]*+(?P<colon>:|$)",
     re.MULTILINE,
 )
-_HIDING = (*HIDING, "draft")
-_DECIDING = frozenset({*FLAGS, "draft", *(key.casefold() for key in DATE_KEYS)})
+#: What they are called, in lower case.
+_DECIDING = frozenset({*FLAGS, *HIDING_FIELDS, *(key.casefold() for key in DATE_KEYS)})
 
 
 def find_in(text: str) -> str | None:
@@ -50,5 +50,5 @@ def _deciding_lines(text: str) -> Iterator[tuple[str, str]]:
 
 
 def _may_decide(key: str) -> bool:
-    shown = key.casefold() if key.isascii() else visible_key(key)
-    return shown in _DECIDING or any(is_one_edit(shown, name) for name in _HIDING)
+    shown = visible_key(key)
+    return shown in _DECIDING or any(is_one_edit(shown, name) for name in HIDING_FIELDS)
