@@ -182,10 +182,10 @@ class Store:
         """Raises StoreError, naming the command that mends it, unless the schema is this release's."""
         if not self.backend.store_exists():
             raise StoreError(f"no store at {self.location}: make one with `curation import PATH`")
-        self.refuse_other_program()
         current, head = self.revision(), head_revision()
         self._has_units = current == head
         if current is None:
+            self.refuse_other_program()
             raise StoreError(f"no curation store in {self.location}: run `curation db upgrade`")
         if current < head:
             raise StoreError(
