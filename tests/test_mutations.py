@@ -15,13 +15,12 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from curation import migrate
 from curation.database import Store
 from curation.schema import metadata
 from curation.searching import catch_up
 from curation.verifying.run import verify
 
-from .conftest import SITE, _new_database, few_or_many
+from .conftest import SITE, few_or_many, make_store
 from .mutations import COLUMNS, INDEX, Mutation, mutate
 from .taking import import_folder
 from .test_verifying import DECIDED, PLAIN, decide, fill, unguarded
@@ -141,12 +140,7 @@ SOMETIMES = {
 def rich(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     """A store with a row in every table, most often several; what tests do to it is rolled back."""
     folder = tmp_path_factory.mktemp("rich")
-    if request.param == "sqlite":
-        made = Store(str(folder / "store.db"))
-        migrate.upgrade(made)
-    else:
-        template = request.getfixturevalue("postgresql_template")
-        made = Store(_new_database(request.getfixturevalue("postgresql_url"), f" TEMPLATE {template}"))
+    made = make_store(request, folder)
     enrich(made, folder)
     yield made
     made.engine.dispose()

@@ -25,7 +25,7 @@ from curation.selecting import Selection
 from curation.verifying import findings as stepping
 from curation.verifying.run import Finding, count, verify
 
-from .conftest import ON_SQLITE, SITE, _new_database, some
+from .conftest import ON_SQLITE, SITE, make_store, some
 from .digest import digests
 from .taking import import_folder
 
@@ -96,12 +96,7 @@ def filled(store: Store, site: Path) -> Store:
 def shared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     """As `filled`, for tests that roll back what they do."""
     folder = tmp_path_factory.mktemp("shared")
-    if request.param == "sqlite":
-        made = Store(str(folder / "store.db"))
-        migrate.upgrade(made)
-    else:
-        template = request.getfixturevalue("postgresql_template")
-        made = Store(_new_database(request.getfixturevalue("postgresql_url"), f" TEMPLATE {template}"))
+    made = make_store(request, folder)
     fill(made, Path(shutil.copytree(SITE, folder / "site")))
     yield made
     made.engine.dispose()
@@ -807,6 +802,26 @@ def test_values_that_an_older_release_read_otherwise_wait_too(store: Store, tmp_
     summary = import_folder(store, tmp_path / "s")
     assert summary.updated == len(otherwise)
     assert listed(store) == {*outdated("_news/quoted.md"), ("rows", "s:_news/plain.md")}
+
+
+def test_damage_behind_a_file_that_was_refused_is_found(store: Store, tmp_path: Path) -> None:
+    """That the file is broken now says nothing of how an older release read the document that is kept."""
+    for path in (
+        (article_file := tmp_path / "s/_news/a.md"),
+        (topic_file := tmp_path / "s/_data/topics/t.yaml"),
+    ):
+        path.parent.mkdir(parents=True)
+    article_file.write_text('---\nquality: "80"\n---\nWords.\n')
+    topic_file.write_text("name: T\nrank: _5\n")
+    import_folder(store, tmp_path / "s")
+    article_file.write_text("---\ntitle: [\n---\n")
+    topic_file.write_text("name: [\n")
+    assert import_folder(store, tmp_path / "s").quarantined == 2
+    assert listed(store) == set()
+    with store.writing() as connection:
+        connection.exec_driver_sql("UPDATE articles SET body = 'x'")
+        connection.exec_driver_sql('UPDATE taxonomy_documents SET front_matter = \'{"name": "T"}\'')
+    assert listed(store) == {("rows", "s:_news/a.md"), ("taxonomy", "s:_data/topics/t.yaml")}
 
 
 def count_outdated(store: Store) -> int:

@@ -31,7 +31,16 @@ from ..schema import (
     sources,
     topics,
 )
-from .findings import AS_OLDER, OUTDATED, Finding, as_made, has_stale_file, plain, subject_of
+from .findings import (
+    AS_OLDER,
+    OUTDATED,
+    Finding,
+    as_made,
+    has_refused_file,
+    has_stale_file,
+    plain,
+    subject_of,
+)
 
 #: The flags in force are editors' too: `flags` looks at them.
 _SAID = ARTICLE_COLUMNS[4:]
@@ -66,18 +75,22 @@ def find_untrue_rows(connection: sa.Connection, article_ids: Sequence[int]) -> I
     whole, damaged, read = parse_stored(connection, article_ids)
     for stored in damaged:
         yield Finding("documents", stored.subject, "the document is not the one that its digest is of")
-    waiting = _read_waiting(connection, [stored.id for stored in whole])
+    ids = [stored.id for stored in whole]
+    outdated = _read_outdated(connection, ids)
+    waiting = outdated | _read_ids(connection, ids, has_stale_file(articles))
+    broken = [s.id for s, outcome in zip(whole, read.outcomes, strict=True) if outcome.what is not What.FRESH]
+    of_older_release = waiting | _read_ids(connection, broken, has_refused_file(articles))
     for stored, outcome in zip(whole, read.outcomes, strict=True):
         if outcome.what is What.FRESH:
             continue
-        if stored.id in waiting:
+        if stored.id in of_older_release:
             yield Finding(OUTDATED, stored.subject, AS_OLDER)
         else:
             told = "; ".join(f"{fault.code}: {fault.message}" for fault in outcome.faults)
             yield Finding("rows", stored.subject, f"the document cannot be taken in: {told or 'it is none'}")
     parsed = [whole[number] for number in read.fresh]
     noted = {whole[number].id for number in read.fresh if read.outcomes[number].faults}
-    yield from _compare(connection, parsed, read, waiting & noted)
+    yield from _compare(connection, parsed, read, outdated, waiting & noted)
 
 
 def parse_stored(
@@ -95,13 +108,16 @@ def parse_stored(
 
 
 def _compare(
-    connection: sa.Connection, parsed: Sequence[Stored], read: Read, read_otherwise: Set[int]
+    connection: sa.Connection,
+    parsed: Sequence[Stored],
+    read: Read,
+    outdated: Set[int],
+    read_otherwise: Set[int],
 ) -> Iterator[Finding]:
-    """What rows say otherwise than parsed documents; those of `read_otherwise` an older release may have read
-    by other rules: whatever it made of them is no damage."""
+    """What rows say otherwise than parsed documents. The flags of `outdated` articles, and all of those of
+    `read_otherwise`, an older release may have read by other rules: that is no damage."""
     ids = [stored.id for stored in parsed]
     held, known_images = _read_parts(connection, ids)
-    outdated = _read_outdated(connection, ids)
     due = _due_parts(read, known_images)
     for place, stored in enumerate(parsed):
         article = read.rows.articles[place]
@@ -243,12 +259,14 @@ def _read_outdated(connection: sa.Connection, article_ids: Sequence[int]) -> set
     return set(connection.scalars(sa.select(key).where(key.in_(article_ids))))
 
 
-def _read_waiting(connection: sa.Connection, article_ids: Sequence[int]) -> set[int]:
-    """Return which of some articles an older release read: an import parses them again, or did so and refused
-    their file."""
+def _read_ids(
+    connection: sa.Connection, article_ids: Sequence[int], is_so: sa.ColumnElement[bool]
+) -> set[int]:
+    """Return those of some articles of which a condition is true."""
+    if not article_ids:
+        return set()
     key = articles.c.id
-    waiting = sa.select(key).where(key.in_(article_ids), has_stale_file(articles))
-    return set(connection.scalars(waiting)) | _read_outdated(connection, article_ids)
+    return set(connection.scalars(sa.select(key).where(key.in_(article_ids), is_so)))
 
 
 _LINK = related_links.c

@@ -40,10 +40,19 @@ def subject_of(table: sa.FromClause) -> sa.ColumnElement[str]:
 
 
 def has_stale_file(table: sa.FromClause) -> sa.ColumnElement[bool]:
-    """Return whether the file of a table's row is to be parsed again whatever its bytes are, as an older
-    release read it; or whether it was refused since."""
+    """Return whether the file of a table's row is to be parsed again whatever its bytes are: an older release
+    read it."""
+    return _has_file(table, files.c.stamp == STALE)
+
+
+def has_refused_file(table: sa.FromClause) -> sa.ColumnElement[bool]:
+    """Return whether the file of a table's row was refused when it was last read."""
+    return _has_file(table, files.c.state == "refused")
+
+
+def _has_file(table: sa.FromClause, is_so: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
     same = (files.c.source_id == table.c.source_id, files.c.path == table.c.path)
-    return sa.exists().where(*same, sa.or_(files.c.stamp == STALE, files.c.state == "refused"))
+    return sa.exists().where(*same, is_so)
 
 
 def of_article(connection: sa.Connection, article_ids: Sequence[int]) -> dict[int, str]:

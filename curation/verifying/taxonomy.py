@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -25,7 +25,17 @@ from ..schema import (
     taxonomy_documents,
     topics,
 )
-from .findings import AS_OLDER, OUTDATED, Finding, as_made, batches, has_stale_file, plain, subject_of
+from .findings import (
+    AS_OLDER,
+    OUTDATED,
+    Finding,
+    as_made,
+    batches,
+    has_refused_file,
+    has_stale_file,
+    plain,
+    subject_of,
+)
 from .versions import find_wrong_taxonomy_versions
 
 
@@ -90,6 +100,7 @@ def _find_untrue_documents(connection: sa.Connection, ids: Sequence[int]) -> Ite
             subject_of(taxonomy_documents), note.path, note.kind, note.content, note.digest,
             as_made(note.front_matter), providers.c.digest.label("provider"), topics.c.digest.label("topic"),
             sa.or_(note.missing_since.is_not(None), has_stale_file(taxonomy_documents)),
+            has_refused_file(taxonomy_documents),
         )
         .join_from(taxonomy_documents, sources)
         .outerjoin(providers, providers.c.id == note.provider_id)
@@ -97,10 +108,12 @@ def _find_untrue_documents(connection: sa.Connection, ids: Sequence[int]) -> Ite
         .where(note.id.in_(ids))
         .order_by(note.id)
     )  # fmt: skip
-    for subject, *row, is_waiting in connection.execute(query):
-        found, is_noted = _untruth(*map(plain, row))
-        if found is not None:
-            yield _finding("taxonomy", subject, found, is_older=is_waiting and is_noted)
+    for subject, *row, is_waiting, is_refused in connection.execute(query):
+        untruth = _untruth(*map(plain, row))
+        if untruth.wrong is not None:
+            may_be_older = is_waiting or (untruth.is_broken and is_refused)
+            is_older = may_be_older and (untruth.is_noted or untruth.is_broken)
+            yield _finding("taxonomy", subject, untruth.wrong, is_older=is_older)
 
 
 def _finding(check: str, subject: str, wrong: str, *, is_older: bool) -> Finding:
@@ -108,16 +121,23 @@ def _finding(check: str, subject: str, wrong: str, *, is_older: bool) -> Finding
     return Finding(OUTDATED, subject, AS_OLDER) if is_older else Finding(check, subject, wrong)
 
 
+class _Untruth(NamedTuple):
+    """What a document's row says otherwise than the document, None if nothing; whether reading it was worth a
+    notice; and whether it cannot be read any more."""
+
+    wrong: str | None
+    is_noted: bool = False
+    is_broken: bool = False
+
+
 def _untruth(
     path: str, kind: str, content: bytes, digest: bytes, front_matter: str, *about: bytes | None
-) -> tuple[str | None, bool]:
-    """What a document's row says otherwise than the document, None if nothing; and whether reading it was
-    worth a notice."""
+) -> _Untruth:
     if hashlib.sha256(content).digest() != digest:
-        return "the document is not the one that its digest is of", False
+        return _Untruth("the document is not the one that its digest is of")
     read = _read(path, kind, content)
     if read.outcomes[0].what is not What.FRESH:
-        return "the document cannot be taken in", True
+        return _Untruth("the document cannot be taken in", is_broken=True)
     parsed = read.notes[0].parsed
     is_about = (
         (provider_digest(parsed.provider), None)
@@ -131,7 +151,7 @@ def _untruth(
     }
     differing = [name for name, (is_, ought) in pairs.items() if is_ != ought]
     told = f"not as the document says: {', '.join(differing)}" if differing else None
-    return told, bool(read.outcomes[0].faults)
+    return _Untruth(told, is_noted=bool(read.outcomes[0].faults))
 
 
 def _read(path: str, kind: str, content: bytes) -> Read:
