@@ -132,6 +132,11 @@ def _text(stream: TextIO | None, raw: io.FileIO, errors: str) -> TextIO:
     return _Text(io.BufferedWriter(raw), encoding=encoding, errors=errors, line_buffering=is_by_line)
 
 
+def output_encoding() -> str:
+    """Return the encoding of standard output, as Python knows it."""
+    return str(getattr(sys.stdout, "codec", sys.stdout.encoding))
+
+
 def flush() -> None:
     """Writes what is still held of standard output. Raises OSError where that fails; then it is given up."""
     try:

@@ -116,7 +116,7 @@ def _opened(
     from ...exporting.target import Target
 
     if _is_archive(place):
-        with written_whole(place) as stream, opened_archive(stream, place.name.lower()) as write:
+        with written_whole(place) as stream, opened_archive(stream, place.name) as write:
             yield Nowhere(), write
         return
     with Target(place, is_dry=show is not None) as target:

@@ -16,6 +16,7 @@ from typing import IO
 
 from ...errors import CurationError
 from ...temporary import unnamed_file
+from ..streams import output_encoding
 
 #: The names of the error handlers of forms that can say every character in ASCII.
 _ESCAPES = {"json": "curation.json", "jsonl": "curation.json", "html": "xmlcharrefreplace"}
@@ -39,7 +40,7 @@ codecs.register_error("curation.json", _json)
 def opened_text(form: str) -> Iterator[IO[str]]:
     """Standard output for rows of a form. Raises CurationError, and writes nothing, where its encoding lacks
     a character that has to be there."""
-    encoding = str(getattr(sys.stdout, "codec", sys.stdout.encoding))
+    encoding = output_encoding()
     if codecs.lookup(encoding).name.startswith("utf") or form not in (*_ESCAPES, *_EXACT):
         yield sys.stdout
     elif form in _EXACT:

@@ -14,6 +14,7 @@ from typing import IO
 
 from ...interrupts import held_back
 from ...temporary import unnamed_file
+from ..streams import output_encoding
 
 #: The options of less where LESS is not set: long lines are not folded, the arrow keys move along them, and
 #: Ctrl-C ends it.
@@ -38,8 +39,8 @@ def print_paged(lines: Iterator[str]) -> None:
     if rows < height:
         sys.stdout.writelines(held)
         return
-    encoding, errors = getattr(sys.stdout, "codec", sys.stdout.encoding), sys.stdout.errors
-    with unnamed_file("w+", encoding=encoding, errors=errors, newline="") as waiting:
+    form = {"encoding": output_encoding(), "errors": sys.stdout.errors, "newline": ""}
+    with unnamed_file("w+", **form) as waiting:
         waiting.writelines(chain(held, lines))
         waiting.flush()
         waiting.seek(0)
