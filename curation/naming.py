@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from .backends import chunks
 from .errors import SelectionError
 from .integers import INT64
-from .nearest import no_such
+from .nearest import MOST, no_such
 from .schema import articles, changesets, imports, provider_aliases, providers, sources, topics
 
 #: What can be named: the columns that hold it.
@@ -35,9 +35,6 @@ _LISTINGS = {
     "topic": "curation report topics -p limit=1000000",
     "provider": "curation report providers -p limit=1000000",
 }
-
-#: Names that the nearest is looked for among: a second's work.
-_MOST = 50_000
 
 
 def in_collection(name: str) -> sa.ColumnElement[bool]:
@@ -90,8 +87,8 @@ def _known(connection: sa.Connection, kind: str) -> list[str]:
     column = KINDS[kind]
     names = connection.scalars(sa.select(column).where(column.is_not(None)).distinct().order_by(column))
     if kind == "collection":
-        return _with_those_above(islice(names, _MOST))
-    return list(islice(names, _MOST))
+        return _with_those_above(islice(names, MOST))
+    return list(islice(names, MOST))
 
 
 def _with_those_above(collections: Iterable[str]) -> list[str]:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+#: Names that the nearest is looked for among: a second's work.
+MOST = 50_000
+
 #: Names that are listed where none is near.
 _LISTED = 20
 

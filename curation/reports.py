@@ -25,7 +25,7 @@ from .backends.sql_text import pointed_out, tokens
 from .database import PACKAGE, Store
 from .errors import QueryRefused
 from .integers import whole_number
-from .nearest import no_such
+from .nearest import MOST, no_such
 
 #: Characters of what an engine says of an error.
 _MESSAGE = 300
@@ -232,7 +232,7 @@ def _check_names(store: Store, report: Report, query: Query) -> None:
         name, view = str(query.parameters[parameter.name]), _NAMES.get(parameter.type)
         if view is None or "%" in name:
             continue
-        asked = Query(f"SELECT DISTINCT {parameter.type} FROM {view}", {}, query.timeout, _MOST_NAMES)  # noqa: S608
+        asked = Query(f"SELECT DISTINCT {parameter.type} FROM {view}", {}, query.timeout, MOST)  # noqa: S608
         with ask(store, asked) as answer:
             known = sorted(str(known) for (known,) in answer.rows if known is not None)
         if name not in known:
@@ -301,9 +301,6 @@ _TYPES: dict[str, Callable[[str], object]] = {
 
 #: The type of a parameter that is one of some words.
 _WORDS = re.compile(r"[a-z_]+(\|[a-z_]+)+")
-
-#: Names that the nearest is looked for among.
-_MOST_NAMES = 50_000
 
 
 def _value(parameter: Parameter, text: str) -> object:

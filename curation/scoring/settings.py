@@ -7,8 +7,7 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
-from ..errors import SelectionError
-from ..nearest import no_such
+from ..naming import check_names
 from ..schema import sources
 
 #: The greatest bonus: so far beyond any that is meant, and sums stay within 64 bits.
@@ -24,11 +23,10 @@ class Settings(NamedTuple):
 
 def source_id_of(connection: sa.Connection, name: str) -> int:
     """The id of a source; raises SelectionError, naming those there are, if there is none."""
-    names = connection.execute(sa.select(sources.c.name, sources.c.id).order_by(sources.c.name))
-    known: dict[str, int] = dict(map(tuple, names))
-    if name not in known:
-        raise SelectionError(no_such("source", name, known, "curation source list"))
-    return known[name]
+    check_names(connection, {"source": [name]})
+    query = sa.select(sources.c.id).where(sources.c.name == name)
+    source_id: int = connection.execute(query).scalar_one()
+    return source_id
 
 
 def lock_source(connection: sa.Connection, name: str) -> int:
