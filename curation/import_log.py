@@ -41,14 +41,13 @@ class Import(NamedTuple):
     added: int
     updated: int
     missing: int
-    moved: int
     status: str
 
 
 def find_import(connection: sa.Connection, changeset_id: int) -> Import | None:
     """The import that made a changeset; None if it is no import's."""
     told = (changesets.c[name] for name in ("id", "created_at", "kind", "actor", "reason"))
-    counts = (imports.c[name] for name in ("id", "added", "updated", "missing", "moved", "status"))
+    counts = (imports.c[name] for name in ("id", "added", "updated", "missing", "status"))
     query = sa.select(*told, *counts).join(imports, imports.c.id == changesets.c.import_id)
     row = connection.execute(
         query.where(changesets.c.id == changeset_id, changesets.c.kind == "import")

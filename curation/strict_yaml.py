@@ -93,10 +93,8 @@ def load(text: str) -> tuple[dict[str, Any], Marks | None]:
     Raises DocumentError with line and column, counted from 1 at the start of the text, for whatever
     the module's semantics refuse.
     """
-    if not text.endswith(
-        "\n"
-    ):  # to yaml-rs a block scalar that blanks end without one has a line end too many
-        text += "\n"
+    # Without a line end behind the blanks that end a block scalar, yaml-rs gives it one too many.
+    text = text if text.endswith("\n") else f"{text}\n"
     if is_suspect(text):
         return read_carefully(text)
     try:
