@@ -130,9 +130,11 @@ def test_first_imports_of_one_source_at_once_make_one_source(store: Store) -> No
 
 
 def test_editors_go_on_while_a_dry_run_is_in_the_middle(
-    store: Store, site: Path, monkeypatch: pytest.MonkeyPatch
+    store: Store, site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And what a dry run says is what the import that follows says."""
+    (temporary := tmp_path / "temporary").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))  # other tests have theirs in the system's
     import_folder(store, site)
     for file in sorted((site / "_news").glob("*.md"))[::2]:
         file.write_text(file.read_text().replace("\ntitle: ", "\nheat: 3\nquality: 4\ntitle: The ", 1))
@@ -163,4 +165,4 @@ def test_editors_go_on_while_a_dry_run_is_in_the_middle(
         told.status,
     )
     assert told.counts["added"] == told.counts["missing"] == 1
-    assert list(Path(tempfile.gettempdir()).glob("curation-*/store.db")) == []
+    assert list(temporary.iterdir()) == []
