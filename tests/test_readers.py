@@ -7,12 +7,14 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from curation.importing import readers
 from curation.importing.readers import CrashedError, GivenUpError, processes
 
 LARGE = 100_000_000
@@ -78,6 +80,19 @@ def test_nothing_is_imported_from_the_current_folder(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="processes are looked for in /proc")
+def test_imports_in_two_threads_leave_the_environment_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each sets a variable of the process while its server starts."""
+    monkeypatch.delenv("PYTHONSAFEPATH", raising=False)
+    monkeypatch.setattr(readers, "_start_server", lambda: time.sleep(0.3))
+    threads = [threading.Thread(target=readers._context) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+        time.sleep(0.1)
+    for thread in threads:
+        thread.join()
+    assert "PYTHONSAFEPATH" not in os.environ
+
+
 def test_none_is_left_and_none_is_waited_for_where_the_import_ends_early() -> None:
     began = time.monotonic()
     pids: list[int] = []

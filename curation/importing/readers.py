@@ -32,6 +32,10 @@ SECONDS = 20.0
 _PATIENCE = 5.0
 
 
+#: Held while a process starts, for which a variable of this whole process is set: two threads may do so.
+_STARTING = threading.Lock()
+
+
 class GivenUpError(Exception):
     """A call whose process took too long, and was killed."""
 
@@ -184,15 +188,17 @@ def _context() -> SpawnContext | ForkServerContext:
 @contextmanager
 def _away_from_here() -> Iterator[None]:
     """Have processes that begin within import no module from the current folder: a dump may lie there."""
-    name, before = "PYTHONSAFEPATH", os.environ.get("PYTHONSAFEPATH")
-    os.environ[name] = "1"
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ[name]
-        else:
-            os.environ[name] = before
+    name = "PYTHONSAFEPATH"
+    with _STARTING:
+        before = os.environ.get(name)
+        os.environ[name] = "1"
+        try:
+            yield
+        finally:
+            if before is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = before
 
 
 def _start_server() -> None:
