@@ -215,7 +215,7 @@ class Store:
                 for told in self.backend.find_damage(connection):
                     return told.text
                 return next(self.backend.find_unreadable(connection, metadata.tables.values()), None)
-        except StoreError:
+        except (StoreError, UnicodeDecodeError):  # the second one of the driver: a name is damaged
             return "not all of it can be read"
 
     def refuse_other_program(self) -> None:

@@ -15,7 +15,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from .. import interrupts
 from ..errors import ImportFailed, StoreError
 from . import PATIENCE, Answer, Backend, Damage, Query, Term, chunks
-from .sqlite_opening import address
+from .sqlite_opening import DAMAGING, address
 
 #: How long a writer waits for another, in seconds.
 BUSY_TIMEOUT = PATIENCE
@@ -78,7 +78,7 @@ class Sqlite(Backend):
         try:
             with closing(sqlite3.connect(address(self.path, "rw"), uri=True, timeout=BUSY_TIMEOUT)) as driver:
                 return driver.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone() is None
-        except sqlite3.Error:  # whoever opens it for good will be told what is wrong
+        except DAMAGING:  # whoever opens it for good will be told what is wrong
             return False
 
     @contextmanager

@@ -13,6 +13,7 @@ from contextlib import suppress
 
 import sqlalchemy as sa
 
+from .sqlite_opening import DAMAGING
 from .types import Instant, Json
 
 
@@ -36,8 +37,8 @@ def _unreadable(driver: sqlite3.Connection, table: sa.Table) -> str | None:
             for (name, reader), value in zip(read.items(), row, strict=True):
                 if isinstance(value, bytes) and not _is_readable(reader, value):
                     return f"a value of {name} cannot be read"
-    except sqlite3.Error as error:
-        return str(error)
+    except DAMAGING as error:
+        return str(error) if isinstance(error, sqlite3.Error) else "the schema cannot be read"
     return None
 
 
