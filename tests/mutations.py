@@ -116,6 +116,8 @@ INDEX = {
         " (SELECT max(id) - 0 * {} FROM article_search_data)",
         "words overwritten": "UPDATE article_search_data SET block = zeroblob(length(block)) WHERE id ="
         " (SELECT max(id) - 0 * {} FROM article_search_data)",
+        "a word for another": "UPDATE article_search_data SET block ="
+        " CAST(replace(CAST(block AS TEXT), 'the', 'thq') AS BLOB) WHERE {} >= 0 AND id > 10",
         "the averages": "DELETE FROM article_search_data WHERE id = 1 + 0 * {}",
         "the structure": "DELETE FROM article_search_data WHERE id = 10 + 0 * {}",
         "the ways to words": "DELETE FROM article_search_idx WHERE {} >= 0",

@@ -14,8 +14,8 @@ from contextlib import closing
 from . import INDEXED_OTHERWISE, NOT_INDEXED, Damage
 from .sqlite_search import FIELDS, due_rows
 
-#: The words of the index, by column; a table of the connection's own.
-_WORDS = "CREATE VIRTUAL TABLE temp.article_search_words USING fts5vocab('main', 'article_search', 'col')"
+#: Tables that hold the words themselves, and how they are stored.
+_WORDS = ("data", "idx", "docsize", "config")
 
 #: Rows of an index that is empty: the averages, and a structure without segments; and its format.
 _EMPTY = """
@@ -108,48 +108,63 @@ def _find_wrong_rows(driver: sqlite3.Connection) -> Iterator[tuple[int | None, s
 
 
 def _find_wrong_words(driver: sqlite3.Connection) -> Iterator[tuple[int | None, str]]:
-    """Whether the places of words are as many as the texts have, and each word is found by its name."""
-    counted = [0] * len(FIELDS)
-    texts = 0
-    with closing(driver.execute("SELECT sz FROM article_search_docsize")) as rows:
-        for (sizes,) in rows:
-            texts += 1
-            counted = [a + b for a, b in zip(counted, _numbers(sizes), strict=False)]
-    averages = driver.execute("SELECT block FROM article_search_data WHERE id = 1").fetchone()
-    noted = _numbers(averages[0]) if averages else []
-    if noted != [texts, *counted] and (texts or any(noted)):
-        yield None, "its counts of texts and words are not those of its rows"
-    driver.execute(_WORDS)
-    try:
-        found = dict(driver.execute("SELECT col, sum(cnt) FROM temp.article_search_words GROUP BY col"))
-        if [found.get(field, 0) for field in FIELDS] != counted:
-            yield None, "it has the places of more or fewer words than its texts have"
-        elif driver.execute(_UNFOUND).fetchone():
-            yield None, "it does not find each of its words"
-    finally:
-        driver.execute("DROP TABLE temp.article_search_words")
+    """Whether FTS5 finds each word of the texts where the index has it, and no other.
 
+    FTS5 looks at that only as part of a statement that writes. So a copy of the words is looked at, in a
+    table of the connection's own, beside the texts of the index itself.
+    """
+    driver.execute("SAVEPOINT checking")
+    try:
+        texts = ", ".join(f"c{number} AS {field}" for number, field in enumerate(FIELDS))
+        driver.execute(
+            f"CREATE TEMP VIEW search_texts AS SELECT id AS rowid, {texts}"  # noqa: S608 - our names
+            " FROM main.article_search_content"
+        )
+        driver.execute(_schema(driver).replace(*_CHECKED, 1))
+        for table in _WORDS:
+            driver.execute(f"DELETE FROM temp.search_check_{table}")  # noqa: S608 - our names
+            driver.execute(
+                f"INSERT INTO temp.search_check_{table} SELECT * FROM main.article_search_{table}"  # noqa: S608
+            )
+        driver.execute(_CHECK)
+        driver.execute(_TERMS)
+        if driver.execute(_UNFOUND).fetchone():
+            yield None, "it does not find each of its words"
+    except sqlite3.DatabaseError as error:
+        if getattr(error, "sqlite_errorcode", 0) != sqlite3.SQLITE_CORRUPT_VTAB:
+            raise
+        yield None, "its words are not those of its texts"
+    finally:
+        driver.execute("ROLLBACK TO checking")
+        driver.execute("RELEASE checking")
+
+
+#: How the index is declared, and how the table that is checked in its place.
+_CHECKED = ("article_search USING fts5(", "temp.search_check USING fts5(content = 'search_texts', ")
+
+#: By checksums of all words, their places, and how many there are.
+_CHECK = "INSERT INTO temp.search_check (search_check, rank) VALUES ('integrity-check', 1)"
+
+
+#: The check passes over the ways to words, by which a word is found.
+_TERMS = "CREATE VIRTUAL TABLE temp.search_terms USING fts5vocab('main', 'article_search', 'col')"
 
 #: A word that is not found by its name.
 _UNFOUND = """
-SELECT 1 FROM temp.article_search_words w WHERE NOT EXISTS (
-  SELECT 1 FROM temp.article_search_words again WHERE again.term = w.term AND again.col = w.col) LIMIT 1"""
+SELECT 1 FROM temp.search_terms w WHERE NOT EXISTS (
+  SELECT 1 FROM temp.search_terms again WHERE again.term = w.term AND again.col = w.col) LIMIT 1"""
 
 
-def _numbers(data: bytes) -> list[int]:
-    """The whole numbers that SQLite has packed, seven bits a byte."""
-    numbers, value = [], 0
-    for byte in data:
-        value = value << 7 | byte & 0x7F
-        if byte < 0x80:
-            numbers.append(value)
-            value = 0
-    return numbers
+def _schema(driver: sqlite3.Connection) -> str:
+    """The statement that makes the index, as the store has it."""
+    [(made,)] = driver.execute("SELECT sql FROM sqlite_schema WHERE name = 'article_search'").fetchall()
+    statement: str = made
+    return statement
 
 
 def clear_index(driver: sqlite3.Connection) -> None:
     """See `Backend.clear_index`: it is made anew, as the schema says."""
-    [(made,)] = driver.execute("SELECT sql FROM sqlite_schema WHERE name = 'article_search'").fetchall()
+    made = _schema(driver)
     driver.execute("SAVEPOINT clearing")
     try:
         driver.execute("DROP TABLE article_search")
