@@ -59,6 +59,8 @@ class Outcome(Enum):
     NOT_DONE = auto()
     #: All of it is committed.
     DONE = auto()
+    #: All of it is saved (files, settings, the schema), and no changeset tells of it.
+    SAVED = auto()
     #: The answer to COMMIT was lost, and the store could not be asked again.
     UNKNOWN = auto()
 

@@ -255,7 +255,7 @@ def test_reset_agreed_needs_no_filter_and_says_when_there_is_nothing(edited: Cur
     ]
     assert status(edited)["agreed"] == 1
     done = edited("reset", "--agreed", "--reason", "committed", "--actor", "cron")
-    assert (done.exit_code, done.stdout.partition(": ")[2]) == (0, "released 1 of 1 articles\n")
+    assert (done.exit_code, done.stdout.partition(": ")[2]) == (0, "released 1 of 1 article\n")
     assert status(edited) == {"decided": 1, "parted": 1, "agreed": 0}
     for more in ([], ["--quality"], ["b.md"], ["--search", "b"], ["--dry-run"]):
         idle = edited("reset", "--agreed", *more)

@@ -65,7 +65,7 @@ def test_a_number_sets_whatever_its_sign_and_a_sign_with_an_equals_sign_moves(
 )
 def test_who_is_used_to_the_old_form_is_told_of_the_new_one(filled: Curation, given: str, told: str) -> None:
     assert filled("set", LEADER, "--heat", given, "--dry-run").stderr.removesuffix(
-        "a dry run: 1 of 1 articles would change; nothing was kept\n"
+        "a dry run: 1 of 1 article would change; nothing was kept\n"
     ) == told  # fmt: skip
 
 
@@ -84,7 +84,7 @@ def test_a_dry_run_shows_each_change_and_keeps_nothing(filled: Curation, store: 
     result = filled("set", LEADER, "--quality", "+=1", "--unpublished", "--dry-run", "--format", "json")
     told = [(row["path"], row["flag"], row["old"], row["new"]) for row in read(result)]
     assert told == [(LEADER, "published", True, False), (LEADER, "quality", 62, 63)]
-    assert "1 of 1 articles would change; nothing was kept" in result.stderr
+    assert "1 of 1 article would change; nothing was kept" in result.stderr
     assert digests(store) == before
     for command in (["reset", "--collection", "news"], ["publish", "--collection", "learning"]):
         assert filled(*command, "--dry-run").exit_code == 0

@@ -280,7 +280,7 @@ def test_a_workbook_can_be_read_and_filtered() -> None:
 
 def test_a_text_too_long_for_a_cell_is_cut_and_told() -> None:
     result = printed([("😀" * 20000,), ("a" * 32767,)], "--format", "xlsx", columns=("a",))
-    assert result.stderr.startswith("warning: 1 texts cut at 32,767 characters")
+    assert result.stderr.startswith("warning: 1 text cut at 32,767 characters")
     [[cut], [whole]] = openpyxl.load_workbook(io.BytesIO(result.stdout_bytes)).active.iter_rows(2)
     assert (cut.value, whole.value) == ("😀" * 16383, "a" * 32767)
 

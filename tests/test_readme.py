@@ -122,6 +122,6 @@ def test_the_job_between_a_repository_and_its_site(tmp_path: Path) -> None:
     assert run("git -C site diff HEAD~2") == ""
 
     # What has arrived is let go of, and nothing is to be written then.
-    assert "1 of 1 articles" in run("curation reset --agreed")
+    assert "1 of 1 article" in run("curation reset --agreed")
     assert counts()["decided"] == "0"
     assert "0 written, 60 unchanged, 0 left" in run("curation export files site")

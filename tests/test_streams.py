@@ -30,7 +30,9 @@ COMMANDS = [
     "report providers", "report months --chart -", "sql 'SELECT 1'", "sql -", "export files out",
     "export files site --dry-run", "export files out.tar", "export articles", "export api api --check",
     "db current", "db history", "db check", "db tables", "db views", "db verify", "db metadata",
-    "db backup copy.db", "db upgrade", "--help", "--version", "improt", "list --topic nope",
+    "db backup copy.db", "db upgrade", "db downgrade 0025", "db reindex", "db repair", "log --output out.csv",
+    "report --chart chart.svg --output out.csv topics", "reset 1", "source set site --title x --force", "score",
+    "--help", "--version", "improt", "list --topic nope",
 ]  # fmt: skip
 
 #: How a stream is made, in the words of a shell.
@@ -67,6 +69,11 @@ def world(tmp_path: Path, prepared: Path) -> Path:
     return tmp_path
 
 
+def _files(world: Path) -> set[str]:
+    """Which files there are, but those that SQLite makes."""
+    return {str(file) for file in world.rglob("*") if not file.name.startswith("curation.db")}
+
+
 def _in_turn(ways: list[str], command: str) -> list[str]:
     """Every third of some ways, from another one on for each command."""
     return ways if IS_WHOLE else ways[COMMANDS.index(command) % 3 :: 3]
@@ -88,10 +95,10 @@ def test_a_stream_that_is_closed_or_full_gives_one_line_and_nothing_half_done(
 ) -> None:
     plain = run(world, command)
     for streams in _in_turn(CLOSED_OR_FULL, command):
-        whole = digests(Store(str(world / "curation.db")))
         shutil.rmtree(world / "out", ignore_errors=True)
         for name in ("out.tar", "copy.db"):
             (world / name).unlink(missing_ok=True)
+        whole, held = digests(Store(str(world / "curation.db"))), _files(world)
         done = run(world, command, streams)
         told = done.stderr.decode()
         assert done.returncode in (0, 1, 2, 3), streams
@@ -111,6 +118,8 @@ def test_a_stream_that_is_closed_or_full_gives_one_line_and_nothing_half_done(
             why = "No space left on device" if "full" in streams else "Bad file descriptor"
             last = [line[: 7 + len(why)] for line in told.splitlines()[-1:]]
             assert (done.returncode, last) == (1, [f"Error: {why}"]), streams
+            is_changed = (digests(Store(str(world / "curation.db"))), _files(world)) != (whole, held)
+            assert is_changed <= ("the work was done before" in told), (command, told)
 
 
 def test_what_was_done_before_the_disk_was_full_is_said(world: Path) -> None:
@@ -118,6 +127,11 @@ def test_what_was_done_before_the_disk_was_full_is_said(world: Path) -> None:
     told = "Error: No space left on device: standard output; the work was done before, and `curation log` shows it\n"
     assert (done.returncode, done.stderr.decode()) == (1, told)
     assert b"heat" in run(world, "log 3 --format csv").stdout
+    for command in ("export files out", "export files out.zip", "export api api", "db backup copy.db"):
+        told = "Error: No space left on device: standard output; the work was done before\n"
+        assert run(world, command, ">/dev/full").stderr.decode() == told, command
+    for command in ("export files out --check", "export api api --check"):
+        assert b"done before" not in run(world, command, ">/dev/full").stderr, command
     assert run(world, "status", ">/dev/full").stderr == b"Error: No space left on device: standard output\n"
     assert run(world, "list --format jsonl", ">/dev/full").returncode == 1
 

@@ -8,7 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 from ..errors import StoreError
-from ..interrupts import stopping
+from ..interrupts import Outcome, note, stopping
 from ..temporary import temporary_file
 
 #: Pages of one step, some 16 MB: a bar moves, and Ctrl-C is heard.
@@ -41,6 +41,7 @@ def copy_store(
             store.stat().st_mode & 0o777 | 0o200
         )  # writable, though the store may not be; documents hold what is secured: no one else reads them
         made.replace(file)
+    note(Outcome.SAVED)
 
 
 def _refuse_place(store: Path, file: Path, *, replace: bool) -> None:

@@ -93,6 +93,7 @@ def _unforeseen(error: Exception, ctx: click.Context) -> str:
 _INTERRUPTIONS = {
     interrupts.Outcome.NOT_DONE: "interrupted: nothing is half done; run this again to go on",
     interrupts.Outcome.DONE: "interrupted, but the work was already done: `curation log` shows it",
+    interrupts.Outcome.SAVED: "interrupted, but the work was already done",
     interrupts.Outcome.UNKNOWN: (
         "interrupted while the store was committing: it may have been done;"
         " see `curation log` before you run this again"
@@ -109,8 +110,14 @@ def _of_system(error: OSError) -> str:
     """What is said of an error of the operating system's: of standard output, also whether the work was done
     of which it should have told."""
     told = f"{error.strerror or error}: {error.filename or 'input or output'}"
-    is_done = error.filename == streams.OUTPUT and interrupts.tell() is interrupts.Outcome.DONE
-    return f"{told}; the work was done before, and `curation log` shows it" if is_done else told
+    done = _DONE_BEFORE.get(interrupts.tell()) if error.filename == streams.OUTPUT else None
+    return f"{told}; {done}" if done else told
+
+
+_DONE_BEFORE = {
+    interrupts.Outcome.DONE: "the work was done before, and `curation log` shows it",
+    interrupts.Outcome.SAVED: "the work was done before",
+}
 
 
 def _said_better(error: BaseException) -> BaseException:

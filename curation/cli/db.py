@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from .. import interrupts
+from ..wording import counted
 from .groups import Group
 from .options import is_interactive, open_store, reports_found, reports_option
 from .output import (
@@ -48,7 +50,9 @@ def upgrade_command(revision: str) -> None:
     from ..granting import lacking_readers
 
     store = open_store(check=False)
-    click.echo(f"the schema is at {migrate.upgrade(store, revision)}")
+    reached = migrate.upgrade(store, revision)
+    interrupts.note(interrupts.Outcome.SAVED)
+    click.echo(f"the schema is at {reached}")
     for role in lacking_readers(store):
         command = f"curation db grant-reader {shlex.quote(role)} --apply"
         click.echo(escape(f"note: {role!r} may not read every view: run `{command}`"), err=True)
@@ -71,7 +75,9 @@ def downgrade_command(revision: str, yes: bool) -> None:
         click.confirm(
             f"What revisions after {revision} hold in {store.location} is lost. Go on?", abort=True, err=True
         )
-    click.echo(f"the schema is at {migrate.downgrade(store, revision) or 'base: no tables'}")
+    reached = migrate.downgrade(store, revision)
+    interrupts.note(interrupts.Outcome.SAVED)
+    click.echo(f"the schema is at {reached or 'base: no tables'}")
 
 
 @db_command.command("current")
@@ -226,6 +232,7 @@ def grant_reader_command(role: str, apply: bool) -> None:
     store = open_store()
     if apply:
         grant_reader(store, role)
+        interrupts.note(interrupts.Outcome.SAVED)
         click.echo(escape(f"{role!r} reads the views of {store.location} and nothing else"))
     else:
         lines = ["BEGIN", *reader_statements(store, role), "COMMIT"]
@@ -267,7 +274,7 @@ def verify_command(verbose: bool) -> None:
         if first or chosen_output() != Output():
             print_rows(Finding._fields, chain(first, findings))
     if found := checks.total() - checks[OUTDATED]:
-        raise StoreError(f"{_plural(found, 'finding')}: {_advice(checks)}")
+        raise StoreError(f"{counted(found, 'finding')}: {_advice(checks)}")
     told = ", ".join(f"{number:,} {noun}" for noun, number in counts._asdict().items())
     click.echo(f"the store is sound: {told} checked", err=chosen_output() != Output())
     if waiting := checks[OUTDATED]:
@@ -291,10 +298,6 @@ def _advice(checks: Counter[str]) -> str:
             " (`curation db backup FILE`) and report what is listed"
         )
     return "run `curation db reindex`, which makes them anew from the rest; then verify again"
-
-
-def _plural(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _noted(findings: Iterator[Finding], checks: Counter[str]) -> Iterator[Finding]:
@@ -325,8 +328,9 @@ def reindex_command(verbose: bool) -> None:
     store = open_store()
     with showing_progress("indexing", verbose=verbose) as progress:
         done = reindex(store, progress)
-    told = f", {_plural(done.orphans, 'unused row')} removed" if done.orphans else ""
-    click.echo(f"rebuilt the index of {_plural(done.articles, 'article')}{told}")
+    interrupts.note(interrupts.Outcome.SAVED)
+    told = f", {counted(done.orphans, 'unused row')} removed" if done.orphans else ""
+    click.echo(f"rebuilt the index of {counted(done.articles, 'article')}{told}")
 
 
 @db_command.command("repair")
@@ -346,8 +350,9 @@ def repair_command(verbose: bool) -> None:
 
     store = open_store()
     with showing_progress("repairing", verbose=verbose) as progress:
-        changed = repair(store, progress)
-    click.echo("rewrote {:,} articles and {:,} related links".format(*changed))
+        fixed, links = repair(store, progress)
+    interrupts.note(interrupts.Outcome.SAVED)
+    click.echo(f"rewrote {counted(fixed, 'article')} and {counted(links, 'related link')}")
 
 
 @db_command.command("backup")

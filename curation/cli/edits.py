@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..wording import counted
 from .options import PARTLY_DONE
 from .output import Output, chosen_output, escape, print_rows
 
@@ -69,6 +70,7 @@ def _report(edit: Edit, told: str, *, is_dry: bool) -> None:
 
 
 def _in_words(edit: Edit, verb: str, *, is_dry: bool) -> str:
+    changed = f"{edit.changed:,} of {counted(edit.selected, 'article')}"
     if is_dry:
-        return f"a dry run: {edit.changed:,} of {edit.selected:,} articles would change; nothing was kept"
-    return f"changeset {edit.changeset_id}: {verb} {edit.changed:,} of {edit.selected:,} articles"
+        return f"a dry run: {changed} would change; nothing was kept"
+    return f"changeset {edit.changeset_id}: {verb} {changed}"

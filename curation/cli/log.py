@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..wording import counted
 from .completion import names_of
 from .options import ID, MomentType, article_argument, open_store
 from .output import chosen_output, escape, output_options, print_rows
@@ -85,7 +86,7 @@ def log_command(
         found = _find(connection, what, article, filters, limit or None, is_changeset=is_changeset)
         shown = print_rows(found.columns, found.rows)
     if is_changeset:
-        click.echo(f"{shown:,} changes", err=True)
+        click.echo(counted(shown, "change"), err=True)
     elif not shown:
         told = "no changes that match" if what or article or any(filters.values()) else "no changes yet"
         click.echo(told, err=True)
@@ -110,17 +111,17 @@ def _print_import(
     import_ = find_import(connection, changeset_id)
     if import_ is None or not is_among(connection, HistoryFilters(**given), changeset_id):
         return False
-    counted: Counter[tuple[str, bool]] = Counter()
+    numbers: Counter[tuple[str, bool]] = Counter()
     click.echo(escape(tell_changeset(connection, changeset_id)), err=True)
-    documents = list_documents(connection, import_, limit, counted)
+    documents = list_documents(connection, import_, limit, numbers)
     flags = list_changes(connection, HistoryFilters(), changeset_id, limit).rows
     shown = print_rows(CHANGE_COLUMNS, islice(chain(documents, flags), limit))
-    told = ", ".join(f"{n:,} {what}" for what, n in _summed(counted).items())
-    changes = "1 change" if shown == 1 else f"{shown:,} changes"
-    others = shown - counted.total()
+    told = ", ".join(f"{n:,} {what}" for what, n in _summed(numbers).items())
+    others = shown - numbers.total()
+    changes = counted(shown, "change")
     click.echo(f"{changes}: {told or 'no documents'}, {others:,} of flags or paths", err=True)
     if limit is None or shown < limit:
-        for line in what_is_lacking(import_, counted):
+        for line in what_is_lacking(import_, numbers):
             click.echo(line, err=True)
     return True
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..wording import counted
 from .edits import CHANGE_NAMES, read_changes
 from .options import ID, PARTLY_DONE, actor_option, open_store
 from .output import escape, output_options, print_rows
@@ -122,7 +123,8 @@ def _undo_import(connection: sa.Connection, target: int, **who: Any) -> _Undone:
     from ..importing.undo import undo_import
 
     undone = undo_import(connection, target, **who)
-    told = f"{undone.removed:,} taken out, {undone.restored:,} as before, {undone.marked:,} marks put back"
+    marks = counted(undone.marked, "mark")
+    told = f"{undone.removed:,} taken out, {undone.restored:,} as before, {marks} put back"
     return undone.changeset_id, f"{told}, {len(undone.kept):,} left alone", undone.kept
 
 
@@ -130,7 +132,7 @@ def _undo_decisions(connection: sa.Connection, target: int, **who: Any) -> _Undo
     from ..editing.undo import revert_changeset
 
     undone = revert_changeset(connection, target, **who)
-    told = f"{undone.changed:,} articles as before, {len(undone.kept):,} flags left alone"
+    told = f"{counted(undone.changed, 'article')} as before, {counted(len(undone.kept), 'flag')} left alone"
     if undone.upheld:
         flags = "1 flag stays as it is" if undone.upheld == 1 else f"{undone.upheld:,} flags stay as they are"
         told += f"\nof {target}, {flags}: upstream says so by now, and `curation set` decides otherwise"

@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from .. import interrupts
+from ..wording import counted
 from .completion import names_of
 from .groups import Group
 from .options import add_options, open_store
@@ -174,6 +176,7 @@ def set_command(
         with following_future(connection, source_id):
             unset_settings(connection, source_id, unset)
             give_settings(connection, source_id, given)
+    interrupts.note(interrupts.Outcome.SAVED)
     click.echo(f"{name}: set")
 
 
@@ -201,13 +204,13 @@ def infer_command(name: str, apply: bool) -> None:
     click.echo(f"publish threshold: {'not known' if threshold is None else threshold}{as_well}", err=True)
     why = "" if found.with_related else ": no article that states its heat has related ones"
     click.echo(f"related bonus: {'not known' if bonus is None else bonus}{why}", err=True)
-    click.echo(
-        f"{found.obeying:,} of {found.spoken_of:,} articles that state quality and heat obey", err=True
-    )
+    stating = counted(found.spoken_of, "article")
+    click.echo(f"{found.obeying:,} of {stating} with stated quality and heat obey", err=True)
     given = {key: value for key, value in found.settings._asdict().items() if value is not None}
     if apply and given:
         with store.writing(repeatable=True) as connection:
             set_settings(connection, name, given)
+        interrupts.note(interrupts.Outcome.SAVED)
         click.echo(f"{name}: set", err=True)
     elif given:
         told = " ".join(f"--{key.replace('_', '-')} {value}" for key, value in given.items())

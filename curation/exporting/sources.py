@@ -12,6 +12,7 @@ from ..errors import SelectionError
 from ..scanning import printable
 from ..schema import articles, files, imports, sources, taxonomy_documents
 from ..scoring.settings import source_id_of
+from ..wording import counted
 
 
 class Source(NamedTuple):
@@ -67,7 +68,8 @@ def check_own(
     if shared and 2 * shared >= min(len(known), len(paths)):
         return
     if paths:
-        held = f"{len(paths):,} content files, {shared:,} of them at a path of source {source.name!r}"
+        files = counted(len(paths), "content file")
+        held = f"{files}, {shared:,} of them at a path of source {source.name!r}"
     else:
         more = f" and {len(names) - _TOLD:,} more" if len(names) > _TOLD else ""
         held = f"{', '.join(names[:_TOLD])}{more}, and no document of source {source.name!r}"

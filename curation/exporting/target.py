@@ -19,7 +19,7 @@ from types import TracebackType
 from typing import Self
 
 from ..errors import CurationError
-from ..interrupts import held_back
+from ..interrupts import Outcome, held_back, note
 
 #: Folders whose descriptors are kept open: files come in order of path, so that few are enough.
 _OPEN_FOLDERS = 32
@@ -76,6 +76,7 @@ class Target:
         """Opens the folder; one that is not there is made, unless nothing is to be written (`is_dry`): then
         others may look at it too."""
         self.root = root
+        self._is_dry = is_dry
         self._folders: OrderedDict[str, int] = OrderedDict()
         self._root: int | None = None
         if is_dry and not root.exists():
@@ -90,6 +91,8 @@ class Target:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if kind is None and not self._is_dry:
+            note(Outcome.SAVED)
         for descriptor in (*self._folders.values(), self._root):
             if descriptor is not None:
                 os.close(descriptor)

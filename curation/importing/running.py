@@ -21,6 +21,7 @@ from ..faults import Fault
 from ..flags import FLAGS, is_about_flag
 from ..scanning import CONFIG, Dump, Scan, printable
 from ..schema import articles, changes, import_issues, imports, sources, taxonomy_documents
+from ..wording import counted
 from .audit import Audit
 from .configuring import take_in_config
 from .course import Books, Course, Transactions
@@ -184,7 +185,7 @@ class Run:
             columns = (table.path, table.line, table.code, table.message)
             first = connection.execute(sa.select(*columns).where(*mine).order_by(table.path).limit(3)).all()
             told = "; ".join(f"{path}:{line or 1}: {code}: {message}" for path, line, code, message in first)
-            raise ImportFailed(f"{count} issues, so nothing was taken in (--strict): {told}")
+            raise ImportFailed(f"{counted(count, 'issue')}, so nothing was taken in (--strict): {told}")
 
     def fail(self) -> None:
         """Says in the import's row that it did not end; what was committed stays."""

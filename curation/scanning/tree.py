@@ -14,6 +14,7 @@ from unicodedata import normalize
 from ..errors import DocumentError, ImportFailed
 from ..faults import Fault
 from ..paths import MAX_PATH
+from ..wording import counted
 from . import content
 from .content import ARCHIVE_SUFFIXES, OTHER_ARCHIVES, Kind, is_storable, kind_of, printable
 
@@ -138,7 +139,7 @@ def _no_content(location: str, scan: Scan) -> str:
     if not kept_out:
         return f"{told}; to import a part of a source, name its root by --root"
     path, fault = kept_out[0]
-    return f"{told}; {len(kept_out)} names were kept out, such as {path[:200]}: {fault.message}"
+    return f"{told}; {counted(len(kept_out), 'name')} left out, such as {path[:200]}: {fault.message}"
 
 
 #: What is passed over on purpose, never followed and never opened.

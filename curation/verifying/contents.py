@@ -31,6 +31,7 @@ from ..schema import (
     sources,
     topics,
 )
+from ..wording import counted
 from .findings import (
     AS_OLDER,
     OUTDATED,
@@ -184,7 +185,7 @@ def _difference(held: list[tuple[Any, ...]], due: list[tuple[Any, ...]]) -> str 
     if held == due:
         return None
     if len(held) != len(due):
-        return f"{len(held)} rows, and by the document {len(due)}"
+        return f"{counted(len(held), 'row')}, and by the document {len(due)}"
     positions = (row[0] for row, ought in zip(held, due, strict=True) if row != ought)
     return f"not as the document says at position {', '.join(map(str, positions))}"
 

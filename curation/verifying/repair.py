@@ -34,7 +34,7 @@ def repair(store: Store, progress: Callable[[int, int], None] | None = None) -> 
     total = sum(map(len, several))
     done = fixed_articles = fixed_links = 0
     for ids in several:
-        with store.writing() as connection:
+        with store.writing(repeatable=True) as connection:
             of(connection).lock_references(connection)  # no import changes any meanwhile
             one, other = _repair_some(connection, ids)
         fixed_articles, fixed_links = fixed_articles + one, fixed_links + other

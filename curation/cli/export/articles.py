@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from ...wording import counted
 from ..options import chosen_filters, filter_options, open_store, ready_to_search
 from ..output import Kind, chosen_output, escape, file_argument, output_options, print_rows
 from ..progress import showing_progress
@@ -54,7 +55,7 @@ def articles_command(no_body: bool, schema: bool, **options: Any) -> None:
         count, rows = read_rows(connection, filters, body=not no_body)
         print_rows(names, rows if output.file is None else _shown(rows, count), kinds_of(names))
     if output.file is not None:
-        click.echo(escape(f"{count:,} article{'' if count == 1 else 's'} in {output.file}"), err=True)
+        click.echo(escape(f"{counted(count, 'article')} in {output.file}"), err=True)
 
 
 def _shown(rows: Iterable[Sequence[Any]], count: int) -> Iterator[Sequence[Any]]:

@@ -17,6 +17,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import IO, Any
 
+from ...interrupts import Outcome, note
 from .options import (
     BINARY_FORMATS,
     FORMATS,
@@ -146,6 +147,7 @@ def written_whole(file: Path) -> Iterator[IO[bytes]]:
     if file.exists() and not file.is_file():
         with file.open("wb") as stream:
             yield stream
+        note(Outcome.SAVED)
         return
     file = file.resolve()
     with temporary_file(file) as made:
@@ -153,6 +155,7 @@ def written_whole(file: Path) -> Iterator[IO[bytes]]:
             yield stream
         made.chmod(file.stat().st_mode & 0o7777 if file.exists() else 0o666 & ~_umask())
         made.replace(file)
+    note(Outcome.SAVED)
 
 
 def _umask() -> int:

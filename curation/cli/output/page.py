@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from itertools import chain, islice
 from typing import Any
 
+from ...wording import counted
 from .options import Output, told_title
 from .values import is_numeric, shown
 
@@ -68,7 +69,7 @@ def html_lines(columns: Sequence[str], rows: Iterator[Sequence[Any]], _output: O
         yield f"<tr><td>{'</td><td>'.join(map(_cell, row))}</td></tr>\n"
     yield "</tbody>\n</table>\n"
     now = dt.datetime.now(dt.UTC)
-    yield f"<footer>{count:,} row{'' if count == 1 else 's'} · "
+    yield f"<footer>{counted(count, 'row')} · "
     yield f"<time datetime={now:%Y-%m-%dT%H:%MZ}>{now:%Y-%m-%d %H:%M} UTC</time></footer>\n"
     yield "</main>\n</body>\n</html>\n"
 

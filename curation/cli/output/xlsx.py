@@ -21,6 +21,7 @@ from typing import IO, TYPE_CHECKING, Any
 import click
 
 from ...temporary import temporary_folder, unnamed_file
+from ...wording import counted
 from .options import Output, told_title
 from .values import encodable, escape, is_formula, shown, text_of, told_instant
 
@@ -74,7 +75,8 @@ def write_xlsx(stream: IO[bytes], columns: Sequence[str], rows: Iterator[Row], o
         whole.seek(0)
         shutil.copyfileobj(whole, stream)  # which may be a pipe: of that no library seeks back
     if cells.cut:
-        click.echo(f"warning: {cells.cut:,} texts cut at 32,767 characters, which a cell holds", err=True)
+        texts = counted(cells.cut, "text")
+        click.echo(f"warning: {texts} cut at 32,767 characters, which a cell holds", err=True)
 
 
 class _Replaceable:

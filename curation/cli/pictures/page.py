@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from html import escape
 
+from ...wording import counted
 from .data import Picture
 
 _STYLE = """
@@ -77,9 +78,7 @@ def _table(picture: Picture) -> str:
         for row in picture.rows
     )
     count = len(picture.rows)
-    caption = f"{count:,} row{'' if count == 1 else 's'}" + (
-        f" · {picture.context}" if picture.context else ""
-    )
+    caption = f"{counted(count, 'row')}" + (f" · {picture.context}" if picture.context else "")
     return (
         f"<table>\n<caption>{escape(caption)}</caption>\n<thead><tr>{head}</tr></thead>\n"
         f"<tbody>\n{body}\n</tbody>\n</table>"
