@@ -10,7 +10,7 @@ import datetime as dt
 import logging
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
@@ -87,6 +87,40 @@ class Store:
         takes."""
         with self._explaining(), self.backend.rehearsal(self.engine) as connection:
             yield connection
+
+    @contextmanager
+    def trying(self) -> Iterator[sa.Connection]:
+        """A transaction as of `writing`, which is rolled back at its end. Where a store cannot be written to,
+        it is one on a copy."""
+        with ExitStack() as held:
+            connection = held.enter_context(self.writing())
+            try:
+                with self._explaining():  # an engine refuses the first statement that writes, no earlier
+                    connection.execute(sa.delete(units_of_work).where(sa.false()))
+            except StoreReadOnly:
+                connection.rollback()
+                held.close()
+                connection = held.enter_context(self.rehearsing())
+            yield connection
+            connection.rollback()
+
+    @contextmanager
+    def importing(self, source: str, *, dry_run: bool = False) -> Iterator[Callable[[], None]]:
+        """No other import of a source runs meanwhile; yields what raises ImportFailed once that does not hold
+        any more. A dry run takes no lock of a store that cannot be written to: nobody imports into it.
+
+        Raises:
+            ImportFailed: another import of the source is running.
+        """
+        with ExitStack() as held:
+            try:
+                check = held.enter_context(self.backend.import_lock(self.engine, source))
+            except StoreReadOnly:
+                if not dry_run:
+                    raise
+                yield lambda: None
+            else:
+                yield check
 
     @contextmanager
     def _connect(self) -> Iterator[sa.Connection]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -13,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from .. import interrupts
-from ..errors import ImportFailed, StoreError
+from ..errors import ImportFailed, StoreError, StoreReadOnly
 from . import PATIENCE, Answer, Backend, Damage, Query, Term, chunks
 from .sqlite_opening import DAMAGING, address
 
@@ -134,6 +135,8 @@ class Sqlite(Backend):
             try:
                 is_taken = lock.acquire()
             except OSError as error:
+                if not os.access(path.parent, os.W_OK):
+                    raise StoreReadOnly(_ADVICE[sqlite3.SQLITE_READONLY].format(path=self.path)) from error
                 told = f"{path} cannot be made or locked ({error.strerror}): remove what has its name"
                 raise StoreError(f"{told}, and see that the store's folder is writable") from error
             if not is_taken:

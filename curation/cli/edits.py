@@ -33,11 +33,10 @@ def carry_out(
     """Decides in a transaction, which of a dry run is rolled back, and says what was done or would be, or why
     nothing was (`idle`); exits with 3 if articles were left alone."""
     changed: list[tuple[Any, ...]] = []
-    with store.writing() as connection:
+    with store.trying() if is_dry else store.writing() as connection:
         edit = doing(connection)
         if is_dry:
             changed = read_changes(connection, edit.changeset_id)
-            connection.rollback()
     if is_dry:
         print_rows(CHANGE_NAMES, changed)
     told = f"nothing to change: {idle}" if edit.changeset_id is None else _in_words(edit, verb, is_dry=is_dry)

@@ -95,7 +95,7 @@ def _revert(store: Store, targets: Sequence[int], imports: set[int], dry_run: bo
     from ..importing.undo import undoing_imports
 
     done = _Done()
-    with undoing_imports(store, imports) if imports else store.writing() as connection:
+    with undoing_imports(store, imports, dry_run=dry_run) as connection:
         for target in targets:
             undo = _undo_import if target in imports else _undo_decisions
             try:
@@ -110,8 +110,6 @@ def _revert(store: Store, targets: Sequence[int], imports: set[int], dry_run: bo
             done.changed += read_changes(connection, new_id) if dry_run else []
         if not done.said:
             raise EditRefused("; ".join(why for _, _, why in done.kept))
-        if dry_run:
-            connection.rollback()
     return done
 
 

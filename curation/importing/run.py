@@ -29,7 +29,7 @@ def import_dump(store: Store, dump: Dump, scan: Scan, options: Options) -> Summa
     `strict`, and where most of what it would add is another source's (`resemblance`), unless that is to be
     kept apart (`new_source`). Files that cannot be imported are counted as quarantined and raise nothing.
     """
-    with store.backend.import_lock(store.engine, dump.source) as check_lock:
+    with store.importing(dump.source, dry_run=options.dry_run) as check_lock:
         if not options.new_source:
             _refuse_known_source(store, dump, scan)
         if options.strict or options.dry_run:

@@ -77,14 +77,21 @@ class Undone:
 
 
 @contextmanager
-def undoing_imports(store: Store, changeset_ids: Iterable[int]) -> Iterator[sa.Connection]:
+def undoing_imports(
+    store: Store, changeset_ids: Iterable[int], *, dry_run: bool = False
+) -> Iterator[sa.Connection]:
     """A transaction in which the imports of these changesets can be undone: no import of their sources runs
-    meanwhile. Raises EditRefused for one that is no import's; ImportFailed while an import is running."""
+    meanwhile. Of a dry run nothing is kept.
+
+    Raises:
+        EditRefused: one is no import's.
+        ImportFailed: an import of one of the sources is running.
+    """
     with store.reading() as connection:
         names = {_find(connection, changeset_id).source for changeset_id in changeset_ids}
     with ExitStack() as held:
-        locks = [held.enter_context(store.backend.import_lock(store.engine, name)) for name in sorted(names)]
-        yield held.enter_context(store.writing())
+        locks = [held.enter_context(store.importing(name, dry_run=dry_run)) for name in sorted(names)]
+        yield held.enter_context(store.trying() if dry_run else store.writing())
         for check_lock in locks:  # before commit: without it nothing is undone
             check_lock()
 

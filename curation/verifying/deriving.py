@@ -52,7 +52,7 @@ def _without_imports(store: Store) -> Iterator[None]:
         names = connection.scalars(sa.select(sources.c.name).order_by(sources.c.name)).all()
     with ExitStack() as held:
         for name in names:
-            held.enter_context(store.backend.import_lock(store.engine, name))
+            held.enter_context(store.importing(name))
         yield
 
 
