@@ -51,14 +51,9 @@ from .resolve import resolve_items, resolve_related
 from .sweep import Sweep, settle_images_of
 from .tasks import Known, Task, What
 from .taxonomy import TaxonomyWriter, delete_taxonomy, mark_taxonomy
-from .undo_limits import Undoing, changed_later, decided_at_all, decided_since
+from .undo_limits import DECIDED, LATER, TAKEN, Undoing, changed_later, decided_at_all, decided_since
 from .versions import UPSTREAM_COLUMNS, Restored, Upstream, Versions, before
 from .write import ArticleWriter, queue_for_search
-
-#: Why an article is left as it is.
-_LATER = "a later import has changed it: undo that one first"
-_DECIDED = "an editor has decided on it since"
-_TAKEN = "another document has its path now"
 
 #: Documents that are restored together.
 BATCH = 500
@@ -81,12 +76,8 @@ def undoing_imports(
     store: Store, changeset_ids: Iterable[int], *, dry_run: bool = False
 ) -> Iterator[sa.Connection]:
     """A transaction in which the imports of these changesets can be undone: no import of their sources runs
-    meanwhile. Of a dry run nothing is kept.
-
-    Raises:
-        EditRefused: one is no import's.
-        ImportFailed: an import of one of the sources is running.
-    """
+    meanwhile; of a dry run nothing is kept. Raises EditRefused for one that is no import's, ImportFailed
+    while an import is running."""
     with store.reading() as connection:
         names = {_find(connection, changeset_id).source for changeset_id in changeset_ids}
     with ExitStack() as held:
@@ -234,9 +225,9 @@ class _Undoing:
         for row in rows:
             if row.is_later:
                 self._waits_for_later = True
-                self._undone.kept.append((row.path, _LATER))
+                self._undone.kept.append((row.path, LATER))
             elif row.is_decided:
-                self._undone.kept.append((row.path, _DECIDED))
+                self._undone.kept.append((row.path, DECIDED))
             else:
                 free.append(row)
         return free
@@ -294,14 +285,14 @@ class _Undoing:
         free = {move.article_id: move for move in moves if not (move.is_later or move.is_decided)}
         while blocked := self._find_blocked(free):
             for article_id in blocked:
-                self._undone.kept.append((free.pop(article_id).path, _TAKEN))
+                self._undone.kept.append((free.pop(article_id).path, TAKEN))
                 self._waits_for_later = True
         for move in moves:
             if move.is_later:
                 self._waits_for_later = True
-                self._undone.kept.append((move.path, _LATER))
+                self._undone.kept.append((move.path, LATER))
             elif move.is_decided:
-                self._undone.kept.append((move.path, _DECIDED))
+                self._undone.kept.append((move.path, DECIDED))
         backend = of(connection)
         for paths in (
             [(key, f"~{key}") for key in free],

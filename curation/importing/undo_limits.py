@@ -8,6 +8,11 @@ import sqlalchemy as sa
 
 from ..schema import changes, changesets, file_versions, imports, overrides
 
+#: Why an article is left as it is.
+LATER = "a later import has changed it: undo that one first"
+DECIDED = "an editor has decided on it since"
+TAKEN = "another document has its path now"
+
 
 @dataclass(frozen=True, slots=True)
 class Undoing:
