@@ -242,9 +242,9 @@ _OTHER_ENCODINGS = re.compile(rb"\xff\xfe|\xfe\xff|\0\0\xfe\xff|\0{0,3}-\0{1,3}-
 _CLOSING = re.compile(rb"\n(?:---|\.\.\.)[ \t]*(?=[\r\n]|\Z)")
 _CLOSING_CR = re.compile(rb"\r(?:---|\.\.\.)[ \t]*(?:\r|\Z)")
 _CLOSING_FENCE = re.compile(r"\n(---|\.\.\.)([ \t]*)(?=\n|\Z)")
-_OPENING = re.compile(rb"---(?:[ \t]*ya?ml)?[ \t]*(\r|\n|$)")
-_OPENING_FENCE = re.compile(r"---([ \t]*ya?ml)?([ \t]*)(?=\n|\Z)")
-_OTHER_FORMATS = re.compile(rb"(\+\+\+|;;;|\{|---(?!ya?ml[ \t\r\n])[a-z]+)[ \t]*\r?\n")
+_OPENING = re.compile(rb"---(?:[ \t]*(?i:ya?ml))?[ \t]*(\r|\n|$)")
+_OPENING_FENCE = re.compile(r"---([ \t]*(?i:ya?ml))?([ \t]*)(?=\n|\Z)")
+_OTHER_FORMATS = re.compile(rb"(\+\+\+|;;;|\{|---(?!(?i:ya?ml)[ \t\r\n])[A-Za-z]+)[ \t]*\r?\n")
 _FORBIDDEN_BYTES = bytes(c for c in range(0x20) if c not in b"\t\n\r") + b"\x7f"
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffe\uffff]")
 

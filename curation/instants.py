@@ -18,7 +18,8 @@ _INSTANT = re.compile(
 _MAIL_DATE = re.compile(
     r"""(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),?\ +)? [0-9]{1,2}\ +
     (?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)\ + [1-9][0-9]{3}\ +
-    [0-9]{1,2}:[0-9]{2}(?::[0-5][0-9])?\ + (?:[-+](?:[01][0-9]|2[0-3])[0-5][0-9]|UTC?|GMT|Z|[ECMP][SD]T)""",
+    (?P<minute>[0-9]{1,2}:[0-9]{2})(?::(?:[0-5][0-9]|(?P<leap>60)))?\ +
+    (?:[-+](?:[01][0-9]|2[0-3])[0-5][0-9]|UTC?|GMT|Z|[ECMP][SD]T)""",
     re.VERBOSE | re.IGNORECASE,
 )
 
@@ -33,7 +34,8 @@ def parse_instant(text: str) -> tuple[dt.datetime | None, tuple[str, str] | None
     bare = text.strip()
     match = _INSTANT.fullmatch(bare)
     if match is None:
-        return _parse_mail_date(bare) if _MAIL_DATE.fullmatch(bare) else (None, None)
+        mailed = _MAIL_DATE.fullmatch(bare)
+        return _parse_mail_date(mailed) if mailed else (None, None)
     if len(match["year"].lstrip("0")) > 4:  # of thousands of digits Python makes no number
         raise OverflowError("year out of range")
     part = {
@@ -50,8 +52,8 @@ def parse_instant(text: str) -> tuple[dt.datetime | None, tuple[str, str] | None
         part["year"], part["month"], part["day"], part["hour"], part["minute"], part["second"] - is_leap,
         micro, dt.UTC,
     ) - offset  # fmt: skip
-    if is_leap and (moment.hour, moment.minute) != (23, 59):
-        raise ValueError("second must be in 0..59")
+    if is_leap:
+        _check_leap(moment)
     notice = None
     if is_leap or bare != text:
         notice = (
@@ -65,13 +67,24 @@ def parse_instant(text: str) -> tuple[dt.datetime | None, tuple[str, str] | None
     return moment, notice
 
 
-def _parse_mail_date(text: str) -> tuple[dt.datetime | None, tuple[str, str] | None]:
+def _check_leap(moment: dt.datetime) -> None:
+    """Raises ValueError unless a leap second may follow an instant: they end a day in UTC."""
+    if (moment.hour, moment.minute) != (23, 59):
+        raise ValueError("second must be in 0..59")
+
+
+def _parse_mail_date(match: re.Match[str]) -> tuple[dt.datetime | None, tuple[str, str] | None]:
     from email.utils import parsedate_to_datetime  # few documents need it
 
+    text = match[0]
+    if match["leap"]:
+        text = f"{text[: match.end('minute')]}:59{text[match.end('leap') :]}"
     moment = parsedate_to_datetime(text)
-    notice = ("odd_date", "a date as in e-mail is read")
     # Without a zone it is UTC that is meant: so RFC 5322 has -0000.
-    return moment.replace(tzinfo=dt.UTC) if moment.tzinfo is None else moment.astimezone(dt.UTC), notice
+    moment = moment.replace(tzinfo=dt.UTC) if moment.tzinfo is None else moment.astimezone(dt.UTC)
+    if match["leap"]:
+        _check_leap(moment)
+    return moment, ("odd_date", "a date as in e-mail is read")
 
 
 def is_day(text: object) -> bool:
