@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -423,3 +424,15 @@ def test_what_is_a_bare_repository(repository: Path, bare: Path) -> None:
     assert git_module.is_bare(bare)
     assert not git_module.is_bare(repository)
     assert not git_module.is_bare(repository / "_news")
+
+
+def test_a_clone_with_nothing_checked_out_says_what_brings_its_content(
+    repository: Path, with_submodule: Path, tmp_path: Path
+) -> None:
+    git(tmp_path, "clone", "--quiet", "--no-checkout", str(repository), "bare looking")
+    with Folder(tmp_path / "bare looking") as tree, pytest.raises(ImportFailed, match="--rev HEAD imports"):
+        tree.scan()
+    git(tmp_path, "clone", "--quiet", str(with_submodule), "without")
+    told = f"`git -C {tmp_path}/without submodule update --init` fetches"
+    with Folder(tmp_path / "without") as tree, pytest.raises(ImportFailed, match=re.escape(told)):
+        tree.scan()

@@ -206,9 +206,9 @@ def follow_stories(connection: sa.Connection, retold: Mapping[int, Story]) -> No
         query = sa.select(*(table[name] for name in (*key, *STORY_COLUMNS))).where(table.article_id.in_(ids))
         for article_id, last_id, *columns in connection.execute(query).all():
             story, now = Story(*columns), retold[article_id]
-            if story[:2] != now[:2] and not is_another(story, now):
+            if story[:3] != now[:3] and not is_another(story, now):
                 row = sa.and_(table.article_id == article_id, table.last_changeset_id == last_id)
-                values = {"title": now.title, "canonical_digest": now.canonical_digest}
+                values = dict(zip(STORY_COLUMNS[:3], now[:3], strict=True))
                 connection.execute(sa.update(story_takeovers).where(row).values(values))
 
 

@@ -10,6 +10,7 @@ refused with a line that says to copy it.
 from __future__ import annotations
 
 import os
+import shlex
 import stat
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -45,6 +46,13 @@ class Folder(Tree):
                 f"{self.location} is an empty folder of a submodule: run `git submodule update --init`"
             )
         return self.whole(scan, within)
+
+    def advise(self) -> str:
+        if (self._root / ".gitmodules").is_file():
+            return f"`git -C {shlex.quote(self.location)} submodule update --init` fetches its submodules"
+        if [file.name for file in self._root.iterdir()] == [".git"]:
+            return "--rev HEAD imports what is committed"
+        return super().advise()
 
     def walk(self, within: Sequence[str] = ()) -> Scan:
         """As `scan`, in no order; a root without content is no fault."""

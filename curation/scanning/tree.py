@@ -112,6 +112,10 @@ class Tree(ABC):
         """As long as it is equal the site's own settings are; None where only their bytes can tell."""
         return None
 
+    def advise(self) -> str:
+        """Return what to do where the root holds no content."""
+        return "to import a part of a source, name its root by --root"
+
     def close(self) -> None:  # noqa: B027 - a folder holds nothing open
         """Lets go of what is held open; nothing can be read afterwards."""
 
@@ -126,18 +130,18 @@ class Tree(ABC):
     def whole(self, scan: Scan, within: Sequence[str]) -> Scan:
         """Puts what was found in order. Raises ImportFailed where everything was wanted and nothing found."""
         if not scan.files and not within:
-            raise ImportFailed(_no_content(self.location, scan))
+            raise ImportFailed(_no_content(self.location, scan, self.advise()))
         scan.files.sort(key=itemgetter(0))
         scan.faults.extend(case_collisions(file.path for file in scan.files))
         scan.faults.sort(key=lambda found: (found[0], found[1].code))
         return scan
 
 
-def _no_content(location: str, scan: Scan) -> str:
+def _no_content(location: str, scan: Scan, advice: str) -> str:
     told = f"no content under {location}: a source's root holds folders such as `_news`"
     kept_out = [(path, fault) for path, fault in scan.faults if fault.severity != "notice"]
     if not kept_out:
-        return f"{told}; to import a part of a source, name its root by --root"
+        return f"{told}; {advice}"
     path, fault = kept_out[0]
     return f"{told}; {counted(len(kept_out), 'name')} left out, such as {path[:200]}: {fault.message}"
 
