@@ -160,6 +160,7 @@ def test_flags_are_asked_for_alike_on_every_engine(ask: Callable[..., str], stor
      ('SELECT id FROM articles ORDER BY "titel"', "did you mean title?"),
      ('SELECT a."titel" FROM articles a', "did you mean title?"),
      ('SELECT count(*) FROM articles WHERE title LIKE "%tide%"', "%tide%"),
+     ('SELECT title || "$.a" FROM articles', "$.a"), ('SELECT title || "" FROM articles', '""'),
      ('SELECT count(*) FROM articles WHERE "title" <> "heat`[]"', "")],
 )  # fmt: skip
 def test_a_name_in_double_quotes_is_never_a_text(ask: Callable[..., str], sql: str, told: str) -> None:

@@ -163,9 +163,10 @@ class _Guard:
             text = f"the store is damaged ({text}): restore it from a backup"
         if code == sqlite3.SQLITE_TOOBIG:
             text = f"{text}: values of up to {MAX_VALUE >> 20} MB are allowed"
-        missing = re.fullmatch(r"no such (table|column): (?:.*\.)?([^.]+)", text, re.DOTALL)
+        missing = re.fullmatch(r"no such (table|column): (?:.*\.)?([^.]*)", text, re.DOTALL)
         if missing and self._offset is not None and query.sql[self._offset] in "`[":
-            text = f"{text} (a text stands in single quotes)"
+            told = text if missing[2] else f'{text}""'
+            text = f"{told} (a text stands in single quotes)"
         return QueryRefused(text, self._offset, (missing[1], missing[2]) if missing else None)
 
     def _place(self, sql: str, values: Mapping[str, object], text: str) -> int | None:
@@ -181,8 +182,11 @@ class _Guard:
         if ": " not in text:  # it names nothing
             return None
         is_syntax = re.fullmatch(r'near "(.*)": syntax error', text, re.DOTALL)
-        name = is_syntax[1] if is_syntax else re.split(r": |\.", text)[-1].rstrip("()")
-        found = [t for t in tokens(sql, escapes=False) if name.lower() in (t.text.lower(), t.name.lower())]
+        told_of = is_syntax[1] if is_syntax else text.partition(": ")[2].rstrip("()")
+        names = {told_of.lower()}
+        if not is_syntax:  # of `a.b` the column, or one name that was in quotes, as it is if it is empty
+            names |= {told_of.rpartition(".")[2].lower(), f"`{told_of}`".lower()}
+        found = [t for t in tokens(sql, escapes=False) if names & {t.text.lower(), t.name.lower()} - {""}]
         for token in found[:_TRIES]:
             cut = sql[: token.end] if is_syntax else f"{sql[: token.start]}{_MARK}{sql[token.end :]}"
             told = self._complaint(cut, values)
