@@ -34,7 +34,7 @@ from .mixtures import Mixture
 from .taking import import_folder, undo_one_import
 from .upstream import Files, Site
 
-MIXTURES = int(os.environ.get("CURATION_MIXTURES", "25"))
+MIXTURES = int(os.environ.get("CURATION_MIXTURES", "12"))
 FIRST = int(os.environ.get("CURATION_SEED", "0"))
 STEPS = 10
 

@@ -279,7 +279,7 @@ def test_of_many_the_rest_is_told() -> None:
 
 
 def test_a_limit_that_was_reached_is_told() -> None:
-    assert picture("bars a n", [("x", 1)], limit=1).notes == ["the first 1 rows: -p limit=N asks for more"]
+    assert picture("bars a n", [("x", 1)], limit=1).notes == ["the first 1 row: -p limit=N asks for more"]
     assert picture("bars a n", [("x", 1)], limit=2).notes == []
 
 

@@ -413,7 +413,7 @@ DAMAGES = {
     ),
     "topic too few": Damage(
         f"DELETE FROM article_topics WHERE position = 1 AND article_id = {article(DECIDED)}",
-        [("rows", "article_topics: 1 rows, and by the document 2")],
+        [("rows", "article_topics: 1 row, and by the document 2")],
         f"site:{DECIDED}",
     ),
     "another topic": Damage(

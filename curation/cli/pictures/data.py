@@ -16,6 +16,7 @@ from typing import Any, Literal
 from ...backends import Answer
 from ...errors import PictureRefused
 from ...reports import Chart, Report
+from ...wording import counted
 from ..output import plain, shown
 from ..output.values import is_numeric
 
@@ -158,7 +159,9 @@ def _is_given(report: Report, key: str, parameters: Mapping[str, object]) -> boo
 
 def _limit_note(count: int, parameters: Mapping[str, object]) -> list[str]:
     limit = parameters.get("limit")
-    return [f"the first {count:,} rows: -p limit=N asks for more"] if count and count == limit else []
+    return (
+        [f"the first {counted(count, 'row')}: -p limit=N asks for more"] if count and count == limit else []
+    )
 
 
 def one_line(value: object) -> str:
