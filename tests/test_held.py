@@ -245,3 +245,19 @@ def test_a_part_of_a_known_source_under_a_new_name_is_refused(
     result = curation("import", str(tmp_path / "renamed" / "_news"), "--root", str(tmp_path / "renamed"))
     assert result.exit_code == 1
     assert "--source site" in result.output
+
+
+def test_a_story_that_is_back_is_kept_as_it_is_told_now(desk: Desk, store: Store) -> None:
+    """Else what undoes a decision would take it for another one."""
+    desk.write("_news/a.md", "A", "a", "body a")
+    desk.take_in()
+    desk.run("set", "_news/a.md", "--heat", "5")
+    desk.write("_news/a.md", "B", "b", "body b")
+    desk.take_in()
+    for address in ("a", "a2"):
+        desk.write("_news/a.md", "A", address, "body a")
+        desk.take_in()
+    with store.reading() as connection:
+        told = connection.execute(sa.text("SELECT title, canonical_url FROM story_takeovers")).all()
+        now = connection.execute(sa.text("SELECT title, canonical_url FROM articles")).all()
+    assert set(now) <= set(told)
