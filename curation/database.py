@@ -107,7 +107,7 @@ class Store:
     @contextmanager
     def importing(self, source: str, *, dry_run: bool = False) -> Iterator[Callable[[], None]]:
         """No other import of a source runs meanwhile; yields what raises ImportFailed once that does not hold
-        any more. A dry run takes no lock of a store that cannot be written to: nobody imports into it.
+        any more. A dry run needs none where it cannot be taken: it works on a copy of one moment.
 
         Raises:
             ImportFailed: another import of the source is running.

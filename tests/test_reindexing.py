@@ -3,12 +3,14 @@ with it is named as that."""
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable
 
 import pytest
 from click.testing import Result
 
 from curation import searching
+from curation.backends.sqlite_index import find_wrong_index
 from curation.database import Store
 from curation.verifying.deriving import reindex
 from curation.verifying.run import verify
@@ -112,3 +114,22 @@ def test_what_is_queued_is_not_missed(filled: Store) -> None:
     execute(filled, "DELETE FROM article_search")
     with filled.reading() as connection:
         assert sum(finding.check == "search" for finding in verify(connection)) == 49
+
+
+@ON_SQLITE
+@pytest.mark.parametrize("step", range(1, 300, 23))
+def test_an_interrupted_check_of_the_index_says_so(filled: Store, step: int) -> None:
+    """Also where SQLite has ended the transaction by itself."""
+    steps = iter(range(step + 1))
+    with filled.reading() as connection:
+        driver = connection.connection.driver_connection
+        assert isinstance(driver, sqlite3.Connection)
+        driver.set_progress_handler(lambda: next(steps, None) == step, 5)
+        told = ""
+        try:
+            list(find_wrong_index(driver))
+        except sqlite3.OperationalError as error:
+            told = str(error)
+        finally:
+            driver.set_progress_handler(None, 0)
+        assert "savepoint" not in told

@@ -433,6 +433,6 @@ def test_a_clone_with_nothing_checked_out_says_what_brings_its_content(
     with Folder(tmp_path / "bare looking") as tree, pytest.raises(ImportFailed, match="--rev HEAD imports"):
         tree.scan()
     git(tmp_path, "clone", "--quiet", str(with_submodule), "without")
-    told = f"`git -C {tmp_path}/without submodule update --init` fetches"
+    told = f"`git -C {tmp_path}/without submodule update --init` fetches that"
     with Folder(tmp_path / "without") as tree, pytest.raises(ImportFailed, match=re.escape(told)):
         tree.scan()

@@ -130,7 +130,11 @@ def test_what_was_done_before_the_disk_was_full_is_said(world: Path) -> None:
     for command in ("export files out", "export files out.zip", "export api api", "db backup copy.db"):
         told = "Error: No space left on device: standard output; the work was done before\n"
         assert run(world, command, ">/dev/full").stderr.decode() == told, command
-    for command in ("export files out --check", "export api api --check"):
+    for command in (
+        "report providers --chart c.svg --format csv",
+        "export files out --check",
+        "export api api --check",
+    ):
         assert b"done before" not in run(world, command, ">/dev/full").stderr, command
     assert run(world, "status", ">/dev/full").stderr == b"Error: No space left on device: standard output\n"
     assert run(world, "list --format jsonl", ">/dev/full").returncode == 1

@@ -135,8 +135,9 @@ def _find_wrong_words(driver: sqlite3.Connection) -> Iterator[tuple[int | None, 
             raise
         yield None, "its words are not those of its texts"
     finally:
-        driver.execute("ROLLBACK TO checking")
-        driver.execute("RELEASE checking")
+        if driver.in_transaction:  # a full disk, or an interruption, may have ended it
+            driver.execute("ROLLBACK TO checking")
+            driver.execute("RELEASE checking")
 
 
 #: How the index is declared, and how the table that is checked in its place.

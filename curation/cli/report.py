@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from .. import interrupts
 from .asking import answering, print_answer, warn_of_power
 from .completion import report_names
 from .options import open_store, parameters_option, reports_found, reports_option, timeout_option
@@ -125,6 +126,7 @@ def _draw(store: Store, report: Report, query: Query, folder: Path | None, targe
         if missing:
             click.echo(f"note: no font here has {missing[:20]}; an SVG leaves that to its viewer", err=True)
     if has_rows:
+        interrupts.note(interrupts.Outcome.NOT_DONE)  # of the rows, whatever was drawn
         print_rows(answer.columns, rows)
 
 

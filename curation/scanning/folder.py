@@ -48,8 +48,9 @@ class Folder(Tree):
         return self.whole(scan, within)
 
     def advise(self) -> str:
-        if (self._root / ".gitmodules").is_file():
-            return f"`git -C {shlex.quote(self.location)} submodule update --init` fetches its submodules"
+        if (self._root / ".gitmodules").is_file() and (self._root / ".git").exists():
+            fetch = f"git -C {shlex.quote(self.location)} submodule update --init"
+            return f"{super().advise()}; if it is in a submodule, `{fetch}` fetches that"
         if [file.name for file in self._root.iterdir()] == [".git"]:
             return "--rev HEAD imports what is committed"
         return super().advise()
