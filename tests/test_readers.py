@@ -79,7 +79,6 @@ def test_nothing_is_imported_from_the_current_folder(tmp_path: Path) -> None:
     assert sorted(tmp_path.glob("*run")) == []
 
 
-@pytest.mark.skipif(not Path("/proc").is_dir(), reason="processes are looked for in /proc")
 def test_imports_in_two_threads_leave_the_environment_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each sets a variable of the process while its server starts."""
     monkeypatch.delenv("PYTHONSAFEPATH", raising=False)
@@ -93,6 +92,7 @@ def test_imports_in_two_threads_leave_the_environment_as_it_was(monkeypatch: pyt
     assert "PYTHONSAFEPATH" not in os.environ
 
 
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="processes are looked for in /proc")
 def test_none_is_left_and_none_is_waited_for_where_the_import_ends_early() -> None:
     began = time.monotonic()
     pids: list[int] = []

@@ -31,7 +31,7 @@ COMMANDS = [
     "export files site --dry-run", "export files out.tar", "export articles", "export api api --check",
     "db current", "db history", "db check", "db tables", "db views", "db verify", "db metadata",
     "db backup copy.db", "db upgrade", "db downgrade 0025", "db reindex", "db repair", "log --output out.csv",
-    "report --chart chart.svg --output out.csv topics", "reset 1", "source set site --title x --force", "score",
+    "report --chart chart.svg --output out.csv topics", "reset 1", "source set site --title x", "score",
     "--help", "--version", "improt", "list --topic nope",
 ]  # fmt: skip
 
