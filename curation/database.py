@@ -112,15 +112,14 @@ class Store:
         Raises:
             ImportFailed: another import of the source is running.
         """
+        check: Callable[[], None] = _check_nothing
         with ExitStack() as held:
             try:
                 check = held.enter_context(self.backend.import_lock(self.engine, source))
             except StoreReadOnly:
                 if not dry_run:
                     raise
-                yield lambda: None
-            else:
-                yield check
+            yield check
 
     @contextmanager
     def _connect(self) -> Iterator[sa.Connection]:
@@ -287,6 +286,10 @@ class Store:
     def location(self) -> str:
         """Where the store is, fit to be shown: without a password."""
         return self.backend.location
+
+
+def _check_nothing() -> None:
+    """Check a lock that was not taken: there is nothing to lose."""
 
 
 def migrations_folder() -> Path:

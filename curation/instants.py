@@ -18,7 +18,7 @@ _INSTANT = re.compile(
 _MAIL_DATE = re.compile(
     r"""(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),?\ +)? [0-9]{1,2}\ +
     (?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)\ + [1-9][0-9]{3}\ +
-    (?P<minute>[0-9]{1,2}:[0-9]{2})(?::(?:[0-5][0-9]|(?P<leap>60)))?\ +
+    [0-9]{1,2}:[0-9]{2}(?::(?:[0-5][0-9]|(?P<leap>60)))?\ +
     (?:[-+](?:[01][0-9]|2[0-3])[0-5][0-9]|UTC?|GMT|Z|[ECMP][SD]T)""",
     re.VERBOSE | re.IGNORECASE,
 )
@@ -78,7 +78,7 @@ def _parse_mail_date(match: re.Match[str]) -> tuple[dt.datetime | None, tuple[st
 
     text = match[0]
     if match["leap"]:
-        text = f"{text[: match.end('minute')]}:59{text[match.end('leap') :]}"
+        text = f"{text[: match.start('leap')]}59{text[match.end('leap') :]}"
     moment = parsedate_to_datetime(text)
     # Without a zone it is UTC that is meant: so RFC 5322 has -0000.
     moment = moment.replace(tzinfo=dt.UTC) if moment.tzinfo is None else moment.astimezone(dt.UTC)

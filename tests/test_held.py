@@ -258,6 +258,6 @@ def test_a_story_that_is_back_is_kept_as_it_is_told_now(desk: Desk, store: Store
         desk.write("_news/a.md", "A", address, "body a")
         desk.take_in()
     with store.reading() as connection:
-        told = connection.execute(sa.text("SELECT title, canonical_url FROM story_takeovers")).all()
+        stories = connection.execute(sa.text("SELECT title, canonical_url FROM story_takeovers")).all()
         now = connection.execute(sa.text("SELECT title, canonical_url FROM articles")).all()
-    assert set(now) <= set(told)
+    assert set(now) <= set(stories)

@@ -79,7 +79,7 @@ class Sqlite(Backend):
         try:
             with closing(sqlite3.connect(address(self.path, "rw"), uri=True, timeout=BUSY_TIMEOUT)) as driver:
                 return driver.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone() is None
-        except DAMAGING:  # whoever opens it for good will be told what is wrong
+        except DAMAGING:  # opening the store reports the error
             return False
 
     @contextmanager

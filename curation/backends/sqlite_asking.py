@@ -165,8 +165,8 @@ class _Guard:
             text = f"{text}: values of up to {MAX_VALUE >> 20} MB are allowed"
         missing = re.fullmatch(r"no such (table|column): (?:.*\.)?([^.]*)", text, re.DOTALL)
         if missing and self._offset is not None and query.sql[self._offset] in "`[":
-            told = text if missing[2] else f'{text}""'
-            text = f"{told} (a text stands in single quotes)"
+            named = text if missing[2] else f'{text}""'
+            text = f"{named} (a text stands in single quotes)"
         return QueryRefused(text, self._offset, (missing[1], missing[2]) if missing else None)
 
     def _place(self, sql: str, values: Mapping[str, object], text: str) -> int | None:
@@ -182,10 +182,10 @@ class _Guard:
         if ": " not in text:  # it names nothing
             return None
         is_syntax = re.fullmatch(r'near "(.*)": syntax error', text, re.DOTALL)
-        told_of = is_syntax[1] if is_syntax else text.partition(": ")[2].rstrip("()")
-        names = {told_of.lower()}
+        complained = is_syntax[1] if is_syntax else text.partition(": ")[2].rstrip("()")
+        names = {complained.lower()}
         if not is_syntax:  # of `a.b` the column, or one name that was in quotes, as it is if it is empty
-            names |= {told_of.rpartition(".")[2].lower(), f"`{told_of}`".lower()}
+            names |= {complained.rpartition(".")[2].lower(), f"`{complained}`".lower()}
         found = [t for t in tokens(sql, escapes=False) if names & {t.text.lower(), t.name.lower()} - {""}]
         for token in found[:_TRIES]:
             cut = sql[: token.end] if is_syntax else f"{sql[: token.start]}{_MARK}{sql[token.end :]}"

@@ -109,9 +109,9 @@ def interruption() -> str:
 def _of_system(error: OSError) -> str:
     """What is said of an error of the operating system's: of standard output, also whether the work was done
     of which it should have told."""
-    told = f"{error.strerror or error}: {error.filename or 'input or output'}"
+    message = f"{error.strerror or error}: {error.filename or 'input or output'}"
     done = _DONE_BEFORE.get(interrupts.tell()) if error.filename == streams.OUTPUT else None
-    return f"{told}; {done}" if done else told
+    return f"{message}; {done}" if done else message
 
 
 _DONE_BEFORE = {

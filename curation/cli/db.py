@@ -329,8 +329,8 @@ def reindex_command(verbose: bool) -> None:
     with showing_progress("indexing", verbose=verbose) as progress:
         done = reindex(store, progress)
     interrupts.note(interrupts.Outcome.SAVED)
-    told = f", {counted(done.orphans, 'unused row')} removed" if done.orphans else ""
-    click.echo(f"rebuilt the index of {counted(done.articles, 'article')}{told}")
+    removed = f", {counted(done.orphans, 'unused row')} removed" if done.orphans else ""
+    click.echo(f"rebuilt the index of {counted(done.articles, 'article')}{removed}")
 
 
 @db_command.command("repair")

@@ -116,10 +116,10 @@ def _print_import(
     documents = list_documents(connection, import_, limit, numbers)
     flags = list_changes(connection, HistoryFilters(), changeset_id, limit).rows
     shown = print_rows(CHANGE_COLUMNS, islice(chain(documents, flags), limit))
-    told = ", ".join(f"{n:,} {what}" for what, n in _summed(numbers).items())
+    summary = ", ".join(f"{n:,} {what}" for what, n in _summed(numbers).items())
     others = shown - numbers.total()
     changes = counted(shown, "change")
-    click.echo(f"{changes}: {told or 'no documents'}, {others:,} of flags or paths", err=True)
+    click.echo(f"{changes}: {summary or 'no documents'}, {others:,} of flags or paths", err=True)
     if limit is None or shown < limit:
         for line in what_is_lacking(import_, numbers):
             click.echo(line, err=True)

@@ -122,16 +122,18 @@ def _undo_import(connection: sa.Connection, target: int, **who: Any) -> _Undone:
 
     undone = undo_import(connection, target, **who)
     marks = counted(undone.marked, "mark")
-    told = f"{undone.removed:,} taken out, {undone.restored:,} as before, {marks} put back"
-    return undone.changeset_id, f"{told}, {len(undone.kept):,} left alone", undone.kept
+    summary = f"{undone.removed:,} taken out, {undone.restored:,} as before, {marks} put back"
+    return undone.changeset_id, f"{summary}, {len(undone.kept):,} left alone", undone.kept
 
 
 def _undo_decisions(connection: sa.Connection, target: int, **who: Any) -> _Undone:
     from ..editing.undo import revert_changeset
 
     undone = revert_changeset(connection, target, **who)
-    told = f"{counted(undone.changed, 'article')} as before, {counted(len(undone.kept), 'flag')} left alone"
+    summary = (
+        f"{counted(undone.changed, 'article')} as before, {counted(len(undone.kept), 'flag')} left alone"
+    )
     if undone.upheld:
         flags = "1 flag stays as it is" if undone.upheld == 1 else f"{undone.upheld:,} flags stay as they are"
-        told += f"\nof {target}, {flags}: upstream says so by now, and `curation set` decides otherwise"
-    return undone.changeset_id, told, [(path, f"{flag} {why}") for path, flag, why in undone.kept]
+        summary += f"\nof {target}, {flags}: upstream says so by now, and `curation set` decides otherwise"
+    return undone.changeset_id, summary, [(path, f"{flag} {why}") for path, flag, why in undone.kept]

@@ -68,8 +68,8 @@ def check_own(
     if shared and 2 * shared >= min(len(known), len(paths)):
         return
     if paths:
-        files = counted(len(paths), "content file")
-        held = f"{files}, {shared:,} of them at a path of source {source.name!r}"
+        content = counted(len(paths), "content file")
+        held = f"{content}, {shared:,} of them at a path of source {source.name!r}"
     else:
         more = f" and {len(names) - _TOLD:,} more" if len(names) > _TOLD else ""
         held = f"{', '.join(names[:_TOLD])}{more}, and no document of source {source.name!r}"

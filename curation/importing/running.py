@@ -184,8 +184,10 @@ class Run:
         if count:
             columns = (table.path, table.line, table.code, table.message)
             first = connection.execute(sa.select(*columns).where(*mine).order_by(table.path).limit(3)).all()
-            told = "; ".join(f"{path}:{line or 1}: {code}: {message}" for path, line, code, message in first)
-            raise ImportFailed(f"{counted(count, 'issue')}, so nothing was taken in (--strict): {told}")
+            issues = "; ".join(
+                f"{path}:{line or 1}: {code}: {message}" for path, line, code, message in first
+            )
+            raise ImportFailed(f"{counted(count, 'issue')}, so nothing was taken in (--strict): {issues}")
 
     def fail(self) -> None:
         """Says in the import's row that it did not end; what was committed stays."""

@@ -51,7 +51,7 @@ class Folder(Tree):
         if (self._root / ".gitmodules").is_file() and (self._root / ".git").exists():
             fetch = f"git -C {shlex.quote(self.location)} submodule update --init"
             return f"{super().advise()}; if it is in a submodule, `{fetch}` fetches that"
-        if [file.name for file in self._root.iterdir()] == [".git"]:
+        if self._holds_nothing() and (self._root / ".git").exists():
             return "--rev HEAD imports what is committed"
         return super().advise()
 
@@ -84,10 +84,14 @@ class Folder(Tree):
 
     def _is_empty_submodule(self) -> bool:
         """Whether the root is a submodule that was not fetched."""
+        return self._holds_nothing() and any(
+            (above / ".gitmodules").is_file() for above in self._root.parents
+        )
+
+    def _holds_nothing(self) -> bool:
+        """Whether nothing is in the root but Git's own `.git`."""
         with os.scandir(self._root) as entries:
-            if any(entry.name != ".git" for entry in entries):
-                return False
-        return any((above / ".gitmodules").is_file() for above in self._root.parents)
+            return all(entry.name == ".git" for entry in entries)
 
     def _tops(self, scan: Scan) -> Iterator[str]:
         """The root's own folders that may hold content."""

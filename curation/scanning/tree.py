@@ -138,12 +138,12 @@ class Tree(ABC):
 
 
 def _no_content(location: str, scan: Scan, advice: str) -> str:
-    told = f"no content under {location}: a source's root holds folders such as `_news`"
+    message = f"no content under {location}: a source's root holds folders such as `_news`"
     kept_out = [(path, fault) for path, fault in scan.faults if fault.severity != "notice"]
     if not kept_out:
-        return f"{told}; {advice}"
+        return f"{message}; {advice}"
     path, fault = kept_out[0]
-    return f"{told}; {counted(len(kept_out), 'name')} left out, such as {path[:200]}: {fault.message}"
+    return f"{message}; {counted(len(kept_out), 'name')} left out, such as {path[:200]}: {fault.message}"
 
 
 #: What is passed over on purpose, never followed and never opened.

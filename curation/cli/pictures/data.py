@@ -159,9 +159,9 @@ def _is_given(report: Report, key: str, parameters: Mapping[str, object]) -> boo
 
 def _limit_note(count: int, parameters: Mapping[str, object]) -> list[str]:
     limit = parameters.get("limit")
-    return (
-        [f"the first {counted(count, 'row')}: -p limit=N asks for more"] if count and count == limit else []
-    )
+    if not count or count != limit:
+        return []
+    return [f"the first {counted(count, 'row')}: -p limit=N asks for more"]
 
 
 def one_line(value: object) -> str:

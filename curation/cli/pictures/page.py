@@ -78,7 +78,7 @@ def _table(picture: Picture) -> str:
         for row in picture.rows
     )
     count = len(picture.rows)
-    caption = f"{counted(count, 'row')}" + (f" · {picture.context}" if picture.context else "")
+    caption = counted(count, "row") + (f" · {picture.context}" if picture.context else "")
     return (
         f"<table>\n<caption>{escape(caption)}</caption>\n<thead><tr>{head}</tr></thead>\n"
         f"<tbody>\n{body}\n</tbody>\n</table>"
