@@ -260,8 +260,8 @@ def search(data: bytes) -> None:
 
 
 def write(data: bytes) -> bytes:
+    from curation.documents.flag_editing import set_flag_lines
     from curation.errors import LineRefused
-    from curation.flag_lines import set_flag_lines
 
     try:
         data = set_flag_lines(data, {"quality": 6, "heat": 7, "published": False})

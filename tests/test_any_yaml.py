@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 
 from curation.cli import cli
 from curation.database import Store
-from curation.document import parse_article, parse_organization
-from curation.fields import Image
+from curation.documents.fields import Image
+from curation.documents.parsing import parse_article, parse_organization
 from curation.importing.outcomes import read_files
 from curation.importing.rows import FACTS
 from curation.importing.tasks import Task, What

@@ -11,8 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curation import fields
-from curation.document import (
+from curation.documents import fields
+from curation.documents.due_dates import find_due
+from curation.documents.fields import MAX_TEXT, Image, Provider, RelatedLink, encode_image
+from curation.documents.flag_editing import set_flag_lines
+from curation.documents.instants import parse_instant
+from curation.documents.json_values import encode
+from curation.documents.parsing import (
     Document,
     Flags,
     Organization,
@@ -22,13 +27,8 @@ from curation.document import (
     parse_organization,
     parse_topic,
 )
-from curation.due_dates import find_due
+from curation.documents.problems import Fault
 from curation.errors import DocumentError
-from curation.extra import encode
-from curation.faults import Fault
-from curation.fields import MAX_TEXT, Image, Provider, RelatedLink, encode_image
-from curation.flag_lines import set_flag_lines
-from curation.instants import parse_instant
 
 SITE = Path(__file__).parent / "site"
 

@@ -11,9 +11,9 @@ import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from curation.document import parse_article, read
+from curation.documents.flag_editing import FlagValue, set_flag_lines
+from curation.documents.parsing import parse_article, read
 from curation.errors import DocumentError, LineRefused
-from curation.flag_lines import FlagValue, set_flag_lines
 from curation.flags import FLAGS
 
 from .nasty import nasty_documents

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curation.document import Document, parse_article
+from curation.documents.parsing import Document, parse_article
 from curation.flags import FLAGS, Flags, is_about_flag, is_one_edit, visible_key
 from curation.importing.merge import effective, legible
 

@@ -15,15 +15,9 @@ FILES = sorted(f for f in ROOT.rglob("*.py") if "migrations" not in f.relative_t
 
 #: From the bottom up; a module imports only from its own layer's package or from layers before it.
 LAYERS = (
-    ("errors", "flags", "integers", "interrupts", "nearest", "paths", "plain_scalars", "wording"),
-    ("yaml_signs",),
-    ("strict_yaml", "instants", "temporary", "urls"),
-    ("faults", "due_dates", "loose_yaml"),
-    ("extra", "stray_fields"),
-    ("fields",),
-    ("flag_values",),
-    ("document",),
-    ("flag_lines",),
+    ("errors", "flags", "integers", "interrupts", "nearest", "paths", "wording"),
+    ("temporary", "urls"),
+    ("documents",),
     ("scanning",),
     ("backends",),
     ("columns",),

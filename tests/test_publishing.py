@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curation.database import Store
-from curation.due_dates import find_due
+from curation.documents.due_dates import find_due
 from curation.importing import publishing, running
 from curation.importing.summary import Summary
 from curation.schema import articles, changes, changesets, import_issues

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from curation.documents.problems import Fault
 from curation.errors import DocumentError, ImportFailed
-from curation.faults import Fault
 from curation.paths import MAX_PATH
 from curation.scanning import (
     File,

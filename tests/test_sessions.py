@@ -16,8 +16,8 @@ from curation import migrate
 from curation.backends.postgresql import Postgresql
 from curation.backends.types import Flag, Instant, Json, blob
 from curation.database import Store, emptied, temporary_table
+from curation.documents.instants import as_text
 from curation.errors import StoreError
-from curation.instants import as_text
 from curation.verifying.run import verify
 
 from .conftest import SITE, _execute, _new_database, _passing, run_on

@@ -14,10 +14,10 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from curation.documents.plain_scalars import MAX_DIGITS
+from curation.documents.strict_yaml import MAX_EXPANSION, MAX_KEYS, load, read_carefully
+from curation.documents.yaml_signs import MAX_DEPTH
 from curation.errors import DocumentError
-from curation.plain_scalars import MAX_DIGITS
-from curation.strict_yaml import MAX_EXPANSION, MAX_KEYS, load, read_carefully
-from curation.yaml_signs import MAX_DEPTH
 
 roads = pytest.mark.parametrize("road", [load, read_carefully])
 
@@ -395,7 +395,7 @@ def test_the_process_survives(text: str) -> None:
     # In a process of its own: what overflows a parser's stack kills it, and pytest with it.
     program = (
         "from curation.errors import DocumentError\n"
-        "from curation.strict_yaml import load\n"
+        "from curation.documents.strict_yaml import load\n"
         f"try: load({text})\n"
         "except DocumentError as error: print('refused')\n"
     )

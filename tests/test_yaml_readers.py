@@ -15,10 +15,10 @@ import yaml
 import yaml_rs
 from ruamel.yaml import YAML
 
-from curation import strict_yaml
-from curation.document import parse_article
+from curation.documents import strict_yaml
+from curation.documents.parsing import parse_article
+from curation.documents.plain_scalars import resolve
 from curation.errors import DocumentError
-from curation.plain_scalars import resolve
 
 from .conftest import few_or_many
 from .yaml_soup import NUMBERS, Soup

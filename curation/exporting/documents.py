@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from ..backends import chunks
-from ..flag_lines import FlagValue
+from ..documents.flag_editing import FlagValue
 from ..flags import FLAGS, is_about_flag
 from ..schema import articles, changes, documents, files, import_issues, overrides, taxonomy_documents
 from ..selecting import Filters, conditions

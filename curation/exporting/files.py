@@ -17,9 +17,9 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
-from ..document import read
+from ..documents.flag_editing import FlagValue, set_flag_lines
+from ..documents.parsing import read
 from ..errors import CurationError
-from ..flag_lines import FlagValue, set_flag_lines
 from ..flags import FLAGS
 from ..scanning import Folder, kind_of, same_name
 from ..selecting import Filters

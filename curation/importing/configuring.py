@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
+from ..documents.problems import Fault
 from ..errors import DocumentError
-from ..faults import Fault
 from ..scanning import CONFIG, Tree
 from ..schema import source_settings
 from .course import Books
 from .publishing import following_future
 
 if TYPE_CHECKING:
-    from ..loose_yaml import LooseMapping
+    from ..documents.loose_yaml import LooseMapping
 
 #: Bytes of the largest that is parsed; those of the sites seen have 7 KB.
 MAX_BYTES = 256 * 1024
@@ -59,7 +59,7 @@ def take_in_config(connection: sa.Connection, tree: Tree, books: Books) -> bool:
 def read_config(data: bytes) -> tuple[dict[str, str] | None, list[Fault]]:
     """The settings that a `_config.yml` states, and what is wrong with it; None where it cannot be read."""
     # Only what has changed is parsed: an import that finds nothing new loads no parser.
-    from ..loose_yaml import read_loosely
+    from ..documents.loose_yaml import read_loosely
 
     try:
         stated = read_loosely(data.decode("utf-8-sig").replace("\r\n", "\n"))

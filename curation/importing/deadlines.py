@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, Future
 from contextlib import ExitStack, contextmanager
 
-from ..faults import Fault
+from ..documents.problems import Fault
 from . import readers
 from .outcomes import Read, read_files
 from .tasks import Outcome, Task, What

@@ -13,8 +13,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
-from ..extra import short
-from ..faults import Fault
+from ..documents.json_values import short
+from ..documents.problems import Fault
 from ..urls import url_digest
 from .merge import SetAside, hides
 from .moves import STRONG, Candidate, Plan, Unplaced, strong_keys, sure_keys

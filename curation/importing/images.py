@@ -14,10 +14,10 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from ..backends import chunks
-from ..document import Document, parse_article, parse_organization
+from ..documents.fields import Image, encode_image, read_image
+from ..documents.parsing import Document, parse_article, parse_organization
+from ..documents.problems import Reading
 from ..errors import DocumentError
-from ..faults import Reading
-from ..fields import Image, encode_image, read_image
 from ..schema import (
     article_images,
     articles,

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from .. import interrupts
 from ..backends import chunks
 from ..database import now
-from ..faults import Fault
+from ..documents.problems import Fault
 from ..scanning import File, Kind
 from .course import Course
 from .files import STATES, known_files

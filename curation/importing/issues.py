@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from ..backends import chunks, of
-from ..faults import Fault
+from ..documents.problems import Fault
 from ..flags import is_about_flag
 from ..schema import import_issues
 from .merge import DOUBTS, NOTICES

@@ -25,7 +25,7 @@ from __future__ import annotations
 from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from ..faults import Fault
+from ..documents.problems import Fault
 from ..flags import HIDING, Flags
 from .stories import Story, is_another
 

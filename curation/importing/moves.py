@@ -23,7 +23,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ..faults import Fault
+from ..documents.problems import Fault
 from ..scanning import File
 from .merge import Decision, SetAside, hides
 from .stories import Story, fold_title, fold_url
@@ -39,7 +39,7 @@ NAMED = 3
 class Unplaced:
     """A document without an article of its own.
 
-    digest: SHA-256 of the file's bytes; content_hash: as `document.content_hash`.
+    digest: SHA-256 of the file's bytes; content_hash: as `parsing.content_hash`.
     published_at: UTC, as text.
     occupant: the article at its path, which tells another story; None where the path is new.
     is_retold: the article at its path is its own, and now tells the story of another that an editor hides.

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from ..document import (
+from ..documents.parsing import (
     Document,
     Organization,
     TopicNote,
@@ -20,8 +20,8 @@ from ..document import (
     parse_organization,
     parse_topic,
 )
+from ..documents.problems import Fault
 from ..errors import DocumentError
-from ..faults import Fault
 from ..scanning import Kind, read_file
 from .rows import ArticleRow, Rows
 from .tasks import Known, Outcome, Task, What

@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from ..backends import chunks
-from ..instants import as_text
+from ..documents.instants import as_text
 from ..schema import articles, former_stories, overrides, set_aside_overrides
 from ..upstream import hides
 from .hidden import MIN_BODY, HiddenStories, faint_keys, hold_hidden, wait

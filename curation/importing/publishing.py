@@ -14,8 +14,8 @@ import sqlalchemy as sa
 
 from ..backends import of
 from ..database import now
-from ..due_dates import find_due
-from ..instants import as_text
+from ..documents.due_dates import find_due
+from ..documents.instants import as_text
 from ..schema import articles, imports, outdated_articles, source_settings
 from .tasks import SCHEDULED
 

@@ -15,10 +15,10 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from ..document import Document
-from ..due_dates import DATE_KEYS, find_due
-from ..fields import Image, Provider, RelatedLink, encode_image
-from ..instants import as_text
+from ..documents.due_dates import DATE_KEYS, find_due
+from ..documents.fields import Image, Provider, RelatedLink, encode_image
+from ..documents.instants import as_text
+from ..documents.parsing import Document
 from ..paths import MAX_PATH
 from ..scanning import collection_of, slug_of
 from ..urls import canonical_url, url_digest

@@ -16,8 +16,8 @@ import sqlalchemy as sa
 
 from .. import interrupts
 from ..database import insert_row, now
+from ..documents.problems import Fault
 from ..errors import ImportFailed, StoreError
-from ..faults import Fault
 from ..flags import FLAGS, is_about_flag
 from ..scanning import CONFIG, Dump, Scan, printable
 from ..schema import articles, changes, import_issues, imports, sources, taxonomy_documents

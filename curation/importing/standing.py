@@ -10,8 +10,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from ..backends import chunks, of
+from ..documents.instants import as_text
 from ..flags import FLAGS, Flags
-from ..instants import as_text
 from ..schema import (
     articles,
     changesets,

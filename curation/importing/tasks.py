@@ -8,8 +8,8 @@ from __future__ import annotations
 from enum import Enum
 from typing import NamedTuple
 
+from ..documents.problems import Fault
 from ..errors import DocumentError
-from ..faults import Fault
 from ..scanning import File
 
 #: Why upstream does not publish an article (`upstream_status`): it is a draft, or its date is to come.

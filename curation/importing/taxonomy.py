@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from ..backends import chunks, of
-from ..document import Organization, TopicNote, parse_organization, parse_topic
+from ..documents.parsing import Organization, TopicNote, parse_organization, parse_topic
 from ..schema import (
     images,
     provider_aliases,

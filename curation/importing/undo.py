@@ -22,9 +22,9 @@ import sqlalchemy as sa
 
 from ..backends import chunks, of
 from ..database import Store
+from ..documents.instants import as_text
 from ..errors import DocumentError, EditRefused
 from ..flags import Flags
-from ..instants import as_text
 from ..scanning import File, Kind
 from ..schema import (
     article_moves,

@@ -18,8 +18,8 @@ from typing import NamedTuple
 import sqlalchemy as sa
 
 from ..backends import of
+from ..documents.instants import as_text
 from ..flags import FLAGS, Flags
-from ..instants import as_text
 from ..schema import file_versions, imports
 
 #: Imports of a source that can be undone.
@@ -71,7 +71,7 @@ def before(delta_: bytes, after: bytes) -> bytes:
 
 
 def _told(content: bytes) -> bytes:
-    from ..document import unsealed  # an import that finds nothing changed loads no parser
+    from ..documents.parsing import unsealed  # an import that finds nothing changed loads no parser
 
     return unsealed(content)[:_WINDOW]
 

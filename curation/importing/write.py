@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from ..backends import chunks, of
-from ..faults import Fault
+from ..documents.problems import Fault
 from ..flags import Flags
 from ..schema import (
     article_authors,

@@ -17,8 +17,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
+from ..documents.problems import Fault
 from ..errors import DocumentError, ImportFailed
-from ..faults import Fault
 from ..paths import ARTICLE_SUFFIXES
 from ..temporary import unnamed_file
 from .content import ARCHIVE_SUFFIXES, OTHER_ARCHIVES, TOPIC_SUFFIXES, kind_of, printable

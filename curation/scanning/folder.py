@@ -16,8 +16,8 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from ..documents.problems import Fault
 from ..errors import DocumentError, ImportFailed
-from ..faults import Fault
 from ..paths import MAX_PATH
 from . import content
 from .content import Kind, holds_content, printable, rule_of

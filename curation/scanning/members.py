@@ -6,8 +6,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
+from ..documents.problems import Fault
 from ..errors import CurationError
-from ..faults import Fault
 
 #: Bytes that are asked for at once.
 CHUNK = 1 << 16

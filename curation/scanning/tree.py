@@ -11,8 +11,8 @@ from types import TracebackType
 from typing import NamedTuple, Self
 from unicodedata import normalize
 
+from ..documents.problems import Fault
 from ..errors import DocumentError, ImportFailed
-from ..faults import Fault
 from ..paths import MAX_PATH
 from ..wording import counted
 from . import content

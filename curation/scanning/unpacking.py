@@ -11,8 +11,8 @@ from functools import partial
 from pathlib import Path
 from typing import IO
 
+from ..documents.problems import Fault
 from ..errors import DocumentError, ImportFailed
-from ..faults import Fault
 from . import content, members
 from .content import holds_content, kind_of, printable
 from .members import FREE, Member, Reader, StoppedShort

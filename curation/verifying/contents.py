@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from ..fields import Image, encode_image
+from ..documents.fields import Image, encode_image
 from ..importing.outcomes import Read, read_files
 from ..importing.rows import ARTICLE_COLUMNS, FACTS, LINK_COLUMNS, ArticleRow, Facts, ImageUse
 from ..importing.tasks import SCHEDULED, Task, What

@@ -9,8 +9,8 @@ import sqlalchemy as sa
 
 from ..backends import chunks
 from ..backends.types import Instant, Json
+from ..documents.instants import as_text
 from ..importing.files import STALE
-from ..instants import as_text
 from ..schema import articles, files, sources
 
 #: Rows of a table that are looked at together; their documents are in memory at once.

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from ..document import Organization, parse_organization, parse_topic
-from ..fields import Image, Provider
+from ..documents.fields import Image, Provider
+from ..documents.parsing import Organization, parse_organization, parse_topic
 from ..importing.images import find_unsettled
 from ..importing.outcomes import Read, read_files
 from ..importing.rows import Rows, provider_digest, topic_digest

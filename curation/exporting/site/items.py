@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import quote
 
-from ...instants import is_day
+from ...documents.instants import is_day
 from ...site_settings import SiteSettings
 from .rows import Article, Json
 from .sections import PROFILE, Section

@@ -7,10 +7,10 @@ import math
 import re
 from typing import Any
 
+from ..integers import INT64
 from . import strict_yaml
-from .faults import Reading
 from .instants import parse_instant
-from .integers import INT64
+from .problems import Reading
 from .yaml_signs import MAX_DEPTH
 
 MAX_TEXT = 1024 * 1024  # characters of one text field

@@ -1,7 +1,7 @@
 """The fields of a front matter, from its values: typed, and with the faults that were found.
 
 A field's method takes its value out of `rest` when the column gives it back exactly; what stays there
-becomes `extra`. The three outcomes of a fault are described in `document`.
+becomes `extra`. The three outcomes of a fault are described in `parsing`.
 """
 
 from __future__ import annotations
@@ -11,8 +11,11 @@ import math
 import re
 from typing import Any, NamedTuple
 
+from ..flags import FLAG_WORDS
+from ..integers import INT64, read_quoted
 from . import strict_yaml
-from .extra import (
+from .instants import parse_instant
+from .json_values import (
     MAX_TEXT,
     NOTHING,
     NUMBER_STARTS,
@@ -24,10 +27,7 @@ from .extra import (
     storable_text,
     written,
 )
-from .faults import Reading
-from .flags import FLAG_WORDS
-from .instants import parse_instant
-from .integers import INT64, read_quoted
+from .problems import Reading
 
 _Path = strict_yaml.Path
 

@@ -12,10 +12,10 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .document import BOM, parse_article, read
-from .errors import DocumentError, LineRefused
-from .faults import Reading
-from .flags import FLAGS
+from ..errors import DocumentError, LineRefused
+from ..flags import FLAGS
+from .parsing import BOM, parse_article, read
+from .problems import Reading
 from .strict_yaml import Entry, Place, top_entries
 
 #: What a flag becomes: a whole number, true or false; None takes it out.

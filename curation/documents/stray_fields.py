@@ -10,8 +10,8 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterator
 
+from ..flags import FLAGS, HIDING_FIELDS, is_one_edit, visible_key
 from .due_dates import DATE_KEYS
-from .flags import FLAGS, HIDING_FIELDS, is_one_edit, visible_key
 
 #: What a line may begin with that is a field: signs of lists, mappings and keys, a key, and a colon.
 _LINE = re.compile(

@@ -23,13 +23,13 @@ from typing import Any, TypeVar
 import frontmatter
 from frontmatter.default_handlers import YAMLHandler
 
+from ..errors import DocumentError
+from ..flags import Flags
 from . import strict_yaml
-from .errors import DocumentError
-from .extra import short
-from .faults import FastReadingError, Fault, Reading
 from .fields import Fields, Image, Provider, RelatedLink
 from .flag_values import read_flags
-from .flags import Flags
+from .json_values import short
+from .problems import FastReadingError, Fault, Reading
 from .stray_fields import find_in, find_swallowed
 
 

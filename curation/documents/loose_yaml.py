@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from .errors import DocumentError
+from ..errors import DocumentError
 from .strict_yaml import MAX_KEYS, Path, Reader, read_by
 
 

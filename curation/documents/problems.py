@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .errors import DocumentError
+from ..errors import DocumentError
 
 if TYPE_CHECKING:
     from .strict_yaml import Marks

@@ -31,7 +31,7 @@ from typing import Any, NamedTuple, TypeVar
 import yaml
 import yaml_rs
 
-from .errors import DocumentError
+from ..errors import DocumentError
 from .plain_scalars import resolve
 from .yaml_signs import MAX_DEPTH, is_suspect
 

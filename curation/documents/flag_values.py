@@ -11,9 +11,9 @@ import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from .extra import kind_of, short, written
+from ..flags import FLAG_WORDS, HIDING_FIELDS, Flags, is_one_edit, visible_key
 from .fields import Fields
-from .flags import FLAG_WORDS, HIDING_FIELDS, Flags, is_one_edit, visible_key
+from .json_values import kind_of, short, written
 
 #: The fields of an article that are read. A key that looks like one of them is a likely mistake.
 _FIELDS = frozenset(
