@@ -15,12 +15,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from .database import streamed
 from .errors import SelectionError
 from .flags import FLAGS
 from .integers import INT64
 from .looking import Rows, flag_value
-from .schema import article_moves, articles, changes, changesets, sources
+from .store.database import streamed
+from .store.schema import article_moves, articles, changes, changesets, sources
 
 
 @dataclass(frozen=True, slots=True)

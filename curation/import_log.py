@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from .database import streamed
 from .importing.versions import KEPT_IMPORTS
-from .schema import (
+from .store.database import streamed
+from .store.schema import (
     article_moves,
     articles,
     changesets,

@@ -8,12 +8,14 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from .database import AT_ONCE, streamed
 from .errors import SelectionError
 from .flags import FLAGS
 from .nearest import no_such
 from .scanning import why_skipped
-from .schema import (
+from .searching import matching, parse_query, snippet
+from .selecting import Filters, conditions
+from .store.database import AT_ONCE, streamed
+from .store.schema import (
     article_authors,
     article_images,
     article_topics,
@@ -31,8 +33,6 @@ from .schema import (
     sources,
     topics,
 )
-from .searching import matching, parse_query, snippet
-from .selecting import Filters, conditions
 from .upstream import is_agreed, is_parted
 
 

@@ -22,10 +22,10 @@ from typing import IO
 
 from .backends import MAX_SQL, Answer, Given, Query
 from .backends.sql_text import pointed_out, tokens
-from .database import PACKAGE, Store
 from .errors import QueryRefused
 from .integers import whole_number
 from .nearest import MOST, no_such
+from .store.database import PACKAGE, Store
 
 #: Characters of what an engine says of an error.
 _MESSAGE = 300

@@ -9,12 +9,12 @@ from dataclasses import dataclass, field, fields
 import sqlalchemy as sa
 
 from .backends import chunks, of
-from .database import emptied, temporary_table
 from .errors import SelectionError
-from .naming import KINDS, check_names, in_collection
 from .paths import SPELT_SUFFIXES, without_suffix
-from .schema import article_topics, articles, overrides, providers, sources, topics
 from .searching import matching
+from .store.database import emptied, temporary_table
+from .store.names import KINDS, check_names, in_collection
+from .store.schema import article_topics, articles, overrides, providers, sources, topics
 from .upstream import is_agreed
 from .urls import canonical_url, url_digest
 

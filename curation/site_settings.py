@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from .errors import SelectionError
 from .nearest import no_such
-from .schema import source_settings
+from .store.schema import source_settings
 
 #: Characters of the longest value.
 MAX_VALUE = 500

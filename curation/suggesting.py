@@ -7,8 +7,8 @@ from difflib import get_close_matches
 
 from .backends import SECRET_TABLES
 from .backends.sql_text import tokens
-from .describing import find_views
-from .schema import metadata
+from .store.descriptions import find_views
+from .store.schema import metadata
 
 
 def suggest(kind: str, name: str, sql: str) -> str:

@@ -1,4 +1,4 @@
-"""Runs revisions on the connection that `curation.migrate` hands over, or on alembic.ini's URL.
+"""Runs revisions on the connection that `curation.store.migrate` hands over, or on alembic.ini's URL.
 
 The runner holds the migration lock, and on SQLite has switched foreign keys off; all revisions of one
 run are one transaction where the engine can roll DDL back.
@@ -12,9 +12,9 @@ import sqlalchemy as sa
 from alembic import context
 
 from curation.backends import ENGINE_TABLES, of
-from curation.database import VERSION_TABLE, Store
-from curation.describing import with_comments
-from curation.schema import metadata, with_table_options
+from curation.store.database import VERSION_TABLE, Store
+from curation.store.descriptions import with_comments
+from curation.store.schema import metadata, with_table_options
 
 
 def is_ours(name: str | None, type_: str, _: object) -> bool:

@@ -18,11 +18,11 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from curation import migrate
-from curation.database import Store
 from curation.editing.flags import set_flags
 from curation.editing.undo import revert_changeset
 from curation.selecting import Filters, Selection
+from curation.store import migrate
+from curation.store.database import Store
 
 from .taking import import_folder
 

@@ -14,8 +14,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from curation import migrate
-from curation.database import Store
+from curation.store import migrate
+from curation.store.database import Store
 
 from .taking import import_folder
 

@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from curation.database import Store
 from curation.editing.flags import set_flags
 from curation.editing.undo import revert_changeset
 from curation.errors import ImportFailed
 from curation.flags import FLAGS
-from curation.schema import articles, changesets, imports
 from curation.selecting import Selection
+from curation.store.database import Store
+from curation.store.schema import articles, changesets, imports
 
 from .rejoin import parsed
 from .taking import import_folder, undo_one_import

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from curation.database import Store
 from curation.reports import ask, find_report, report_query
+from curation.store.database import Store
 
 from .chronicle import Chronicle
 

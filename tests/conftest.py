@@ -15,9 +15,9 @@ import pytest
 import sqlalchemy as sa
 from click.testing import CliRunner, Result
 
-from curation import migrate
-from curation.database import Store
-from curation.schema import sources
+from curation.store import migrate
+from curation.store.database import Store
+from curation.store.schema import sources
 
 from .postgresql_server import HOSTILE_ENVIRONMENT, HOSTILE_SETTINGS, IS_HOSTILE
 from .taking import import_folder

@@ -6,8 +6,8 @@ import hashlib
 
 import sqlalchemy as sa
 
-from curation.database import Store
-from curation.schema import files, metadata, search_queue, units_of_work
+from curation.store.database import Store
+from curation.store.schema import files, metadata, search_queue, units_of_work
 
 
 def digests(store: Store, *leave_out: str) -> dict[str, str]:

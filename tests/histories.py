@@ -35,7 +35,6 @@ from typing import Any, NamedTuple
 import pytest
 import sqlalchemy as sa
 
-from curation.database import Store
 from curation.editing.flags import By, reset_flags, set_flags
 from curation.editing.undo import kind_of, revert_changeset
 from curation.errors import EditRefused, ImportFailed, SelectionError
@@ -45,7 +44,11 @@ from curation.importing.run import import_dump
 from curation.importing.stories import digest_body
 from curation.importing.summary import Options, Summary
 from curation.scanning import find_dumps
-from curation.schema import (
+from curation.scoring.applying import score_articles
+from curation.scoring.settings import set_settings
+from curation.selecting import Selection
+from curation.store.database import Store
+from curation.store.schema import (
     articles,
     changes,
     changesets,
@@ -55,9 +58,6 @@ from curation.schema import (
     overrides,
     set_aside_overrides,
 )
-from curation.scoring.applying import score_articles
-from curation.scoring.settings import set_settings
-from curation.selecting import Selection
 from curation.verifying.counts import find_uncounted
 from curation.verifying.flags import find_wrong_flags
 from curation.verifying.links import find_wrong_links

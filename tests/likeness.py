@@ -26,11 +26,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from curation.database import Store
 from curation.flags import FLAGS, is_about_flag
 from curation.importing.issues import short_message
 from curation.importing.merge import NOTICES
-from curation.schema import (
+from curation.store.database import Store
+from curation.store.schema import (
     articles,
     changesets,
     import_issues,

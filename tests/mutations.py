@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from curation.backends.types import Flag, Instant, Json
-from curation.schema import metadata
+from curation.store.schema import metadata
 
 #: What columns of few values may hold.
 _WORDS: dict[tuple[str, str], tuple[str | None, ...]] = {

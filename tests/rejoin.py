@@ -10,8 +10,8 @@ from typing import Any
 import sqlalchemy as sa
 import yaml
 
-from curation.database import Store
-from curation.schema import (
+from curation.store.database import Store
+from curation.store.schema import (
     article_authors,
     article_images,
     article_topics,

@@ -23,9 +23,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from curation.database import Store
 from curation.flags import FLAGS
-from curation.schema import metadata
+from curation.store.database import Store
+from curation.store.schema import metadata
 
 from . import postgresql_server as server
 
@@ -60,7 +60,7 @@ def begin(out, err, arguments):
 def serve(settings):
     import alembic.command, sqlalchemy.dialects.postgresql.psycopg, sqlalchemy.dialects.sqlite, psycopg
     import curation.cli
-    from curation import migrate
+    from curation.store import migrate
     from curation.importing import run, running, pipeline
     with suppress(ImportError):
         from curation.importing import intake

@@ -19,9 +19,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from curation import migrate
-from curation.database import Store
-from curation.schema import metadata
+from curation.store import migrate
+from curation.store.database import Store
+from curation.store.schema import metadata
 
 Row = Sequence[Any]
 

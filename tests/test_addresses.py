@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from curation.backends.addresses import parse_address
 from curation.cli import cli
-from curation.database import Store
 from curation.errors import UsageError
+from curation.store.database import Store
 
 from .conftest import some
 

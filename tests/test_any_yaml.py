@@ -18,14 +18,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from curation.cli import cli
-from curation.database import Store
 from curation.documents.fields import Image
 from curation.documents.parsing import parse_article, parse_organization
 from curation.importing.outcomes import read_files
 from curation.importing.rows import FACTS
 from curation.importing.tasks import Task, What
 from curation.scanning import File, Kind
-from curation.schema import articles, documents, files, images, taxonomy_documents
+from curation.store.database import Store
+from curation.store.schema import articles, documents, files, images, taxonomy_documents
 
 from .any_yaml import Values, write_site
 from .likeness import count, differences, rows

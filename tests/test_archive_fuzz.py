@@ -23,7 +23,7 @@ from click.testing import CliRunner, Result
 from curation.cli import cli
 from curation.errors import ImportFailed
 from curation.scanning import Archive, Scan
-from curation.schema import articles, documents
+from curation.store.schema import articles, documents
 
 from .archive_mutations import DOCUMENTS, ZIPS, Mutation, mutate
 from .conftest import few_or_many, make_store

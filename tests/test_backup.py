@@ -16,14 +16,14 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from curation import migrate
 from curation.backends import sqlite_backup
 from curation.cli import cli
-from curation.database import Store
 from curation.editing.flags import set_flags
 from curation.errors import StoreError
 from curation.importing import intake
 from curation.selecting import Filters, Selection
+from curation.store import migrate
+from curation.store.database import Store
 from curation.verifying.run import count, verify
 
 from .conftest import ON_POSTGRESQL, SITE, miss

@@ -15,7 +15,7 @@ from click.testing import CliRunner, Result
 from markdown_it import MarkdownIt
 
 from curation.cli.output import TEXT_FORMATS
-from curation.database import Store
+from curation.store.database import Store
 
 from .conftest import some
 

@@ -14,7 +14,7 @@ from click.shell_completion import ShellComplete
 from click.testing import Result
 
 from curation.cli import cli
-from curation.database import Store
+from curation.store.database import Store
 
 from .conftest import some
 from .digest import digests

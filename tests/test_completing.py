@@ -12,8 +12,8 @@ import sqlalchemy as sa
 
 from curation.cli.shells import Fish, Zsh, quoted, split
 from curation.completing import complete, complete_article
-from curation.database import Store
-from curation.schema import articles, topics
+from curation.store.database import Store
+from curation.store.schema import articles, topics
 
 from .conftest import ON_SQLITE, some
 from .test_cli_editing import LEADER

@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from curation import migrate
 from curation.cli import cli
-from curation.database import Store
 from curation.datasette import describe
-from curation.describing import find_tables, find_views
 from curation.reports import ask, find_reports, read_report, report_query
+from curation.store import migrate
+from curation.store.database import Store
+from curation.store.descriptions import find_tables, find_views
 
 from .conftest import SITE
 from .taking import import_folder

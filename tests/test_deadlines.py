@@ -14,10 +14,10 @@ import pytest
 import sqlalchemy as sa
 from click.testing import Result
 
-from curation.database import Store
 from curation.errors import ImportFailed
 from curation.importing import deadlines, pipeline, readers
-from curation.schema import articles, import_issues
+from curation.store.database import Store
+from curation.store.schema import articles, import_issues
 
 from . import stuck
 from .conftest import some

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from curation.database import Store
-from curation.schema import (
+from curation.store.database import Store
+from curation.store.schema import (
     article_images,
     article_topics,
     articles,

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from curation.database import Store
 from curation.editing.flags import By, Edit, set_flags
 from curation.errors import EditRefused, SelectionError
-from curation.schema import articles, changes, changesets, overrides
 from curation.selecting import Filters, Selection
+from curation.store.database import Store
+from curation.store.schema import articles, changes, changesets, overrides
 
 from .digest import digests
 

@@ -21,11 +21,11 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from curation.database import Store
 from curation.editing.flags import set_flags
 from curation.errors import StoreError
-from curation.schema import articles, changes, changesets, overrides
 from curation.selecting import Selection
+from curation.store.database import Store
+from curation.store.schema import articles, changes, changesets, overrides
 from curation.verifying.run import verify
 
 from .conftest import few_or_many
@@ -59,7 +59,7 @@ def filled(place: Place, dump: Path) -> Iterator[Store]:
     database = place.new()
     with opened(database) as store:
         if place.engine == "sqlite":
-            from curation import migrate
+            from curation.store import migrate
 
             migrate.upgrade(store)
         import_folder(store, dump, source="site")
@@ -131,7 +131,7 @@ def kill_edits(
 #: An editor: decides a few articles again and again, and says which changesets were acknowledged.
 _EDITOR = """
 import random, sys, time
-from curation.database import Store
+from curation.store.database import Store
 from curation.editing.flags import set_flags
 from curation.errors import StoreError
 from curation.editing.flags import By, reset_flags, set_flags

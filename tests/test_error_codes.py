@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import sqlalchemy as sa
 
-from curation.database import Store
 from curation.errors import StoreError
+from curation.store.database import Store
 
 from .conftest import _execute, run_on
 

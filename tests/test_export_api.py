@@ -17,10 +17,10 @@ from click.testing import Result
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curation.database import Store
 from curation.exporting.site import sitemaps
 from curation.exporting.site.pages import indented
-from curation.schema import articles
+from curation.store.database import Store
+from curation.store.schema import articles
 
 from .taking import import_folder
 

@@ -16,10 +16,10 @@ import pytest
 import sqlalchemy as sa
 from click.testing import Result
 
-from curation.database import Store
 from curation.exporting.documents import flags_to_write
 from curation.flags import is_about_flag
-from curation.schema import articles
+from curation.store.database import Store
+from curation.store.schema import articles
 
 from .conftest import SITE, some
 from .digest import digests

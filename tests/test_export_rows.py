@@ -17,11 +17,11 @@ import sqlalchemy as sa
 from click.testing import Result
 from pyarrow import parquet
 
-from curation.database import Store
 from curation.exporting.rows import NAMES, find_columns, read_rows
 from curation.flags import FLAGS
-from curation.schema import articles
 from curation.selecting import Filters
+from curation.store.database import Store
+from curation.store.schema import articles
 
 from .conftest import some
 from .synthetic import fill

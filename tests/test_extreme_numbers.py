@@ -15,12 +15,12 @@ import pytest
 import sqlalchemy as sa
 from click.testing import Result
 
-from curation.database import Store
-from curation.describing import find_views
 from curation.integers import INT64
 from curation.looking import LIST_COLUMNS
 from curation.reports import find_reports
-from curation.schema import articles, metadata
+from curation.store.database import Store
+from curation.store.descriptions import find_views
+from curation.store.schema import articles, metadata
 
 from .conftest import SITE
 from .likeness import rows

@@ -14,14 +14,14 @@ import sqlalchemy as sa
 from click.testing import CliRunner, Result
 from psycopg import sql
 
-from curation import migrate
 from curation.backends import Query
 from curation.cli import cli
-from curation.database import Store, head_revision, migrations_folder
-from curation.describing import find_tables, find_views
 from curation.errors import SelectionError
-from curation.granting import grant_reader, lacking_readers, reader_statements
 from curation.reports import ask, find_reports
+from curation.store import migrate
+from curation.store.database import Store, head_revision, migrations_folder
+from curation.store.descriptions import find_tables, find_views
+from curation.store.readers import grant_reader, lacking_readers, reader_statements
 
 from .conftest import SITE, _new_database
 from .taking import import_folder

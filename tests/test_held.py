@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from curation.database import Store
+from curation.store.database import Store
 
 from .desk import Curation, Desk
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from curation.database import Store
 from curation.importing import standing
-from curation.schema import former_stories
+from curation.store.database import Store
+from curation.store.schema import former_stories
 
 from .desk import Curation, Desk
 

@@ -15,11 +15,11 @@ import pytest
 import sqlalchemy as sa
 from click.testing import Result
 
-from curation import migrate
 from curation.backends import of
-from curation.database import Store, insert_row
 from curation.errors import EditRefused
-from curation.schema import articles, changes, changesets, metadata, sources
+from curation.store import migrate
+from curation.store.database import Store, insert_row
+from curation.store.schema import articles, changes, changesets, metadata, sources
 from curation.verifying.run import verify
 
 from .likeness import rows

@@ -14,13 +14,13 @@ import pytest
 import sqlalchemy as sa
 
 from curation.backends.postgresql import Postgresql
-from curation.database import Store
 from curation.editing.flags import set_flags
 from curation.errors import ImportFailed
 from curation.importing import intake
 from curation.importing.course import Books
-from curation.schema import articles, imports, sources
 from curation.selecting import Selection
+from curation.store.database import Store
+from curation.store.schema import articles, imports, sources
 from curation.verifying.run import verify
 
 from .conftest import SITE

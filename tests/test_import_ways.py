@@ -18,10 +18,10 @@ import sqlalchemy as sa
 from click.testing import CliRunner, Result
 
 from curation.cli import cli
-from curation.database import Store
 from curation.errors import DocumentError, ImportFailed
 from curation.importing import intake, outcomes, pipeline, readers
-from curation.schema import articles, files, import_issues, imports, sources
+from curation.store.database import Store
+from curation.store.schema import articles, files, import_issues, imports, sources
 
 from .bench_import import multiply_site
 from .digest import digests

@@ -11,12 +11,13 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from curation.database import Store
 from curation.editing.flags import set_flags
 from curation.errors import ImportFailed
 from curation.importing import intake
 from curation.importing.summary import Summary
-from curation.schema import (
+from curation.selecting import Selection
+from curation.store.database import Store
+from curation.store.schema import (
     article_topics,
     articles,
     changes,
@@ -35,7 +36,6 @@ from curation.schema import (
     taxonomy_documents,
     topics,
 )
-from curation.selecting import Selection
 
 from .conftest import some
 from .digest import digests
@@ -572,7 +572,7 @@ def test_an_import_that_dies_is_marked_failed_and_the_next_one_completes_it(
 
 def test_uses_of_an_image_that_differ_keep_what_they_say(store: Store, site: Path) -> None:
     take_in(store, site)
-    from curation.schema import article_images
+    from curation.store.schema import article_images
 
     uses = sa.select(images.c.url, images.c.title, article_images.c.extra).join(article_images)
     differing = [

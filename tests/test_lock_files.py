@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from curation.backends.lock_files import LockFile
-from curation.database import Store
 from curation.errors import StoreError
+from curation.store.database import Store
 
 from .conftest import ON_SQLITE, SITE, few_or_many
 from .taking import import_folder

@@ -14,7 +14,6 @@ import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curation.database import Store
 from curation.editing.flags import set_flags
 from curation.flags import FLAGS, Flags
 from curation.importing import merge as rules
@@ -28,8 +27,9 @@ from curation.importing.merge import (
     is_another,
     merge,
 )
-from curation.schema import import_issues
 from curation.selecting import Selection
+from curation.store.database import Store
+from curation.store.schema import import_issues
 
 from .conftest import some
 from .likeness import rows

@@ -13,13 +13,13 @@ import pytest
 import sqlalchemy as sa
 from click.testing import Result
 
-from curation import migrate
 from curation.backends import ENGINE_TABLES
-from curation.database import Store, head_revision, migrations_folder
 from curation.editing.undo import revert_changeset
 from curation.errors import StoreError
-from curation.schema import articles, changes, metadata, search_queue
 from curation.searching import catch_up, matching
+from curation.store import migrate
+from curation.store.database import Store, head_revision, migrations_folder
+from curation.store.schema import articles, changes, metadata, search_queue
 
 from .conftest import SITE
 from .digest import digests

@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from curation.database import Store
-from curation.schema import metadata
 from curation.searching import catch_up
+from curation.store.database import Store
+from curation.store.schema import metadata
 from curation.verifying.run import verify
 
 from .conftest import SITE, few_or_many, make_store

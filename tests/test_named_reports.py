@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
-from curation.database import Store
+from curation.store.database import Store
 
 from .conftest import ON_SQLITE, some
 from .test_views import edited

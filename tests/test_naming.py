@@ -9,10 +9,10 @@ import pytest
 import sqlalchemy as sa
 from click.testing import Result
 
-from curation.database import Store
 from curation.nearest import nearest, no_such
-from curation.schema import provider_aliases, providers
 from curation.selecting import Filters, conditions
+from curation.store.database import Store
+from curation.store.schema import provider_aliases, providers
 
 from .conftest import SITE, some
 

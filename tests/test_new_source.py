@@ -12,11 +12,11 @@ import pytest
 import sqlalchemy as sa
 from click.testing import Result
 
-from curation.database import Store
 from curation.importing.additions import choose_evenly, find_additions
 from curation.importing.stories import fold_url, spellings
 from curation.scanning import find_dumps
-from curation.schema import articles, imports, overrides, sources
+from curation.store.database import Store
+from curation.store.schema import articles, imports, overrides, sources
 
 from .conftest import some
 from .digest import digests

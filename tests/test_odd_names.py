@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from curation.database import Store
 from curation.paths import without_suffix
 from curation.scanning import Kind, kind_of
-from curation.schema import articles, collection_items, import_issues
+from curation.store.database import Store
+from curation.store.schema import articles, collection_items, import_issues
 
 from .desk import Curation
 from .likeness import rows

@@ -10,9 +10,9 @@ import pytest
 import sqlalchemy as sa
 from click.testing import CliRunner, Result
 
-from curation import migrate
 from curation.cli import cli
-from curation.database import Store
+from curation.store import migrate
+from curation.store.database import Store
 
 from .conftest import SITE, some
 

@@ -18,8 +18,8 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from curation.database import Store
-from curation.schema import articles, changesets, source_settings, sources, units_of_work
+from curation.store.database import Store
+from curation.store.schema import articles, changesets, source_settings, sources, units_of_work
 from curation.verifying.run import verify
 
 from .conftest import _new_database, few_or_many
@@ -205,7 +205,7 @@ def test_a_dry_run_leaves_no_key_and_old_keys_go(store: Store, monkeypatch: pyte
             return connection.scalar(sa.select(sa.func.count()).select_from(units_of_work)) or 0
 
     # Which key is drawn says whether old keys go.
-    monkeypatch.setattr("curation.database.os.urandom", lambda size: b"\x01" * size)
+    monkeypatch.setattr("curation.store.database.os.urandom", lambda size: b"\x01" * size)
     with store.writing() as connection:
         connection.execute(sa.text("UPDATE units_of_work SET finished_at = '2020-01-01 00:00:00'"))
         connection.execute(
@@ -216,7 +216,7 @@ def test_a_dry_run_leaves_no_key_and_old_keys_go(store: Store, monkeypatch: pyte
     with store.writing() as connection:
         connection.rollback()
     assert keys() == before
-    monkeypatch.setattr("curation.database.os.urandom", lambda size: bytes(size))
+    monkeypatch.setattr("curation.store.database.os.urandom", lambda size: bytes(size))
     with store.writing() as connection:
         connection.execute(sa.select(1))
     assert keys() < before - 1
@@ -230,7 +230,7 @@ def _day(year: int) -> object:
 
 def test_an_interruption_after_commit_is_no_reason_to_run_again(store: Store) -> None:
     """Ctrl-C in another program that uses the package comes when sqlite3 or psycopg has committed."""
-    from curation import database
+    from curation.store import database
 
     seen = []
     look_up = database._look_up

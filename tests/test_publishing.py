@@ -13,11 +13,11 @@ from click.testing import Result
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curation.database import Store
 from curation.documents.due_dates import find_due
 from curation.importing import publishing, running
 from curation.importing.summary import Summary
-from curation.schema import articles, changes, changesets, import_issues
+from curation.store.database import Store
+from curation.store.schema import articles, changes, changesets, import_issues
 from curation.verifying.run import verify
 
 from .conftest import some

@@ -17,9 +17,9 @@ import pytest
 import sqlalchemy as sa
 from click.testing import Result
 
-from curation import migrate
-from curation.database import VERSION_TABLE, Store
 from curation.errors import StoreError
+from curation.store import migrate
+from curation.store.database import VERSION_TABLE, Store
 
 from .conftest import ON_SQLITE, SITE, few_or_many, miss
 from .taking import import_folder

@@ -11,7 +11,7 @@ from click.testing import Result
 
 from curation import searching
 from curation.backends.sqlite_index import find_wrong_index
-from curation.database import Store
+from curation.store.database import Store
 from curation.verifying.deriving import reindex
 from curation.verifying.run import verify
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from click.testing import Result
 
-from curation.database import Store
+from curation.store.database import Store
 from curation.verifying.repair import repair
 from curation.verifying.run import Finding, verify
 

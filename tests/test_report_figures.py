@@ -21,7 +21,7 @@ import sqlalchemy as sa
 import yaml
 
 from curation.reports import find_reports
-from curation.schema import articles
+from curation.store.schema import articles
 from curation.urls import canonical_url
 
 from .chronicle import BROKEN, Article, Chronicle

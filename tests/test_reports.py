@@ -12,9 +12,9 @@ import sqlalchemy as sa
 from click.testing import Result
 
 from curation.backends import MAX_VALUE, Query
-from curation.database import Store
 from curation.errors import QueryRefused
 from curation.reports import ask, find_report, find_reports, report_query
+from curation.store.database import Store
 
 from .digest import digests
 from .test_selecting import front_matters
@@ -177,7 +177,7 @@ ESCAPES = [
 
 @pytest.mark.parametrize("sql", ESCAPES)
 def test_sqlite_holds_against_escapes(tmp_path: Path, sql: str) -> None:
-    from curation import migrate
+    from curation.store import migrate
 
     store = Store(str(tmp_path / "store.db"))
     migrate.upgrade(store)
@@ -188,7 +188,7 @@ def test_sqlite_holds_against_escapes(tmp_path: Path, sql: str) -> None:
 
 
 def test_sqlite_builds_no_giant_values(tmp_path: Path) -> None:
-    from curation import migrate
+    from curation.store import migrate
 
     store = Store(str(tmp_path / "store.db"))
     migrate.upgrade(store)

@@ -15,16 +15,16 @@ from click.testing import Result
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curation.database import Store
 from curation.editing.flags import Edit, reset_flags, set_flags
 from curation.editing.undo import revert_changeset
 from curation.errors import SelectionError
-from curation.schema import articles, changesets, overrides
 from curation.scoring.applying import score_articles
 from curation.scoring.explaining import Line, explain_article
 from curation.scoring.inferring import Inferred, find_bonus, find_thresholds, infer_settings, roundest
 from curation.scoring.settings import Settings, set_settings, source_id_of
 from curation.selecting import Selection, find_article
+from curation.store.database import Store
+from curation.store.schema import articles, changesets, overrides
 from curation.verifying.run import verify
 
 from .conftest import DATA

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from curation.database import Store
 from curation.errors import SelectionError
-from curation.schema import articles
 from curation.searching import catch_up
 from curation.selecting import Filters, conditions, find_article
+from curation.store.database import Store
+from curation.store.schema import articles
 
 from .conftest import SITE
 from .rejoin import parsed

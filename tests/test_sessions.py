@@ -12,12 +12,12 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from curation import migrate
 from curation.backends.postgresql import Postgresql
 from curation.backends.types import Flag, Instant, Json, blob
-from curation.database import Store, emptied, temporary_table
 from curation.documents.instants import as_text
 from curation.errors import StoreError
+from curation.store import migrate
+from curation.store.database import Store, emptied, temporary_table
 from curation.verifying.run import verify
 
 from .conftest import SITE, _execute, _new_database, _passing, run_on

@@ -7,10 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import sqlalchemy as sa
 
-from curation.database import Store
-from curation.schema import source_settings
 from curation.scoring.settings import lock_source
 from curation.site_settings import give_settings
+from curation.store.database import Store
+from curation.store.schema import source_settings
 
 from .conftest import SITE
 from .taking import import_folder

@@ -21,10 +21,11 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from curation import interrupts, migrate
+from curation import interrupts
 from curation.cli import COMMANDS
-from curation.database import Store
-from curation.schema import changesets, imports
+from curation.store import migrate
+from curation.store.database import Store
+from curation.store.schema import changesets, imports
 from curation.temporary import temporary_folder
 from curation.verifying.run import verify
 
@@ -264,7 +265,7 @@ def test_waiting_for_a_busy_store_ends_soon(store: Store, tmp_path: Path) -> Non
 _LONG = """
 import sys, sqlalchemy as sa
 from curation import interrupts
-from curation.database import Store
+from curation.store.database import Store
 from curation.cli import interruption
 with interrupts.handling(interruption), interrupts.released():
     try:

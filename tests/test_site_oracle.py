@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from click.testing import Result
 
-from curation.database import Store
+from curation.store.database import Store
 
 from .taking import import_folder
 from .test_dumps import dumps, needs_dumps  # noqa: F401 - a fixture

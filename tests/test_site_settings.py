@@ -14,12 +14,12 @@ import pytest
 import sqlalchemy as sa
 from click.testing import Result
 
-from curation.database import Store
 from curation.importing import configuring
 from curation.importing.run import import_dump
 from curation.importing.summary import Options
 from curation.scanning import find_dumps
-from curation.schema import import_issues, source_settings
+from curation.store.database import Store
+from curation.store.schema import import_issues, source_settings
 
 from .conftest import some
 from .taking import import_folder

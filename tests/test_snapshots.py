@@ -20,9 +20,9 @@ import pytest
 import sqlalchemy as sa
 from click.testing import Result
 
-from curation.database import Store
 from curation.scanning import Kind, kind_of
-from curation.schema import articles, documents, imports, related_links, sources
+from curation.store.database import Store
+from curation.store.schema import articles, documents, imports, related_links, sources
 
 from .conftest import DATA, some
 from .likeness import count, differences, disagreements, rows

@@ -17,12 +17,12 @@ import pytest
 import sqlalchemy as sa
 from click.testing import CliRunner, Result
 
-from curation import migrate
 from curation.backends import SECRET_TABLES
 from curation.cli import cli
-from curation.database import Store
-from curation.describing import find_views
-from curation.schema import metadata
+from curation.store import migrate
+from curation.store.database import Store
+from curation.store.descriptions import find_views
+from curation.store.schema import metadata
 
 from .conftest import SITE
 from .digest import digests

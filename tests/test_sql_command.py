@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from curation.backends import MAX_SQL, postgresql_asking
 from curation.backends.sql_text import names_alone, numbered, pointed_out, tokens, without_semicolons
 from curation.cli import asking
-from curation.database import Store
+from curation.store.database import Store
 
 from .conftest import ON_POSTGRESQL, ON_SQLITE, SITE
 from .taking import import_folder

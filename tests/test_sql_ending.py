@@ -16,8 +16,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from curation import migrate
-from curation.database import Store
+from curation.store import migrate
+from curation.store.database import Store
 
 from .survival import until
 

@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterable
 import pytest
 import sqlalchemy as sa
 
-from curation.database import Store
 from curation.history import HistoryFilters, list_changes, list_changesets
 from curation.looking import list_articles, list_issues, list_skipped
-from curation.schema import metadata
 from curation.selecting import Filters
+from curation.store.database import Store
+from curation.store.schema import metadata
 
 COUNT = 15_000
 ARTICLE = "id source_id path collection slug title published removed upstream_published upstream_removed"

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from curation.database import Store
+from curation.store.database import Store
 
 from .conftest import SITE, some
 from .digest import digests

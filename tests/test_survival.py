@@ -23,16 +23,16 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from curation import migrate
 from curation.backends.sqlite import BUSY_TIMEOUT
-from curation.database import Store
 from curation.editing.flags import set_flags
 from curation.errors import ImportFailed
 from curation.importing.run import import_dump
 from curation.importing.summary import Options
 from curation.scanning import find_dumps
-from curation.schema import articles, import_issues, imports, overrides, set_aside_overrides
 from curation.selecting import Selection
+from curation.store import migrate
+from curation.store.database import Store
+from curation.store.schema import articles, import_issues, imports, overrides, set_aside_overrides
 from curation.verifying.run import verify
 
 from .conftest import _new_database, few_or_many

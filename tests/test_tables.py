@@ -9,11 +9,11 @@ import pytest
 import sqlalchemy as sa
 from click.testing import Result
 
-from curation import migrate
 from curation.backends import ENGINE_TABLES
-from curation.database import Store
-from curation.describing import find_tables
 from curation.errors import StoreError
+from curation.store import migrate
+from curation.store.database import Store
+from curation.store.descriptions import find_tables
 
 
 def test_every_table_and_column_is_told_of_and_no_other(store: Store) -> None:

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from curation import migrate
-from curation.database import Store
 from curation.errors import EditRefused
 from curation.importing import versions
 from curation.importing.versions import before, delta
-from curation.schema import (
+from curation.store import migrate
+from curation.store.database import Store
+from curation.store.schema import (
     articles,
     changesets,
     file_versions,

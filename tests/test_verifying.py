@@ -16,12 +16,12 @@ import pytest
 import sqlalchemy as sa
 from click.testing import Result
 
-from curation import migrate
-from curation.database import Store
 from curation.editing.flags import set_flags
 from curation.importing import intake
-from curation.schema import articles, changes, changesets, documents
 from curation.selecting import Selection
+from curation.store import migrate
+from curation.store.database import Store
+from curation.store.schema import articles, changes, changesets, documents
 from curation.verifying import findings as stepping
 from curation.verifying.run import Finding, count, verify
 

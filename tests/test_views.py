@@ -17,10 +17,10 @@ import sqlalchemy as sa
 import yaml
 from click.testing import Result
 
-from curation.database import PACKAGE, Store
-from curation.describing import find_views
 from curation.editing.flags import set_flags
 from curation.selecting import Filters, Selection
+from curation.store.database import PACKAGE, Store
+from curation.store.descriptions import find_views
 
 from .conftest import DATA, SITE
 from .rejoin import parsed

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from curation.database import head_revision
+from curation.store.database import head_revision
 
 from .conftest import SITE
 

@@ -24,11 +24,11 @@ from zlib import crc32
 
 import yaml
 
-from curation.database import Store
 from curation.editing.flags import set_flags
 from curation.flags import FLAGS
 from curation.scanning import Kind, kind_of
 from curation.selecting import Selection
+from curation.store.database import Store
 from curation.urls import canonical_url, url_digest
 
 from .conftest import DATA

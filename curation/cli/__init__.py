@@ -139,7 +139,7 @@ def _was_interrupted(error: BaseException | None) -> bool:
 def _damage(ctx: click.Context) -> str | None:
     """What is said of a store in which something is stored that nobody stores, on which a command failed."""
     try:
-        from ..database import Store
+        from ..store.database import Store
 
         store = Store(ctx.find_root().obj)
         told = store.damage() if store.backend.store_exists() else None

@@ -15,8 +15,8 @@ from .output import chosen_output, print_rows
 
 if TYPE_CHECKING:
     from ..backends import Answer, Query
-    from ..database import Store
     from ..reports import Report
+    from ..store.database import Store
 
 #: Bytes that a query and its answer may take.
 MEMORY = 2 * 1024**3

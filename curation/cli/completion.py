@@ -28,8 +28,8 @@ def names_of(kind: str) -> Completer:
 
 def _completer(find: Callable[[sa.Connection, str], list[str]]) -> Completer:
     def complete(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
-        from ..database import Store
         from ..errors import CurationError
+        from ..store.database import Store
 
         try:
             store = Store(ctx.find_root().params["database"])

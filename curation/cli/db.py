@@ -27,7 +27,7 @@ from .output import (
 from .progress import showing_progress
 
 if TYPE_CHECKING:
-    from ..describing import Relation
+    from ..store.descriptions import Relation
     from ..verifying.findings import Finding
 
 
@@ -46,8 +46,8 @@ def upgrade_command(revision: str) -> None:
       curation db upgrade
       curation --database postgresql://news@db/news db upgrade
     """
-    from .. import migrate
-    from ..granting import lacking_readers
+    from ..store import migrate
+    from ..store.readers import lacking_readers
 
     store = open_store(check=False)
     reached = migrate.upgrade(store, revision)
@@ -68,7 +68,7 @@ def downgrade_command(revision: str, yes: bool) -> None:
     Example:
       curation db downgrade 0001
     """
-    from .. import migrate
+    from ..store import migrate
 
     store = open_store(check=False)
     if not yes and is_interactive():
@@ -88,8 +88,8 @@ def current_command() -> None:
     Example:
       curation db current
     """
-    from ..database import head_revision
     from ..errors import StoreError
+    from ..store.database import head_revision
 
     store = open_store(check=False)
     if not store.backend.store_exists():
@@ -107,7 +107,7 @@ def history_command() -> None:
     Example:
       curation db history
     """
-    from .. import migrate
+    from ..store import migrate
 
     revisions = migrate.history(open_store(check=False))
     print_rows(("revision", "title", "applied"), [(r.revision, r.title, r.applied) for r in revisions])
@@ -121,7 +121,7 @@ def check_command() -> None:
     Example:
       curation db check
     """
-    from .. import migrate
+    from ..store import migrate
 
     migrate.check(open_store(check=False))
     click.echo("the schema is as it should be")
@@ -138,7 +138,7 @@ def tables_command(table: str | None) -> None:
       curation db tables
       curation db tables articles
     """
-    from ..describing import find_tables
+    from ..store.descriptions import find_tables
 
     _print_relations("table", find_tables(), table)
 
@@ -154,7 +154,7 @@ def views_command(view: str | None) -> None:
       curation db views
       curation db views review_queue
     """
-    from ..describing import find_views
+    from ..store.descriptions import find_views
 
     _print_relations("view", find_views(), view)
 
@@ -227,7 +227,7 @@ def grant_reader_command(role: str, apply: bool) -> None:
       curation db grant-reader analyst --apply
       curation --database postgresql://analyst@db/news sql "SELECT * FROM review_queue"
     """
-    from ..granting import grant_reader, reader_statements
+    from ..store.readers import grant_reader, reader_statements
 
     store = open_store()
     if apply:

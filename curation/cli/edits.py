@@ -15,8 +15,8 @@ from .output import Output, chosen_output, escape, print_rows
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
-    from ..database import Store
     from ..editing.flags import Edit
+    from ..store.database import Store
 
 
 #: What is told of each change.

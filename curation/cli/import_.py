@@ -17,9 +17,9 @@ from .output import escape
 from .progress import showing_progress
 
 if TYPE_CHECKING:
-    from ..database import Store
     from ..importing.summary import Options, Summary
     from ..scanning import Dump, Scan
+    from ..store.database import Store
 
 
 @click.command("import")
@@ -112,7 +112,7 @@ def import_command(
 @contextmanager
 def _chosen_store(*, dry_run: bool) -> Iterator[Store]:
     """The store that --database names; for a dry run, where it is absent, one in passing."""
-    from ..database import Store
+    from ..store.database import Store
 
     store = open_store(check=False)
     if not store.backend.makes_store or store.backend.store_exists():
@@ -132,7 +132,7 @@ def _chosen_store(*, dry_run: bool) -> Iterator[Store]:
 def _locations(store: Store) -> dict[str, str]:
     import sqlalchemy as sa
 
-    from ..schema import sources
+    from ..store.schema import sources
 
     with store.reading() as connection:
         return dict(map(tuple, connection.execute(sa.select(sources.c.name, sources.c.location))))
@@ -165,7 +165,7 @@ def _list_skipped(scan: Scan, summary: Summary) -> None:
 
 
 def _make(store: Store, *, dry_run: bool) -> None:
-    from .. import migrate
+    from ..store import migrate
 
     migrate.upgrade(store)
     if not dry_run:

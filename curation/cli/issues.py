@@ -27,7 +27,7 @@ def issues_command(import_id: int | None, all_: bool, skipped: bool) -> None:
       curation issues --skipped
     """
     from ..looking import list_issues, list_skipped
-    from ..naming import check_import
+    from ..store.names import check_import
 
     if skipped and (all_ or import_id is not None):
         raise click.UsageError("--skipped lists files, not issues: leave --all and --import out")

@@ -143,8 +143,8 @@ def _find(
     is_changeset: bool,
 ) -> Rows:
     from ..history import HistoryFilters, list_changes, list_changesets, tell_changeset
-    from ..naming import check_names
     from ..selecting import find_article
+    from ..store.names import check_names
 
     check_names(connection, {"actor": given["actor"]})
     named = article or (None if is_changeset else what)

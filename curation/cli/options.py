@@ -18,9 +18,9 @@ from .completion import article_paths, names_of
 from .progress import showing_progress
 
 if TYPE_CHECKING:
-    from ..database import Store
     from ..reports import Report
     from ..selecting import Filters, Selection
+    from ..store.database import Store
 
 
 #: Numbers that an id, a version or a limit can be: those that every engine takes.
@@ -32,7 +32,7 @@ PARTLY_DONE = 3
 
 def open_store(*, check: bool = True) -> Store:
     """The store that --database names; with `check`, only if its schema is this release's."""
-    from ..database import Store
+    from ..store.database import Store
 
     store = Store(click.get_current_context().find_root().obj)
     if check:

@@ -15,8 +15,8 @@ from .output import chosen_output, escape, in_a_folder, output_options, print_ro
 
 if TYPE_CHECKING:
     from ..backends import Query
-    from ..database import Store
     from ..reports import Report
+    from ..store.database import Store
 
 
 def _target(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:

@@ -17,7 +17,7 @@ from .output import escape, output_options, print_rows
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
-    from ..database import Store
+    from ..store.database import Store
 
 
 @click.command("revert")

@@ -27,9 +27,9 @@ from .output import output_options
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
-    from ..database import Store
     from ..editing.flags import By, Edit
     from ..selecting import Selection
+    from ..store.database import Store
 
 #: More articles than this are asked about first, where someone is there to answer; and so many are shown.
 ASK_ABOVE = 20

@@ -14,9 +14,9 @@ import sqlalchemy as sa
 
 from ..backends import of
 from ..backends.types import integer
-from ..database import emptied, insert_row, now, temporary_table
 from ..flags import FLAGS
-from ..schema import articles, as_number, changes, changesets, overrides
+from ..store.database import emptied, insert_row, now, temporary_table
+from ..store.schema import articles, as_number, changes, changesets, overrides
 from ..upstream import by_upstream
 
 #: What is wanted: rows of (article_id, field, override, decision_id), one at most for a flag of an article.

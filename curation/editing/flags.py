@@ -12,8 +12,8 @@ from ..backends.types import integer
 from ..errors import EditRefused
 from ..flags import FLAGS
 from ..integers import INT64
-from ..schema import articles, changes, overrides
 from ..selecting import CANDIDATES, Selection, select_any, select_articles, selected
+from ..store.schema import articles, changes, overrides
 from ..upstream import is_agreed
 from .changing import Author, Wanted, make_changes, nothing
 

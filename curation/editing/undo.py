@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from ..backends import of
 from ..errors import EditRefused
-from ..schema import articles, changes, changesets, overrides, story_takeovers
+from ..store.schema import articles, changes, changesets, overrides, story_takeovers
 from ..upstream import says
 from .changing import Author, Wanted, is_moved, make_changes
 from .flags import count_changed

@@ -16,8 +16,8 @@ import sqlalchemy as sa
 from ..backends import chunks
 from ..documents.flag_editing import FlagValue
 from ..flags import FLAGS, is_about_flag
-from ..schema import articles, changes, documents, files, import_issues, overrides, taxonomy_documents
 from ..selecting import Filters, conditions
+from ..store.schema import articles, changes, documents, files, import_issues, overrides, taxonomy_documents
 from ..upstream import SILENT
 
 #: Rows that are fetched at once.

@@ -15,10 +15,11 @@ import sqlalchemy as sa
 
 from ..backends import chunks
 from ..backends.types import Flag, Instant, Json
-from ..describing import find_tables
 from ..flags import FLAGS
 from ..looking import flag_value
-from ..schema import (
+from ..selecting import Filters, conditions
+from ..store.descriptions import find_tables
+from ..store.schema import (
     article_authors,
     article_images,
     article_topics,
@@ -31,7 +32,6 @@ from ..schema import (
     sources,
     topics,
 )
-from ..selecting import Filters, conditions
 
 #: What a column holds: whole, boolean, instant, text, json; texts, a list of them; or a list of objects, each
 #: field with what it holds.

@@ -10,8 +10,8 @@ import sqlalchemy as sa
 
 from ..errors import SelectionError
 from ..scanning import printable
-from ..schema import articles, files, imports, sources, taxonomy_documents
 from ..scoring.settings import source_id_of
+from ..store.schema import articles, files, imports, sources, taxonomy_documents
 from ..wording import counted
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from ..scanning import File, Kind, Scan
-from ..schema import articles, sources
+from ..store.schema import articles, sources
 
 #: Documents of the dump that are looked at, evenly chosen.
 SAMPLE = 200

@@ -13,9 +13,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from ..backends import of
-from ..database import insert_row, now
 from ..flags import FLAGS
-from ..schema import article_moves, changes, changesets
+from ..store.database import insert_row, now
+from ..store.schema import article_moves, changes, changesets
 from .merge import Effective, Merged, Overrides
 
 _COLUMNS = (

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from ..documents.problems import Fault
 from ..errors import DocumentError
 from ..scanning import CONFIG, Tree
-from ..schema import source_settings
+from ..store.schema import source_settings
 from .course import Books
 from .publishing import following_future
 

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 import sqlalchemy as sa
 
 from ..backends import chunks
-from ..schema import articles, changesets
+from ..store.schema import articles, changesets
 from .course import Books
 from .moves import Candidate, ambiguous_move, sure_keys
 from .placing import has_overrides, read_candidates

@@ -9,10 +9,10 @@ from typing import ClassVar
 
 import sqlalchemy as sa
 
-from ..database import Store
 from ..errors import ImportFailed
 from ..scanning import Dump
-from ..schema import imports
+from ..store.database import Store
+from ..store.schema import imports
 from .audit import Audit
 from .files import FileBook
 from .issues import IssueBook

@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from ..flags import FLAGS
-from ..schema import articles, as_number, changesets, import_issues, overrides, set_aside_overrides
+from ..store.schema import articles, as_number, changesets, import_issues, overrides, set_aside_overrides
 from .issues import IssueBook
 from .merge import DOUBTS, parting
 

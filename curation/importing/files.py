@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from ..backends import chunks, of
 from ..paths import MAX_PATH
 from ..scanning import File, Kind, is_storable
-from ..schema import articles, documents, files, taxonomy_documents
+from ..store.schema import articles, documents, files, taxonomy_documents
 from .summary import Summary
 from .tasks import Known, Outcome, Task, What
 

@@ -18,7 +18,7 @@ from ..documents.fields import Image, encode_image, read_image
 from ..documents.parsing import Document, parse_article, parse_organization
 from ..documents.problems import Reading
 from ..errors import DocumentError
-from ..schema import (
+from ..store.schema import (
     article_images,
     articles,
     documents,

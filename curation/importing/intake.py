@@ -10,9 +10,9 @@ import sqlalchemy as sa
 
 from .. import interrupts
 from ..backends import chunks
-from ..database import now
 from ..documents.problems import Fault
 from ..scanning import File, Kind
+from ..store.database import now
 from .course import Course
 from .files import STATES, known_files
 from .missing import bring_back

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from ..backends import chunks, of
 from ..documents.problems import Fault
 from ..flags import is_about_flag
-from ..schema import import_issues
+from ..store.schema import import_issues
 from .merge import DOUBTS, NOTICES
 
 MAX_MESSAGE = 200

@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from ..backends import chunks
-from ..schema import articles, taxonomy_documents
+from ..store.schema import articles, taxonomy_documents
 from .course import Books
 from .files import forget
 from .sweep import settle_images_of

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from ..backends import of
 from ..paths import MAX_PATH
-from ..schema import articles
+from ..store.schema import articles
 from .course import Books
 from .files import forget
 from .missing import mark

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from ..backends import chunks
 from ..documents.instants import as_text
-from ..schema import articles, former_stories, overrides, set_aside_overrides
+from ..store.schema import articles, former_stories, overrides, set_aside_overrides
 from ..upstream import hides
 from .hidden import MIN_BODY, HiddenStories, faint_keys, hold_hidden, wait
 from .merge import Decision, SetAside

@@ -13,10 +13,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from ..backends import of
-from ..database import now
 from ..documents.due_dates import find_due
 from ..documents.instants import as_text
-from ..schema import articles, imports, outdated_articles, source_settings
+from ..store.database import now
+from ..store.schema import articles, imports, outdated_articles, source_settings
 from .tasks import SCHEDULED
 
 #: The setting of a source: `true` publishes what has a date to come at once.

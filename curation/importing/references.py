@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from ..backends import of
-from ..schema import images, providers, topics
+from ..store.schema import images, providers, topics
 from .rows import FACTS, Facts, ImageUse, Rows
 
 

@@ -25,7 +25,7 @@ import sqlalchemy as sa
 from ..backends import chunks
 from ..errors import ImportFailed
 from ..scanning import Dump, File
-from ..schema import articles
+from ..store.schema import articles
 from ..urls import url_digest
 from .additions import Additions
 from .moves import story_keys

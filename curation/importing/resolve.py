@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 
 from ..paths import ARTICLE_SUFFIXES, SPELT_SUFFIXES
-from ..schema import articles, collection_items, related_links
+from ..store.schema import articles, collection_items, related_links
 
 #: The imports whose articles are looked at; None for all articles of the source.
 Imports = Sequence[int] | None

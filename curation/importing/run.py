@@ -7,10 +7,10 @@ from contextlib import suppress
 import sqlalchemy as sa
 
 from .. import interrupts
-from ..database import Store, insert_row, now
 from ..errors import ImportFailed, StoreError
 from ..scanning import Dump, Scan
-from ..schema import imports, sources
+from ..store.database import Store, insert_row, now
+from ..store.schema import imports, sources
 from .additions import find_additions
 from .course import AtOnce, Separately
 from .running import Run, import_values

@@ -15,12 +15,12 @@ from typing import Any
 import sqlalchemy as sa
 
 from .. import interrupts
-from ..database import insert_row, now
 from ..documents.problems import Fault
 from ..errors import ImportFailed, StoreError
 from ..flags import FLAGS, is_about_flag
 from ..scanning import CONFIG, Dump, Scan, printable
-from ..schema import articles, changes, import_issues, imports, sources, taxonomy_documents
+from ..store.database import insert_row, now
+from ..store.schema import articles, changes, import_issues, imports, sources, taxonomy_documents
 from ..wording import counted
 from .audit import Audit
 from .configuring import take_in_config

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from ..backends import chunks, of
 from ..documents.instants import as_text
 from ..flags import FLAGS, Flags
-from ..schema import (
+from ..store.schema import (
     articles,
     changesets,
     documents,

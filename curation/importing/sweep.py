@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from ..backends import chunks
-from ..schema import (
+from ..store.schema import (
     article_images,
     article_topics,
     articles,

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from ..backends import chunks, of
 from ..documents.parsing import Organization, TopicNote, parse_organization, parse_topic
-from ..schema import (
+from ..store.schema import (
     images,
     provider_aliases,
     provider_images,

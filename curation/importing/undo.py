@@ -21,12 +21,12 @@ from typing import Any
 import sqlalchemy as sa
 
 from ..backends import chunks, of
-from ..database import Store
 from ..documents.instants import as_text
 from ..errors import DocumentError, EditRefused
 from ..flags import Flags
 from ..scanning import File, Kind
-from ..schema import (
+from ..store.database import Store
+from ..store.schema import (
     article_moves,
     articles,
     changes,

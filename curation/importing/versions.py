@@ -20,7 +20,7 @@ import sqlalchemy as sa
 from ..backends import of
 from ..documents.instants import as_text
 from ..flags import FLAGS, Flags
-from ..schema import file_versions, imports
+from ..store.schema import file_versions, imports
 
 #: Imports of a source that can be undone.
 KEPT_IMPORTS = 20

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from ..backends import chunks, of
 from ..documents.problems import Fault
 from ..flags import Flags
-from ..schema import (
+from ..store.schema import (
     article_authors,
     article_images,
     article_topics,

@@ -9,12 +9,12 @@ import sqlalchemy as sa
 
 from ..backends import of
 from ..backends.types import integer
-from ..database import emptied, temporary_table
 from ..editing.changing import Author, Wanted, make_changes, nothing
 from ..editing.flags import Edit, count_changed
 from ..errors import SelectionError
-from ..naming import check_names
-from ..schema import articles, as_number, changesets, overrides, sources
+from ..store.database import emptied, temporary_table
+from ..store.names import check_names
+from ..store.schema import articles, as_number, changesets, overrides, sources
 from .rule import is_shown, scores, states_published
 
 #: The computed decisions that ought to stand, or (None) to end. A table, because it is asked several times

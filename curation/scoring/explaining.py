@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from ..flags import FLAGS
 from ..looking import flags_of
-from ..schema import articles, related_links, sources
+from ..store.schema import articles, related_links, sources
 from .rule import (
     BOUND,
     EARLIER,

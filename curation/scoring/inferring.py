@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ..schema import articles, as_number, related_links
+from ..store.schema import articles, as_number, related_links
 from .rule import EARLIER, LINK_UPSTREAM, LINKS, LOWER, MOST_REMAINDER, OUTRANKED, SAME, is_within, standing
 from .settings import MOST_BONUS, Settings
 

@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from ..backends.types import integer
-from ..schema import articles, as_number, related_links, sources
+from ..store.schema import articles, as_number, related_links, sources
 from ..upstream import is_unclear
 from .settings import MOST_BONUS
 

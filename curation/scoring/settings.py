@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
-from ..naming import check_names
-from ..schema import sources
+from ..store.names import check_names
+from ..store.schema import sources
 
 #: The greatest bonus: so far beyond any that is meant, and sums stay within 64 bits.
 MOST_BONUS = 10**9

@@ -16,7 +16,7 @@ from ..importing.outcomes import Read, read_files
 from ..importing.rows import ARTICLE_COLUMNS, FACTS, LINK_COLUMNS, ArticleRow, Facts, ImageUse
 from ..importing.tasks import SCHEDULED, Task, What
 from ..scanning import File, Kind
-from ..schema import (
+from ..store.schema import (
     article_authors,
     article_images,
     article_topics,

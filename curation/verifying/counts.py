@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
-from ..database import streamed
 from ..importing.sweep import USES, is_unused
-from ..schema import articles, changes, documents, files, imports, sources, taxonomy_documents
+from ..store.database import streamed
+from ..store.schema import articles, changes, documents, files, imports, sources, taxonomy_documents
 from .findings import Finding, subject_of
 
 

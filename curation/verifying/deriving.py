@@ -10,12 +10,12 @@ from typing import NamedTuple
 import sqlalchemy as sa
 
 from ..backends import of
-from ..database import Store
 from ..importing.images import settle_images
 from ..importing.resolve import resolve_items, resolve_related
 from ..importing.sweep import Sweep
-from ..schema import images, metadata, providers, sources, topics
 from ..searching import rebuild
+from ..store.database import Store
+from ..store.schema import images, metadata, providers, sources, topics
 from .findings import batches
 
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import sqlalchemy as sa
 
 from ..backends import of
-from ..database import streamed
-from ..schema import metadata
+from ..store.database import streamed
+from ..store.schema import metadata
 from .findings import Finding
 
 

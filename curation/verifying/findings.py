@@ -11,7 +11,7 @@ from ..backends import chunks
 from ..backends.types import Instant, Json
 from ..documents.instants import as_text
 from ..importing.files import STALE
-from ..schema import articles, files, sources
+from ..store.schema import articles, files, sources
 
 #: Rows of a table that are looked at together; their documents are in memory at once.
 BATCH = 300

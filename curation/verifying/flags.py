@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from ..flags import FLAGS, Flags
 from ..importing.merge import Decision, Effective, effective, shown
-from ..schema import articles, changes, overrides, set_aside_overrides, sources
+from ..store.schema import articles, changes, overrides, set_aside_overrides, sources
 from .findings import Finding, subject_of
 
 

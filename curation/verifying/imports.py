@@ -7,8 +7,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ..database import streamed
-from ..schema import (
+from ..store.database import streamed
+from ..store.schema import (
     article_moves,
     articles,
     changes,

@@ -7,10 +7,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ..database import streamed
 from ..importing.resolve import item_target, related_target
 from ..importing.running import unfinished_imports
-from ..schema import articles, collection_items, imports, related_links, sources
+from ..store.database import streamed
+from ..store.schema import articles, collection_items, imports, related_links, sources
 from .findings import Finding, subject_of
 
 

@@ -13,9 +13,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from ..backends import of
-from ..database import Store
 from ..importing.rows import ARTICLE_COLUMNS, LINK_COLUMNS
-from ..schema import articles, related_links
+from ..store.database import Store
+from ..store.schema import articles, related_links
 from .contents import OF_SESSION, parse_stored
 from .findings import as_made, batches, plain
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import sqlalchemy as sa
 
-from ..schema import articles
+from ..store.schema import articles
 from .contents import find_untrue_rows
 from .counts import Counts, count, find_orphans, find_uncounted
 from .engine import find_broken_references, find_damage, find_ids_given_twice

@@ -16,7 +16,7 @@ from ..importing.rows import Rows, provider_digest, topic_digest
 from ..importing.tasks import Task, What
 from ..importing.taxonomy import present_documents
 from ..scanning import File, Kind
-from ..schema import (
+from ..store.schema import (
     images,
     provider_aliases,
     provider_images,

@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from ..database import streamed
 from ..importing.versions import before
-from ..schema import (
+from ..store.database import streamed
+from ..store.schema import (
     article_moves,
     articles,
     changesets,

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
-from ...schema import taxonomy_documents, topics
+from ...store.schema import taxonomy_documents, topics
 from .output import Output
 from .sections import Section
 

@@ -10,8 +10,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from ...backends import chunks
-from ...naming import in_collection
-from ...schema import (
+from ...store.names import in_collection
+from ...store.schema import (
     article_authors,
     article_images,
     article_topics,

@@ -8,9 +8,9 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from ...errors import SelectionError
-from ...naming import in_collection
-from ...schema import articles
 from ...site_settings import SiteSettings, read_settings
+from ...store.names import in_collection
+from ...store.schema import articles
 from ..sources import the_source
 from ..target import Target
 from .feeds import Feed

@@ -9,11 +9,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from .backends.types import Flag, Instant, Json, blob, digest, integer, name, text
+from ..backends.types import Flag, Instant, Json, blob, digest, integer, name, text
+from ..paths import MAX_PATH
 from .columns import count, flag, identity, index_some, position, reference, stated, story, table
 from .columns import metadata as metadata
 from .columns import with_table_options as with_table_options
-from .paths import MAX_PATH
 
 #: Characters of a source's name.
 MAX_NAME = 190

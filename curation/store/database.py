@@ -18,13 +18,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from . import interrupts
-from .backends import Backend, backend_for, of
-from .errors import OutcomeUnknown, StoreError, StoreReadOnly
-from .interrupts import Outcome
+from .. import interrupts
+from ..backends import Backend, backend_for, of
+from ..errors import OutcomeUnknown, StoreError, StoreReadOnly
+from ..interrupts import Outcome
 from .schema import metadata, units_of_work
 
-PACKAGE = Path(__file__).parent
+PACKAGE = Path(__file__).parents[1]
 
 # What it says of a connection that an interruption closed is a traceback; errors reach the user as a line.
 logging.getLogger("sqlalchemy").addHandler(logging.NullHandler())

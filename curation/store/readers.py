@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ..errors import StoreError
 from .database import VERSION_TABLE, Store
-from .describing import find_views
-from .errors import StoreError
+from .descriptions import find_views
 
 
 def reader_statements(store: Store, role: str) -> Sequence[str]:

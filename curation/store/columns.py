@@ -6,7 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from .backends.types import EXACT_COLLATION, MARIADB_DIALECTS, Flag, digest, integer, text
+from ..backends.types import EXACT_COLLATION, MARIADB_DIALECTS, Flag, digest, integer, text
 
 #: Every constraint has a name from the first revision on: batch migrations lose unnamed ones.
 NAMING = {

@@ -11,10 +11,10 @@ from itertools import islice
 
 import sqlalchemy as sa
 
-from .backends import chunks
-from .errors import SelectionError
-from .integers import INT64
-from .nearest import MOST, no_such
+from ..backends import chunks
+from ..errors import SelectionError
+from ..integers import INT64
+from ..nearest import MOST, no_such
 from .schema import articles, changesets, imports, provider_aliases, providers, sources, topics
 
 #: What can be named: the columns that hold it.
