@@ -18,9 +18,9 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from curation.articles.selecting import Filters, Selection
 from curation.editing.flags import set_flags
 from curation.editing.undo import revert_changeset
-from curation.selecting import Filters, Selection
 from curation.store import migrate
 from curation.store.database import Store
 

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from curation.articles.selecting import Selection
 from curation.editing.flags import set_flags
 from curation.editing.undo import revert_changeset
 from curation.errors import ImportFailed
 from curation.flags import FLAGS
-from curation.selecting import Selection
 from curation.store.database import Store
 from curation.store.schema import articles, changesets, imports
 

@@ -248,8 +248,8 @@ def read(data: bytes) -> None:
 
 
 def search(data: bytes) -> None:
+    from curation.articles.searching import parse_query, snippet
     from curation.errors import SelectionError
-    from curation.searching import parse_query, snippet
 
     query, _, text = data.decode().partition("\n\n")
     try:

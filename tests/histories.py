@@ -35,6 +35,7 @@ from typing import Any, NamedTuple
 import pytest
 import sqlalchemy as sa
 
+from curation.articles.selecting import Selection
 from curation.editing.flags import By, reset_flags, set_flags
 from curation.editing.undo import kind_of, revert_changeset
 from curation.errors import EditRefused, ImportFailed, SelectionError
@@ -46,7 +47,6 @@ from curation.importing.summary import Options, Summary
 from curation.scanning import find_dumps
 from curation.scoring.applying import score_articles
 from curation.scoring.settings import set_settings
-from curation.selecting import Selection
 from curation.store.database import Store
 from curation.store.schema import (
     articles,

@@ -11,12 +11,12 @@ import pytest
 import sqlalchemy as sa
 from click.testing import Result
 
+from curation.articles.listing import summarise
+from curation.articles.selecting import Filters, Selection
 from curation.editing.changing import Author, make_changes, nothing
 from curation.editing.flags import Edit, reset_flags
 from curation.errors import EditRefused, SelectionError
 from curation.flags import FLAGS
-from curation.looking import summarise
-from curation.selecting import Filters, Selection
 from curation.store.database import Store
 from curation.store.schema import articles, changes, changesets, overrides, set_aside_overrides
 

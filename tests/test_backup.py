@@ -16,12 +16,12 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from curation.articles.selecting import Filters, Selection
 from curation.backends import sqlite_backup
 from curation.cli import cli
 from curation.editing.flags import set_flags
 from curation.errors import StoreError
 from curation.importing import intake
-from curation.selecting import Filters, Selection
 from curation.store import migrate
 from curation.store.database import Store
 from curation.verifying.run import count, verify

@@ -17,10 +17,10 @@ from click.testing import Result
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from curation.articles.listing import summarise
 from curation.errors import EditRefused
 from curation.importing import versions
 from curation.importing.running import unfinished_imports
-from curation.looking import summarise
 from curation.store import database
 from curation.store.database import Store
 from curation.store.schema import articles, changesets, file_versions, imports, taxonomy_documents

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from curation.articles.completing import complete, complete_article
 from curation.cli.shells import Fish, Zsh, quoted, split
-from curation.completing import complete, complete_article
 from curation.store.database import Store
 from curation.store.schema import articles, topics
 

@@ -17,14 +17,14 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from curation.articles.searching import catch_up, matching
+from curation.articles.selecting import Filters, Selection
 from curation.editing.flags import By, reset_flags, set_flags
 from curation.editing.undo import revert_changeset
 from curation.errors import EditRefused, SelectionError
 from curation.flags import FLAGS
 from curation.scoring.applying import score_articles
 from curation.scoring.settings import set_settings
-from curation.searching import catch_up, matching
-from curation.selecting import Filters, Selection
 from curation.store import migrate
 from curation.store.database import Store
 from curation.store.schema import articles, changesets, overrides

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from curation.articles.selecting import Filters, Selection
 from curation.editing.flags import By, Edit, set_flags
 from curation.errors import EditRefused, SelectionError
-from curation.selecting import Filters, Selection
 from curation.store.database import Store
 from curation.store.schema import articles, changes, changesets, overrides
 

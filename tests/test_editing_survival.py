@@ -21,9 +21,9 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from curation.articles.selecting import Selection
 from curation.editing.flags import set_flags
 from curation.errors import StoreError
-from curation.selecting import Selection
 from curation.store.database import Store
 from curation.store.schema import articles, changes, changesets, overrides
 from curation.verifying.run import verify
@@ -137,7 +137,7 @@ from curation.errors import StoreError
 from curation.editing.flags import By, reset_flags, set_flags
 from curation.editing.undo import revert_changeset
 from curation.errors import CurationError, EditRefused, SelectionError
-from curation.selecting import Filters, Selection
+from curation.articles.selecting import Filters, Selection
 
 database, number, seconds = sys.argv[1], int(sys.argv[2]), float(sys.argv[3])
 store, chance, mine = Store(database), random.Random(number), []

@@ -15,11 +15,11 @@ import pytest
 import sqlalchemy as sa
 from click.testing import Result
 
+from curation.articles.selecting import Selection
 from curation.editing.flags import reset_flags, set_flags
 from curation.editing.undo import revert_changeset
 from curation.flags import FLAGS
 from curation.scanning import kind_of
-from curation.selecting import Selection
 from curation.store.database import Store
 from curation.store.schema import articles, changesets
 

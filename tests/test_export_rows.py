@@ -17,9 +17,9 @@ import sqlalchemy as sa
 from click.testing import Result
 from pyarrow import parquet
 
+from curation.articles.selecting import Filters
 from curation.exporting.rows import NAMES, find_columns, read_rows
 from curation.flags import FLAGS
-from curation.selecting import Filters
 from curation.store.database import Store
 from curation.store.schema import articles
 

@@ -15,8 +15,8 @@ import pytest
 import sqlalchemy as sa
 from click.testing import Result
 
+from curation.articles.listing import LIST_COLUMNS
 from curation.integers import INT64
-from curation.looking import LIST_COLUMNS
 from curation.reports import find_reports
 from curation.store.database import Store
 from curation.store.descriptions import find_views

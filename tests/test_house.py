@@ -15,17 +15,39 @@ FILES = sorted(f for f in ROOT.rglob("*.py") if "migrations" not in f.relative_t
 
 #: From the bottom up; a module imports only from its own layer's package or from layers before it.
 LAYERS = (
-    ("errors", "flags", "integers", "interrupts", "nearest", "paths", "wording"),
-    ("temporary", "urls"),
+    (
+        "errors",
+        "flags",
+        "integers",
+        "interrupts",
+        "nearest",
+        "paths",
+        "wording",
+    ),
+    (
+        "temporary",
+        "urls",
+    ),
     ("documents",),
     ("scanning",),
     ("backends",),
     ("store",),
-    ("searching", "upstream"),
-    ("selecting", "suggesting", "site_settings"),
-    ("completing", "importing", "editing", "looking", "reports"),
-    ("history", "datasette"),
-    ("import_log", "scoring", "verifying"),
+    ("articles",),
+    (
+        "site_settings",
+        "suggesting",
+    ),
+    (
+        "importing",
+        "editing",
+        "reports",
+    ),
+    ("datasette",),
+    (
+        "import_log",
+        "scoring",
+        "verifying",
+    ),
     ("exporting",),
     ("cli",),
     ("__main__",),

@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from curation.articles.selecting import Selection
 from curation.backends.postgresql import Postgresql
 from curation.editing.flags import set_flags
 from curation.errors import ImportFailed
 from curation.importing import intake
 from curation.importing.course import Books
-from curation.selecting import Selection
 from curation.store.database import Store
 from curation.store.schema import articles, imports, sources
 from curation.verifying.run import verify

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from curation.articles.selecting import Selection
 from curation.editing.flags import set_flags
 from curation.errors import ImportFailed
 from curation.importing import intake
 from curation.importing.summary import Summary
-from curation.selecting import Selection
 from curation.store.database import Store
 from curation.store.schema import (
     article_topics,

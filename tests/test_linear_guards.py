@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from curation.articles.searching import MOST_WALKS, parse_query
 from curation.documents.parsing import parse_article
 from curation.documents.strict_yaml import MAX_KEYS, MAX_TAG_DIRECTIVES, load
 from curation.errors import DocumentError, SelectionError
-from curation.searching import MOST_WALKS, parse_query
 from curation.urls import canonical_url
 
 

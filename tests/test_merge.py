@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 
+from curation.articles.selecting import Selection
 from curation.editing.flags import set_flags
 from curation.flags import FLAGS, Flags
 from curation.importing import merge as rules
@@ -27,7 +28,6 @@ from curation.importing.merge import (
     is_another,
     merge,
 )
-from curation.selecting import Selection
 from curation.store.database import Store
 from curation.store.schema import import_issues
 

@@ -13,10 +13,10 @@ import pytest
 import sqlalchemy as sa
 from click.testing import Result
 
+from curation.articles.searching import catch_up, matching
 from curation.backends import ENGINE_TABLES
 from curation.editing.undo import revert_changeset
 from curation.errors import StoreError
-from curation.searching import catch_up, matching
 from curation.store import migrate
 from curation.store.database import Store, head_revision, migrations_folder
 from curation.store.schema import articles, changes, metadata, search_queue

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from curation.searching import catch_up
+from curation.articles.searching import catch_up
 from curation.store.database import Store
 from curation.store.schema import metadata
 from curation.verifying.run import verify

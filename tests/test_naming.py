@@ -9,8 +9,8 @@ import pytest
 import sqlalchemy as sa
 from click.testing import Result
 
+from curation.articles.selecting import Filters, conditions
 from curation.nearest import nearest, no_such
-from curation.selecting import Filters, conditions
 from curation.store.database import Store
 from curation.store.schema import provider_aliases, providers
 

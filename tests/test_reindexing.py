@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 from click.testing import Result
 
-from curation import searching
+from curation.articles import searching
 from curation.backends.sqlite_index import find_wrong_index
 from curation.store.database import Store
 from curation.verifying.deriving import reindex

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from curation.articles.selecting import FEW, Filters, Selection, find_articles
 from curation.editing.changing import Author, make_changes, nothing
 from curation.editing.flags import HIGHEST, By, Edit, reset_flags
 from curation.editing.undo import Reverted, revert_changeset
@@ -16,7 +17,6 @@ from curation.flags import FLAGS
 from curation.importing.summary import Summary
 from curation.scoring.applying import score_articles
 from curation.scoring.settings import set_settings
-from curation.selecting import FEW, Filters, Selection, find_articles
 from curation.store.database import Store
 from curation.store.schema import articles, changes, changesets, overrides
 from curation.verifying.run import verify

@@ -15,6 +15,7 @@ from click.testing import Result
 from hypothesis import given
 from hypothesis import strategies as st
 
+from curation.articles.selecting import Selection, find_article
 from curation.editing.flags import Edit, reset_flags, set_flags
 from curation.editing.undo import revert_changeset
 from curation.errors import SelectionError
@@ -22,7 +23,6 @@ from curation.scoring.applying import score_articles
 from curation.scoring.explaining import Line, explain_article
 from curation.scoring.inferring import Inferred, find_bonus, find_thresholds, infer_settings, roundest
 from curation.scoring.settings import Settings, set_settings, source_id_of
-from curation.selecting import Selection, find_article
 from curation.store.database import Store
 from curation.store.schema import articles, changesets, overrides
 from curation.verifying.run import verify

@@ -15,13 +15,13 @@ import pytest
 import sqlalchemy as sa
 from click.testing import Result
 
+from curation.articles.listing import SEARCH_COLUMNS, search_articles
+from curation.articles.searching import catch_up, matching, parse_query, snippet
+from curation.articles.selecting import Filters, Selection, conditions
 from curation.backends.search_words import index_text, words
 from curation.editing.flags import set_flags
 from curation.editing.undo import revert_changeset
 from curation.importing.write import queue_for_search
-from curation.looking import SEARCH_COLUMNS, search_articles
-from curation.searching import catch_up, matching, parse_query, snippet
-from curation.selecting import Filters, Selection, conditions
 from curation.store.database import Store
 from curation.store.schema import articles, changesets, search_queue
 

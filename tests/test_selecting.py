@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from curation.articles.searching import catch_up
+from curation.articles.selecting import Filters, conditions, find_article
 from curation.errors import SelectionError
-from curation.searching import catch_up
-from curation.selecting import Filters, conditions, find_article
 from curation.store.database import Store
 from curation.store.schema import articles
 

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable
 import pytest
 import sqlalchemy as sa
 
-from curation.history import HistoryFilters, list_changes, list_changesets
-from curation.looking import list_articles, list_issues, list_skipped
-from curation.selecting import Filters
+from curation.articles.history import HistoryFilters, list_changes, list_changesets
+from curation.articles.listing import list_articles, list_issues, list_skipped
+from curation.articles.selecting import Filters
 from curation.store.database import Store
 from curation.store.schema import metadata
 

@@ -23,13 +23,13 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from curation.articles.selecting import Selection
 from curation.backends.sqlite import BUSY_TIMEOUT
 from curation.editing.flags import set_flags
 from curation.errors import ImportFailed
 from curation.importing.run import import_dump
 from curation.importing.summary import Options
 from curation.scanning import find_dumps
-from curation.selecting import Selection
 from curation.store import migrate
 from curation.store.database import Store
 from curation.store.schema import articles, import_issues, imports, overrides, set_aside_overrides

@@ -16,9 +16,9 @@ import pytest
 import sqlalchemy as sa
 from click.testing import Result
 
+from curation.articles.selecting import Selection
 from curation.editing.flags import set_flags
 from curation.importing import intake
-from curation.selecting import Selection
 from curation.store import migrate
 from curation.store.database import Store
 from curation.store.schema import articles, changes, changesets, documents

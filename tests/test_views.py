@@ -17,8 +17,8 @@ import sqlalchemy as sa
 import yaml
 from click.testing import Result
 
+from curation.articles.selecting import Filters, Selection
 from curation.editing.flags import set_flags
-from curation.selecting import Filters, Selection
 from curation.store.database import PACKAGE, Store
 from curation.store.descriptions import find_views
 

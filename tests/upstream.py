@@ -24,10 +24,10 @@ from zlib import crc32
 
 import yaml
 
+from curation.articles.selecting import Selection
 from curation.editing.flags import set_flags
 from curation.flags import FLAGS
 from curation.scanning import Kind, kind_of
-from curation.selecting import Selection
 from curation.store.database import Store
 from curation.urls import canonical_url, url_digest
 

@@ -19,7 +19,7 @@ def names_of(kind: str) -> Completer:
     """Completes names of a kind that the store knows: source, topic, provider, and so on."""
 
     def find(connection: sa.Connection, begun: str) -> list[str]:
-        from ..completing import complete
+        from ..articles.completing import complete
 
         return complete(connection, kind, begun)
 
@@ -43,7 +43,7 @@ def _completer(find: Callable[[sa.Connection, str], list[str]]) -> Completer:
 
 
 def _articles(connection: sa.Connection, begun: str) -> list[str]:
-    from ..completing import complete_article
+    from ..articles.completing import complete_article
 
     return complete_article(connection, begun)
 

@@ -45,7 +45,7 @@ def carry_out(
 
 def read_changes(connection: sa.Connection, changeset_id: int | None) -> list[tuple[Any, ...]]:
     """Each change that a dry run would have made, to be printed once nobody waits for its transaction."""
-    from ..history import HistoryFilters, list_changes
+    from ..articles.history import HistoryFilters, list_changes
 
     if changeset_id is None:
         return []

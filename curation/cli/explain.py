@@ -22,8 +22,8 @@ def explain_command(article: str) -> None:
       curation explain needle-rock-goes-led
       curation explain 42 --format json
     """
+    from ..articles.selecting import find_article
     from ..scoring.explaining import explain_article
-    from ..selecting import find_article
 
     store = open_store()
     with store.reading() as connection:

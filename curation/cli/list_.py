@@ -39,7 +39,7 @@ def list_command(sort: str, limit: int | None, columns: str | None, **options: A
       curation list --unpublished --quality 60.. --since 2023-01-01
       curation list --domain youtube.com --columns id,title,web_url --format csv
     """
-    from ..looking import DEFAULT_COLUMNS, LIST_COLUMNS, count_articles, list_articles
+    from ..articles.listing import DEFAULT_COLUMNS, LIST_COLUMNS, count_articles, list_articles
 
     if columns == "help":
         click.echo("\n".join(LIST_COLUMNS))

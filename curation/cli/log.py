@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     import sqlalchemy as sa
 
-    from ..looking import Rows
+    from ..articles.listing import Rows
 
 #: Rows of a table where --limit does not say; other forms are read by programs, and have no limit.
 TABLE_ROWS = 50
@@ -102,7 +102,7 @@ def _print_import(
     from collections import Counter
     from itertools import chain, islice
 
-    from ..history import CHANGE_COLUMNS, HistoryFilters, is_among, list_changes, tell_changeset
+    from ..articles.history import CHANGE_COLUMNS, HistoryFilters, is_among, list_changes, tell_changeset
     from ..import_log import find_import, list_documents, what_is_lacking
     from ..integers import INT64
 
@@ -142,8 +142,8 @@ def _find(
     *,
     is_changeset: bool,
 ) -> Rows:
-    from ..history import HistoryFilters, list_changes, list_changesets, tell_changeset
-    from ..selecting import find_article
+    from ..articles.history import HistoryFilters, list_changes, list_changesets, tell_changeset
+    from ..articles.selecting import find_article
     from ..store.names import check_names
 
     check_names(connection, {"actor": given["actor"]})

@@ -18,8 +18,8 @@ from .completion import article_paths, names_of
 from .progress import showing_progress
 
 if TYPE_CHECKING:
+    from ..articles.selecting import Filters, Selection
     from ..reports import Report
-    from ..selecting import Filters, Selection
     from ..store.database import Store
 
 
@@ -140,7 +140,7 @@ def chosen_filters(options: dict[str, Any]) -> Filters:
     """The filters among a command's options."""
     from dataclasses import fields
 
-    from ..selecting import Filters
+    from ..articles.selecting import Filters
 
     given = {name.rstrip("_"): value for name, value in options.items()}
     return Filters(**{field.name: given[field.name] for field in fields(Filters) if field.name in given})
@@ -155,7 +155,7 @@ def ready_to_search(store: Store, filters: Filters) -> None:
     """Brings the full-text index up to date, if it is to be asked."""
     if filters.search is None:
         return
-    from ..searching import catch_up, parse_query
+    from ..articles.searching import catch_up, parse_query
 
     parse_query(filters.search)  # what is no query is refused before there is anything to do
     from ..errors import StoreReadOnly
@@ -254,7 +254,7 @@ def chosen_articles(arguments: Sequence[str], filters: Filters) -> Selection:
     Raises SelectionError if `-` was given and nothing came: a query that found nothing must not leave
     the filters alone to choose.
     """
-    from ..selecting import Selection
+    from ..articles.selecting import Selection
 
     listed = _read_references() if "-" in arguments else []
     return Selection([argument for argument in arguments if argument != "-"], filters, listed)

@@ -37,7 +37,7 @@ def search_command(query: tuple[str, ...], limit: int | None, **options: Any) ->
     """
     from dataclasses import replace
 
-    from ..looking import SEARCH_COLUMNS, search_articles
+    from ..articles.listing import SEARCH_COLUMNS, search_articles
 
     if limit is None and chosen_output().form == "table":
         limit = TABLE_ROWS

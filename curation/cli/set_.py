@@ -27,8 +27,8 @@ from .output import output_options
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
+    from ..articles.selecting import Selection
     from ..editing.flags import By, Edit
-    from ..selecting import Selection
     from ..store.database import Store
 
 #: More articles than this are asked about first, where someone is there to answer; and so many are shown.
@@ -231,7 +231,7 @@ def _do(doing: Doing, verb: str, options: dict[str, Any], idle: str = SO_ALREADY
 
 def _confirm(store: Store, selection: Selection) -> None:
     """Asks before many articles are changed; nothing is locked while it waits."""
-    from ..selecting import sample_selected
+    from ..articles.selecting import sample_selected
     from .output import escape
 
     with store.reading() as connection:

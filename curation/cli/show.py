@@ -31,8 +31,8 @@ def show_command(article: str) -> None:
       curation show needle-rock-goes-led
       curation show https://www.example.com/story --format json
     """
-    from ..looking import read_article
-    from ..selecting import find_article
+    from ..articles.listing import read_article
+    from ..articles.selecting import find_article
 
     store = open_store()
     with store.reading() as connection:

@@ -22,7 +22,7 @@ def status_command() -> None:
       curation status
       curation status --format json
     """
-    from ..looking import summarise
+    from ..articles.listing import summarise
 
     store = open_store()
     with store.reading() as connection:

@@ -12,12 +12,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from ..articles.upstream import by_upstream
 from ..backends import of
 from ..backends.types import integer
 from ..flags import FLAGS
 from ..store.database import emptied, insert_row, now, temporary_table
 from ..store.schema import articles, as_number, changes, changesets, overrides
-from ..upstream import by_upstream
 
 #: What is wanted: rows of (article_id, field, override, decision_id), one at most for a flag of an article.
 #: An override of None gives the flag back to upstream; a decision_id of None is the new changeset's own.

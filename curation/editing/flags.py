@@ -7,14 +7,14 @@ from dataclasses import dataclass, field, replace
 
 import sqlalchemy as sa
 
+from ..articles.selecting import CANDIDATES, Selection, select_any, select_articles, selected
+from ..articles.upstream import is_agreed
 from ..backends import of
 from ..backends.types import integer
 from ..errors import EditRefused
 from ..flags import FLAGS
 from ..integers import INT64
-from ..selecting import CANDIDATES, Selection, select_any, select_articles, selected
 from ..store.schema import articles, changes, overrides
-from ..upstream import is_agreed
 from .changing import Author, Wanted, make_changes, nothing
 
 #: The bounds of a value: whole numbers of 64 bits.

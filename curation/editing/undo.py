@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 
+from ..articles.upstream import says
 from ..backends import of
 from ..errors import EditRefused
 from ..store.schema import articles, changes, changesets, overrides, story_takeovers
-from ..upstream import says
 from .changing import Author, Wanted, is_moved, make_changes
 from .flags import count_changed
 

@@ -13,12 +13,12 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
+from ..articles.selecting import Filters, conditions
+from ..articles.upstream import SILENT
 from ..backends import chunks
 from ..documents.flag_editing import FlagValue
 from ..flags import FLAGS, is_about_flag
-from ..selecting import Filters, conditions
 from ..store.schema import articles, changes, documents, files, import_issues, overrides, taxonomy_documents
-from ..upstream import SILENT
 
 #: Rows that are fetched at once.
 BATCH = 500

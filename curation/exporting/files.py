@@ -17,12 +17,12 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
+from ..articles.selecting import Filters
 from ..documents.flag_editing import FlagValue, set_flag_lines
 from ..documents.parsing import read
 from ..errors import CurationError
 from ..flags import FLAGS
 from ..scanning import Folder, kind_of, same_name
-from ..selecting import Filters
 from .documents import Content, Held, count_documents, held_documents, read_contents, values_decided
 from .sources import Source, check_own
 from .target import UNFINISHED_FILE, PathRefused, Target, checked_path

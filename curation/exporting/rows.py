@@ -13,11 +13,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from ..articles.listing import flag_value
+from ..articles.selecting import Filters, conditions
 from ..backends import chunks
 from ..backends.types import Flag, Instant, Json
 from ..flags import FLAGS
-from ..looking import flag_value
-from ..selecting import Filters, conditions
 from ..store.descriptions import find_tables
 from ..store.schema import (
     article_authors,

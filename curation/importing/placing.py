@@ -12,10 +12,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from ..articles.upstream import hides
 from ..backends import chunks
 from ..documents.instants import as_text
 from ..store.schema import articles, former_stories, overrides, set_aside_overrides
-from ..upstream import hides
 from .hidden import MIN_BODY, HiddenStories, faint_keys, hold_hidden, wait
 from .merge import Decision, SetAside
 from .moves import Candidate, Plan, Unplaced, make_plan

@@ -7,8 +7,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from ..articles.listing import flags_of
 from ..flags import FLAGS
-from ..looking import flags_of
 from ..store.schema import articles, related_links, sources
 from .rule import (
     BOUND,

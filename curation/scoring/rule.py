@@ -6,9 +6,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from ..articles.upstream import is_unclear
 from ..backends.types import integer
 from ..store.schema import articles, as_number, related_links, sources
-from ..upstream import is_unclear
 from .settings import MOST_BONUS
 
 #: The heat of an article that is outranked.

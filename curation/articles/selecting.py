@@ -8,15 +8,15 @@ from dataclasses import dataclass, field, fields
 
 import sqlalchemy as sa
 
-from .backends import chunks, of
-from .errors import SelectionError
-from .paths import SPELT_SUFFIXES, without_suffix
+from ..backends import chunks, of
+from ..errors import SelectionError
+from ..paths import SPELT_SUFFIXES, without_suffix
+from ..store.database import emptied, temporary_table
+from ..store.names import KINDS, check_names, in_collection
+from ..store.schema import article_topics, articles, overrides, providers, sources, topics
+from ..urls import canonical_url, url_digest
 from .searching import matching
-from .store.database import emptied, temporary_table
-from .store.names import KINDS, check_names, in_collection
-from .store.schema import article_topics, articles, overrides, providers, sources, topics
 from .upstream import is_agreed
-from .urls import canonical_url, url_digest
 
 #: How many candidates of an ambiguous reference are named.
 CANDIDATES = 8

@@ -15,12 +15,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from .errors import SelectionError
-from .flags import FLAGS
-from .integers import INT64
-from .looking import Rows, flag_value
-from .store.database import streamed
-from .store.schema import article_moves, articles, changes, changesets, sources
+from ..errors import SelectionError
+from ..flags import FLAGS
+from ..integers import INT64
+from ..store.database import streamed
+from ..store.schema import article_moves, articles, changes, changesets, sources
+from .listing import Rows, flag_value
 
 
 @dataclass(frozen=True, slots=True)

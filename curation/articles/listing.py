@@ -8,14 +8,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from .errors import SelectionError
-from .flags import FLAGS
-from .nearest import no_such
-from .scanning import why_skipped
-from .searching import matching, parse_query, snippet
-from .selecting import Filters, conditions
-from .store.database import AT_ONCE, streamed
-from .store.schema import (
+from ..errors import SelectionError
+from ..flags import FLAGS
+from ..nearest import no_such
+from ..scanning import why_skipped
+from ..store.database import AT_ONCE, streamed
+from ..store.schema import (
     article_authors,
     article_images,
     article_topics,
@@ -33,6 +31,8 @@ from .store.schema import (
     sources,
     topics,
 )
+from .searching import matching, parse_query, snippet
+from .selecting import Filters, conditions
 from .upstream import is_agreed, is_parted
 
 

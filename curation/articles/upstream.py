@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 
 import sqlalchemy as sa
 
-from .flags import FLAGS, HIDING
-from .store.schema import articles, as_number, changesets, import_issues, overrides
+from ..flags import FLAGS, HIDING
+from ..store.schema import articles, as_number, changesets, import_issues, overrides
 
 #: What holds where a document says nothing; a quality or heat has no such value.
 SILENT: Mapping[str, int] = {"published": 1, "removed": 0}

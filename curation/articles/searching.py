@@ -16,12 +16,12 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
-from . import interrupts
-from .backends import of
-from .backends.search_words import Place, places, query_words, with_few_marks, words
-from .errors import SelectionError
-from .store.database import Store
-from .store.schema import articles, search_queue
+from .. import interrupts
+from ..backends import of
+from ..backends.search_words import Place, places, query_words, with_few_marks, words
+from ..errors import SelectionError
+from ..store.database import Store
+from ..store.schema import articles, search_queue
 
 #: Articles that one transaction takes in.
 BATCH = 5_000

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from .store.names import KINDS
-from .store.schema import articles
+from ..store.names import KINDS
+from ..store.schema import articles
 
 #: At most so many are offered.
 MOST = 200
