@@ -46,7 +46,7 @@ from curation.importing.stories import digest_body
 from curation.importing.summary import Options, Summary
 from curation.scanning import find_dumps
 from curation.scoring.applying import score_articles
-from curation.scoring.settings import set_settings
+from curation.sources.rule_settings import set_settings
 from curation.store.database import Store
 from curation.store.schema import (
     articles,

@@ -24,7 +24,7 @@ from curation.editing.undo import revert_changeset
 from curation.errors import EditRefused, SelectionError
 from curation.flags import FLAGS
 from curation.scoring.applying import score_articles
-from curation.scoring.settings import set_settings
+from curation.sources.rule_settings import set_settings
 from curation.store import migrate
 from curation.store.database import Store
 from curation.store.schema import articles, changesets, overrides

@@ -32,9 +32,9 @@ LAYERS = (
     ("scanning",),
     ("backends",),
     ("store",),
-    ("articles",),
     (
-        "site_settings",
+        "articles",
+        "sources",
         "suggesting",
     ),
     (

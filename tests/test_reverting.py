@@ -16,7 +16,7 @@ from curation.errors import EditRefused, SelectionError
 from curation.flags import FLAGS
 from curation.importing.summary import Summary
 from curation.scoring.applying import score_articles
-from curation.scoring.settings import set_settings
+from curation.sources.rule_settings import set_settings
 from curation.store.database import Store
 from curation.store.schema import articles, changes, changesets, overrides
 from curation.verifying.run import verify

@@ -22,7 +22,7 @@ from curation.errors import SelectionError
 from curation.scoring.applying import score_articles
 from curation.scoring.explaining import Line, explain_article
 from curation.scoring.inferring import Inferred, find_bonus, find_thresholds, infer_settings, roundest
-from curation.scoring.settings import Settings, set_settings, source_id_of
+from curation.sources.rule_settings import Settings, set_settings, source_id_of
 from curation.store.database import Store
 from curation.store.schema import articles, changesets, overrides
 from curation.verifying.run import verify

@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import sqlalchemy as sa
 
-from curation.scoring.settings import lock_source
-from curation.site_settings import give_settings
+from curation.sources.rule_settings import lock_source
+from curation.sources.site_settings import give_settings
 from curation.store.database import Store
 from curation.store.schema import source_settings
 

@@ -56,8 +56,8 @@ def show_command(name: str) -> None:
     Example:
       curation source show powerapps
     """
-    from ..scoring.settings import read_settings, source_id_of
-    from ..site_settings import SETTINGS, stated_settings
+    from ..sources.rule_settings import read_settings, source_id_of
+    from ..sources.site_settings import SETTINGS, stated_settings
 
     store = open_store()
     with store.reading() as connection:
@@ -73,7 +73,7 @@ def show_command(name: str) -> None:
 
 
 def _setting_names(_: click.Context, __: click.Parameter, begun: str) -> list[str]:
-    from ..site_settings import SETTINGS
+    from ..sources.site_settings import SETTINGS
 
     return [name for name in SETTINGS if name.startswith(begun)]
 
@@ -85,7 +85,7 @@ def _zones(_: click.Context, __: click.Parameter, begun: str) -> list[str]:
 
 
 def _sections(_: click.Context, __: click.Parameter, begun: str) -> list[str]:
-    from ..site_settings import PAGE_SIZES
+    from ..sources.site_settings import PAGE_SIZES
 
     return [f"{section}={size}" for section, size in PAGE_SIZES.items() if section.startswith(begun)]
 
@@ -161,8 +161,8 @@ def set_command(
       curation source set powerapps --unset zone
     """
     from ..importing.publishing import following_future
-    from ..scoring.settings import lock_source, set_settings
-    from ..site_settings import give_settings, unset_settings
+    from ..sources.rule_settings import lock_source, set_settings
+    from ..sources.site_settings import give_settings, unset_settings
 
     asked = {"related_bonus": related_bonus, "publish_threshold": publish_threshold}
     rule = {key: value for key, value in asked.items() if value is not None}
@@ -193,7 +193,7 @@ def infer_command(name: str, apply: bool) -> None:
       curation source infer diablo4 --apply --format csv --output disobeying.csv
     """
     from ..scoring.inferring import infer_settings
-    from ..scoring.settings import set_settings, source_id_of
+    from ..sources.rule_settings import set_settings, source_id_of
 
     store = open_store()
     with store.reading() as connection:

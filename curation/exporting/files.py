@@ -23,8 +23,8 @@ from ..documents.parsing import read
 from ..errors import CurationError
 from ..flags import FLAGS
 from ..scanning import Folder, kind_of, same_name
+from ..sources.finding import Source, check_own
 from .documents import Content, Held, count_documents, held_documents, read_contents, values_decided
-from .sources import Source, check_own
 from .target import UNFINISHED_FILE, PathRefused, Target, checked_path
 
 #: Called with how many documents are done, of all.

@@ -74,7 +74,7 @@ def read_config(data: bytes) -> tuple[dict[str, str] | None, list[Fault]]:
 
 
 def _settings_in(stated: LooseMapping) -> tuple[dict[str, str], list[Fault]]:
-    from ..site_settings import SETTINGS
+    from ..sources.site_settings import SETTINGS
 
     values, faults = {}, []
     for setting in SETTINGS.values():
@@ -93,7 +93,7 @@ def _settings_in(stated: LooseMapping) -> tuple[dict[str, str], list[Fault]]:
 
 def _still_stated(values: Mapping[str, str] | None, faults: Collection[Fault]) -> set[str]:
     """The settings of which it is not known what they are now: all, or those that are wrong."""
-    from ..site_settings import SETTINGS
+    from ..sources.site_settings import SETTINGS
 
     wrong = {fault.field for fault in faults}
     return {s.name for s in SETTINGS.values() if values is None or (s.key is not None and s.key in wrong)}

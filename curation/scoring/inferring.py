@@ -9,9 +9,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from ..sources.rule_settings import MOST_BONUS, Settings
 from ..store.schema import articles, as_number, related_links
 from .rule import EARLIER, LINK_UPSTREAM, LINKS, LOWER, MOST_REMAINDER, OUTRANKED, SAME, is_within, standing
-from .settings import MOST_BONUS, Settings
 
 #: What numbers people choose, the roundest first.
 _ROUND = (10, 5, 1)

@@ -8,8 +8,8 @@ import sqlalchemy as sa
 
 from ..articles.upstream import is_unclear
 from ..backends.types import integer
+from ..sources.rule_settings import MOST_BONUS
 from ..store.schema import articles, as_number, related_links, sources
-from .settings import MOST_BONUS
 
 #: The heat of an article that is outranked.
 OUTRANKED = -1

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import sqlalchemy as sa
 
     from ...exporting.files import Change, Exported, Nowhere, WorkingTree
-    from ...exporting.sources import Source
+    from ...sources.finding import Source
 
 #: Paths that a terminal names of those left for one reason; elsewhere all are.
 NAMED = 20
@@ -61,7 +61,7 @@ def files_command(
     from dataclasses import replace
 
     from ...exporting.files import export_files
-    from ...exporting.sources import the_source, was_imported
+    from ...sources.finding import the_source, was_imported
 
     filters = chosen_filters(options)
     show = _show_diff if dry_run else _show_path if check else None

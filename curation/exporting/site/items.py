@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 from ...documents.instants import is_day
-from ...site_settings import SiteSettings
+from ...sources.site_settings import SiteSettings
 from .rows import Article, Json
 from .sections import PROFILE, Section
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from ...errors import SelectionError
-from ...site_settings import SiteSettings, read_settings
+from ...sources.finding import the_source
+from ...sources.site_settings import SiteSettings, read_settings
 from ...store.names import in_collection
 from ...store.schema import articles
-from ..sources import the_source
 from ..target import Target
 from .feeds import Feed
 from .items import Renderer

@@ -14,9 +14,9 @@ from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
-from .errors import SelectionError
-from .nearest import no_such
-from .store.schema import source_settings
+from ..errors import SelectionError
+from ..nearest import no_such
+from ..store.schema import source_settings
 
 #: Characters of the longest value.
 MAX_VALUE = 500

@@ -10,9 +10,9 @@ import sqlalchemy as sa
 
 from ..errors import SelectionError
 from ..scanning import printable
-from ..scoring.settings import source_id_of
 from ..store.schema import articles, files, imports, sources, taxonomy_documents
 from ..wording import counted
+from .rule_settings import source_id_of
 
 
 class Source(NamedTuple):
