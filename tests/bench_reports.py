@@ -14,7 +14,7 @@ import time
 from typing import Any
 
 from curation.backends import Query
-from curation.reports import Report, ask, find_reports, report_query
+from curation.queries.reports import Report, ask, find_reports, report_query
 from curation.store.database import Store
 
 #: What each engine calls otherwise; in SQLite months are text.

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from curation.reports import ask, find_report, report_query
+from curation.queries.reports import ask, find_report, report_query
 from curation.store.database import Store
 
 from .chronicle import Chronicle

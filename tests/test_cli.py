@@ -18,7 +18,7 @@ from click.testing import CliRunner, Result
 from curation import __version__
 from curation.cli import COMMANDS, cli
 from curation.cli.output import FORMATS, TEXT_FORMATS
-from curation.reports import find_reports
+from curation.queries.reports import find_reports
 from curation.store.database import Store, head_revision
 
 from .conftest import SITE, some

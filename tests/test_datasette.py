@@ -13,8 +13,8 @@ import pytest
 from click.testing import CliRunner
 
 from curation.cli import cli
-from curation.datasette import describe
-from curation.reports import ask, find_reports, read_report, report_query
+from curation.queries.datasette import describe
+from curation.queries.reports import ask, find_reports, read_report, report_query
 from curation.store import migrate
 from curation.store.database import Store
 from curation.store.descriptions import find_tables, find_views

@@ -17,7 +17,7 @@ from click.testing import Result
 
 from curation.articles.listing import LIST_COLUMNS
 from curation.integers import INT64
-from curation.reports import find_reports
+from curation.queries.reports import find_reports
 from curation.store.database import Store
 from curation.store.descriptions import find_views
 from curation.store.schema import articles, metadata

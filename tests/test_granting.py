@@ -17,7 +17,7 @@ from psycopg import sql
 from curation.backends import Query
 from curation.cli import cli
 from curation.errors import SelectionError
-from curation.reports import ask, find_reports
+from curation.queries.reports import ask, find_reports
 from curation.store import migrate
 from curation.store.database import Store, head_revision, migrations_folder
 from curation.store.descriptions import find_tables, find_views

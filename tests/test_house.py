@@ -35,14 +35,12 @@ LAYERS = (
     (
         "articles",
         "sources",
-        "suggesting",
     ),
     (
         "importing",
         "editing",
-        "reports",
+        "queries",
     ),
-    ("datasette",),
     (
         "import_log",
         "scoring",

@@ -24,7 +24,7 @@ from curation.cli.pictures.data import MOST_ROWS, Picture, gather, scale_names
 from curation.cli.pictures.sheet import fitted, styled, text_width
 from curation.cli.pictures.terminal import print_picture
 from curation.errors import PictureRefused, QueryRefused
-from curation.reports import Chart, Report, find_report, find_reports
+from curation.queries.reports import Chart, Report, find_report, find_reports
 from curation.store.database import Store
 
 from .conftest import SITE

@@ -20,7 +20,7 @@ import pytest
 import sqlalchemy as sa
 import yaml
 
-from curation.reports import find_reports
+from curation.queries.reports import find_reports
 from curation.store.schema import articles
 from curation.urls import canonical_url
 

@@ -13,7 +13,7 @@ from click.testing import Result
 
 from curation.backends import MAX_VALUE, Query
 from curation.errors import QueryRefused
-from curation.reports import ask, find_report, find_reports, report_query
+from curation.queries.reports import ask, find_report, find_reports, report_query
 from curation.store.database import Store
 
 from .digest import digests

@@ -15,7 +15,7 @@ from .output import chosen_output, print_rows
 
 if TYPE_CHECKING:
     from ..backends import Answer, Query
-    from ..reports import Report
+    from ..queries.reports import Report
     from ..store.database import Store
 
 #: Bytes that a query and its answer may take.
@@ -41,7 +41,7 @@ def print_answer(store: Store, query: Query, report: Report | None = None) -> No
 def answering(store: Store, query: Query, report: Report | None = None) -> Iterator[Answer]:
     """A query's answer, given up in the engine however the command ends. Raises as `reports.ask`, and for a
     report as `reports.ask_report`."""
-    from ..reports import ask, ask_report
+    from ..queries.reports import ask, ask_report
 
     asked = ask(store, query) if report is None else ask_report(store, report, query)
     with _bounded_memory(store.backend.mapped), asked as answer:

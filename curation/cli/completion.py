@@ -51,7 +51,7 @@ def _articles(connection: sa.Connection, begun: str) -> list[str]:
 def report_names(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
     """Completes the names of reports, those of a user's own folder too."""
     from ..errors import CurationError
-    from ..reports import find_reports
+    from ..queries.reports import find_reports
 
     with suppress(CurationError):
         found = find_reports(ctx.params.get("folder"))

@@ -195,7 +195,7 @@ def metadata_command(output: Path | None, folder: Path | None) -> None:
     """
     import json
 
-    from ..datasette import describe
+    from ..queries.datasette import describe
     from .output.encoding import opened_text
 
     with reports_found(folder) as reports:

@@ -19,7 +19,7 @@ from .progress import showing_progress
 
 if TYPE_CHECKING:
     from ..articles.selecting import Filters, Selection
-    from ..reports import Report
+    from ..queries.reports import Report
     from ..store.database import Store
 
 
@@ -217,7 +217,7 @@ def reports_option(command: Callable[..., Any]) -> Callable[..., Any]:
 def reports_found(folder: Path | None) -> Iterator[list[Report]]:
     """Every report, for something to be done with them; then it is told which files are none, and the
     command exits with 3 if there are any."""
-    from ..reports import find_reports
+    from ..queries.reports import find_reports
     from .output import escape
 
     faults: list[str] = []

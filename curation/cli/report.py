@@ -15,7 +15,7 @@ from .output import chosen_output, escape, in_a_folder, output_options, print_ro
 
 if TYPE_CHECKING:
     from ..backends import Query
-    from ..reports import Report
+    from ..queries.reports import Report
     from ..store.database import Store
 
 
@@ -79,7 +79,7 @@ def report_command(
       curation report topics --chart -
       curation report our-own --reports ~/reports --chart our-own.html
     """
-    from ..reports import find_report, report_query
+    from ..queries.reports import find_report, report_query
 
     if name is None:
         if target is not None:
@@ -103,7 +103,7 @@ def report_command(
 
 def _draw(store: Store, report: Report, query: Query, folder: Path | None, target: str) -> None:
     """Draws a report, and prints its rows too where the options of output ask for them."""
-    from ..reports import chart_of
+    from ..queries.reports import chart_of
     from .pictures import check_library, print_picture, render, suffix_of
     from .pictures.data import gather, taken
 

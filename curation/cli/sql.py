@@ -43,7 +43,7 @@ def sql_command(
       curation sql --file - < question.sql
     """
     from ..backends import Query
-    from ..reports import given
+    from ..queries.reports import given
 
     sql = _text(query, sql_file)
     store = open_store()
@@ -52,7 +52,7 @@ def sql_command(
 
 
 def _text(query: str | None, file: Path | None) -> str:
-    from ..reports import read_query
+    from ..queries.reports import read_query
 
     if (query is None) is (file is None):
         raise click.UsageError("give one query: as QUERY, or by --file")

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from ...backends import Answer
 from ...errors import PictureRefused
-from ...reports import Chart, Report
+from ...queries.reports import Chart, Report
 from ...wording import counted
 from ..output import plain, shown
 from ..output.values import is_numeric

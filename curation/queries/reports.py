@@ -20,12 +20,12 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import IO
 
-from .backends import MAX_SQL, Answer, Given, Query
-from .backends.sql_text import pointed_out, tokens
-from .errors import QueryRefused
-from .integers import whole_number
-from .nearest import MOST, no_such
-from .store.database import PACKAGE, Store
+from ..backends import MAX_SQL, Answer, Given, Query
+from ..backends.sql_text import pointed_out, tokens
+from ..errors import QueryRefused
+from ..integers import whole_number
+from ..nearest import MOST, no_such
+from ..store.database import PACKAGE, Store
 
 #: Characters of what an engine says of an error.
 _MESSAGE = 300
@@ -240,7 +240,7 @@ def _check_names(store: Store, report: Report, query: Query) -> None:
 
 
 def _explained(error: QueryRefused, sql: str) -> str:
-    from .suggesting import suggest
+    from .suggestions import suggest
 
     text = next(iter(str(error).splitlines()), "")[:_MESSAGE]  # an engine quotes values as long as they are
     if error.missing and (meant := suggest(*error.missing, sql)):

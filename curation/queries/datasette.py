@@ -12,12 +12,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from .backends import SECRET_TABLES
-from .backends.sql_text import tokens
-from .errors import StoreError
+from ..backends import SECRET_TABLES
+from ..backends.sql_text import tokens
+from ..errors import StoreError
+from ..store.database import Store
+from ..store.descriptions import Relation, find_tables, find_views
 from .reports import Parameter, Report, days_ago
-from .store.database import Store
-from .store.descriptions import Relation, find_tables, find_views
 
 #: The full-text index has a copy of its own of what articles say: nobody is to see that either.
 _INDEX = "article_search"
