@@ -280,10 +280,10 @@ def diff(data: bytes) -> None:
 def show(data: bytes) -> None:
     from curation.cli.output.page import _cell
     from curation.cli.output.table import _one_line, _short
-    from curation.cli.output.values import json_cell, shown, spreadsheet_cell
     from curation.exporting.site.feeds import _clean
     from curation.importing.issues import short_message
     from curation.scanning import printable
+    from curation.values import json_cell, shown, spreadsheet_cell
 
     text = data.decode()
     for form in (

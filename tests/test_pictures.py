@@ -19,10 +19,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from curation.cli.pictures import render
-from curation.cli.pictures.data import MOST_ROWS, Picture, gather, scale_names
-from curation.cli.pictures.sheet import fitted, styled, text_width
-from curation.cli.pictures.terminal import print_picture
+from curation.charts import render
+from curation.charts.data import MOST_ROWS, Picture, gather, scale_names
+from curation.charts.sheet import fitted, styled, text_width
+from curation.charts.terminal import print_picture
 from curation.errors import PictureRefused, QueryRefused
 from curation.queries.reports import Chart, Report, find_report, find_reports
 from curation.store.database import Store

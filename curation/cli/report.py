@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def _target(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
     """A file's name that says what kind of picture is wanted, or - for the terminal."""
-    from .pictures import SUFFIXES, suffix_of
+    from ..charts import SUFFIXES, suffix_of
 
     if value is None or value == "-":
         return value
@@ -103,9 +103,9 @@ def report_command(
 
 def _draw(store: Store, report: Report, query: Query, folder: Path | None, target: str) -> None:
     """Draws a report, and prints its rows too where the options of output ask for them."""
+    from ..charts import check_library, print_picture, render, suffix_of
+    from ..charts.data import gather, taken
     from ..queries.reports import chart_of
-    from .pictures import check_library, print_picture, render, suffix_of
-    from .pictures.data import gather, taken
 
     output = chosen_output()
     has_rows = output.format is not None or output.file is not None

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from ...interrupts import Outcome, note
+from ...values import escape, plain, shown, to_json
 from .options import (
     BINARY_FORMATS,
     FORMATS,
@@ -29,7 +30,6 @@ from .options import (
     in_a_folder,
     output_options,
 )
-from .values import escape, plain, shown, to_json
 
 __all__ = (
     "BINARY_FORMATS",

@@ -9,9 +9,9 @@ from collections.abc import Iterator, Sequence
 from itertools import chain, islice
 from typing import Any
 
+from ...values import is_numeric, shown
 from ...wording import counted
 from .options import Output, told_title
-from .values import is_numeric, shown
 
 #: Rows by which a column is known to be numbers, short words, or text.
 SAMPLE = 1000

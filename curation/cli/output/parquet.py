@@ -24,8 +24,8 @@ from typing import IO, TYPE_CHECKING, Any
 import click
 
 from ...temporary import unnamed_file
+from ...values import distinct, encodable, plain, text_of, told_instant
 from .options import Kind, Output
-from .values import distinct, encodable, plain, text_of, told_instant
 
 if TYPE_CHECKING:
     import pyarrow as pa

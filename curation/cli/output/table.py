@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import chain, islice
 from typing import Any, NamedTuple
 
+from ...values import is_numeric, shown
 from .options import Output
-from .values import is_numeric, shown
 
 Row = Sequence[Any]
 

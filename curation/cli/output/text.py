@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from types import NoneType
 from typing import Any
 
+from ...values import distinct, encodable, json_cell, spreadsheet_cell, text_of
 from .options import Output
-from .values import distinct, encodable, json_cell, spreadsheet_cell, text_of
 
 Row = Sequence[Any]
 

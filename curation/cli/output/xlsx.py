@@ -21,9 +21,9 @@ from typing import IO, TYPE_CHECKING, Any
 import click
 
 from ...temporary import temporary_folder, unnamed_file
+from ...values import encodable, escape, is_formula, shown, text_of, told_instant
 from ...wording import counted
 from .options import Output, told_title
-from .values import encodable, escape, is_formula, shown, text_of, told_instant
 
 if TYPE_CHECKING:
     from xlsxwriter.format import Format

@@ -11,19 +11,7 @@ from matplotlib.patches import Rectangle
 from . import bars, lines
 from .data import Picture
 from .shapes import DASHES, colours_of
-from .sheet import (
-    GREY,
-    INK,
-    INNER,
-    MARGIN,
-    WIDTH,
-    fitted,
-    new_figure,
-    saved,
-    styled,
-    text_width,
-    wrapped,
-)
+from .sheet import GREY, INK, INNER, MARGIN, WIDTH, fitted, new_figure, saved, styled, text_width, wrapped
 
 _LINE = 0.2
 #: How long a line is in the legend.

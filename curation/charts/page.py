@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from html import escape
 
-from ...wording import counted
+from ..wording import counted
 from .data import Picture
 
 _STYLE = """

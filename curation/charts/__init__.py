@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ...errors import PictureRefused
+from ..errors import PictureRefused
 
 if TYPE_CHECKING:
     from .data import Picture

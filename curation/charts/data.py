@@ -13,12 +13,11 @@ from dataclasses import dataclass, replace
 from itertools import islice, pairwise
 from typing import Any, Literal
 
-from ...backends import Answer
-from ...errors import PictureRefused
-from ...queries.reports import Chart, Report
-from ...wording import counted
-from ..output import plain, shown
-from ..output.values import is_numeric
+from ..backends import Answer
+from ..errors import PictureRefused
+from ..queries.reports import Chart, Report
+from ..values import is_numeric, plain, shown
+from ..wording import counted
 
 #: Rows that a picture is made of at most: beyond that neither a reader nor a viewer gets through it.
 MOST_ROWS = 20_000
