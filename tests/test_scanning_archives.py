@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from curation.errors import ImportFailed
-from curation.scanning import Archive, Folder, Kind, Scan, content, members, tarred
+from curation.scanning import Archive, Folder, Kind, Scan, content, members, tar_files
 from curation.scanning.archive import is_archive
 
 if sys.version_info >= (3, 14):
@@ -495,7 +495,7 @@ def test_an_xz_that_wants_too_much_memory(tmp_path: Path, monkeypatch: pytest.Mo
     archive = tmp_path / "a.tar.xz"
     archive.write_bytes(lzma.compress(tar_of(tmp_path / "a.tar", "_news/a.md").read_bytes(), preset=6))
     assert found(archive) == ["_news/a.md"]
-    monkeypatch.setattr(tarred, "_XZ_MEMORY", 4 << 20)  # preset 6 says that it needs 9
+    monkeypatch.setattr(tar_files, "_XZ_MEMORY", 4 << 20)  # preset 6 says that it needs 9
     with pytest.raises(ImportFailed, match="is damaged"):
         scanned(archive)
 

@@ -19,7 +19,7 @@ from .content import (
     slug_of,
     why_skipped,
 )
-from .find import Dump, find_dumps
+from .dumps import Dump, find_dumps
 from .folder import Folder, read_file
 from .git import GitTree
 from .tree import File, Scan, Tree, same_name

@@ -13,7 +13,7 @@ from .content import Kind, holds_content, kind_of, printable
 from .tree import PASSED, File, Scan, Tree, fault_of_name, is_within, pass_over, too_large
 
 if TYPE_CHECKING:
-    from .plumbing import Git
+    from .git_process import Git
 
 #: Prints the id of one object; a revision that begins with `-` is none of git's options.
 _VERIFY = ("rev-parse", "--verify", "--quiet", "--end-of-options")
@@ -39,7 +39,7 @@ class GitTree(Tree):
     commit: str
 
     def __init__(self, path: Path, rev: str = "HEAD", inner: str = "") -> None:
-        from .plumbing import Git, Objects
+        from .git_process import Git, Objects
 
         path = path.resolve()
         bare = is_bare(path)

@@ -165,12 +165,12 @@ def _check_count(before: int) -> None:
 
 def _opened(path: Path) -> AbstractContextManager[Reader]:
     if starts_like_zip(path) or path.name.lower().endswith(".zip"):
-        from . import zipped
+        from . import zip_files
 
-        return zipped.opened(path)
-    from . import tarred
+        return zip_files.opened(path)
+    from . import tar_files
 
-    return tarred.opened(path)
+    return tar_files.opened(path)
 
 
 def starts_like_zip(path: Path) -> bool:
