@@ -17,7 +17,7 @@ from ..documents.problems import Fault
 from ..errors import DocumentError
 from ..scanning import CONFIG, Tree
 from ..store.schema import source_settings
-from .course import Books
+from .books import Books
 from .publishing import following_future
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from ..backends import chunks
 from ..store.schema import articles, changesets
-from .course import Books
+from .books import Books
 from .moves import Candidate, ambiguous_move, sure_keys
 from .placing import has_overrides, read_candidates
 

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from ..backends import chunks
 from ..store.schema import articles, taxonomy_documents
-from .course import Books
+from .books import Books
 from .files import forget
 from .sweep import settle_images_of
 from .taxonomy import mark_taxonomy

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from ..backends import of
 from ..paths import MAX_PATH
 from ..store.schema import articles
-from .course import Books
+from .books import Books
 from .files import forget
 from .missing import mark
 from .sweep import settle_images_of

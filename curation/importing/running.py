@@ -23,8 +23,9 @@ from ..store.database import insert_row, now
 from ..store.schema import articles, changes, import_issues, imports, sources, taxonomy_documents
 from ..wording import counted
 from .audit import Audit
+from .books import Books
 from .configuring import take_in_config
-from .course import Books, Course, Transactions
+from .course import Course, Transactions
 from .decided import settle_decided
 from .files import FileBook, is_within, remembered_files
 from .issues import OF_THE_SCAN, IssueBook

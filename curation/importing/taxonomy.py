@@ -23,7 +23,7 @@ from ..store.schema import (
     taxonomy_documents,
     topics,
 )
-from .course import Books
+from .books import Books
 from .outcomes import Chunk
 from .references import References
 from .rows import Rows, provider_digest, topic_digest

@@ -41,7 +41,7 @@ from ..store.schema import (
 )
 from . import versions
 from .audit import Audit
-from .course import Books
+from .books import Books
 from .decided import settle_decided
 from .files import forget
 from .issues import IssueBook

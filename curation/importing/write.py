@@ -23,7 +23,7 @@ from ..store.schema import (
     related_links,
     search_queue,
 )
-from .course import Books
+from .books import Books
 from .merge import (
     DOUBTS,
     Decision,
