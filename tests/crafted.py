@@ -238,8 +238,8 @@ CASES: dict[str, Case] = {
 
 
 def read(data: bytes) -> None:
-    from curation.importing.outcomes import read_files
-    from curation.importing.tasks import Task
+    from curation.importing.reading.files import read_files
+    from curation.importing.reading.tasks import Task
     from curation.scanning import File, Kind
 
     for kind in (Kind.ARTICLE, Kind.TOPIC):
@@ -281,7 +281,7 @@ def show(data: bytes) -> None:
     from curation.cli.output.page import _cell
     from curation.cli.output.table import _one_line, _short
     from curation.exporting.site.feeds import _clean
-    from curation.importing.issues import short_message
+    from curation.importing.records.issues import short_message
     from curation.scanning import printable
     from curation.values import json_cell, shown, spreadsheet_cell
 

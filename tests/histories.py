@@ -40,10 +40,11 @@ from curation.editing.flags import By, reset_flags, set_flags
 from curation.editing.undo import kind_of, revert_changeset
 from curation.errors import EditRefused, ImportFailed, SelectionError
 from curation.flags import FLAGS
-from curation.importing import course, intake, moves, undo
+from curation.importing import batches, context, undo
+from curation.importing.matching import moves
+from curation.importing.merging.stories import digest_body
+from curation.importing.records.summary import Options, Summary
 from curation.importing.run import import_dump
-from curation.importing.stories import digest_body
-from curation.importing.summary import Options, Summary
 from curation.scanning import find_dumps
 from curation.scoring.applying import score_articles
 from curation.sources.rule_settings import set_settings
@@ -225,10 +226,10 @@ class History:
             yield
             return
         left, is_before = chance.randint(1, 6), chance.random() < 0.5
-        writing = course.Separately.writing
+        writing = context.Separately.writing
 
         @contextmanager
-        def cut(self: course.Separately) -> Iterator[sa.Connection]:
+        def cut(self: context.Separately) -> Iterator[sa.Connection]:
             nonlocal left
             left -= 1
             if left == 0 and is_before:
@@ -239,7 +240,7 @@ class History:
                     raise CutError
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(course.Separately, "writing", cut)
+            patch.setattr(context.Separately, "writing", cut)
             yield
 
     def _note_changeset(self, before: State, after: State) -> None:
@@ -509,8 +510,8 @@ def make_steps(seed: int, count: int) -> list[Step]:
 def small_batches(seed: int) -> Iterator[None]:
     """Have each import take several transactions, and few pairs be many."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(intake, "BATCH", 2)
-        patch.setattr(intake, "CHUNK", 1)
+        patch.setattr(batches, "BATCH", 2)
+        patch.setattr(batches, "CHUNK", 1)
         patch.setattr(undo, "BATCH", 2)
         patch.setattr(moves, "MAX_PAIRS", (10_000, 10_000, 3)[seed % 3])
         yield

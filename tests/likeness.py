@@ -27,8 +27,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from curation.flags import FLAGS, is_about_flag
-from curation.importing.issues import short_message
-from curation.importing.merge import NOTICES
+from curation.importing.merging.rules import NOTICES
+from curation.importing.records.issues import short_message
 from curation.store.database import Store
 from curation.store.schema import (
     articles,

@@ -13,12 +13,12 @@ import signal
 import time
 from collections.abc import Sequence
 
-from curation.importing import outcomes
-from curation.importing.outcomes import Read
-from curation.importing.tasks import Task
+from curation.importing.reading import files
+from curation.importing.reading.files import Read
+from curation.importing.reading.tasks import Task
 
 _EXPONENTIAL = re.compile(r"(?:a+)+b")
-_PARSE = outcomes.parse_article
+_PARSE = files.parse_article
 
 
 def _parse(data: bytes) -> object:
@@ -42,11 +42,11 @@ def _parse(data: bytes) -> object:
 
 
 def read_files(tasks: Sequence[Task]) -> Read:
-    outcomes.parse_article = _parse  # type: ignore[assignment]
+    files.parse_article = _parse  # type: ignore[assignment]
     try:
-        return outcomes.read_files(tasks)
+        return files.read_files(tasks)
     finally:
-        outcomes.parse_article = _PARSE
+        files.parse_article = _PARSE
 
 
 def leave(*_: object) -> None:

@@ -61,9 +61,8 @@ def serve(settings):
     import alembic.command, sqlalchemy.dialects.postgresql.psycopg, sqlalchemy.dialects.sqlite, psycopg
     import curation.cli
     from curation.store import migrate
-    from curation.importing import run, running, pipeline
-    with suppress(ImportError):
-        from curation.importing import intake
+    from curation.importing import batches, run, steps
+    from curation.importing.reading import pipeline
     for module in [m for name, m in sys.modules.items() if name.startswith("curation.importing.")]:
         for name, value in settings.items():
             if hasattr(module, name):

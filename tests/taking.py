@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from curation.importing.records.summary import Options, Summary
 from curation.importing.run import import_dump
-from curation.importing.summary import Options, Summary
 from curation.importing.undo import Undone, undo_import, undoing_imports
 from curation.scanning import find_dumps
 from curation.store.database import Store

@@ -20,9 +20,9 @@ from hypothesis import strategies as st
 from curation.cli import cli
 from curation.documents.fields import Image
 from curation.documents.parsing import parse_article, parse_organization
-from curation.importing.outcomes import read_files
-from curation.importing.rows import FACTS
-from curation.importing.tasks import Task, What
+from curation.importing.reading.files import read_files
+from curation.importing.reading.rows import FACTS
+from curation.importing.reading.tasks import Task, What
 from curation.scanning import File, Kind
 from curation.store.database import Store
 from curation.store.schema import articles, documents, files, images, taxonomy_documents

@@ -22,7 +22,7 @@ from curation.editing.flags import reset_flags, set_flags
 from curation.editing.undo import revert_changeset
 from curation.errors import EditRefused, SelectionError
 from curation.flags import FLAGS
-from curation.importing.summary import Summary
+from curation.importing.records.summary import Summary
 from curation.store.database import Store
 from curation.store.schema import articles, changesets, import_issues
 from curation.verifying.run import Finding, verify

@@ -21,7 +21,7 @@ from curation.backends import sqlite_backup
 from curation.cli import cli
 from curation.editing.flags import set_flags
 from curation.errors import StoreError
-from curation.importing import intake
+from curation.importing import batches
 from curation.store import migrate
 from curation.store.database import Store
 from curation.verifying.run import count, verify
@@ -121,7 +121,7 @@ def test_each_step_sees_the_store_as_it_was_at_the_first(
 def test_copies_made_while_an_import_and_an_editor_write_are_sound(
     used: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(intake, "BATCH", 5)
+    monkeypatch.setattr(batches, "BATCH", 5)
     monkeypatch.setattr(sqlite_backup, "STEP", 5)
     site = Path(shutil.copytree(SITE, tmp_path / "site"))
     is_over = threading.Event()

@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 
 from curation.articles.listing import summarise
 from curation.errors import EditRefused
-from curation.importing import versions
-from curation.importing.running import unfinished_imports
+from curation.importing.records import versions
+from curation.importing.steps import unfinished_imports
 from curation.store import database
 from curation.store.database import Store
 from curation.store.schema import articles, changesets, file_versions, imports, taxonomy_documents

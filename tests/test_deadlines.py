@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from click.testing import Result
 
 from curation.errors import ImportFailed
-from curation.importing import deadlines, pipeline, readers
+from curation.importing.reading import deadlines, pipeline, processes
 from curation.store.database import Store
 from curation.store.schema import articles, import_issues
 
@@ -28,7 +28,7 @@ from .taking import import_folder
 PLACES: dict[str, tuple[Callable[[], AbstractContextManager[Executor | None]], dict[str, str]]] = {
     "here": (nullcontext, {"b": "loop", "d": "match", "e": "sleep"}),
     "processes": (
-        lambda: readers.processes(2),
+        lambda: processes.process_pool(2),
         {"b": "hold", "c": "die", "d": "match", "f": "crash", "h": "loop"},
     ),
     "threads": (lambda: ThreadPoolExecutor(2), {"c": "nap"}),
@@ -41,7 +41,7 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Documents are read by readers that some of them are too much for, within a second."""
     for module in (deadlines, pipeline):
         monkeypatch.setattr(module, "read_files", stuck.read_files)
-    monkeypatch.setattr(readers, "SECONDS", 1.0)
+    monkeypatch.setattr(processes, "SECONDS", 1.0)
     monkeypatch.syspath_prepend(str(Path(__file__).parents[1]))  # processes import `tests.stuck`
     yield
     assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
@@ -98,7 +98,7 @@ def test_a_large_file_is_read_by_a_process(store: Store, tmp_path: Path) -> None
 def test_files_of_usual_size_start_no_process(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(readers, "processes", None)
+    monkeypatch.setattr(processes, "process_pool", None)
     assert import_folder(store, write_site(tmp_path)).added == 8
 
 
@@ -123,6 +123,6 @@ def test_an_article_stays_as_it_was_until_its_file_can_be_read(
 def test_processes_that_cannot_begin_end_the_import(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(readers, "_serve", stuck.leave)
-    with readers.processes(1) as executor, pytest.raises(ImportFailed, match="end as they begin"):
+    monkeypatch.setattr(processes, "_serve", stuck.leave)
+    with processes.process_pool(1) as executor, pytest.raises(ImportFailed, match="end as they begin"):
         import_folder(store, write_site(tmp_path), executor=executor)

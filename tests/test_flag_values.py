@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from curation.documents.parsing import Document, parse_article
 from curation.flags import FLAGS, Flags, is_about_flag, is_one_edit, visible_key
-from curation.importing.merge import effective, legible
+from curation.importing.merging.rules import effective, legible
 
 HIDING = ("published", "removed", "draft")
 

@@ -38,9 +38,9 @@ import sqlalchemy as sa
 from curation.articles.history import HistoryFilters, list_changes
 from curation.articles.selecting import Selection
 from curation.editing.flags import set_flags
+from curation.importing.records.summary import Options, Summary
 from curation.importing.run import import_dump, look_through
-from curation.importing.running import Run
-from curation.importing.summary import Options, Summary
+from curation.importing.steps import Run
 from curation.scanning import find_dumps
 from curation.store.database import Store
 from curation.store.schema import articles, overrides

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from curation.importing import standing
+from curation.importing.merging import stored_state
 from curation.store.database import Store
 from curation.store.schema import former_stories
 
@@ -153,7 +153,7 @@ def test_an_article_that_the_editor_left_beside_the_hidden_one_is_not_held(desk:
 def test_the_last_versions_of_a_hidden_article_are_kept(
     desk: Desk, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(standing, "KEPT_STORIES", 2)
+    monkeypatch.setattr(stored_state, "KEPT_STORIES", 2)
     hide(desk, "T0")
     for number in range(1, 5):
         desk.write("_news/a.md", f"T{number}", "u", TEXT)

@@ -43,7 +43,6 @@ LAYERS = (
         "queries",
     ),
     (
-        "import_log",
         "scoring",
         "verifying",
         "charts",

@@ -17,8 +17,8 @@ from curation.articles.selecting import Selection
 from curation.backends.postgresql import Postgresql
 from curation.editing.flags import set_flags
 from curation.errors import ImportFailed
-from curation.importing import intake
-from curation.importing.course import Books
+from curation.importing import batches
+from curation.importing.context import Books
 from curation.store.database import Store
 from curation.store.schema import articles, imports, sources
 from curation.verifying.run import verify
@@ -51,7 +51,7 @@ def _after_first_batch(action: Callable[[], Any]) -> Callable[[int, int], None]:
 def test_an_import_that_lost_its_lock_stops_and_says_so(
     served: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(intake, "BATCH", 10)
+    monkeypatch.setattr(batches, "BATCH", 10)
     progress = _after_first_batch(lambda: _end_lock_session(served))
     with pytest.raises(ImportFailed, match="the lock of the import of 'site' was lost") as failed:
         import_folder(served, SITE, progress=progress)
@@ -64,7 +64,7 @@ def test_no_import_goes_on_beside_another_that_took_over(
     served: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Even where the loss of the lock is not seen, as behind a pooler."""
-    monkeypatch.setattr(intake, "BATCH", 10)
+    monkeypatch.setattr(batches, "BATCH", 10)
     monkeypatch.setattr(Postgresql, "_check_lock", lambda *_: None)
 
     def take_over() -> None:
@@ -141,7 +141,7 @@ def test_editors_go_on_while_a_dry_run_is_in_the_middle(
     (site / "_news/2024-05-05-added.md").write_text("---\ntitle: Added\nprovider:\n  name: Nobody\n---\nx\n")
     next((site / "_learning").rglob("*.md")).unlink()
     before = digests(store)
-    monkeypatch.setattr(intake, "BATCH", 5)
+    monkeypatch.setattr(batches, "BATCH", 5)
     took: list[float] = []
 
     def decide(done: int, total: int) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from click.testing import Result
 
-from curation.importing import versions
+from curation.importing.records import versions
 
 Curation = Callable[..., Result]
 

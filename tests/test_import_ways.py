@@ -19,7 +19,9 @@ from click.testing import CliRunner, Result
 
 from curation.cli import cli
 from curation.errors import DocumentError, ImportFailed
-from curation.importing import intake, outcomes, pipeline, readers
+from curation.importing import batches
+from curation.importing.reading import files as file_reading
+from curation.importing.reading import pipeline, processes
 from curation.store.database import Store
 from curation.store.schema import articles, files, import_issues, imports, sources
 
@@ -38,7 +40,7 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         seen.append(Path(location).name)
         return Path(location).read_bytes()
 
-    monkeypatch.setattr(outcomes, "read_file", read_file)
+    monkeypatch.setattr(file_reading, "read_file", read_file)
     return seen
 
 
@@ -46,13 +48,13 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def parses(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
     """The documents that are parsed, as they are parsed."""
     seen: list[bytes] = []
-    parse = outcomes.parse_article
+    parse = file_reading.parse_article
 
     def parse_article(content: bytes) -> Any:
         seen.append(content)
         return parse(content)
 
-    monkeypatch.setattr(outcomes, "parse_article", parse_article)
+    monkeypatch.setattr(file_reading, "parse_article", parse_article)
     return seen
 
 
@@ -262,10 +264,10 @@ def test_processes_and_any_executor_give_the_same_rows(
 ) -> None:
     multiply_site(site.parent, 300, site / "_copies")
     inline = import_folder(store, site, source="inline")
-    with readers.processes(2) as executor:
+    with processes.process_pool(2) as executor:
         parallel = import_folder(store, site, source="processes", executor=executor)
     monkeypatch.setattr(pipeline, "CHUNK", 20)
-    monkeypatch.setattr(intake, "CHUNK", 20)
+    monkeypatch.setattr(batches, "CHUNK", 20)
     monkeypatch.setattr(pipeline, "AHEAD", 5)
     with ThreadPoolExecutor(3) as threads:
         counting = Counting(threads)
@@ -283,7 +285,7 @@ def test_processes_and_any_executor_give_the_same_rows(
 def test_jobs_of_the_command(
     site: Path, curation: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(intake, "WORTH_PROCESSES", 100)
+    monkeypatch.setattr(batches, "WORTH_PROCESSES", 100)
     multiply_site(site.parent, 300, site / "_copies")
     assert curation("import", str(site), "--jobs", "2").stdout.startswith("site: 350 added")
 
@@ -370,7 +372,7 @@ def test_a_file_that_could_not_be_read_is_read_again_as_it_was(
         raise DocumentError("unreadable", "cannot be read: Input/output error")
 
     with monkeypatch.context() as patch:
-        patch.setattr(outcomes, "read_file", fail)
+        patch.setattr(file_reading, "read_file", fail)
         assert import_folder(store, tmp_path, source="s").quarantined == 1
     assert import_folder(store, tmp_path, source="s").added == 1
 

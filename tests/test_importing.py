@@ -14,8 +14,8 @@ import sqlalchemy as sa
 from curation.articles.selecting import Selection
 from curation.editing.flags import set_flags
 from curation.errors import ImportFailed
-from curation.importing import intake
-from curation.importing.summary import Summary
+from curation.importing import batches
+from curation.importing.records.summary import Summary
 from curation.store.database import Store
 from curation.store.schema import (
     article_topics,
@@ -125,7 +125,7 @@ def test_importing_twice_changes_nothing_but_the_imports(store: Store, site: Pat
 
 
 def test_small_batches_give_the_same_rows(store: Store, site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(intake, "BATCH", 7)
+    monkeypatch.setattr(batches, "BATCH", 7)
     take_in(store, site)
     assert count(store, articles) == 50
     assert count(store, related_links, related_links.c.target_id.is_not(None)) == 19
@@ -341,15 +341,15 @@ def test_a_folder_that_becomes_a_link_is_named_and_marks_nothing_missing(
 def test_a_fault_of_ours_in_one_file_stops_no_other(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from curation.importing import outcomes
+    from curation.importing.reading import files
 
     def stumble(content: bytes) -> Any:
         if b"bad.md" in content:
             raise ZeroDivisionError
         return parse(content)
 
-    parse = outcomes.parse_article
-    monkeypatch.setattr(outcomes, "parse_article", stumble)
+    parse = files.parse_article
+    monkeypatch.setattr(files, "parse_article", stumble)
     write_story(tmp_path, "bad.md")
     write_story(tmp_path, "good.md")
     summary = take_in(store, tmp_path, "s")
@@ -553,7 +553,7 @@ def test_one_import_of_a_source_at_a_time(store: Store, site: Path) -> None:
 def test_an_import_that_dies_is_marked_failed_and_the_next_one_completes_it(
     store: Store, site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(intake, "BATCH", 10)
+    monkeypatch.setattr(batches, "BATCH", 10)
 
     def stop(done: int, total: int) -> None:
         if done > total // 2:

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from curation.articles.selecting import Selection
 from curation.editing.flags import set_flags
 from curation.flags import FLAGS, Flags
-from curation.importing import merge as rules
-from curation.importing.merge import (
+from curation.importing.merging import rules as rules
+from curation.importing.merging.rules import (
     NOTICES,
     Decision,
     Merged,

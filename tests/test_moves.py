@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curation.importing import moves
-from curation.importing.hidden import HiddenStories, hold_hidden, wait
-from curation.importing.merge import Decision, SetAside
-from curation.importing.moves import Candidate, Plan, Unplaced
-from curation.importing.stories import Story, digest_body
+from curation.importing.matching import moves
+from curation.importing.matching.hidden_stories import HiddenStories, hold_hidden, wait
+from curation.importing.matching.moves import Candidate, Plan, Unplaced
+from curation.importing.merging.rules import Decision, SetAside
+from curation.importing.merging.stories import Story, digest_body
 from curation.scanning import File, Kind
 from curation.urls import canonical_url, url_digest
 
@@ -345,7 +345,7 @@ def test_overrides_come_back_once_and_another_copy_is_held() -> None:
 
 
 def test_what_waits_of_another_article_is_no_concern_of_one_that_has_an_article() -> None:
-    """`merge` gives an article its own overrides back; the document is held if its story is hidden elsewhere."""
+    """`merging.rules` gives an article its own overrides back; the document is held if its story is hidden elsewhere."""
     plan = make_plan([doc("a.md", ONE, occupant=5)], [], [aside(ONE)])
     assert plan.returns == {}
     assert plan.held == {"a.md"}

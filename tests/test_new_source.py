@@ -12,8 +12,8 @@ import pytest
 import sqlalchemy as sa
 from click.testing import Result
 
-from curation.importing.additions import choose_evenly, find_additions
-from curation.importing.stories import fold_url, spellings
+from curation.importing.matching.additions import choose_evenly, find_additions
+from curation.importing.merging.stories import fold_url, spellings
 from curation.scanning import find_dumps
 from curation.store.database import Store
 from curation.store.schema import articles, imports, overrides, sources

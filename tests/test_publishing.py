@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curation.documents.due_dates import find_due
-from curation.importing import publishing, running
-from curation.importing.summary import Summary
+from curation.importing import publish_dates, steps
+from curation.importing.records.summary import Summary
 from curation.store.database import Store
 from curation.store.schema import articles, changes, changesets, import_issues
 from curation.verifying.run import verify
@@ -48,7 +48,7 @@ class Source:
         (self.root / "_config.yml").write_text(text)
 
     def take_in(self, moment: dt.datetime = BEFORE, **options: Any) -> Summary:
-        self._patch.setattr(publishing, "now", lambda: moment)
+        self._patch.setattr(publish_dates, "now", lambda: moment)
         return import_folder(self.store, self.root, source="s", **options)
 
     def state(self, path: str = A) -> tuple[bool, bool | None, str | None]:
@@ -255,11 +255,11 @@ def test_a_clock_that_was_ahead_published_no_dated_name_for_good(
     source: Source, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source.write(BY_NAME, "title: A\n")
-    monkeypatch.setattr(running, "now", lambda: MIDNIGHT)
+    monkeypatch.setattr(steps, "now", lambda: MIDNIGHT)
     source.take_in(MIDNIGHT)
     assert source.state(BY_NAME) == SHOWN
     monkeypatch.undo()
-    monkeypatch.setattr(publishing, "now", lambda: EVE)
+    monkeypatch.setattr(publish_dates, "now", lambda: EVE)
     import_folder(source.store, source.root, source="s")
     assert source.state(BY_NAME) == SCHEDULED
 

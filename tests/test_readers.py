@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from curation.importing import readers
-from curation.importing.readers import CrashedError, GivenUpError, processes
+from curation.importing.reading import processes
+from curation.importing.reading.processes import CrashedError, GivenUpError, process_pool
 
 LARGE = 100_000_000
 
@@ -27,7 +27,7 @@ def is_running(pid: int) -> bool:
 
 
 def test_what_is_asked_is_answered_elsewhere_and_in_order() -> None:
-    with processes(2) as executor:
+    with process_pool(2) as executor:
         pids = {executor.submit(os.getpid).result() for _ in range(20)}
         answers = [future.result() for future in [executor.submit(pow, 2, n) for n in range(50)]]
     assert os.getpid() not in pids
@@ -37,7 +37,7 @@ def test_what_is_asked_is_answered_elsewhere_and_in_order() -> None:
 
 @pytest.mark.parametrize("delay", [0.0, 0.02, 0.06])
 def test_a_process_that_dies_while_it_answers_is_not_waited_for(delay: float) -> None:
-    with processes(1) as executor:
+    with process_pool(1) as executor:
         pid = executor.submit(os.getpid).result()
         answer, waiting = executor.submit(bytes, LARGE), executor.submit(os.getpid)
         time.sleep(delay)
@@ -47,7 +47,7 @@ def test_a_process_that_dies_while_it_answers_is_not_waited_for(delay: float) ->
 
 
 def test_a_process_that_takes_too_long_is_killed_and_another_goes_on() -> None:
-    with processes(1, seconds=0.5) as executor:
+    with process_pool(1, seconds=0.5) as executor:
         pid = executor.submit(os.getpid).result()
         stuck, waiting = executor.submit(time.sleep, 30), executor.submit(os.getpid)
         assert isinstance(stuck.exception(timeout=20), GivenUpError)
@@ -56,7 +56,7 @@ def test_a_process_that_takes_too_long_is_killed_and_another_goes_on() -> None:
 
 
 def test_a_process_that_is_killed_as_it_begins_is_replaced() -> None:
-    with processes(1) as executor:
+    with process_pool(1) as executor:
         [process] = multiprocessing.active_children()
         process.kill()
         assert executor.submit(pow, 2, 5).result() == 32
@@ -69,9 +69,9 @@ def test_nothing_is_imported_from_the_current_folder(tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     script = tmp_path / "elsewhere" / "script.py"
     script.write_text(
-        "from curation.importing.readers import processes\n"
+        "from curation.importing.reading.processes import process_pool\n"
         "if __name__ == '__main__':\n"
-        "    with processes(1) as executor:\n"
+        "    with process_pool(1) as executor:\n"
         "        print(executor.submit(pow, 2, 5).result())\n"
     )
     ended = subprocess.run([sys.executable, script], cwd=tmp_path, capture_output=True, text=True, check=True)
@@ -82,8 +82,8 @@ def test_nothing_is_imported_from_the_current_folder(tmp_path: Path) -> None:
 def test_imports_in_two_threads_leave_the_environment_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each sets a variable of the process while its server starts."""
     monkeypatch.delenv("PYTHONSAFEPATH", raising=False)
-    monkeypatch.setattr(readers, "_start_server", lambda: time.sleep(0.3))
-    threads = [threading.Thread(target=readers._context) for _ in range(2)]
+    monkeypatch.setattr(processes, "_start_server", lambda: time.sleep(0.3))
+    threads = [threading.Thread(target=processes._context) for _ in range(2)]
     for thread in threads:
         thread.start()
         time.sleep(0.1)
@@ -98,7 +98,7 @@ def test_none_is_left_and_none_is_waited_for_where_the_import_ends_early() -> No
     pids: list[int] = []
 
     def end_early() -> None:
-        with processes(2) as executor:
+        with process_pool(2) as executor:
             pids.append(executor.submit(os.getpid).result())
             for _ in range(2):
                 executor.submit(time.sleep, 30)

@@ -14,7 +14,7 @@ from curation.editing.flags import HIGHEST, By, Edit, reset_flags
 from curation.editing.undo import Reverted, revert_changeset
 from curation.errors import EditRefused, SelectionError
 from curation.flags import FLAGS
-from curation.importing.summary import Summary
+from curation.importing.records.summary import Summary
 from curation.scoring.applying import score_articles
 from curation.sources.rule_settings import set_settings
 from curation.store.database import Store

@@ -21,7 +21,7 @@ from curation.articles.selecting import Filters, Selection, conditions
 from curation.backends.search_words import index_text, words
 from curation.editing.flags import set_flags
 from curation.editing.undo import revert_changeset
-from curation.importing.write import queue_for_search
+from curation.importing.writing.articles import queue_for_search
 from curation.store.database import Store
 from curation.store.schema import articles, changesets, search_queue
 

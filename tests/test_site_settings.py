@@ -14,9 +14,9 @@ import pytest
 import sqlalchemy as sa
 from click.testing import Result
 
-from curation.importing import configuring
+from curation.importing import site_config
+from curation.importing.records.summary import Options
 from curation.importing.run import import_dump
-from curation.importing.summary import Options
 from curation.scanning import find_dumps
 from curation.store.database import Store
 from curation.store.schema import import_issues, source_settings
@@ -136,7 +136,7 @@ def test_every_kind_of_dump_gives_its_config(store: Store, curation: Curation, s
             (b"title: a\nurl: [\n", "bad_config", 3),
             (b"title: \xff\n", "bad_config", None),
             (b"- a\n", "bad_config", 1),
-            (b"x: " + b"y" * configuring.MAX_BYTES, "file_too_large", None),
+            (b"x: " + b"y" * site_config.MAX_BYTES, "file_too_large", None),
             (b"title: a\nbaseurl: today\n", "bad_setting", None),
             (b"title: a\nurl: [a]\n", "bad_setting", None),
         ]
@@ -186,13 +186,13 @@ def test_anchors_and_merges_are_read_as_jekyll_does(store: Store, curation: Cura
 )  # fmt: skip
 def test_settings_are_read_whatever_else_the_config_says(other: str) -> None:
     text = f"url: &u https://example.org\n{other}\ntitle: 1.50\ntimezone: Europe/Rome\nbaseurl: *p\n"
-    values, faults = configuring.read_config(text.replace("*p", "/p").encode())
+    values, faults = site_config.read_config(text.replace("*p", "/p").encode())
     wanted = {"url": "https://example.org", "title": "1.50", "zone": "Europe/Rome", "base-url": "/p"}
     assert (values, faults) == (wanted, [])
 
 
 def test_the_last_of_a_setting_that_is_stated_twice_counts() -> None:
-    values, [fault] = configuring.read_config(b"url: https://a.example\ntitle: a\ntitle: b\n")
+    values, [fault] = site_config.read_config(b"url: https://a.example\ntitle: a\ntitle: b\n")
     assert values == {"url": "https://a.example", "title": "b"}
     assert (fault.code, fault.line, fault.message) == (
         "bad_setting",
@@ -203,12 +203,12 @@ def test_the_last_of_a_setting_that_is_stated_twice_counts() -> None:
 
 def test_settings_may_be_merged_into_the_config_or_stand_in_its_first_document() -> None:
     text = b"base: &b {url: https://a.example, title: a}\n<<: *b\ntitle: b\n---\ntitle: c\n"
-    assert configuring.read_config(text) == ({"url": "https://a.example", "title": "b"}, [])
+    assert site_config.read_config(text) == ({"url": "https://a.example", "title": "b"}, [])
 
 
 @pytest.mark.parametrize("text", ["url: [\n", "- a\n", "a\n", "url: x\n\tb: c\n", "x: " + "[" * 5000])
 def test_what_is_no_yaml_is_no_config(text: str) -> None:
-    values, [fault] = configuring.read_config(text.encode())
+    values, [fault] = site_config.read_config(text.encode())
     assert (values, fault.code) == (None, "bad_config")
 
 
@@ -245,7 +245,7 @@ def test_a_config_that_is_as_before_is_not_parsed(
     store: Store, site: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import_folder(store, site)
-    monkeypatch.setattr(configuring, "read_config", lambda data: pytest.fail("parsed again"))
+    monkeypatch.setattr(site_config, "read_config", lambda data: pytest.fail("parsed again"))
     import_folder(store, site)
 
 

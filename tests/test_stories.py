@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curation.importing.stories import (
+from curation.importing.merging.stories import (
     Story,
     digest_body,
     fold_title,

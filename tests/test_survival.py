@@ -27,8 +27,8 @@ from curation.articles.selecting import Selection
 from curation.backends.sqlite import BUSY_TIMEOUT
 from curation.editing.flags import set_flags
 from curation.errors import ImportFailed
+from curation.importing.records.summary import Options
 from curation.importing.run import import_dump
-from curation.importing.summary import Options
 from curation.scanning import find_dumps
 from curation.store import migrate
 from curation.store.database import Store
@@ -817,7 +817,7 @@ def test_a_file_that_changes_before_it_is_read_keeps_no_other_out(
     jobs: int,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("curation.importing.intake.WORTH_PROCESSES", 10)
+    monkeypatch.setattr("curation.importing.batches.WORTH_PROCESSES", 10)
     chosen = sorted((site / "_news").glob("*.md"))[3]
     path = f"_news/{chosen.name}"
     [dump] = find_dumps([site], source=None, root=None, rev=None, known={})

@@ -10,8 +10,8 @@ import pytest
 import sqlalchemy as sa
 
 from curation.errors import EditRefused
-from curation.importing import versions
-from curation.importing.versions import before, delta
+from curation.importing.records import versions
+from curation.importing.records.versions import before, delta
 from curation.store import migrate
 from curation.store.database import Store
 from curation.store.schema import (

@@ -18,7 +18,7 @@ from click.testing import Result
 
 from curation.articles.selecting import Selection
 from curation.editing.flags import set_flags
-from curation.importing import intake
+from curation.importing import batches
 from curation.store import migrate
 from curation.store.database import Store
 from curation.store.schema import articles, changes, changesets, documents
@@ -153,7 +153,7 @@ def test_an_editor_at_work_during_an_import_leaves_a_sound_history(
     store: Store, site: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The import's changeset is older than the editor's; its change of this article comes later."""
-    monkeypatch.setattr(intake, "BATCH", 10)
+    monkeypatch.setattr(batches, "BATCH", 10)
     import_folder(store, site)
     path = "_samples/flash-pattern-simulator.md"
     with (site / "_archive/_news/2019-06-21-sea-level-measured-from-a-deckchair.md").open("a") as first:
@@ -181,7 +181,7 @@ def test_an_import_that_is_cut_off_leaves_a_sound_store(
     store: Store, site: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Links are resolved at an import's end: they are looked at once it has one."""
-    monkeypatch.setattr(intake, "BATCH", 10)
+    monkeypatch.setattr(batches, "BATCH", 10)
 
     def stop(done: int, total: int) -> None:
         if done > total // 2:

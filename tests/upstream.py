@@ -1,5 +1,5 @@
 """What upstream does and what becomes of decisions then, in tests: the real snapshots, what else may happen
-to a dump (`Mischief`), and a model of the rules of `merge` made of nothing but the files (`Model`).
+to a dump (`Mischief`), and a model of the rules of `merging.rules` made of nothing but the files (`Model`).
 
 CURATION_FULL=1 takes whole snapshots; else every fourth file, and the taxonomy.
 """
@@ -332,7 +332,7 @@ class Piece:
 
 
 class Model:
-    """What is to become of every decision: the table of rules in `merge`, written once more."""
+    """What is to become of every decision: the table of rules in `merging.rules`, written once more."""
 
     def __init__(self) -> None:
         self.pieces: dict[str, Piece] = {}

@@ -17,7 +17,7 @@ from .output import escape
 from .progress import showing_progress
 
 if TYPE_CHECKING:
-    from ..importing.summary import Options, Summary
+    from ..importing.records.summary import Options, Summary
     from ..scanning import Dump, Scan
     from ..store.database import Store
 
@@ -83,7 +83,7 @@ def import_command(
       curation import content.git --rev main~3
       curation --database postgresql://news@db/news import site
     """
-    from ..importing.summary import Options
+    from ..importing.records.summary import Options
     from ..scanning import find_dumps
 
     options = Options(

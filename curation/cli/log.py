@@ -103,7 +103,7 @@ def _print_import(
     from itertools import chain, islice
 
     from ..articles.history import CHANGE_COLUMNS, HistoryFilters, is_among, list_changes, tell_changeset
-    from ..import_log import find_import, list_documents, what_is_lacking
+    from ..importing.records.log import find_import, list_documents, what_is_lacking
     from ..integers import INT64
 
     if given["flag"] or changeset_id not in INT64:

@@ -160,7 +160,7 @@ def set_command(
       curation source set powerapps --page-size news=50 --zone Europe/Rome
       curation source set powerapps --unset zone
     """
-    from ..importing.publishing import following_future
+    from ..importing.publish_dates import following_future
     from ..sources.rule_settings import lock_source, set_settings
     from ..sources.site_settings import give_settings, unset_settings
 

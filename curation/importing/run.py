@@ -11,10 +11,10 @@ from ..errors import ImportFailed, StoreError
 from ..scanning import Dump, Scan
 from ..store.database import Store, insert_row, now
 from ..store.schema import imports, sources
-from .additions import find_additions
-from .course import AtOnce, Separately
-from .running import Run, import_values
-from .summary import Options, Summary
+from .context import AtOnce, Separately
+from .matching.additions import find_additions
+from .records.summary import Options, Summary
+from .steps import Run, import_values
 
 
 def look_through(dump: Dump) -> Scan:
@@ -26,8 +26,9 @@ def import_dump(store: Store, dump: Dump, scan: Scan, options: Options) -> Summa
     """Imports what a scan of a dump has found; commits by itself.
 
     Raises ImportFailed when another import of the source is running, when the lock that says so is lost, by
-    `strict`, and where most of what it would add is another source's (`resemblance`), unless that is to be
-    kept apart (`new_source`). Files that cannot be imported are counted as quarantined and raise nothing.
+    `strict`, and where most of what it would add is another source's (`matching.other_sources`), unless that
+    is to be kept apart (`new_source`). Files that cannot be imported are counted as quarantined and raise
+    nothing.
     """
     with store.importing(dump.source, dry_run=options.dry_run) as check_lock:
         if not options.new_source:
@@ -49,7 +50,7 @@ def _refuse_known_source(store: Store, dump: Dump, scan: Scan) -> None:
     with store.reading() as connection:
         additions = find_additions(connection, dump.source, scan)
         if additions is not None:
-            from .resemblance import refuse_known_articles  # it loads the parser
+            from .matching.other_sources import refuse_known_articles  # it loads the parser
 
             refuse_known_articles(connection, dump, additions)
 

@@ -39,21 +39,21 @@ from ..store.schema import (
     sources,
     taxonomy_documents,
 )
-from . import versions
-from .audit import Audit
-from .books import Books
-from .decided import settle_decided
-from .files import forget
-from .issues import IssueBook
-from .outcomes import faults_of, read_files
-from .publishing import publish_limit
-from .resolve import resolve_items, resolve_related
-from .sweep import Sweep, settle_images_of
-from .tasks import Known, Task, What
-from .taxonomy import TaxonomyWriter, delete_taxonomy, mark_taxonomy
+from .publish_dates import publish_limit
+from .reading.files import faults_of, read_files
+from .reading.tasks import Known, Task, What
+from .records import versions
+from .records.audit import Audit
+from .records.decision_notices import settle_decided
+from .records.files import forget
+from .records.import_records import Books
+from .records.issues import IssueBook
+from .records.versions import UPSTREAM_COLUMNS, Restored, Upstream, Versions, before
 from .undo_limits import DECIDED, LATER, TAKEN, Undoing, changed_later, decided_at_all, decided_since
-from .versions import UPSTREAM_COLUMNS, Restored, Upstream, Versions, before
-from .write import ArticleWriter, queue_for_search
+from .writing.articles import ArticleWriter, queue_for_search
+from .writing.links import resolve_items, resolve_related
+from .writing.orphans import Sweep, settle_images_of
+from .writing.taxonomy import TaxonomyWriter, delete_taxonomy, mark_taxonomy
 
 #: Documents that are restored together.
 BATCH = 500

@@ -29,7 +29,7 @@ from .rule import (
 #: A line of an explanation: what it is about, its value, and why.
 Line = tuple[str, Any, str]
 
-#: A flag as `looking.flags_of` tells it, by name.
+#: A flag as `listing.flags_of` tells it, by name.
 _Flags = dict[str, dict[str, Any]]
 
 

@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from ..documents.fields import Image, encode_image
-from ..importing.outcomes import Read, read_files
-from ..importing.rows import ARTICLE_COLUMNS, FACTS, LINK_COLUMNS, ArticleRow, Facts, ImageUse
-from ..importing.tasks import SCHEDULED, Task, What
+from ..importing.reading.files import Read, read_files
+from ..importing.reading.rows import ARTICLE_COLUMNS, FACTS, LINK_COLUMNS, ArticleRow, Facts, ImageUse
+from ..importing.reading.tasks import SCHEDULED, Task, What
 from ..scanning import File, Kind
 from ..store.schema import (
     article_authors,

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
-from ..importing.sweep import USES, is_unused
+from ..importing.writing.orphans import USES, is_unused
 from ..store.database import streamed
 from ..store.schema import articles, changes, documents, files, imports, sources, taxonomy_documents
 from .findings import Finding, subject_of

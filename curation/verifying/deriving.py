@@ -11,9 +11,9 @@ import sqlalchemy as sa
 
 from ..articles.searching import rebuild
 from ..backends import of
-from ..importing.images import settle_images
-from ..importing.resolve import resolve_items, resolve_related
-from ..importing.sweep import Sweep
+from ..importing.writing.images import settle_images
+from ..importing.writing.links import resolve_items, resolve_related
+from ..importing.writing.orphans import Sweep
 from ..store.database import Store
 from ..store.schema import images, metadata, providers, sources, topics
 from .findings import batches

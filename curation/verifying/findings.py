@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from ..backends import chunks
 from ..backends.types import Instant, Json
 from ..documents.instants import as_text
-from ..importing.files import STALE
+from ..importing.records.files import STALE
 from ..store.schema import articles, files, sources
 
 #: Rows of a table that are looked at together; their documents are in memory at once.

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import sqlalchemy as sa
 
 from ..flags import FLAGS, Flags
-from ..importing.merge import Decision, Effective, effective, shown
+from ..importing.merging.rules import Decision, Effective, effective, shown
 from ..store.schema import articles, changes, overrides, set_aside_overrides, sources
 from .findings import Finding, subject_of
 

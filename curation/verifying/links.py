@@ -7,8 +7,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ..importing.resolve import item_target, related_target
-from ..importing.running import unfinished_imports
+from ..importing.steps import unfinished_imports
+from ..importing.writing.links import item_target, related_target
 from ..store.database import streamed
 from ..store.schema import articles, collection_items, imports, related_links, sources
 from .findings import Finding, subject_of

@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from ..backends import of
-from ..importing.rows import ARTICLE_COLUMNS, LINK_COLUMNS
+from ..importing.reading.rows import ARTICLE_COLUMNS, LINK_COLUMNS
 from ..store.database import Store
 from ..store.schema import articles, related_links
 from .contents import OF_SESSION, parse_stored

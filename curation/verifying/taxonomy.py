@@ -10,11 +10,11 @@ import sqlalchemy as sa
 
 from ..documents.fields import Image, Provider
 from ..documents.parsing import Organization, parse_organization, parse_topic
-from ..importing.images import find_unsettled
-from ..importing.outcomes import Read, read_files
-from ..importing.rows import Rows, provider_digest, topic_digest
-from ..importing.tasks import Task, What
-from ..importing.taxonomy import present_documents
+from ..importing.reading.files import Read, read_files
+from ..importing.reading.rows import Rows, provider_digest, topic_digest
+from ..importing.reading.tasks import Task, What
+from ..importing.writing.images import find_unsettled
+from ..importing.writing.taxonomy import present_documents
 from ..scanning import File, Kind
 from ..store.schema import (
     images,

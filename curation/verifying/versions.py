@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from ..importing.versions import before
+from ..importing.records.versions import before
 from ..store.database import streamed
 from ..store.schema import (
     article_moves,

@@ -1,0 +1,256 @@
+"""The files that are to be read, into the store: read ahead on all cores, written batch by batch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor
+from contextlib import AbstractContextManager, nullcontext
+
+import sqlalchemy as sa
+
+from .. import interrupts
+from ..backends import chunks
+from ..documents.problems import Fault
+from ..scanning import File, Kind
+from ..store.database import now
+from .context import Course
+from .matching.moves import Plan
+from .matching.placement import Placing, find_overridden
+from .reading.files import Chunk, without
+from .reading.pipeline import CHUNK, cores, read_ahead
+from .reading.processes import process_pool
+from .reading.tasks import Known, Outcome, Task, What
+from .records.files import STATES, known_files
+from .writing.articles import ArticleWriter
+from .writing.missing import bring_back
+from .writing.paths import free_paths
+from .writing.taxonomy import TaxonomyWriter
+
+#: Files of one transaction: enough for bulk writes to pay (with 500 a first import of 20,000 writes twice
+#: as many pages), few enough that an editor waits a quarter of a second.
+BATCH = 2_000
+
+#: Below so many files, starting processes takes longer than reading here.
+WORTH_PROCESSES = 1_000
+
+
+class Intake:
+    """Reads files and writes what they say; each batch is a transaction."""
+
+    def __init__(self, course: Course, gone: Sequence[str]) -> None:
+        """`gone` are the files of the source that are not there any more."""
+        self._course = course
+        self._gone = gone
+        self._books = course.books
+        self._summary = course.summary
+        self._taxonomy = TaxonomyWriter(course.books)
+        self._articles = ArticleWriter(course.books)
+        self._placing = Placing(course.books.source_id)
+        self._done = self._total = 0
+
+    def take_in(self, files: Sequence[File], done: int) -> None:
+        """Takes in the files of a scan that are to be read; `done` are those that are not."""
+        self._done, self._total = done, done + len(files)
+        known, new = (files, ()) if self._course.is_first else self._by_place(files)
+        if not self._course.is_first:
+            with self._course.transactions.reading() as connection:
+                self._placing.expect_known(connection)
+        with self._executor(len(files)) as executor:
+            self._read_all(self._tasks(known), executor)
+            if new or self._placing:
+                with self._course.transactions.reading() as connection:
+                    self._placing.expect_new(connection, self._find_gone(connection))
+                self._read_all(self._tasks(new), executor)
+            if self._placing:
+                self._place(executor)
+
+    def _find_gone(self, connection: sa.Connection) -> Sequence[str]:
+        """Return the files that are gone. Where a part is imported, look beyond it for articles with
+        overrides: a new document may be one of them."""
+        if not self._course.dump.within:
+            return self._gone
+        paths = find_overridden(connection, self._books.source_id)
+        return [*self._gone, *self._course.dump.tree.find_absent(paths)]
+
+    def _by_place(self, files: Sequence[File]) -> tuple[list[File], list[File]]:
+        """Part files at paths where the store has a document, or that are taxonomy, from the others."""
+        unsure = [f for f in files if f.kind is Kind.ARTICLE and not self._course.files.is_known(f.path)]
+        known: set[str] = set()
+        with self._course.transactions.reading() as connection:
+            for batch in chunks(unsure, BATCH):
+                known.update(known_files(connection, self._books.source_id, batch))
+        new = [file for file in unsure if file.path not in known]
+        paths = {file.path for file in new}
+        return [file for file in files if file.path not in paths], new
+
+    def _read_all(
+        self, tasks: Iterable[Sequence[Task]], executor: Executor | None, plan: Plan | None = None
+    ) -> None:
+        """Reads files ahead and writes them batch by batch."""
+        for batch in _batches(read_ahead(tasks, executor)):
+            self._write_one(batch, plan)
+
+    def _place(self, executor: Executor | None) -> None:
+        """Writes the documents that were kept aside, each to the article that it continues."""
+        plan = self._placing.make_plan()
+        files = [doc.file for doc in self._placing.unplaced]
+        # Those that take each other's paths are one transaction.
+        entangled = [file for file in files if file.path in plan.entangled]
+        if entangled:
+            batch = list(read_ahead(self._tasks(entangled, plan), executor))
+            batch = [_refuse_changed(chunk, self._placing.digests) for chunk in batch]
+            if any(outcome.what is not What.FRESH for _, read in batch for outcome in read.outcomes):
+                # Without one of them the others have no place: the next import sees to all.
+                batch = [_refuse_changed(chunk, {}) for chunk in batch]
+            self._write_one(batch, plan)
+        others = [file for file in files if file.path not in plan.entangled]
+        self._read_all(self._tasks(others, plan), executor, plan)
+
+    def _write_one(self, batch: Sequence[Chunk], plan: Plan | None) -> None:
+        self._done += self._write(batch, plan)
+        interrupts.check()
+        progress = self._course.options.progress
+        if progress is not None:
+            progress(self._done, self._total)
+
+    def _executor(self, files: int) -> AbstractContextManager[Executor | None]:
+        options = self._course.options
+        if options.executor is not None:
+            return nullcontext(options.executor)
+        jobs = options.jobs or cores()
+        if jobs > 1 and files >= WORTH_PROCESSES:
+            return process_pool(jobs)
+        return nullcontext()
+
+    def _tasks(self, files: Sequence[File], plan: Plan | None = None) -> Iterator[list[Task]]:
+        """What is to be read, in chunks of one kind: taxonomy first, so that articles find their providers
+        and topics; then articles, by path."""
+        for kind in (Kind.ORGANIZATION, Kind.TOPIC, Kind.ARTICLE):
+            for batch in chunks([file for file in files if file.kind is kind], BATCH):
+                known = self._known(batch)
+                if plan is not None:
+                    known = _placed(known, plan, batch)
+                for some in chunks(batch, CHUNK):
+                    given = [file for file in some if file.location is None]
+                    contents = self._course.dump.tree.read(given) if given else []
+                    by_file = dict(zip(given, contents, strict=True))
+                    yield [Task(file, known.get(file.path), by_file.get(file)) for file in some]
+
+    def _known(self, batch: Sequence[File]) -> dict[str, Known]:
+        if self._course.is_first:
+            return {}
+        with self._course.transactions.reading() as connection:
+            known = known_files(connection, self._books.source_id, batch)
+        is_stale = self._course.files.is_stale
+        return {path: found.to_be_parsed() if is_stale(path) else found for path, found in known.items()}
+
+    def _write(self, batch: Sequence[Chunk], plan: Plan | None) -> int:
+        """Writes one batch in one transaction; returns how many files that were. Without a plan, documents
+        that have no article of their own are kept aside."""
+        with self._summary.counting(), self._course.transactions.writing() as connection:
+            self._course.transactions.store.backend.lock_references(connection)
+            self._books.hold(connection)
+            if plan is not None:
+                batch = [_refuse_changed(chunk, self._placing.digests) for chunk in batch]
+            elif not self._course.is_first:
+                batch = self._placing.keep_aside(connection, batch)
+            returned = self._sort_out(batch, plan)
+            self._settle(connection, batch, plan)
+            if returned or any(read.fresh or read.notes for _, read in batch):
+                self._books.audit.open(connection)
+            if plan is not None:
+                self._free_paths(connection, batch, plan)
+            self._taxonomy.write(connection, batch)
+            self._articles.write(connection, batch, plan)
+            self._articles.reseal(connection, batch)
+            if returned:
+                bring_back(connection, self._books, returned)
+            self._course.files.flush(connection)
+            self._books.flush(connection)
+        return sum(len(tasks) for tasks, _ in batch)
+
+    def _free_paths(self, connection: sa.Connection, batch: Sequence[Chunk], plan: Plan) -> None:
+        fresh = [tasks[number].file.path for tasks, read in batch for number in read.fresh]
+        moves = [plan.moves[path] for path in fresh if path in plan.moves]
+        movers, left = [move.id for move in moves], {move.path for move in moves}.difference(fresh)
+        pushed_out = {path: plan.pushed_out[path] for path in fresh if path in plan.pushed_out}
+        if movers:
+            self._summary.missing += free_paths(
+                connection, self._books, movers, sorted(left), pushed_out, now()
+            )
+
+    def _sort_out(self, batch: Sequence[Chunk], plan: Plan | None) -> list[str]:
+        """Counts what became of a batch's files; returns the paths of those that are back as they were."""
+        returned = []
+        for tasks, read in batch:
+            for task, outcome in zip(tasks, read.outcomes, strict=True):
+                what, known = outcome.what, task.known
+                self._course.files.add(task, outcome)
+                is_back = known is not None and known.is_missing
+                is_changed = what is What.FRESH or is_back
+                if plan is not None and what is What.FRESH and task.file.path in plan.moves:
+                    self._summary.moved += 1
+                    continue
+                self._summary.count(STATES[what], task.file, is_new=known is None, is_changed=is_changed)
+                if is_back and what in (What.SAME, What.RESEALED):
+                    returned.append(task.file.path)
+        return returned
+
+    def _settle(self, connection: sa.Connection, batch: Sequence[Chunk], plan: Plan | None) -> None:
+        """Says of each file that was not taken in anew what is wrong with it; the writers say it of the
+        others."""
+        paths = [task.file.path for tasks, _ in batch for task in tasks]
+        if plan is not None:
+            paths += [plan.moves[path].path for path in paths if path in plan.moves]
+        self._books.issues.load(connection, paths)
+        for tasks, read in batch:
+            for task, outcome in zip(tasks, read.outcomes, strict=True):
+                path, what = task.file.path, outcome.what
+                if what is What.REFUSED:
+                    # What was said of the version that the store keeps stands.
+                    self._books.issues.settle(path, outcome.faults, is_kept_out=True)
+                elif what is What.PASSED:
+                    self._books.issues.settle_gone(path)
+                elif what is not What.FRESH and task.known is not None and task.known.is_missing:
+                    self._books.issues.settle_back(path, outcome.faults)
+                elif what is not What.FRESH:
+                    self._books.issues.settle_read(path)
+
+
+def _placed(known: dict[str, Known], plan: Plan, batch: Sequence[File]) -> dict[str, Known]:
+    """What the store has of documents that were kept aside: the articles that they continue."""
+    known = {path: found for path, found in known.items() if path not in plan.vacant}
+    for file in batch:
+        if (article := plan.moves.get(file.path)) is not None:
+            known[file.path] = Known(article.id, b"", "", article.is_missing)
+    return known
+
+
+def _refuse_changed(chunk: Chunk, digests: Mapping[str, bytes]) -> Chunk:
+    """Refuses the files that are not what they were when they were first read: the plan is not for these."""
+    tasks, read = chunk
+    changed = {
+        number
+        for place, number in enumerate(read.fresh)
+        if read.rows.documents[place][0] != digests.get(tasks[number].file.path)
+    }
+    if not changed:
+        return chunk
+    told = Fault("error", "changed_while_read", "the file changed while it was read; run the import again")
+    kept_tasks, kept = without(chunk, changed)
+    kept.outcomes.extend(Outcome(What.REFUSED, (told,)) for _ in changed)
+    return [*kept_tasks, *(tasks[number] for number in sorted(changed))], kept
+
+
+def _batches(read: Iterable[Chunk]) -> Iterator[list[Chunk]]:
+    """Chunks of one kind, up to `BATCH` files together."""
+    batch: list[Chunk] = []
+    count = 0
+    for tasks, outcomes in read:
+        if batch and (count >= BATCH or batch[0][0][0].file.kind is not tasks[0].file.kind):
+            yield batch
+            batch, count = [], 0
+        batch.append((tasks, outcomes))
+        count += len(tasks)
+    if batch:
+        yield batch

@@ -1,0 +1,88 @@
+"""Warn about copies of articles that go missing with their overrides.
+
+A copy that was imported while the original was there is an article of its own, without the original's
+overrides. Once the original is gone, it may be what an editor's override was about; not so a copy that was
+there already when the editor decided.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+import sqlalchemy as sa
+
+from ...backends import chunks
+from ...store.schema import articles, changesets
+from ..records.import_records import Books
+from .moves import Candidate, ambiguous_move, sure_keys
+from .placement import has_overrides, read_candidates
+
+
+def doubt_copies(connection: sa.Connection, books: Books, gone: Sequence[str]) -> None:
+    """Add a warning for each copy of an article with overrides that is about to be marked missing.
+
+    Args:
+        books: of the import, within whose transaction this runs.
+        gone: paths of the source whose files are gone.
+    """
+    originals = [article for paths in chunks(gone) for article in _overridden(connection, books, paths)]
+    if not originals:
+        return
+    by_key: dict[object, list[Candidate]] = defaultdict(list)
+    for original in originals:
+        for key in sure_keys(original):
+            by_key[key].append(original)
+    copies = _copies(connection, books, originals, set(gone))
+    books.issues.load(connection, [copy.path for copy in copies])
+    came_by = _changesets(connection, [copy.id for copy in copies])
+    for copy in copies:
+        found = {article.id: article for key in sure_keys(copy) for article in by_key.get(key, ())}
+        meant = [article for article in found.values() if _decided_first(article) < came_by.get(copy.id, 0)]
+        if meant:
+            books.issues.add(copy.path, ambiguous_move(meant, is_held=False))
+            books.doubts.add(copy.path)
+
+
+def _decided_first(article: Candidate) -> int:
+    """Return the changeset of an article's oldest override."""
+    return min(decision.changeset_id for decision in article.overrides.values())
+
+
+def _changesets(connection: sa.Connection, article_ids: Sequence[int]) -> dict[int, int]:
+    """Return the changeset of the import that added each of some articles, by article id."""
+    query = sa.select(articles.c.id, sa.func.min(changesets.c.id)).group_by(articles.c.id)
+    query = query.join(changesets, changesets.c.import_id == articles.c.first_import_id)
+    return {
+        key: changeset_id
+        for ids in chunks(article_ids)
+        for key, changeset_id in connection.execute(query.where(articles.c.id.in_(ids)))
+    }
+
+
+def _overridden(connection: sa.Connection, books: Books, paths: Sequence[str]) -> Iterable[Candidate]:
+    """Return the articles at some paths that have overrides and are not missing yet."""
+    article = articles.c
+    mine = (article.source_id == books.source_id, article.path.in_(paths), article.missing_since.is_(None))
+    return read_candidates(connection, *mine, has_overrides())
+
+
+def _copies(
+    connection: sa.Connection, books: Books, originals: Sequence[Candidate], gone: set[str]
+) -> list[Candidate]:
+    """Return the articles without overrides that have the content, URL or title of one of the originals."""
+    article = articles.c
+    mine = (
+        article.source_id == books.source_id,
+        article.missing_since.is_(None),
+        ~has_overrides(),
+    )
+    found: dict[int, Candidate] = {}
+    for some in chunks(originals):
+        is_alike = sa.or_(
+            article.content_hash.in_([original.content_hash for original in some]),
+            article.canonical_digest.in_([original.story.canonical_digest for original in some]),
+            article.title.in_([original.story.title for original in some]),
+        )
+        found |= {copy.id: copy for copy in read_candidates(connection, *mine, is_alike)}
+    return [copy for copy in found.values() if copy.path not in gone]

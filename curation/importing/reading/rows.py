@@ -1,0 +1,253 @@
+"""Documents as rows, before anything has an id: pure, so that any process can make them.
+
+Values are as drivers take them: text, whole numbers, flags, bytes, None; instants are text of UTC
+(`2021-05-28 16:00:00`), which every engine reads alike. An article stands as its place among the others,
+a related link likewise, and a provider, topic or image as the digest of its identity.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from ...documents.due_dates import DATE_KEYS, find_due
+from ...documents.fields import Image, Provider, RelatedLink, encode_image
+from ...documents.instants import as_text
+from ...documents.parsing import Document
+from ...paths import MAX_PATH
+from ...scanning import collection_of, slug_of
+from ...urls import canonical_url, url_digest
+from ..merging.rules import effective
+from ..merging.stories import Story, digest_body
+from .tasks import DRAFT
+
+#: The columns of `articles` that a document decides, in the order of `ArticleRow.values`. The effective
+#: flags stand first: an editor's decision replaces them.
+ARTICLE_COLUMNS = (
+    "quality", "heat", "published", "removed",
+    "upstream_quality", "upstream_heat", "upstream_published", "upstream_removed", "upstream_status",
+    "title", "canonical_digest", "canonical_url",
+    "path", "collection", "slug", "category", "type", "published_at", "updated_at", "content_hash",
+    "original_url", "web_url", "amp_web_url", "cdn_amp_web_url",
+    "excerpt", "extra", "featured_content", "body",
+)  # fmt: skip
+
+_PLACES = {column: place for place, column in enumerate(ARTICLE_COLUMNS)}
+_PUBLISHED_AT = _PLACES["published_at"]
+_STORY = slice(_PLACES["title"], _PLACES["canonical_url"] + 1)
+
+#: The columns of `related_links` that a document decides, in the order of `LinkRow.values`.
+LINK_COLUMNS = (
+    "position", "title", "excerpt", "published_at", "web_url", "canonical_digest", "type", "quality", "extra",
+)  # fmt: skip
+
+#: What a row of `images` and a use of it may state alike.
+FACTS = ("width", "height", "is_cached", "title", "attribution")
+
+Facts = tuple[int | None, int | None, bool | None, str | None, str | None]
+
+
+class ArticleRow(NamedTuple):
+    """An article: the digest of its provider, the values of `ARTICLE_COLUMNS`, the flags that its document
+    states so that they cannot be read, and the instant from which on upstream publishes it."""
+
+    provider: bytes | None
+    values: tuple[Any, ...]
+    unclear: frozenset[str] = frozenset()
+    due_at: str | None = None
+
+
+class LinkRow(NamedTuple):
+    """A related link: its article's place, its provider's digest, the values of `LINK_COLUMNS`."""
+
+    article: int
+    provider: bytes | None
+    values: tuple[Any, ...]
+
+
+class ImageUse(NamedTuple):
+    """A use of an image by an article or a related link (`owner`, a place): the image's digest, what is
+    said of it here, and its entry as written where these do not give it back exactly."""
+
+    owner: int
+    position: int
+    image: bytes
+    facts: Facts
+    written: str | None
+
+    def as_written(self, url: str, of_row: Facts) -> str | None:
+        """The entry as written, where the image's row does not give it back."""
+        if self.written is not None or self.facts == of_row:
+            return self.written
+        return encode_image(Image(url, *self.facts, None))
+
+
+@dataclass(slots=True)
+class Rows:
+    """The rows of some articles, and what they refer to: by its digest, the identity of each provider
+    (name, domain), topic (name) and image (url, and the facts of its first use here)."""
+
+    articles: list[ArticleRow] = field(default_factory=list)
+    documents: list[tuple[bytes, bytes]] = field(default_factory=list)
+    topics: list[tuple[int, int, bytes]] = field(default_factory=list)
+    images: list[ImageUse] = field(default_factory=list)
+    authors: list[tuple[int, int, str]] = field(default_factory=list)
+    items: list[tuple[int, int, str, str | None]] = field(default_factory=list)
+    links: list[LinkRow] = field(default_factory=list)
+    link_images: list[ImageUse] = field(default_factory=list)
+    named_providers: dict[bytes, tuple[str | None, str | None]] = field(default_factory=dict)
+    named_topics: dict[bytes, tuple[str]] = field(default_factory=dict)
+    named_images: dict[bytes, tuple[Any, ...]] = field(default_factory=dict)
+
+    def add(self, path: str, document: Document, content: bytes, digest: bytes, text_hash: str) -> None:
+        """Adds a document's rows; its place is the number of articles before it."""
+        place = len(self.articles)
+        values = _article_values(path, document, text_hash)
+        due_at = values[_PUBLISHED_AT] or as_text(_find_due(path, document.extra))
+        self.articles.append(ArticleRow(self.provider(document.provider), values, document.unclear, due_at))
+        self.documents.append((digest, content))
+        for position, name in document.topics:
+            self.topics.append((place, position, self.topic(name)))
+        for position, image in enumerate(document.images):
+            self.images.append(self._use(place, position, image))
+        for position, author in enumerate(document.authors):
+            self.authors.append((place, position, author))
+        for position, item in enumerate(document.items):
+            self.items.append((place, position, item, item_stem(path, item)))
+        for position, link in enumerate(document.related):
+            self._add_link(place, position, link)
+
+    def only(self, places: Sequence[int]) -> Rows:
+        """Return the rows of some articles alone, and what these refer to."""
+        new = {place: at for at, place in enumerate(places)}
+        numbers = [number for number, link in enumerate(self.links) if link.article in new]
+        links = {number: at for at, number in enumerate(numbers)}
+        rows = Rows(
+            articles=[self.articles[place] for place in places],
+            documents=[self.documents[place] for place in places],
+            topics=[(new[place], position, topic) for place, position, topic in self.topics if place in new],
+            images=[use._replace(owner=new[use.owner]) for use in self.images if use.owner in new],
+            authors=[(new[place], position, name) for place, position, name in self.authors if place in new],
+            items=[(new[i[0]], *i[1:]) for i in self.items if i[0] in new],
+            links=[self.links[n]._replace(article=new[self.links[n].article]) for n in numbers],
+            link_images=[
+                use._replace(owner=links[use.owner]) for use in self.link_images if use.owner in links
+            ],
+        )
+        providers = {article.provider for article in rows.articles} | {link.provider for link in rows.links}
+        topics, images = (
+            {topic for *_, topic in rows.topics},
+            {u.image for u in (*rows.images, *rows.link_images)},
+        )
+        rows.named_providers = {d: named for d, named in self.named_providers.items() if d in providers}
+        rows.named_topics = {d: named for d, named in self.named_topics.items() if d in topics}
+        rows.named_images = {d: named for d, named in self.named_images.items() if d in images}
+        return rows
+
+    def provider(self, provider: Provider | None) -> bytes | None:
+        """The digest of a provider, whose identity is kept."""
+        if provider is None:
+            return None
+        digest = provider_digest(provider)
+        self.named_providers[digest] = (provider.name, provider.domain)
+        return digest
+
+    def topic(self, name: str) -> bytes:
+        """The digest of a topic, whose name is kept."""
+        digest = topic_digest(name)
+        self.named_topics[digest] = (name,)
+        return digest
+
+    def image(self, image: Image) -> bytes:
+        """The digest of an image, whose URL is kept, with the facts of its first use."""
+        digest = hashlib.sha256(image.url.encode()).digest()
+        if digest not in self.named_images:
+            self.named_images[digest] = image[:6]
+        return digest
+
+    def _use(self, owner: int, position: int, image: Image) -> ImageUse:
+        return ImageUse(owner, position, self.image(image), image[1:6], image.written)
+
+    def _add_link(self, article: int, position: int, link: RelatedLink) -> None:
+        digest = url_digest(canonical_url(link.web_url))
+        values = (
+            position, link.title, link.excerpt, as_text(link.published_at), link.web_url, digest,
+            link.type, link.quality, link.extra,
+        )  # fmt: skip
+        place = len(self.links)
+        self.links.append(LinkRow(article, self.provider(link.provider), values))
+        for number, image in enumerate(link.images):
+            self.link_images.append(self._use(place, number, image))
+
+
+def _article_values(path: str, document: Document, text_hash: str) -> tuple[Any, ...]:
+    canonical = canonical_url(document.original_url) or canonical_url(document.web_url)
+    flags, status = document.flags, None
+    if document.is_draft or is_draft_path(path):
+        flags, status = flags._replace(published=False), DRAFT
+    return (
+        *effective(flags, {}),
+        *flags, status,
+        document.title, url_digest(canonical), canonical,
+        path, collection_of(path), document.slug or slug_of(path), document.category, document.type,
+        as_text(document.published_at), as_text(document.updated_at), text_hash,
+        document.original_url, document.web_url, document.amp_web_url, document.cdn_amp_web_url,
+        document.excerpt, document.extra, document.featured_content, document.body,
+    )  # fmt: skip
+
+
+_DATED = tuple(f'"{key.lower()}"' for key in DATE_KEYS)
+
+
+def _find_due(path: str, extra: str) -> dt.datetime | None:
+    # Few documents have another date, and so few are decoded.
+    folded = extra.lower()
+    is_dated = any(key in folded for key in _DATED)
+    return find_due(path, json.loads(extra) if is_dated else {})
+
+
+def value_of(row: ArticleRow, column: str) -> Any:
+    """Return an article's value of one of `ARTICLE_COLUMNS`."""
+    return row.values[_PLACES[column]]
+
+
+def story_of(row: ArticleRow, *, with_body: bool = False) -> Story:
+    """Return what an article is about; with its body only where that is asked for, since it costs a hash."""
+    title, digest, url = row.values[_STORY]
+    return Story(title, digest, url, digest_body(value_of(row, "body")) if with_body else None)
+
+
+def is_draft_path(path: str) -> bool:
+    """Return whether a file lies in a folder for drafts, as Jekyll has it: `_drafts`, at any depth and in any
+    case."""
+    return "/_drafts/" in f"/{path.lower()}"
+
+
+def item_stem(path: str, item: str) -> str | None:
+    """`_learning/videos/x` for the item `videos/x` of `_learning/collections/y.md`: items lie below the
+    folder above the collection's own. None for one that leads out of there."""
+    above = path.split("/")[:-2]
+    steps = item.split("/")
+    stem = "/".join((*above, *steps))
+    leads_out = "" in steps or ".." in steps or "." in steps
+    return None if leads_out or len(stem) > MAX_PATH else stem
+
+
+@lru_cache(maxsize=10_000)
+def provider_digest(provider: Provider) -> bytes:
+    """What identifies a provider: SHA-256 of its name and domain together."""
+    # NUL is in no text, and the letters tell an empty name from none.
+    name = "" if provider.name is None else f"n{provider.name}"
+    domain = "" if provider.domain is None else f"d{provider.domain}"
+    return hashlib.sha256(f"{name}\0{domain}".encode()).digest()
+
+
+@lru_cache(maxsize=10_000)
+def topic_digest(name: str) -> bytes:
+    """What identifies a topic: SHA-256 of its name."""
+    return hashlib.sha256(name.encode()).digest()
