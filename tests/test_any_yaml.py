@@ -27,10 +27,10 @@ from curation.scanning import File, Kind
 from curation.store.database import Store
 from curation.store.schema import articles, documents, files, images, taxonomy_documents
 
-from .any_yaml import Values, write_site
-from .likeness import count, differences, rows
-from .test_export_files import content
-from .test_survival import Place
+from .support.any_yaml import Values, write_site
+from .support.exporting_helpers import content
+from .support.killed_imports import Place
+from .support.store_comparison import count, differences, rows
 
 DOCUMENTS = int(os.environ.get("CURATION_DOCUMENTS", "300"))
 

@@ -25,9 +25,10 @@ from curation.errors import ImportFailed
 from curation.scanning import Archive, Scan
 from curation.store.schema import articles, documents
 
-from .archive_mutations import DOCUMENTS, ZIPS, Mutation, mutate
-from .conftest import few_or_many, make_store
-from .crafted_archives import CRAFTED
+from .support.archive_mutations import DOCUMENTS, ZIPS, Mutation, mutate
+from .support.cases import few_or_many
+from .support.crafted_archives import CRAFTED
+from .support.stores import make_store
 
 ARCHIVES = int(os.environ.get("CURATION_ARCHIVES", "600"))
 

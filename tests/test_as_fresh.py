@@ -27,12 +27,12 @@ from curation.store.database import Store
 from curation.store.schema import articles, changesets, import_issues
 from curation.verifying.run import Finding, verify
 
-from .conftest import few_or_many, some
-from .histories import empty, small_batches
-from .likeness import differences, rows
-from .mixtures import Mixture
-from .taking import import_folder, undo_one_import
-from .upstream import Files, Site
+from .support.cases import few_or_many, some
+from .support.importing_helpers import import_folder, undo_one_import
+from .support.random_dumps import Mixture
+from .support.random_histories import empty, small_batches
+from .support.store_comparison import differences, rows
+from .support.upstream_changes import Files, Site
 
 MIXTURES = int(os.environ.get("CURATION_MIXTURES", "12"))
 FIRST = int(os.environ.get("CURATION_SEED", "0"))

@@ -26,9 +26,10 @@ from curation.store import migrate
 from curation.store.database import Store
 from curation.verifying.run import count, verify
 
-from .conftest import ON_POSTGRESQL, SITE, miss
-from .digest import digests
-from .taking import import_folder
+from .support.importing_helpers import import_folder
+from .support.places import SITE
+from .support.store_digest import digests
+from .support.stores import ON_POSTGRESQL, miss
 
 
 @pytest.fixture

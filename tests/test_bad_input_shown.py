@@ -17,7 +17,7 @@ from markdown_it import MarkdownIt
 from curation.cli.output import TEXT_FORMATS
 from curation.store.database import Store
 
-from .conftest import some
+from .support.cases import some
 
 #: What a terminal obeys: clear the screen, a title, a link, and their C1 forms; and turned text.
 TERMINAL = "\x1b[2J\x1b]0;owned\x07\x1b]8;;javascript:alert(1)\x1b\\\x9b31m\x9d0;x\x9c\x08\x7f"

@@ -10,8 +10,9 @@ from pathlib import Path
 import curation
 from curation.flags import is_about_flag
 
+from .support.places import README
+
 ROOT = Path(curation.__file__).parent
-README = Path(__file__).parents[1] / "README.md"
 
 TREES = {file: ast.parse(file.read_text()) for file in sorted(ROOT.rglob("*.py"))}
 

@@ -21,11 +21,11 @@ from curation.cli.output import FORMATS, TEXT_FORMATS
 from curation.queries.reports import find_reports
 from curation.store.database import Store, head_revision
 
-from .conftest import SITE, some
+from .support.cases import some
+from .support.places import README, SITE
 
 Curation = Callable[..., Result]
 
-README = Path(__file__).parents[1] / "README.md"
 LEADER = "_news/2021-05-28-needle-rock-goes-led.md"
 
 

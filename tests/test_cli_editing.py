@@ -16,12 +16,12 @@ from click.testing import Result
 from curation.cli import cli
 from curation.store.database import Store
 
-from .conftest import some
-from .digest import digests
-from .test_importing import write_story
+from .support.cases import some
+from .support.cli_helpers import LEADER
+from .support.importing_helpers import write_story
+from .support.store_digest import digests
 
 Curation = Callable[..., Result]
-LEADER = "_news/2021-05-28-needle-rock-goes-led.md"
 
 
 @pytest.fixture

@@ -25,11 +25,10 @@ from curation.store import database
 from curation.store.database import Store
 from curation.store.schema import articles, changesets, file_versions, imports, taxonomy_documents
 
-from .comparing import rows as report_rows
-from .digest import digests
-from .likeness import count, rows
-from .taking import import_folder, undo_one_import
-from .test_importing import write_story
+from .support.importing_helpers import import_folder, undo_one_import, write_story
+from .support.report_comparison import rows as report_rows
+from .support.store_comparison import count, rows
+from .support.store_digest import digests
 
 TODAY = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 

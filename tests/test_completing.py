@@ -15,8 +15,9 @@ from curation.cli.shells import Fish, Zsh, quoted, split
 from curation.store.database import Store
 from curation.store.schema import articles, topics
 
-from .conftest import ON_SQLITE, some
-from .test_cli_editing import LEADER
+from .support.cases import some
+from .support.cli_helpers import LEADER
+from .support.stores import ON_SQLITE
 
 NAMES = [
     "Microsoft Learn", "Microsoft Teams", "MINI", "Mist", "mixed", "Ed's \"own\" $HOME", "a,b", "Tides: an intro",

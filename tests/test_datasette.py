@@ -19,8 +19,8 @@ from curation.store import migrate
 from curation.store.database import Store
 from curation.store.descriptions import find_tables, find_views
 
-from .conftest import SITE
-from .taking import import_folder
+from .support.importing_helpers import import_folder
+from .support.places import SITE
 
 #: What holds the bytes of documents, or a text of theirs that the tables have already.
 CLOSED = {

@@ -19,9 +19,10 @@ from curation.importing.reading import deadlines, pipeline, processes
 from curation.store.database import Store
 from curation.store.schema import articles, import_issues
 
-from . import stuck
-from .conftest import some
-from .taking import import_folder
+from .support import stuck_readers
+from .support.cases import some
+from .support.importing_helpers import import_folder
+from .support.places import CHECKOUT
 
 #: Where files are read (here, in processes of ours, by an executor that is given), and what some documents do
 #: there. What holds the interpreter's lock, or kills its process, is for processes of ours.
@@ -40,9 +41,9 @@ CODES = {"die": "read_crashed", "crash": "read_crashed"}
 def hurried(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Documents are read by readers that some of them are too much for, within a second."""
     for module in (deadlines, pipeline):
-        monkeypatch.setattr(module, "read_files", stuck.read_files)
+        monkeypatch.setattr(module, "read_files", stuck_readers.read_files)
     monkeypatch.setattr(processes, "SECONDS", 1.0)
-    monkeypatch.syspath_prepend(str(Path(__file__).parents[1]))  # processes import `tests.stuck`
+    monkeypatch.syspath_prepend(str(CHECKOUT))  # processes import `tests.support.stuck_readers`
     yield
     assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
 
@@ -123,6 +124,6 @@ def test_an_article_stays_as_it_was_until_its_file_can_be_read(
 def test_processes_that_cannot_begin_end_the_import(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(processes, "_serve", stuck.leave)
+    monkeypatch.setattr(processes, "_serve", stuck_readers.leave)
     with processes.process_pool(1) as executor, pytest.raises(ImportFailed, match="end as they begin"):
         import_folder(store, write_site(tmp_path), executor=executor)

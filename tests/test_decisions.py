@@ -30,8 +30,9 @@ from curation.store.database import Store
 from curation.store.schema import articles, changesets, overrides
 from curation.verifying.run import verify
 
-from .conftest import SITE, _new_database
-from .taking import import_folder, undo_one_import
+from .support.importing_helpers import import_folder, undo_one_import
+from .support.places import SITE
+from .support.stores import new_database
 
 EXAMPLES = int(os.environ.get("CURATION_EXAMPLES", "6"))
 STEPS = 14
@@ -194,7 +195,7 @@ def test_the_laws_hold_over_any_history(
         migrate.upgrade(store)
     else:
         url, template = map(request.getfixturevalue, ("postgresql_url", "postgresql_template"))
-        store = Store(_new_database(url, f" TEMPLATE {template}"))
+        store = Store(new_database(url, f" TEMPLATE {template}"))
     history = History(store, Path(shutil.copytree(SITE, tmp_path / "site")), seed)
     for _ in range(STEPS):
         history.step()

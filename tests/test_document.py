@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -30,7 +29,7 @@ from curation.documents.parsing import (
 from curation.documents.problems import Fault
 from curation.errors import DocumentError
 
-SITE = Path(__file__).parent / "site"
+from .support.places import SITE
 
 
 def article(front: str, body: str = "") -> Document:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tarfile
 from pathlib import Path
 
 import pytest
@@ -19,21 +18,11 @@ from curation.store.schema import (
     topics,
 )
 
-from .conftest import DATA, SITE
-from .digest import digests
-from .rejoin import differences, parsed
-from .taking import import_folder
-
-needs_dumps = pytest.mark.skipif(not DATA.is_dir(), reason=f"no real dumps at {DATA}")
-
-
-@pytest.fixture(scope="session")
-def dumps(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("dumps")
-    for name in ("powerapps", "diablo4-snapshots"):
-        with tarfile.open(DATA / f"{name}.tar.gz") as archive:
-            archive.extractall(folder, filter="data")
-    return folder
+from .support.importing_helpers import import_folder
+from .support.places import SITE
+from .support.real_dumps import needs_dumps
+from .support.rejoined_documents import differences, parsed
+from .support.store_digest import digests
 
 
 def take_in(store: Store, root: Path, source: str) -> None:

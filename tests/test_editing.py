@@ -2,51 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
 from curation.articles.selecting import Filters, Selection
-from curation.editing.flags import By, Edit, set_flags
+from curation.editing.flags import set_flags
 from curation.errors import EditRefused, SelectionError
 from curation.store.database import Store
 from curation.store.schema import articles, changes, changesets, overrides
 
-from .digest import digests
-
-VETOED = "_news/2021-11-07-local-man-predicts-tide-using-tide-table.md"
-LEADER = "_news/2021-05-28-needle-rock-goes-led.md"
-
-
-@pytest.fixture
-def filled(imported: Store, site: Path) -> Store:
-    return imported
-
-
-def decide(
-    store: Store,
-    *references: str,
-    filters: Filters | None = None,
-    unchanged_since: int | None = None,
-    **decisions: int | By,
-) -> Edit:
-    with store.writing() as connection:
-        selection = Selection(references, filters or Filters())
-        return set_flags(
-            connection, selection, decisions, actor="ann", reason="why not", unchanged_since=unchanged_since
-        )
-
-
-def rows(store: Store, query: Any) -> list[tuple[Any, ...]]:
-    with store.reading() as connection:
-        return [tuple(row) for row in connection.execute(query)]
-
-
-def flags(store: Store, path: str) -> tuple[Any, ...]:
-    wanted = (articles.c[name] for name in ("quality", "heat", "published", "removed"))
-    return rows(store, sa.select(*wanted).where(articles.c.path == path))[0]
+from .support.editing_helpers import LEADER, VETOED, decide, flags, rows
+from .support.store_digest import digests
 
 
 def audit(store: Store) -> list[tuple[Any, ...]]:

@@ -28,10 +28,9 @@ from curation.store.database import Store
 from curation.store.schema import articles, changes, changesets, overrides
 from curation.verifying.run import verify
 
-from .conftest import few_or_many
-from .survival import HERE, Imports, make_dump
-from .taking import import_folder
-from .test_survival import Place, opened
+from .support.cases import few_or_many
+from .support.importing_helpers import import_folder
+from .support.killed_imports import HERE, Imports, Place, make_dump, opened
 
 KILLS = int(os.environ.get("CURATION_KILLS", "30"))
 SECONDS = float(os.environ.get("CURATION_SECONDS", "4"))

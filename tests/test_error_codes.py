@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from curation.errors import StoreError
 from curation.store.database import Store
 
-from .conftest import _execute, run_on
+from .support.stores import execute_sql, run_on
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,7 @@ def test_an_error_is_known_by_its_code(served: Store, code: str, said: str) -> N
 
 
 def test_a_refused_connection_is_known_by_its_code(postgresql_url: str, served: Store) -> None:
-    _execute(postgresql_url, "DROP ROLE IF EXISTS crowd", "CREATE ROLE crowd LOGIN CONNECTION LIMIT 0")
+    execute_sql(postgresql_url, "DROP ROLE IF EXISTS crowd", "CREATE ROLE crowd LOGIN CONNECTION LIMIT 0")
     for url, said in (
         (served.backend.url.set(username="crowd"), "no connection to spare"),
         (served.backend.url.set(database="nonesuch"), "there is no such database"),
@@ -44,7 +44,7 @@ def test_a_refused_connection_is_known_by_its_code(postgresql_url: str, served: 
     ):
         result = run_on(Store(url.render_as_string(hide_password=False)))("status")
         assert (result.exit_code, said in result.stderr) == (1, True), result.stderr
-    _execute(postgresql_url, "DROP ROLE crowd")
+    execute_sql(postgresql_url, "DROP ROLE crowd")
 
 
 @pytest.mark.parametrize(

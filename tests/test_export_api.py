@@ -22,7 +22,7 @@ from curation.exporting.site.pages import indented
 from curation.store.database import Store
 from curation.store.schema import articles
 
-from .taking import import_folder
+from .support.importing_helpers import import_folder
 
 Curation = Callable[..., Result]
 

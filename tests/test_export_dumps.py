@@ -23,10 +23,10 @@ from curation.scanning import kind_of
 from curation.store.database import Store
 from curation.store.schema import articles, changesets
 
-from .conftest import DATA
-from .taking import import_folder
-from .test_export_files import everything, git, told
-from .upstream import FULL, Files, Site, snapshots
+from .support.exporting_helpers import everything, git, told
+from .support.importing_helpers import import_folder
+from .support.places import DATA
+from .support.upstream_changes import FULL, Files, Site, snapshots
 
 pytestmark = [pytest.mark.long, pytest.mark.skipif(not DATA.is_dir(), reason=f"no real dumps at {DATA}")]
 

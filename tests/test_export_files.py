@@ -9,7 +9,6 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -21,39 +20,11 @@ from curation.flags import is_about_flag
 from curation.store.database import Store
 from curation.store.schema import articles
 
-from .conftest import SITE, some
-from .digest import digests
-from .nasty import nasty_documents
-
-Curation = Callable[..., Result]
-BOLLARD = "_news/2022-10-10-the-bollard-column-again.md"
-ROCK = "_news/2021-05-28-needle-rock-goes-led.md"
-
-
-def content(root: Path) -> dict[str, bytes]:
-    """The documents of a folder, by path."""
-    from curation.scanning import kind_of
-
-    found = {str(file.relative_to(root)): file.read_bytes() for file in root.rglob("*") if file.is_file()}
-    return {path: data for path, data in found.items() if kind_of(path) is not None and data}
-
-
-def everything(root: Path) -> dict[str, bytes]:
-    return {str(file.relative_to(root)): file.read_bytes() for file in root.rglob("*") if file.is_file()}
-
-
-@pytest.fixture
-def filled(imported: Store, curation: Curation, site: Path) -> Curation:
-    return curation
-
-
-def decide(run: Curation) -> None:
-    assert run("set", BOLLARD, "--quality", "75", "--published").exit_code == 0
-
-
-def told(result: Result) -> str:
-    """The summary line."""
-    return next(line for line in result.output.splitlines() if "unchanged" in line)
+from .support.cases import some
+from .support.exporting_helpers import BOLLARD, ROCK, Curation, content, decide, everything, git, told
+from .support.places import SITE
+from .support.store_digest import digests
+from .support.tricky_documents import nasty_documents
 
 
 def test_an_empty_folder_gets_everything_exactly(filled: Curation, site: Path, tmp_path: Path) -> None:
@@ -113,12 +84,6 @@ def assert_all_is_in(curation: Curation, result: Result) -> None:
     assert errors
     assert all(is_about_flag(issue["code"], issue["field"]) for issue in errors)
     assert {issue["path"].split("/")[-1].split(".")[0].split("-")[0] for issue in errors} >= {"nulls"}
-
-
-def git(root: Path, *arguments: str) -> str:
-    who = ("-c", "user.name=ann", "-c", "user.email=ann@example.org", "-c", "core.autocrlf=false")
-    ended = subprocess.run(["git", "-C", root, *who, *arguments], capture_output=True, text=True, check=True)
-    return ended.stdout
 
 
 @pytest.fixture

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import SITE, some
-from .test_export_files import BOLLARD, ROCK, Curation, content, decide, everything, filled, told
+from .support.cases import some
+from .support.exporting_helpers import BOLLARD, ROCK, Curation, content, decide, everything, filled, told
+from .support.places import SITE
 
 __all__ = ("filled",)  # a fixture
 

@@ -23,11 +23,10 @@ from curation.flags import FLAGS
 from curation.store.database import Store
 from curation.store.schema import articles
 
-from .conftest import some
-from .synthetic import fill
-from .taking import import_folder
-from .test_editing import LEADER, VETOED, decide, filled, rows
-from .test_importing import write_story
+from .support.cases import some
+from .support.editing_helpers import LEADER, VETOED, decide, filled, rows
+from .support.importing_helpers import import_folder, write_story
+from .support.synthetic_store import fill
 
 __all__ = ["filled"]
 

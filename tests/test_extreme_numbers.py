@@ -22,8 +22,8 @@ from curation.store.database import Store
 from curation.store.descriptions import find_views
 from curation.store.schema import articles, metadata
 
-from .conftest import SITE
-from .likeness import rows
+from .support.places import SITE
+from .support.store_comparison import rows
 
 LEAST, MOST = INT64[0], INT64[-1]
 

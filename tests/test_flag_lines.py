@@ -16,7 +16,7 @@ from curation.documents.parsing import parse_article, read
 from curation.errors import DocumentError, LineRefused
 from curation.flags import FLAGS
 
-from .nasty import nasty_documents
+from .support.tricky_documents import nasty_documents
 
 NASTY = dict(nasty_documents())
 

@@ -23,8 +23,9 @@ from curation.store.database import Store, head_revision, migrations_folder
 from curation.store.descriptions import find_tables, find_views
 from curation.store.readers import grant_reader, lacking_readers, reader_statements
 
-from .conftest import SITE, _new_database
-from .taking import import_folder
+from .support.importing_helpers import import_folder
+from .support.places import SITE
+from .support.stores import new_database
 
 VIEWS = [view.name for view in find_views()]
 
@@ -39,7 +40,7 @@ def url_as(store: Store, role: str) -> str:
 @pytest.fixture
 def served(postgresql_url: str, postgresql_template: str) -> Iterator[Store]:
     """A store on PostgreSQL, with the sample site; roles that its test makes are gone afterwards."""
-    store = Store(_new_database(postgresql_url, f" TEMPLATE {postgresql_template}"))
+    store = Store(new_database(postgresql_url, f" TEMPLATE {postgresql_template}"))
     import_folder(store, SITE, actor="tester")
     with store.reading() as connection:
         before = set(connection.scalars(sa.text("SELECT rolname FROM pg_roles")))

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from curation.store.database import Store
 
-from .desk import Curation, Desk
+from .support.editor_session import Curation, Desk
 
 
 @pytest.fixture

@@ -46,8 +46,8 @@ from curation.store.database import Store
 from curation.store.schema import articles, overrides
 from curation.verifying.run import Finding, verify
 
-from .histories import make_steps, run
-from .taking import import_folder, undo_one_import
+from .support.importing_helpers import import_folder, undo_one_import
+from .support.random_histories import make_steps, run
 
 HISTORIES = int(os.environ.get("CURATION_HISTORIES", "8"))
 FIRST = int(os.environ.get("CURATION_SEED", "0"))

@@ -11,7 +11,7 @@ from curation.importing.merging import stored_state
 from curation.store.database import Store
 from curation.store.schema import former_stories
 
-from .desk import Curation, Desk
+from .support.editor_session import Curation, Desk
 
 TEXT = "What the council did not want to hear."
 DAY = "2026-11-26"

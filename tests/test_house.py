@@ -10,6 +10,8 @@ from pathlib import Path
 
 import curation
 
+from .support.places import CHECKOUT
+
 ROOT = Path(curation.__file__).parent
 FILES = sorted(f for f in ROOT.rglob("*.py") if "migrations" not in f.relative_to(ROOT).parts)
 
@@ -136,7 +138,7 @@ TOP = {
 
 def test_nothing_else_lies_at_the_top_level() -> None:
     """Only what is committed counts: a store or an environment may lie there too."""
-    checkout = Path(__file__).parents[1]
+    checkout = CHECKOUT
     if not (checkout / ".git").exists():  # an unpacked archive
         return
     command = ["git", "-C", str(checkout), "ls-files"]

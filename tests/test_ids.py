@@ -22,9 +22,8 @@ from curation.store.database import Store, insert_row
 from curation.store.schema import articles, changes, changesets, metadata, sources
 from curation.verifying.run import verify
 
-from .likeness import rows
-from .taking import import_folder, undo_one_import
-from .test_importing import write_story
+from .support.importing_helpers import import_folder, undo_one_import, write_story
+from .support.store_comparison import rows
 
 SEEDS = int(os.environ.get("CURATION_SEEDS", "2"))
 WITH_IDS = [table for table in metadata.sorted_tables if "id" in table.c]

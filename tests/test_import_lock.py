@@ -23,9 +23,9 @@ from curation.store.database import Store
 from curation.store.schema import articles, imports, sources
 from curation.verifying.run import verify
 
-from .conftest import SITE
-from .digest import digests
-from .taking import import_folder
+from .support.importing_helpers import import_folder
+from .support.places import SITE
+from .support.store_digest import digests
 
 
 def _end_lock_session(store: Store) -> None:

@@ -25,10 +25,9 @@ from curation.importing.reading import pipeline, processes
 from curation.store.database import Store
 from curation.store.schema import articles, files, import_issues, imports, sources
 
-from .bench_import import multiply_site
-from .digest import digests
-from .taking import import_folder
-from .test_importing import count, decide, one, rows, write_story
+from .support.copied_news import multiply_site
+from .support.importing_helpers import count, decide_flags, import_folder, one, rows, write_story
+from .support.store_digest import digests
 
 
 @pytest.fixture
@@ -299,7 +298,7 @@ def test_a_dry_run_tells_flag_by_flag_and_keeps_nothing(
     for name in ("a.md", "b.md", "c.md"):
         write_story(tmp_path, name, quality=10)
     import_folder(store, tmp_path, source="s")
-    decide(store, "_news/c.md", quality=1)
+    decide_flags(store, "_news/c.md", quality=1)
     before = digests(store)
     write_story(tmp_path, "a.md", quality=90)
     hidden = write_story(tmp_path, "b.md", quality=5)
@@ -380,7 +379,7 @@ def test_a_file_that_could_not_be_read_is_read_again_as_it_was(
 def test_strict_minds_no_decision(store: Store, tmp_path: Path, curation: Callable[..., Result]) -> None:
     write_story(tmp_path, "a.md", quality=10)
     import_folder(store, tmp_path, source="s")
-    decide(store, "_news/a.md", quality=90)
+    decide_flags(store, "_news/a.md", quality=90)
     write_story(tmp_path, "a.md", quality=30)
     import_folder(store, tmp_path, source="s", strict=True)
     notices = json.loads(curation("issues", "--all", "--format", "json").stdout)
@@ -405,9 +404,9 @@ def test_a_story_takes_over_a_path_and_comes_back(store: Store, tmp_path: Path) 
         return rows(store, told)[0], sorted(rows(store, codes))
 
     take(first)
-    decide(store, "_news/a.md", quality=90)
+    decide_flags(store, "_news/a.md", quality=90)
     assert take(second) == (("Second", 20, 70), [("override_set_aside", "quality")])
-    decide(store, "_news/a.md", heat=1)
+    decide_flags(store, "_news/a.md", heat=1)
     assert take(first) == (
         ("First", 90, 70),
         [("override_returned", "quality"), ("override_set_aside", "heat")],
@@ -424,7 +423,7 @@ def test_a_story_takes_over_a_path_and_comes_back(store: Store, tmp_path: Path) 
 def test_a_notice_says_what_now_stands_and_is_closed_when_the_two_agree(store: Store, tmp_path: Path) -> None:
     write_story(tmp_path, "a.md", quality=10)
     import_folder(store, tmp_path, source="s")
-    decide(store, "_news/a.md", quality=90)
+    decide_flags(store, "_news/a.md", quality=90)
     write_story(tmp_path, "a.md", quality=30)
     told = sa.select(import_issues.c.message).where(import_issues.c.resolved_import_id.is_(None))
     for decided, messages in (
@@ -432,7 +431,7 @@ def test_a_notice_says_what_now_stands_and_is_closed_when_the_two_agree(store: S
         (80, ["upstream says 30; the editor's 80 stands"]),
         (30, []),
     ):
-        decide(store, "_news/a.md", quality=decided)
+        decide_flags(store, "_news/a.md", quality=decided)
         import_folder(store, tmp_path, source="s")
         assert [message for (message,) in rows(store, told)] == messages
 
@@ -440,7 +439,7 @@ def test_a_notice_says_what_now_stands_and_is_closed_when_the_two_agree(store: S
 def test_another_title_or_another_url_alone_is_the_same_story(store: Store, tmp_path: Path) -> None:
     write_story(tmp_path, "a.md", title="One", url="https://a.example/1")
     import_folder(store, tmp_path, source="s")
-    decide(store, "_news/a.md", quality=90)
+    decide_flags(store, "_news/a.md", quality=90)
     for story in (
         {"title": "Two", "url": "https://a.example/1"},
         {"title": "Two", "url": "https://a.example/2"},

@@ -11,8 +11,6 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from curation.articles.selecting import Selection
-from curation.editing.flags import set_flags
 from curation.errors import ImportFailed
 from curation.importing import batches
 from curation.importing.records.summary import Summary
@@ -37,60 +35,21 @@ from curation.store.schema import (
     topics,
 )
 
-from .conftest import some
-from .digest import digests
-from .taking import import_folder
-
-STORY = """---
-title: {title}
-publishedDateTime: {at}
-originalUrl: {url}
-quality: {quality}
-heat: 70
-published: true
-provider:
-  name: The Tidal Times
-  domain: tidaltimes.example
----
-Body.
-{title}
-"""
+from .support.cases import some
+from .support.importing_helpers import (
+    RELATED_TO_ANY,
+    count,
+    decide_flags,
+    import_folder,
+    one,
+    rows,
+    write_story,
+)
+from .support.store_digest import digests
 
 
 def take_in(store: Store, root: Path, source: str | None = None) -> Summary:
     return import_folder(store, root, actor="tester", source=source)
-
-
-def rows(store: Store, query: Any) -> list[Any]:
-    with store.reading() as connection:
-        return list(connection.execute(query).all())
-
-
-def one(store: Store, query: Any) -> Any:
-    with store.reading() as connection:
-        return connection.scalar(query)
-
-
-def count(store: Store, table: sa.Table, *conditions: Any) -> int:
-    return one(store, sa.select(sa.func.count()).select_from(table).where(*conditions))
-
-
-def write_story(root: Path, name: str, **told: Any) -> Path:
-    file = root / "_news" / name
-    file.parent.mkdir(parents=True, exist_ok=True)
-    told = {
-        "title": name,
-        "at": "2024-01-01T00:00:00Z",
-        "url": f"https://a.example/{name}",
-        "quality": 50,
-    } | told
-    file.write_text(STORY.format(**told))
-    return file
-
-
-def decide(store: Store, path: str, **decisions: int) -> None:
-    with store.writing() as connection:
-        set_flags(connection, Selection([path]), decisions, actor="editor", reason="because")
 
 
 def test_the_sample_site_is_taken_in_whole(store: Store, site: Path) -> None:
@@ -176,9 +135,6 @@ def test_a_related_link_finds_a_target_that_comes_later(store: Store, tmp_path: 
     write_story(tmp_path, "b.md", at="2024-02-02T00:00:00Z", title="another title")
     take_in(store, tmp_path, "late")
     assert one(store, sa.select(related_links.c.target_id)) is None
-
-
-RELATED_TO_ANY = "related:\n  - title: twin\n    publishedDateTime: 2024-01-01T00:00:00Z\n---\n"
 
 
 def test_a_link_to_what_is_gone_finds_another_and_one_to_what_loses_its_fence_stays(
@@ -400,7 +356,7 @@ def test_secured_is_nowhere_but_in_the_stored_document(store: Store, site: Path)
 def test_a_decision_stands_when_upstream_changes_its_mind(store: Store, tmp_path: Path) -> None:
     write_story(tmp_path, "a.md", quality=10)
     take_in(store, tmp_path, "s")
-    decide(store, "_news/a.md", quality=80, published=0)
+    decide_flags(store, "_news/a.md", quality=80, published=0)
     write_story(tmp_path, "a.md", quality=30)
     take_in(store, tmp_path, "s")
     wanted = sa.select(

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from .conftest import some
-from .crafted import CASES
-from .measuring import Measurer
+from .support.cases import some
+from .support.crafted_inputs import CASES
+from .support.measuring_process import Measurer
 
 LARGEST = int(os.environ.get("CURATION_LINEAR", "131072"))
 FIRST = LARGEST // 4 if "CURATION_LINEAR" in os.environ else 4096

@@ -15,8 +15,10 @@ from curation.backends.lock_files import LockFile
 from curation.errors import StoreError
 from curation.store.database import Store
 
-from .conftest import ON_SQLITE, SITE, few_or_many
-from .taking import import_folder
+from .support.cases import few_or_many
+from .support.importing_helpers import import_folder
+from .support.places import SITE
+from .support.stores import ON_SQLITE
 
 #: Takes the lock again and again, and counts by a read and a write that only one holder can make whole.
 WORKER = """

@@ -31,12 +31,11 @@ from curation.importing.merging.rules import (
 from curation.store.database import Store
 from curation.store.schema import import_issues
 
-from .conftest import some
-from .likeness import rows
-from .taking import import_folder
-from .upstream import Site
-
-README = Path(__file__).parents[1] / "README.md"
+from .support.cases import some
+from .support.importing_helpers import import_folder
+from .support.places import README
+from .support.store_comparison import rows
+from .support.upstream_changes import Site
 
 NUMBERS = st.integers(0, 3)
 SWITCHES = st.booleans()

@@ -21,10 +21,10 @@ from curation.store import migrate
 from curation.store.database import Store, head_revision, migrations_folder
 from curation.store.schema import articles, changes, metadata, search_queue
 
-from .conftest import SITE
-from .digest import digests
-from .taking import import_folder
-from .test_reverting import assert_sound
+from .support.editing_helpers import assert_sound
+from .support.importing_helpers import import_folder
+from .support.places import CHECKOUT, SITE
+from .support.store_digest import digests
 
 REVISIONS = sorted((migrations_folder() / "versions").glob("[0-9]*.py"))
 
@@ -275,7 +275,7 @@ def test_a_revision_stands_alone(file: Path) -> None:
 
 @pytest.mark.long
 def test_the_developers_configuration_works(empty_database: str) -> None:
-    root = Path(__file__).parents[1]
+    root = CHECKOUT
     if not (root / "alembic.ini").exists():
         pytest.skip("alembic.ini is part of a checkout, not of the package")
     import os

@@ -20,10 +20,12 @@ from curation.store.database import Store
 from curation.store.schema import metadata
 from curation.verifying.run import verify
 
-from .conftest import SITE, few_or_many, make_store
-from .mutations import COLUMNS, INDEX, Mutation, mutate
-from .taking import import_folder
-from .test_verifying import DECIDED, PLAIN, decide, fill, unguarded
+from .support.cases import few_or_many
+from .support.importing_helpers import import_folder
+from .support.places import SITE
+from .support.store_mutations import COLUMNS, INDEX, Mutation, mutate
+from .support.stores import make_store
+from .support.verifying_helpers import DECIDED, PLAIN, decide, fill, unguarded
 
 MUTATIONS = int(os.environ.get("CURATION_MUTATIONS", "100"))
 FIRST = int(os.environ.get("CURATION_SEED", "0"))

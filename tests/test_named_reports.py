@@ -11,8 +11,9 @@ from click.testing import Result
 
 from curation.store.database import Store
 
-from .conftest import ON_SQLITE, some
-from .test_views import edited
+from .support.cases import some
+from .support.stores import ON_SQLITE
+from .support.views_helpers import edited
 
 __all__ = ["edited"]
 

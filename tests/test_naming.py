@@ -14,7 +14,8 @@ from curation.nearest import nearest, no_such
 from curation.store.database import Store
 from curation.store.schema import provider_aliases, providers
 
-from .conftest import SITE, some
+from .support.cases import some
+from .support.places import SITE
 
 Curation = Callable[..., Result]
 

@@ -18,9 +18,9 @@ from curation.scanning import find_dumps
 from curation.store.database import Store
 from curation.store.schema import articles, imports, overrides, sources
 
-from .conftest import some
-from .digest import digests
-from .likeness import count, rows
+from .support.cases import some
+from .support.store_comparison import count, rows
+from .support.store_digest import digests
 
 Command = Callable[..., Result]
 

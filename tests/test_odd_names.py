@@ -15,8 +15,8 @@ from curation.scanning import Kind, kind_of
 from curation.store.database import Store
 from curation.store.schema import articles, collection_items, import_issues
 
-from .desk import Curation
-from .likeness import rows
+from .support.editor_session import Curation
+from .support.store_comparison import rows
 
 DOCUMENT = "---\ntitle: {}\n---\nBody.\n"
 

@@ -14,7 +14,8 @@ from curation.cli import cli
 from curation.store import migrate
 from curation.store.database import Store
 
-from .conftest import SITE, some
+from .support.cases import some
+from .support.places import SITE
 
 COMMANDS = [
     ["status"], ["list"], ["search", "x"], ["show", "1"], ["set", "1", "--heat", "1"], ["log"], ["revert", "1"],

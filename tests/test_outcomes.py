@@ -22,10 +22,10 @@ from curation.store.database import Store
 from curation.store.schema import articles, changesets, source_settings, sources, units_of_work
 from curation.verifying.run import verify
 
-from .conftest import _new_database, few_or_many
-from .proxy import AT, BEFORE, BEHIND, HELD, UNANSWERED, Plan, Proxy, proxied
-from .survival import Ended, Imports, change_dump, make_dump
-from .test_survival import opened
+from .support.cases import few_or_many
+from .support.commit_proxy import AT, BEFORE, BEHIND, HELD, UNANSWERED, Plan, Proxy, proxied
+from .support.killed_imports import Ended, Imports, change_dump, make_dump, opened
+from .support.stores import new_database
 
 CUTS = int(os.environ.get("CURATION_CUTS", "28"))
 #: Seconds within which a command ends after a signal; and what a machine that does much else adds.
@@ -75,7 +75,7 @@ def world(
 ) -> Iterator[World]:
     url, template = (request.getfixturevalue(f"postgresql_{name}") for name in ("url", "template"))
     with Imports(tmp_path_factory.mktemp("started")) as started, proxied(url) as proxy:
-        made = World(proxy, _new_database(url, f" TEMPLATE {template}"), started)
+        made = World(proxy, new_database(url, f" TEMPLATE {template}"), started)
         made.run("import", dumps[0], "--source", "site", "--jobs", 1)
         made.run("set", 1, "--heat", 41)
         yield made

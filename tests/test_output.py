@@ -11,34 +11,20 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import click
 import pytest
-from click.testing import CliRunner, Result
 
 from curation.cli.output import (
     FORMATS,
     TEXT_FORMATS,
     escape,
-    output_options,
     plain,
-    print_rows,
     shown,
     to_json,
 )
 
+from .support.cli_helpers import printed
+
 CEST = dt.timezone(dt.timedelta(hours=2))
-
-
-def printed(rows: Any, *options: str, columns: tuple[str, ...] = ("id", "title")) -> Result:
-    """What a command prints that has these rows."""
-
-    @click.command()
-    @output_options
-    def command() -> None:
-        count = print_rows(columns, rows)
-        click.echo(f"{count} rows", err=True)
-
-    return CliRunner().invoke(command, options)
 
 
 # --- values ------------------------------------------------------------------------------------------

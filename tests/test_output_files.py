@@ -33,7 +33,7 @@ from curation.cli.output import BINARY_FORMATS, FORMATS, escape
 from curation.cli.output import parquet as our_parquet
 from curation.cli.output import xlsx as our_xlsx
 
-from .test_output import printed
+from .support.cli_helpers import printed
 
 CEST = dt.timezone(dt.timedelta(hours=2))
 NOON = dt.datetime(2021, 5, 28, 12, 30, tzinfo=CEST)

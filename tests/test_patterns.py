@@ -18,10 +18,11 @@ import pytest
 
 import curation
 
+from .support.places import CHECKOUT
+
 ROOT = Path(curation.__file__).parent
 
 #: Where `tests` can be imported from, wherever the package is installed.
-CHECKOUT = Path(__file__).parents[1]
 METHODS = ("match", "fullmatch", "search", "sub", "split", "findall", "finditer")
 
 #: Letters of an attack: a quadratic pattern takes seconds for so many, a linear one a few milliseconds.
@@ -105,7 +106,7 @@ def slow() -> dict[str, Any]:
     found: dict[str, Any] = {}
     left = ALL
     while left:
-        command = [sys.executable, "-m", "tests.attacking", str(LENGTH), str(SECONDS)]
+        command = [sys.executable, "-m", "tests.support.pattern_attacks", str(LENGTH), str(SECONDS)]
         with subprocess.Popen(
             command, cwd=CHECKOUT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         ) as process:
@@ -138,7 +139,7 @@ def test_patterns_are_found_and_weak_ones_are_told() -> None:
         Pattern("comments", r"#.*\n(?:\s*(?:#.*)?\n)*[ ]+0", 0, False, ("search",)),
     ]
     for pattern in weak:
-        command = [sys.executable, "-m", "tests.attacking", str(LENGTH), str(SECONDS)]
+        command = [sys.executable, "-m", "tests.support.pattern_attacks", str(LENGTH), str(SECONDS)]
         asked = json.dumps([pattern])
         try:
             ended = subprocess.run(

@@ -27,9 +27,9 @@ from curation.errors import PictureRefused, QueryRefused
 from curation.queries.reports import Chart, Report, find_report, find_reports
 from curation.store.database import Store
 
-from .conftest import SITE
-from .taking import import_folder
-from .test_views import edited
+from .support.importing_helpers import import_folder
+from .support.places import SITE
+from .support.views_helpers import edited
 
 __all__ = ["edited"]
 

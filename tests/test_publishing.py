@@ -20,9 +20,9 @@ from curation.store.database import Store
 from curation.store.schema import articles, changes, changesets, import_issues
 from curation.verifying.run import verify
 
-from .conftest import some
-from .likeness import rows
-from .taking import import_folder
+from .support.cases import some
+from .support.importing_helpers import import_folder
+from .support.store_comparison import rows
 
 Command = Callable[..., Result]
 

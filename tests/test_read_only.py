@@ -21,8 +21,10 @@ from curation.errors import StoreError
 from curation.store import migrate
 from curation.store.database import VERSION_TABLE, Store
 
-from .conftest import ON_SQLITE, SITE, few_or_many, miss
-from .taking import import_folder
+from .support.cases import few_or_many, miss
+from .support.importing_helpers import import_folder
+from .support.places import SITE
+from .support.stores import ON_SQLITE
 
 #: What takes from root the right to write where permissions forbid it.
 BOUND = ["setpriv", "--bounding-set", "-dac_override"] if os.geteuid() == 0 else []

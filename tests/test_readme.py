@@ -11,9 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import SITE, miss
-
-README = Path(__file__).parents[1] / "README.md"
+from .support.cases import miss
+from .support.places import README, SITE
 
 pytestmark = pytest.mark.skipif(not README.exists(), reason="the README is part of a checkout")
 

@@ -15,9 +15,10 @@ from curation.store.database import Store
 from curation.verifying.deriving import reindex
 from curation.verifying.run import verify
 
-from .conftest import ON_POSTGRESQL, ON_SQLITE, some
-from .mutations import INDEX
-from .test_verifying import DECIDED, filled
+from .support.cases import some
+from .support.store_mutations import INDEX
+from .support.stores import ON_POSTGRESQL, ON_SQLITE
+from .support.verifying_helpers import DECIDED, filled
 
 __all__ = ["filled"]
 

@@ -10,8 +10,8 @@ from curation.store.database import Store
 from curation.verifying.repair import repair
 from curation.verifying.run import Finding, verify
 
-from .conftest import SITE
-from .taking import import_folder
+from .support.importing_helpers import import_folder
+from .support.places import SITE
 
 Run = Callable[..., Result]
 

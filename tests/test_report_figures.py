@@ -24,11 +24,11 @@ from curation.queries.reports import find_reports
 from curation.store.schema import articles
 from curation.urls import canonical_url
 
-from .chronicle import BROKEN, Article, Chronicle
-from .comparing import Row, check, like, mean, ordered, rounded, without
-from .conftest import make_store
-from .rejoin import parsed
-from .test_views import moment, root
+from .support.reference_model import BROKEN, Article, Chronicle
+from .support.rejoined_documents import parsed
+from .support.report_comparison import Row, check, like, mean, ordered, rounded, without
+from .support.stores import make_store
+from .support.views_helpers import moment, root
 
 __all__ = ["root"]
 

@@ -16,8 +16,8 @@ from curation.errors import QueryRefused
 from curation.queries.reports import ask, find_report, find_reports, report_query
 from curation.store.database import Store
 
-from .digest import digests
-from .test_selecting import front_matters
+from .support.site_documents import front_matters
+from .support.store_digest import digests
 
 
 @pytest.fixture

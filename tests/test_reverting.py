@@ -11,20 +11,27 @@ import sqlalchemy as sa
 from curation.articles.selecting import FEW, Filters, Selection, find_articles
 from curation.editing.changing import Author, make_changes, nothing
 from curation.editing.flags import HIGHEST, By, Edit, reset_flags
-from curation.editing.undo import Reverted, revert_changeset
 from curation.errors import EditRefused, SelectionError
 from curation.flags import FLAGS
 from curation.importing.records.summary import Summary
 from curation.scoring.applying import score_articles
 from curation.sources.rule_settings import set_settings
 from curation.store.database import Store
-from curation.store.schema import articles, changes, changesets, overrides
-from curation.verifying.run import verify
+from curation.store.schema import articles, changes, changesets
 
-from .digest import digests
-from .taking import import_folder, undo_one_import
-from .test_editing import LEADER, VETOED, decide, filled, flags, rows
-from .test_importing import write_story
+from .support.editing_helpers import (
+    LEADER,
+    VETOED,
+    assert_sound,
+    decide,
+    filled,
+    flags,
+    rows,
+    standing,
+    take_back,
+)
+from .support.importing_helpers import import_folder, undo_one_import, write_story
+from .support.store_digest import digests
 
 __all__ = ["filled"]
 
@@ -34,24 +41,6 @@ OTHER = "_news/2022-10-10-the-bollard-column-again.md"
 def give_back(store: Store, *references: str, fields: tuple[str, ...] = FLAGS) -> Edit:
     with store.writing() as connection:
         return reset_flags(connection, Selection(references), fields, actor="bob", reason="enough")
-
-
-def take_back(store: Store, changeset: int | None, actor: str = "cat") -> Reverted:
-    assert changeset is not None
-    with store.writing() as connection:
-        return revert_changeset(connection, changeset, actor=actor)
-
-
-def standing(store: Store) -> list[tuple[Any, ...]]:
-    """What is decided, and by which changeset."""
-    table = overrides.c
-    wanted = sa.select(articles.c.path, table.field, table.value, table.changeset_id)
-    return sorted(rows(store, wanted.join(articles, articles.c.id == table.article_id)))
-
-
-def assert_sound(store: Store) -> None:
-    with store.reading() as connection:
-        assert list(verify(connection)) == []
 
 
 # --- moved -----------------------------------------------------------------------------------------------

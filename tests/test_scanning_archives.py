@@ -21,12 +21,13 @@ from curation.errors import ImportFailed
 from curation.scanning import Archive, Folder, Kind, Scan, content, members, tar_files
 from curation.scanning.archive import is_archive
 
+from .support.built_archives import END, TEXT, lying_zip, member, tar_blocks, tar_of, zip_of
+
 if sys.version_info >= (3, 14):
     from compression import zstd
 else:
     from backports import zstd
 
-TEXT = b"---\ntitle: x\n---\n"
 PATHS = ("_news/2024-01-01-a.md", "_news/c/é.md", "_data/topics/t.yaml", "_samples/x.html")
 OTHERS = ("README.md", "_config.yml", "_site/_news/a.md", "assets/a.md", "_news/.keep", "_news/picture.png")
 
@@ -104,31 +105,6 @@ def test_an_archive_gives_what_its_folder_gives(site: Path, tmp_path: Path, pack
             "_news/c/é.md",
             "_samples/x.html",
         ]
-
-
-def zip_of(target: Path, *names: str, text: bytes = TEXT) -> Path:
-    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name in names:
-            archive.writestr(zipfile.ZipInfo(name), text, zipfile.ZIP_DEFLATED)
-    return target
-
-
-def member(name: str, kind: bytes = tarfile.REGTYPE, **facts: object) -> tarfile.TarInfo:
-    made = tarfile.TarInfo(name)
-    made.type = kind
-    for key, value in facts.items():
-        setattr(made, key, value)
-    return made
-
-
-def tar_of(target: Path, *wanted: tarfile.TarInfo | str, text: bytes = TEXT) -> Path:
-    with tarfile.open(target, "w") as archive:
-        for one in wanted:
-            made = member(one) if isinstance(one, str) else one
-            if made.type == tarfile.REGTYPE:
-                made.size = len(text)
-            archive.addfile(made, io.BytesIO(text))
-    return target
 
 
 def scanned(path: Path, inner: str | None = None) -> Scan:
@@ -419,18 +395,6 @@ def test_a_member_that_says_it_is_too_large(tmp_path: Path, monkeypatch: pytest.
     assert found(zip_of(tmp_path / "b.zip", "_news/a.md", text=b"x" * 100)) == ["_news/a.md"]
 
 
-def lying_zip(target: Path, name: str, text: bytes, claimed: int) -> Path:
-    """A zip whose headers claim another size for a member, and a good one after it."""
-    zip_of(target, name, text=text)
-    with zipfile.ZipFile(target, "a") as archive:
-        archive.writestr("_news/good.md", TEXT)
-    data = bytearray(target.read_bytes())
-    for signature, place in ((b"PK\x03\x04", 22), (b"PK\x01\x02", 24)):
-        struct.pack_into("<L", data, data.index(signature) + place, claimed)
-    target.write_bytes(data)
-    return target
-
-
 def test_a_member_that_is_larger_than_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(content, "MAX_BYTES", 100_000)
     text = os.urandom(50_000) * 3
@@ -501,17 +465,6 @@ def test_an_xz_that_wants_too_much_memory(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 # Damage
-
-
-def tar_blocks(*names: str) -> bytes:
-    """A tar's blocks without its end."""
-    blocks = b""
-    for name in names:
-        blocks += member(name, size=len(TEXT)).tobuf(tarfile.USTAR_FORMAT) + TEXT.ljust(512, b"\0")
-    return blocks
-
-
-END = bytes(1024)
 
 
 def test_a_tar_without_its_end_is_cut_off(tmp_path: Path) -> None:

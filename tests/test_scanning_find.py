@@ -12,7 +12,7 @@ import pytest
 from curation.errors import ImportFailed
 from curation.scanning import Archive, Dump, Folder, GitTree, find_dumps
 
-from .test_scanning_git import commit, git
+from .support.git_repositories import commit, git
 
 
 @pytest.fixture

@@ -14,30 +14,17 @@ from curation.errors import DocumentError, ImportFailed
 from curation.scanning import Folder, GitTree, content
 from curation.scanning import git as git_module
 
+from .support.git_repositories import commit, git
+
 TEXT = b"---\ntitle: x\n---\n"
 PATHS = ("_news/2024-01-01-a.md", '_news/c/é ".md', "_data/topics/t.yaml", "_samples/x.html")
 OTHERS = ("README.md", "_config.yml", "_site/_news/a.md", "assets/a.md", "_news/.keep", "_news/old.zip")
-
-
-def git(folder: Path, *arguments: str, text: str | None = None) -> str:
-    """Runs git as somebody, whatever the machine's own settings are."""
-    identity = ("-c", "user.name=A", "-c", "user.email=a@example", "-c", "commit.gpgsign=false")
-    surroundings = {"PATH": os.environ["PATH"], "HOME": str(folder), "GIT_CONFIG_NOSYSTEM": "1"}
-    command = ["git", *identity, "-C", str(folder), *arguments]
-    done = subprocess.run(command, input=text, env=surroundings, capture_output=True, text=True, check=True)
-    return done.stdout.strip()
 
 
 def put(root: Path, *paths: str) -> None:
     for path in paths:
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_bytes(TEXT + path.encode())
-
-
-def commit(root: Path) -> str:
-    git(root, "add", "-A", "-f")
-    git(root, "commit", "-qm", "a pass", "--allow-empty")
-    return git(root, "rev-parse", "HEAD")
 
 
 @pytest.fixture

@@ -21,8 +21,8 @@ from curation.errors import DocumentError, ImportFailed
 from curation.scanning import Archive, Folder, GitTree, Tree, members
 from curation.scanning.tree import OF_THE_WHOLE
 
-from .test_scanning_archives import END, TEXT, lying_zip, member, tar_blocks, tar_of, zip_of
-from .test_scanning_git import commit, git
+from .support.built_archives import END, TEXT, lying_zip, member, tar_blocks, tar_of, zip_of
+from .support.git_repositories import commit, git
 
 GOOD = "_news/good.md"
 BAD = "_news/x.md"

@@ -27,11 +27,10 @@ from curation.store.database import Store
 from curation.store.schema import articles, changesets, overrides
 from curation.verifying.run import verify
 
-from .conftest import DATA
-from .digest import digests
-from .rejoin import parsed
-from .taking import import_folder
-from .test_importing import rows
+from .support.importing_helpers import import_folder, rows
+from .support.places import DATA
+from .support.rejoined_documents import parsed
+from .support.store_digest import digests
 
 #: Of a site with bonus 20 and threshold 70: title, quality, day, and the titles of related stories.
 STORIES = {

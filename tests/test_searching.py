@@ -25,9 +25,10 @@ from curation.importing.writing.articles import queue_for_search
 from curation.store.database import Store
 from curation.store.schema import articles, changesets, search_queue
 
-from .conftest import DATA, ON_SQLITE, SITE
-from .rejoin import parsed
-from .taking import import_folder, undo_one_import
+from .support.importing_helpers import import_folder, undo_one_import
+from .support.places import DATA, SITE
+from .support.rejoined_documents import parsed
+from .support.stores import ON_SQLITE
 
 Curation = Callable[..., Result]
 

@@ -14,9 +14,9 @@ from curation.errors import SelectionError
 from curation.store.database import Store
 from curation.store.schema import articles
 
-from .conftest import SITE
-from .rejoin import parsed
-from .taking import import_folder
+from .support.importing_helpers import import_folder
+from .support.places import SITE
+from .support.site_documents import front_matters
 
 LEADER = "_news/2021-05-28-needle-rock-goes-led.md"
 
@@ -30,15 +30,6 @@ def paths(store: Store, filters: Filters) -> set[str]:
     catch_up(store)
     with store.reading() as connection:
         return set(connection.scalars(sa.select(articles.c.path).where(*conditions(connection, filters))))
-
-
-def front_matters() -> dict[str, dict[str, object]]:
-    files = [
-        f
-        for f in SITE.glob("_*/**/*")
-        if f.suffix in (".md", ".html") and f.parts[len(SITE.parts)] != "_data"
-    ]
-    return {str(file.relative_to(SITE)): parsed(file) for file in files}
 
 
 @pytest.mark.parametrize(

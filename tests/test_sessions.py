@@ -20,10 +20,11 @@ from curation.store import migrate
 from curation.store.database import Store, emptied, temporary_table
 from curation.verifying.run import verify
 
-from .conftest import SITE, _execute, _new_database, _passing, run_on
-from .likeness import differences
-from .postgresql_server import HOSTILE_SETTINGS
-from .taking import import_folder
+from .support.importing_helpers import import_folder
+from .support.places import SITE
+from .support.postgresql_server import HOSTILE_SETTINGS
+from .support.store_comparison import differences
+from .support.stores import dropped_afterwards, execute_sql, new_database, run_on
 
 
 @pytest.mark.parametrize("way", ["engine", "own"])
@@ -77,15 +78,15 @@ def test_a_database_that_is_not_utf8_is_refused_with_the_statement_that_makes_on
     postgresql_url: str, request: pytest.FixtureRequest, encoding: str
 ) -> None:
     how = f" ENCODING '{encoding}' LOCALE 'C' TEMPLATE template0"
-    database = _passing(request, _new_database(postgresql_url, how))
+    database = dropped_afterwards(request, new_database(postgresql_url, how))
     for command in (["db", "upgrade"], ["sql", "SELECT 1"], ["import", str(SITE)]):
         refused = run_on(Store(database))(*command)
         assert refused.exit_code == 1
         [line] = refused.stderr.splitlines()
         assert encoding in line
     statement = line[line.index("CREATE DATABASE") :]
-    _execute(postgresql_url, statement)
-    _passing(request, f"{database}_utf8")
+    execute_sql(postgresql_url, statement)
+    dropped_afterwards(request, f"{database}_utf8")
     assert run_on(Store(f"{database}_utf8"))("db", "upgrade").exit_code == 0
 
 
@@ -139,6 +140,6 @@ def test_what_is_written_in_bulk_comes_back(hostile: Store, rows: list[tuple[Any
 
 def test_a_read_only_server_stays_read_only(postgresql_url: str, served: Store) -> None:
     name = served.backend.url.database
-    _execute(postgresql_url, f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+    execute_sql(postgresql_url, f"ALTER DATABASE {name} SET default_transaction_read_only = on")
     result = run_on(served)("import", str(SITE))
     assert (result.exit_code, "the store is read-only" in result.stderr) == (1, True)

@@ -12,8 +12,8 @@ from curation.sources.site_settings import give_settings
 from curation.store.database import Store
 from curation.store.schema import source_settings
 
-from .conftest import SITE
-from .taking import import_folder
+from .support.importing_helpers import import_folder
+from .support.places import SITE
 
 
 def test_settings_of_a_source_are_set_by_several_at_once(store: Store) -> None:

@@ -29,10 +29,9 @@ from curation.store.schema import changesets, imports
 from curation.temporary import temporary_folder
 from curation.verifying.run import verify
 
-from .conftest import few_or_many
-from .survival import HERE, Import, Imports, change_dump, make_dump, until
-from .taking import import_folder
-from .test_survival import Place, opened
+from .support.cases import few_or_many
+from .support.importing_helpers import import_folder
+from .support.killed_imports import HERE, Import, Imports, Place, change_dump, make_dump, opened, until
 
 SIGNALS = int(os.environ.get("CURATION_SIGNALS", "30"))
 SEED = int(os.environ.get("CURATION_SEED", "3"))

@@ -14,8 +14,8 @@ from click.testing import Result
 
 from curation.store.database import Store
 
-from .taking import import_folder
-from .test_dumps import dumps, needs_dumps  # noqa: F401 - a fixture
+from .support.importing_helpers import import_folder
+from .support.real_dumps import needs_dumps
 
 pytestmark = needs_dumps
 
@@ -48,7 +48,7 @@ OF_THE_RENDERING = {"learning-sitemap.xml", "people-sitemap.xml", "sample-sitema
 
 
 @pytest.fixture
-def rendered(store: Store, curation: Callable[..., Result], dumps: Path, tmp_path: Path) -> Path:  # noqa: F811
+def rendered(store: Store, curation: Callable[..., Result], dumps: Path, tmp_path: Path) -> Path:
     """The export of the dump, with nothing but the defaults and what its `_config.yml` says."""
     import_folder(store, dumps / "powerapps")
     assert curation("export", "api", str(tmp_path / "out")).exit_code == 0
@@ -61,7 +61,7 @@ def rendered_files(root: Path) -> set[str]:
 
 
 @pytest.mark.long
-def test_every_file_is_that_of_the_site_but_for_these(rendered: Path, dumps: Path) -> None:  # noqa: F811
+def test_every_file_is_that_of_the_site_but_for_these(rendered: Path, dumps: Path) -> None:
     site = dumps / "powerapps"
     theirs, ours = rendered_files(site), rendered_files(rendered)
     assert ours - theirs == set()
@@ -76,7 +76,7 @@ def test_every_file_is_that_of_the_site_but_for_these(rendered: Path, dumps: Pat
 
 
 @pytest.mark.long
-def test_the_differences_are_those_and_no_others(rendered: Path, dumps: Path) -> None:  # noqa: F811
+def test_the_differences_are_those_and_no_others(rendered: Path, dumps: Path) -> None:
     site = dumps / "powerapps"
 
     def both(path: str) -> tuple[Any, Any]:
@@ -122,7 +122,7 @@ def _entries(sitemap: str, *, is_dated: bool) -> list[str]:
 def test_an_older_template_of_news_lists_the_same_stories_in_the_same_order(
     store: Store,
     curation: Callable[..., Result],
-    dumps: Path,  # noqa: F811
+    dumps: Path,
     tmp_path: Path,
 ) -> None:
     """diablo4's pages are of an earlier form of the template, with addresses and local dates, as the other

@@ -21,8 +21,8 @@ from curation.scanning import find_dumps
 from curation.store.database import Store
 from curation.store.schema import import_issues, source_settings
 
-from .conftest import some
-from .taking import import_folder
+from .support.cases import some
+from .support.importing_helpers import import_folder
 
 Curation = Callable[..., Result]
 

@@ -24,10 +24,11 @@ from curation.scanning import Kind, kind_of
 from curation.store.database import Store
 from curation.store.schema import articles, documents, imports, related_links, sources
 
-from .conftest import DATA, some
-from .likeness import count, differences, disagreements, rows
-from .taking import import_folder
-from .upstream import FULL, Files, Mischief, Model, Site, decide_at_random, snapshots
+from .support.cases import some
+from .support.importing_helpers import import_folder
+from .support.places import DATA
+from .support.store_comparison import count, differences, disagreements, rows
+from .support.upstream_changes import FULL, Files, Mischief, Model, Site, decide_at_random, snapshots
 
 needs_dumps = pytest.mark.skipif(not DATA.is_dir(), reason=f"no real dumps at {DATA}")
 

@@ -24,10 +24,10 @@ from curation.store.database import Store
 from curation.store.descriptions import find_views
 from curation.store.schema import metadata
 
-from .conftest import SITE
-from .digest import digests
-from .sql_attacks import ATTACKS, Attack
-from .taking import import_folder
+from .support.importing_helpers import import_folder
+from .support.places import SITE
+from .support.sql_attacks import ATTACKS, Attack
+from .support.store_digest import digests
 
 #: What no output may have, as it is, in hexadecimal or in Base64: planted in a `secured` of now, in an
 #: earlier one, in what only the bytes of a taxonomy document hold, and in a large object.

@@ -18,8 +18,9 @@ from curation.backends.sql_text import names_alone, numbered, pointed_out, token
 from curation.cli import asking
 from curation.store.database import Store
 
-from .conftest import ON_POSTGRESQL, ON_SQLITE, SITE
-from .taking import import_folder
+from .support.importing_helpers import import_folder
+from .support.places import SITE
+from .support.stores import ON_POSTGRESQL, ON_SQLITE
 
 
 @pytest.fixture

@@ -19,9 +19,10 @@ import pytest
 from curation.store import migrate
 from curation.store.database import Store
 
-from .survival import until
+from .support.killed_imports import until
+from .support.places import CHECKOUT
 
-ROOT = Path(__file__).parents[1]
+ROOT = CHECKOUT
 INTERRUPTED = "Error: interrupted: nothing is half done; run this again to go on\n"
 
 #: Queries that run until they are stopped: one that gives nothing before, one that gives rows as it goes.

@@ -18,8 +18,9 @@ import pytest
 
 from curation.store.database import Store
 
-from .conftest import SITE, some
-from .digest import digests
+from .support.cases import some
+from .support.places import SITE
+from .support.store_digest import digests
 
 TITLE = "Zażółć — 日本 é ─ 😀"
 COMMANDS = [

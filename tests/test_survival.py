@@ -35,12 +35,13 @@ from curation.store.database import Store
 from curation.store.schema import articles, import_issues, imports, overrides, set_aside_overrides
 from curation.verifying.run import verify
 
-from .conftest import _new_database, few_or_many
-from .likeness import differences
-from .survival import (
+from .support.cases import few_or_many
+from .support.importing_helpers import import_folder
+from .support.killed_imports import (
     SOON,
     Import,
     Imports,
+    Place,
     articles_of,
     assert_whole,
     become,
@@ -48,6 +49,7 @@ from .survival import (
     end,
     make_dump,
     miscounted,
+    opened,
     own_server,
     run,
     sharing,
@@ -57,7 +59,7 @@ from .survival import (
     workers_of,
     wrong_flags,
 )
-from .taking import import_folder
+from .support.store_comparison import differences
 
 KILLS = int(os.environ.get("CURATION_KILLS", "30"))
 SEED = int(os.environ.get("CURATION_SEED", "3"))
@@ -111,23 +113,6 @@ def wholes(versions: list[Version]) -> dict[str, set[str]]:
     return found
 
 
-class Place:
-    """Where stores are made on one engine."""
-
-    def __init__(self, request: pytest.FixtureRequest, folder: Path, engine: str) -> None:
-        self.engine, self._request, self._folder, self._count = engine, request, folder, 0
-
-    def new(self) -> str:
-        """A store that no import has seen; SQLite's is made by the first one."""
-        self._count += 1
-        if self.engine == "sqlite":
-            for path in self._folder.glob("store-*"):
-                path.unlink()
-            return str(self._folder / f"store-{self._count}.db")
-        url, template = map(self._request.getfixturevalue, ("postgresql_url", "postgresql_template"))
-        return _new_database(url, f" TEMPLATE {template}")
-
-
 @pytest.fixture(params=["sqlite", "postgresql"])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
     return Place(request, tmp_path, request.param)
@@ -175,15 +160,6 @@ def status_of_last(store: Store) -> str | None:
 def decide(store: Store, *paths: str, **flags: int) -> None:
     with store.writing() as connection:
         set_flags(connection, Selection(paths), flags, actor="ann", reason=None)
-
-
-@contextmanager
-def opened(database: str) -> Iterator[Store]:
-    store = Store(database)
-    try:
-        yield store
-    finally:
-        store.engine.dispose()
 
 
 # Killed ----------------------------------------------------------------------------------------------

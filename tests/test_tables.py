@@ -53,10 +53,10 @@ def comments(store: Store) -> dict[str, str | None]:
 
 @pytest.fixture
 def postgresql_store(request: pytest.FixtureRequest) -> Store:
-    from .conftest import _new_database
+    from .support.stores import new_database
 
     url, template = (request.getfixturevalue(f"postgresql_{name}") for name in ("url", "template"))
-    return Store(_new_database(url, f" TEMPLATE {template}"))
+    return Store(new_database(url, f" TEMPLATE {template}"))
 
 
 def test_postgresql_is_told_all_of_it_and_forgets_it_again(postgresql_store: Store) -> None:

@@ -28,9 +28,17 @@ from curation.store.schema import (
 )
 from curation.verifying.run import verify
 
-from .digest import digests
-from .taking import import_folder, undo_one_import
-from .test_importing import RELATED_TO_ANY, count, decide, one, rows, write_story
+from .support.importing_helpers import (
+    RELATED_TO_ANY,
+    count,
+    decide_flags,
+    import_folder,
+    one,
+    rows,
+    undo_one_import,
+    write_story,
+)
+from .support.store_digest import digests
 
 #: What tells of what was done, and is not undone.
 HISTORY = ("imports", "changesets", "changes", "file_versions")
@@ -113,12 +121,12 @@ def test_what_an_editor_decided_on_since_is_kept_and_named(store: Store, tmp_pat
     write_story(tmp_path, "a.md", quality=10)
     write_story(tmp_path, "b.md", quality=10)
     import_folder(store, tmp_path, source="s")
-    decide(store, "_news/b.md", heat=5)  # before the bad dump
+    decide_flags(store, "_news/b.md", heat=5)  # before the bad dump
     for name in ("a.md", "b.md", "c.md"):
         write_story(tmp_path, name, quality=90)
     summary = import_folder(store, tmp_path, source="s")
-    decide(store, "_news/a.md", heat=7)
-    decide(store, "_news/c.md", heat=7)
+    decide_flags(store, "_news/a.md", heat=7)
+    decide_flags(store, "_news/c.md", heat=7)
     assert undo(store, summary.changeset_id) == ["_news/c.md", "_news/a.md"]
     told = sa.select(articles.c.path, articles.c.quality, articles.c.heat).order_by(articles.c.path)
     assert rows(store, told) == [("_news/a.md", 90, 7), ("_news/b.md", 10, 5), ("_news/c.md", 90, 7)]
@@ -140,7 +148,7 @@ def test_what_a_later_import_changed_is_undone_after_that_one(store: Store, tmp_
 def test_the_flags_go_back_and_a_decision_stands(store: Store, tmp_path: Path) -> None:
     write_story(tmp_path, "a.md", quality=10)
     import_folder(store, tmp_path, source="s")
-    decide(store, "_news/a.md", quality=50)
+    decide_flags(store, "_news/a.md", quality=50)
     write_story(tmp_path, "a.md", quality=90)
     summary = import_folder(store, tmp_path, source="s")
     undo(store, summary.changeset_id)
@@ -249,7 +257,7 @@ def test_imports_are_undone_newest_first_and_an_older_one_again(store: Store, tm
 
 def test_an_editor_whose_clock_is_behind_is_not_overlooked(store: Store, site: Path) -> None:
     summary = import_folder(store, site)
-    decide(store, "_news/2021-05-28-needle-rock-goes-led.md", heat=7)
+    decide_flags(store, "_news/2021-05-28-needle-rock-goes-led.md", heat=7)
     with store.writing() as connection:
         long_ago = dt.datetime(2001, 1, 1, tzinfo=dt.UTC)
         connection.execute(
@@ -317,7 +325,7 @@ def test_flags_that_cannot_be_read_are_again_what_they_were(
 def test_a_flag_that_cannot_be_read_is_undone_beneath_an_override(store: Store, tmp_path: Path) -> None:
     write_story(tmp_path, "a.md", quality=7)
     import_folder(store, tmp_path, source="s")
-    decide(store, "_news/a.md", quality=50, removed=1)
+    decide_flags(store, "_news/a.md", quality=50, removed=1)
     spoil(tmp_path, "published: flase", quality="many")
     import_folder(store, tmp_path, source="s")
     write_story(tmp_path, "a.md", quality=9)

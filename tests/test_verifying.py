@@ -8,7 +8,6 @@ import hashlib
 import json
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,8 +15,6 @@ import pytest
 import sqlalchemy as sa
 from click.testing import Result
 
-from curation.articles.selecting import Selection
-from curation.editing.flags import set_flags
 from curation.importing import batches
 from curation.store import migrate
 from curation.store.database import Store
@@ -25,71 +22,27 @@ from curation.store.schema import articles, changes, changesets, documents
 from curation.verifying import findings as stepping
 from curation.verifying.run import Finding, count, verify
 
-from .conftest import ON_SQLITE, SITE, make_store, some
-from .digest import digests
-from .taking import import_folder
-
-DECIDED = "_news/2021-05-28-needle-rock-goes-led.md"
-PLAIN = "_news/2022-10-10-the-bollard-column-again.md"
-REPLACED = "_news/2022-05-05-salt-and-vinegar-and-concrete.md"
-GONE = "_news/2022-08-08-we-moved-the-office-above-the-spring-line.md"
-BROKEN = "_games/keep-the-light.md"
-
-ANOTHER = (
-    "---\ntitle: Quite another story\noriginalUrl: https://else.example/other\nquality: 12\n---\nNews.\n"
+from .support.cases import some
+from .support.importing_helpers import import_folder
+from .support.places import SITE
+from .support.store_digest import digests
+from .support.stores import ON_SQLITE, make_store
+from .support.verifying_helpers import (
+    ANOTHER,
+    BROKEN,
+    DECIDED,
+    GONE,
+    PLAIN,
+    REPLACED,
+    decide,
+    fill,
+    unguarded,
 )
-
-_GUARDS_OFF = {
-    "sqlite": ("PRAGMA foreign_keys = OFF", "PRAGMA ignore_check_constraints = ON"),
-    "postgresql": ("SET session_replication_role = replica",),
-}
-
-
-def decide(store: Store, path: str, **decisions: int) -> None:
-    with store.writing() as connection:
-        set_flags(connection, Selection([path]), decisions, actor="editor", reason=None)
 
 
 def found(store: Store) -> list[Finding]:
     with store.reading() as connection:
         return list(verify(connection))
-
-
-@contextmanager
-def unguarded(store: Store) -> Iterator[sa.Connection]:
-    """A transaction in which the engine lets anything be written; what is written is never kept."""
-    with store.engine.connect() as connection:
-        driver: Any = connection.connection.driver_connection
-        for statement in _GUARDS_OFF[store.backend.name]:
-            driver.execute(statement)
-        with connection.begin() as transaction:
-            yield connection
-            transaction.rollback()
-        connection.invalidate()
-
-
-def fill(store: Store, site: Path) -> None:
-    """All that can come upon articles: decisions, another story, a file gone, a file broken."""
-    import_folder(store, site)
-    decide(store, DECIDED, quality=80)
-    decide(store, DECIDED, quality=70, published=0)
-    decide(store, "_samples/flash-pattern-simulator.md", removed=1)
-    decide(store, REPLACED, heat=5)
-    decide(store, GONE, heat=6)
-    (site / REPLACED).write_text(ANOTHER)
-    (site / GONE).unlink()
-    (site / BROKEN).write_text("---\ntitle: [\n---\n")
-    text = (site / DECIDED).read_text()
-    (site / DECIDED).write_text(text.replace("\nheat: ", "\nheat: 1"))
-    (site / "_data/topics/02-tides.yaml").unlink()
-    summary = import_folder(store, site)
-    assert (summary.updated, summary.missing, summary.quarantined) == (2, 1, 1)
-
-
-@pytest.fixture
-def filled(store: Store, site: Path) -> Store:
-    fill(store, site)
-    return store
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])

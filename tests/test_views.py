@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import shutil
 import statistics
-import tarfile
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from pathlib import Path
@@ -17,16 +15,14 @@ import sqlalchemy as sa
 import yaml
 from click.testing import Result
 
-from curation.articles.selecting import Filters, Selection
-from curation.editing.flags import set_flags
 from curation.store.database import PACKAGE, Store
 from curation.store.descriptions import find_views
 
-from .conftest import DATA, SITE
-from .rejoin import parsed
-from .taking import import_folder
+from .support.importing_helpers import import_folder
+from .support.places import README
+from .support.rejoined_documents import parsed
+from .support.views_helpers import moment
 
-README = Path(__file__).parents[1] / "README.md"
 CONTRACT = {
     "article_overview", "published_articles", "review_queue", "provider_stats", "topic_stats", "monthly_stats",
     "related_graph", "duplicate_stories", "image_usage", "editor_activity", "flag_history", "import_history",
@@ -35,26 +31,6 @@ CONTRACT = {
 
 #: A document's path and its front matter.
 Documents = dict[str, dict[str, Any]]
-
-
-@pytest.fixture(
-    scope="module",
-    params=["site", *(pytest.param(name, marks=pytest.mark.long) for name in ("powerapps", "diablo4"))],
-)
-def root(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A dump: the sample site, and the real ones where they lie beside the checkout."""
-    if request.param == "site":
-        return SITE
-    name, part = {"powerapps": ("powerapps", "powerapps"), "diablo4": ("diablo4-snapshots", "03")}[
-        request.param
-    ]
-    archive = DATA / f"{name}.tar.gz"
-    if not archive.exists():
-        pytest.skip(f"no {archive}")
-    folder = tmp_path_factory.mktemp(name)
-    with tarfile.open(archive) as tar:
-        tar.extractall(folder, filter="data")
-    return folder / part
 
 
 @pytest.fixture(scope="module")
@@ -96,16 +72,6 @@ def figures(fms: list[dict[str, Any]]) -> dict[str, Any]:
         "mean_quality": mean([fm["quality"] for fm in fms if fm.get("quality") is not None]),
         "mean_heat": mean([fm["heat"] for fm in fms if fm.get("heat") is not None]),
     }
-
-
-def moment(value: Any) -> str | None:
-    """An instant as far as both engines tell it alike: to the second, UTC."""
-    if isinstance(value, str):
-        value = dt.datetime.fromisoformat(value)
-    if value is None:
-        return None
-    value = value if value.tzinfo else value.replace(tzinfo=dt.UTC)
-    return value.astimezone(dt.UTC).isoformat(" ")[:19]
 
 
 # --- what is told of them --------------------------------------------------------------------------------
@@ -299,23 +265,6 @@ def test_what_is_published_is_what_the_site_shows(filled: Store, root: Path) -> 
 
 
 # --- what editors and imports did ------------------------------------------------------------------------
-
-
-@pytest.fixture
-def edited(store: Store, tmp_path: Path) -> Store:
-    """The sample site with decisions, a broken file, and an upstream that parts from a decision."""
-    root = Path(shutil.copytree(SITE, tmp_path / "site"))
-    import_folder(store, root, source="site", actor="bot")
-    with store.writing() as connection:
-        news = Selection((), Filters(collection=("news",)))
-        set_flags(connection, news, {"heat": 7}, actor="ann", reason="calm")
-        one = Selection(["needle-rock-goes-led"])
-        set_flags(connection, one, {"quality": 80, "published": 0}, actor="bob", reason=None)
-    leader = root / "_news" / "2021-05-28-needle-rock-goes-led.md"
-    leader.write_text(leader.read_text().replace("quality: 62", "quality: 99"))
-    (root / "_news" / "2020-01-01-broken.md").write_text("---\na: [\n---\n")
-    import_folder(store, root, source="site", actor="bot")
-    return store
 
 
 def test_each_change_is_in_the_history_and_counted_for_who_made_it(edited: Store) -> None:

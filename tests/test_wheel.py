@@ -11,9 +11,9 @@ import pytest
 
 from curation.store.database import head_revision
 
-from .conftest import SITE
+from .support.places import CHECKOUT, SITE
 
-ROOT = Path(__file__).parents[1]
+ROOT = CHECKOUT
 
 pytestmark = pytest.mark.long
 

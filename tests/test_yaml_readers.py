@@ -20,8 +20,8 @@ from curation.documents.parsing import parse_article
 from curation.documents.plain_scalars import resolve
 from curation.errors import DocumentError
 
-from .conftest import few_or_many
-from .yaml_soup import NUMBERS, Soup
+from .support.cases import few_or_many
+from .support.random_yaml import NUMBERS, Soup
 
 DOCUMENTS = int(os.environ.get("CURATION_YAML_DOCUMENTS", "100000"))
 

@@ -64,8 +64,8 @@ from curation.verifying.flags import find_wrong_flags
 from curation.verifying.links import find_wrong_links
 from curation.verifying.run import verify
 
-from .taking import undo_one_import
-from .worlds import Telling, World, _body, tells_of
+from .importing_helpers import undo_one_import
+from .random_sites import Telling, World, _body, tells_of
 
 SOURCE = "site"
 

@@ -1,4 +1,4 @@
-"""Times an import as a whole: `python -m tests.bench_import [FOLDER [DATABASE]]`.
+"""Times an import as a whole: `python -m tests.bench.import [FOLDER [DATABASE]]`.
 
 Without a folder it makes one of 20,000 documents out of the sample site. Prints one JSON line for the
 first import, and one for a second that finds everything unchanged: documents a second, peak memory in
@@ -17,19 +17,8 @@ from pathlib import Path
 from curation.store import migrate
 from curation.store.database import Store
 
-from .taking import import_folder
-
-SITE = Path(__file__).parent / "site"
-
-
-def multiply_site(root: Path, documents: int, folder: Path | None = None) -> None:
-    """Copies of the sample's news, each with a path and URLs of its own; in `_news` of a root, or elsewhere."""
-    news = [file.read_text(encoding="utf-8-sig") for file in sorted((SITE / "_news").glob("*.md"))]
-    folder = folder or root / "_news"
-    folder.mkdir()
-    for i in range(documents):
-        text = news[i % len(news)].replace("https://", f"https://copy{i}.")
-        (folder / f"2024-01-01-copy-{i}.md").write_text(text)
+from ..support.copied_news import multiply_site
+from ..support.importing_helpers import import_folder
 
 
 def measure(store: Store, root: Path, what: str) -> None:

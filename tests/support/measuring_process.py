@@ -6,12 +6,13 @@ import json
 import subprocess
 import sys
 from contextlib import suppress
-from pathlib import Path
 from queue import Empty, Queue
 from threading import Thread
 from typing import IO
 
-ROOT = Path(__file__).parents[1]
+from .places import CHECKOUT
+
+ROOT = CHECKOUT
 
 
 class Measurer:
@@ -23,7 +24,7 @@ class Measurer:
         self._start()
 
     def _start(self) -> None:
-        command = [sys.executable, "-m", "tests.crafted", *self._arguments]
+        command = [sys.executable, "-m", "tests.support.crafted_inputs", *self._arguments]
         self._process = subprocess.Popen(
             command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )

@@ -12,7 +12,7 @@ import pytest
 from curation.queries.reports import ask, find_report, report_query
 from curation.store.database import Store
 
-from .chronicle import Chronicle
+from .reference_model import Chronicle
 
 Row = dict[str, Any]
 

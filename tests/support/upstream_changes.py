@@ -31,7 +31,7 @@ from curation.scanning import Kind, kind_of
 from curation.store.database import Store
 from curation.urls import canonical_url, url_digest
 
-from .conftest import DATA
+from .places import DATA
 
 FULL = bool(os.environ.get("CURATION_FULL"))
 

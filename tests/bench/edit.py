@@ -1,4 +1,4 @@
-"""Times bulk decisions beside the same in hand-written SQL: `python -m tests.bench_edit FOLDER [DATABASE]`.
+"""Times bulk decisions beside the same in hand-written SQL: `python -m tests.bench.edit FOLDER [DATABASE]`.
 
 FOLDER is a dump that is imported first. Each round decides all articles, and takes it back; then does both by
 the fewest statements that write the same rows (changes, overrides, effective values) into the same tables.
@@ -24,7 +24,7 @@ from curation.editing.undo import revert_changeset
 from curation.store import migrate
 from curation.store.database import Store
 
-from .taking import import_folder
+from ..support.importing_helpers import import_folder
 
 #: Sets a flag of all articles, as hand-written SQL would; of published and removed, which have a say in each
 #: other, the effect as it is with nothing decided before.

@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 
-from .upstream import Files
+from .upstream_changes import Files
 
 ARTICLES = ("_news/a.md", "_news/b.md", "_news/c.html", "_learning/v/d.md", "_learning/c/e.md")
 ORGANIZATIONS = ("_data/organizations/o.md", "_data/organizations/p.md", "_data/organizations/q.md")

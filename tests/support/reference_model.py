@@ -20,8 +20,8 @@ from curation.flags import FLAGS
 from curation.store.database import Store
 from curation.store.schema import articles, changesets, imports
 
-from .rejoin import parsed
-from .taking import import_folder, undo_one_import
+from .importing_helpers import import_folder, undo_one_import
+from .rejoined_documents import parsed
 
 #: When the first thing was done; each later one is some hours after the one before.
 BEGAN, LATER = dt.datetime(2024, 2, 27, 8, tzinfo=dt.UTC), dt.timedelta(hours=7)

@@ -1,6 +1,6 @@
-"""Times each named report beside the same in hand-written SQL: `python -m tests.bench_reports DATABASE [ROUNDS]`.
+"""Times each named report beside the same in hand-written SQL: `python -m tests.bench.reports DATABASE [ROUNDS]`.
 
-DATABASE is a store of `tests.synthetic`. By hand means: straight from the tables, as one would write it who
+DATABASE is a store of `tests.support.synthetic_store`. By hand means: straight from the tables, as one would write it who
 knows their indexes; the same figures come out (this is checked). Prints a JSON line for each report: medians
 in seconds, and the median of the ratios, round by round. No test: only figures of one run compare.
 """

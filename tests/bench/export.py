@@ -1,4 +1,4 @@
-"""Times writing back as whole processes: `python -m tests.bench_export FOLDER [DATABASE]`.
+"""Times writing back as whole processes: `python -m tests.bench.export FOLDER [DATABASE]`.
 
 FOLDER is a dump that is imported first. Each round exports all of it into a new folder, beside `cp -r` of the dump;
 then, with one article in a hundred decided, into a git checkout of it (whose times say nothing: every file is read),

@@ -1,6 +1,6 @@
 """A store of any size by the real schema, out of nothing but numbers.
 
-    python -m tests.synthetic DATABASE ARTICLES
+    python -m tests.support.synthetic_store DATABASE ARTICLES
 
 Rows go straight into the tables, the same for the same count. What has no part in reports stays out: stored
 documents and the full-text index. Of a hundred articles two have decisions, one has a twin, thirty name a

@@ -21,6 +21,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import pytest
 import sqlalchemy as sa
 
 from curation.flags import FLAGS
@@ -28,9 +29,9 @@ from curation.store.database import Store
 from curation.store.schema import metadata
 
 from . import postgresql_server as server
-
-SITE = Path(__file__).parent / "site"
-HERE = Path(__file__).resolve().parent.parent
+from .places import CHECKOUT as HERE
+from .places import SITE
+from .stores import new_database
 
 #: Files of one transaction and of one chunk, and from how many on processes are started: small, so that
 #: a small dump goes through all that a large one does.
@@ -503,3 +504,29 @@ def until(condition: Callable[[], bool], seconds: float = 10.0) -> bool:
 def kinds(lines: Sequence[str]) -> str:
     """The first few of many differences, to be shown."""
     return "\n".join(lines[:10])
+
+
+class Place:
+    """Where stores are made on one engine."""
+
+    def __init__(self, request: pytest.FixtureRequest, folder: Path, engine: str) -> None:
+        self.engine, self._request, self._folder, self._count = engine, request, folder, 0
+
+    def new(self) -> str:
+        """A store that no import has seen; SQLite's is made by the first one."""
+        self._count += 1
+        if self.engine == "sqlite":
+            for path in self._folder.glob("store-*"):
+                path.unlink()
+            return str(self._folder / f"store-{self._count}.db")
+        url, template = map(self._request.getfixturevalue, ("postgresql_url", "postgresql_template"))
+        return new_database(url, f" TEMPLATE {template}")
+
+
+@contextmanager
+def opened(database: str) -> Iterator[Store]:
+    store = Store(database)
+    try:
+        yield store
+    finally:
+        store.engine.dispose()

@@ -39,7 +39,7 @@ from curation.store.schema import (
     set_aside_overrides,
 )
 
-from .upstream import Kept, Model
+from .upstream_changes import Kept, Model
 
 Row = dict[str, Any]
 Key = tuple[Any, ...]

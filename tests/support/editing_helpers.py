@@ -1,0 +1,68 @@
+"""TODO."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from curation.articles.selecting import Filters, Selection
+from curation.editing.flags import By, Edit, set_flags
+from curation.editing.undo import Reverted, revert_changeset
+from curation.store.database import Store
+from curation.store.schema import articles, overrides
+from curation.verifying.run import verify
+
+VETOED = "_news/2021-11-07-local-man-predicts-tide-using-tide-table.md"
+
+
+LEADER = "_news/2021-05-28-needle-rock-goes-led.md"
+
+
+@pytest.fixture
+def filled(imported: Store, site: Path) -> Store:
+    return imported
+
+
+def decide(
+    store: Store,
+    *references: str,
+    filters: Filters | None = None,
+    unchanged_since: int | None = None,
+    **decisions: int | By,
+) -> Edit:
+    with store.writing() as connection:
+        selection = Selection(references, filters or Filters())
+        return set_flags(
+            connection, selection, decisions, actor="ann", reason="why not", unchanged_since=unchanged_since
+        )
+
+
+def rows(store: Store, query: Any) -> list[tuple[Any, ...]]:
+    with store.reading() as connection:
+        return [tuple(row) for row in connection.execute(query)]
+
+
+def flags(store: Store, path: str) -> tuple[Any, ...]:
+    wanted = (articles.c[name] for name in ("quality", "heat", "published", "removed"))
+    return rows(store, sa.select(*wanted).where(articles.c.path == path))[0]
+
+
+def take_back(store: Store, changeset: int | None, actor: str = "cat") -> Reverted:
+    assert changeset is not None
+    with store.writing() as connection:
+        return revert_changeset(connection, changeset, actor=actor)
+
+
+def standing(store: Store) -> list[tuple[Any, ...]]:
+    """What is decided, and by which changeset."""
+    table = overrides.c
+    wanted = sa.select(articles.c.path, table.field, table.value, table.changeset_id)
+    return sorted(rows(store, wanted.join(articles, articles.c.id == table.article_id)))
+
+
+def assert_sound(store: Store) -> None:
+    with store.reading() as connection:
+        assert list(verify(connection)) == []

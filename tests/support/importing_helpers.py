@@ -1,0 +1,87 @@
+"""Imports, and what undoes them, as tests want them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from curation.articles.selecting import Selection
+from curation.editing.flags import set_flags
+from curation.importing.records.summary import Options, Summary
+from curation.importing.run import import_dump
+from curation.importing.undo import Undone, undo_import, undoing_imports
+from curation.scanning import find_dumps
+from curation.store.database import Store
+
+
+def import_folder(
+    store: Store, root: Path, *, source: str | None = None, actor: str = "tester", **options: Any
+) -> Summary:
+    """Imports the whole of a source's root, as a new source whatever it looks like."""
+    [dump] = find_dumps([root], source=source, root=None, rev=None, known={})
+    with dump.tree:
+        return import_dump(
+            store, dump, dump.tree.scan(dump.within), Options(actor=actor, **{"new_source": True, **options})
+        )
+
+
+def undo_one_import(store: Store, changeset_id: int, *, dry_run: bool = False, **who: Any) -> Undone:
+    """Undoes an import, as `revert` of its changeset does."""
+    with undoing_imports(store, [changeset_id]) as connection:
+        undone = undo_import(connection, changeset_id, **who)
+        if dry_run:
+            connection.rollback()
+    return undone
+
+
+STORY = """---
+title: {title}
+publishedDateTime: {at}
+originalUrl: {url}
+quality: {quality}
+heat: 70
+published: true
+provider:
+  name: The Tidal Times
+  domain: tidaltimes.example
+---
+Body.
+{title}
+"""
+
+
+def rows(store: Store, query: Any) -> list[Any]:
+    with store.reading() as connection:
+        return list(connection.execute(query).all())
+
+
+def one(store: Store, query: Any) -> Any:
+    with store.reading() as connection:
+        return connection.scalar(query)
+
+
+def count(store: Store, table: sa.Table, *conditions: Any) -> int:
+    return one(store, sa.select(sa.func.count()).select_from(table).where(*conditions))
+
+
+def write_story(root: Path, name: str, **told: Any) -> Path:
+    file = root / "_news" / name
+    file.parent.mkdir(parents=True, exist_ok=True)
+    told = {
+        "title": name,
+        "at": "2024-01-01T00:00:00Z",
+        "url": f"https://a.example/{name}",
+        "quality": 50,
+    } | told
+    file.write_text(STORY.format(**told))
+    return file
+
+
+def decide_flags(store: Store, path: str, **decisions: int) -> None:
+    with store.writing() as connection:
+        set_flags(connection, Selection([path]), decisions, actor="editor", reason="because")
+
+
+RELATED_TO_ANY = "related:\n  - title: twin\n    publishedDateTime: 2024-01-01T00:00:00Z\n---\n"

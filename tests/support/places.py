@@ -1,0 +1,15 @@
+"""Where files of the checkout lie."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+
+README = CHECKOUT / "README.md"
+
+#: The sample site, which is in the checkout.
+SITE = CHECKOUT / "tests" / "site"
+
+#: Real dumps, which lie beside the checkout where they are there at all.
+DATA = CHECKOUT.parent / "shared" / "data"

@@ -1,0 +1,9 @@
+"""TODO."""
+
+from __future__ import annotations
+
+import pytest
+
+from .places import DATA
+
+needs_dumps = pytest.mark.skipif(not DATA.is_dir(), reason=f"no real dumps at {DATA}")
