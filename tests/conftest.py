@@ -14,6 +14,8 @@ import pytest
 import sqlalchemy as sa
 from click.testing import CliRunner, Result
 
+from curation.articles.selecting import Filters, Selection
+from curation.editing.flags import set_flags
 from curation.store import migrate
 from curation.store.database import Store
 from curation.store.schema import sources
@@ -159,6 +161,49 @@ def served(request: pytest.FixtureRequest, postgresql_url: str, postgresql_templ
 def site(tmp_path: Path) -> Path:
     """A copy of the sample site that a test may change."""
     return Path(shutil.copytree(SITE, tmp_path / "site"))
+
+
+@pytest.fixture
+def filled(imported: Store, site: Path) -> Store:
+    """A store that has imported the sample site from the test's own copy."""
+    return imported
+
+
+@pytest.fixture
+def edited(store: Store, tmp_path: Path) -> Store:
+    """The sample site with decisions, a broken file, and an upstream that parts from a decision."""
+    root = Path(shutil.copytree(SITE, tmp_path / "site"))
+    import_folder(store, root, source="site", actor="bot")
+    with store.writing() as connection:
+        news = Selection((), Filters(collection=("news",)))
+        set_flags(connection, news, {"heat": 7}, actor="ann", reason="calm")
+        one = Selection(["needle-rock-goes-led"])
+        set_flags(connection, one, {"quality": 80, "published": 0}, actor="bob", reason=None)
+    leader = root / "_news" / "2021-05-28-needle-rock-goes-led.md"
+    leader.write_text(leader.read_text().replace("quality: 62", "quality: 99"))
+    (root / "_news" / "2020-01-01-broken.md").write_text("---\na: [\n---\n")
+    import_folder(store, root, source="site", actor="bot")
+    return store
+
+
+@pytest.fixture(
+    scope="module",
+    params=["site", *(pytest.param(name, marks=pytest.mark.long) for name in ("powerapps", "diablo4"))],
+)
+def root(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A dump: the sample site, and the real ones where they lie beside the checkout."""
+    if request.param == "site":
+        return SITE
+    name, part = {"powerapps": ("powerapps", "powerapps"), "diablo4": ("diablo4-snapshots", "03")}[
+        request.param
+    ]
+    archive = DATA / f"{name}.tar.gz"
+    if not archive.exists():
+        pytest.skip(f"no {archive}")
+    folder = tmp_path_factory.mktemp(name)
+    with tarfile.open(archive) as tar:
+        tar.extractall(folder, filter="data")
+    return folder / part
 
 
 @pytest.fixture(scope="session")

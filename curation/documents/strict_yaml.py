@@ -5,7 +5,7 @@ yaml-rs is silent about much that must not pass, and one kind of text kills its 
 any sign of these goes to `read_carefully`, which builds the same values from libyaml's events and knows
 the line and column of each. On ordinary texts the two agree; a property test holds that.
 
-The semantics, decided here and tested one by one (`tests/test_strict_yaml.py`):
+The semantics, decided here and tested one by one (`tests/documents/test_strict_yaml.py`):
 
 - Types are those of YAML 1.2's core schema: `true`/`false`, `null`/`~`, numbers. `yes`, `no`, `on`,
   `off` and `y` are text; where a flag is wanted the document says what they mean.

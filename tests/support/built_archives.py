@@ -1,4 +1,4 @@
-"""TODO."""
+"""Archives built byte by byte, sound and unsound."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""TODO."""
+"""What tests of the command line share."""
 
 from __future__ import annotations
 

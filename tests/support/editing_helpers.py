@@ -1,11 +1,9 @@
-"""TODO."""
+"""Make decisions and look at them, without the command line."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
-import pytest
 import sqlalchemy as sa
 
 from curation.articles.selecting import Filters, Selection
@@ -19,11 +17,6 @@ VETOED = "_news/2021-11-07-local-man-predicts-tide-using-tide-table.md"
 
 
 LEADER = "_news/2021-05-28-needle-rock-goes-led.md"
-
-
-@pytest.fixture
-def filled(imported: Store, site: Path) -> Store:
-    return imported
 
 
 def decide(

@@ -1,4 +1,4 @@
-"""TODO."""
+"""The command on a site, and the files that it wrote."""
 
 from __future__ import annotations
 
@@ -6,10 +6,7 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
 from click.testing import Result
-
-from curation.store.database import Store
 
 Curation = Callable[..., Result]
 
@@ -30,11 +27,6 @@ def content(root: Path) -> dict[str, bytes]:
 
 def everything(root: Path) -> dict[str, bytes]:
     return {str(file.relative_to(root)): file.read_bytes() for file in root.rglob("*") if file.is_file()}
-
-
-@pytest.fixture
-def filled(imported: Store, curation: Curation, site: Path) -> Curation:
-    return curation
 
 
 def decide(run: Curation) -> None:

@@ -1,4 +1,4 @@
-"""TODO."""
+"""Git repositories for tests."""
 
 from __future__ import annotations
 

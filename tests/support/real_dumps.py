@@ -1,4 +1,4 @@
-"""TODO."""
+"""Real dumps beside the checkout, for tests that need them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""TODO."""
+"""The front matter of the sample site, read by another parser."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""TODO."""
+"""A store with all that can happen to articles, and a way to damage it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import pytest
 import sqlalchemy as sa
 
 from curation.articles.selecting import Selection
@@ -76,9 +75,3 @@ def fill(store: Store, site: Path) -> None:
     (site / "_data/topics/02-tides.yaml").unlink()
     summary = import_folder(store, site)
     assert (summary.updated, summary.missing, summary.quarantined) == (2, 1, 1)
-
-
-@pytest.fixture
-def filled(store: Store, site: Path) -> Store:
-    fill(store, site)
-    return store

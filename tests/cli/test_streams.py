@@ -1,0 +1,206 @@
+"""Standard streams that are closed, full, or of another encoding: a clear line, and nothing half done.
+
+`CURATION_STREAMS=1` has each command take every stream and encoding; without it, some in turn.
+"""
+
+from __future__ import annotations
+
+import codecs
+import json
+import os
+import shutil
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from curation.store.database import Store
+
+from ..support.cases import some
+from ..support.places import SITE
+from ..support.store_digest import digests
+
+TITLE = "Zażółć — 日本 é ─ 😀"
+COMMANDS = [
+    "import site", "import site --dry-run", "status", "list", "search tide", "show 1", "set 1 --heat 9",
+    "set 1 --heat 9 --dry-run", "publish 1", "publish -", "unpublish 1", "reset 1 --dry-run", "log", "log 1",
+    "revert 1 --dry-run", "explain 1", "score --dry-run", "source list", "source show site",
+    "source set site --title x", "source infer site", "issues --all", "issues --skipped", "report",
+    "report providers", "report months --chart -", "sql 'SELECT 1'", "sql -", "export files out",
+    "export files site --dry-run", "export files out.tar", "export articles", "export api api --check",
+    "db current", "db history", "db check", "db tables", "db views", "db verify", "db metadata",
+    "db backup copy.db", "db upgrade", "db downgrade 0025", "db reindex", "db repair", "log --output out.csv",
+    "report --chart chart.svg --output out.csv topics", "reset 1", "source set site --title x", "score",
+    "--help", "--version", "improt", "list --topic nope",
+]  # fmt: skip
+
+#: How a stream is made, in the words of a shell.
+CLOSED_OR_FULL = [
+    "<&-",
+    ">&-",
+    "2>&-",
+    ">&- 2>&-",
+    "<&- >&- 2>&-",
+    ">/dev/full",
+    "2>/dev/full",
+    "1</dev/null",
+]
+ENCODINGS = ["ascii", "cp1252", "latin-1", "utf-16", "shift_jis"]
+IS_WHOLE = bool(os.environ.get("CURATION_STREAMS"))
+FORMATS = ["table", "csv", "tsv", "json", "jsonl", "markdown", "html"]
+
+
+@pytest.fixture(scope="session")
+def prepared(tmp_path_factory: pytest.TempPathFactory, sqlite_site: Path) -> Path:
+    folder = tmp_path_factory.mktemp("prepared")
+    shutil.copy(sqlite_site, folder / "curation.db")
+    shutil.copytree(SITE, folder / "site")
+    (folder / "site/_news/all.md").write_text(f"---\ntitle: '{TITLE}'\n---\nb\n")
+    done = run(folder, "import site")
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.fixture
+def world(tmp_path: Path, prepared: Path) -> Path:
+    """A folder with a store of the sample site and a document of all alphabets, and with that site."""
+    shutil.copytree(prepared, tmp_path, dirs_exist_ok=True)
+    return tmp_path
+
+
+def _files(world: Path) -> set[str]:
+    """Which files there are, but those that SQLite makes."""
+    return {str(file) for file in world.rglob("*") if not file.name.startswith("curation.db")}
+
+
+def _in_turn(ways: list[str], command: str) -> list[str]:
+    """Every third of some ways, from another one on for each command."""
+    return ways if IS_WHOLE else ways[COMMANDS.index(command) % 3 :: 3]
+
+
+def run(
+    world: Path, command: str, streams: str = "", encoding: str = "utf-8"
+) -> subprocess.CompletedProcess[bytes]:
+    environment = {**os.environ, "PYTHONIOENCODING": encoding, "CURATION_ACTOR": "ann"}
+    line = f"exec {sys.executable} -m curation {command} {streams}"
+    return subprocess.run(
+        ["sh", "-c", line], cwd=world, env=environment, stdin=subprocess.DEVNULL, capture_output=True, check=False
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("command", some(COMMANDS, 15))
+def test_a_stream_that_is_closed_or_full_gives_one_line_and_nothing_half_done(
+    world: Path, command: str
+) -> None:
+    plain = run(world, command)
+    for streams in _in_turn(CLOSED_OR_FULL, command):
+        shutil.rmtree(world / "out", ignore_errors=True)
+        for name in ("out.tar", "copy.db"):
+            (world / name).unlink(missing_ok=True)
+        whole, held = digests(Store(str(world / "curation.db"))), _files(world)
+        done = run(world, command, streams)
+        told = done.stderr.decode()
+        assert done.returncode in (0, 1, 2, 3), streams
+        assert not [
+            sign for sign in ("fault of curation's", "Traceback", "Exception ignored") if sign in told
+        ], told
+        if ">&-" in streams.replace("2>&-", ""):
+            is_told = "" if "2>" in streams else "Error: standard output is closed, and nothing was done"
+            assert (done.returncode, told[: len(is_told)]) == (1, is_told), streams
+            assert digests(Store(str(world / "curation.db"))) == whole
+            assert not (world / "out").exists()
+        elif streams == "<&-" and command in ("publish -", "sql -"):
+            assert (done.returncode, told[:32]) == (1, "Error: standard input is closed:")
+        elif streams in ("<&-", "2>&-", "2>/dev/full"):
+            assert done.returncode == plain.returncode, streams
+        elif plain.stdout and plain.returncode != 1:
+            why = "No space left on device" if "full" in streams else "Bad file descriptor"
+            last = [line[: 7 + len(why)] for line in told.splitlines()[-1:]]
+            assert (done.returncode, last) == (1, [f"Error: {why}"]), streams
+            is_changed = (digests(Store(str(world / "curation.db"))), _files(world)) != (whole, held)
+            assert is_changed <= ("the work was done before" in told), (command, told)
+
+
+def test_what_was_done_before_the_disk_was_full_is_said(world: Path) -> None:
+    done = run(world, "set 1 --heat 9", ">/dev/full")
+    told = "Error: No space left on device: standard output; the work was done before, and `curation log` shows it\n"
+    assert (done.returncode, done.stderr.decode()) == (1, told)
+    assert b"heat" in run(world, "log 3 --format csv").stdout
+    for command in ("export files out", "export files out.zip", "export api api", "db backup copy.db"):
+        told = "Error: No space left on device: standard output; the work was done before\n"
+        assert run(world, command, ">/dev/full").stderr.decode() == told, command
+    for command in (
+        "report providers --chart c.svg --format csv",
+        "export files out --check",
+        "export api api --check",
+    ):
+        assert b"done before" not in run(world, command, ">/dev/full").stderr, command
+    assert run(world, "status", ">/dev/full").stderr == b"Error: No space left on device: standard output\n"
+    assert run(world, "list --format jsonl", ">/dev/full").returncode == 1
+
+
+@pytest.mark.parametrize("command", some(COMMANDS, 15))
+def test_in_another_encoding_every_command_works_as_ever(world: Path, command: str) -> None:
+    plain = run(world, command)
+    for encoding in _in_turn(ENCODINGS, command):
+        done = run(world, command, encoding=encoding)
+        told = done.stderr.decode(encoding)
+        assert not [sign for sign in ("fault of curation's", "UTF-8: give text") if sign in told], told
+        if not command.startswith(("revert", "set", "publish", "unpublish", "db backup", "export files out")):
+            assert done.returncode == plain.returncode, encoding
+            lines = plain.stdout.decode().splitlines()
+            assert len(done.stdout.decode(encoding).splitlines()) == len(lines), encoding
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+@pytest.mark.parametrize("form", some(FORMATS, 3))
+def test_rows_are_whole_or_an_error_that_names_the_encoding(world: Path, form: str, encoding: str) -> None:
+    done = run(world, f"list --columns title,path --search Zażółć --format {form}", encoding=encoding)
+    if form in ("csv", "tsv") and encoding != "utf-16":
+        name = codecs.lookup(encoding).name
+        told = f"Error: standard output is {name}, which lacks '\\u017c': give --output FILE, or set PYTHONIO"
+        assert (done.returncode, done.stdout) == (1, b"")
+        assert done.stderr.decode(encoding).startswith(told)
+        return
+    assert done.returncode == 0
+    text = done.stdout.decode(encoding)
+    if encoding == "utf-16":
+        plain = run(world, f"list --columns title,path --search Zażółć --format {form}")
+        assert text == plain.stdout.decode()
+    elif form.startswith("json"):
+        rows = json.loads(text)
+        assert (rows if form == "jsonl" else rows[0])["title"] == TITLE
+    elif form == "html":
+        assert TITLE in cells(done.stdout.decode("ascii"))
+    else:
+        lacking = TITLE.encode(encoding, "ignore").decode(encoding)
+        assert [sign for sign in lacking if sign not in text] == []
+        assert "?" in text
+        assert text.count("\n") == 3
+
+
+def test_what_csv_can_say_is_said(world: Path) -> None:
+    done = run(world, "sql \"SELECT 'café — x' AS told\" --format csv", encoding="cp1252")
+    assert done.stdout.decode("cp1252") == "told\ncafé — x\n"
+
+
+def cells(page: str) -> list[str]:
+    found: list[str] = []
+
+    class Cells(HTMLParser):
+        def handle_data(self, data: str) -> None:
+            found.append(data)
+
+    Cells().feed(page)
+    return found
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_a_standard_input_of_another_encoding_is_read_as_that_or_refused(world: Path, encoding: str) -> None:
+    line = f"printf '\\377\\376\\330' | {sys.executable} -m curation publish - --dry-run"
+    environment = {**os.environ, "PYTHONIOENCODING": encoding, "CURATION_ACTOR": "ann"}
+    done = subprocess.run(["sh", "-c", line], cwd=world, env=environment, capture_output=True, check=False)
+    told = done.stderr.decode(encoding)
+    assert (done.returncode, told[:6], "fault of curation's" in told) == (1, "Error:", False)

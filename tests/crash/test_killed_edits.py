@@ -1,0 +1,226 @@
+"""Decisions that are killed, and decisions made at once: whole or absent, and none lost.
+
+`CURATION_KILLS` is how often a bulk edit is killed (30; on PostgreSQL a tenth of it), `CURATION_SECONDS` how
+long eight editors work at once (4).
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from curation.articles.selecting import Selection
+from curation.editing.flags import set_flags
+from curation.errors import StoreError
+from curation.store.database import Store
+from curation.store.schema import articles, changes, changesets, overrides
+from curation.verifying.run import verify
+
+from ..support.cases import few_or_many
+from ..support.importing_helpers import import_folder
+from ..support.killed_imports import HERE, Imports, Place, make_dump, opened
+
+KILLS = int(os.environ.get("CURATION_KILLS", "30"))
+SECONDS = float(os.environ.get("CURATION_SECONDS", "4"))
+SEED = int(os.environ.get("CURATION_SEED", "3"))
+EDITORS = 8
+
+#: Kills of one store: what there is to be verified grows with each.
+A_STORE = 50
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    return Place(request, tmp_path, request.param)
+
+
+@pytest.fixture(scope="module")
+def dump(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("dump") / "site"
+    make_dump(root, 600)
+    return root
+
+
+@contextmanager
+def filled(place: Place, dump: Path) -> Iterator[Store]:
+    database = place.new()
+    with opened(database) as store:
+        if place.engine == "sqlite":
+            from curation.store import migrate
+
+            migrate.upgrade(store)
+        import_folder(store, dump, source="site")
+        yield store
+
+
+def wholes(store: Store) -> dict[int, int]:
+    """How many changes each changeset has that is not an import's."""
+    with store.reading() as connection:
+        query = (
+            sa.select(changesets.c.id, sa.func.count(changes.c.id))
+            .outerjoin_from(changesets, changes, changes.c.changeset_id == changesets.c.id)
+            .where(changesets.c.kind != "import")
+            .group_by(changesets.c.id)
+        )
+        return dict(map(tuple, connection.execute(query)))
+
+
+# --- killed ----------------------------------------------------------------------------------------------
+
+
+@few_or_many("kills", 3, KILLS)
+def test_a_bulk_edit_killed_at_any_moment_is_whole_or_absent(
+    place: Place, tmp_path: Path, dump: Path, kills: int
+) -> None:
+    kills = kills if place.engine == "sqlite" else min(kills, max(kills // 10, 10))
+    chance, outcomes = random.Random(SEED), Counter[str]()
+    with Imports(tmp_path) as started:
+        for first in range(0, kills, A_STORE):
+            with filled(place, dump) as store:
+                kill_edits(started, store, range(first, min(first + A_STORE, kills)), chance, outcomes)
+    print(f"{place.engine}: {kills} kills: {dict(outcomes)}")
+    assert outcomes["absent"] or kills < 10
+
+
+def kill_edits(
+    started: Imports, store: Store, numbers: range, chance: random.Random, outcomes: Counter[str]
+) -> None:
+    """Kills an edit of all articles, or a revert, for each number; checks what it left."""
+    database = store.backend.url.render_as_string(hide_password=False)
+    with store.reading() as connection:
+        count = connection.scalar(sa.select(sa.func.count()).select_from(articles)) or 0
+    seconds, known = 0.1, 0
+    for number in numbers:
+        edits = [changeset for changeset, n in wholes(store).items() if n]
+        command = ["set", "--source", "site", "--yes", "--quality", str(number), "--heat", str(number)]
+        if edits and chance.random() < 0.4:
+            command = ["revert", str(edits[-1])]
+        process = started.start("--database", database, *command)
+        time.sleep(chance.uniform(0, seconds))
+        process.kill(group=True)
+        ended = process.wait()
+        store.engine.dispose()
+        found = wholes(store)
+        is_whole = len(found) > known
+        assert len(found) - known in (0, 1)
+        assert is_whole or ended.status != 0  # what was acknowledged is there
+        outcomes["whole" if is_whole else "absent"] += 1
+        seconds *= 0.8 if is_whole else 1.1  # near the end of what is killed, as fast as the machine is
+        known = len(found)
+        assert set(found.values()) <= {2 * count}
+        if number % 10 == 9 or number == numbers[-1]:
+            with store.reading() as connection:
+                assert list(verify(connection)) == []
+
+
+# --- at once ---------------------------------------------------------------------------------------------
+
+#: An editor: decides a few articles again and again, and says which changesets were acknowledged.
+_EDITOR = """
+import random, sys, time
+from curation.store.database import Store
+from curation.editing.flags import set_flags
+from curation.errors import StoreError
+from curation.editing.flags import By, reset_flags, set_flags
+from curation.editing.undo import revert_changeset
+from curation.errors import CurationError, EditRefused, SelectionError
+from curation.articles.selecting import Filters, Selection
+
+database, number, seconds = sys.argv[1], int(sys.argv[2]), float(sys.argv[3])
+store, chance, mine = Store(database), random.Random(number), []
+until = time.monotonic() + seconds
+while time.monotonic() < until:
+    ids = [str(chance.randint(1, 60)) for _ in range(chance.randint(1, 12))]
+    if chance.random() < 0.1:
+        chosen = Selection((), Filters(collection=("news",)))
+    else:
+        chosen = Selection(ids)
+    who = {"actor": f"editor {number}", "reason": None}
+    try:
+        with store.writing() as connection:
+            what = chance.random()
+            if what < 0.2 and mine:
+                made = revert_changeset(connection, chance.choice(mine), actor=who["actor"]).changeset_id
+            elif what < 0.3:
+                made = reset_flags(connection, chosen, ("quality", "heat"), **who).changeset_id
+            elif what < 0.6:
+                made = set_flags(connection, chosen, {"heat": By(1), "quality": chance.randint(0, 99)}, **who).changeset_id
+            else:
+                made = set_flags(connection, chosen, {"published": chance.randint(0, 1)}, **who).changeset_id
+        if made is not None:
+            mine.append(made)
+            print("made", made, flush=True)
+    except (EditRefused, SelectionError):
+        pass
+    except CurationError as error:
+        print("told", error, flush=True)
+"""
+
+
+@pytest.mark.long
+def test_editors_and_an_import_at_once_lose_nothing(place: Place, tmp_path: Path, dump: Path) -> None:
+    root, chance = Path(shutil.copytree(dump, tmp_path / "work")), random.Random(SEED)
+    with filled(place, root) as store:
+        database = store.backend.url.render_as_string(hide_password=False)
+        editors = [
+            subprocess.Popen(
+                [sys.executable, "-c", _EDITOR, database, str(number), str(SECONDS)],
+                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=HERE,
+            )
+            for number in range(EDITORS)
+        ]  # fmt: skip
+        imported = 0
+        while any(editor.poll() is None for editor in editors):
+            for path in chance.sample(sorted((root / "_news").glob("*.md")), 60):
+                text = path.read_text(encoding="utf-8-sig")
+                path.write_text(
+                    re.sub(r"(?m)^(heat|quality): .*$", lambda m: f"{m[1]}: {chance.randint(0, 99)}", text)
+                )
+            imported += import_folder(store, root, source="site").updated > 0
+        said = [editor.communicate() for editor in editors]
+        assert [editor.returncode for editor in editors] == [0] * EDITORS, said
+        lines = [line.split(maxsplit=1) for out, _ in said for line in out.splitlines()]
+        made = [int(what) for kind, what in lines if kind == "made"]
+        told = [what for kind, what in lines if kind == "told"]
+        with store.reading() as connection:
+            kept = sa.select(changesets.c.id).where(changesets.c.kind != "import")
+            assert set(connection.scalars(kept)) == set(made)
+            assert list(verify(connection)) == []
+            standing = connection.scalar(sa.select(sa.func.count()).select_from(overrides))
+        print(
+            f"{place.engine}: {len(made)} acknowledged, {imported} imports, {standing} decisions, told: {told}"
+        )
+        assert len(made) == len(set(made)) > EDITORS
+        assert told == []
+        assert imported
+
+
+def test_a_store_that_stays_busy_is_told_in_a_line(
+    place: Place, tmp_path: Path, dump: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("curation.backends.postgresql.PATIENCE", 0.3)
+    monkeypatch.setattr("curation.backends.sqlite.BUSY_TIMEOUT", 0.3)
+    with filled(place, dump) as store:
+        other = Store(store.backend.url.render_as_string(hide_password=False))
+        with other.writing() as connection:
+            other.backend.lock_references(connection)
+            with pytest.raises(StoreError, match="the store is busy"):
+                set_heat(store)
+        other.engine.dispose()
+
+
+def set_heat(store: Store) -> None:
+    with store.writing() as connection:
+        set_flags(connection, Selection(["1"]), {"heat": 1}, actor="ann", reason=None)

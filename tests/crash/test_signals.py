@@ -1,0 +1,401 @@
+"""A signal ends every command soon, in a line, and leaves nothing behind: no file, no process, no half change.
+
+`CURATION_SIGNALS` is how many signals are sent on each engine (30; on PostgreSQL a third of it).
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from curation import interrupts
+from curation.cli import COMMANDS
+from curation.store import migrate
+from curation.store.database import Store
+from curation.store.schema import changesets, imports
+from curation.temporary import temporary_folder
+from curation.verifying.run import verify
+
+from ..support.cases import few_or_many
+from ..support.importing_helpers import import_folder
+from ..support.killed_imports import HERE, Import, Imports, Place, change_dump, make_dump, opened, until
+
+SIGNALS = int(os.environ.get("CURATION_SIGNALS", "30"))
+SEED = int(os.environ.get("CURATION_SEED", "3"))
+KINDS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
+
+#: Seconds within which a command ends after a signal; and what a machine that does much else adds.
+SOON, SLACK = 2.0, float(os.environ.get("CURATION_SLACK", "1"))
+
+DEEP = "WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t WHERE n < 400000) SELECT n FROM t"
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    (tmp_path / "stores").mkdir()
+    return Place(request, tmp_path / "stores", request.param)
+
+
+@pytest.fixture
+def passing(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """TMPDIR of the commands: with a short name, since sockets lie in it."""
+    folder = Path(tempfile.mkdtemp(prefix="c-"))
+    monkeypatch.setenv("TMPDIR", str(folder))
+    yield folder
+    shutil.rmtree(folder)
+
+
+def commands(folder: Path, out: Path, last: int, n: int) -> dict[str, list[object]]:
+    """Every command, in each way that writes files or takes time."""
+    day = folder / f"day-{n % 2}"
+    return {
+        "import": ["import", day, "--source", "site", "--jobs", 1],
+        "import by processes": ["import", day, "--source", "site", "--jobs", 2, "--full"],
+        "import strict": ["import", day, "--source", "site", "--strict", "--full", "--jobs", 1],
+        "import dry": ["--database", folder / "absent.db", "import", day, "--dry-run", "--source", "site"],
+        "import archive": ["import", folder / "site.tar.gz", "--source", "site", "--full"],
+        "status": ["status"],
+        "list": ["list", "--limit", 0, "--output", out / "list.csv.gz"],
+        "search": ["search", "tide", "--output", out / "found.xlsx"],
+        "show": ["show", 1],
+        "set": ["set", "--source", "site", "--yes", "--heat", "+1"],
+        "publish": ["publish", "--source", "site", "--yes"],
+        "unpublish": ["unpublish", "--source", "site", "--yes"],
+        "reset": ["reset", "--source", "site", "--yes"],
+        "log": ["log", "--output", out / "log.parquet"],
+        "revert": ["revert", last],
+        "explain": ["explain", 1],
+        "score": ["score", "site"],
+        "source": [
+            "source",
+            "set",
+            "site",
+            "--title",
+            f"T{n}",
+            "--related-bonus",
+            n,
+            "--publish-threshold",
+            9,
+        ],
+        "issues": ["issues", "--output", out / "issues.json"],
+        "report": ["report", "topics", "--chart", out / "topics.svg"],
+        "sql": ["sql", DEEP, "--output", out / "rows.xlsx"],
+        "sql to a pipe": ["sql", DEEP, "--format", "csv"],
+        "export files": ["export", "files", out / "tree", "--source", "site"],
+        "export archive": ["export", "files", out / "all.tar.xz", "--source", "site"],
+        "export api": ["export", "api", out / "api", "--source", "site"],
+        "export articles": ["export", "articles", out / "o.jsonl.gz"],
+        "db": ["db", "verify", "--output", out / "verified.csv"],
+        "db backup": ["db", "backup", out / "copy.db", "--force"],
+        "db upgrade": ["db", "upgrade"],
+        "db metadata": ["db", "metadata", "--output", out / "metadata.json"],
+    }
+
+
+def test_every_command_is_among_them(tmp_path: Path) -> None:
+    assert {str(name).split()[0] for name in commands(tmp_path, tmp_path, 1, 1)} == set(COMMANDS)
+
+
+class Killed:
+    """Commands on one store that get signals at random moments."""
+
+    def __init__(self, started: Imports, database: str, folder: Path, passing: Path) -> None:
+        self.started, self.database, self.folder, self.passing = started, database, folder, passing
+        self.out = folder / "written"
+        self.out.mkdir()
+        self.chance = random.Random(SEED)
+        self.seconds: dict[str, float] = {}
+        self.outcomes: Counter[str] = Counter()
+        self.slowest = 0.0
+        #: Imports that an earlier command has left running.
+        self.running = 0
+
+    def one(self, number: int) -> None:
+        with opened(self.database) as store, store.reading() as connection:
+            edits = sa.select(sa.func.max(changesets.c.id)).where(changesets.c.kind != "import")
+            last = connection.scalar(edits) or 1
+        every = commands(self.folder, self.out, last, number)
+        name = list(every)[number % len(every)]
+        by = KINDS[number // len(every) % 3] if number >= len(every) else self.chance.choice(KINDS)
+        process = self.started.start("--database", self.database, *every[name])
+        until(lambda: handles(process.pid, by) or not alive(process.pid), 20)
+        time.sleep(self.chance.uniform(0, self.seconds.get(name, 0.4)))
+        self.end(name, process, by)
+
+    def end(self, name: str, process: Import, by: signal.Signals) -> None:
+        is_group = self.chance.random() < 0.5
+        begun = time.monotonic()
+        process.kill(group=is_group, by=by)
+        if self.chance.random() < 0.3:  # an impatient user
+            time.sleep(self.chance.uniform(0, 0.1))
+            process.kill(group=is_group, by=by)
+        ended = process.wait()
+        took = time.monotonic() - begun
+        self.seconds[name] = self.seconds.get(name, 0.4) * (1.2 if ended.status == 1 else 0.7)
+        told = f"{name} by {by.name}: {ended.status} {ended.err}"
+        assert "Traceback" not in ended.err, told
+        assert ended.status in (0, 1, 3), told
+        if ended.status == 1:
+            lines = [line for line in ended.err.splitlines() if not line.startswith("warning: ")]
+            assert len(lines) == 1, told
+            # A command may have had a reason of its own to fail by then: what it asks for was changed by others.
+            is_own = not any(
+                sign in ended.err for sign in ("fault of curation's", "connection", "run this again")
+            )
+            assert "interrupted" in ended.err or is_own, told
+        self.outcomes["interrupted" if "interrupted" in ended.err else "ended"] += 1
+        assert process.left_over() == [], told
+        assert list(self.passing.iterdir()) == [], told
+        left = {f.name for f in self.out.rglob(".*")} - {".curation-unfinished"}  # a mark for the next export
+        assert not left, (left, told)
+        self.slowest = max(self.slowest, took)
+        assert took < SOON + SLACK, (took, told)
+        with opened(self.database) as store, store.reading() as connection:
+            running = sa.select(sa.func.count()).where(imports.c.status == "running")
+            count = connection.scalar(running) or 0
+        # One that was ended the hard way leaves its row to the next import of the source.
+        assert count <= self.running or took > 1.6, told
+        self.running = count
+
+
+def handles(pid: int, number: int) -> bool:
+    """Whether a process has a handler for a signal."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:
+        return False
+    caught = next((line.split()[1] for line in lines if line.startswith("SigCgt")), "0")
+    return bool(int(caught, 16) >> (number - 1) & 1)
+
+
+def alive(pid: int) -> bool:
+    return Path(f"/proc/{pid}/status").is_file()
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="processes are looked for in /proc")
+@few_or_many("signals", 3, SIGNALS)
+def test_a_signal_at_any_moment_of_any_command_leaves_nothing(
+    place: Place, tmp_path: Path, passing: Path, signals: int
+) -> None:
+    for day in range(2):
+        if day:
+            shutil.copytree(tmp_path / "day-0", tmp_path / "day-1")
+            change_dump(tmp_path / "day-1", random.Random(SEED))
+        else:
+            make_dump(tmp_path / "day-0", 250)
+    shutil.make_archive(str(tmp_path / "site"), "gztar", tmp_path / "day-1")
+    database = place.new()
+    with opened(database) as store:
+        if place.engine == "sqlite":
+            migrate.upgrade(store)
+        import_folder(store, tmp_path / "day-0", source="site")
+    with Imports(tmp_path) as started:
+        killed = Killed(started, database, tmp_path, passing)
+        for number in range(signals if place.engine == "sqlite" else -(-signals // 3)):
+            killed.one(number if place.engine == "sqlite" else number * 7)
+    print(f"{place.engine}: {dict(killed.outcomes)}, slowest {killed.slowest:.2f} s")
+    with opened(database) as store, store.reading() as connection:
+        assert list(verify(connection)) == []
+    assert killed.outcomes["interrupted"] or signals < 10
+
+
+def test_no_signal_comes_while_python_tries_the_temporary_folder_out(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """It writes a file for that, which a signal would leave there."""
+    depths: list[int] = []
+
+    def tried() -> str:
+        depths.append(interrupts._state.depth)
+        return str(tmp_path)
+
+    monkeypatch.setattr(tempfile, "gettempdir", tried)
+    with temporary_folder() as folder:
+        assert folder.parent == tmp_path
+    assert depths == [1]
+
+
+# --- where Python's own handlers do not come ----------------------------------------------------------------
+
+
+def start(database: str, *arguments: object) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "curation", "--database", database, *map(str, arguments)],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=HERE,
+    )  # fmt: skip
+
+
+def ended_by(process: subprocess.Popen[str], by: signal.Signals) -> tuple[float, str]:
+    """Seconds until a command has ended after a signal, and what it said."""
+    begun = time.monotonic()
+    process.send_signal(by)
+    told = process.communicate(timeout=30)[1]
+    assert process.returncode == 1, told
+    return time.monotonic() - begun, told
+
+
+def test_waiting_for_a_busy_store_ends_soon(store: Store, tmp_path: Path) -> None:
+    database = store.backend.url.render_as_string(hide_password=False)
+    with store.writing() as connection:
+        store.backend.lock_references(connection)
+        process = start(database, "set", "1", "--heat", "3")
+        assert until(lambda: handles(process.pid, signal.SIGTERM), 20)
+        time.sleep(1.0)
+        took, told = ended_by(process, signal.SIGTERM)
+        connection.rollback()
+    assert told == "Error: interrupted: nothing is half done; run this again to go on\n"
+    assert took < SOON + SLACK
+
+
+#: Does in a transaction what takes for ever, as resolving a million links does.
+_LONG = """
+import sys, sqlalchemy as sa
+from curation import interrupts
+from curation.store.database import Store
+from curation.cli import interruption
+with interrupts.handling(interruption), interrupts.released():
+    try:
+        with Store(sys.argv[1]).writing() as connection:
+            connection.execute(sa.text("DELETE FROM search_queue"))
+            print("begun", flush=True)
+            connection.execute(sa.text("INSERT INTO search_queue WITH RECURSIVE t(n) AS"
+                " (SELECT 1 UNION ALL SELECT n + 1 FROM t) SELECT n FROM t WHERE n < 0"))
+    except KeyboardInterrupt:
+        sys.exit(interruption())
+"""
+
+
+def test_a_long_statement_is_given_up(store: Store) -> None:
+    database = store.backend.url.render_as_string(hide_password=False)
+    process = subprocess.Popen(
+        [sys.executable, "-c", _LONG, database],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=HERE,
+    )  # fmt: skip
+    assert process.stdout is not None
+    assert process.stdout.readline() == "begun\n"
+    time.sleep(0.5)
+    took, told = ended_by(process, signal.SIGHUP)
+    assert told == "interrupted: nothing is half done; run this again to go on\n"
+    assert took < 1.5  # by itself, not by force
+
+
+def test_a_process_that_is_stuck_in_c_is_ended_from_outside(tmp_path: Path) -> None:
+    code = (
+        "import sqlite3, sys\nfrom curation import interrupts, temporary\nfrom pathlib import Path\n"
+        "with interrupts.handling(lambda: 'stuck'), interrupts.released(), temporary.temporary_file(Path(sys.argv[1])):\n"
+        "    print('begun', flush=True)\n"
+        "    sqlite3.connect(':memory:').execute(\"SELECT instr(s, substr(s, 1, 9000000) || 'b') FROM"
+        " (SELECT replace(printf('%18000000d', 1), ' ', 'a') AS s)\").fetchall()\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, str(tmp_path / "final")],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=HERE,
+    )  # fmt: skip
+    assert process.stdout is not None
+    assert process.stdout.readline() == "begun\n"
+    time.sleep(0.3)
+    assert len(list(tmp_path.iterdir())) == 1
+    took, told = ended_by(process, signal.SIGTERM)
+    assert told == "Error: stuck\n"
+    assert list(tmp_path.iterdir()) == []
+    assert took < SOON + SLACK
+
+
+def test_a_pager_that_waits_is_ended(tmp_path: Path) -> None:
+    code = (
+        "import sys\nfrom curation import interrupts\nfrom curation.cli.output.paging import _show\n"
+        "with interrupts.handling(str), interrupts.released(), open(sys.argv[1]) as text:\n"
+        "    try:\n        _show(['sh', '-c', 'echo begun; exec sleep 60'], text)\n"
+        "    except KeyboardInterrupt:\n        sys.exit(1)\n"
+    )
+    (tmp_path / "text").write_text("rows")
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, str(tmp_path / "text")],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=HERE,
+    )  # fmt: skip
+    assert process.stdout is not None
+    assert process.stdout.readline() == "begun\n"
+    took, _ = ended_by(process, signal.SIGINT)  # which also waits until the pager has closed its output
+    assert took < SOON + SLACK
+
+
+INTERRUPTED = "Error: interrupted: nothing is half done; run this again to go on\n"
+
+
+@pytest.mark.parametrize(
+    ("moment", "command", "due"),
+    [
+        ("curation.cli.LazyGroup.make_context", "status", (1, INTERRUPTED)),
+        ("curation.cli.LazyGroup.resolve_command", "status", (1, INTERRUPTED)),
+        ("click.Context.close", "--version", (0, "")),
+        ("click.ClickException.show", "status", (1, "Error: no store at nowhere/x.db")),
+    ],
+)
+def test_a_signal_while_a_command_begins_or_ends_spoils_no_message(
+    moment: str, command: str, due: tuple[int, str]
+) -> None:
+    code = (
+        f"import click, os, signal, sys, curation.cli\nwas = {moment}\n"
+        "def then(*given, **named):\n"
+        "    os.kill(os.getpid(), signal.SIGINT)\n    return was(*given, **named)\n"
+        f"{moment} = then\nsys.argv[1:] = ['--database', 'nowhere/x.db', {command!r}]\ncuration.cli.main()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=HERE)
+    status, message = due
+    assert (done.returncode, done.stderr[: len(message)]) == (status, message)
+    assert done.stderr.count("\n") == (1 if message else 0)
+
+
+def test_ctrl_c_shows_no_traceback_while_the_program_is_loaded() -> None:
+    code = (
+        "import curation.cli, os, signal\nfrom curation.__main__ import main\n"
+        "curation.cli.main = lambda: os.kill(os.getpid(), signal.SIGINT)\nmain()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=HERE)
+    assert (done.returncode, done.stderr) == (-signal.SIGINT, "")
+
+
+def test_nohup_is_obeyed(tmp_path: Path) -> None:
+    code = (
+        "import os, signal\nfrom curation import interrupts\nsignal.signal(signal.SIGHUP, signal.SIG_IGN)\n"
+        "with interrupts.handling(str), interrupts.released():\n    os.kill(os.getpid(), signal.SIGHUP)\n    print('goes on')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=HERE)
+    assert (done.returncode, done.stdout) == (0, "goes on\n")
+
+
+def test_an_interruption_that_a_callback_lost_comes_again() -> None:
+    code = (
+        "import os, signal, time, weakref\nfrom curation import interrupts\n"
+        "class Gone: pass\n"
+        "with interrupts.handling(str), interrupts.released():\n"
+        "    gone = Gone()\n"
+        "    seen = weakref.ref(gone, lambda _: (os.kill(os.getpid(), signal.SIGINT), time.sleep(0.01)))\n"
+        "    try:\n        del gone\n        time.sleep(5)\n"
+        "    except KeyboardInterrupt:\n        print('came')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=HERE)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "came\n", "")
+
+
+def test_sqlite_is_not_interrupted_where_nobody_handles_signals() -> None:
+    """Another program that uses the package keeps its own ways."""
+    from curation import interrupts
+
+    with sqlite3.connect(":memory:") as connection:
+        key = interrupts.keep_stopper(connection.interrupt)
+        assert key not in interrupts._stoppers
+    connection.close()

@@ -1,0 +1,259 @@
+"""Flags changed in place: the document says what is wanted, and no other line is another."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from curation.documents.flag_editing import FlagValue, set_flag_lines
+from curation.documents.parsing import parse_article, read
+from curation.errors import DocumentError, LineRefused
+from curation.flags import FLAGS
+
+from ..support.tricky_documents import nasty_documents
+
+NASTY = dict(nasty_documents())
+
+#: A line of the top mapping that states a flag, and nothing else.
+FLAG_LINE = re.compile(r"""\s*(\? )?["']?(quality|heat|published|removed)["']?\s*:""")
+
+
+def values_of(data: bytes) -> dict[str, Any]:
+    reading = read(data)
+    assert reading is not None
+    return reading.values
+
+
+def wanted_values(data: bytes, flags: dict[str, FlagValue]) -> dict[str, Any]:
+    wanted = {**values_of(data), **flags}
+    return {key: value for key, value in wanted.items() if key not in flags or value is not None}
+
+
+def changed_lines(before: bytes, after: bytes) -> list[str]:
+    """The lines that one has and the other has not, their ends among them."""
+    old, new = (re.findall(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+", data.decode()) for data in (before, after))
+    at = 0
+    while at < min(len(old), len(new)) and old[at] == new[at]:
+        at += 1
+    end = 0
+    while end < min(len(old), len(new)) - at and old[-1 - end] == new[-1 - end]:
+        end += 1
+    told = difflib.ndiff(old[at : len(old) - end], new[at : len(new) - end])
+    return [line[2:] for line in told if line[0] in "+-"]
+
+
+def edited(front: str, **flags: FlagValue) -> str:
+    after = set_flag_lines(f"---\n{front}---\nbody".encode(), flags).decode()
+    assert after.startswith("---\n")
+    assert after.endswith("---\nbody")
+    return after[4:-8]
+
+
+@pytest.mark.parametrize(
+    ("front", "flags", "after"),
+    [
+        ("quality: 80\nheat: 84\n", {"quality": 75}, "quality: 75\nheat: 84\n"),
+        ("quality: 80 # ann\n", {"quality": 75}, "quality: 75 # ann\n"),
+        ("'quality':  80\t\n", {"quality": 75}, "'quality':  75\t\n"),
+        ("quality: '80'\n", {"quality": 75}, "quality: 75\n"),
+        ("quality:\n", {"quality": 75}, "quality: 75\n"),
+        ("quality: # none\n", {"quality": 75}, "quality: 75 # none\n"),
+        ("quality: ~\n", {"quality": 75}, "quality: 75\n"),
+        ("quality:\n  80\n", {"quality": 75}, "quality:\n  75\n"),
+        ("quality: first\n  second\nx: 1\n", {"quality": 75}, "quality: 75\nx: 1\n"),
+        ("? quality\n: 80\nx: 1\n", {"quality": 75}, "? quality\n: 75\nx: 1\n"),
+        ("? quality\n: 80\nx: 1\n", {"quality": None}, "x: 1\n"),
+        ("published: TRUE\n", {"published": False}, "published: FALSE\n"),
+        ("published: yes\n", {"published": False}, "published: false\n"),
+        ("published: !!bool true\n", {"published": False}, "published: false\n"),
+        ("q: &q 3\nquality: *q\n", {"quality": 75}, "q: &q 3\nquality: 75\n"),
+        ("x: 1\nquality: &q 80\n", {"quality": 75}, "x: 1\nquality: 75\n"),
+        ("quality: 80\npublished: true\n", {"heat": 5}, "quality: 80\nheat: 5\npublished: true\n"),
+        ("published: true\nx: 1\n", {"quality": 5}, "quality: 5\npublished: true\nx: 1\n"),
+        ("x: 1\nheat: 5\ny: 2\n", {"removed": True}, "x: 1\nheat: 5\nremoved: true\ny: 2\n"),
+        ("x: 1\n", {"heat": 5, "quality": 3}, "x: 1\nquality: 3\nheat: 5\n"),
+        ("x: |+\n  a\n\n", {"heat": 5}, "x: |+\n  a\n\nheat: 5\n"),
+        ('"heat":   5\n', {"quality": 3}, '"quality": 3\n"heat":   5\n'),
+        ("heat:\t5\n", {"quality": 3}, "quality:\t3\nheat:\t5\n"),
+        ("  x: 1\n  heat: 5\n", {"published": False}, "  x: 1\n  heat: 5\n  published: false\n"),
+        ("x: 1\nheat: 5 # hot\ny: 2\n", {"heat": None}, "x: 1\ny: 2\n"),
+        ("{x: 1, heat: 5, y: 2}\n", {"heat": None}, "{x: 1, y: 2}\n"),
+        ("{x: 1, heat: 5}\n", {"heat": None}, "{x: 1}\n"),
+        ("{heat: 5, x: 1}\n", {"quality": 2}, "{quality: 2, heat: 5, x: 1}\n"),
+        ("{x: 1, quality: , y: 2}\n", {"quality": 2}, "{x: 1, quality: 2, y: 2}\n"),
+        ("b: &b\n  quality: 3\n<<: *b\n", {"quality": 4}, "b: &b\n  quality: 3\n<<: *b\nquality: 4\n"),
+        # as one reader of YAML has a text before, and the other behind
+        ("quality: 012\nsha: 61e9540\n", {"quality": 5}, "quality: 5\nsha: 61e9540\n"),
+        ("quality: &x 1\nsha: [0e1234]\n", {"quality": 5}, "quality: 5\nsha: [0e1234]\n"),
+    ],
+)
+def test_a_flag_has_its_own_line(front: str, flags: dict[str, FlagValue], after: str) -> None:
+    assert edited(front, **flags) == after
+
+
+def test_what_is_so_already_is_the_same_bytes() -> None:
+    data = b"--- \r\nquality: 0x50\r\nheat: 84\r\npublished: true\r\n---\r\n\r\n"
+    assert set_flag_lines(data, {"quality": 80, "published": True, "removed": None}) is data
+
+
+@pytest.mark.parametrize(
+    ("front", "flags", "why"),
+    [
+        ("quality: [80]\n", {"quality": 75}, "is not one value: mend it by hand"),
+        ("x: 1\nquality:\n  a: 80\n", {"quality": 75}, "is not one value: mend it by hand"),
+        ("quality: |\n  80\n", {"quality": 75}, "is not one value: mend it by hand"),
+        ("quality: &q 80\nheat: *q\n", {"quality": 75}, "no anchor"),
+        ("a: &q 1\nquality: &q 80\nheat: *q\n", {"quality": 75}, "heat would change with it"),
+        ("b: &b\n  quality: 3\n<<: *b\n", {"quality": None}, "other lines would say otherwise"),
+        ("x: 1\nquality: !!int # c\n  80\n", {"quality": 75}, "quality holds a comment"),
+        ("x: 1\nquality: &q\n # c\n  80\n", {"quality": 75}, "quality holds a comment"),
+        ("quality: 3\n", {"quality": None}, "the front matter is empty"),
+        ("{}\n", {"heat": 5}, "there is no field that heat could go behind"),
+        ("? quality\nx: 1\n", {"quality": 4, "heat": 5}, "mapping values are not allowed"),
+        ("x: 1\n? quality\n", {"quality": 4}, "quality, in line 3, is not one value"),
+        ('{\n "heat",}\n', {"quality": 4, "heat": 5}, "did not find expected"),
+        ("heat: 5\n", {"heat": None, "removed": True}, "the front matter is empty"),
+    ],
+)
+def test_what_cannot_be_proved_is_refused(front: str, flags: dict[str, FlagValue], why: str) -> None:
+    with pytest.raises(LineRefused, match=re.escape(why)):
+        edited(front, **flags)
+
+
+def test_a_file_without_front_matter_is_refused() -> None:
+    with pytest.raises(LineRefused, match="no fence"):
+        set_flag_lines(b"# A README\n", {"heat": 1})
+
+
+def test_the_corpus_is_valid_and_large() -> None:
+    assert len(NASTY) > 200
+    assert all(parse_article(data) is not None for data in NASTY.values())
+
+
+_SETS: tuple[dict[str, FlagValue], ...] = (
+    {"quality": 75},
+    {"heat": -1},
+    {"published": False},
+    {"removed": True},
+    {"quality": 1, "heat": 2, "published": True, "removed": False},
+    {"heat": None},
+)
+#: What is refused, and rightly: a value that is tied to another's, and one that a merge brings.
+_REFUSED = {"tied_flags": {0, 4}, "merged": {0}}
+
+
+@pytest.mark.parametrize("name", NASTY)
+def test_nasty_documents_change_by_their_flags_lines(name: str) -> None:
+    data = NASTY[name]
+    is_flow = name.startswith(("flow_top", "json", "emoji_flow"))
+    for number, flags in enumerate(_SETS):
+        try:
+            after = set_flag_lines(data, flags)
+        except LineRefused:
+            assert number in _REFUSED.get(name.split("-")[0], ()), (name, flags)
+            continue
+        assert repr(values_of(after)) == repr(sorted_like(wanted_values(data, flags), values_of(after)))
+        told = changed_lines(data, after)
+        assert len(told) <= 2 * len(flags) + 2 * ("below" in name), (name, told)
+        assert is_flow or "below" in name or all(FLAG_LINE.match(line) for line in told), (name, told)
+
+
+def sorted_like(values: dict[str, Any], order: dict[str, Any]) -> dict[str, Any]:
+    assert values.keys() == order.keys()
+    return {key: values[key] for key in order}
+
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=30) | st.sampled_from(
+    [
+        "quality: 3",
+        "a\npublished: true\nb\n",
+        "---",
+        "# heat: 1",
+        "yes",
+        "1:30",
+        "  x",
+        "x\n\n\n",
+        "'",
+        '"',
+        "{",
+        "- a",
+    ]
+)
+SCALARS = st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | TEXTS
+VALUES = st.recursive(
+    SCALARS,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(TEXTS.filter(bool) | st.sampled_from(FLAGS), inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+FLAG_VALUES = st.fixed_dictionaries(
+    {},
+    optional={
+        "quality": st.integers(-(2**63), 2**63 - 1) | st.none(),
+        "heat": st.integers(-9, 9) | st.none(),
+        "published": st.booleans() | st.none(),
+        "removed": st.booleans() | st.none(),
+    },
+)
+KEYS = st.sampled_from(["title", "provider", "topics", "Quality", "heatmap", "ключ", "🌊", "a b", "qualité"])
+
+
+@st.composite
+def documents(draw: st.DrawFn) -> bytes:
+    """Random front matter, written in a random style, with a random body."""
+    values = draw(st.dictionaries(KEYS, VALUES, min_size=1, max_size=5)) | draw(FLAG_VALUES)
+    order = draw(st.permutations(list(values)))
+    front = yaml.dump(
+        {key: values[key] for key in order},
+        sort_keys=False,
+        allow_unicode=draw(st.booleans()),
+        default_flow_style=draw(st.sampled_from([False, None, True])),
+        width=draw(st.sampled_from([20, 80, 10_000])),
+        indent=draw(st.sampled_from([2, 4])),
+    )
+    lines = front.splitlines(keepends=True)
+    if draw(st.booleans()) and not front.startswith("{"):
+        lines.insert(0, "# quality: 1\n\n")
+    text = f"---\n{''.join(lines)}---\n{draw(TEXTS)}"
+    end = draw(st.sampled_from(["\n", "\r\n", "\r"]))
+    return (b"\xef\xbb\xbf" if draw(st.booleans()) else b"") + text.replace("\n", end).encode()
+
+
+@given(documents(), FLAG_VALUES)
+@example(b"---\nquality: &a 1\nheat: *a\n---\n", {"heat": 2})
+def test_random_flags_of_random_documents(data: bytes, flags: dict[str, FlagValue]) -> None:
+    try:
+        before = values_of(data)
+    except DocumentError:  # dump writes what we refuse, such as dates that are none
+        return
+    wanted = wanted_values(data, flags)
+    if not wanted:
+        return
+    after = set_flag_lines(data, flags)
+    assert values_of(after).keys() == wanted.keys()
+    assert all(repr(values_of(after)[key]) == repr(wanted[key]) for key in wanted)
+    is_flow = data.lstrip(b"\xef\xbb\xbf-\r\n").startswith(b"{")
+    told = changed_lines(data, after)
+    moved = [flag for flag in flags if before.get(flag, flags) != flags[flag] or before.get(flag) is None]
+    assert len(told) <= 2 * len(moved) + 2 * is_flow * len(after)
+    assert is_flow or all(FLAG_LINE.match(line) for line in told)
+    assert set_flag_lines(after, flags) == after
+
+
+@given(documents(), st.integers(0, 99), st.integers(100, 199))
+def test_a_flag_set_back_is_the_document_again(data: bytes, first: int, second: int) -> None:
+    try:
+        start = set_flag_lines(data, {"quality": first, "published": True})
+    except (DocumentError, LineRefused):
+        return
+    moved = set_flag_lines(start, {"quality": second, "published": False})
+    assert moved != start
+    assert set_flag_lines(moved, {"quality": first, "published": True}) == start

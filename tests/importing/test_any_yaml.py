@@ -1,0 +1,148 @@
+"""Any YAML value in any field gives rows or an issue: no import fails as a whole, on no engine.
+
+`CURATION_DOCUMENTS` is how many documents are imported (300); 20,000 take seven minutes of CPU.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from random import Random
+
+import pytest
+import sqlalchemy as sa
+from click.testing import CliRunner, Result
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from curation.cli import cli
+from curation.documents.fields import Image
+from curation.documents.parsing import parse_article, parse_organization
+from curation.importing.reading.files import read_files
+from curation.importing.reading.rows import FACTS
+from curation.importing.reading.tasks import Task, What
+from curation.scanning import File, Kind
+from curation.store.database import Store
+from curation.store.schema import articles, documents, files, images, taxonomy_documents
+
+from ..support.any_yaml import Values, write_site
+from ..support.exporting_helpers import content
+from ..support.killed_imports import Place
+from ..support.store_comparison import count, differences, rows
+
+DOCUMENTS = int(os.environ.get("CURATION_DOCUMENTS", "300"))
+
+#: Documents of one site: small enough to name what is wrong, great enough to share images and names.
+A_SITE = 1_000
+
+Command = Callable[..., Result]
+
+
+class Engine:
+    """A store on one engine, and the command on it."""
+
+    def __init__(self, database: str) -> None:
+        self.database = database
+        self.store = Store(database)
+
+    def run(self, *arguments: str) -> Result:
+        result = CliRunner().invoke(cli, ["--database", self.database, *arguments])
+        assert result.exit_code in (0, 3), f"{arguments}: {result.output}"
+        assert "Traceback" not in result.output
+        return result
+
+
+@pytest.fixture
+def new_engine(
+    request: pytest.FixtureRequest, sqlite_template: Path, tmp_path: Path
+) -> Iterator[Callable[[str], Engine]]:
+    """Makes stores that nothing was imported into."""
+    made: list[Engine] = []
+
+    def make(engine: str) -> Engine:
+        if engine == "sqlite":
+            file = shutil.copy(sqlite_template, tmp_path / f"store-{len(made)}.db")
+            made.append(Engine(str(file)))
+        else:
+            made.append(Engine(Place(request, tmp_path, engine).new()))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.store.engine.dispose()
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(-(-DOCUMENTS // A_SITE)))
+def test_no_value_ends_an_import(new_engine: Callable[[str], Engine], tmp_path: Path, seed: int) -> None:
+    root, values = tmp_path / "site", Values(Random(seed))
+    engines = [new_engine("sqlite"), new_engine("postgresql")]
+    size = min(A_SITE, DOCUMENTS)
+    for turn, numbers in enumerate((range(size), range(size // 3))):  # new, then some of them changed
+        write_site(root, values, numbers)
+        fresh = new_engine("sqlite")
+        fresh.run("import", str(root))
+        for number, engine in enumerate(engines):
+            engine.run("import", str(root))
+            assert_taken_in(engine, root, tmp_path / f"out-{turn}-{number}")
+            found = differences(engine.store, fresh.store)
+            # Where the configuration is wrong, what was read of it before stands.
+            assert [line for line in found if not line.startswith("source_settings:")][:3] == []
+
+
+def assert_taken_in(engine: Engine, root: Path, out: Path) -> None:
+    """That a store is sound, and gives back every document that it has, byte for byte."""
+    assert rows(engine.store, sa.text("SELECT * FROM import_issues WHERE code = 'internal_fault'")) == []
+    assert engine.run("db", "verify").exit_code == 0
+    assert images_of(engine.store) == images_by_documents(engine.store)
+    again = engine.run("import", str(root), "--full")
+    assert " 0 added, 0 updated," in again.output
+    engine.run("export", "files", str(out))
+    kept = set(rows(engine.store, sa.select(files.c.path).where(files.c.state == "kept")))
+    assert count(engine.store, documents) > 0
+    written, was = content(out), content(root)
+    assert {path: written.get(path) for (path,) in kept} == {path: was[path] for (path,) in kept}
+    for name in ("images", "providers", "topics", "clusters", "review"):
+        assert engine.run("report", name, "--format", "csv").exit_code == 0
+
+
+def images_of(store: Store) -> dict[str, tuple[object, ...]]:
+    told = rows(store, sa.select(images.c.url, *(images.c[name] for name in FACTS)))
+    return {url: tuple(facts) for url, *facts in told}
+
+
+def images_by_documents(store: Store) -> dict[str, tuple[object, ...]]:
+    """What the first use of each image says of it: articles' own, then those of their links, by path; then
+    organizations."""
+    query = sa.select(documents.c.content).join(articles).order_by(articles.c.path)
+    query = query.where(articles.c.missing_since.is_(None))  # another document may have taken its place
+    read = [document for (content,) in rows(store, query) if (document := parse_article(bytes(content)))]
+    notes = sa.select(taxonomy_documents.c.content).where(taxonomy_documents.c.kind == "organization")
+    shown: list[Image] = [image for document in read for image in document.images]
+    shown += [image for document in read for link in document.related for image in link.images]
+    last: dict[object, Sequence[Image]] = {}
+    for (note,) in rows(store, notes.order_by(taxonomy_documents.c.path)):
+        organization = parse_organization(bytes(note))
+        if organization:
+            last[organization.provider] = organization.images
+    shown += [image for listed in last.values() for image in listed]
+    return {image.url: image[1:6] for image in reversed(shown)}
+
+
+@settings(max_examples=max(300, DOCUMENTS // 10), deadline=None)
+@given(st.randoms(use_true_random=False))
+def test_any_value_gives_rows_or_an_issue(random: Random) -> None:
+    values = Values(random)
+    for kind, text in (
+        (Kind.ARTICLE, values.document()),
+        (Kind.ORGANIZATION, values.organization()),
+        (Kind.TOPIC, values.topic()),
+    ):
+        read = read_files([Task(File("_news/a.md", kind, None, None), None, text.encode())])
+        [outcome] = read.outcomes
+        codes = [fault.code for fault in outcome.faults]
+        assert outcome.what in (What.FRESH, What.REFUSED), text
+        assert "internal_fault" not in codes, (text, outcome.faults)
+        assert codes or outcome.what is What.FRESH, text

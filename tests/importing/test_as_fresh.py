@@ -1,0 +1,244 @@
+"""After any history of imports, decisions and reverts a store is as a fresh import would leave it, but for what
+the contract keeps (`likeness`), on both engines, with images, providers, topics and links that sources share;
+and `db verify` finds nothing.
+
+`CURATION_MIXTURES` is how many histories there are on each engine; `CURATION_SEED` is the first.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from curation.articles.selecting import Selection
+from curation.editing.flags import reset_flags, set_flags
+from curation.editing.undo import revert_changeset
+from curation.errors import EditRefused, SelectionError
+from curation.flags import FLAGS
+from curation.importing.records.summary import Summary
+from curation.store.database import Store
+from curation.store.schema import articles, changesets, import_issues
+from curation.verifying.run import Finding, verify
+
+from ..support.cases import few_or_many, some
+from ..support.importing_helpers import import_folder, undo_one_import
+from ..support.random_dumps import Mixture
+from ..support.random_histories import empty, small_batches
+from ..support.store_comparison import differences, rows
+from ..support.upstream_changes import Files, Site
+
+MIXTURES = int(os.environ.get("CURATION_MIXTURES", "12"))
+FIRST = int(os.environ.get("CURATION_SEED", "0"))
+STEPS = 10
+
+
+@pytest.fixture
+def fresh(sqlite_template: Path, tmp_path: Path) -> Iterator[Store]:
+    """A store that is filled at once: on SQLite, whatever the other is on, so that the engines are compared
+    with each other too."""
+    made = Store(str(shutil.copy(sqlite_template, tmp_path / "fresh.db")))
+    yield made
+    made.engine.dispose()
+
+
+class Newsroom:
+    """A store, its two sources, and what their dumps were before each import that can be undone."""
+
+    def __init__(self, store: Store, fresh: Store, root: Path, seed: int) -> None:
+        self._store, self._fresh = store, fresh
+        self._chance = chance = random.Random(seed)
+        self._mixtures = {name: Mixture(chance) for name in ("one", "two")}
+        self._sites = {name: Site(root / str(seed) / name) for name in self._mixtures}
+        #: What the store has of each source; None where that is nothing, or a part of an import was undone.
+        self._has: dict[str, Files | None] = {"one": None, "two": None}
+        #: Imports that changed something: source, what the store had before, whether all of it was read.
+        self._imports: dict[int, tuple[str, Files | None, bool]] = {}
+        self.log: list[str] = []
+
+    def begin(self) -> None:
+        for name in self._mixtures:
+            self._import(name)
+
+    def step(self) -> None:
+        steps: tuple[Callable[[], None], ...] = (
+            self._import_any, self._import_any, self._import_any, self._undo, self._undo, self._decide, self._revert,
+        )  # fmt: skip
+        step = self._chance.choice(steps)
+        self.log.append(step.__name__)
+        step()
+        self._compare()
+
+    def _compare(self) -> None:
+        """Have the store be as a fresh import would leave it."""
+        if None in self._has.values():
+            return
+        empty(self._fresh)
+        for name in self._chance.sample(sorted(self._has), 2):
+            self._import_to(self._fresh, name, self._has[name] or {})
+        assert differences(self._store, self._fresh) == []
+
+    def _import_to(self, store: Store, name: str, files: Files) -> Summary:
+        site = self._sites[name]
+        site.hold({"_news/always.md": b"---\ntitle: Always\n---\nAlways the same.\n"} | files)
+        return import_folder(store, site.root)
+
+    def _import_any(self) -> None:
+        name = self._chance.choice(sorted(self._mixtures))
+        self._mixtures[name].change()
+        self._import(name)
+
+    def _import(self, name: str) -> None:
+        files = dict(self._mixtures[name].files)
+        summary = self._import_to(self._store, name, files)
+        before = self._has[name]
+        if summary.changeset_id is not None:
+            # What is said of a broken file is said by whoever read it last, undone or not.
+            is_whole = before is not None and not (_has_broken(before) or _has_broken(files))
+            self._imports[summary.changeset_id] = name, before, is_whole
+        self._has[name] = files
+
+    def _undo(self) -> None:
+        if not self._imports:
+            return
+        made = sorted(self._imports)
+        target = made[-1] if self._chance.random() < 0.7 else self._chance.choice(made)
+        name, before, is_whole = self._imports[target]
+        undone = None
+        with suppress(EditRefused):
+            undone = undo_one_import(self._store, target, actor="ann", reason=None)
+        if undone is None:
+            return
+        if not is_whole:  # the store has read a broken file since, and an undo of what came before reads none
+            self._imports |= {k: (of, had, False) for k, (of, had, _) in self._imports.items() if of == name}
+        later = [key for key, (of, *_) in self._imports.items() if key > target and of == name]
+        self._imports |= dict.fromkeys(later, (name, None, False))  # what they began from is undone
+        is_last = not later
+        self._has[name] = before if is_last and is_whole and not undone.kept else None
+        if not undone.kept:
+            del self._imports[target]
+
+    def _decide(self) -> None:
+        ids = [key for (key,) in rows(self._store, sa.select(articles.c.id).order_by(articles.c.id))]
+        if not ids:
+            return
+        chosen = Selection(listed=[str(key) for key in self._chance.sample(ids, min(2, len(ids)))])
+        with suppress(EditRefused, SelectionError), self._store.writing() as connection:
+            if self._chance.random() < 0.3:
+                reset_flags(connection, chosen, FLAGS, actor="editor", reason=None)
+            else:
+                decision = self._chance.choice(
+                    ({"quality": 80}, {"heat": 3}, {"published": 0}, {"removed": 1})
+                )
+                set_flags(connection, chosen, decision, actor="editor", reason=None)
+
+    def _revert(self) -> None:
+        query = sa.select(changesets.c.id).where(changesets.c.kind == "edit").order_by(changesets.c.id)
+        made = [key for (key,) in rows(self._store, query)]
+        if made:
+            with suppress(EditRefused, SelectionError), self._store.writing() as connection:
+                revert_changeset(connection, self._chance.choice(made), actor="editor", reason=None)
+
+
+def _has_broken(files: Files) -> bool:
+    return any(b"\nbroken: [\n" in content for content in files.values())
+
+
+@few_or_many("histories", min(MIXTURES, 1), MIXTURES)
+def test_after_any_history_a_store_is_as_a_fresh_import_would_leave_it(
+    store: Store, fresh: Store, tmp_path: Path, histories: int
+) -> None:
+    for seed in range(FIRST, FIRST + histories):
+        empty(store)
+        room = Newsroom(store, fresh, tmp_path, seed)
+        with small_batches(seed):
+            try:
+                room.begin()
+                for _ in range(STEPS):
+                    room.step()
+                assert sound(store) == []
+            except BaseException as error:
+                error.add_note(f"seed {seed}, after: {' | '.join(room.log)}")
+                raise
+
+
+# --- by name --------------------------------------------------------------------------------------------
+
+_A, _B = "_news/a.md", "_news/b.md"
+
+
+def _showing(facts: str, title: str = "a") -> bytes:
+    return f'---\ntitle: {title}\nimages:\n- {{url: "https://i.example/x.png", {facts}}}\n---\n{title}\n'.encode()
+
+
+#: What was imported, and what an import that is then undone makes of it.
+UNDONE: dict[str, tuple[Files, Files]] = {
+    "the first to show an image was gone": (
+        {_A: _showing("width: 100"), _B: _showing("width: 200", "b")},
+        {_B: _showing("width: 200", "b")},
+    ),
+    "the first to show an image moved behind another one": (
+        {_A: _showing("width: 100"), _B: _showing("width: 200", "b")},
+        {"_news/c.md": _showing("width: 100"), _B: _showing("width: 200", "b")},
+    ),
+    "the first to show an image came back": (
+        {_B: _showing("width: 200", "b")},
+        {_A: _showing("width: 100"), _B: _showing("width: 200", "b")},
+    ),
+    "the entry of the first is odd": (
+        {_A: _showing("title: 2024, isCached: yes, width: 640.0"), _B: _showing("title: y", "b")},
+        {_B: _showing("title: y", "b")},
+    ),
+    "a document with notices was gone": ({_A: _showing("title: 2024, width: -1")}, {}),
+    "an organization with notices was gone": (
+        {"_data/organizations/o.md": b"---\nname: 2024\ndomain: o.example\n---\n"},
+        {},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", some(UNDONE))
+def test_an_import_that_is_undone_leaves_what_a_fresh_import_would(
+    store: Store, fresh: Store, tmp_path: Path, name: str
+) -> None:
+    always: Files = {"_news/always.md": b"---\ntitle: Always\n---\nAlways.\n"}
+    before, after = UNDONE[name]
+    site = Site(tmp_path / "site")
+    for files in (before, after):
+        site.hold(always | files)
+        changeset_id = import_folder(store, site.root).changeset_id
+    assert changeset_id is not None
+    assert undo_one_import(store, changeset_id, actor="ann", reason=None).kept == []
+    site.hold(always | before)
+    import_folder(fresh, site.root)
+    assert differences(store, fresh) == []
+    assert sound(store) == []
+    import_folder(store, site.root)
+    assert differences(store, fresh) == []
+
+
+def test_what_is_back_as_it_was_has_its_notices_again(store: Store, fresh: Store, tmp_path: Path) -> None:
+    site, other = Site(tmp_path / "site"), {_B: _showing("width: 1", "b")}
+    noted: Files = {_A: _showing("title: 2024"), "_data/topics/t.yaml": b"name: 2024\n"}
+    for files in (other | noted, other, other | noted):
+        site.hold(files)
+        import_folder(store, site.root)
+    import_folder(fresh, site.root)
+    assert differences(store, fresh) == []
+    open_ = sa.select(import_issues.c.code, import_issues.c.path)
+    open_ = open_.where(import_issues.c.resolved_import_id.is_(None)).order_by(import_issues.c.path)
+    assert [tuple(row) for row in rows(store, open_)] == [
+        ("text_from_value", "_data/topics/t.yaml"),
+        ("text_from_value", _A),
+    ]
+
+
+def sound(store: Store) -> list[Finding]:
+    with store.reading() as connection:
+        return list(verify(connection))

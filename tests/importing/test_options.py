@@ -1,0 +1,449 @@
+"""Ways of importing, on every engine: what is not read again, in parts, in parallel, dry and strict."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import tarfile
+import time
+from collections.abc import Callable
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from click.testing import CliRunner, Result
+
+from curation.cli import cli
+from curation.errors import DocumentError, ImportFailed
+from curation.importing import batches
+from curation.importing.reading import files as file_reading
+from curation.importing.reading import pipeline, processes
+from curation.store.database import Store
+from curation.store.schema import articles, files, import_issues, imports, sources
+
+from ..support.copied_news import multiply_site
+from ..support.importing_helpers import count, decide_flags, import_folder, one, rows, write_story
+from ..support.store_digest import digests
+
+
+@pytest.fixture
+def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of the files that are read, as they are read."""
+    seen: list[str] = []
+
+    def read_file(location: str) -> bytes:
+        seen.append(Path(location).name)
+        return Path(location).read_bytes()
+
+    monkeypatch.setattr(file_reading, "read_file", read_file)
+    return seen
+
+
+@pytest.fixture
+def parses(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """The documents that are parsed, as they are parsed."""
+    seen: list[bytes] = []
+    parse = file_reading.parse_article
+
+    def parse_article(content: bytes) -> Any:
+        seen.append(content)
+        return parse(content)
+
+    monkeypatch.setattr(file_reading, "parse_article", parse_article)
+    return seen
+
+
+def grow_old() -> None:
+    """Waits until the files' times are older than the clock's grain, so that they can be trusted."""
+    time.sleep(0.15)
+
+
+# --- what is not read again ------------------------------------------------------------------------------
+
+
+def test_a_file_as_it_was_is_not_read(store: Store, site: Path, reads: list[str]) -> None:
+    grow_old()
+    import_folder(store, site)
+    assert len(reads) == 60  # 50 articles, and 10 of taxonomy
+    reads.clear()
+    summary = import_folder(store, site)
+    assert (summary.unchanged, summary.skipped, reads) == (50, 6, [])
+    write_story(site, "new.md")
+    assert import_folder(store, site).added == 1
+    assert reads == ["new.md"]
+
+
+def test_what_was_kept_out_is_not_read_again_and_is_told_again(
+    store: Store, tmp_path: Path, reads: list[str]
+) -> None:
+    write_story(tmp_path, "good.md")
+    (tmp_path / "_news" / "bad.md").write_text("---\na: b: c\n---\n")
+    (tmp_path / "_news" / "plain.md").write_text("no fence\n")
+    grow_old()
+    for _ in range(2):
+        summary = import_folder(store, tmp_path, source="s")
+        assert (summary.quarantined, summary.skipped, summary.status) == (1, 1, "partial")
+    assert sorted(reads) == ["bad.md", "good.md", "plain.md"]
+    assert count(store, import_issues, import_issues.c.resolved_import_id.is_(None)) == 1
+
+
+def test_a_file_that_was_only_touched_is_read_and_not_parsed(
+    store: Store, tmp_path: Path, reads: list[str], parses: list[bytes]
+) -> None:
+    file = write_story(tmp_path, "a.md")
+    grow_old()
+    import_folder(store, tmp_path, source="s")
+    os.utime(file)
+    grow_old()
+    assert import_folder(store, tmp_path, source="s").unchanged == 1
+    assert import_folder(store, tmp_path, source="s").unchanged == 1
+    assert (len(reads), len(parses)) == (2, 1)
+
+
+@pytest.mark.parametrize("restores_time", [True, False])
+def test_other_bytes_of_the_same_size_are_noticed(store: Store, tmp_path: Path, restores_time: bool) -> None:
+    file = write_story(tmp_path, "a.md", quality=10)
+    old = file.stat()
+    grow_old()
+    import_folder(store, tmp_path, source="s")
+    write_story(tmp_path, "a.md", quality=20)
+    if restores_time:
+        os.utime(file, ns=(old.st_atime_ns, old.st_mtime_ns))
+    assert file.stat().st_size == old.st_size
+    assert import_folder(store, tmp_path, source="s").updated == 1
+    assert one(store, sa.select(articles.c.quality)) == 20
+
+
+def test_a_file_written_within_the_grain_of_the_clock_is_read_again(
+    store: Store, tmp_path: Path, reads: list[str]
+) -> None:
+    write_story(tmp_path, "a.md")
+    import_folder(store, tmp_path, source="s")
+    assert one(store, sa.select(files.c.stamp)) is None
+    grow_old()
+    import_folder(store, tmp_path, source="s")
+    import_folder(store, tmp_path, source="s")
+    assert reads == ["a.md", "a.md"]
+
+
+def test_full_reads_every_file(store: Store, site: Path, reads: list[str], parses: list[bytes]) -> None:
+    grow_old()
+    import_folder(store, site)
+    before = digests(store, "imports")
+    reads.clear()
+    parses.clear()
+    assert import_folder(store, site, full=True).unchanged == 50
+    assert len(reads) == 60
+    assert digests(store, "imports") == before
+
+
+# --- parts -----------------------------------------------------------------------------------------------
+
+
+def test_a_part_of_a_source_marks_nothing_else_missing(
+    store: Store, site: Path, curation: Callable[..., Result]
+) -> None:
+    import_folder(store, site)
+    news = sorted((site / "_news").glob("*.md"))
+    news[0].unlink()
+    news[1].unlink()
+    write_story(site, "2024-02-02-part.md")
+    for part in (site / "_news", site / "_news" / "2024-02-02-part.md"):
+        result = curation("import", str(part))
+        assert result.exit_code == 0, result.output
+        assert ", 0 missing" in result.stdout
+    assert count(store, articles) == 51
+    assert count(store, sources) == 1
+    assert rows(store, sa.select(imports.c.location))[-1][0].endswith(": _news/2024-02-02-part.md")
+    assert import_folder(store, site).missing == 2
+
+
+def test_a_part_needs_a_root(site: Path, curation: Callable[..., Result]) -> None:
+    file = next((site / "_news").glob("*.md"))
+    refused = curation("import", str(file))
+    assert refused.exit_code == 1
+    assert "--root" in refused.stderr
+    assert curation("import", str(file), "--root", str(site)).stdout.startswith("site: 1 added")
+
+
+def test_several_sources_at_once(store: Store, site: Path, curation: Callable[..., Result]) -> None:
+    copy = Path(shutil.copytree(site, site.parent / "copy"))
+    result = curation("import", str(site), str(copy), "--new-source")
+    assert result.exit_code == 0, result.output
+    assert [line.split(":")[0] for line in result.stdout.splitlines() if "added" in line] == ["site", "copy"]
+    assert count(store, articles) == 100
+
+
+# --- archives and repositories, as far as the importer is concerned --------------------------------------
+
+
+def git(folder: Path, *arguments: str) -> str:
+    command = ["git", "-c", "user.name=t", "-c", "user.email=t@example.org", "-C", str(folder), *arguments]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def commit(repository: Path) -> str:
+    git(repository, "add", "-A")
+    git(repository, "commit", "-qm", "more", "--allow-empty")
+    return git(repository, "rev-parse", "HEAD")
+
+
+def test_revisions_of_a_repository(store: Store, site: Path, curation: Callable[..., Result]) -> None:
+    git(site, "init", "-q")
+    first = commit(site)
+    write_story(site, "2024-02-02-new.md")
+    second = commit(site)
+    told = [
+        curation("import", str(site), "--rev", rev).stdout.split(" (")[0] for rev in (first, "HEAD", first)
+    ]
+    assert told == [
+        "site: 50 added, 0 updated, 0 unchanged, 0 missing, 6 skipped, 0 quarantined",
+        "site: 1 added, 0 updated, 50 unchanged, 0 missing, 6 skipped, 0 quarantined",
+        "site: 0 added, 0 updated, 50 unchanged, 1 missing, 6 skipped, 0 quarantined",
+    ]
+    commits = sa.select(imports.c.git_commit).order_by(imports.c.started_at)
+    assert [found for (found,) in rows(store, commits)] == [first, second, first]
+
+
+def test_blobs_that_are_known_are_not_read(
+    store: Store, site: Path, curation: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from curation.scanning import GitTree
+
+    git(site, "init", "-q")
+    commit(site)
+    curation("import", str(site), "--rev", "HEAD")
+    write_story(site, "2024-02-02-new.md")
+    commit(site)
+    asked: list[str] = []
+    read = GitTree.read
+    monkeypatch.setattr(
+        GitTree, "read", lambda tree, some: asked.extend(f.path for f in some) or read(tree, some)
+    )
+    assert "1 added" in curation("import", str(site), "--rev", "HEAD").stdout
+    assert asked == ["_news/2024-02-02-new.md"]
+
+
+def test_an_archive_is_as_its_folder(store: Store, site: Path, curation: Callable[..., Result]) -> None:
+    import_folder(store, site)
+    before = digests(store, "imports", "sources")
+    archive = site.parent / "site.tar.xz"
+    with tarfile.open(archive, "w:xz") as made:
+        made.add(site, arcname="site")
+    result = curation("import", str(archive))
+    assert result.stdout.startswith("site: 0 added, 0 updated, 50 unchanged, 0 missing"), result.output
+    assert digests(store, "imports", "sources") == before
+
+
+# --- in parallel -----------------------------------------------------------------------------------------
+
+
+class Counting(Executor):
+    """Any executor serves; this one counts what it is handed."""
+
+    def __init__(self, inner: Executor) -> None:
+        self.inner = inner
+        self.waiting = 0
+        self.most = 0
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        self.waiting += 1
+        self.most = max(self.most, self.waiting)
+        future = self.inner.submit(fn, *args, **kwargs)
+        future.add_done_callback(lambda _: setattr(self, "waiting", self.waiting - 1))
+        return future
+
+
+def test_processes_and_any_executor_give_the_same_rows(
+    store: Store, site: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    multiply_site(site.parent, 300, site / "_copies")
+    inline = import_folder(store, site, source="inline")
+    with processes.process_pool(2) as executor:
+        parallel = import_folder(store, site, source="processes", executor=executor)
+    monkeypatch.setattr(pipeline, "CHUNK", 20)
+    monkeypatch.setattr(batches, "CHUNK", 20)
+    monkeypatch.setattr(pipeline, "AHEAD", 5)
+    with ThreadPoolExecutor(3) as threads:
+        counting = Counting(threads)
+        threaded = import_folder(store, site, source="threads", executor=counting)
+    assert counting.most <= 5
+    assert inline.counts == parallel.counts == threaded.counts
+    names = [column for column in articles.c if not column.name.endswith("id")]
+    kept = [
+        sorted(map(repr, rows(store, sa.select(*names).join(sources).where(sources.c.name == name))))
+        for name in ("inline", "processes", "threads")
+    ]
+    assert kept[0] == kept[1] == kept[2]
+
+
+def test_jobs_of_the_command(
+    site: Path, curation: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batches, "WORTH_PROCESSES", 100)
+    multiply_site(site.parent, 300, site / "_copies")
+    assert curation("import", str(site), "--jobs", "2").stdout.startswith("site: 350 added")
+
+
+# --- dry and strict --------------------------------------------------------------------------------------
+
+
+def test_a_dry_run_tells_flag_by_flag_and_keeps_nothing(
+    store: Store, tmp_path: Path, curation: Callable[..., Result]
+) -> None:
+    for name in ("a.md", "b.md", "c.md"):
+        write_story(tmp_path, name, quality=10)
+    import_folder(store, tmp_path, source="s")
+    decide_flags(store, "_news/c.md", quality=1)
+    before = digests(store)
+    write_story(tmp_path, "a.md", quality=90)
+    hidden = write_story(tmp_path, "b.md", quality=5)
+    hidden.write_text(hidden.read_text().replace("published: true", "published: false"))
+    write_story(tmp_path, "c.md", quality=99)
+    write_story(tmp_path, "d.md")
+    arguments = ("import", str(tmp_path), "--source", "s", "--actor", "tester")
+    dry = curation(*arguments, "--dry-run")
+    assert dry.exit_code == 0
+    assert digests(store) == before
+    wet = curation(*arguments)
+    assert dry.stdout.splitlines()[1:] == [
+        "  quality: 2 changed (1 up, 1 down)",
+        "  published: 1 changed (0 true, 1 false)",
+        "  a dry run: nothing of this was kept",
+    ]
+    assert wet.stdout.splitlines()[1:3] == dry.stdout.splitlines()[1:3]
+    assert wet.stdout.split(" (")[0] == dry.stdout.split(" (")[0]
+
+
+def test_a_dry_run_makes_no_store(tmp_path: Path, site: Path) -> None:
+    database = tmp_path / "none.db"
+    result = CliRunner().invoke(cli, ["--database", str(database), "import", str(site), "--dry-run"])
+    assert (result.exit_code, result.stdout.split(",")[0]) == (0, "site: 50 added")
+    assert list(tmp_path.glob("none*")) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "code"),
+    [
+        ("bad.md", b"---\na: b: c\n---\n", "yaml_syntax"),
+        ("odd.md", b"---\ntitle: x\nheat: hot\n---\n", "not_a_number"),
+        ("crlf.md", b"---\r\ntitle: x\r\n---\r\n", "line_ends"),
+    ],
+)
+def test_strict_keeps_nothing_if_there_is_any_issue(
+    store: Store, tmp_path: Path, name: str, content: bytes, code: str
+) -> None:
+    write_story(tmp_path, "a.md")
+    import_folder(store, tmp_path, source="s", strict=True)
+    before = digests(store, "imports")
+    (tmp_path / "_news" / name).write_bytes(content)
+    write_story(tmp_path, "a.md", quality=3)
+    with pytest.raises(ImportFailed, match=f"1 issue,.*_news/{name}.*{code}"):
+        import_folder(store, tmp_path, source="s", strict=True)
+    assert digests(store, "imports") == before
+    assert rows(store, sa.select(imports.c.status).order_by(imports.c.started_at))[-1][0] == "failed"
+    import_folder(store, tmp_path, source="s")
+    with pytest.raises(ImportFailed, match=code):  # found before, and still there
+        import_folder(store, tmp_path, source="s", strict=True)
+
+
+def test_a_dry_and_strict_run_keeps_nothing_either(store: Store, tmp_path: Path) -> None:
+    write_story(tmp_path, "a.md")
+    import_folder(store, tmp_path, source="s")
+    before = digests(store)
+    (tmp_path / "_news" / "bad.md").write_text("---\na: b: c\n---\n")
+    with pytest.raises(ImportFailed, match="1 issue,"):
+        import_folder(store, tmp_path, source="s", strict=True, dry_run=True)
+    assert digests(store) == before
+
+
+def test_a_file_that_could_not_be_read_is_read_again_as_it_was(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_story(tmp_path, "a.md")
+    grow_old()
+
+    def fail(location: str) -> bytes:
+        raise DocumentError("unreadable", "cannot be read: Input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(file_reading, "read_file", fail)
+        assert import_folder(store, tmp_path, source="s").quarantined == 1
+    assert import_folder(store, tmp_path, source="s").added == 1
+
+
+def test_strict_minds_no_decision(store: Store, tmp_path: Path, curation: Callable[..., Result]) -> None:
+    write_story(tmp_path, "a.md", quality=10)
+    import_folder(store, tmp_path, source="s")
+    decide_flags(store, "_news/a.md", quality=90)
+    write_story(tmp_path, "a.md", quality=30)
+    import_folder(store, tmp_path, source="s", strict=True)
+    notices = json.loads(curation("issues", "--all", "--format", "json").stdout)
+    assert [issue["code"] for issue in notices] == ["upstream_parts"]
+
+
+# --- stories ---------------------------------------------------------------------------------------------
+
+
+def test_a_story_takes_over_a_path_and_comes_back(store: Store, tmp_path: Path) -> None:
+    first = {"title": "First", "url": "https://a.example/first", "quality": 10}
+    second = {"title": "Second", "url": "https://a.example/second", "quality": 20}
+    told = sa.select(articles.c.title, articles.c.quality, articles.c.heat)
+    codes = sa.select(import_issues.c.code, import_issues.c.field).where(
+        import_issues.c.resolved_import_id.is_(None)
+    )
+
+    def take(story: dict[str, Any]) -> tuple[Any, list[Any]]:
+        file = write_story(tmp_path, "a.md", **story)
+        file.write_text(file.read_text().replace("Body.", f"The words of {story['title']}."))
+        import_folder(store, tmp_path, source="s")
+        return rows(store, told)[0], sorted(rows(store, codes))
+
+    take(first)
+    decide_flags(store, "_news/a.md", quality=90)
+    assert take(second) == (("Second", 20, 70), [("override_set_aside", "quality")])
+    decide_flags(store, "_news/a.md", heat=1)
+    assert take(first) == (
+        ("First", 90, 70),
+        [("override_returned", "quality"), ("override_set_aside", "heat")],
+    )
+    assert take(second) == (
+        ("Second", 20, 1),
+        [("override_returned", "heat"), ("override_set_aside", "quality")],
+    )
+    before = digests(store, "imports")
+    import_folder(store, tmp_path, source="s")
+    assert digests(store, "imports") == before
+
+
+def test_a_notice_says_what_now_stands_and_is_closed_when_the_two_agree(store: Store, tmp_path: Path) -> None:
+    write_story(tmp_path, "a.md", quality=10)
+    import_folder(store, tmp_path, source="s")
+    decide_flags(store, "_news/a.md", quality=90)
+    write_story(tmp_path, "a.md", quality=30)
+    told = sa.select(import_issues.c.message).where(import_issues.c.resolved_import_id.is_(None))
+    for decided, messages in (
+        (90, ["upstream says 30; the editor's 90 stands"]),
+        (80, ["upstream says 30; the editor's 80 stands"]),
+        (30, []),
+    ):
+        decide_flags(store, "_news/a.md", quality=decided)
+        import_folder(store, tmp_path, source="s")
+        assert [message for (message,) in rows(store, told)] == messages
+
+
+def test_another_title_or_another_url_alone_is_the_same_story(store: Store, tmp_path: Path) -> None:
+    write_story(tmp_path, "a.md", title="One", url="https://a.example/1")
+    import_folder(store, tmp_path, source="s")
+    decide_flags(store, "_news/a.md", quality=90)
+    for story in (
+        {"title": "Two", "url": "https://a.example/1"},
+        {"title": "Two", "url": "https://a.example/2"},
+    ):
+        write_story(tmp_path, "a.md", **story)
+        import_folder(store, tmp_path, source="s")
+        assert one(store, sa.select(articles.c.quality)) == 90

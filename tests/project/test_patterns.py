@@ -1,0 +1,150 @@
+"""No pattern takes time by more than the length of what it is tried on: each in the package is attacked with
+texts of its own letters, repeated, as those look for weak patterns who mean to use them."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+import curation
+
+from ..support.places import CHECKOUT
+
+ROOT = Path(curation.__file__).parent
+
+#: Where `tests` can be imported from, wherever the package is installed.
+METHODS = ("match", "fullmatch", "search", "sub", "split", "findall", "finditer")
+
+#: Letters of an attack: a quadratic pattern takes seconds for so many, a linear one a few milliseconds.
+LENGTH = int(os.environ.get("CURATION_PATTERN_LENGTH", "50000"))
+SECONDS = 0.25
+
+
+class Pattern(NamedTuple):
+    """A pattern of the package: where it is, its text and flags, and how it is tried."""
+
+    where: str
+    text: str
+    flags: int
+    is_bytes: bool
+    methods: tuple[str, ...]
+
+
+def patterns() -> Iterator[Pattern]:
+    """The patterns of all modules: those that a name has, and those that are written where they are used."""
+    for file in sorted(ROOT.rglob("*.py")):
+        tree = ast.parse(file.read_text())
+        used = methods_by_name(tree)
+        for node in ast.walk(tree):
+            if not isinstance(node, ast.Call) or not is_of_re(node.func):
+                continue
+            name = assigned_name(tree, node)
+            method = getattr(node.func, "attr", "")
+            methods = tuple(sorted(used.get(name, ()))) if method == "compile" else (method,)
+            for text in [node.args[0].value] if isinstance(node.args[0], ast.Constant) else []:
+                flags = sum(getattr(re, flag) for flag in FLAGS if f"re.{flag}" in ast.unparse(node))
+                where = f"{file.relative_to(ROOT)}:{node.lineno}"
+                as_text = text.decode("latin-1") if isinstance(text, bytes) else text
+                yield Pattern(where, as_text, flags, isinstance(text, bytes), methods or ("match", "search"))
+            if not isinstance(node.args[0], ast.Constant):
+                yield from put_together(file, name, methods)
+
+
+def put_together(file: Path, name: str, methods: tuple[str, ...]) -> Iterator[Pattern]:
+    """Patterns whose text is put together from parts, as their module has them."""
+    module = ".".join(("curation", *file.relative_to(ROOT).with_suffix("").parts))
+    value = getattr(importlib.import_module(module), name, ())
+    for number, one in enumerate(value if isinstance(value, tuple) else (value,)):
+        is_bytes = isinstance(one.pattern, bytes)
+        text = one.pattern.decode("latin-1") if is_bytes else one.pattern
+        yield Pattern(
+            f"{module}.{name}[{number}]", text, one.flags & ~re.UNICODE, is_bytes, methods or ("search",)
+        )
+
+
+FLAGS = ("VERBOSE", "MULTILINE", "DOTALL", "IGNORECASE", "ASCII")
+
+
+def is_of_re(node: ast.expr) -> bool:
+    is_re = isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "re"
+    return is_re and getattr(node, "attr", "") in (*METHODS, "compile")
+
+
+def methods_by_name(tree: ast.AST) -> dict[str, set[str]]:
+    """How each name is used as a pattern: `_WORD.finditer`."""
+    found: dict[str, set[str]] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.attr in METHODS:
+            found.setdefault(node.value.id, set()).add(node.attr)
+    return found
+
+
+def assigned_name(tree: ast.AST, call: ast.Call) -> str:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign) and any(inner is call for inner in ast.walk(node.value)):
+            return getattr(node.targets[0], "id", "")
+    return ""
+
+
+ALL = list(patterns())
+
+
+@pytest.fixture(scope="module")
+def slow() -> dict[str, Any]:
+    """The attacks that took too long, by pattern; a process of its own tries them, and is killed where one
+    never ends."""
+    found: dict[str, Any] = {}
+    left = ALL
+    while left:
+        command = [sys.executable, "-m", "tests.support.pattern_attacks", str(LENGTH), str(SECONDS)]
+        with subprocess.Popen(
+            command, cwd=CHECKOUT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        ) as process:
+            try:
+                answer, _ = process.communicate(json.dumps(left), timeout=60 + len(left))
+            except subprocess.TimeoutExpired:
+                process.kill()
+                answer, _ = process.communicate()
+        done = [json.loads(line) for line in answer.splitlines()]
+        found |= {name: attack for name, attack in done if attack}
+        if len(done) < len(left):
+            found[left[len(done)].where] = "it never ended"
+        left = left[len(done) + 1 :]
+    return found
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("pattern", ALL, ids=lambda pattern: pattern.where)
+def test_no_pattern_is_worse_than_linear(slow: dict[str, Any], pattern: Pattern) -> None:
+    assert pattern.where not in slow, slow[pattern.where]
+
+
+@pytest.mark.long
+def test_patterns_are_found_and_weak_ones_are_told() -> None:
+    assert len(ALL) > 50
+    weak = [
+        Pattern("exponential", r"(?:a+)+b", 0, False, ("match",)),
+        Pattern("quadratic", r"a+b", 0, False, ("search",)),
+        Pattern("blanks", r"x[ \t]*[ \t]*y", 0, False, ("match",)),
+        Pattern("comments", r"#.*\n(?:\s*(?:#.*)?\n)*[ ]+0", 0, False, ("search",)),
+    ]
+    for pattern in weak:
+        command = [sys.executable, "-m", "tests.support.pattern_attacks", str(LENGTH), str(SECONDS)]
+        asked = json.dumps([pattern])
+        try:
+            ended = subprocess.run(
+                command, cwd=CHECKOUT, input=asked, capture_output=True, text=True, timeout=5
+            )
+        except subprocess.TimeoutExpired:
+            continue
+        assert json.loads(ended.stdout)[1], pattern.where

@@ -1,0 +1,126 @@
+"""The README says what is true: its session is run, its commands are those that CI runs."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ..support.cases import miss
+from ..support.places import README, SITE
+
+pytestmark = pytest.mark.skipif(not README.exists(), reason="the README is part of a checkout")
+
+
+def told_sessions() -> list[tuple[str, str]]:
+    """(command, what it prints) of each command of the console blocks."""
+    blocks = re.findall(r"```console\n(.*?)```", README.read_text(), re.DOTALL)
+    steps = [step for block in blocks for step in block.split("$ ")[1:]]
+    return [(command, output.strip()) for command, _, output in (step.partition("\n") for step in steps)]
+
+
+def without_times(text: str) -> str:
+    text = re.sub(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z", "<now>", text)
+    return re.sub(r"\(\d+\.\d s\)", "(<time>)", text).strip()
+
+
+def test_the_session_prints_what_it_says(tmp_path: Path) -> None:
+    (tmp_path / "tests").symlink_to(SITE.parent)
+    program = f"{shlex.quote(sys.executable)} -m curation"
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("CURATION_")}
+    assert len(told_sessions()) == 6
+    for command, output in told_sessions():
+        ended = subprocess.run(
+            ["bash", "-c", command.replace("curation ", f"{program} ", 1)],
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=tmp_path, env=environment, check=True,
+        )  # fmt: skip
+        assert without_times(ended.stdout) == without_times(output), command
+
+
+def test_two_commands_do_all_the_set_up() -> None:
+    commands = re.findall(r"```sh\n(python3 -m venv .*)\n```", README.read_text())
+    assert len(commands) == 2
+    ci = (README.parent / ".ci" / "run").read_text()
+    assert 'grep -x "python3 -m venv .venv .*pytest" README.md' in ci
+    assert commands[1].endswith("pytest")
+
+
+def test_ci_runs_lint_the_tests_and_the_long_tests_in_this_order() -> None:
+    script = (README.parent / ".ci" / "run").read_text()
+    steps = (
+        "export CI=true",
+        "ruff",
+        "mypy",
+        "rm -rf .venv",
+        '-c "$tests"',
+        'wait "$checking"',
+        "\n.venv/bin/pytest -m long\n",
+    )
+    places = [script.find(step) for step in steps]
+    assert -1 not in places
+    assert places == sorted(places)
+
+
+@pytest.mark.parametrize(("ci", "outcome"), [("true", pytest.fail.Exception), ("", pytest.skip.Exception)])
+def test_what_is_not_installed_is_skipped_and_fails_in_ci(
+    monkeypatch: pytest.MonkeyPatch, ci: str, outcome: type[BaseException]
+) -> None:
+    monkeypatch.setenv("CI", ci)
+    with pytest.raises(outcome, match="no browser"):
+        miss("no browser")
+
+
+@pytest.mark.long
+def test_the_job_between_a_repository_and_its_site(tmp_path: Path) -> None:
+    """The recipe is run as it stands: first with a decision, then with nothing to do."""
+    [recipe] = [
+        block for block in re.findall(r"```sh\n(.*?)```", README.read_text(), re.DOTALL) if "rebase" in block
+    ]
+    who = "git config --global user.name ann; git config --global user.email ann@example.org; "
+    set_up = (
+        f"{who} git init --quiet --bare upstream.git; git clone --quiet upstream.git site 2>/dev/null;"
+        f" cp -r {shlex.quote(str(SITE))}/. site; git -C site add --all; git -C site commit --quiet --message all;"
+        " git -C site push --quiet; curation import site; curation set the-bollard-column-again --quality 75 --published"
+    )
+    (tmp_path / "bin").mkdir()
+    program = tmp_path / "bin" / "curation"
+    program.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m curation "$@"\n')
+    program.chmod(0o755)
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("CURATION_")}
+    environment |= {"HOME": str(tmp_path), "PATH": f"{program.parent}:{os.environ['PATH']}"}
+
+    def run(script: str) -> str:
+        ended = subprocess.run(
+            ["bash", "-euc", script], capture_output=True, text=True, cwd=tmp_path, env=environment
+        )
+        assert ended.returncode == 0, ended.stderr
+        return ended.stdout
+
+    def counts() -> dict[str, str]:
+        lines = run("curation status --format csv").splitlines()
+        return dict(zip(lines[0].split(","), lines[1].split(","), strict=True))
+
+    run(set_up)
+    assert "1 written, 59 unchanged, 0 left" in run(recipe)
+    changed = run("git -C site show --stat --format= HEAD").splitlines()[-1].strip()
+    assert changed == "1 file changed, 2 insertions(+), 2 deletions(-)"
+    assert (counts()["decided"], counts()["parted"], counts()["agreed"]) == ("1", "0", "2")
+    again = run(recipe)
+    assert "0 written, 60 unchanged, 0 left" in again
+    assert re.search("public: 0 written, [1-9][0-9]* unchanged, 0 removed", again)
+    assert run("git -C site rev-list --count HEAD") == "2\n"
+
+    # The pipeline overwrites the file: the next round mends it.
+    run("git -C site revert --no-edit HEAD; git -C site push --quiet")
+    assert "1 written, 59 unchanged, 0 left" in run(recipe)
+    assert run("git -C site diff HEAD~2") == ""
+
+    # What has arrived is let go of, and nothing is to be written then.
+    assert "1 of 1 article" in run("curation reset --agreed")
+    assert counts()["decided"] == "0"
+    assert "0 written, 60 unchanged, 0 left" in run("curation export files site")

@@ -1,0 +1,70 @@
+"""The built wheel, installed in a clean environment: it has its migrations, reports and types with it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+import pytest
+
+from curation.store.database import head_revision
+
+from ..support.places import CHECKOUT, SITE
+
+ROOT = CHECKOUT
+
+pytestmark = pytest.mark.long
+
+
+def run(*command: str | Path, cwd: Path) -> str:
+    ended = subprocess.run(
+        [str(part) for part in command], capture_output=True, text=True, cwd=cwd, check=False
+    )
+    assert ended.returncode == 0, ended.stderr
+    return ended.stdout
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A fresh environment with the wheel, built from this checkout, and nothing of the checkout."""
+    if not (ROOT / "pyproject.toml").exists():
+        pytest.skip("no checkout to build from")
+    folder = tmp_path_factory.mktemp("wheel")
+    pip = (sys.executable, "-m", "pip", "--disable-pip-version-check", "wheel", "--quiet", "--no-deps")
+    run(*pip, "--wheel-dir", folder, ROOT, cwd=folder)
+    venv.create(folder / "venv", with_pip=True)
+    [wheel] = folder.glob("curation-*.whl")
+    run(folder / "venv" / "bin" / "pip", "install", "--quiet", wheel, cwd=folder)
+    return folder / "venv" / "bin"
+
+
+def test_it_makes_and_upgrades_a_store_from_another_directory(environment: Path, tmp_path: Path) -> None:
+    assert run(environment / "curation", "import", SITE, cwd=tmp_path).startswith("site: 50 added")
+    assert run(environment / "curation", "db", "check", cwd=tmp_path) == "the schema is as it should be\n"
+    run(environment / "curation", "db", "downgrade", "base", "--yes", cwd=tmp_path)
+    assert (
+        run(environment / "curation", "db", "upgrade", cwd=tmp_path)
+        == f"the schema is at {head_revision()}\n"
+    )
+    assert run(environment / "curation", "import", SITE, cwd=tmp_path).startswith("site: 50 added")
+    assert "Lighthouses" in run(environment / "curation", "report", "topics", cwd=tmp_path)
+
+
+def test_it_brings_what_it_needs(environment: Path, tmp_path: Path) -> None:
+    script = (
+        "from pathlib import Path; import curation;"
+        "home = Path(curation.__file__).parent; print(*(p.relative_to(home) for p in home.rglob('*')))"
+    )
+    files = run(environment / "python", "-c", script, cwd=tmp_path).split()
+    assert {"py.typed", "migrations/env.py", "migrations/versions/0001_create_tables.py"} <= set(files)
+    assert "sql/reports/review.sql" in files
+    assert not any(file.startswith("tests") for file in files)
+
+
+def test_postgresql_without_its_driver_says_what_to_install(environment: Path, tmp_path: Path) -> None:
+    command = [str(environment / "curation"), "--database", "postgresql://x@127.0.0.1:9/x", "status"]
+    ended = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert ended.returncode == 1
+    assert "pip install 'curation[postgresql]'" in ended.stderr

@@ -1,0 +1,171 @@
+"""Damaged archives: whatever was done to them, no import fails as a whole, no other bytes come in, and no article
+counts as missing.
+
+CURATION_ARCHIVES is how many are scanned (50,000 in a long run), and every hundredth of them imported by the
+command on both engines.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import time
+from collections import Counter
+from contextlib import suppress
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import sqlalchemy as sa
+from click.testing import CliRunner, Result
+
+from curation.cli import cli
+from curation.errors import ImportFailed
+from curation.scanning import Archive, Scan
+from curation.store.schema import articles, documents
+
+from ..support.archive_mutations import DOCUMENTS, ZIPS, Mutation, mutate
+from ..support.cases import few_or_many
+from ..support.crafted_archives import CRAFTED
+from ..support.stores import make_store
+
+ARCHIVES = int(os.environ.get("CURATION_ARCHIVES", "600"))
+
+CODES = {
+    "archive_damaged", "archive_too_large", "bad_name", "case_collision", "compression_bomb", "damaged_member",
+    "duplicate_name", "encrypted", "file_too_large", "hard_link", "nested_archive", "path_too_long", "special_file",
+    "symlink", "unsafe_name", "unsupported_member",
+}  # fmt: skip
+
+
+@few_or_many("archives", 60, ARCHIVES)
+def test_damaged_archives(tmp_path: Path, archives: int) -> None:
+    outcomes: Counter[str] = Counter()
+    for number in range(archives):
+        mutation = mutate(number)
+        path = tmp_path / mutation.file
+        path.write_bytes(mutation.data)
+        try:
+            outcomes[outcome(path, mutation)] += 1
+        except Exception as error:
+            raise AssertionError(f"archive {number}: {mutation.done}") from error
+    print(dict(outcomes))
+    assert outcomes["refused"]
+    assert outcomes["damaged"]
+    assert outcomes["whole"]
+
+
+def outcome(path: Path, mutation: Mutation) -> str:
+    """What became of an archive: refused as a whole, with issues, or nothing noticed."""
+    try:
+        with Archive(path) as tree:
+            scan = tree.scan()
+            check(scan, mutation, dict(zip((f.path for f in scan.files), tree.read(scan.files), strict=True)))
+    except ImportFailed:
+        return "refused"
+    return "damaged" if any(fault.severity == "error" for _, fault in scan.faults) else "whole"
+
+
+def check(scan: Scan, mutation: Mutation, read: dict[str, object]) -> None:
+    assert {fault.code for _, fault in scan.faults} <= CODES
+    if mutation.exact:
+        assert read.items() <= DOCUMENTS.items()
+    if mutation.complete:
+        lost = DOCUMENTS.keys() - read.keys()
+        assert not [path for path in lost if not path.startswith(scan.unread())]
+
+
+@few_or_many("archives", 100, ARCHIVES)
+def test_damaged_archives_are_imported(request: pytest.FixtureRequest, tmp_path: Path, archives: int) -> None:
+    engines = [_Engine(request, engine, tmp_path) for engine in ("sqlite", "postgresql")]
+    good = tmp_path / "good.zip"
+    good.write_bytes(ZIPS["deflated"])
+    for number in range(0, archives, 100):
+        mutation = mutate(number)
+        path = tmp_path / mutation.file
+        path.write_bytes(mutation.data)
+        results = []
+        for engine in engines:
+            assert engine.imported(good)[0] == 0
+            before = engine.articles()
+            assert {name: before[name][1:] for name in DOCUMENTS} == {
+                name: (False, text) for name, text in DOCUMENTS.items()
+            }
+            results.append((engine.imported(path), after := engine.articles()))
+            known = {name: after[name] for name in DOCUMENTS}
+            assert not mutation.complete or not any(is_missing for _, is_missing, _ in known.values()), (
+                mutation.done
+            )
+            assert not mutation.exact or all(after[n][2] == text for n, text in DOCUMENTS.items()), (
+                mutation.done
+            )
+        assert results[0] == results[1], mutation.done
+    for engine in engines:
+        assert engine.run("db", "verify").exit_code == 0
+        engine.store.engine.dispose()
+
+
+class _Engine:
+    """A store on one engine, and the command on it."""
+
+    def __init__(self, request: pytest.FixtureRequest, engine: str, folder: Path) -> None:
+        asked = SimpleNamespace(
+            param=engine, getfixturevalue=request.getfixturevalue, addfinalizer=request.addfinalizer
+        )
+        self.store = make_store(asked, folder)  # type: ignore[arg-type]
+        self._database = self.store.backend.url.render_as_string(hide_password=False)
+
+    def run(self, *arguments: str) -> Result:
+        return CliRunner().invoke(cli, ["--database", self._database, *arguments])
+
+    def imported(self, path: Path) -> tuple[int, list[tuple[object, ...]]]:
+        """The exit code of an import, and the issues that are open then."""
+        result = self.run("import", str(path), "--source", "s")
+        assert result.exit_code in (0, 1, 3), result.output
+        assert "fault of curation" not in result.output
+        issues = self.run("issues", "--format", "json").stdout
+        assert "internal_fault" not in issues
+        told = [(i["path"], i["severity"], i["code"], i["message"]) for i in json.loads(issues)]
+        assert (result.exit_code == 3) is any(
+            severity == "error" for _, severity, *_ in told
+        ) or result.exit_code == 1
+        return result.exit_code, sorted(told)
+
+    def articles(self) -> dict[str, tuple[str | None, bool, bytes]]:
+        """Title, whether it is missing, and bytes of each article by its path."""
+        query = sa.select(articles.c.path, articles.c.title, articles.c.missing_since, documents.c.content)
+        with self.store.reading() as connection:
+            rows = connection.execute(query.join(documents, documents.c.article_id == articles.c.id)).all()
+        return {path: (title, since is not None, content) for path, title, since, content in rows}
+
+
+#: Bytes of the small and of the large archive of each kind, and by how much more the large one may take.
+SMALL, LARGE, MOST = 1 << 17, 1 << 19, 10
+
+#: How often a kind is looked at before it is called slow.
+TRIES = 5
+
+
+@pytest.mark.parametrize("kind", CRAFTED)
+def test_no_archive_takes_more_than_linear_time(tmp_path: Path, kind: str) -> None:
+    name, make = CRAFTED[kind]
+    files = []
+    for size in (SMALL, LARGE):
+        files.append(tmp_path / str(size) / name)
+        files[-1].parent.mkdir()
+        files[-1].write_bytes(make(size))
+    small, large = math.inf, math.inf
+    for _ in range(TRIES):  # a machine that does much else makes either look slow now and then
+        small, large = min(small, _seconds(files[0])), min(large, _seconds(files[1]))
+        if large < MOST * max(small, 0.05):
+            return
+    pytest.fail(f"{small:.3f} s for {SMALL:,} bytes, {large:.3f} s for {LARGE:,}")
+
+
+def _seconds(file: Path) -> float:
+    """How much of a core looking through an archive takes."""
+    began = time.process_time()
+    with suppress(ImportFailed), Archive(file) as tree:
+        tree.scan()
+    return time.process_time() - began

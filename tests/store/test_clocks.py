@@ -1,0 +1,178 @@
+"""Clocks that are wrong: what comes after what is told by ids, on every engine.
+
+A machine's clock runs ahead, is put right, jumps back. No import that can be undone is forgotten by that, and none
+that cannot is said to be undone.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from click.testing import Result
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from curation.articles.listing import summarise
+from curation.errors import EditRefused
+from curation.importing.records import versions
+from curation.importing.steps import unfinished_imports
+from curation.store import database
+from curation.store.database import Store
+from curation.store.schema import articles, changesets, file_versions, imports, taxonomy_documents
+
+from ..support.importing_helpers import import_folder, undo_one_import, write_story
+from ..support.report_comparison import rows as report_rows
+from ..support.store_comparison import count, rows
+from ..support.store_digest import digests
+
+TODAY = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+
+#: What tells of what was done, and is not undone.
+HISTORY = ("imports", "changesets", "changes", "file_versions")
+
+SetClock = Callable[[float], None]
+
+
+@pytest.fixture
+def set_clock(monkeypatch: pytest.MonkeyPatch) -> SetClock:
+    """Sets the clock to so many days from today."""
+    moment = [TODAY]
+    of_all = [module for name, module in sys.modules.items() if name.startswith("curation.")]
+    real = database.now
+    for module in of_all:
+        if getattr(module, "now", None) is real:
+            monkeypatch.setattr(module, "now", lambda: moment[0])
+
+    def set_to(days: float) -> None:
+        moment[0] = TODAY + dt.timedelta(days=days)
+
+    return set_to
+
+
+def take_in(store: Store, root: Path, quality: int) -> int:
+    write_story(root, "a.md", quality=quality)
+    changeset_id = import_folder(store, root, source="s").changeset_id
+    assert changeset_id is not None
+    return changeset_id
+
+
+def quality(store: Store) -> object:
+    return rows(store, sa.select(articles.c.quality))[0][0]
+
+
+@pytest.mark.long
+def test_an_import_after_a_clock_that_ran_ahead_can_be_undone(
+    store: Store, tmp_path: Path, set_clock: SetClock
+) -> None:
+    for number in range(versions.KEPT_IMPORTS + 2):  # a year ahead
+        set_clock(365 + number)
+        take_in(store, tmp_path, number)
+    set_clock(0)
+    last = take_in(store, tmp_path, 99)
+    assert undo_one_import(store, last, actor="ann").restored == 1
+    assert quality(store) == versions.KEPT_IMPORTS + 1
+
+
+@pytest.mark.long
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.integers(-3000, 3000), min_size=4, max_size=7))
+def test_the_last_imports_can_be_undone_whatever_the_clock_said(
+    store: Store, tmp_path: Path, set_clock: SetClock, days: list[int]
+) -> None:
+    kept = 3
+    versions.KEPT_IMPORTS, was = kept, versions.KEPT_IMPORTS
+    try:
+        set_clock(0)
+        source = tmp_path / "site"
+        states, made = [], []
+        for number, day in enumerate([0, *days]):
+            set_clock(day)
+            made.append(take_in(store, source, len(rows(store, sa.select(imports.c.id))) * 10 + number))
+            states.append(quality(store))
+        for changeset_id, before in list(zip(made[1:], states, strict=False))[: -kept - 1 : -1]:
+            undo_one_import(store, changeset_id, actor="ann")
+            assert quality(store) == before
+    finally:
+        versions.KEPT_IMPORTS = was
+
+
+def test_the_last_import_is_the_one_that_came_last(store: Store, tmp_path: Path, set_clock: SetClock) -> None:
+    write_story(tmp_path, "a.md")
+    for number, day in enumerate((300, 0, 0)):  # ahead; put right; and another at the same moment
+        set_clock(day)
+        if number == 2:
+            (tmp_path / "_news" / "b.md").write_text("---\na: [\n---\n")
+        import_folder(store, tmp_path, source="s")
+    with store.reading() as connection:
+        [row] = summarise(connection).rows
+    assert row[8] == "partial"
+    [told] = report_rows(store, "stale", {})
+    assert str(told["last_import"]).startswith("2026-01-01")
+
+
+def test_what_failed_is_unfinished_whatever_the_clock_said(
+    store: Store, tmp_path: Path, set_clock: SetClock
+) -> None:
+    write_story(tmp_path, "a.md")
+    set_clock(300)
+    first = import_folder(store, tmp_path, source="s").import_id
+    set_clock(0)
+    second = import_folder(store, tmp_path, source="s").import_id
+    with store.writing() as connection:
+        connection.execute(sa.update(imports).where(imports.c.id == second).values(status="failed"))
+        source_id = connection.scalar(sa.select(imports.c.source_id).limit(1)) or 0
+        assert list(unfinished_imports(connection, source_id)) == [second]
+        connection.execute(sa.update(imports).where(imports.c.id == first).values(status="failed"))
+        connection.execute(sa.update(imports).where(imports.c.id == second).values(status="succeeded"))
+        assert list(unfinished_imports(connection, source_id)) == []
+
+
+@pytest.mark.parametrize("lost", ["all", "one", "taxonomy"])
+def test_what_is_not_kept_is_not_undone(
+    store: Store, site: Path, curation: Callable[..., Result], lost: str
+) -> None:
+    import_folder(store, site)
+    news = sorted((site / "_news").glob("*.md"))
+    for file in news[:3]:
+        file.write_bytes(file.read_bytes().replace(b"\npublishedDateTime:", b"\nodd: 1\npublishedDateTime:"))
+    topic = min((site / "_data" / "topics").iterdir())
+    topic.write_bytes(topic.read_bytes().replace(b"_id: ", b"_id: x"))
+    news[3].unlink()
+    summary = import_folder(store, site)
+    paths = sa.select(file_versions.c.path).order_by(file_versions.c.path)
+    assert len(rows(store, paths)) == 5
+    gone = {
+        "all": sa.true(),
+        "one": file_versions.c.path == f"_news/{news[0].name}",
+        "taxonomy": file_versions.c.path == f"_data/topics/{topic.name}",
+    }[lost]
+    with store.writing() as connection:
+        connection.execute(sa.delete(file_versions).where(gone))
+    was = digests(store)
+    result = curation("revert", str(summary.changeset_id))
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "cannot be undone: what" in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+    assert digests(store) == was
+    with pytest.raises(EditRefused, match=r"what \d of its files were before is not kept"):
+        undo_one_import(store, summary.changeset_id or 0, actor="ann")
+
+
+def test_what_a_later_import_changed_too_is_counted(store: Store, tmp_path: Path) -> None:
+    """Its row is the later import's: only the count of what was changed tells that it is not kept."""
+    take_in(store, tmp_path, 1)
+    write_story(tmp_path, "b.md", quality=1)
+    second = take_in(store, tmp_path, 2)
+    take_in(store, tmp_path, 3)
+    with store.writing() as connection:
+        first = connection.scalar(sa.select(sa.func.min(file_versions.c.import_id)))
+        connection.execute(sa.delete(file_versions).where(file_versions.c.import_id == first))
+    with pytest.raises(EditRefused, match="cannot be undone"):
+        undo_one_import(store, second, actor="ann")
+    assert count(store, changesets, changesets.c.kind == "revert") == 0
+    assert count(store, taxonomy_documents) == 0

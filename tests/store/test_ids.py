@@ -1,0 +1,159 @@
+"""An id is never given to a second row, on no engine: a list of ids that someone kept hits nothing else.
+
+`CURATION_SEEDS=20` goes through as many histories (2).
+"""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from click.testing import Result
+
+from curation.backends import of
+from curation.errors import EditRefused
+from curation.store import migrate
+from curation.store.database import Store, insert_row
+from curation.store.schema import articles, changes, changesets, metadata, sources
+from curation.verifying.run import verify
+
+from ..support.importing_helpers import import_folder, undo_one_import, write_story
+from ..support.store_comparison import rows
+
+SEEDS = int(os.environ.get("CURATION_SEEDS", "2"))
+WITH_IDS = [table for table in metadata.sorted_tables if "id" in table.c]
+
+
+def ids_of(store: Store) -> dict[str, set[int]]:
+    return {table.name: {row[0] for row in rows(store, sa.select(table.c.id))} for table in WITH_IDS}
+
+
+def write_rich(root: Path, name: str, chance: random.Random) -> None:
+    """A document that has a provider, a topic, an image and a related link, each perhaps of its own."""
+    one = chance.randrange(6)
+    (root / "_news").mkdir(parents=True, exist_ok=True)
+    (root / "_data" / "topics").mkdir(parents=True, exist_ok=True)
+    (root / "_news" / f"{name}.md").write_text(
+        f"---\ntitle: {name}\nquality: {chance.randrange(100)}\nprovider: {{name: P{one}}}\ntopics: [T{one}]\n"
+        f"images: [{{url: 'https://e.org/{one}.png', width: {one}}}]\n"
+        f"related: [{{title: R{one}, provider: {{name: Q{one}}}}}]\nodd: [1e400]\n---\n"
+    )
+    (root / "_data" / "topics" / f"{one}.yaml").write_text(f"name: T{one}\n")
+
+
+@pytest.mark.parametrize("seed", [0, *(pytest.param(n, marks=pytest.mark.long) for n in range(1, SEEDS))])
+def test_a_new_row_has_an_id_that_none_ever_had(
+    store: Store, tmp_path: Path, curation: Callable[..., Result], seed: int
+) -> None:
+    chance = random.Random(seed)
+    root, imported = tmp_path / "site", []
+    greatest = {table.name: 0 for table in WITH_IDS}
+    before = ids_of(store)
+    write_rich(root, "always", chance)
+    for step in range(16):
+        what = chance.randrange(6) if step else 0
+        if what < 2:
+            for name in chance.sample("abcdefgh", 3):
+                write_rich(root, name, chance)
+            imported.append(import_folder(store, root, source="s").changeset_id)
+        elif what == 2:
+            for file in sorted(root.rglob("?.*"))[:2]:
+                file.unlink()
+            imported.append(import_folder(store, root, source="s").changeset_id)
+        elif what == 3 and imported:
+            with suppress(EditRefused):
+                undo_one_import(store, imported.pop() or 0, actor="ann")
+        elif what == 4:
+            curation("set", "--source", "s", "--heat", f"={chance.randrange(9)}", "--yes")
+        else:
+            last = rows(store, sa.select(sa.func.max(changesets.c.id)).where(changesets.c.kind == "edit"))
+            curation("revert", str(last[0][0]))
+        now = ids_of(store)
+        for name, found in now.items():
+            new = found - before[name]
+            assert all(row_id > greatest[name] for row_id in new), (step, what, name, new, greatest[name])
+            greatest[name] = max(greatest[name], *new, 0)
+        before = now
+    with store.reading() as connection:
+        assert list(verify(connection)) == []
+
+
+def test_an_article_that_was_taken_out_leaves_its_id_alone(store: Store, tmp_path: Path) -> None:
+    write_story(tmp_path, "a.md")
+    import_folder(store, tmp_path, source="s")
+    write_story(tmp_path, "b.md")
+    summary = import_folder(store, tmp_path, source="s")
+    [(gone,)] = rows(store, sa.select(articles.c.id).where(articles.c.path == "_news/b.md"))
+    undo_one_import(store, summary.changeset_id or 0, actor="ann")
+    (tmp_path / "_news" / "b.md").unlink()
+    write_story(tmp_path, "c.md")
+    import_folder(store, tmp_path, source="s")
+    [(new,)] = rows(store, sa.select(articles.c.id).where(articles.c.path == "_news/c.md"))
+    assert new > gone
+
+
+def test_a_version_that_was_seen_is_of_no_other_change(
+    store: Store, tmp_path: Path, curation: Callable[..., Result]
+) -> None:
+    """`--if-unchanged-since` would take a later change for the one that was seen."""
+    write_story(tmp_path, "a.md")
+    write_story(tmp_path, "b.md")
+    import_folder(store, tmp_path, source="s")
+    write_story(tmp_path, "c.md", quality=1)
+    write_story(tmp_path, "a.md", quality=7)
+    summary = import_folder(store, tmp_path, source="s")
+    [(seen,)] = rows(store, sa.select(sa.func.max(changes.c.id)))
+    with store.writing() as connection:
+        connection.execute(sa.delete(changes))
+    assert curation("set", "_news/b.md", "--heat", "=3").exit_code == 0
+    assert rows(store, sa.select(sa.func.min(changes.c.id)))[0][0] > seen
+    refused = curation("set", "_news/b.md", "--heat", "=4", "--if-unchanged-since", str(seen))
+    assert (refused.exit_code, summary.updated) == (1, 1)
+
+
+def test_what_is_rolled_back_and_what_another_program_writes(store: Store) -> None:
+    values = {"name": "a", "location": "/a"}
+    with store.writing() as connection:
+        first = insert_row(connection, sources, values)
+        connection.rollback()
+    with store.writing() as connection:
+        again = insert_row(connection, sources, values)
+        assert again >= first
+        assert list(of(connection).reserve_ids(connection, sources, 0)) == []
+        given = list(of(connection).reserve_ids(connection, sources, 3))
+        assert given == sorted({*given})
+        assert given[0] > again
+    with store.writing() as connection:
+        connection.execute(sa.text("INSERT INTO sources (id, name, location) VALUES (99, 'b', '/b')"))
+    with store.reading() as connection:
+        told = [finding.wrong for finding in verify(connection)]
+    if of(store.engine).makes_store:  # its counter takes such a row into account; a sequence does not
+        assert told == []
+        with store.writing() as connection:
+            assert insert_row(connection, sources, {"name": "c", "location": "/c"}) == 100
+    else:
+        assert told == [f"it has id 99, and the last one that was given out is {given[-1]}"]
+
+
+def test_an_older_store_begins_with_the_ids_that_it_has(empty_database: str, tmp_path: Path) -> None:
+    store = Store(empty_database)
+    migrate.upgrade(store)
+    write_story(tmp_path, "a.md")
+    import_folder(store, tmp_path, source="s")
+    write_story(tmp_path, "b.md")
+    summary = import_folder(store, tmp_path, source="s")
+    migrate.downgrade(store, "0017")
+    migrate.upgrade(store)
+    [(greatest,)] = rows(store, sa.select(sa.func.max(articles.c.id)))
+    undo_one_import(store, summary.changeset_id or 0, actor="ann")
+    (tmp_path / "_news" / "b.md").unlink()
+    write_story(tmp_path, "c.md")
+    import_folder(store, tmp_path, source="s")
+    assert rows(store, sa.select(sa.func.max(articles.c.id)))[0][0] > greatest
+    migrate.check(store)
+    store.engine.dispose()

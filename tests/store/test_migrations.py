@@ -1,0 +1,286 @@
+"""The schema up, down and up again with rows, on every engine; two runners; the rules of revisions."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from click.testing import Result
+
+from curation.articles.searching import catch_up, matching
+from curation.backends import ENGINE_TABLES
+from curation.editing.undo import revert_changeset
+from curation.errors import StoreError
+from curation.store import migrate
+from curation.store.database import Store, head_revision, migrations_folder
+from curation.store.schema import articles, changes, metadata, search_queue
+
+from ..support.editing_helpers import assert_sound
+from ..support.importing_helpers import import_folder
+from ..support.places import CHECKOUT, SITE
+from ..support.store_digest import digests
+
+REVISIONS = sorted((migrations_folder() / "versions").glob("[0-9]*.py"))
+
+
+@pytest.mark.long
+def test_up_down_and_up_again_with_rows(empty_database: str) -> None:
+    store = Store(empty_database)
+    assert migrate.upgrade(store) == head_revision()
+    import_folder(store, SITE, actor="tester")
+    for revision in reversed(REVISIONS[:-1]):
+        migrate.downgrade(store, revision.name[:4])
+    while store.revision() != head_revision():
+        migrate.upgrade(store, "+1")
+    migrate.check(store)
+    with store.reading() as connection:
+        assert connection.scalar(sa.select(sa.func.count()).select_from(articles)) == 50
+    assert migrate.downgrade(store, "base") is None
+    with store.reading() as connection:
+        assert sa.inspect(connection).get_table_names() == ["curation_version"]
+    migrate.upgrade(store)
+    import_folder(store, SITE, actor="tester")
+    migrate.check(store)
+
+
+def test_decisions_of_an_older_release_are_still_their_makers(empty_database: str) -> None:
+    """Revision 0006 knew no `..._decision_id` and no scores."""
+    store = Store(empty_database)
+    migrate.upgrade(store)
+    import_folder(store, SITE, actor="tester")
+    migrate.downgrade(store, "0006")
+    with store.writing() as connection:
+        last = connection.scalar(sa.text("SELECT max(id) FROM changesets")) or 0
+        article = connection.scalar(sa.text("SELECT min(id) FROM articles WHERE quality = 62"))
+        edits = [
+            # kind, reverts, and the override before and after
+            ("edit", None, None, 90), ("edit", None, 90, 30), ("revert", 2, 30, 90), ("edit", None, 90, None),
+            ("revert", 4, None, 90),
+        ]  # fmt: skip
+        for number, (kind, reverts, before, after) in enumerate(edits, 1):
+            connection.execute(
+                sa.text(
+                    "INSERT INTO changesets (kind, actor, created_at, reverts_id)"
+                    " VALUES (:kind, 'ann', '2026-01-01T00:00:00.000000Z', :reverts)"
+                ),
+                {"kind": kind, "reverts": last + reverts if reverts else None},
+            )
+            connection.execute(
+                sa.text(
+                    "INSERT INTO changes (changeset_id, article_id, field, old_value, new_value,"
+                    " old_override, new_override) VALUES (:c, :article, 'quality', :old, :new, :old_o, :new_o)"
+                ),
+                {"c": last + number, "article": article, "old": before or 62, "new": after or 62,
+                 "old_o": before, "new_o": after},
+            )  # fmt: skip
+        connection.execute(
+            sa.text("INSERT INTO overrides VALUES (:article, 'quality', 90, :c)"),
+            {"article": article, "c": last + 1},
+        )
+        connection.execute(
+            sa.text("UPDATE articles SET quality = 90 WHERE id = :article"), {"article": article}
+        )
+    migrate.upgrade(store)
+    with store.reading() as connection:
+        decided = sa.select(changes.c.old_decision_id, changes.c.new_decision_id).order_by(changes.c.id)
+        told = [tuple(by and by - last for by in row) for row in connection.execute(decided)]
+    assert told == [(None, 1), (1, 2), (2, 1), (1, None), (None, 1)]
+    assert_sound(store)
+    with store.writing() as connection:
+        revert_changeset(connection, last + 5, actor="bob")
+    assert_sound(store)
+
+
+def test_scores_are_known_again_after_a_downgrade(empty_database: str) -> None:
+    store = Store(empty_database)
+    migrate.upgrade(store)
+    insert = "INSERT INTO changesets (id, kind, actor, created_at, reason) VALUES (:i, :k, 'a', :at, :r)"
+    reasons = [("score", None), ("score", "weekly"), ("edit", None), ("edit", "weekly")]
+    at = "2026-01-01T00:00:00.000000Z"
+    with store.writing() as connection:
+        for number, (kind, reason) in enumerate(reasons, 1):
+            connection.execute(sa.text(insert), {"i": number, "k": kind, "r": reason, "at": at})
+    migrate.downgrade(store, "0008")
+    migrate.upgrade(store)
+    with store.reading() as connection:
+        kept = connection.execute(sa.text("SELECT kind, reason FROM changesets ORDER BY id")).all()
+    assert [tuple(row) for row in kept] == reasons
+
+
+def test_what_is_read_otherwise_than_before_is_parsed_by_the_next_import(
+    empty_database: str, tmp_path: Path
+) -> None:
+    """Revision 0021 knew no dates but `publishedDateTime`, no `_Drafts`, and no typing errors in keys."""
+    store = Store(empty_database)
+    migrate.upgrade(store)
+    hidden = {
+        "_posts/2099-01-01-a.md": "", "_posts/99-1-1-b.md": "date: 2099-01-01", "_news/_Drafts/c.md": "",
+        "_news/d.md": "publishedDateTime: Jan 2099", "_news/e.md": "Publised: 'No'", "_news/f.md": "removd: true",
+        "_news/g.md": "dratf: yes", "_news/h.md": "drafts: true", "_news/i.md": "upblished: false",
+    }  # fmt: skip
+    shown = {"_news/x.md": "publishedDateTime: 2020-01-01", "_news/y.md": "publisher: The Sun"}
+    for path, front in (hidden | shown).items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(f"---\ntitle: {path}\nneeds: 1\n{front}\n---\nThe words of {path}.\n")
+    import_folder(store, tmp_path)
+    as_before = "UPDATE articles SET upstream_status = NULL, upstream_published = NULL, published = true"
+    with store.writing() as connection:
+        connection.execute(sa.text(as_before))
+    for revision in ("0021", "0020", "0021"):
+        migrate.downgrade(store, revision) if revision < store.revision() else migrate.upgrade(
+            store, revision
+        )
+    migrate.upgrade(store)
+    summary = import_folder(store, tmp_path)
+    assert (summary.updated, summary.unchanged) == (len(hidden), len(shown))
+    with store.reading() as connection:
+        published = sa.select(articles.c.path).where(articles.c.upstream_published.is_(None))
+        still = set(connection.scalars(published))
+    # What cannot be read stays as it was.
+    assert (
+        still & {"_posts/2099-01-01-a.md", "_posts/99-1-1-b.md", "_news/_Drafts/c.md", "_news/d.md"} == set()
+    )
+    assert shown.keys() <= still
+
+
+def test_the_full_text_index_is_built_anew_up_down_and_up_again(empty_database: str) -> None:
+    """Revision 0025: after each step the index is empty, and all articles wait for it."""
+    store = Store(empty_database)
+    migrate.upgrade(store)
+    import_folder(store, SITE, actor="tester")
+    catch_up(store)
+    before = _found(store, "tide")
+    for revision in ("0024", "0025", "0024", "head"):
+        (migrate.downgrade if revision == "0024" else migrate.upgrade)(store, revision)
+        with store.reading() as connection:
+            assert connection.scalar(sa.text("SELECT count(*) FROM article_search")) == 0
+            assert connection.scalar(sa.select(sa.func.count()).select_from(search_queue)) == 50
+    catch_up(store)
+    assert _found(store, "tide") == before != []
+    migrate.check(store)
+
+
+def _found(store: Store, query: str) -> list[int]:
+    with store.reading() as connection:
+        return sorted(connection.scalars(matching(connection, query)))
+
+
+def test_tables_of_another_program_are_left_alone(empty_database: str) -> None:
+    store = Store(empty_database)
+    with store.writing() as connection:
+        connection.execute(sa.text("CREATE TABLE images (theirs integer)"))
+    with pytest.raises(StoreError, match="another program"):
+        migrate.upgrade(store)
+    with store.reading() as connection:
+        assert sa.inspect(connection).get_table_names() == ["images"]
+
+
+def test_upgrading_twice_changes_nothing(store: Store) -> None:
+    import_folder(store, SITE, actor="tester")
+    before = digests(store)
+    assert migrate.upgrade(store) == head_revision()
+    assert digests(store) == before
+
+
+def test_the_tables_are_those_of_the_schema(store: Store) -> None:
+    migrate.check(store)
+    with store.reading() as connection:
+        inspector = sa.inspect(connection)
+        names = {name for name in inspector.get_table_names() if not name.startswith(ENGINE_TABLES)}
+        assert names - {"curation_version"} == set(metadata.tables)
+        for table in metadata.sorted_tables:
+            columns = [c["name"] for c in inspector.get_columns(table.name)]
+            assert columns == [c.name for c in table.columns], table.name
+            assert inspector.get_pk_constraint(table.name)["constrained_columns"], table.name
+
+
+def test_check_sees_what_is_not_as_it_should_be(store: Store) -> None:
+    with store.writing() as connection:
+        connection.execute(sa.text("DROP INDEX ix_articles_by_date"))
+    with pytest.raises(StoreError, match="not as the schema says"):
+        migrate.check(store)
+
+
+def test_types_are_enforced(store: Store) -> None:
+    import_folder(store, SITE, actor="tester")
+    for wrong in (
+        "UPDATE articles SET quality = 'abc'",
+        "UPDATE articles SET published = 7",
+        "UPDATE imports SET status = 'x'",
+    ):
+        with pytest.raises(StoreError), store.writing() as connection:
+            connection.execute(sa.text(wrong))
+
+
+def test_references_are_enforced(store: Store) -> None:
+    with pytest.raises(StoreError), store.writing() as connection:
+        connection.execute(sa.text("INSERT INTO article_authors VALUES (4711, 0, 'nobody')"))
+
+
+@pytest.mark.long
+def test_two_runners_at_once_both_succeed(empty_database: str) -> None:
+    command = [sys.executable, "-m", "curation", "--database", empty_database, "db", "upgrade"]
+    runners = [
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(4)
+    ]
+    ended = [(runner.communicate(timeout=60), runner.returncode) for runner in runners]
+    assert [code for _, code in ended] == [0] * 4, ended
+    migrate.check(Store(empty_database))
+
+
+def test_a_failing_migration_leaves_nothing_behind(
+    empty_database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "migrations"
+    (folder / "versions").mkdir(parents=True)
+    for name in ("env.py", "script.py.mako"):
+        (folder / name).write_text((migrations_folder() / name).read_text())
+    (folder / "versions" / "0001_fail.py").write_text(
+        "import sqlalchemy as sa\nfrom alembic import op\nrevision, down_revision = '0001', None\n"
+        "def upgrade():\n    op.create_table('half', sa.Column('id', sa.Integer, primary_key=True))\n    raise RuntimeError\n"
+    )
+    monkeypatch.setattr(migrate, "migrations_folder", lambda: folder)
+    store = Store(empty_database)
+    with pytest.raises(RuntimeError):
+        migrate.upgrade(store)
+    with store.reading() as connection:
+        assert sa.inspect(connection).get_table_names() == []
+
+
+def test_a_store_of_another_release_names_the_command(store: Store, curation: Callable[..., Result]) -> None:
+    for revision, said in (("0000", "run `curation db upgrade`"), ("9999", "install a newer curation")):
+        with store.writing() as connection:
+            connection.execute(sa.text("UPDATE curation_version SET version_num = :r"), {"r": revision})
+        result = curation("status")
+        assert result.exit_code == 1
+        assert said in result.stderr
+
+
+@pytest.mark.parametrize("file", REVISIONS, ids=lambda file: file.name)
+def test_a_revision_stands_alone(file: Path) -> None:
+    assert re.fullmatch(r"\d{4}_[a-z]+(_[a-z]+)+\.py", file.name)
+    text = file.read_text()
+    assert f'revision = "{file.name[:4]}"' in text
+    for node in ast.walk(ast.parse(text)):
+        names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
+        names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+        assert not any(name.split(".")[0] == "curation" for name in names)
+
+
+@pytest.mark.long
+def test_the_developers_configuration_works(empty_database: str) -> None:
+    root = CHECKOUT
+    if not (root / "alembic.ini").exists():
+        pytest.skip("alembic.ini is part of a checkout, not of the package")
+    import os
+
+    environment = os.environ | {"CURATION_DATABASE": empty_database}
+    command = [sys.executable, "-m", "alembic", "-c", str(root / "alembic.ini"), "upgrade", "head"]
+    subprocess.run(command, check=True, capture_output=True, env=environment, cwd="/")
+    migrate.check(Store(empty_database))

@@ -1,0 +1,782 @@
+"""`curation db verify`: silent about a store that was properly filled, whatever came in; and each kind of
+damage is named. Damage is done by SQL, with the engine's own guards off."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+import sqlalchemy as sa
+from click.testing import Result
+
+from curation.importing import batches
+from curation.store import migrate
+from curation.store.database import Store
+from curation.store.schema import articles, changes, changesets, documents
+from curation.verifying import findings as stepping
+from curation.verifying.run import Finding, count, verify
+
+from ..support.cases import some
+from ..support.importing_helpers import import_folder
+from ..support.places import SITE
+from ..support.store_digest import digests
+from ..support.stores import ON_SQLITE, make_store
+from ..support.verifying_helpers import (
+    ANOTHER,
+    BROKEN,
+    DECIDED,
+    GONE,
+    PLAIN,
+    REPLACED,
+    decide,
+    fill,
+    unguarded,
+)
+
+
+def found(store: Store) -> list[Finding]:
+    with store.reading() as connection:
+        return list(verify(connection))
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def shared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    """As `filled`, for tests that roll back what they do."""
+    folder = tmp_path_factory.mktemp("shared")
+    made = make_store(request, folder)
+    fill(made, Path(shutil.copytree(SITE, folder / "site")))
+    yield made
+    made.engine.dispose()
+
+
+SHARED_ON_SQLITE = pytest.mark.parametrize("shared", ["sqlite"], indirect=True)
+
+
+# --- sound -----------------------------------------------------------------------------------------------
+
+
+def test_an_empty_store_is_sound(store: Store) -> None:
+    assert found(store) == []
+
+
+def test_a_store_that_much_has_happened_to_is_sound(filled: Store) -> None:
+    assert found(filled) == []
+    with filled.reading() as connection:
+        counts = count(connection)
+    assert (counts.articles, counts.documents) == (50, 60)
+    assert counts.changes > 6
+
+
+def test_batches_of_any_size_find_the_same(filled: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    with filled.writing() as connection:
+        connection.exec_driver_sql("UPDATE articles SET excerpt = 'x' WHERE mod(id, 5) = 0")
+    whole = found(filled)
+    assert len(whole) >= 10
+    told = []
+    monkeypatch.setattr(stepping, "BATCH", 7)
+    with filled.reading() as connection:
+        assert list(verify(connection, lambda done, total: told.append((done, total)))) == whole
+    assert told == [(min(n, 50), 50) for n in range(7, 57, 7)]
+
+
+def test_looking_changes_nothing(filled: Store) -> None:
+    before = digests(filled)
+    assert found(filled) == []
+    assert digests(filled) == before
+
+
+def test_it_sees_one_state_while_editors_go_on(filled: Store) -> None:
+    with filled.reading() as connection:
+        counts = count(connection)
+        decide(filled, PLAIN, quality=1, removed=1)
+        assert list(verify(connection)) == []
+        assert count(connection) == counts
+    with filled.reading() as connection:
+        assert count(connection).changes > counts.changes
+    assert found(filled) == []
+
+
+def test_an_editor_at_work_during_an_import_leaves_a_sound_history(
+    store: Store, site: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The import's changeset is older than the editor's; its change of this article comes later."""
+    monkeypatch.setattr(batches, "BATCH", 10)
+    import_folder(store, site)
+    path = "_samples/flash-pattern-simulator.md"
+    with (site / "_archive/_news/2019-06-21-sea-level-measured-from-a-deckchair.md").open("a") as first:
+        first.write("One more line.\n")
+    (site / path).write_text(ANOTHER)
+
+    edits: list[int] = []
+
+    def edit(done: int, total: int) -> None:
+        if done >= total // 2 and not edits:
+            edits.append(done)
+            decide(store, path, quality=77)
+
+    assert import_folder(store, site, full=True, progress=edit).updated == 2
+    mine = sa.select(changes.c.old_override, changes.c.new_override, changesets.c.kind)
+    mine = mine.join(changesets).join(articles, articles.c.id == changes.c.article_id)
+    mine = mine.where(articles.c.path == path, changes.c.field == "quality")
+    with store.reading() as connection:
+        by_time = connection.execute(mine.order_by(changesets.c.created_at)).all()
+    assert list(map(tuple, by_time)) == [(77, None, "import"), (None, 77, "edit")]
+    assert found(store) == []
+
+
+def test_an_import_that_is_cut_off_leaves_a_sound_store(
+    store: Store, site: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Links are resolved at an import's end: they are looked at once it has one."""
+    monkeypatch.setattr(batches, "BATCH", 10)
+
+    def stop(done: int, total: int) -> None:
+        if done > total // 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        import_folder(store, site, progress=stop)
+    assert found(store) == []
+    import_folder(store, site)
+    assert found(store) == []
+
+
+# --- damaged ---------------------------------------------------------------------------------------------
+
+
+def article(path: str) -> str:
+    return f"(SELECT id FROM articles WHERE path = '{path}')"
+
+
+class Damage(NamedTuple):
+    """SQL, and what is then found: pairs of the check and a part of what is wrong."""
+
+    sql: str
+    found: list[tuple[str, str]]
+    subject: str = ""
+
+
+#: Images that no use says anything else of, and of these one that is used once.
+_OF_ONE_MIND = (
+    "(SELECT min(image_id) FROM article_images WHERE image_id NOT IN"
+    " (SELECT image_id FROM article_images WHERE extra IS NOT NULL))"
+)
+_USED_ONCE = (
+    "(SELECT min(image_id) FROM article_images WHERE image_id NOT IN (SELECT image_id FROM related_link_images)"
+    " AND image_id IN (SELECT image_id FROM article_images GROUP BY image_id HAVING count(*) = 1))"
+)
+
+DAMAGES = {
+    "reference to no import": Damage(
+        f"UPDATE file_versions SET last_import_id = 999 WHERE path = '{DECIDED}'",
+        [("references", "last_import_id is 999, and there is no such row in imports")],
+        f"file_versions: source_id 1, path {DECIDED}, import_id 2",
+    ),
+    "part of no article": Damage(
+        "INSERT INTO article_authors (article_id, position, name) VALUES (999, 0, 'Nobody')",
+        [("references", "article_id is 999, and there is no such row in articles")],
+        "article_authors: article_id 999, position 0",
+    ),
+    "document of no article": Damage(
+        f"INSERT INTO documents SELECT 999, digest, content FROM documents WHERE article_id = {article(PLAIN)}",
+        [("references", "article_id is 999")],
+    ),
+    "no document": Damage(
+        f"DELETE FROM documents WHERE article_id = {article(PLAIN)}",
+        [("documents", "no document")],
+        f"site:{PLAIN}",
+    ),
+    "another digest": Damage(
+        f"UPDATE documents SET digest = (SELECT digest FROM documents WHERE article_id = {article(DECIDED)})"
+        f" WHERE article_id = {article(PLAIN)}",
+        [("documents", "not the one that its digest is of")],
+        f"site:{PLAIN}",
+    ),
+    "other bytes": Damage(
+        f"UPDATE documents SET content = (SELECT content FROM documents WHERE article_id = {article(DECIDED)})"
+        f" WHERE article_id = {article(PLAIN)}",
+        [("documents", "not the one that its digest is of")],
+        f"site:{PLAIN}",
+    ),
+    "file forgotten": Damage(
+        f"DELETE FROM files WHERE path = '{PLAIN}'", [("files", "no file is remembered")], f"site:{PLAIN}"
+    ),
+    "file passed": Damage(
+        f"UPDATE files SET state = 'passed' WHERE path = '{BROKEN}'",
+        [("files", "no file is remembered")],
+        f"site:{BROKEN}",
+    ),
+    "file of a topic forgotten": Damage(
+        "DELETE FROM files WHERE path = '_data/topics/00-coast.yaml'",
+        [("files", "no file is remembered")],
+        "site:_data/topics/00-coast.yaml",
+    ),
+    "file of nothing": Damage(
+        "INSERT INTO files (source_id, path, state) VALUES (1, '_news/nothing.md', 'kept')",
+        [("files", "nothing present was read from it")],
+        "site:_news/nothing.md",
+    ),
+    "file of what is missing": Damage(
+        f"UPDATE articles SET missing_since = '2024-01-01 00:00:00' WHERE path = '{PLAIN}'",
+        [("files", "nothing present was read from it")],
+        f"site:{PLAIN}",
+    ),
+    "import without end": Damage(
+        "UPDATE imports SET finished_at = NULL WHERE id = 1",
+        [("imports", "succeeded, without finished_at")],
+        "import 1",
+    ),
+    "import that runs and has ended": Damage(
+        "UPDATE imports SET status = 'running' WHERE id = 1", [("imports", "is running, yet")], "import 1"
+    ),
+    "import that added more": Damage(
+        "UPDATE imports SET added = added + 1 WHERE id = 1",
+        [("imports", "added is 51, and by its rows 50")],
+        "import 1",
+    ),
+    "import that changed less": Damage(
+        "UPDATE imports SET updated = 0, missing = 0 WHERE id = 2",
+        [("imports", "updated is 0, and by its rows 2"), ("imports", "missing is 0, and by its rows 1")],
+        "import 2",
+    ),
+    "earlier bytes": Damage(
+        f"UPDATE file_versions SET delta = digest WHERE path = '{DECIDED}'",
+        [("versions", "what it was before import 2 cannot be given back")],
+        f"site:{DECIDED}",
+    ),
+    "digest of earlier bytes": Damage(
+        f"UPDATE file_versions SET digest = (SELECT digest FROM documents LIMIT 1) WHERE path = '{DECIDED}'",
+        [("versions", "what it was before import 2 cannot be given back")],
+        f"site:{DECIDED}",
+    ),
+    "changed by another import": Damage(
+        f"UPDATE articles SET last_import_id = 1 WHERE path = '{DECIDED}'",
+        [
+            ("audit", "heat: change 8 starts from 122 (no override), not 1122 (no override)"),
+            ("versions", "import 1 changed it last, and import 2 kept what it was before"),
+        ],
+        f"site:{DECIDED}",
+    ),
+    "topic that nobody uses": Damage(
+        "INSERT INTO topics (id, name, digest) SELECT 0, 'x', digest FROM documents LIMIT 1",
+        [("orphans", "nothing refers to it"), ("identity", "its digest is not that of its name")],
+        "topics 0",
+    ),
+    "first value of a flag": Damage(
+        "UPDATE changes SET old_value = 1 WHERE old_value = 0 AND field = 'removed'",
+        [("audit", "starts from true (no override), not false (no override)")],
+    ),
+    "provider of another name": Damage(
+        "UPDATE providers SET name = 'Somebody Else' WHERE id = 2",
+        [("identity", "its digest is not that of its name and domain")],
+        "providers 2",
+    ),
+    "topic of another name": Damage(
+        "UPDATE topics SET name = 'Something Else' WHERE id = 2",
+        [("identity", "its digest is not that of its name")],
+        "topics 2",
+    ),
+    "image of another URL": Damage(
+        f"UPDATE images SET url = 'https://else.example/' WHERE id = {_OF_ONE_MIND}",
+        [("identity", "its digest is not that of its url")],
+    ),
+    "taxonomy of other bytes": Damage(
+        "UPDATE taxonomy_documents SET digest = (SELECT digest FROM documents LIMIT 1)"
+        " WHERE path = '_data/topics/00-coast.yaml'",
+        [("taxonomy", "not the one that its digest is of")],
+        "site:_data/topics/00-coast.yaml",
+    ),
+    "other front matter": Damage(
+        "UPDATE taxonomy_documents SET front_matter = '{}' WHERE path = '_data/topics/00-coast.yaml'",
+        [("taxonomy", "not as the document says: front_matter")],
+        "site:_data/topics/00-coast.yaml",
+    ),
+    "about another topic": Damage(
+        "UPDATE taxonomy_documents SET topic_id ="
+        " (SELECT topic_id FROM taxonomy_documents WHERE path = '_data/topics/02-tides.yaml')"
+        " WHERE path = '_data/topics/01-lighthouses.yaml'",
+        [
+            ("taxonomy", "not as the document says: topic_id"),
+            ("taxonomy", "slug, parent_id"),
+            ("taxonomy", "slug, parent_id"),
+        ],
+    ),
+    "about another provider": Damage(
+        "UPDATE taxonomy_documents SET provider_id = NULL"
+        " WHERE path = '_data/organizations/puddles.example.org.md'",
+        [("taxonomy", "not as the document says: provider_id"), ("taxonomy", "provider_images")],
+    ),
+    "description": Damage(
+        "UPDATE providers SET description = 'x' WHERE id = 1",
+        [("taxonomy", "not as the documents about it say: description")],
+        "providers 1",
+    ),
+    "aliases": Damage(
+        "DELETE FROM provider_aliases WHERE provider_id = (SELECT min(provider_id) FROM provider_aliases)",
+        [("taxonomy", "not as the documents about it say: provider_aliases")],
+    ),
+    "images of a provider": Damage(
+        "UPDATE provider_images SET position = 7 WHERE position = 0 AND provider_id = 1",
+        [("taxonomy", "not as the documents about it say: provider_images")],
+        "providers 1",
+    ),
+    "slug of a topic": Damage(
+        "UPDATE topics SET slug = 'x' WHERE name = 'Coast'",
+        [("taxonomy", "not as the documents about it say: slug")],
+    ),
+    "parent of a topic": Damage(
+        "UPDATE topics SET parent_id = NULL WHERE name = 'Fresnel Lenses'",
+        [("taxonomy", "not as the documents about it say: parent_id")],
+    ),
+    "link to nothing": Damage(
+        f"UPDATE related_links SET target_id = NULL WHERE article_id = {article(DECIDED)} AND position = 1",
+        [("links", "related link 1 names no article, and would be resolved otherwise")],
+        f"site:{DECIDED}",
+    ),
+    "link to another": Damage(
+        f"UPDATE related_links SET target_id = {article(PLAIN)}"
+        f" WHERE article_id = {article(DECIDED)} AND position = 1",
+        [("links", "related link 1 names article")],
+        f"site:{DECIDED}",
+    ),
+    "item of nothing": Damage(
+        "UPDATE collection_items SET item_id = NULL"
+        " WHERE position = 0 AND article_id = (SELECT min(article_id) FROM collection_items)",
+        [("links", "collection item 0 names no article, and would be resolved otherwise")],
+    ),
+    "columns of an article": Damage(
+        f"UPDATE articles SET body = 'x', excerpt = NULL, provider_id = NULL WHERE path = '{PLAIN}'",
+        [("rows", "articles: not as the document says: provider_id, excerpt, body")],
+        f"site:{PLAIN}",
+    ),
+    "what has no column": Damage(
+        f"UPDATE articles SET extra = '{{\"x\": 1}}', content_hash = 'x' WHERE path = '{PLAIN}'",
+        [("rows", "articles: not as the document says: content_hash, extra")],
+    ),
+    "times and addresses": Damage(
+        "UPDATE articles SET published_at = '2024-01-01 00:00:00', canonical_digest = NULL"
+        f" WHERE path = '{PLAIN}'",
+        [("rows", "articles: not as the document says: canonical_digest, published_at")],
+    ),
+    "topic too few": Damage(
+        f"DELETE FROM article_topics WHERE position = 1 AND article_id = {article(DECIDED)}",
+        [("rows", "article_topics: 1 row, and by the document 2")],
+        f"site:{DECIDED}",
+    ),
+    "another topic": Damage(
+        "UPDATE article_topics SET topic_id = (SELECT id FROM topics WHERE name = 'Herring Gulls')"
+        f" WHERE position = 1 AND article_id = {article(DECIDED)}",
+        [("rows", "article_topics: not as the document says at position 1")],
+        f"site:{DECIDED}",
+    ),
+    "another author": Damage(
+        "UPDATE article_authors SET name = 'x'"
+        " WHERE position = 0 AND article_id = (SELECT min(article_id) FROM article_authors)",
+        [("rows", "article_authors: not as the document says at position 0")],
+    ),
+    "use of an image": Damage(
+        f"UPDATE article_images SET extra = '{{}}' WHERE position = 1 AND article_id = {article(DECIDED)}",
+        [("rows", "article_images: not as the document says at position 1")],
+        f"site:{DECIDED}",
+    ),
+    "facts of an image": Damage(
+        f"UPDATE images SET width = 7 WHERE id = {_USED_ONCE}",
+        [("rows", "article_images: not as the document says at position")],
+    ),
+    "related link": Damage(
+        f"UPDATE related_links SET excerpt = 'x', extra = '{{}}', provider_id = NULL"
+        f" WHERE article_id = {article(DECIDED)} AND position <> 1",
+        [("rows", "related_links: not as the document says at position 0, 2")],
+        f"site:{DECIDED}",
+    ),
+    "image of a link": Damage(
+        "DELETE FROM related_link_images WHERE position = 0 AND related_link_id ="
+        " (SELECT min(related_link_id) FROM related_link_images)",
+        [("rows", "related_link_images: ")],
+    ),
+    "collection item": Damage(
+        "UPDATE collection_items SET item_path = 'x'"
+        " WHERE position = 0 AND article_id = (SELECT min(article_id) FROM collection_items)",
+        [("rows", "collection_items: not as the document says at position 0")],
+    ),
+    "what upstream says": Damage(
+        f"UPDATE articles SET upstream_quality = 3 WHERE path = '{DECIDED}'",
+        [("rows", "articles: not as the document says: upstream_quality")],
+    ),
+    "value without anyone's saying": Damage(
+        f"UPDATE articles SET heat = 3 WHERE path = '{PLAIN}'",
+        [("flags", "heat is 3, and by upstream and overrides")],
+        f"site:{PLAIN}",
+    ),
+    "veto": Damage(
+        f"UPDATE articles SET removed = (1 = 1) WHERE path = '{PLAIN}'",
+        [("flags", "removed is true, and by upstream and overrides false")],
+    ),
+    "veto without effect": Damage(
+        "UPDATE articles SET published = (1 = 1) WHERE path = '_samples/flash-pattern-simulator.md'",
+        [
+            ("flags", "published is true, and by upstream and overrides false"),
+            ("audit", "published is true (no override), and by its changes false (no override)"),
+        ],
+    ),
+    "last change": Damage(
+        f"UPDATE changes SET new_value = 1 WHERE article_id = {article(DECIDED)} AND new_value = 70",
+        [
+            ("audit", "quality is 70 (override 70), and by its changes 1 (override 70)"),
+            ("audit", "tells of 1 (override 70)"),
+        ],
+        f"site:{DECIDED}",
+    ),
+    "change in between": Damage(
+        f"UPDATE changes SET old_value = 1 WHERE article_id = {article(DECIDED)} AND new_value = 70",
+        [
+            ("audit", "starts from 1 (override 80), not 80 (override 80)"),
+            ("audit", "tells of 1 (override 80)"),
+        ],
+        f"site:{DECIDED}",
+    ),
+    "first change": Damage(
+        f"UPDATE changes SET old_override = 1 WHERE article_id = {article(DECIDED)} AND new_value = 80",
+        [("audit", "(override 1), not "), ("audit", "tells of ")],
+        f"site:{DECIDED}",
+    ),
+    "change lost": Damage(
+        f"DELETE FROM changes WHERE article_id = {article(DECIDED)} AND new_value = 70",
+        [
+            ("audit", "quality is 70 (override 70), and by its changes 80 (override 80)"),
+            ("overrides", "has no change that makes the override"),
+        ],
+    ),
+    "override out of nowhere": Damage(
+        "INSERT INTO overrides (article_id, field, value, changeset_id)"
+        f" SELECT id, 'heat', heat, 2 FROM articles WHERE path = '{PLAIN}'",
+        [("audit", "and by its changes"), ("overrides", "changeset 2 has no change that makes the override")],
+        f"site:{PLAIN}",
+    ),
+    "override of another changeset": Damage(
+        f"UPDATE overrides SET changeset_id = 1 WHERE article_id = {article(DECIDED)} AND field = 'quality'",
+        [
+            (
+                "audit",
+                "quality is 70 (override 70) of changeset 1, and by its changes 70 (override 70) of changeset 3",
+            ),
+            ("overrides", "quality: changeset 1 has no change that makes the override"),
+        ],
+        f"site:{DECIDED}",
+    ),
+    "set aside from another changeset": Damage(
+        "UPDATE set_aside_overrides SET changeset_id = 1",
+        [("overrides", "heat: changeset 1 has no change that makes the override")],
+        f"site:{REPLACED}",
+    ),
+    "set aside and in force": Damage(
+        "INSERT INTO set_aside_overrides (article_id, field, value, changeset_id)"
+        " SELECT article_id, field, value, changeset_id FROM overrides"
+        f" WHERE article_id = {article(DECIDED)} AND field = 'quality'",
+        [("overrides", "stands and is set aside at once")],
+        f"site:{DECIDED}",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", some(DAMAGES))
+def test_each_damage_is_found_and_nothing_else(shared: Store, name: str) -> None:
+    damage = DAMAGES[name]
+    with unguarded(shared) as connection:
+        assert connection.exec_driver_sql(damage.sql).rowcount > 0
+        findings = list(verify(connection))
+    told = [(finding.check, finding.wrong) for finding in findings]
+    assert [check for check, _ in told] == [check for check, _ in damage.found], told
+    for (_, wrong), (_, part) in zip(told, damage.found, strict=True):
+        assert part in wrong
+    assert not damage.subject or findings[0].subject == damage.subject
+
+
+@pytest.mark.long
+def test_every_column_that_a_document_decides_is_compared(shared: Store) -> None:
+    """Each is made null, false or a lie in turn."""
+    left_out = {"id", "source_id", "first_import_id", "last_import_id", "missing_since", "path"}
+    columns = [column for column in articles.c if column.name not in left_out]
+    for column in columns:
+        with unguarded(shared) as connection:
+            row = sa.select(column).where(articles.c.path == PLAIN)
+            lie = _lie(column, connection.scalar(row))
+            connection.execute(sa.update(articles).where(articles.c.path == PLAIN).values({column: lie}))
+            findings = list(verify(connection))
+        assert findings, column.name
+        assert {f.check for f in findings} <= {"rows", "flags"}, column.name
+    assert found(shared) == []
+
+
+def _lie(column: sa.Column[Any], value: Any) -> Any:
+    if column.name == "extra":
+        return '{"a lie": true}'
+    if column.name == "provider_id":
+        return None if value == 1 else 1
+    if column.name in ("published_at", "updated_at"):
+        return dt.datetime(1999, 1, 1, tzinfo=dt.UTC)
+    if column.name == "canonical_digest":
+        return b"a lie"
+    if column.name == "upstream_status":
+        return "draft"
+    if column.nullable and value is not None:
+        return None
+    if isinstance(column.type, sa.String | sa.Text):
+        return "a lie"
+    if column.name in ("quality", "heat", "upstream_quality", "upstream_heat"):
+        return 4711
+    if column.name.endswith(("published", "removed")):
+        return not value
+    raise AssertionError(f"no lie for {column.name}, which is {value!r}")
+
+
+def test_a_document_that_cannot_be_parsed_any_more_is_named(shared: Store) -> None:
+    for content, told in ((b"---\ntitle: [\n---\n", "yaml_syntax"), (b"no fence", "it is none")):
+        with unguarded(shared) as connection:
+            mine = (
+                documents.c.article_id
+                == sa.select(articles.c.id).where(articles.c.path == PLAIN).scalar_subquery()
+            )
+            values = {"content": content, "digest": hashlib.sha256(content).digest()}
+            connection.execute(sa.update(documents).where(mine).values(values))
+            [finding] = verify(connection)
+        assert (finding.check, finding.subject) == ("rows", f"site:{PLAIN}")
+        assert told in finding.wrong
+
+
+@SHARED_ON_SQLITE  # PostgreSQL stores nothing else as an instant
+def test_an_instant_that_is_none_is_named(shared: Store) -> None:
+    with unguarded(shared) as connection:
+        connection.exec_driver_sql(f"UPDATE articles SET published_at = 'yesterday' WHERE path = '{PLAIN}'")
+        [finding] = verify(connection)
+    assert finding.wrong == "articles: not as the document says: published_at"
+
+
+@SHARED_ON_SQLITE  # PostgreSQL has no check that any user may run
+def test_what_the_engine_finds_comes_first_and_alone(shared: Store) -> None:
+    with unguarded(shared) as connection:
+        connection.exec_driver_sql(
+            f"UPDATE articles SET upstream_published = 7, body = 'x' WHERE path = '{PLAIN}'"
+        )
+        connection.exec_driver_sql("PRAGMA ignore_check_constraints = OFF")
+        [finding] = verify(connection)
+    assert finding.check == "engine"
+    assert "CHECK constraint failed in articles" in finding.wrong
+
+
+@ON_SQLITE
+def test_a_file_whose_pages_are_damaged_is_said_to_be(filled: Store, curation: Callable[..., Result]) -> None:
+    root = "SELECT rootpage FROM sqlite_schema WHERE name = 'ix_articles_by_date'"
+    with filled.reading() as connection:
+        page = connection.exec_driver_sql(root).scalar_one()
+    filled.engine.dispose()  # the last connection takes the WAL into the file
+    with Path(filled.location).open("r+b") as file:
+        file.seek((page - 1) * 16384 + 8)
+        file.write(b"\xff" * 64)
+    ended = curation("db", "verify")
+    assert ended.exit_code == 1
+    assert "restore" in ended.stderr
+    assert "fault of curation's" not in ended.stderr
+
+
+# --- the command -----------------------------------------------------------------------------------------
+
+
+def test_the_command_says_that_a_store_is_sound(filled: Store, curation: Callable[..., Result]) -> None:
+    ended = curation("db", "verify")
+    assert (ended.exit_code, ended.stderr) == (0, "")
+    assert ended.stdout.startswith("the store is sound: 50 articles, 60 documents, ")
+    assert ended.stdout.endswith(" changes checked\n")
+
+
+def test_the_command_lists_what_is_wrong_and_fails(filled: Store, curation: Callable[..., Result]) -> None:
+    with filled.writing() as connection:
+        connection.exec_driver_sql(f"UPDATE articles SET heat = 3 WHERE path IN ('{PLAIN}', '{GONE}')")
+    ended = curation("db", "verify")
+    assert ended.exit_code == 1
+    assert ended.stdout.split()[:3] == ["check", "subject", "wrong"]
+    assert f"site:{PLAIN}" in ended.stdout
+    assert "3 findings: restore a backup" in ended.stderr
+    rows = json.loads(curation("db", "verify", "--format", "json").stdout)
+    assert [row["check"] for row in rows] == ["flags", "audit", "flags"]
+
+
+def test_a_sound_store_has_no_rows(filled: Store, curation: Callable[..., Result]) -> None:
+    ended = curation("db", "verify", "--format", "json")
+    assert (ended.exit_code, ended.stdout) == (0, "[]\n")
+    assert "the store is sound" in ended.stderr
+
+
+# --- after an upgrade ------------------------------------------------------------------------------------
+
+PRESENT, AWAY, UNREADABLE, DATED, SOUND = (
+    f"_news/{name}.md" for name in ("present", "away", "unreadable", "dated", "sound")
+)
+DRAFT = "---\ntitle: {path}\nquality: 7\ndraft: true\n---\nWords of {path}.\n"
+TO_COME = "---\ntitle: To come\npublishedDateTime: 2091-01-01T00:00:00Z\n---\nWords to come.\n"
+
+
+@pytest.fixture
+def upgraded(store: Store, tmp_path: Path) -> Store:
+    """A store of release 0016, which knew no drafts, upgraded; its source is `s`, in the folder of the test."""
+    (tmp_path / "s" / "_news").mkdir(parents=True)
+    for path in (PRESENT, AWAY, UNREADABLE):
+        (tmp_path / "s" / path).write_text(DRAFT.format(path=path))
+    (tmp_path / "s" / DATED).write_text(TO_COME)
+    (tmp_path / "s" / SOUND).write_text(ANOTHER)
+    import_folder(store, tmp_path / "s")
+    (tmp_path / "s" / AWAY).unlink()
+    (tmp_path / "s" / UNREADABLE).write_text("---\ntitle: [\n---\n")
+    summary = import_folder(store, tmp_path / "s")
+    assert (summary.missing, summary.quarantined) == (1, 1)
+    migrate.downgrade(store, "0016")
+    with store.writing() as connection:
+        connection.exec_driver_sql(
+            "UPDATE articles SET published = (1 = 1), upstream_published = NULL"
+            f" WHERE path IN ('{PRESENT}', '{AWAY}', '{UNREADABLE}')"
+        )
+    migrate.upgrade(store)
+    return store
+
+
+def outdated(*paths: str) -> set[tuple[str, str]]:
+    return {("outdated", f"s:{path}") for path in paths}
+
+
+def listed(store: Store) -> set[tuple[str, str]]:
+    return {(finding.check, finding.subject) for finding in found(store)}
+
+
+def state(store: Store, path: str) -> tuple[Any, ...]:
+    query = sa.select(articles.c.published, articles.c.upstream_status).where(articles.c.path == path)
+    with store.reading() as connection:
+        return tuple(connection.execute(query).one())
+
+
+def test_what_an_older_release_read_otherwise_waits_for_an_import(upgraded: Store, tmp_path: Path) -> None:
+    assert listed(upgraded) == outdated(PRESENT, AWAY, UNREADABLE, DATED)
+    summary = import_folder(upgraded, tmp_path / "s")
+    assert summary.updated == 2
+    assert listed(upgraded) == outdated(AWAY, UNREADABLE)
+    assert state(upgraded, PRESENT) == (False, "draft")
+    assert state(upgraded, DATED) == (False, "scheduled")
+    for path in (AWAY, UNREADABLE):  # as they were, byte for byte
+        (tmp_path / "s" / path).write_text(DRAFT.format(path=path))
+    import_folder(upgraded, tmp_path / "s")
+    assert (listed(upgraded), count_outdated(upgraded)) == (set(), 0)
+    assert {state(upgraded, path) for path in (AWAY, UNREADABLE)} == {(False, "draft")}
+    assert import_folder(upgraded, tmp_path / "s").updated == 0
+
+
+def test_damage_is_found_in_an_upgraded_store_too(upgraded: Store, tmp_path: Path) -> None:
+    for path, damage in (
+        (PRESENT, "upstream_quality = 3, quality = 3"),
+        (PRESENT, "upstream_status = 'scheduled'"),
+        (PRESENT, "body = 'x'"),
+        (SOUND, "upstream_published = (1 = 0), published = (1 = 0)"),
+    ):
+        with unguarded(upgraded) as connection:
+            connection.exec_driver_sql(f"UPDATE articles SET {damage} WHERE path = '{path}'")
+            told = {(finding.check, finding.subject) for finding in verify(connection)}
+        assert told == outdated(PRESENT, AWAY, UNREADABLE, DATED) - outdated(path) | {("rows", f"s:{path}")}
+    with upgraded.writing() as connection:
+        connection.exec_driver_sql(f"UPDATE articles SET heat = 3 WHERE path = '{PRESENT}'")
+    assert ("flags", f"s:{PRESENT}") in listed(upgraded)
+
+
+def test_flags_that_are_damaged_after_an_import_are_found(upgraded: Store, tmp_path: Path) -> None:
+    import_folder(upgraded, tmp_path / "s")
+    with upgraded.writing() as connection:
+        connection.exec_driver_sql(
+            "UPDATE articles SET published = (1 = 1), upstream_published = NULL, upstream_status = NULL"
+            f" WHERE path IN ('{PRESENT}', '{DATED}')"
+        )
+    assert ("rows", f"s:{PRESENT}") in listed(upgraded)
+    assert ("outdated", f"s:{PRESENT}") not in listed(upgraded)
+
+
+def test_the_command_says_what_waits_for_an_import(upgraded: Store, curation: Callable[..., Result]) -> None:
+    ended = curation("db", "verify")
+    assert ended.exit_code == 0
+    assert "\nthe store is sound: 5 articles" in ended.stdout
+    assert ended.stderr == (
+        "note: 4 documents are as an older release read them: run `curation import` on their sources again\n"
+    )
+    with upgraded.writing() as connection:
+        connection.exec_driver_sql(f"UPDATE articles SET body = 'x' WHERE path = '{SOUND}'")
+    ended = curation("db", "verify")
+    assert ended.exit_code == 1
+    assert "Error: 1 finding" in ended.stderr
+
+
+def test_values_that_an_older_release_read_otherwise_wait_too(store: Store, tmp_path: Path) -> None:
+    """Revision 0026: what may differ is marked, nothing else is; what may not is damage as before."""
+    front = {
+        "lookalike": "x: 61e9540", "below": "x: [1, _1]", "quoted": 'quality: "80"', "leap": "publishedDateTime: 2016-12-31T23:59:60Z",
+        "mail": "publishedDateTime: Tue, 10 Jun 2003 04:00:00 GMT", "blanks": "publishedDateTime: ' 2003-06-10 '",
+        "title": "title: 7", "aside": "x: a\ufdd0", "kept": "x: |+\n  a\n",
+    }  # fmt: skip
+    plain = "quality: 80\nheat: -1\npublishedDateTime: 2003-06-10T04:00:00Z\nx: [1.5, a_1, 10 tips]\n"
+    write = {f"_news/{name}.md": text for name, text in (front | {"plain": plain}).items()}
+    for path, text in write.items():
+        (tmp_path / "s" / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "s" / path).write_text(f"---\ntext: {path}\n{text}\n---\nWords of {path}.\n")
+    organization = tmp_path / "s" / "_data" / "organizations" / "o.md"
+    organization.parent.mkdir(parents=True)
+    organization.write_text("---\nname: O\nrank: _5\n---\n")
+    import_folder(store, tmp_path / "s")
+    (tmp_path / "s/_news/quoted.md").unlink()
+    import_folder(store, tmp_path / "s")
+    for revision in ("0025", "head"):
+        (migrate.downgrade if revision == "0025" else migrate.upgrade)(store, revision)
+    otherwise = sorted({f"_news/{name}.md" for name in front} - {"_news/quoted.md"})
+    with store.writing() as connection:
+        stale = connection.exec_driver_sql("SELECT path FROM files WHERE stamp = 'stale' ORDER BY path")
+        assert stale.scalars().all() == ["_data/organizations/o.md", *otherwise]
+        connection.exec_driver_sql("UPDATE articles SET extra = '{\"x\": 8}'")
+        connection.exec_driver_sql(
+            'UPDATE taxonomy_documents SET front_matter = \'{"name": "O", "rank": 5}\''
+        )
+    organizations = outdated("_data/organizations/o.md")
+    # Of these no notice says that they may be read otherwise.
+    silent = {("rows", f"s:_news/{name}.md") for name in ("plain", "aside", "kept")}
+    assert (
+        listed(store)
+        == outdated("_news/quoted.md", *otherwise) - {("outdated", subject) for _, subject in silent}
+        | organizations
+        | silent
+    )
+    summary = import_folder(store, tmp_path / "s")
+    assert summary.updated == len(otherwise)
+    assert listed(store) == {*outdated("_news/quoted.md"), ("rows", "s:_news/plain.md")}
+
+
+def test_damage_behind_a_file_that_was_refused_is_found(store: Store, tmp_path: Path) -> None:
+    """That the file is broken now says nothing of how an older release read the document that is kept."""
+    for path in (
+        (article_file := tmp_path / "s/_news/a.md"),
+        (topic_file := tmp_path / "s/_data/topics/t.yaml"),
+    ):
+        path.parent.mkdir(parents=True)
+    article_file.write_text('---\nquality: "80"\n---\nWords.\n')
+    topic_file.write_text("name: T\nrank: _5\n")
+    import_folder(store, tmp_path / "s")
+    article_file.write_text("---\ntitle: [\n---\n")
+    topic_file.write_text("name: [\n")
+    assert import_folder(store, tmp_path / "s").quarantined == 2
+    assert listed(store) == set()
+    with store.writing() as connection:
+        connection.exec_driver_sql("UPDATE articles SET body = 'x'")
+        connection.exec_driver_sql('UPDATE taxonomy_documents SET front_matter = \'{"name": "T"}\'')
+    assert listed(store) == {("rows", "s:_news/a.md"), ("taxonomy", "s:_data/topics/t.yaml")}
+
+
+def count_outdated(store: Store) -> int:
+    with store.reading() as connection:
+        return connection.scalar(sa.text("SELECT count(*) FROM outdated_articles")) or 0
