@@ -11,7 +11,7 @@ import os
 import sqlalchemy as sa
 from alembic import context
 
-from curation.backends import ENGINE_TABLES, of
+from curation.backends import ENGINE_TABLES, backend_of
 from curation.store.database import VERSION_TABLE, Store
 from curation.store.descriptions import with_comments
 from curation.store.schema import metadata, with_table_options
@@ -38,9 +38,9 @@ def run(connection: sa.Connection, *, compares: bool = True) -> None:
         version_table=VERSION_TABLE,
     )
     with context.begin_transaction():
-        with of(connection).keeping_grants(connection):
+        with backend_of(connection).keeping_grants(connection):
             context.run_migrations()
-        of(connection).check_foreign_keys(connection)
+        backend_of(connection).check_foreign_keys(connection)
 
 
 def run_for_developer() -> None:

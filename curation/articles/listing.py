@@ -33,7 +33,7 @@ from ..store.schema import (
 )
 from .searching import matching, parse_query, snippet
 from .selecting import Filters, conditions
-from .upstream import is_agreed, is_parted
+from .upstream import conflicts_with_upstream, is_adopted
 
 
 @dataclass(frozen=True, slots=True)
@@ -323,8 +323,8 @@ def summarise(connection: sa.Connection) -> Rows:
     decisions = sa.select(articles.c.source_id, overrides.c.article_id).join(overrides)
     counts = (
         _per_source(decisions.distinct()),
-        _per_source(decisions.where(is_parted()).distinct()),
-        _per_source(decisions.where(is_agreed())),
+        _per_source(decisions.where(conflicts_with_upstream()).distinct()),
+        _per_source(decisions.where(is_adopted())),
         _per_source(sa.select(import_issues.c.source_id, import_issues.c.id).where(is_open)),
     )
     newest = sa.func.max(imports.c.id).label("id")

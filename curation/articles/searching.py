@@ -17,7 +17,7 @@ from typing import NamedTuple
 import sqlalchemy as sa
 
 from .. import interrupts
-from ..backends import of
+from ..backends import backend_of
 from ..backends.search_words import Place, places, query_words, with_few_marks, words
 from ..errors import SelectionError
 from ..store.database import Store
@@ -68,7 +68,7 @@ def parse_query(query: str) -> list[Term]:
 
 def matching(connection: sa.Connection, query: str) -> sa.Select[tuple[int, float]]:
     """The ids of the articles that a query finds, and how well each fits: the higher the better."""
-    return of(connection).search(parse_query(query))
+    return backend_of(connection).search(parse_query(query))
 
 
 def catch_up(store: Store, progress: Callable[[int, int], None] | None = None) -> None:
@@ -80,7 +80,7 @@ def catch_up(store: Store, progress: Callable[[int, int], None] | None = None) -
     while done < total:
         interrupts.check()
         with store.writing(repeatable=True) as connection:
-            of(connection).lock_references(connection)  # no import queues any meanwhile
+            backend_of(connection).lock_references(connection)  # no import queues any meanwhile
             count = _index_some(connection)
         if not count:  # another command was faster
             return
@@ -92,7 +92,7 @@ def catch_up(store: Store, progress: Callable[[int, int], None] | None = None) -
 def rebuild(connection: sa.Connection, progress: Callable[[int, int], None] | None = None) -> int:
     """Makes the index anew, whatever it holds, and returns of how many articles; the caller commits, and
     holds `lock_references`. `progress` is told articles done, of all."""
-    of(connection).clear_index(connection)
+    backend_of(connection).clear_index(connection)
     connection.execute(sa.delete(search_queue))
     connection.execute(sa.insert(search_queue).from_select(["article_id"], sa.select(articles.c.id)))
     total = connection.scalar(sa.select(sa.func.count()).select_from(search_queue)) or 0
@@ -110,7 +110,7 @@ def _index_some(connection: sa.Connection) -> int:
     key = search_queue.c.article_id
     ids = connection.scalars(sa.select(key).order_by(key).limit(BATCH)).all()
     if ids:
-        of(connection).index_articles(connection, ids[-1])
+        backend_of(connection).index_articles(connection, ids[-1])
         connection.execute(sa.delete(search_queue).where(key <= ids[-1]))
     return len(ids)
 

@@ -8,15 +8,15 @@ from dataclasses import dataclass, field, fields
 
 import sqlalchemy as sa
 
-from ..backends import chunks, of
+from ..backends import backend_of, chunks
 from ..errors import SelectionError
 from ..paths import SPELT_SUFFIXES, without_suffix
-from ..store.database import emptied, temporary_table
+from ..store.database import empty_temp_table, temporary_table
 from ..store.names import KINDS, check_names, in_collection
 from ..store.schema import article_topics, articles, overrides, providers, sources, topics
 from ..urls import canonical_url, url_digest
 from .searching import matching
-from .upstream import is_agreed
+from .upstream import is_adopted
 
 #: How many candidates of an ambiguous reference are named.
 CANDIDATES = 8
@@ -108,7 +108,7 @@ def conditions(connection: sa.Connection, filters: Filters) -> list[sa.ColumnEle
     if filters.overridden:
         wanted.append(sa.exists().where(overrides.c.article_id == articles.c.id))
     if filters.agreed:
-        decided = sa.exists().where(overrides.c.article_id == articles.c.id, is_agreed(filters.agreed))
+        decided = sa.exists().where(overrides.c.article_id == articles.c.id, is_adopted(filters.agreed))
         wanted.append(decided.correlate(articles))
     if filters.missing:
         wanted.append(articles.c.missing_since.is_not(None))
@@ -352,10 +352,10 @@ def select_any(connection: sa.Connection, selection: Selection) -> int:
     The rows are fixed before anything changes, so that a filter on a flag is not moved by setting it,
     and locked, so that no import or other editor comes between. Raises SelectionError for a bad reference.
     """
-    emptied(connection, selected)
+    empty_temp_table(connection, selected)
     if selection.is_named:
         ids = selection.find(connection)
-        of(connection).bulk_insert(
+        backend_of(connection).bulk_insert(
             connection, selected, ["article_id"], [(article_id,) for article_id in ids]
         )
         extra = conditions(connection, selection.filters)

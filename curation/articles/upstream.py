@@ -17,14 +17,14 @@ from ..store.schema import articles, as_number, changesets, import_issues, overr
 SILENT: Mapping[str, int] = {"published": 1, "removed": 0}
 
 
-def by_upstream(flag: str) -> sa.ColumnElement[int]:
+def upstream_value(flag: str) -> sa.ColumnElement[int]:
     """What a flag of `articles` is without a decision, as a number; null where nothing makes it anything.
     The veto of `removed` is another matter."""
     stated = as_number(articles.c[f"upstream_{flag}"])
     return sa.func.coalesce(stated, SILENT[flag]) if flag in SILENT else stated
 
 
-def is_agreed(flags: Sequence[str] = FLAGS) -> sa.ColumnElement[bool]:
+def is_adopted(flags: Sequence[str] = FLAGS) -> sa.ColumnElement[bool]:
     """Whether a row of `overrides`, joined to its article, decides what upstream alone would make of it.
 
     An override that hides is agreed with only where upstream states so: not where an article waits for its
@@ -38,7 +38,7 @@ def is_agreed(flags: Sequence[str] = FLAGS) -> sa.ColumnElement[bool]:
         .correlate(overrides)
     )
     is_unstated = sa.and_(hides(overrides), sa.or_(waits, is_unclear(), by_import))
-    return sa.and_(says(row.field, row.value, flags), ~is_unstated)
+    return sa.and_(matches_upstream(row.field, row.value, flags), ~is_unstated)
 
 
 def hides(decided: sa.Table) -> sa.ColumnElement[bool]:
@@ -57,14 +57,14 @@ def is_unclear() -> sa.ColumnElement[bool]:
     return sa.exists().where(*is_of_article, *is_open, codes).correlate(articles)
 
 
-def says(
+def matches_upstream(
     field: sa.ColumnElement[str], value: sa.ColumnElement[int | None], flags: Sequence[str] = FLAGS
 ) -> sa.ColumnElement[bool]:
     """Whether upstream alone makes one of these flags of `articles` what `value` is."""
-    return sa.or_(*(sa.and_(field == flag, value == by_upstream(flag)) for flag in flags))
+    return sa.or_(*(sa.and_(field == flag, value == upstream_value(flag)) for flag in flags))
 
 
-def is_parted(flags: Sequence[str] = FLAGS) -> sa.ColumnElement[bool]:
+def conflicts_with_upstream(flags: Sequence[str] = FLAGS) -> sa.ColumnElement[bool]:
     """Whether upstream states otherwise than a row of `overrides`, joined to its article; where it is silent,
     it does not."""
     return sa.or_(

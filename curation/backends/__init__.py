@@ -1,6 +1,6 @@
 """Where the engines differ, and nowhere else.
 
-`of(connection)` gives the `Backend` of a connection's engine; the rest of the house asks it for what
+`backend_of(connection)` gives the `Backend` of a connection's engine; the rest of the house asks it for what
 plain SQL cannot say alike everywhere: opening, locking, bulk writing, read-only queries, error texts.
 """
 
@@ -270,7 +270,7 @@ class Backend(ABC):
     def ask(self, query: Query) -> AbstractContextManager[Answer]:
         """Runs a query that can change nothing; raises QueryRefused where it will not run."""
 
-    def power_of_asker(self) -> str | None:
+    def unsafe_privileges(self) -> str | None:
         """What `ask` cannot keep a hostile query from, in words; None if nothing."""
         return None
 
@@ -283,7 +283,9 @@ class Backend(ABC):
             f"{self.location} is a file: its permissions say who may read it; roles are PostgreSQL's"
         )
 
-    def excess_of(self, connection: sa.Connection, role: str, readable: Sequence[str]) -> Sequence[str]:
+    def excess_privileges(
+        self, connection: sa.Connection, role: str, readable: Sequence[str]
+    ) -> Sequence[str]:
         """What a role may do to the store beyond reading these tables and views, each in a few words."""
         return ()
 
@@ -315,7 +317,7 @@ def backend_for(database: str) -> Backend:
     return _load(url.get_backend_name())(url)
 
 
-def of(connection: sa.Connection | sa.Engine) -> Backend:
+def backend_of(connection: sa.Connection | sa.Engine) -> Backend:
     """The backend of an open connection or engine."""
     return _load(connection.dialect.name)(connection.engine.url)
 

@@ -304,7 +304,7 @@ class Postgresql(Backend):
 
         return ask(self._connect, self.explain, query)
 
-    def power_of_asker(self) -> str | None:
+    def unsafe_privileges(self) -> str | None:
         with self._connect() as connection:
             user, powers = connection.execute(_POWERS, [list(SECRET_TABLES)]).fetchone() or ("", [])
         if not powers:
@@ -321,10 +321,12 @@ class Postgresql(Backend):
 
         return reader_statements(_driver(connection), role, readable)
 
-    def excess_of(self, connection: sa.Connection, role: str, readable: Sequence[str]) -> Sequence[str]:
-        from .postgresql_readers import excess_of
+    def excess_privileges(
+        self, connection: sa.Connection, role: str, readable: Sequence[str]
+    ) -> Sequence[str]:
+        from .postgresql_readers import excess_privileges
 
-        return excess_of(_driver(connection), role, readable)
+        return excess_privileges(_driver(connection), role, readable)
 
     def lacking_readers(self, connection: sa.Connection, views: Sequence[str]) -> Sequence[str]:
         from .postgresql_readers import lacking_readers

@@ -3,7 +3,7 @@
 DECLARE takes a single SELECT, so that neither `commit; insert ...` nor COPY gets in, and a read-only
 transaction cannot be made another once it has begun to read. What a query reads leaves locks until its end:
 rows are given out only once these say that no table was read which holds documents, whoever asks and by
-whatever road. What remains is what a role may call; `power_of_asker` tells.
+whatever road. What remains is what a role may call; `unsafe_privileges` tells.
 """
 
 from __future__ import annotations

@@ -121,7 +121,7 @@ def reader_statements(connection: Connection, role: str, readable: Sequence[str]
     return [sql.SQL(form).format(**names).as_string() for form in forms]
 
 
-def excess_of(connection: Connection, role: str, readable: Sequence[str]) -> list[str]:
+def excess_privileges(connection: Connection, role: str, readable: Sequence[str]) -> list[str]:
     """What a role may do beyond reading these relations, each in a few words."""
     found = connection.execute(_EXCESS, {"role": role, "readable": list(readable)})
     return [what for (what,) in found]

@@ -24,7 +24,7 @@ MEMORY = 2 * 1024**3
 
 def warn_of_power(store: Store) -> None:
     """Says what a query of a stranger's making could do here that nothing keeps it from."""
-    if power := store.backend.power_of_asker():
+    if power := store.backend.unsafe_privileges():
         click.echo(f"warning: {power}", err=True)
 
 

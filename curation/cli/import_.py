@@ -141,10 +141,10 @@ def _locations(store: Store) -> dict[str, str]:
 def _import(store: Store, dump: Dump, options: Options, *, verbose: bool) -> Summary:
     from dataclasses import replace
 
-    from ..importing.run import import_dump, look_through
+    from ..importing.run import import_dump, scan_dump
 
     began = time.monotonic()
-    scan = look_through(dump)
+    scan = scan_dump(dump)
     with showing_progress(dump.source, verbose=verbose) as progress:
         if not store.backend.store_exists():  # only now is it known that there is something to hold
             _make(store, dry_run=options.dry_run)

@@ -217,7 +217,7 @@ _SECURED = re.compile(
 )
 
 
-def unsealed(data: bytes) -> bytes:
+def without_secured(data: bytes) -> bytes:
     """A file without its `secured` line, which changes at every upstream pass and says nothing."""
     at = data.find(b"\nsecured:")
     closing = _CLOSING.search(data, 3) if at >= 0 else None
@@ -229,7 +229,7 @@ def unsealed(data: bytes) -> bytes:
 
 def content_hash(data: bytes) -> str:
     """SHA-256, in hexadecimal, of what a file says: its bytes but for `secured`."""
-    return hashlib.sha256(unsealed(data)).hexdigest()
+    return hashlib.sha256(without_secured(data)).hexdigest()
 
 
 # --- from bytes to text ------------------------------------------------------------------------------

@@ -12,11 +12,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ..articles.upstream import by_upstream
-from ..backends import of
+from ..articles.upstream import upstream_value
+from ..backends import backend_of
 from ..backends.types import integer
 from ..flags import FLAGS
-from ..store.database import emptied, insert_row, now, temporary_table
+from ..store.database import empty_temp_table, insert_row, now, temporary_table
 from ..store.schema import articles, as_number, changes, changesets, overrides
 
 #: What is wanted: rows of (article_id, field, override, decision_id), one at most for a flag of an article.
@@ -24,7 +24,7 @@ from ..store.schema import articles, as_number, changes, changesets, overrides
 Wanted = sa.Select[tuple[int, str, int | None, int | None]]
 
 
-def nothing() -> sa.ColumnElement[int | None]:
+def typed_null() -> sa.ColumnElement[int | None]:
     """None as a column of `Wanted`: a bare NULL has no type, and a union would take it for text."""
     return sa.cast(sa.null(), integer())
 
@@ -65,7 +65,7 @@ def _record(connection: sa.Connection, changeset_id: int, wanted: Wanted, *, tak
     maker's, but an editor takes over (`takes_over`) what was only computed, or held back by an import."""
     _note_wanted(connection, wanted)
     want, held, removal = _wanted, overrides.alias("held"), _wanted.alias("removal")
-    removed = sa.func.coalesce(removal.c.override, by_upstream("removed"))
+    removed = sa.func.coalesce(removal.c.override, upstream_value("removed"))
     is_removed_after = sa.case(
         (removal.c.article_id.is_not(None), removed), else_=as_number(articles.c.removed)
     )
@@ -100,7 +100,7 @@ def _record(connection: sa.Connection, changeset_id: int, wanted: Wanted, *, tak
         "changeset_id", "article_id", "field", "old_value", "new_value",
         "old_override", "new_override", "old_decision_id", "new_decision_id",
     )  # fmt: skip
-    of(connection).insert_selected(connection, changes, columns, rows)
+    backend_of(connection).insert_selected(connection, changes, columns, rows)
 
 
 #: The wanted overrides of one changeset, with what follows from them. A table and no subquery: of that
@@ -117,7 +117,7 @@ _wanted = temporary_table(
 def _note_wanted(connection: sa.Connection, wanted: Wanted) -> None:
     """Notes what is wanted, and with each change of `removed` that `published` follows it."""
     columns = [column.name for column in _wanted.c]
-    connection.execute(sa.insert(emptied(connection, _wanted)).from_select(columns, wanted))
+    connection.execute(sa.insert(empty_temp_table(connection, _wanted)).from_select(columns, wanted))
     standing, also = overrides.alias("standing"), _wanted.alias("also")
     of_published = (standing.c.article_id == _wanted.c.article_id, standing.c.field == "published")
     is_wanted = sa.exists().where(also.c.article_id == _wanted.c.article_id, also.c.field == "published")
@@ -129,13 +129,13 @@ def _note_wanted(connection: sa.Connection, wanted: Wanted) -> None:
         .where(_wanted.c.field == "removed", ~is_wanted)
     )  # fmt: skip
     connection.execute(sa.insert(_wanted).from_select(columns, followers))
-    of(connection).analyze(connection, _wanted)
+    backend_of(connection).analyze(connection, _wanted)
 
 
 def _becomes(want: sa.FromClause, is_removed_after: sa.ColumnElement[int]) -> sa.ColumnElement[int]:
     """The effective value: the override, else upstream's, and the veto of removed (`importing.merge`)."""
     says: dict[str, sa.ColumnElement[Any]] = {
-        flag: sa.func.coalesce(want.c.override, by_upstream(flag)) for flag in FLAGS
+        flag: sa.func.coalesce(want.c.override, upstream_value(flag)) for flag in FLAGS
     }
     says["published"] = sa.case((is_removed_after == 1, 0), else_=says["published"])
     return _by_flag(want.c.field, says)

@@ -8,14 +8,14 @@ from dataclasses import dataclass, field, replace
 import sqlalchemy as sa
 
 from ..articles.selecting import CANDIDATES, Selection, select_any, select_articles, selected
-from ..articles.upstream import is_agreed
-from ..backends import of
+from ..articles.upstream import is_adopted
+from ..backends import backend_of
 from ..backends.types import integer
 from ..errors import EditRefused
 from ..flags import FLAGS
 from ..integers import INT64
 from ..store.schema import articles, changes, overrides
-from .changing import Author, Wanted, make_changes, nothing
+from .changing import Author, Wanted, make_changes, typed_null
 
 #: The bounds of a value: whole numbers of 64 bits.
 LOWEST, HIGHEST = INT64[0], INT64[-1]
@@ -98,13 +98,13 @@ def reset_flags(
     standing = (
         sa.select(
             overrides.c.article_id, overrides.c.field,
-            nothing().label("override"), nothing().label("decision_id"),
+            typed_null().label("override"), typed_null().label("decision_id"),
         )
         .join(selected, selected.c.article_id == overrides.c.article_id)
         .where(overrides.c.field.in_(fields))
     )  # fmt: skip
     if agreed:
-        standing = standing.join(articles, articles.c.id == overrides.c.article_id).where(is_agreed())
+        standing = standing.join(articles, articles.c.id == overrides.c.article_id).where(is_adopted())
     changeset_id = make_changes(connection, Author("edit", actor, reason), standing)
     return Edit(changeset_id, count, count_changed(connection, changeset_id))
 
@@ -121,7 +121,7 @@ def count_changed(connection: sa.Connection, changeset_id: int | None) -> int:
 
 def _select(connection: sa.Connection, selection: Selection, unchanged_since: int | None) -> int:
     # A large selection and an import's batch lock the same rows in other orders: one of them at a time.
-    of(connection).lock_references(connection)
+    backend_of(connection).lock_references(connection)
     select = select_any if selection.filters.agreed else select_articles
     count = select(connection, selection)
     if unchanged_since is not None:
@@ -201,7 +201,7 @@ def _settings(decisions: Decisions) -> Wanted:
         )
         query = sa.select(
             selected.c.article_id, sa.literal(flag).label("field"), value.label("override"),
-            nothing().label("decision_id"),
+            typed_null().label("decision_id"),
         )  # fmt: skip
         if is_moved:
             query = query.join(articles, articles.c.id == selected.c.article_id)

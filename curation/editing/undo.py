@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 
-from ..articles.upstream import says
-from ..backends import of
+from ..articles.upstream import matches_upstream
+from ..backends import backend_of
 from ..errors import EditRefused
 from ..store.schema import articles, changes, changesets, overrides, story_takeovers
 from .changing import Author, Wanted, is_moved, make_changes
@@ -53,7 +53,7 @@ def revert_changeset(
     Raises EditRefused if nothing of it can be undone.
     """
     # Every import's batch and every other decision waits for this lock, so rows need none of their own.
-    of(connection).lock_references(connection)
+    backend_of(connection).lock_references(connection)
     kept = _decided_since(connection, changeset_id)
     author = Author("revert", actor, reason, changeset_id)
     new_id = make_changes(connection, author, _before(changeset_id))
@@ -76,7 +76,7 @@ def _count_upheld(connection: sa.Connection, changeset_id: int, new_id: int) -> 
         .join(articles, articles.c.id == back.c.article_id)
         .where(
             back.c.changeset_id == new_id, undone.c.changeset_id == changeset_id,
-            back.c.new_override.is_(None), says(back.c.field, back.c.old_override),
+            back.c.new_override.is_(None), matches_upstream(back.c.field, back.c.old_override),
             back.c.new_value.is_distinct_from(undone.c.old_value),
         )
     )  # fmt: skip

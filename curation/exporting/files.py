@@ -25,7 +25,7 @@ from ..flags import FLAGS
 from ..scanning import Folder, kind_of, same_name
 from ..sources.finding import Source, check_own
 from .documents import Content, Held, count_documents, held_documents, read_contents, values_decided
-from .target import UNFINISHED_FILE, PathRefused, Target, checked_path
+from .target import UNFINISHED_FILE, OutputFolder, PathRefused, checked_path
 
 #: Called with how many documents are done, of all.
 Progress = Callable[[int, int], None]
@@ -39,7 +39,7 @@ class Change(NamedTuple):
     becomes: bytes
 
 
-class Left(NamedTuple):
+class Skipped(NamedTuple):
     """A file that is left as it is, and why, as a clause in which "it" is the file."""
 
     path: str
@@ -53,14 +53,14 @@ class Exported:
 
     written: int = 0
     unchanged: int = 0
-    left: list[Left] = field(default_factory=list)
+    left: list[Skipped] = field(default_factory=list)
     collisions: list[str] = field(default_factory=list)
 
-    def count(self, outcome: Change | Left | None) -> None:
+    def count(self, outcome: Change | Skipped | None) -> None:
         """Counts what became of a document; None is as it should be."""
         if outcome is None:
             self.unchanged += 1
-        elif isinstance(outcome, Left):
+        elif isinstance(outcome, Skipped):
             self.left.append(outcome)
         else:
             self.written += 1
@@ -70,7 +70,7 @@ def export_files(
     connection: sa.Connection,
     source_id: int,
     filters: Filters,
-    tree: WorkingTree | Nowhere,
+    tree: WorkingTree | EmptyTree,
     write: Callable[[Change], None],
     progress: Progress,
 ) -> Exported:
@@ -102,24 +102,24 @@ def _collisions(batch: Sequence[Held], seen: set[int]) -> list[str]:
     return found
 
 
-def _written(change: Change, write: Callable[[Change], None]) -> Change | Left:
+def _written(change: Change, write: Callable[[Change], None]) -> Change | Skipped:
     try:
         write(change)
     except PathRefused as refused:
-        return Left(change.path, str(refused))
+        return Skipped(change.path, str(refused))
     return change
 
 
-class Nowhere:
+class EmptyTree:
     """No folder: whatever the store holds is to be written, exactly."""
 
-    def compare(self, connection: sa.Connection, batch: Sequence[Held]) -> Iterator[Change | Left | None]:
+    def compare(self, connection: sa.Connection, batch: Sequence[Held]) -> Iterator[Change | Skipped | None]:
         """A change for each document, or why it is left out."""
         for content in read_contents(connection, batch):
             try:
                 yield Change(_place_of(content.held), None, _becomes(content))
             except CurationError as refused:
-                yield Left(content.held.path, str(refused))
+                yield Skipped(content.held.path, str(refused))
 
 
 #: Lies in a folder as long as it is filled.
@@ -139,7 +139,9 @@ class WorkingTree:
     Raises SelectionError for a folder that holds other things than this source.
     """
 
-    def __init__(self, connection: sa.Connection, target: Target, source: Source, *, restores: bool) -> None:
+    def __init__(
+        self, connection: sa.Connection, target: OutputFolder, source: Source, *, restores: bool
+    ) -> None:
         self._target = target
         self._stamps: dict[str, str | None] = {}
         self._closed: dict[str, str] = {}
@@ -164,7 +166,7 @@ class WorkingTree:
         if self._is_unfinished:
             self._target.remove(_UNFINISHED)
 
-    def compare(self, connection: sa.Connection, batch: Sequence[Held]) -> Iterator[Change | Left | None]:
+    def compare(self, connection: sa.Connection, batch: Sequence[Held]) -> Iterator[Change | Skipped | None]:
         """What is to be done about each document: nothing (None), a change, or to leave its file alone."""
         wanted = []
         for held in batch:
@@ -176,12 +178,12 @@ class WorkingTree:
         if wanted:
             yield from self._compare(connection, wanted)
 
-    def _at_a_glance(self, held: Held) -> Held | Left | None:
+    def _at_a_glance(self, held: Held) -> Held | Skipped | None:
         """What can be told without the document's bytes; the document itself where they are needed."""
         if held.path not in self._stamps:
             if why := self._why_closed(held.path):
-                return Left(held.path, f"it is closed: {why}")
-            return held if self._restores else Left(held.path, "it is gone since the import")
+                return Skipped(held.path, f"it is closed: {why}")
+            return held if self._restores else Skipped(held.path, "it is gone since the import")
         if held.is_decided:
             return held
         stamp = self._stamps[held.path]
@@ -190,7 +192,7 @@ class WorkingTree:
         try:
             data = self._target.read(held.path)
         except PathRefused as refused:
-            return Left(held.path, str(refused))
+            return Skipped(held.path, str(refused))
         is_same = data is not None and hashlib.sha256(data).digest() == held.digest
         # It may be what an export wrote before the decision was taken back.
         return None if is_same else held
@@ -203,7 +205,9 @@ class WorkingTree:
             path = path.rpartition("/")[0]
         return None
 
-    def _compare(self, connection: sa.Connection, wanted: Sequence[Held]) -> Iterator[Change | Left | None]:
+    def _compare(
+        self, connection: sa.Connection, wanted: Sequence[Held]
+    ) -> Iterator[Change | Skipped | None]:
         doubtful: list[tuple[Change, Content]] = []
         for content in read_contents(connection, wanted):
             path, imported = content.held.path, content.imported
@@ -211,7 +215,7 @@ class WorkingTree:
                 becomes = _becomes(content)
                 was = self._target.read(_place_of(content.held))
             except CurationError as refused:
-                yield Left(path, str(refused))
+                yield Skipped(path, str(refused))
                 continue
             if was == becomes:
                 yield None
@@ -238,7 +242,7 @@ def _becomes(content: Content) -> bytes:
 
 def _sort_out(
     connection: sa.Connection, doubtful: Sequence[tuple[Change, Content]]
-) -> Iterator[Change | Left]:
+) -> Iterator[Change | Skipped]:
     """Tells what an earlier export wrote from what somebody else did."""
     known = values_decided(
         connection, [content.held.id for _, content in doubtful if content.held.article_id]
@@ -250,7 +254,7 @@ def _sort_out(
         if moved and all((flag, int(value)) in ever for flag, value in moved.items() if value is not None):
             yield change
         else:
-            yield Left(change.path, "it has changed since the import")
+            yield Skipped(change.path, "it has changed since the import")
 
 
 def _moved_flags(imported: bytes, was: bytes) -> dict[str, FlagValue]:

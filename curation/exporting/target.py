@@ -64,7 +64,7 @@ def _refusing_what_is_closed() -> Iterator[None]:
         raise PathClosed(f"it is closed: {error.strerror}") from error
 
 
-class Target:
+class OutputFolder:
     """A folder, made where it is not there yet; the paths of its files are relative, with `/`.
 
     One process at a time has it: a second one is told so by a CurationError. Every method raises PathRefused,

@@ -13,13 +13,13 @@ from ..backends import chunks
 from ..documents.problems import Fault
 from ..scanning import File, Kind
 from ..store.database import now
-from .context import Course
+from .context import ImportContext
 from .matching.moves import Plan
-from .matching.placement import Placing, find_overridden
+from .matching.placement import Placement, find_overridden
 from .reading.files import Chunk, without
 from .reading.pipeline import CHUNK, cores, read_ahead
 from .reading.processes import process_pool
-from .reading.tasks import Known, Outcome, Task, What
+from .reading.tasks import Known, Outcome, OutcomeKind, Task
 from .records.files import STATES, known_files
 from .writing.articles import ArticleWriter
 from .writing.missing import bring_back
@@ -34,31 +34,31 @@ BATCH = 2_000
 WORTH_PROCESSES = 1_000
 
 
-class Intake:
+class BatchImporter:
     """Reads files and writes what they say; each batch is a transaction."""
 
-    def __init__(self, course: Course, gone: Sequence[str]) -> None:
+    def __init__(self, context: ImportContext, gone: Sequence[str]) -> None:
         """`gone` are the files of the source that are not there any more."""
-        self._course = course
+        self._context = context
         self._gone = gone
-        self._books = course.books
-        self._summary = course.summary
-        self._taxonomy = TaxonomyWriter(course.books)
-        self._articles = ArticleWriter(course.books)
-        self._placing = Placing(course.books.source_id)
+        self._records = context.records
+        self._summary = context.summary
+        self._taxonomy = TaxonomyWriter(context.records)
+        self._articles = ArticleWriter(context.records)
+        self._placing = Placement(context.records.source_id)
         self._done = self._total = 0
 
-    def take_in(self, files: Sequence[File], done: int) -> None:
+    def import_files(self, files: Sequence[File], done: int) -> None:
         """Takes in the files of a scan that are to be read; `done` are those that are not."""
         self._done, self._total = done, done + len(files)
-        known, new = (files, ()) if self._course.is_first else self._by_place(files)
-        if not self._course.is_first:
-            with self._course.transactions.reading() as connection:
+        known, new = (files, ()) if self._context.is_first else self._by_place(files)
+        if not self._context.is_first:
+            with self._context.transactions.reading() as connection:
                 self._placing.expect_known(connection)
         with self._executor(len(files)) as executor:
             self._read_all(self._tasks(known), executor)
             if new or self._placing:
-                with self._course.transactions.reading() as connection:
+                with self._context.transactions.reading() as connection:
                     self._placing.expect_new(connection, self._find_gone(connection))
                 self._read_all(self._tasks(new), executor)
             if self._placing:
@@ -67,18 +67,18 @@ class Intake:
     def _find_gone(self, connection: sa.Connection) -> Sequence[str]:
         """Return the files that are gone. Where a part is imported, look beyond it for articles with
         overrides: a new document may be one of them."""
-        if not self._course.dump.within:
+        if not self._context.dump.within:
             return self._gone
-        paths = find_overridden(connection, self._books.source_id)
-        return [*self._gone, *self._course.dump.tree.find_absent(paths)]
+        paths = find_overridden(connection, self._records.source_id)
+        return [*self._gone, *self._context.dump.tree.find_absent(paths)]
 
     def _by_place(self, files: Sequence[File]) -> tuple[list[File], list[File]]:
         """Part files at paths where the store has a document, or that are taxonomy, from the others."""
-        unsure = [f for f in files if f.kind is Kind.ARTICLE and not self._course.files.is_known(f.path)]
+        unsure = [f for f in files if f.kind is Kind.ARTICLE and not self._context.files.is_known(f.path)]
         known: set[str] = set()
-        with self._course.transactions.reading() as connection:
+        with self._context.transactions.reading() as connection:
             for batch in chunks(unsure, BATCH):
-                known.update(known_files(connection, self._books.source_id, batch))
+                known.update(known_files(connection, self._records.source_id, batch))
         new = [file for file in unsure if file.path not in known]
         paths = {file.path for file in new}
         return [file for file in files if file.path not in paths], new
@@ -99,7 +99,7 @@ class Intake:
         if entangled:
             batch = list(read_ahead(self._tasks(entangled, plan), executor))
             batch = [_refuse_changed(chunk, self._placing.digests) for chunk in batch]
-            if any(outcome.what is not What.FRESH for _, read in batch for outcome in read.outcomes):
+            if any(outcome.what is not OutcomeKind.CHANGED for _, read in batch for outcome in read.outcomes):
                 # Without one of them the others have no place: the next import sees to all.
                 batch = [_refuse_changed(chunk, {}) for chunk in batch]
             self._write_one(batch, plan)
@@ -109,12 +109,12 @@ class Intake:
     def _write_one(self, batch: Sequence[Chunk], plan: Plan | None) -> None:
         self._done += self._write(batch, plan)
         interrupts.check()
-        progress = self._course.options.progress
+        progress = self._context.options.progress
         if progress is not None:
             progress(self._done, self._total)
 
     def _executor(self, files: int) -> AbstractContextManager[Executor | None]:
-        options = self._course.options
+        options = self._context.options
         if options.executor is not None:
             return nullcontext(options.executor)
         jobs = options.jobs or cores()
@@ -132,41 +132,41 @@ class Intake:
                     known = _placed(known, plan, batch)
                 for some in chunks(batch, CHUNK):
                     given = [file for file in some if file.location is None]
-                    contents = self._course.dump.tree.read(given) if given else []
+                    contents = self._context.dump.tree.read(given) if given else []
                     by_file = dict(zip(given, contents, strict=True))
                     yield [Task(file, known.get(file.path), by_file.get(file)) for file in some]
 
     def _known(self, batch: Sequence[File]) -> dict[str, Known]:
-        if self._course.is_first:
+        if self._context.is_first:
             return {}
-        with self._course.transactions.reading() as connection:
-            known = known_files(connection, self._books.source_id, batch)
-        is_stale = self._course.files.is_stale
+        with self._context.transactions.reading() as connection:
+            known = known_files(connection, self._records.source_id, batch)
+        is_stale = self._context.files.is_stale
         return {path: found.to_be_parsed() if is_stale(path) else found for path, found in known.items()}
 
     def _write(self, batch: Sequence[Chunk], plan: Plan | None) -> int:
         """Writes one batch in one transaction; returns how many files that were. Without a plan, documents
         that have no article of their own are kept aside."""
-        with self._summary.counting(), self._course.transactions.writing() as connection:
-            self._course.transactions.store.backend.lock_references(connection)
-            self._books.hold(connection)
+        with self._summary.counting(), self._context.transactions.writing() as connection:
+            self._context.transactions.store.backend.lock_references(connection)
+            self._records.hold(connection)
             if plan is not None:
                 batch = [_refuse_changed(chunk, self._placing.digests) for chunk in batch]
-            elif not self._course.is_first:
+            elif not self._context.is_first:
                 batch = self._placing.keep_aside(connection, batch)
             returned = self._sort_out(batch, plan)
             self._settle(connection, batch, plan)
             if returned or any(read.fresh or read.notes for _, read in batch):
-                self._books.audit.open(connection)
+                self._records.audit.open(connection)
             if plan is not None:
                 self._free_paths(connection, batch, plan)
             self._taxonomy.write(connection, batch)
             self._articles.write(connection, batch, plan)
-            self._articles.reseal(connection, batch)
+            self._articles.write_secured(connection, batch)
             if returned:
-                bring_back(connection, self._books, returned)
-            self._course.files.flush(connection)
-            self._books.flush(connection)
+                bring_back(connection, self._records, returned)
+            self._context.files.flush(connection)
+            self._records.flush(connection)
         return sum(len(tasks) for tasks, _ in batch)
 
     def _free_paths(self, connection: sa.Connection, batch: Sequence[Chunk], plan: Plan) -> None:
@@ -176,7 +176,7 @@ class Intake:
         pushed_out = {path: plan.pushed_out[path] for path in fresh if path in plan.pushed_out}
         if movers:
             self._summary.missing += free_paths(
-                connection, self._books, movers, sorted(left), pushed_out, now()
+                connection, self._records, movers, sorted(left), pushed_out, now()
             )
 
     def _sort_out(self, batch: Sequence[Chunk], plan: Plan | None) -> list[str]:
@@ -185,14 +185,14 @@ class Intake:
         for tasks, read in batch:
             for task, outcome in zip(tasks, read.outcomes, strict=True):
                 what, known = outcome.what, task.known
-                self._course.files.add(task, outcome)
+                self._context.files.add(task, outcome)
                 is_back = known is not None and known.is_missing
-                is_changed = what is What.FRESH or is_back
-                if plan is not None and what is What.FRESH and task.file.path in plan.moves:
+                is_changed = what is OutcomeKind.CHANGED or is_back
+                if plan is not None and what is OutcomeKind.CHANGED and task.file.path in plan.moves:
                     self._summary.moved += 1
                     continue
                 self._summary.count(STATES[what], task.file, is_new=known is None, is_changed=is_changed)
-                if is_back and what in (What.SAME, What.RESEALED):
+                if is_back and what in (OutcomeKind.UNCHANGED, OutcomeKind.SECURED_ONLY):
                     returned.append(task.file.path)
         return returned
 
@@ -202,19 +202,19 @@ class Intake:
         paths = [task.file.path for tasks, _ in batch for task in tasks]
         if plan is not None:
             paths += [plan.moves[path].path for path in paths if path in plan.moves]
-        self._books.issues.load(connection, paths)
+        self._records.issues.load(connection, paths)
         for tasks, read in batch:
             for task, outcome in zip(tasks, read.outcomes, strict=True):
                 path, what = task.file.path, outcome.what
-                if what is What.REFUSED:
+                if what is OutcomeKind.QUARANTINED:
                     # What was said of the version that the store keeps stands.
-                    self._books.issues.settle(path, outcome.faults, is_kept_out=True)
-                elif what is What.PASSED:
-                    self._books.issues.settle_gone(path)
-                elif what is not What.FRESH and task.known is not None and task.known.is_missing:
-                    self._books.issues.settle_back(path, outcome.faults)
-                elif what is not What.FRESH:
-                    self._books.issues.settle_read(path)
+                    self._records.issues.settle(path, outcome.faults, is_kept_out=True)
+                elif what is OutcomeKind.NOT_CONTENT:
+                    self._records.issues.settle_gone(path)
+                elif what is not OutcomeKind.CHANGED and task.known is not None and task.known.is_missing:
+                    self._records.issues.settle_back(path, outcome.faults)
+                elif what is not OutcomeKind.CHANGED:
+                    self._records.issues.settle_read(path)
 
 
 def _placed(known: dict[str, Known], plan: Plan, batch: Sequence[File]) -> dict[str, Known]:
@@ -238,7 +238,7 @@ def _refuse_changed(chunk: Chunk, digests: Mapping[str, bytes]) -> Chunk:
         return chunk
     told = Fault("error", "changed_while_read", "the file changed while it was read; run the import again")
     kept_tasks, kept = without(chunk, changed)
-    kept.outcomes.extend(Outcome(What.REFUSED, (told,)) for _ in changed)
+    kept.outcomes.extend(Outcome(OutcomeKind.QUARANTINED, (told,)) for _ in changed)
     return [*kept_tasks, *(tasks[number] for number in sorted(changed))], kept
 
 

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from ..scanning import Dump
 from ..store.database import Store
 from .records.files import FileBook
-from .records.import_records import Books
+from .records.import_records import ImportRecords
 from .records.summary import Options, Summary
 
 
@@ -32,7 +32,7 @@ class Transactions:
         raise NotImplementedError
 
 
-class Separately(Transactions):
+class PerBatch(Transactions):
     """Each is its own, and begins only while `check_lock` does not raise: the import's lock is still held."""
 
     def __init__(self, store: Store, check_lock: Callable[[], None]) -> None:
@@ -49,7 +49,7 @@ class Separately(Transactions):
         return self.store.writing(repeatable=True)  # an import that is run again goes on
 
 
-class AtOnce(Transactions):
+class SingleTransaction(Transactions):
     """All are part of one that is open already."""
 
     def __init__(self, store: Store, connection: sa.Connection) -> None:
@@ -64,13 +64,13 @@ class AtOnce(Transactions):
 
 
 @dataclass(frozen=True, slots=True)
-class Course:
+class ImportContext:
     """All that the steps of an import share. `is_first`: the store knows nothing of the source yet."""
 
     transactions: Transactions
     dump: Dump
     options: Options
     summary: Summary
-    books: Books
+    records: ImportRecords
     files: FileBook
     is_first: bool

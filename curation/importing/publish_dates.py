@@ -12,7 +12,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ..backends import of
+from ..backends import backend_of
 from ..documents.due_dates import find_due
 from ..documents.instants import as_text
 from ..store.database import now
@@ -75,7 +75,7 @@ def following_future(connection: sa.Connection, source_id: int) -> Iterator[None
         marked = set(connection.scalars(sa.select(outdated_articles.c.article_id)))
         early = _find_published_early(connection, source_id, now())
         rows = [(article_id,) for article_id, _ in early if article_id not in marked]
-        of(connection).bulk_insert(connection, outdated_articles, ("article_id",), rows)
+        backend_of(connection).bulk_insert(connection, outdated_articles, ("article_id",), rows)
 
 
 def _find_published_early(

@@ -11,13 +11,13 @@ from ..errors import ImportFailed, StoreError
 from ..scanning import Dump, Scan
 from ..store.database import Store, insert_row, now
 from ..store.schema import imports, sources
-from .context import AtOnce, Separately
+from .context import PerBatch, SingleTransaction
 from .matching.additions import find_additions
 from .records.summary import Options, Summary
 from .steps import Run, import_values
 
 
-def look_through(dump: Dump) -> Scan:
+def scan_dump(dump: Dump) -> Scan:
     """Finds what a dump holds. Raises ImportFailed where there is nothing, or it cannot be read."""
     return dump.tree.scan(dump.within)
 
@@ -35,7 +35,7 @@ def import_dump(store: Store, dump: Dump, scan: Scan, options: Options) -> Summa
             _refuse_known_source(store, dump, scan)
         if options.strict or options.dry_run:
             return _import_at_once(store, dump, scan, options)
-        run = Run.start(Separately(store, check_lock), dump, options)
+        run = Run.start(PerBatch(store, check_lock), dump, options)
         try:
             summary = run.carry_out(scan)
             interrupts.note(interrupts.Outcome.DONE)
@@ -60,7 +60,7 @@ def _import_at_once(store: Store, dump: Dump, scan: Scan, options: Options) -> S
     the store: editors go on working beside it."""
     try:
         with store.rehearsing() if options.dry_run else store.writing(repeatable=True) as connection:
-            run = Run.start(AtOnce(store, connection), dump, options)
+            run = Run.start(SingleTransaction(store, connection), dump, options)
             summary = run.carry_out(scan)
             if options.strict:
                 run.refuse_issues(connection)

@@ -18,7 +18,7 @@ from ..errors import DocumentError
 from ..scanning import CONFIG, Tree
 from ..store.schema import source_settings
 from .publish_dates import following_future
-from .records.import_records import Books
+from .records.import_records import ImportRecords
 
 if TYPE_CHECKING:
     from ..documents.loose_yaml import LooseMapping
@@ -30,10 +30,10 @@ MAX_BYTES = 256 * 1024
 _OF_THE_TEXT = frozenset({"bad_config", "bad_setting"})
 
 
-def take_in_config(connection: sa.Connection, tree: Tree, books: Books) -> bool:
+def import_site_config(connection: sa.Connection, tree: Tree, records: ImportRecords) -> bool:
     """Reads the site's settings, if they are not as they were; the caller commits. False: there is none."""
-    before, stamp = _stamp_before(connection, books.source_id), tree.config_stamp()
-    books.issues.load(connection, [CONFIG])
+    before, stamp = _stamp_before(connection, records.source_id), tree.config_stamp()
+    records.issues.load(connection, [CONFIG])
     if stamp is not None and stamp == before:
         return True
     data = tree.config()
@@ -42,17 +42,17 @@ def take_in_config(connection: sa.Connection, tree: Tree, books: Books) -> bool:
     if not isinstance(data, DocumentError) and len(data) > MAX_BYTES:
         data = DocumentError("file_too_large", f"{len(data)} bytes; at most {MAX_BYTES} are read")
     if isinstance(data, DocumentError):
-        books.issues.settle(CONFIG, [Fault("warning", data.code, data.message)], keep=_OF_THE_TEXT)
+        records.issues.settle(CONFIG, [Fault("warning", data.code, data.message)], keep=_OF_THE_TEXT)
         return True
     stamp = stamp or hashlib.sha256(data).hexdigest()
     if stamp == before:
-        books.issues.settle(CONFIG, (), keep=_OF_THE_TEXT)
+        records.issues.settle(CONFIG, (), keep=_OF_THE_TEXT)
     else:
         values, faults = read_config(data)
         stand = _still_stated(values, faults)
-        with following_future(connection, books.source_id):
-            _state(connection, books.source_id, {CONFIG: stamp, **(values or {})}, stand)
-        books.issues.settle(CONFIG, faults)
+        with following_future(connection, records.source_id):
+            _state(connection, records.source_id, {CONFIG: stamp, **(values or {})}, stand)
+        records.issues.settle(CONFIG, faults)
     return True
 
 

@@ -22,17 +22,17 @@ from ..scanning import CONFIG, Dump, Scan, printable
 from ..store.database import insert_row, now
 from ..store.schema import articles, changes, import_issues, imports, sources, taxonomy_documents
 from ..wording import counted
-from .context import Course, Transactions
+from .context import ImportContext, Transactions
 from .merging.rules import DOUBTS, NOTICES
 from .publish_dates import find_early, publish_limit
 from .records.audit import Audit
-from .records.decision_notices import settle_decided
+from .records.decision_notices import settle_decision_notices
 from .records.files import FileBook, is_within, remembered_files
-from .records.import_records import Books
+from .records.import_records import ImportRecords
 from .records.issues import OF_THE_SCAN, IssueBook
 from .records.summary import FlagChanges, Options, Summary
 from .records.versions import Versions, forget_old_versions
-from .site_config import take_in_config
+from .site_config import import_site_config
 from .writing.links import resolve_items, resolve_related
 
 #: What the scan says of something that is no file: where a document was before, that is an error.
@@ -42,13 +42,13 @@ NO_FILES = frozenset({"symlink", "special_file", "submodule"})
 class Run:
     """The import that is under way."""
 
-    def __init__(self, course: Course, unfinished: Sequence[int], *, has_config: bool) -> None:
-        self._course = course
+    def __init__(self, context: ImportContext, unfinished: Sequence[int], *, has_config: bool) -> None:
+        self._context = context
         self._has_config = has_config
-        self._books = course.books
-        self._summary = course.summary
+        self._records = context.records
+        self._summary = context.summary
         #: Imports whose articles still wait for their links to be resolved: those cut off, and this one.
-        self._to_resolve = [*unfinished, course.books.import_id]
+        self._to_resolve = [*unfinished, context.records.import_id]
 
     @classmethod
     def start(cls, transactions: Transactions, dump: Dump, options: Options) -> Run:
@@ -64,14 +64,14 @@ class Run:
                 )
                 unfinished = unfinished_imports(connection, source_id)
                 import_id = insert_row(connection, imports, import_values(dump, source_id, "running"))
-                books = _books(connection, options, source_id, import_id)
+                records = _make_records(connection, options, source_id, import_id)
                 # What a site's own settings say of dates holds for this import already.
-                has_config = not dump.within and take_in_config(connection, dump.tree, books)
-                books.flush(connection)
-                books.publish_until = publish_limit(connection, source_id)
+                has_config = not dump.within and import_site_config(connection, dump.tree, records)
+                records.flush(connection)
+                records.publish_until = publish_limit(connection, source_id)
             interrupts.check()
-            course = _course(transactions, dump, options, books)
-            return cls(course, unfinished, has_config=has_config)
+            context = _make_context(transactions, dump, options, records)
+            return cls(context, unfinished, has_config=has_config)
         except BaseException:
             if transactions.are_separate:
                 with suppress(StoreError):
@@ -83,13 +83,13 @@ class Run:
         self._summary.skipped = scan.skipped
         present = {file.path for file in scan.files}
         gone = self._find_gone(scan, present)
-        is_full = self._course.options.full
-        wanted = scan.files if is_full else self._course.files.sort_out(scan.files, self._summary)
+        is_full = self._context.options.full
+        wanted = scan.files if is_full else self._context.files.sort_out(scan.files, self._summary)
         if wanted:
             # An import that finds nothing changed loads no parser, which would be a quarter of its time.
-            from .batches import Intake
+            from .batches import BatchImporter
 
-            Intake(self._course, gone).take_in(wanted, len(scan.files) - len(wanted))
+            BatchImporter(self._context, gone).import_files(wanted, len(scan.files) - len(wanted))
         self._finish(scan, present, gone)
         return self._summary
 
@@ -97,45 +97,45 @@ class Run:
         """Return the files that the store knows and that are not there any more. One that is there and cannot
         be read is not gone, nor one of which nothing is known."""
         unread, kept_out = scan.unread(), {path for path, _ in scan.faults}
-        gone = self._course.files.gone(present)
+        gone = self._context.files.gone(present)
         return [path for path in gone if path not in kept_out and not path.startswith(unread)]
 
     def _finish(self, scan: Scan, present: set[str], gone: Sequence[str]) -> None:
         summary = self._summary
-        with summary.counting(), self._course.transactions.writing() as connection:
-            self._course.transactions.store.backend.lock_references(connection)
+        with summary.counting(), self._context.transactions.writing() as connection:
+            self._context.transactions.store.backend.lock_references(connection)
             self._mark_gone(connection, gone)
             if summary.has_changed or len(self._to_resolve) > 1:
-                touched = None if self._course.is_first else self._to_resolve
-                resolve_related(connection, self._books.source_id, touched)
-                resolve_items(connection, self._books.source_id, touched)
-                forget_old_versions(connection, self._books.source_id)
+                touched = None if self._context.is_first else self._to_resolve
+                resolve_related(connection, self._records.source_id, touched)
+                resolve_items(connection, self._records.source_id, touched)
+                forget_old_versions(connection, self._records.source_id)
             self._settle_scan(connection, scan, present)
-            self._books.flush(connection)
-            if self._books.issues:
-                settle_decided(connection, self._books.source_id, self._books.issues)
-                self._books.flush(connection)
-            summary.doubtful = len(self._books.doubts | self._with_unclear_flags(connection))
-            summary.changeset_id = self._books.audit.changeset_id
-            summary.flags = _flag_changes(connection, self._books.audit.changeset_id)
+            self._records.flush(connection)
+            if self._records.issues:
+                settle_decision_notices(connection, self._records.source_id, self._records.issues)
+                self._records.flush(connection)
+            summary.doubtful = len(self._records.doubts | self._with_unclear_flags(connection))
+            summary.changeset_id = self._records.audit.changeset_id
+            summary.flags = _flag_changes(connection, self._records.audit.changeset_id)
             values = {"status": summary.status, "finished_at": now(), **summary.counts}
             connection.execute(self._my_import().values(values))
 
     def _mark_gone(self, connection: sa.Connection, gone: Sequence[str]) -> None:
         """Marks what the store has and the dump has not, if all of it was looked through."""
-        if self._course.dump.within:
+        if self._context.dump.within:
             return
         if gone:
             from .matching.copies import doubt_copies
             from .writing.missing import mark_missing
 
-            self._books.audit.open(connection)
-            doubt_copies(connection, self._books, gone)
-            self._summary.missing += mark_missing(connection, self._books, gone, now())
+            self._records.audit.open(connection)
+            doubt_copies(connection, self._records, gone)
+            self._summary.missing += mark_missing(connection, self._records, gone, now())
 
     def _with_unclear_flags(self, connection: sa.Connection) -> set[str]:
         """Return the files of the dump that were imported with a flag that cannot be read."""
-        if not self._books.issues:
+        if not self._records.issues:
             return set()
         issue = import_issues.c
         query = sa.select(issue.path, issue.code, issue.field).where(
@@ -146,9 +146,9 @@ class Run:
     def _open_issues(self) -> list[sa.ColumnElement[bool]]:
         """The open issues of the files that were looked at."""
         table = import_issues.c
-        mine = [table.source_id == self._books.source_id, table.resolved_import_id.is_(None)]
-        if self._course.dump.within:
-            mine.append(sa.or_(*(is_within(table.path, place) for place in self._course.dump.within)))
+        mine = [table.source_id == self._records.source_id, table.resolved_import_id.is_(None)]
+        if self._context.dump.within:
+            mine.append(sa.or_(*(is_within(table.path, place) for place in self._context.dump.within)))
         return mine
 
     def _settle_scan(self, connection: sa.Connection, scan: Scan, present: set[str]) -> None:
@@ -156,25 +156,25 @@ class Run:
         besides: dict[str, Fault] = {}
         kept_out: dict[str, list[Fault]] = {}
         for path, fault in scan.faults:
-            if path not in present and self._course.files.is_known(path) and fault.code in NO_FILES:
+            if path not in present and self._context.files.is_known(path) and fault.code in NO_FILES:
                 fault = fault._replace(severity="error")
             self._summary.quarantined += fault.severity == "error"
             if path in present:
                 besides[path] = fault
             else:
                 kept_out.setdefault(path, []).append(fault)
-        self._books.issues.load(connection, kept_out)
+        self._records.issues.load(connection, kept_out)
         for path, faults in kept_out.items():
-            self._books.issues.settle(path, faults, keep=OF_THE_SCAN.union(NOTICES))
-        if not self._course.dump.within:
-            self._course.files.settle_skipped(connection, present, scan.others)
-            self._course.files.flush(connection)
-            self._books.issues.settle_scan(connection, besides)
+            self._records.issues.settle(path, faults, keep=OF_THE_SCAN.union(NOTICES))
+        if not self._context.dump.within:
+            self._context.files.settle_skipped(connection, present, scan.others)
+            self._context.files.flush(connection)
+            self._records.issues.settle_scan(connection, besides)
             unread = scan.unread()
             seen = present | kept_out.keys()
             if self._has_config:
                 seen.add(CONFIG)
-            self._books.issues.settle_vanished(connection, seen, lambda path: not path.startswith(unread))
+            self._records.issues.settle_vanished(connection, seen, lambda path: not path.startswith(unread))
 
     def refuse_issues(self, connection: sa.Connection) -> None:
         """Raises ImportFailed if any file of the dump has an open issue. What an editor's decision is
@@ -192,16 +192,18 @@ class Run:
 
     def fail(self) -> None:
         """Says in the import's row that it did not end; what was committed stays."""
-        books = self._books
-        _end_as_failed(self._course.transactions, books.source_id, books.import_id, self._summary.counts)
+        records = self._records
+        _end_as_failed(self._context.transactions, records.source_id, records.import_id, self._summary.counts)
 
     def _my_import(self) -> sa.Update:
-        return sa.update(imports).where(imports.c.id == self._books.import_id)
+        return sa.update(imports).where(imports.c.id == self._records.import_id)
 
 
-def _books(connection: sa.Connection, options: Options, source_id: int, import_id: int) -> Books:
+def _make_records(
+    connection: sa.Connection, options: Options, source_id: int, import_id: int
+) -> ImportRecords:
     """What an import keeps account of."""
-    return Books(
+    return ImportRecords(
         source_id,
         import_id,
         IssueBook(connection, source_id, import_id),
@@ -210,17 +212,19 @@ def _books(connection: sa.Connection, options: Options, source_id: int, import_i
     )
 
 
-def _course(transactions: Transactions, dump: Dump, options: Options, books: Books) -> Course:
+def _make_context(
+    transactions: Transactions, dump: Dump, options: Options, records: ImportRecords
+) -> ImportContext:
     """What the steps of an import share, read at its beginning."""
-    source_id = books.source_id
+    source_id = records.source_id
     with transactions.reading() as connection:
         remembered = remembered_files(connection, source_id, dump.within)
         is_first = not remembered and not _knows(connection, source_id)
         files = FileBook(source_id, remembered)
         if not is_first:
-            files.note_early(find_early(connection, source_id, books.publish_until))
-    summary = Summary(dump.source, books.import_id)
-    return Course(transactions, dump, options, summary, books, files, is_first)
+            files.note_early(find_early(connection, source_id, records.publish_until))
+    summary = Summary(dump.source, records.import_id)
+    return ImportContext(transactions, dump, options, summary, records, files, is_first)
 
 
 def _end_as_failed(

@@ -20,7 +20,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ..backends import chunks, of
+from ..backends import backend_of, chunks
 from ..documents.instants import as_text
 from ..errors import DocumentError, EditRefused
 from ..flags import Flags
@@ -41,18 +41,18 @@ from ..store.schema import (
 )
 from .publish_dates import publish_limit
 from .reading.files import faults_of, read_files
-from .reading.tasks import Known, Task, What
+from .reading.tasks import Known, OutcomeKind, Task
 from .records import versions
 from .records.audit import Audit
-from .records.decision_notices import settle_decided
+from .records.decision_notices import settle_decision_notices
 from .records.files import forget
-from .records.import_records import Books
+from .records.import_records import ImportRecords
 from .records.issues import IssueBook
 from .records.versions import UPSTREAM_COLUMNS, Restored, Upstream, Versions, before
 from .undo_limits import DECIDED, LATER, TAKEN, Undoing, changed_later, decided_at_all, decided_since
 from .writing.articles import ArticleWriter, queue_for_search
 from .writing.links import resolve_items, resolve_related
-from .writing.orphans import Sweep, settle_images_of
+from .writing.orphans import Orphans, settle_images_of
 from .writing.taxonomy import TaxonomyWriter, delete_taxonomy, mark_taxonomy
 
 #: Documents that are restored together.
@@ -191,11 +191,11 @@ class _Undoing:
         issues = IssueBook(connection, undoing.source_id, undoing.id)
         kept = Versions(undoing.source_id, undoing.id)
         limit = publish_limit(connection, undoing.source_id)
-        self._books = Books(undoing.source_id, undoing.id, issues, audit, kept, limit)
+        self._records = ImportRecords(undoing.source_id, undoing.id, issues, audit, kept, limit)
 
     def carry_out(self) -> Undone:
         connection, undoing = self._connection, self._import
-        of(connection).lock_references(connection)
+        backend_of(connection).lock_references(connection)
         self._remove_added()
         left, moved_back = self._move_back()
         rows = [row for row in self._versions() if row.path not in left]
@@ -208,10 +208,10 @@ class _Undoing:
         # Of what was taken out nothing tells any more which links it could have been named by.
         resolve_related(connection, undoing.source_id, None)
         resolve_items(connection, undoing.source_id, None)
-        self._books.audit.flush(connection)
-        self._books.issues.flush(connection)
-        settle_decided(connection, undoing.source_id, self._books.issues)
-        self._books.issues.flush(connection)
+        self._records.audit.flush(connection)
+        self._records.issues.flush(connection)
+        settle_decision_notices(connection, undoing.source_id, self._records.issues)
+        self._records.issues.flush(connection)
         if not self._waits_for_later:
             is_mine = imports.c.id == undoing.id
             connection.execute(sa.update(imports).where(is_mine).values(status="reverted"))
@@ -254,9 +254,9 @@ class _Undoing:
             added = sa.select(*columns).where(*mine)
             rows = self._keep(self._connection.execute(added.order_by(table.c.path)).all())
             paths = [row.path for row in rows]
-            self._books.issues.load(self._connection, paths)
+            self._records.issues.load(self._connection, paths)
             for path in paths:
-                self._books.issues.settle(path, ())
+                self._records.issues.settle(path, ())
             forget(self._connection, self._import.source_id, paths)
             self._remove(table, [row.id for row in rows])
             self._undone.removed += len(rows)
@@ -265,7 +265,7 @@ class _Undoing:
         if table is taxonomy_documents:
             delete_taxonomy(self._connection, row_ids)
             return
-        sweep = Sweep()
+        sweep = Orphans()
         sweep.note_released(self._connection, row_ids)
         queue_for_search(self._connection, row_ids)
         for ids in chunks(row_ids):
@@ -293,19 +293,19 @@ class _Undoing:
                 self._undone.kept.append((move.path, LATER))
             elif move.is_decided:
                 self._undone.kept.append((move.path, DECIDED))
-        backend = of(connection)
+        backend = backend_of(connection)
         for paths in (
             [(key, f"~{key}") for key in free],
             [(key, move.old_path) for key, move in free.items()],
         ):
             backend.bulk_update(connection, articles, ("id", "path"), paths)
         for key, move in free.items():
-            self._books.audit.add_move(key, move.new_path, move.old_path)
+            self._records.audit.add_move(key, move.new_path, move.old_path)
         new_paths = [move.new_path for move in free.values()]
         forget(connection, self._import.source_id, new_paths)
-        self._books.issues.load(connection, new_paths)
+        self._records.issues.load(connection, new_paths)
         for path in new_paths:
-            self._books.issues.settle(path, (), keep=())
+            self._records.issues.settle(path, (), keep=())
         return {move.old_path for move in moves if move.article_id not in free}, set(free)
 
     def _find_blocked(self, free: Mapping[int, Any]) -> list[int]:
@@ -372,12 +372,12 @@ class _Undoing:
             known = Known(key, b"", None, is_missing=False)
             content = before(bytes(row.delta), contents[row.path])
             tasks.append(Task(File(row.path, _kind_of(row), None, None), known, content))
-        self._books.issues.load(self._connection, [row.path for row in versions])
+        self._records.issues.load(self._connection, [row.path for row in versions])
         chunk = (tasks, read_files(tasks))
-        TaxonomyWriter(self._books).write(self._connection, [chunk])
+        TaxonomyWriter(self._records).write(self._connection, [chunk])
         restored = Restored(_upstream_before(versions), self._changeset_id)
-        ArticleWriter(self._books).write(self._connection, [chunk], restored=restored)
-        self._undone.restored += sum(outcome.what is What.FRESH for outcome in chunk[1].outcomes)
+        ArticleWriter(self._records).write(self._connection, [chunk], restored=restored)
+        self._undone.restored += sum(outcome.what is OutcomeKind.CHANGED for outcome in chunk[1].outcomes)
 
     def _contents(self, versions: Sequence[Any]) -> dict[str, bytes]:
         """The bytes as they now are, by path."""
@@ -396,7 +396,7 @@ class _Undoing:
         """Says of each file which import it was last changed by, and since when it is missing; and lets
         the next import read it anew."""
         connection, source_id = self._connection, self._import.source_id
-        backend = of(connection)
+        backend = backend_of(connection)
         for table, key in ((articles, "article_id"), (taxonomy_documents, "note_id")):
             rows = [
                 (row_id, row.last_import_id, as_text(row.missing_since))
@@ -420,7 +420,7 @@ class _Undoing:
     def _settle_issues(self, versions: Sequence[Any]) -> None:
         """Says of files that are missing again that they have no issues, and of those that are there again
         which."""
-        issues = self._books.issues
+        issues = self._records.issues
         issues.flush(self._connection)  # of what was written as it was, and is missing
         for some in chunks(versions, BATCH):
             issues.load(self._connection, [row.path for row in some])

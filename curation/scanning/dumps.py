@@ -44,7 +44,7 @@ class _Place(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class _Wish:
+class _Request:
     """What was asked for beside the paths."""
 
     source: str | None
@@ -62,17 +62,17 @@ def find_dumps(
     archive or a bare repository, and for a repository with `rev`, `root` may be a path inside it.
     `known` has the stored location of each source by its name. Raises ImportFailed.
     """
-    wish = _Wish(source, root, rev, known)
+    request = _Request(source, root, rev, known)
     wanted: dict[_Root, list[_Place]] = {}
     for path in paths:
-        place = _place(path, wish)
+        place = _place(path, request)
         wanted.setdefault(place.root, []).append(place)
     if source is not None and len(wanted) > 1:
         raise ImportFailed("--source names one source, but several roots were given: import them one by one")
     dumps: list[Dump] = []
     try:
         for where, places in wanted.items():
-            dumps.append(_dump(where, places, wish))
+            dumps.append(_dump(where, places, request))
             _check_name(dumps)
     except BaseException:
         for dump in dumps:
@@ -81,55 +81,57 @@ def find_dumps(
     return dumps
 
 
-def _place(path: Path, wish: _Wish) -> _Place:
+def _place(path: Path, request: _Request) -> _Place:
     resolved = path.resolve()
     if resolved.is_file() and is_archive(resolved):
-        if wish.rev is not None:
+        if request.rev is not None:
             raise ImportFailed(f"{path} is an archive, which has no revisions: leave --rev out")
-        return _Place(_Root(resolved, "archive", _inner(wish.root)), "", None)
+        return _Place(_Root(resolved, "archive", _inner(request.root)), "", None)
     if is_bare(resolved):
-        return _Place(_Root(resolved, "git", _inner(wish.root) or ""), "", None)
-    if wish.rev is None and not resolved.exists():
+        return _Place(_Root(resolved, "git", _inner(request.root) or ""), "", None)
+    if request.rev is None and not resolved.exists():
         raise _no_folder(path)
-    return _under_root(path, wish, wish.root) if wish.root is not None else _without_root(path, wish)
+    return (
+        _under_root(path, request, request.root) if request.root is not None else _without_root(path, request)
+    )
 
 
-def _under_root(path: Path, wish: _Wish, root: Path) -> _Place:
+def _under_root(path: Path, request: _Request, root: Path) -> _Place:
     """The place of a path in the root that --root names."""
     base, resolved = root.resolve(), path.resolve()
     if resolved.is_relative_to(base):
-        if wish.rev is None and not base.is_dir():
+        if request.rev is None and not base.is_dir():
             raise _no_folder(root)
         within = "" if resolved == base else resolved.relative_to(base).as_posix()
         if within and not holds_content(within.partition("/")[0]):
             raise ImportFailed(f"{path} holds no content: that lies in folders such as `_news` of {root}")
-        return _Place(_folder(base, wish), within, None)
-    if wish.rev is not None and resolved.is_dir():
+        return _Place(_folder(base, request), within, None)
+    if request.rev is not None and resolved.is_dir():
         return _Place(_Root(resolved, "git", _inner(root)), "", None)
     raise ImportFailed(f"{path} does not lie within {root}, which --root names (links are not followed)")
 
 
-def _without_root(path: Path, wish: _Wish) -> _Place:
+def _without_root(path: Path, request: _Request) -> _Place:
     """The place of a path in a known source; else it is a root itself."""
     resolved = path.resolve()
-    around = _known_around(resolved, wish)
+    around = _known_around(resolved, request)
     if around is not None:
         name, base = around
-        return _Place(_folder(base, wish), resolved.relative_to(base).as_posix(), name)
+        return _Place(_folder(base, request), resolved.relative_to(base).as_posix(), name)
     if resolved.is_dir():
-        return _Place(_folder(resolved, wish), "", None)
+        return _Place(_folder(resolved, request), "", None)
     if resolved.is_file():
         raise ImportFailed(f"{path} is one file: name the root of its source by --root")
     raise _no_folder(path)
 
 
-def _known_around(path: Path, wish: _Wish) -> tuple[str, Path] | None:
+def _known_around(path: Path, request: _Request) -> tuple[str, Path] | None:
     """The known source, nearest above, that a path is a part of; --source leaves one to choose from."""
     found = []
-    for name, location in wish.known.items():
+    for name, location in request.known.items():
         base = Path(location).resolve()
         is_part = base in path.parents and holds_content(path.relative_to(base).parts[0])
-        if is_part and wish.source in (None, name):
+        if is_part and request.source in (None, name):
             found.append((name, base))
     if not found:
         return None
@@ -141,8 +143,8 @@ def _known_around(path: Path, wish: _Wish) -> tuple[str, Path] | None:
     return (names[0] if len(names) == 1 else nearest.name), nearest
 
 
-def _folder(base: Path, wish: _Wish) -> _Root:
-    return _Root(base, "folder", None) if wish.rev is None else _Root(base, "git", "")
+def _folder(base: Path, request: _Request) -> _Root:
+    return _Root(base, "folder", None) if request.rev is None else _Root(base, "git", "")
 
 
 def _inner(root: Path | None) -> str | None:
@@ -160,10 +162,10 @@ def _no_folder(path: Path) -> ImportFailed:
     )
 
 
-def _dump(where: _Root, places: Sequence[_Place], wish: _Wish) -> Dump:
-    tree = _open(where, wish.rev)
+def _dump(where: _Root, places: Sequence[_Place], request: _Request) -> Dump:
+    tree = _open(where, request.rev)
     known = next((place.source for place in places if place.source is not None), None)
-    source = wish.source if wish.source is not None else known or tree.name
+    source = request.source if request.source is not None else known or tree.name
     return Dump(source, tree, _outermost([place.within for place in places]))
 
 

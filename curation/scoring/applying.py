@@ -7,12 +7,12 @@ from collections.abc import Sequence
 
 import sqlalchemy as sa
 
-from ..backends import of
+from ..backends import backend_of
 from ..backends.types import integer
-from ..editing.changing import Author, Wanted, make_changes, nothing
+from ..editing.changing import Author, Wanted, make_changes, typed_null
 from ..editing.flags import Edit, count_changed
 from ..errors import SelectionError
-from ..store.database import emptied, temporary_table
+from ..store.database import empty_temp_table, temporary_table
 from ..store.names import check_names
 from ..store.schema import articles, as_number, changesets, overrides, sources
 from .rule import is_shown, scores, states_published
@@ -38,10 +38,10 @@ def score_articles(
     """
     source_ids = _sources(connection, names)
     # No import and no other editor comes between, as for other decisions (`editing.flags`).
-    of(connection).lock_references(connection)
+    backend_of(connection).lock_references(connection)
     _find_due(connection, source_ids)
     count = connection.scalar(sa.select(sa.func.count(due_scores.c.article_id.distinct())))
-    wanted: Wanted = sa.select(*due_scores.c, nothing().label("decision_id"))
+    wanted: Wanted = sa.select(*due_scores.c, typed_null().label("decision_id"))
     changeset_id = make_changes(connection, Author("score", actor, reason), wanted)
     return Edit(changeset_id, count or 0, count_changed(connection, changeset_id))
 
@@ -61,7 +61,7 @@ def _sources(connection: sa.Connection, names: Sequence[str]) -> list[int]:
 def _find_due(connection: sa.Connection, source_ids: Sequence[int]) -> None:
     """Fills the temporary table: of articles that are touched, and of those that have a computed decision.
     An article that is missing is left as it was."""
-    emptied(connection, due_scores)
+    empty_temp_table(connection, due_scores)
     are_there = sa.and_(articles.c.source_id.in_(source_ids), articles.c.missing_since.is_(None))
     scored = scores(are_there).cte("scored")
     heat, published = _decided("heat"), _decided("published")

@@ -19,7 +19,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from .. import interrupts
-from ..backends import Backend, backend_for, of
+from ..backends import Backend, backend_for, backend_of
 from ..errors import OutcomeUnknown, StoreError, StoreReadOnly
 from ..interrupts import Outcome
 from .schema import metadata, units_of_work
@@ -333,7 +333,7 @@ def _look_up(backend: Backend, engine: sa.Engine, key: str, session: int | None)
 
 def insert_row(connection: sa.Connection, table: sa.Table, values: Mapping[str, Any]) -> int:
     """Adds one row and returns its id."""
-    row_id: int = of(connection).reserve_ids(connection, table, 1)[0]
+    row_id: int = backend_of(connection).reserve_ids(connection, table, 1)[0]
     connection.execute(sa.insert(table).values(id=row_id, **values))
     return row_id
 
@@ -354,11 +354,11 @@ def streamed(connection: sa.Connection, query: sa.Select[Any]) -> Iterator[Any]:
 
 
 def temporary_table(name: str, *columns: sa.Column[Any]) -> sa.Table:
-    """A table of one connection's own, in no migration; see `emptied`."""
+    """A table of one connection's own, in no migration; see `empty_temp_table`."""
     return sa.Table(name, sa.MetaData(), *columns, prefixes=["TEMPORARY"])
 
 
-def emptied(connection: sa.Connection, table: sa.Table) -> sa.Table:
+def empty_temp_table(connection: sa.Connection, table: sa.Table) -> sa.Table:
     """Has a temporary table be there, without rows. It is never dropped: where it is not there yet, that
     would hit a table of another program which has its name."""
     connection.execute(sa.schema.CreateTable(table, if_not_exists=True))

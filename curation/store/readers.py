@@ -26,7 +26,7 @@ def grant_reader(store: Store, role: str) -> Sequence[str]:
         for statement in statements:
             # A role's name may have a % in it.
             connection.exec_driver_sql(statement, execution_options={"no_parameters": True})
-        if excess := store.backend.excess_of(connection, role, _readable()):
+        if excess := store.backend.excess_privileges(connection, role, _readable()):
             told = ", ".join(excess[:3]) + (f" and {len(excess) - 3} more" if len(excess) > 3 else "")
             raise StoreError(
                 f"{role!r} could still {told}: nothing was changed; run this as the database's owner, or give"

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from ..documents.fields import Image, encode_image
 from ..importing.reading.files import Read, read_files
 from ..importing.reading.rows import ARTICLE_COLUMNS, FACTS, LINK_COLUMNS, ArticleRow, Facts, ImageUse
-from ..importing.reading.tasks import SCHEDULED, Task, What
+from ..importing.reading.tasks import SCHEDULED, OutcomeKind, Task
 from ..scanning import File, Kind
 from ..store.schema import (
     article_authors,
@@ -79,10 +79,14 @@ def find_untrue_rows(connection: sa.Connection, article_ids: Sequence[int]) -> I
     ids = [stored.id for stored in whole]
     outdated = _read_outdated(connection, ids)
     waiting = outdated | _read_ids(connection, ids, has_stale_file(articles))
-    broken = [s.id for s, outcome in zip(whole, read.outcomes, strict=True) if outcome.what is not What.FRESH]
+    broken = [
+        s.id
+        for s, outcome in zip(whole, read.outcomes, strict=True)
+        if outcome.what is not OutcomeKind.CHANGED
+    ]
     of_older_release = waiting | _read_ids(connection, broken, has_refused_file(articles))
     for stored, outcome in zip(whole, read.outcomes, strict=True):
-        if outcome.what is What.FRESH:
+        if outcome.what is OutcomeKind.CHANGED:
             continue
         if stored.id in of_older_release:
             yield Finding(OUTDATED, stored.subject, AS_OLDER)

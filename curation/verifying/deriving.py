@@ -10,10 +10,10 @@ from typing import NamedTuple
 import sqlalchemy as sa
 
 from ..articles.searching import rebuild
-from ..backends import of
+from ..backends import backend_of
 from ..importing.writing.images import settle_images
 from ..importing.writing.links import resolve_items, resolve_related
-from ..importing.writing.orphans import Sweep
+from ..importing.writing.orphans import Orphans
 from ..store.database import Store
 from ..store.schema import images, metadata, providers, sources, topics
 from .findings import batches
@@ -33,7 +33,7 @@ def reindex(store: Store, progress: Callable[[int, int], None] | None = None) ->
     Raises ImportFailed while an import of any source is running: each would wait for the other.
     """
     with _without_imports(store), store.writing(repeatable=True) as connection:
-        of(connection).lock_references(connection)
+        backend_of(connection).lock_references(connection)
         orphans = _remove_orphans(connection)
         for ids in batches(connection, images):
             settle_images(connection, ids)
@@ -41,7 +41,7 @@ def reindex(store: Store, progress: Callable[[int, int], None] | None = None) ->
             resolve_related(connection, source_id, None)
             resolve_items(connection, source_id, None)
         with_ids = [table for table in metadata.sorted_tables if "id" in table.c]
-        of(connection).raise_ids(connection, with_ids)
+        backend_of(connection).raise_ids(connection, with_ids)
         return Reindexed(rebuild(connection, progress), orphans)
 
 
@@ -60,7 +60,7 @@ def _remove_orphans(connection: sa.Connection) -> int:
     """Removes providers, topics and images that nobody uses; returns how many."""
     shared = (providers, topics, images)
     before = _count(connection, shared)
-    sweep = Sweep()
+    sweep = Orphans()
     for table in shared:
         sweep.release(table, connection.scalars(sa.select(table.c.id)))
     sweep.remove_orphans(connection)

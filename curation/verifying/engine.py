@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import sqlalchemy as sa
 
-from ..backends import of
+from ..backends import backend_of
 from ..store.database import streamed
 from ..store.schema import metadata
 from .findings import Finding
@@ -14,7 +14,7 @@ from .findings import Finding
 
 def find_damage(connection: sa.Connection) -> Iterator[Finding]:
     """What the engine says of its own pages, indexes and constraints, where it can be asked."""
-    for text, is_of_index in of(connection).find_damage(connection):
+    for text, is_of_index in backend_of(connection).find_damage(connection):
         yield Finding("search", "index", text) if is_of_index else Finding("engine", "store", text)
 
 
@@ -49,7 +49,7 @@ def find_ids_given_twice(connection: sa.Connection) -> Iterator[Finding]:
     """Tables that have ids which will be given out again, as after rows were copied without their sequence:
     the next import would fail."""
     with_ids = [table for table in metadata.sorted_tables if "id" in table.c]
-    given = of(connection).last_ids(connection, with_ids)
+    given = backend_of(connection).last_ids(connection, with_ids)
     for table in with_ids:
         greatest = connection.scalar(sa.select(sa.func.max(table.c.id))) or 0
         if greatest > given[table.name]:

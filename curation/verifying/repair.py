@@ -12,7 +12,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ..backends import of
+from ..backends import backend_of
 from ..importing.reading.rows import ARTICLE_COLUMNS, LINK_COLUMNS
 from ..store.database import Store
 from ..store.schema import articles, related_links
@@ -35,7 +35,7 @@ def repair(store: Store, progress: Callable[[int, int], None] | None = None) -> 
     done = fixed_articles = fixed_links = 0
     for ids in several:
         with store.writing(repeatable=True) as connection:
-            of(connection).lock_references(connection)  # no import changes any meanwhile
+            backend_of(connection).lock_references(connection)  # no import changes any meanwhile
             one, other = _repair_some(connection, ids)
         fixed_articles, fixed_links = fixed_articles + one, fixed_links + other
         done += len(ids)
@@ -87,5 +87,5 @@ def _rewrite(
         if values is not None and values != held:
             wrong.append((row_id, *values))
     if wrong:
-        of(connection).bulk_update(connection, table, ("id", *names), wrong)
+        backend_of(connection).bulk_update(connection, table, ("id", *names), wrong)
     return len(wrong)

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 
 import sqlalchemy as sa
 
-from ..backends import of
+from ..backends import backend_of
 from .findings import Finding, of_article
 
 
 def find_wrong_index(connection: sa.Connection) -> Iterator[Finding]:
     """What is missing in the index, too much, or of another text."""
-    wrong = list(of(connection).find_wrong_index(connection))
+    wrong = list(backend_of(connection).find_wrong_index(connection))
     subjects = of_article(connection, [key for key, _ in wrong if key is not None])
     for key, told in wrong:
         yield Finding("search", "index" if key is None else subjects[key], told)

@@ -12,7 +12,7 @@ from ..documents.fields import Image, Provider
 from ..documents.parsing import Organization, parse_organization, parse_topic
 from ..importing.reading.files import Read, read_files
 from ..importing.reading.rows import Rows, provider_digest, topic_digest
-from ..importing.reading.tasks import Task, What
+from ..importing.reading.tasks import OutcomeKind, Task
 from ..importing.writing.images import find_unsettled
 from ..importing.writing.taxonomy import present_documents
 from ..scanning import File, Kind
@@ -136,7 +136,7 @@ def _untruth(
     if hashlib.sha256(content).digest() != digest:
         return _Untruth("the document is not the one that its digest is of")
     read = _read(path, kind, content)
-    if read.outcomes[0].what is not What.FRESH:
+    if read.outcomes[0].what is not OutcomeKind.CHANGED:
         return _Untruth("the document cannot be taken in", is_broken=True)
     parsed = read.notes[0].parsed
     is_about = (

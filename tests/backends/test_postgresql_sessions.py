@@ -17,7 +17,7 @@ from curation.backends.types import Flag, Instant, Json, blob
 from curation.documents.instants import as_text
 from curation.errors import StoreError
 from curation.store import migrate
-from curation.store.database import Store, emptied, temporary_table
+from curation.store.database import Store, empty_temp_table, temporary_table
 from curation.verifying.run import verify
 
 from ..support.importing_helpers import import_folder
@@ -127,7 +127,7 @@ _ROWS = st.lists(
 @given(rows=_ROWS)
 def test_what_is_written_in_bulk_comes_back(hostile: Store, rows: list[tuple[Any, ...]]) -> None:
     with hostile.writing() as connection:
-        backend, table = hostile.backend, emptied(connection, _bulk)
+        backend, table = hostile.backend, empty_temp_table(connection, _bulk)
         made = [
             (number, as_text(at), data, None if value is None else json.dumps(value), text, flag)
             for number, (at, data, value, text, flag) in enumerate(rows)

@@ -40,7 +40,7 @@ WHO = ("sqlite", "reader", "owner", "superuser")
 
 
 @dataclass
-class Target:
+class OutputFolder:
     """A store, as some role asks it; `watch` is the store as one who may read all."""
 
     database: str
@@ -84,7 +84,7 @@ def folder() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="module")
-def sqlite_target(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Target:
+def sqlite_target(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> OutputFolder:
     store = Store(str(folder / "store.db"))
     migrate.upgrade(store)
     fill(store, tmp_path_factory.mktemp("filled"))
@@ -96,7 +96,7 @@ def sqlite_target(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Tar
         "big": "printf('%15000000d', 1)", "all": "group_concat", "owner": "x", "object": 1, "toast": "x",
         "unclosed": "json(replace(printf('%900000d', 1), ' ', '['))",
     }  # fmt: skip
-    return Target(str(folder / "store.db"), store, folder, names)
+    return OutputFolder(str(folder / "store.db"), store, folder, names)
 
 
 @pytest.fixture(scope="module")
@@ -137,12 +137,12 @@ def server_names(server_store: Store, postgresql_url: str) -> Mapping[str, objec
 
 
 @pytest.fixture(scope="module")
-def targets() -> dict[str, Target]:
+def targets() -> dict[str, OutputFolder]:
     return {}
 
 
 @pytest.fixture
-def target(request: pytest.FixtureRequest, targets: dict[str, Target], folder: Path) -> Target:
+def target(request: pytest.FixtureRequest, targets: dict[str, OutputFolder], folder: Path) -> OutputFolder:
     """Who asks, made when first wanted: without PostgreSQL, SQLite is attacked all the same."""
     who = request.param
     if who not in targets:
@@ -151,14 +151,14 @@ def target(request: pytest.FixtureRequest, targets: dict[str, Target], folder: P
     return targets[who]
 
 
-def _target(request: pytest.FixtureRequest, who: str, folder: Path) -> Target:
+def _target(request: pytest.FixtureRequest, who: str, folder: Path) -> OutputFolder:
     if who == "sqlite":
-        made: Target = request.getfixturevalue("sqlite_target")
+        made: OutputFolder = request.getfixturevalue("sqlite_target")
         return made
     url, watch = request.getfixturevalue("postgresql_url"), request.getfixturevalue("server_store")
     role = {"reader": "attacking_reader", "owner": "attacked_owner", "superuser": "curation"}[who]
     database = f"{url.replace('curation@', f'{role}@')}/attacked"
-    return Target(database, watch, folder, request.getfixturevalue("server_names"))
+    return OutputFolder(database, watch, folder, request.getfixturevalue("server_names"))
 
 
 @contextmanager
@@ -171,7 +171,7 @@ def _session(database: str) -> Iterator[int]:
         yield connection.info.backend_pid
 
 
-def ask(target: Target, attack: Attack, timeout: int, **sessions: int) -> Result:
+def ask(target: OutputFolder, attack: Attack, timeout: int, **sessions: int) -> Result:
     sql = attack.sql
     for name, value in {**target.names, "folder": target.folder, **sessions}.items():
         sql = sql.replace(f"{{{name}}}", str(value))
@@ -205,7 +205,7 @@ ASKED = [
 
 @pytest.mark.parametrize(("target", "attack"), ASKED, indirect=["target"])
 def test_an_attack_ends_as_the_table_says(
-    target: Target, attack: Attack, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+    target: OutputFolder, attack: Attack, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     who = request.node.callspec.params["target"]
     wanted = attack.outcomes[WHO.index(who)]

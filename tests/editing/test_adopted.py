@@ -13,7 +13,7 @@ from click.testing import Result
 
 from curation.articles.listing import summarise
 from curation.articles.selecting import Filters, Selection
-from curation.editing.changing import Author, make_changes, nothing
+from curation.editing.changing import Author, make_changes, typed_null
 from curation.editing.flags import Edit, reset_flags
 from curation.errors import EditRefused, SelectionError
 from curation.flags import FLAGS
@@ -122,7 +122,7 @@ def test_released_decisions_come_back_with_their_makers(filled: Store) -> None:
 
 def test_computed_decisions_are_released_too(filled: Store) -> None:
     with filled.writing() as connection:
-        wanted = sa.select(articles.c.id, sa.literal("heat"), sa.literal(122), nothing())
+        wanted = sa.select(articles.c.id, sa.literal("heat"), sa.literal(122), typed_null())
         make_changes(connection, Author("score", "dan"), wanted.where(articles.c.path == LEADER))
     before = effective(filled)
     assert agreed(filled) == [1]
@@ -214,7 +214,7 @@ def test_ten_thousand_are_released_in_a_handful_of_statements(store: Store) -> N
     with store.writing() as connection:  # the ids that `fill` gave were its own
         for table in (changesets, changes):
             store.backend.reserve_ids(connection, table, 1_000)
-    upstream = sa.select(articles.c.id, sa.literal("heat"), articles.c.upstream_heat, nothing())
+    upstream = sa.select(articles.c.id, sa.literal("heat"), articles.c.upstream_heat, typed_null())
     with store.writing() as connection:
         make_changes(connection, Author("edit", "ann"), upstream.where(articles.c.upstream_heat.is_not(None)))
     before, count = effective(store), sum(agreed(store))

@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from curation.articles.selecting import FEW, Filters, Selection, find_articles
-from curation.editing.changing import Author, make_changes, nothing
+from curation.editing.changing import Author, make_changes, typed_null
 from curation.editing.flags import HIGHEST, By, Edit, reset_flags
 from curation.errors import EditRefused, SelectionError
 from curation.flags import FLAGS
@@ -110,11 +110,11 @@ def test_a_revert_is_reverted_and_that_too(filled: Store) -> None:
     edit = decide(filled, LEADER, quality=90, removed=1)
     decided = standing(filled), flags(filled, LEADER)
     undone = take_back(filled, edit.changeset_id)
-    nothing = standing(filled), flags(filled, LEADER)
+    typed_null = standing(filled), flags(filled, LEADER)
     again = take_back(filled, undone.changeset_id)
     assert (standing(filled), flags(filled, LEADER)) == decided
     take_back(filled, again.changeset_id)
-    assert (standing(filled), flags(filled, LEADER)) == nothing
+    assert (standing(filled), flags(filled, LEADER)) == typed_null
     kinds = rows(filled, sa.select(changesets.c.kind, changesets.c.reverts_id).order_by(changesets.c.id))
     told = [edit.changeset_id, undone.changeset_id, again.changeset_id]
     assert kinds[-3:] == [("revert", key) for key in told]
@@ -215,7 +215,7 @@ def test_a_revert_takes_few_statements_however_many_articles(filled: Store) -> N
 
 def test_who_decided_since_is_named_though_it_took_over_what_was_computed(filled: Store) -> None:
     with filled.writing() as connection:
-        wanted = sa.select(articles.c.id, sa.literal("heat"), sa.literal(62), nothing())
+        wanted = sa.select(articles.c.id, sa.literal("heat"), sa.literal(62), typed_null())
         wanted = wanted.where(articles.c.path == LEADER)
         computed = make_changes(connection, Author("score", "dan"), wanted)
     taken = decide(filled, LEADER, heat=62)

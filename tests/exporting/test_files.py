@@ -438,11 +438,11 @@ def test_an_export_into_an_empty_folder_goes_on_where_it_was_cut_off(
     site_curation: Curation, site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Until all is there a mark says that what is not there yet is not gone."""
-    from curation.exporting.target import Target
+    from curation.exporting.target import OutputFolder
 
-    written, whole = [], Target.write
+    written, whole = [], OutputFolder.write
 
-    def write(target: Target, path: str, data: bytes) -> None:
+    def write(target: OutputFolder, path: str, data: bytes) -> None:
         if len(written) == 30:
             raise KeyboardInterrupt
         written.append(path)
@@ -450,7 +450,7 @@ def test_an_export_into_an_empty_folder_goes_on_where_it_was_cut_off(
 
     out = tmp_path / "out"
     with monkeypatch.context() as patch:
-        patch.setattr(Target, "write", write)
+        patch.setattr(OutputFolder, "write", write)
         cut_off = site_curation("export", "files", str(out))
     assert (cut_off.exit_code, "interrupted" in cut_off.stderr) == (1, True)
     assert (out / ".curation-unfinished").exists()

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from curation.errors import CurationError
-from curation.exporting.target import PathClosed, PathRefused, Target
+from curation.exporting.target import OutputFolder, PathClosed, PathRefused
 
 
 @pytest.fixture
@@ -23,8 +23,8 @@ def root(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def target(root: Path) -> Iterator[Target]:
-    with Target(root) as opened:
+def target(root: Path) -> Iterator[OutputFolder]:
+    with OutputFolder(root) as opened:
         yield opened
 
 
@@ -32,7 +32,7 @@ def outside(root: Path) -> dict[str, str]:
     return {file.name: file.read_text() for file in (root.parent / "outside").iterdir()}
 
 
-def test_what_is_written_is_there_and_nothing_else(root: Path, target: Target) -> None:
+def test_what_is_written_is_there_and_nothing_else(root: Path, target: OutputFolder) -> None:
     target.write("_news/a.md", b"one")
     target.write("_news/a.md", b"two")
     target.write("top.xml", b"x")
@@ -45,14 +45,14 @@ def test_what_is_written_is_there_and_nothing_else(root: Path, target: Target) -
     assert sorted(f.name for f in root.rglob("*")) == ["_news", "a.md", "top.xml"]
 
 
-def test_the_mode_stays(root: Path, target: Target) -> None:
+def test_the_mode_stays(root: Path, target: OutputFolder) -> None:
     target.write("a.md", b"one")
     (root / "a.md").chmod(0o640)
     target.write("a.md", b"two")
     assert stat.S_IMODE((root / "a.md").stat().st_mode) == 0o640
 
 
-def test_removing_takes_empty_folders_along(root: Path, target: Target) -> None:
+def test_removing_takes_empty_folders_along(root: Path, target: OutputFolder) -> None:
     target.write("api/news/page/2/index.json", b"x")
     target.write("api/news/index.json", b"x")
     assert target.remove("api/news/page/2/index.json")
@@ -67,7 +67,7 @@ def test_removing_takes_empty_folders_along(root: Path, target: Target) -> None:
     ["../outside/x.md", "/etc/x.md", "a/../../outside/x.md", "./a.md", "a//b.md", "a/", "", ".", "..", "a\0b", "..\\x",
      "C:\\x.md", ".git/hooks/post-commit", "_news/.GIT/x.md"],
 )  # fmt: skip
-def test_a_path_that_leads_out_is_refused(root: Path, target: Target, path: str) -> None:
+def test_a_path_that_leads_out_is_refused(root: Path, target: OutputFolder, path: str) -> None:
     for doing in (
         lambda: target.write(path, b"evil"),
         lambda: target.read(path),
@@ -79,7 +79,7 @@ def test_a_path_that_leads_out_is_refused(root: Path, target: Target, path: str)
     assert outside(root) == {"kept.md": "kept"}
 
 
-def test_links_are_not_followed(root: Path, target: Target) -> None:
+def test_links_are_not_followed(root: Path, target: OutputFolder) -> None:
     (root / "_news").symlink_to(root.parent / "outside")
     (root / "_learning").mkdir()
     (root / "_learning" / "kept.md").symlink_to(root.parent / "outside" / "kept.md")
@@ -100,7 +100,7 @@ def test_links_are_not_followed(root: Path, target: Target) -> None:
     assert outside(root) == {"kept.md": "kept"}
 
 
-def test_the_unfinished_file_is_no_way_out(root: Path, target: Target) -> None:
+def test_the_unfinished_file_is_no_way_out(root: Path, target: OutputFolder) -> None:
     """What somebody puts where the file is written until it takes its place: a link of either kind."""
     for plant in (os.symlink, os.link):
         plant(root.parent / "outside" / "kept.md", root / ".curation-export.tmp")
@@ -109,7 +109,7 @@ def test_the_unfinished_file_is_no_way_out(root: Path, target: Target) -> None:
         assert outside(root) == {"kept.md": "kept"}
 
 
-def test_what_is_no_file_is_left(root: Path, target: Target) -> None:
+def test_what_is_no_file_is_left(root: Path, target: OutputFolder) -> None:
     (root / "folder.md").mkdir()
     os.mkfifo(root / "fifo.md")
     here = Path.cwd()
@@ -128,13 +128,17 @@ def test_what_is_no_file_is_left(root: Path, target: Target) -> None:
 
 
 def test_a_second_export_waits_its_turn(root: Path) -> None:
-    with Target(root), pytest.raises(CurationError, match="another export is at work"), Target(root):
+    with (
+        OutputFolder(root),
+        pytest.raises(CurationError, match="another export is at work"),
+        OutputFolder(root),
+    ):
         pass
-    with Target(root) as again:
+    with OutputFolder(root) as again:
         again.write("a.md", b"x")
 
 
-def test_many_folders_are_open_in_turn(root: Path, target: Target) -> None:
+def test_many_folders_are_open_in_turn(root: Path, target: OutputFolder) -> None:
     for turn in range(2):
         for number in range(100):
             target.write(f"{number}/deep/a.md", str(turn).encode())
@@ -142,13 +146,13 @@ def test_many_folders_are_open_in_turn(root: Path, target: Target) -> None:
 
 
 def test_nothing_is_made_for_a_dry_run(tmp_path: Path) -> None:
-    with Target(tmp_path / "none", is_dry=True) as target:
+    with OutputFolder(tmp_path / "none", is_dry=True) as target:
         assert target.read("a.md") is None
         assert target.names("") == []
     assert not (tmp_path / "none").exists()
 
 
-def test_one_path_that_is_closed_is_refused(root: Path, target: Target) -> None:
+def test_one_path_that_is_closed_is_refused(root: Path, target: OutputFolder) -> None:
     """By its name here, which root may not write either; other paths go on."""
     target.write("_news/a.md", b"x")
     for doing in (target.read, target.remove, lambda path: target.write(path, b"x")):
@@ -162,7 +166,7 @@ def test_one_path_that_is_closed_is_refused(root: Path, target: Target) -> None:
 
 @pytest.mark.parametrize("step", ["open", "fchmod", "rename"])
 def test_a_ctrl_c_leaves_no_unfinished_file(
-    root: Path, target: Target, monkeypatch: pytest.MonkeyPatch, step: str
+    root: Path, target: OutputFolder, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
     target.write("a.md", b"one")
     real = getattr(os, step)

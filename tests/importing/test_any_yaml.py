@@ -22,7 +22,7 @@ from curation.documents.fields import Image
 from curation.documents.parsing import parse_article, parse_organization
 from curation.importing.reading.files import read_files
 from curation.importing.reading.rows import FACTS
-from curation.importing.reading.tasks import Task, What
+from curation.importing.reading.tasks import OutcomeKind, Task
 from curation.scanning import File, Kind
 from curation.store.database import Store
 from curation.store.schema import articles, documents, files, images, taxonomy_documents
@@ -143,6 +143,6 @@ def test_any_value_gives_rows_or_an_issue(random: Random) -> None:
         read = read_files([Task(File("_news/a.md", kind, None, None), None, text.encode())])
         [outcome] = read.outcomes
         codes = [fault.code for fault in outcome.faults]
-        assert outcome.what in (What.FRESH, What.REFUSED), text
+        assert outcome.what in (OutcomeKind.CHANGED, OutcomeKind.QUARANTINED), text
         assert "internal_fault" not in codes, (text, outcome.faults)
-        assert codes or outcome.what is What.FRESH, text
+        assert codes or outcome.what is OutcomeKind.CHANGED, text

@@ -39,7 +39,7 @@ from curation.articles.history import HistoryFilters, list_changes
 from curation.articles.selecting import Selection
 from curation.editing.flags import set_flags
 from curation.importing.records.summary import Options, Summary
-from curation.importing.run import import_dump, look_through
+from curation.importing.run import import_dump, scan_dump
 from curation.importing.steps import Run
 from curation.scanning import find_dumps
 from curation.store.database import Store
@@ -312,7 +312,7 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def import_revision(store: Store, root: Path, revision: str) -> Summary:
     [dump] = find_dumps([root], source="posts", root=None, rev=revision, known={})
     with dump.tree:
-        return import_dump(store, dump, look_through(dump), Options(actor="pipeline"))
+        return import_dump(store, dump, scan_dump(dump), Options(actor="pipeline"))
 
 
 def decided(store: Store) -> dict[str, tuple[int, str, int, int]]:

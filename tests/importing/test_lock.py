@@ -18,7 +18,7 @@ from curation.backends.postgresql import Postgresql
 from curation.editing.flags import set_flags
 from curation.errors import ImportFailed
 from curation.importing import batches
-from curation.importing.context import Books
+from curation.importing.context import ImportRecords
 from curation.store.database import Store
 from curation.store.schema import articles, imports, sources
 from curation.verifying.run import verify
@@ -91,7 +91,7 @@ def test_an_editor_goes_on_while_a_batch_holds_its_import(served: Store) -> None
     import_id = import_folder(served, SITE).import_id
     with served.writing() as connection:
         connection.execute(sa.update(imports).values(status="running"))
-    books: Any = Books(1, import_id, *[None] * 3)  # type: ignore[arg-type]
+    books: Any = ImportRecords(1, import_id, *[None] * 3)  # type: ignore[arg-type]
     with served.writing() as batch, served.writing() as editor:
         books.hold(batch)
         editor.execute(sa.text("SET LOCAL lock_timeout = '3s'"))

@@ -34,7 +34,9 @@ def normalised(text: str, code: str, kept: Mapping[str, Any], field: str, column
     return Kind(front(text), kept, (("notice", code, field, 3, column),))
 
 
-def emptied(text: str, code: str, kept: Mapping[str, Any], field: str, line: int, column: int) -> Kind:
+def empty_temp_table(
+    text: str, code: str, kept: Mapping[str, Any], field: str, line: int, column: int
+) -> Kind:
     return Kind(front(text), kept, (("warning", code, field, line, column),))
 
 
@@ -134,69 +136,69 @@ NORMALISED: dict[str, Kind] = {
 
 #: D. The field left empty, with a warning that names it.
 EMPTIED: dict[str, Kind] = {
-    "nan_in_an_unknown_field": emptied(
+    "nan_in_an_unknown_field": empty_temp_table(
         "ratings:\n  best: 5\n  average: .NaN", "not_finite",
         both("title", None, {"ratings": {"best": 5}}), "ratings.average", 5, 12,
     ),
-    "integer_over_64_bits_in_an_unknown_field": emptied(
+    "integer_over_64_bits_in_an_unknown_field": empty_temp_table(
         "views: [1, 18446744073709551616]", "integer_out_of_range",
         both("title", None, {"views": [1]}), "views[1]", 3, 12,
     ),
-    "list_for_a_text": emptied(
+    "list_for_a_text": empty_temp_table(
         "title: [a, b]", "not_one_value", both("title", None, {"title": ["a", "b"]}), "title", 3, 8
     ),
-    "mapping_for_a_text": emptied(
+    "mapping_for_a_text": empty_temp_table(
         "title: {a: b}", "not_one_value", both("title", None, {"title": {"a": "b"}}), "title", 3, 8
     ),
-    "list_for_a_date": emptied(
+    "list_for_a_date": empty_temp_table(
         "publishedDateTime: [2021-05-28]", "not_an_instant",
         both("published_at", None, {"publishedDateTime": ["2021-05-28"]}), "publishedDateTime", 3, 20,
     ),
-    "list_for_a_provider": emptied(
+    "list_for_a_provider": empty_temp_table(
         "provider: [N]", "not_a_mapping", both("provider", None, {"provider": ["N"]}), "provider", 3, 11
     ),
-    "list_for_a_providers_name": emptied(
+    "list_for_a_providers_name": empty_temp_table(
         "provider:\n  name: [N]\n  domain: d", "not_one_value",
         {"provider": None, "domain": "d", "extra": {"id": "x", "provider": {"name": ["N"]}}}, "provider.name", 4, 9,
     ),
-    "text_for_a_related_quality": emptied(
+    "text_for_a_related_quality": empty_temp_table(
         "related:\n  - title: R\n    quality: good", "not_a_number",
         {"related": [{"title": "R", "quality": None}]}, "related[0].quality", 5, 14,
     ),
-    "text_for_an_image_size": emptied(
+    "text_for_an_image_size": empty_temp_table(
         "images:\n  - url: w\n    width: wide\n    height: 5", "not_a_number",
         {"images": [{"url": "w", "width": None, "height": 5}]}, "images[0].width", 5, 12,
     ),
-    "text_for_a_date": emptied(
+    "text_for_a_date": empty_temp_table(
         "publishedDateTime: soon", "not_an_instant",
         both("published_at", None, {"publishedDateTime": "soon"}), "publishedDateTime", 3, 20,
     ),
-    "year_0": emptied(
+    "year_0": empty_temp_table(
         "publishedDateTime: 0000-01-01T00:00:00Z", "year_out_of_range",
         both("published_at", None, {"publishedDateTime": "0000-01-01T00:00:00Z"}), "publishedDateTime", 3, 20,
     ),
-    "year_10000": emptied(
+    "year_10000": empty_temp_table(
         "publishedDateTime: 10000-01-01", "year_out_of_range",
         both("published_at", None, {"publishedDateTime": "10000-01-01"}), "publishedDateTime", 3, 20,
     ),
-    "year_0_by_its_zone": emptied(
+    "year_0_by_its_zone": empty_temp_table(
         "publishedDateTime: 0001-01-01T00:00:00+02:00", "year_out_of_range",
         both("published_at", None, {"publishedDateTime": "0001-01-01T00:00:00+02:00"}), "publishedDateTime", 3, 20,
     ),
-    "year_before_christ": emptied(
+    "year_before_christ": empty_temp_table(
         "publishedDateTime: -0044-03-15", "not_an_instant",
         both("published_at", None, {"publishedDateTime": "-0044-03-15"}), "publishedDateTime", 3, 20,
     ),
-    "title_over_1_MiB": emptied(f"title: {BIG}", "text_too_long", both("title", None, {}), "title", 3, 8),
-    "unknown_field_over_1_MiB": emptied(
+    "title_over_1_MiB": empty_temp_table(f"title: {BIG}", "text_too_long", both("title", None, {}), "title", 3, 8),
+    "unknown_field_over_1_MiB": empty_temp_table(
         f"note: {BIG}\nprice: 1", "text_too_long", both("title", None, {"price": 1}), "note", 3, 7
     ),
-    "topic_over_1_MiB": emptied(f"topics:\n- {BIG}\n- T", "text_too_long", {"topics": ["T"]}, "topics[0]", 4, 3),
-    "image_of_negative_width": emptied(
+    "topic_over_1_MiB": empty_temp_table(f"topics:\n- {BIG}\n- T", "text_too_long", {"topics": ["T"]}, "topics[0]", 4, 3),
+    "image_of_negative_width": empty_temp_table(
         "images:\n  - url: u\n    width: -5\n    height: 5", "negative_size",
         {"images": [{"url": "u", "width": None, "height": 5}]}, "images[0].width", 5, 12,
     ),
-    "image_of_negative_height": emptied(
+    "image_of_negative_height": empty_temp_table(
         "images: [{url: v, width: 5, height: -1}]", "negative_size",
         {"images": [{"url": "v", "width": 5, "height": None}]}, "images[0].height", 3, 37,
     ),

@@ -219,14 +219,14 @@ def test_postgresql_holds_what_a_cursor_can_hold(postgresql_url: str, postgresql
 
 def test_postgresql_says_how_powerful_the_asker_is(postgresql_url: str, postgresql_template: str) -> None:
     owner = Store(f"{postgresql_url}/{postgresql_template}")
-    assert "superuser" in (owner.backend.power_of_asker() or "")
+    assert "superuser" in (owner.backend.unsafe_privileges() or "")
     with owner.writing() as connection:
         connection.execute(sa.text("DROP ROLE IF EXISTS reader"))
         connection.execute(sa.text("CREATE ROLE reader LOGIN"))
         connection.execute(sa.text("GRANT SELECT ON articles, curation_version TO reader"))
     try:
         reader = Store(f"{postgresql_url}/{postgresql_template}".replace("curation@", "reader@"))
-        assert reader.backend.power_of_asker() is None
+        assert reader.backend.unsafe_privileges() is None
         assert answer(reader, Query("SELECT count(*) AS n FROM articles", {})) == [{"n": 0}]
         with pytest.raises(QueryRefused, match="documents is out of reach"):
             answer(reader, Query("SELECT content FROM documents", {}))

@@ -15,7 +15,7 @@ import pytest
 import sqlalchemy as sa
 from click.testing import Result
 
-from curation.backends import of
+from curation.backends import backend_of
 from curation.errors import EditRefused
 from curation.store import migrate
 from curation.store.database import Store, insert_row
@@ -124,15 +124,15 @@ def test_what_is_rolled_back_and_what_another_program_writes(store: Store) -> No
     with store.writing() as connection:
         again = insert_row(connection, sources, values)
         assert again >= first
-        assert list(of(connection).reserve_ids(connection, sources, 0)) == []
-        given = list(of(connection).reserve_ids(connection, sources, 3))
+        assert list(backend_of(connection).reserve_ids(connection, sources, 0)) == []
+        given = list(backend_of(connection).reserve_ids(connection, sources, 3))
         assert given == sorted({*given})
         assert given[0] > again
     with store.writing() as connection:
         connection.execute(sa.text("INSERT INTO sources (id, name, location) VALUES (99, 'b', '/b')"))
     with store.reading() as connection:
         told = [finding.wrong for finding in verify(connection)]
-    if of(store.engine).makes_store:  # its counter takes such a row into account; a sequence does not
+    if backend_of(store.engine).makes_store:  # its counter takes such a row into account; a sequence does not
         assert told == []
         with store.writing() as connection:
             assert insert_row(connection, sources, {"name": "c", "location": "/c"}) == 100

@@ -29,7 +29,15 @@ INSTANTS = (
     "10000-01-01", "1969-12-31", "2021-05-28T24:00:00Z", "20210528",
 )  # fmt: skip
 #: These keep the file out; few, or nothing would come in.
-REFUSED = ("2021-02-30", "!!binary aGk=", "!!python/none x", '"\\ud800"', '"\\0"', "{a: 1, a: 2}", "*unknown")
+QUARANTINED = (
+    "2021-02-30",
+    "!!binary aGk=",
+    "!!python/none x",
+    '"\\ud800"',
+    '"\\0"',
+    "{a: 1, a: 2}",
+    "*unknown",
+)
 
 #: Where characters are drawn from: letters, marks, other scripts, bidi controls, non-characters, astral planes.
 RANGES = (
@@ -93,7 +101,7 @@ class Values:
         names = self.random.sample(ARTICLE, self.random.randint(1, 8))
         if self.random.randrange(60) == 0:
             names[0:0] = [f"odd{self.random.randrange(10)}"]
-            return f"---\n{names[0]}: {self.random.choice(REFUSED)}\n{self._lines(names[1:])}---\nbody\n"
+            return f"---\n{names[0]}: {self.random.choice(QUARANTINED)}\n{self._lines(names[1:])}---\nbody\n"
         body = self.random.choice(("", "body\n", "<p>\U0001f30a</p>\n\n"))
         return f"---\n{self._lines(names)}---\n{body}"
 

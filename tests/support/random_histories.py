@@ -226,10 +226,10 @@ class History:
             yield
             return
         left, is_before = chance.randint(1, 6), chance.random() < 0.5
-        writing = context.Separately.writing
+        writing = context.PerBatch.writing
 
         @contextmanager
-        def cut(self: context.Separately) -> Iterator[sa.Connection]:
+        def cut(self: context.PerBatch) -> Iterator[sa.Connection]:
             nonlocal left
             left -= 1
             if left == 0 and is_before:
@@ -240,7 +240,7 @@ class History:
                     raise CutError
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(context.Separately, "writing", cut)
+            patch.setattr(context.PerBatch, "writing", cut)
             yield
 
     def _note_changeset(self, before: State, after: State) -> None:

@@ -302,8 +302,8 @@ def _said(content: _Content, url: Key, use: Row) -> Row:
 
 def _says_nothing(name: str, row: Row) -> bool:
     """Whether what only missing documents refer to is as if no taxonomy described it."""
-    nothing: Iterable[str] = {"providers": ("description",), "topics": ("slug", "parent_id")}.get(name, ())
-    return all(row[column] is None for column in nothing)
+    typed_null: Iterable[str] = {"providers": ("description",), "topics": ("slug", "parent_id")}.get(name, ())
+    return all(row[column] is None for column in typed_null)
 
 
 def _take_effective(content: _Content, key: Key, row: Row) -> Row:

@@ -25,7 +25,7 @@ from ..progress import showing_progress
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
-    from ...exporting.files import Change, Exported, Nowhere, WorkingTree
+    from ...exporting.files import Change, EmptyTree, Exported, WorkingTree
     from ...sources.finding import Source
 
 #: Paths that a terminal names of those left for one reason; elsewhere all are.
@@ -109,17 +109,17 @@ def _opened(
     show: Callable[[Change], None] | None,
     *,
     restores: bool,
-) -> Iterator[tuple[WorkingTree | Nowhere, Callable[[Change], None]]]:
+) -> Iterator[tuple[WorkingTree | EmptyTree, Callable[[Change], None]]]:
     """What documents are compared with, and what is done about each that differs: `show`, or write it."""
     from ...exporting.archives import opened_archive
-    from ...exporting.files import Nowhere, WorkingTree
-    from ...exporting.target import Target
+    from ...exporting.files import EmptyTree, WorkingTree
+    from ...exporting.target import OutputFolder
 
     if _is_archive(place):
         with written_whole(place) as stream, opened_archive(stream, place.name) as write:
-            yield Nowhere(), write
+            yield EmptyTree(), write
         return
-    with Target(place, is_dry=show is not None) as target:
+    with OutputFolder(place, is_dry=show is not None) as target:
         tree = WorkingTree(connection, target, source, restores=restores)
         if show is not None:
             yield tree, show

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeVar
 
-from ..target import PathClosed, PathRefused, Target
+from ..target import OutputFolder, PathClosed, PathRefused
 from .rows import stem_of
 from .sections import Section
 
@@ -41,7 +41,7 @@ class Summary:
 class Output:
     """The files of an export below a folder; with `check` it is only told what would be written."""
 
-    def __init__(self, target: Target, *, check: bool) -> None:
+    def __init__(self, target: OutputFolder, *, check: bool) -> None:
         self._target = target
         self._check = check
         self._seen: set[str] = set()

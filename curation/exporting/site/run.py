@@ -12,7 +12,7 @@ from ...sources.finding import the_source
 from ...sources.site_settings import SiteSettings, read_settings
 from ...store.names import in_collection
 from ...store.schema import articles
-from ..target import Target
+from ..target import OutputFolder
 from .feeds import Feed
 from .items import Renderer
 from .listings import listed_topics
@@ -40,7 +40,7 @@ def export_site(
     if not mine:
         raise SelectionError(_without_section(connection, source_id, name))
     settings = read_settings(connection, source_id, name)
-    with Target(folder, is_dry=check) as target:
+    with OutputFolder(folder, is_dry=check) as target:
         output = Output(target, check=check)
         return _export(connection, source_id, mine, settings, output, progress)
 

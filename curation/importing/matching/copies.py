@@ -14,34 +14,34 @@ import sqlalchemy as sa
 
 from ...backends import chunks
 from ...store.schema import articles, changesets
-from ..records.import_records import Books
+from ..records.import_records import ImportRecords
 from .moves import Candidate, ambiguous_move, sure_keys
 from .placement import has_overrides, read_candidates
 
 
-def doubt_copies(connection: sa.Connection, books: Books, gone: Sequence[str]) -> None:
+def doubt_copies(connection: sa.Connection, records: ImportRecords, gone: Sequence[str]) -> None:
     """Add a warning for each copy of an article with overrides that is about to be marked missing.
 
     Args:
         books: of the import, within whose transaction this runs.
         gone: paths of the source whose files are gone.
     """
-    originals = [article for paths in chunks(gone) for article in _overridden(connection, books, paths)]
+    originals = [article for paths in chunks(gone) for article in _overridden(connection, records, paths)]
     if not originals:
         return
     by_key: dict[object, list[Candidate]] = defaultdict(list)
     for original in originals:
         for key in sure_keys(original):
             by_key[key].append(original)
-    copies = _copies(connection, books, originals, set(gone))
-    books.issues.load(connection, [copy.path for copy in copies])
+    copies = _copies(connection, records, originals, set(gone))
+    records.issues.load(connection, [copy.path for copy in copies])
     came_by = _changesets(connection, [copy.id for copy in copies])
     for copy in copies:
         found = {article.id: article for key in sure_keys(copy) for article in by_key.get(key, ())}
         meant = [article for article in found.values() if _decided_first(article) < came_by.get(copy.id, 0)]
         if meant:
-            books.issues.add(copy.path, ambiguous_move(meant, is_held=False))
-            books.doubts.add(copy.path)
+            records.issues.add(copy.path, ambiguous_move(meant, is_held=False))
+            records.doubts.add(copy.path)
 
 
 def _decided_first(article: Candidate) -> int:
@@ -60,20 +60,22 @@ def _changesets(connection: sa.Connection, article_ids: Sequence[int]) -> dict[i
     }
 
 
-def _overridden(connection: sa.Connection, books: Books, paths: Sequence[str]) -> Iterable[Candidate]:
+def _overridden(
+    connection: sa.Connection, records: ImportRecords, paths: Sequence[str]
+) -> Iterable[Candidate]:
     """Return the articles at some paths that have overrides and are not missing yet."""
     article = articles.c
-    mine = (article.source_id == books.source_id, article.path.in_(paths), article.missing_since.is_(None))
+    mine = (article.source_id == records.source_id, article.path.in_(paths), article.missing_since.is_(None))
     return read_candidates(connection, *mine, has_overrides())
 
 
 def _copies(
-    connection: sa.Connection, books: Books, originals: Sequence[Candidate], gone: set[str]
+    connection: sa.Connection, records: ImportRecords, originals: Sequence[Candidate], gone: set[str]
 ) -> list[Candidate]:
     """Return the articles without overrides that have the content, URL or title of one of the originals."""
     article = articles.c
     mine = (
-        article.source_id == books.source_id,
+        article.source_id == records.source_id,
         article.missing_since.is_(None),
         ~has_overrides(),
     )

@@ -26,7 +26,7 @@ MIN_BODY = 16
 _Key = tuple[object, ...]
 
 
-def hold_hidden(plan: Plan, unplaced: Iterable[Unplaced], hidden: HiddenStories) -> None:
+def hold_hidden_stories(plan: Plan, unplaced: Iterable[Unplaced], hidden: HiddenStories) -> None:
     """Add to a plan which documents are held."""
     for doc in unplaced:
         mover = plan.moves.get(doc.path)

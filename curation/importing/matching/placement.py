@@ -21,14 +21,14 @@ from ..merging.stored_state import STORY_COLUMNS, read_overrides, read_set_aside
 from ..merging.stories import Story, digest_body, fold_title, has_same_body, share_title_or_url
 from ..reading.files import Chunk, fresh_known, without
 from ..reading.rows import ArticleRow, story_of, value_of
-from .hidden_stories import MIN_BODY, HiddenStories, faint_keys, hold_hidden, wait
+from .hidden_stories import MIN_BODY, HiddenStories, faint_keys, hold_hidden_stories, wait
 from .moves import Candidate, Plan, Unplaced, make_plan
 
 #: As if an editor hid it: what former stories have.
 _HIDING = {"published": Decision(0, 0)}
 
 
-class Placing:
+class Placement:
     """The unplaced documents of one import, and the articles that they may continue."""
 
     def __init__(self, source_id: int) -> None:
@@ -91,7 +91,7 @@ class Placing:
     def make_plan(self) -> Plan:
         """Say what becomes of the documents that were kept aside."""
         plan = make_plan(self._unplaced, list(self._lost.values()), self._set_aside)
-        hold_hidden(plan, self._unplaced, self._stories)
+        hold_hidden_stories(plan, self._unplaced, self._stories)
         moved = {article.id for article in plan.moves.values()}
         owners = {doc.occupant for doc in self._unplaced if doc.occupant is not None}
         for doc in self._unplaced:

@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ...backends import chunks, of
+from ...backends import backend_of, chunks
 from ...documents.instants import as_text
 from ...flags import FLAGS, Flags
 from ...store.schema import (
@@ -35,7 +35,7 @@ _FORMER = ("article_id", "import_id", "changeset_id", "content_hash", "published
 
 
 @dataclass(slots=True)
-class Standing:
+class StoredState:
     """See the module; `content` is the document as last imported."""
 
     first_import_id: int
@@ -53,9 +53,9 @@ class Standing:
     set_aside: list[SetAside] = field(default_factory=list)
 
 
-def read_standing(connection: sa.Connection, article_ids: Sequence[int]) -> dict[int, Standing]:
+def read_stored_state(connection: sa.Connection, article_ids: Sequence[int]) -> dict[int, StoredState]:
     """By article id; the rows are locked, so that no editor's decision comes between."""
-    standing: dict[int, Standing] = {}
+    standing: dict[int, StoredState] = {}
     article = articles.c
     query = sa.select(
         article.id, article.first_import_id, article.last_import_id, article.missing_since,
@@ -71,12 +71,12 @@ def read_standing(connection: sa.Connection, article_ids: Sequence[int]) -> dict
         for row in rows:
             flags = (Effective(*row[9:13]), Flags(*row[13:17]), row[17])
             story = (row[4], as_text(row[5]), Story(*row[6:9]))
-            standing[row[0]] = Standing(*row[1:4], *story, *flags, bytes(row[18]), bytes(row[19]))
+            standing[row[0]] = StoredState(*row[1:4], *story, *flags, bytes(row[18]), bytes(row[19]))
         _read_decisions(connection, ids, standing)
     return standing
 
 
-def _read_decisions(connection: sa.Connection, ids: Sequence[int], standing: dict[int, Standing]) -> None:
+def _read_decisions(connection: sa.Connection, ids: Sequence[int], standing: dict[int, StoredState]) -> None:
     for article_id, decided in read_overrides(connection, ids).items():
         standing[article_id].overrides = decided
     for article_id, kept in read_set_aside(connection, set_aside_overrides.c.article_id.in_(ids)):
@@ -117,7 +117,7 @@ def read_set_aside(connection: sa.Connection, wanted: sa.ColumnElement[bool]) ->
 
 
 def write_decisions(
-    connection: sa.Connection, changed: Iterable[tuple[int, Standing | None, Merged]]
+    connection: sa.Connection, changed: Iterable[tuple[int, StoredState | None, Merged]]
 ) -> None:
     """Brings overrides, standing and set aside, of some articles to what was made of them; a new article has
     nothing that stands."""
@@ -127,7 +127,7 @@ def write_decisions(
     for ids in chunks([article_id for article_id, _, _ in moved]):
         connection.execute(sa.delete(overrides).where(overrides.c.article_id.in_(ids)))
         connection.execute(sa.delete(set_aside_overrides).where(set_aside_overrides.c.article_id.in_(ids)))
-    backend = of(connection)
+    backend = backend_of(connection)
     standing = [(i, flag, *decision) for i, _, m in moved for flag, decision in m.overrides.items()]
     backend.bulk_insert(connection, overrides, ("article_id", "field", "value", "changeset_id"), standing)
     aside = [(i, kept.field, *kept.decision, *kept.story) for i, _, m in moved for kept in m.set_aside]
@@ -154,11 +154,11 @@ def note_takeovers(connection: sa.Connection, gone: Sequence[tuple[int, Story]])
         known = sa.select(story_takeovers.c.article_id).where(story_takeovers.c.article_id.in_(ids))
         noted.update(connection.scalars(known.where(story_takeovers.c.last_changeset_id == last_id)))
     rows = [(article_id, last_id, *story) for article_id, story in gone if article_id not in noted]
-    of(connection).bulk_insert(connection, story_takeovers, story_takeovers.c.keys(), rows)
+    backend_of(connection).bulk_insert(connection, story_takeovers, story_takeovers.c.keys(), rows)
 
 
 def note_former_stories(
-    connection: sa.Connection, import_id: int, former: Sequence[tuple[int, Standing]]
+    connection: sa.Connection, import_id: int, former: Sequence[tuple[int, StoredState]]
 ) -> None:
     """Keep what hidden articles said before this import, by article id: a copy that turns up later is not to
     be published. Of each article the last `KEPT_STORIES` are kept."""
@@ -167,7 +167,7 @@ def note_former_stories(
         for article_id, was in former
         for changeset_id in hiding(was.overrides)
     ]
-    of(connection).bulk_insert(connection, former_stories, _FORMER, rows)
+    backend_of(connection).bulk_insert(connection, former_stories, _FORMER, rows)
     table = former_stories.c
     newest = sa.func.row_number().over(partition_by=table.article_id, order_by=table.import_id.desc())
     for ids in chunks([article_id for article_id, _ in former]):
@@ -195,7 +195,7 @@ def pass_on_former_stories(connection: sa.Connection, heirs: Mapping[int, int]) 
         ):
             key = (heirs[row_id], import_id, changeset_id)
             rows[key] = (*key, text_hash, as_text(at), *story)
-    of(connection).bulk_insert(connection, former_stories, _FORMER, list(rows.values()))
+    backend_of(connection).bulk_insert(connection, former_stories, _FORMER, list(rows.values()))
 
 
 def follow_stories(connection: sa.Connection, retold: Mapping[int, Story]) -> None:
@@ -213,7 +213,7 @@ def follow_stories(connection: sa.Connection, retold: Mapping[int, Story]) -> No
 
 
 def with_bodies(
-    connection: sa.Connection, standing: Mapping[int, Standing], now: Mapping[int, Story]
+    connection: sa.Connection, standing: Mapping[int, StoredState], now: Mapping[int, Story]
 ) -> None:
     """Read the digests of bodies where they matter: title and URL are others now, or an editor hides it."""
     suspects = [

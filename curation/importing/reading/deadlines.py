@@ -19,7 +19,7 @@ from contextlib import ExitStack, contextmanager
 from ...documents.problems import Fault
 from . import processes
 from .files import Read, read_files
-from .tasks import Outcome, Task, What
+from .tasks import Outcome, OutcomeKind, Task
 
 #: Bytes of the largest file that is read here; what is larger is worth a process (some 0.1 s). A loop of C
 #: that is quadratic ends within seconds at this size.
@@ -85,7 +85,7 @@ def _read_alone(executor: Executor, task: Task, future: Future[Read]) -> Read:
 
 
 def _refused(fault: Fault) -> Read:
-    return Read([Outcome(What.REFUSED, (fault,))])
+    return Read([Outcome(OutcomeKind.QUARANTINED, (fault,))])
 
 
 def _size(task: Task) -> int:

@@ -24,7 +24,7 @@ from ...documents.problems import Fault
 from ...errors import DocumentError
 from ...scanning import Kind, read_file
 from .rows import ArticleRow, Rows
-from .tasks import Known, Outcome, Task, What
+from .tasks import Known, Outcome, OutcomeKind, Task
 
 
 class Note(NamedTuple):
@@ -85,10 +85,10 @@ def read_files(tasks: Sequence[Task]) -> Read:
             outcome = _read(number, task, read)
         except DocumentError as error:
             fault = Fault("error", error.code, error.message, error.field, error.line, error.column)
-            outcome = Outcome(What.REFUSED, (fault,))
+            outcome = Outcome(OutcomeKind.QUARANTINED, (fault,))
         except Exception as error:  # noqa: BLE001 - see above
             told = f"curation cannot read it ({type(error).__name__}: {error})"
-            outcome = Outcome(What.REFUSED, (Fault("error", "internal_fault", told),))
+            outcome = Outcome(OutcomeKind.QUARANTINED, (Fault("error", "internal_fault", told),))
         read.outcomes.append(outcome)
     return read
 
@@ -101,19 +101,19 @@ def _read(number: int, task: Task, read: Read) -> Outcome:
         raise content
     digest = hashlib.sha256(content).digest()
     if known is not None and known.digest == digest:
-        return Outcome(What.SAME, faults_of(file.kind, content)) if known.is_missing else _SAME
+        return Outcome(OutcomeKind.UNCHANGED, faults_of(file.kind, content)) if known.is_missing else _SAME
     if file.kind is not Kind.ARTICLE:
         return _read_note(number, task, content, digest, read)
     text_hash = content_hash(content)
     if known is not None and known.content_hash == text_hash:
         faults = faults_of(file.kind, content) if known.is_missing else ()
-        return Outcome(What.RESEALED, faults, content, digest)
+        return Outcome(OutcomeKind.SECURED_ONLY, faults, content, digest)
     document = parse_article(content)
     if document is None:
         return _no_document(known, content)
     read.rows.add(file.path, document, content, digest, text_hash)
     read.fresh.append(number)
-    return Outcome(What.FRESH, document.faults) if document.faults else _FRESH
+    return Outcome(OutcomeKind.CHANGED, document.faults) if document.faults else _FRESH
 
 
 def _read_note(number: int, task: Task, content: bytes, digest: bytes, read: Read) -> Outcome:
@@ -122,7 +122,7 @@ def _read_note(number: int, task: Task, content: bytes, digest: bytes, read: Rea
     if parsed is None:
         return _no_document(task.known, content)
     read.notes.append(Note(number, parsed, content, digest))
-    return Outcome(What.FRESH, parsed.faults)
+    return Outcome(OutcomeKind.CHANGED, parsed.faults)
 
 
 def faults_of(kind: Kind, content: bytes) -> tuple[Fault, ...]:
@@ -144,7 +144,7 @@ def _no_document(known: Known | None, content: bytes) -> Outcome:
     """Return that a file is skipped. Raises DocumentError for one that was a document before: it is not gone,
     and nobody meant it to go."""
     if known is None:
-        return Outcome(What.PASSED)
+        return Outcome(OutcomeKind.NOT_CONTENT)
     why = next((why for start, why in _NO_DOCUMENT.items() if content.startswith(start)), None)
     told = why if content.strip() else "the file is empty"
     message = f"{told or 'no line `---` opens the front matter any more'}; what was imported before stays"
@@ -157,5 +157,5 @@ _NO_DOCUMENT = {
     b"version https://git-lfs.": "the file is a Git LFS pointer: fetch its content by `git lfs pull`",
 }
 
-_SAME = Outcome(What.SAME)
-_FRESH = Outcome(What.FRESH)
+_SAME = Outcome(OutcomeKind.UNCHANGED)
+_FRESH = Outcome(OutcomeKind.CHANGED)

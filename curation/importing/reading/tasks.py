@@ -39,23 +39,23 @@ class Task(NamedTuple):
     content: bytes | DocumentError | None = None
 
 
-class What(Enum):
+class OutcomeKind(Enum):
     """What became of a file."""
 
     __hash__ = object.__hash__  # an Enum's own is a Python function, called three times a file
 
-    SAME = "same"  # byte for byte as stored
-    PASSED = "passed"  # without a fence: not a document, and no fault
-    REFUSED = "refused"  # cannot be taken in; what the store has of it stays as it is
-    RESEALED = "resealed"  # only `secured` differs: the same article, with other bytes
-    FRESH = "fresh"  # new or changed, and parsed
+    UNCHANGED = "same"  # byte for byte as stored
+    NOT_CONTENT = "passed"  # without a fence: not a document, and no fault
+    QUARANTINED = "refused"  # cannot be taken in; what the store has of it stays as it is
+    SECURED_ONLY = "resealed"  # only `secured` differs: the same article, with other bytes
+    CHANGED = "fresh"  # new or changed, and parsed
 
 
 class Outcome(NamedTuple):
     """What became of a file, and its faults (of one that is as stored, only if it was missing); `content` and
     `digest` of one that was resealed."""
 
-    what: What
+    what: OutcomeKind
     faults: tuple[Fault, ...] = ()
     content: bytes = b""
     digest: bytes = b""

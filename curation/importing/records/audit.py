@@ -12,7 +12,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ...backends import of
+from ...backends import backend_of
 from ...flags import FLAGS
 from ...store.database import insert_row, now
 from ...store.schema import article_moves, changes, changesets
@@ -63,7 +63,7 @@ class Audit:
         if not (self._new or self._moves):
             return
         self.open(connection)
-        backend = of(connection)
+        backend = backend_of(connection)
         moves = [(self.changeset_id, *move) for move in self._moves]
         backend.bulk_insert(connection, article_moves, article_moves.c.keys(), moves)
         ids = backend.reserve_ids(connection, changes, len(self._new))

@@ -12,7 +12,7 @@ from ..merging.rules import DOUBTS, parting
 from .issues import IssueBook
 
 
-def settle_decided(connection: sa.Connection, source_id: int, book: IssueBook) -> None:
+def settle_decision_notices(connection: sa.Connection, source_id: int, book: IssueBook) -> None:
     """Closes notices whose flag was decided otherwise since, or says in them what now stands."""
     rows = connection.execute(_notices(source_id)).all()
     book.load(connection, {row.path for row in rows})

@@ -6,20 +6,20 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 
 import sqlalchemy as sa
 
-from ...backends import chunks, of
+from ...backends import backend_of, chunks
 from ...paths import MAX_PATH
 from ...scanning import File, Kind, is_storable
 from ...store.schema import articles, documents, files, taxonomy_documents
-from ..reading.tasks import Known, Outcome, Task, What
+from ..reading.tasks import Known, Outcome, OutcomeKind, Task
 from .summary import Summary
 
 #: What became of a file, by what was done about it.
 STATES = {
-    What.SAME: "kept",
-    What.FRESH: "kept",
-    What.RESEALED: "kept",
-    What.PASSED: "passed",
-    What.REFUSED: "refused",
+    OutcomeKind.UNCHANGED: "kept",
+    OutcomeKind.CHANGED: "kept",
+    OutcomeKind.SECURED_ONLY: "kept",
+    OutcomeKind.NOT_CONTENT: "passed",
+    OutcomeKind.QUARANTINED: "refused",
 }
 
 
@@ -44,7 +44,7 @@ def remembered_files(
     """The files of a source by path; only those at or below some paths, if any are given."""
     if not within:
         columns = ("source_id", "path", "state", "stamp")
-        rows = of(connection).find_rows(connection, files, columns, [source_id])
+        rows = backend_of(connection).find_rows(connection, files, columns, [source_id])
         return {path: (state, stamp) for _, path, state, stamp in rows}
     table = files.c
     query = sa.select(table.path, table.state, table.stamp).where(table.source_id == source_id)
@@ -130,7 +130,7 @@ class FileBook:
         """Writes what was noted; the caller commits."""
         forget(connection, self._source_id, [path for path, _, _ in self._new if path in self._remembered])
         rows = [(self._source_id, *row) for row in self._new]
-        of(connection).bulk_insert(connection, files, ("source_id", "path", "state", "stamp"), rows)
+        backend_of(connection).bulk_insert(connection, files, ("source_id", "path", "state", "stamp"), rows)
         self._new = []
 
 

@@ -14,7 +14,7 @@ from .versions import Versions
 
 
 @dataclass(slots=True)
-class Books:
+class ImportRecords:
     """Whose import it is, and what it keeps account of beside the rows.
 
     publish_until: instant (UTC, as text) after which a date is to come, and its article not published yet;

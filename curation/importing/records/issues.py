@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from ...backends import chunks, of
+from ...backends import backend_of, chunks
 from ...documents.problems import Fault
 from ...flags import is_about_flag
 from ...store.schema import import_issues
@@ -171,7 +171,7 @@ class IssueBook:
     def flush(self, connection: sa.Connection) -> None:
         """Writes what was settled; the caller commits."""
         if self._new:
-            backend = of(connection)
+            backend = backend_of(connection)
             ids = backend.reserve_ids(connection, import_issues, len(self._new))
             rows = [
                 self._row(issue_id, path, fault)

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
-from ...backends import of
+from ...backends import backend_of
 from ...documents.instants import as_text
 from ...flags import FLAGS, Flags
 from ...store.schema import file_versions, imports
@@ -71,9 +71,9 @@ def before(delta_: bytes, after: bytes) -> bytes:
 
 
 def _told(content: bytes) -> bytes:
-    from ...documents.parsing import unsealed  # an import that finds nothing changed loads no parser
+    from ...documents.parsing import without_secured  # an import that finds nothing changed loads no parser
 
-    return unsealed(content)[:_WINDOW]
+    return without_secured(content)[:_WINDOW]
 
 
 class Versions:
@@ -114,7 +114,7 @@ class Versions:
 
     def flush(self, connection: sa.Connection) -> None:
         """Writes what was collected; the caller commits."""
-        of(connection).bulk_insert(connection, file_versions, _COLUMNS, self._new)
+        backend_of(connection).bulk_insert(connection, file_versions, _COLUMNS, self._new)
         self._new = []
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ...backends import chunks, of
+from ...backends import backend_of, chunks
 from ...documents.problems import Fault
 from ...flags import Flags
 from ...store.schema import (
@@ -38,12 +38,12 @@ from ..merging.rules import (
     still_aside,
 )
 from ..merging.stored_state import (
-    Standing,
+    StoredState,
     follow_stories,
     note_former_stories,
     note_takeovers,
     pass_on_former_stories,
-    read_standing,
+    read_stored_state,
     take_set_aside,
     with_bodies,
     write_decisions,
@@ -51,10 +51,10 @@ from ..merging.stored_state import (
 from ..merging.stories import Story, has_same_title_or_url, is_another, is_retold
 from ..reading.files import Chunk, Read, fresh_known
 from ..reading.rows import ARTICLE_COLUMNS, LINK_COLUMNS, ArticleRow, Rows, story_of, value_of
-from ..reading.tasks import SCHEDULED, Task, What
-from ..records.import_records import Books
+from ..reading.tasks import SCHEDULED, OutcomeKind, Task
+from ..records.import_records import ImportRecords
 from ..records.versions import Restored, Upstream
-from .orphans import Sweep
+from .orphans import Orphans
 from .references import References
 
 #: The tables whose rows are an article's own, and are written anew when it changes; it is then up to date.
@@ -84,8 +84,8 @@ _COLUMNS: dict[sa.Table, tuple[str, ...]] = {
 class ArticleWriter:
     """Writes the articles of one import, batch by batch; each call is part of the caller's transaction."""
 
-    def __init__(self, books: Books) -> None:
-        self._books = books
+    def __init__(self, records: ImportRecords) -> None:
+        self._records = records
 
     def write(
         self,
@@ -104,9 +104,9 @@ class ArticleWriter:
             return
         rows_now = dict(fresh_known(batch))
         known = sorted(rows_now)
-        sweep = Sweep()
+        sweep = Orphans()
         sweep.note_released(connection, known)
-        rows = _BatchRows(connection, self._books, batch, rows_now, plan or Plan(), restored)
+        rows = _BatchRows(connection, self._records, batch, rows_now, plan or Plan(), restored)
         for tasks, read in batch:
             rows.add(tasks, read)
         rows.leave_old_paths(batch)
@@ -115,16 +115,18 @@ class ArticleWriter:
         sweep.settle_images(connection, rows.references.deviating)
         sweep.remove_orphans(connection)
 
-    def reseal(self, connection: sa.Connection, batch: Sequence[Chunk]) -> None:
+    def write_secured(self, connection: sa.Connection, batch: Sequence[Chunk]) -> None:
         """Replaces the stored bytes of articles whose `secured` alone differs."""
         rows = [
             (task.known.id, outcome.digest, outcome.content)
             for tasks, read in batch
             for task, outcome in zip(tasks, read.outcomes, strict=True)
-            if outcome.what is What.RESEALED and task.known is not None
+            if outcome.what is OutcomeKind.SECURED_ONLY and task.known is not None
         ]
         if rows:
-            of(connection).bulk_update(connection, documents, ("article_id", "digest", "content"), rows)
+            backend_of(connection).bulk_update(
+                connection, documents, ("article_id", "digest", "content"), rows
+            )
 
 
 class _BatchRows:
@@ -133,22 +135,22 @@ class _BatchRows:
     def __init__(
         self,
         connection: sa.Connection,
-        books: Books,
+        records: ImportRecords,
         batch: Sequence[Chunk],
         rows_now: Mapping[int, ArticleRow],
         plan: Plan,
         restored: Restored | None,
     ) -> None:
-        self._books = books
+        self._records = records
         self._plan = plan
         self._restored = restored
-        backend = of(connection)
+        backend = backend_of(connection)
         self.references = References.resolve(connection, (read.rows for _, read in batch))
-        self._standing = read_standing(connection, sorted(rows_now))
+        self._standing = read_stored_state(connection, sorted(rows_now))
         with_bodies(connection, self._standing, {key: story_of(row) for key, row in rows_now.items()})
         #: The articles that are at another path now, with their paths before and what was said of decisions.
         self._moved = {
-            a.id: (a.path, self._said_already(a.path), books.issues.open_of(a.path, DOUBTS))
+            a.id: (a.path, self._said_already(a.path), records.issues.open_of(a.path, DOUBTS))
             for a in plan.moves.values()
             if a.id in rows_now
         }
@@ -158,9 +160,9 @@ class _BatchRows:
         self._link_ids = iter(backend.reserve_ids(connection, related_links, links))
         self._new: list[tuple[Any, ...]] = []
         self._changed: list[tuple[Any, ...]] = []
-        self._merged: list[tuple[int, Standing | None, Merged]] = []
+        self._merged: list[tuple[int, StoredState | None, Merged]] = []
         self._gone: list[tuple[int, Story]] = []
-        self._former: list[tuple[int, Standing]] = []
+        self._former: list[tuple[int, StoredState]] = []
         self._retold: dict[int, Story] = {}
         #: New articles that get an override back, by the rows of those that were set aside.
         self._returned: dict[int, int] = {}
@@ -183,19 +185,19 @@ class _BatchRows:
         paths = {task.file.path for tasks, _ in batch for task in tasks} if self._moved else ()
         for old_path, _, _ in self._moved.values():
             if old_path not in paths:
-                self._books.issues.settle(old_path, (), keep=())
+                self._records.issues.settle(old_path, (), keep=())
 
     def _said_already(self, path: str) -> set[str]:
-        return {name for name in self._books.issues.fields_with(path, "upstream_parts") if name}
+        return {name for name in self._records.issues.fields_with(path, "upstream_parts") if name}
 
     def _add_new(self, path: str, row: ArticleRow, faults: tuple[Fault, ...]) -> int:
-        article_id, import_id = next(self._new_ids), self._books.import_id
+        article_id, import_id = next(self._new_ids), self._records.import_id
         provider_id = self.references.providers[row.provider]
         values = self._dated(row, None)
         if path in self._plan.doubts or path in self._plan.returns:
             values, faults = self._decide_new(article_id, path, values, faults)
-        self._new.append((article_id, provider_id, self._books.source_id, import_id, import_id, *values))
-        self._books.issues.settle(path, faults)
+        self._new.append((article_id, provider_id, self._records.source_id, import_id, import_id, *values))
+        self._records.issues.settle(path, faults)
         return article_id
 
     def _dated(self, row: ArticleRow, before: Upstream | None) -> tuple[Any, ...]:
@@ -206,7 +208,7 @@ class _BatchRows:
             before: None where nothing of before is about this document. The status is stated only of one
                 that is restored as it was.
         """
-        limit = self._books.publish_until
+        limit = self._records.publish_until
         is_early = limit is not None and row.due_at is not None and row.due_at > limit
         if not (row.unclear or is_early):
             return row.values
@@ -228,7 +230,7 @@ class _BatchRows:
         merged = self._hold(path, upstream, Merged(effective(upstream, {}), overrides, (), ()), None)
         as_upstream = Effective(*values[:4])
         self._merged.append((article_id, None, merged))
-        self._books.audit.add(article_id, (as_upstream, {}), merged)
+        self._records.audit.add(article_id, (as_upstream, {}), merged)
         return (*merged.effective, *values[_UPSTREAM.start :]), (*faults, *merged.notices)
 
     def _hold(self, path: str, upstream: Flags, merged: Merged, before: Story | None) -> Merged:
@@ -246,13 +248,13 @@ class _BatchRows:
             is_held = False
         if path in self._plan.doubts and (is_held or path not in self._plan.held):
             notices.append(self._plan.doubts[path])
-            self._books.doubts.add(path)
+            self._records.doubts.add(path)
         if is_held:
             shown = [flag for flag in ("published", "removed") if flag in overrides]
             left = [SetAside(before, flag, overrides.pop(flag)) for flag in shown if before is not None]
             aside, notices = [*aside, *left], [*notices, *still_aside(left, {})]
-            assert self._books.audit.changeset_id is not None  # it is open: something is written
-            overrides["published"] = Decision(0, self._books.audit.changeset_id)
+            assert self._records.audit.changeset_id is not None  # it is open: something is written
+            overrides["published"] = Decision(0, self._records.audit.changeset_id)
         values = {flag: decision.value for flag, decision in overrides.items()}
         held = effective(upstream, values)
         return Merged(held, overrides, aside, notices)
@@ -271,27 +273,27 @@ class _BatchRows:
         merged = self._hold(path, upstream, merged, was.story) if path in self._plan.doubts else merged
         provider_id = self.references.providers[row.provider]
         values = (*merged.effective, *values[_UPSTREAM.start :])
-        self._changed.append((article_id, provider_id, self._books.import_id, None, *values))
+        self._changed.append((article_id, provider_id, self._records.import_id, None, *values))
         self._merged.append((article_id, was, merged))
         if tells_another:
             self._gone.append((article_id, was.story))
             if hides(was.overrides) and not hides(merged.overrides):
-                self._books.doubts.add(path)
+                self._records.doubts.add(path)
         elif was.story[:2] != story[:2]:
             self._retold[article_id] = story
         if self._restored is None and hides(was.overrides) and is_retold(was.story, story):
             self._former.append((article_id, was))
-        self._books.issues.settle(path, (*faults, *merged.notices, *doubts))
-        self._books.audit.add(article_id, (was.effective, was.overrides), merged)
+        self._records.issues.settle(path, (*faults, *merged.notices, *doubts))
+        self._records.audit.add(article_id, (was.effective, was.overrides), merged)
         if path != old_path:
-            self._books.audit.add_move(article_id, old_path, path)
-        self._books.versions.add_changed(
+            self._records.audit.add_move(article_id, old_path, path)
+        self._records.versions.add_changed(
             old_path, (was.content, content), was.digest, was.missing_since, was.last_import_id,
             Upstream(was.upstream, was.upstream_status),
         )  # fmt: skip
         return article_id
 
-    def _upstream_before(self, article_id: int, was: Standing, tells_another: bool) -> Upstream | None:
+    def _upstream_before(self, article_id: int, was: StoredState, tells_another: bool) -> Upstream | None:
         """Return what flags are that a document states so that they cannot be read.
 
         An import that is undone has no say in them: what stands now is of that import.
@@ -300,14 +302,14 @@ class _BatchRows:
             return self._restored.upstream[article_id]
         return None if tells_another else Upstream(was.upstream, None)
 
-    def _overrides_of(self, was: Standing) -> Overrides:
+    def _overrides_of(self, was: StoredState) -> Overrides:
         """Return the overrides that stand: an import that is undone ends those by which it held articles."""
         if self._restored is None:
             return was.overrides
         undone = self._restored.changeset_id
         return {flag: kept for flag, kept in was.overrides.items() if kept.changeset_id != undone}
 
-    def _story_of(self, row: ArticleRow, was: Standing) -> Story:
+    def _story_of(self, row: ArticleRow, was: StoredState) -> Story:
         """Return what a document tells, with its body where that has a say."""
         story = story_of(row)
         needs_body = hides(was.overrides) or not has_same_title_or_url(was.story, story)
@@ -330,7 +332,7 @@ class _BatchRows:
         parts[related_link_images] += [(link_ids[u.owner], u.position, *use(u)) for u in rows.link_images]
 
     def store(self, connection: sa.Connection) -> None:
-        backend = of(connection)
+        backend = backend_of(connection)
         backend.bulk_insert(connection, articles, _NEW, self._new)
         pass_on_former_stories(connection, self._returned)
         take_set_aside(connection, list(self._returned))
@@ -339,7 +341,7 @@ class _BatchRows:
             backend.bulk_insert(connection, table, columns, self._parts[table])
         write_decisions(connection, self._merged)
         note_takeovers(connection, self._gone)
-        note_former_stories(connection, self._books.import_id, self._former)
+        note_former_stories(connection, self._records.import_id, self._former)
         follow_stories(connection, self._retold)
         queue_for_search(connection, [row[0] for row in (*self._new, *self._changed)])
 
@@ -349,7 +351,7 @@ def queue_for_search(connection: sa.Connection, article_ids: Sequence[int]) -> N
     for ids in chunks(article_ids):
         connection.execute(sa.delete(search_queue).where(search_queue.c.article_id.in_(ids)))
     rows = [(article_id,) for article_id in article_ids]
-    of(connection).bulk_insert(connection, search_queue, ("article_id",), rows)
+    backend_of(connection).bulk_insert(connection, search_queue, ("article_id",), rows)
 
 
 def _clear(connection: sa.Connection, article_ids: Sequence[int]) -> None:

@@ -11,35 +11,39 @@ import sqlalchemy as sa
 from ...backends import chunks
 from ...store.schema import articles, taxonomy_documents
 from ..records.files import forget
-from ..records.import_records import Books
+from ..records.import_records import ImportRecords
 from .orphans import settle_images_of
 from .taxonomy import mark_taxonomy
 
 
-def mark_missing(connection: sa.Connection, books: Books, paths: Sequence[str], moment: dt.datetime) -> int:
+def mark_missing(
+    connection: sa.Connection, records: ImportRecords, paths: Sequence[str], moment: dt.datetime
+) -> int:
     """Marks what these files held as missing since an instant; returns how many articles that are."""
-    forget(connection, books.source_id, paths)
-    return mark(connection, books, paths, moment)
+    forget(connection, records.source_id, paths)
+    return mark(connection, records, paths, moment)
 
 
-def bring_back(connection: sa.Connection, books: Books, paths: Sequence[str]) -> None:
+def bring_back(connection: sa.Connection, records: ImportRecords, paths: Sequence[str]) -> None:
     """Says that files which were missing are there again, as they were."""
-    mark(connection, books, paths, None)
+    mark(connection, records, paths, None)
 
 
-def mark(connection: sa.Connection, books: Books, paths: Sequence[str], since: dt.datetime | None) -> int:
+def mark(
+    connection: sa.Connection, records: ImportRecords, paths: Sequence[str], since: dt.datetime | None
+) -> int:
     """Marks articles and taxonomy as missing since an instant, None as there again, where they are not so
     already; returns how many articles that are."""
-    marked = _rows(connection, articles, books.source_id, paths, is_missing=since is None)
+    marked = _rows(connection, articles, records.source_id, paths, is_missing=since is None)
     ids = [row.id for row in marked]
-    values = {"missing_since": since, "last_import_id": books.import_id}
+    values = {"missing_since": since, "last_import_id": records.import_id}
     for some in chunks(ids):
         connection.execute(sa.update(articles).where(articles.c.id.in_(some)).values(values))
     settle_images_of(connection, ids)
-    notes = _rows(connection, taxonomy_documents, books.source_id, paths, is_missing=since is None)
+    notes = _rows(connection, taxonomy_documents, records.source_id, paths, is_missing=since is None)
     mark_taxonomy(connection, [row.id for row in notes], since)
     for row in (*marked, *notes):
-        books.versions.add_marked(row.path, row.missing_since, row.last_import_id)
+        records.versions.add_marked(row.path, row.missing_since, row.last_import_id)
     return len(marked)
 
 

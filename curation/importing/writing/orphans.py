@@ -38,7 +38,7 @@ def is_unused(row: sa.FromClause, table: sa.Table) -> sa.ColumnElement[bool]:
     return sa.and_(*(~sa.exists().where(column == row.c.id) for column in USES[table]))
 
 
-class Sweep:
+class Orphans:
     """What one transaction may have left without a user."""
 
     def __init__(self) -> None:
@@ -96,6 +96,6 @@ class Sweep:
 
 def settle_images_of(connection: sa.Connection, article_ids: Sequence[int]) -> None:
     """Lets the images of articles that were marked or moved say what their first use now says."""
-    sweep = Sweep()
+    sweep = Orphans()
     sweep.note_released(connection, article_ids)
     sweep.settle_images(connection, ())

@@ -7,18 +7,18 @@ from collections.abc import Mapping, Sequence
 
 import sqlalchemy as sa
 
-from ...backends import of
+from ...backends import backend_of
 from ...paths import MAX_PATH
 from ...store.schema import articles
 from ..records.files import forget
-from ..records.import_records import Books
+from ..records.import_records import ImportRecords
 from .missing import mark
 from .orphans import settle_images_of
 
 
 def free_paths(
     connection: sa.Connection,
-    books: Books,
+    records: ImportRecords,
     movers: Sequence[int],
     left: Sequence[str],
     pushed_out: Mapping[str, int],
@@ -33,17 +33,17 @@ def free_paths(
             now on, and keep their overrides under a path that no file has.
     """
     # At the paths of those that are pushed out there are files all the same.
-    missing = mark(connection, books, list(pushed_out), moment) if pushed_out else 0
-    forget(connection, books.source_id, left)
+    missing = mark(connection, records, list(pushed_out), moment) if pushed_out else 0
+    forget(connection, records.source_id, left)
     moves = [
         (article_id, path, path_of_pushed_out(path, article_id)) for path, article_id in pushed_out.items()
     ]
     for move in moves:
-        books.audit.add_move(*move)
+        records.audit.add_move(*move)
     # No two articles of a source have the same path at any moment, and two may exchange theirs.
     rows = [(article_id, new) for article_id, _, new in moves]
     rows += [(article_id, f"~{article_id}") for article_id in movers]
-    of(connection).bulk_update(connection, articles, ("id", "path"), rows)
+    backend_of(connection).bulk_update(connection, articles, ("id", "path"), rows)
     # Which use of an image is the first depends on paths too; the movers are written anew after this.
     settle_images_of(connection, list(pushed_out.values()))
     return missing

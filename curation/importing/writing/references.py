@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ...backends import of
+from ...backends import backend_of
 from ...store.schema import images, providers, topics
 from ..reading.rows import FACTS, Facts, ImageUse, Rows
 
@@ -44,9 +44,9 @@ class References:
         columns = ("digest", "id", *FACTS)
         known = {
             bytes(digest): (image_id, (width, height, is_cached, title, attribution))
-            for digest, image_id, width, height, is_cached, title, attribution in of(connection).find_rows(
-                connection, images, columns, list(named)
-            )
+            for digest, image_id, width, height, is_cached, title, attribution in backend_of(
+                connection
+            ).find_rows(connection, images, columns, list(named))
         }
         new = {digest: image for digest, image in named.items() if digest not in known}
         ids = _insert(connection, images, ("url", *FACTS), new)
@@ -74,7 +74,7 @@ def _ids(
     rows: Mapping[bytes, tuple[Any, ...]],
 ) -> dict[bytes, int]:
     """The id for each digest, adding the rows that are not there."""
-    found = of(connection).find_rows(connection, table, ("digest", "id"), list(rows))
+    found = backend_of(connection).find_rows(connection, table, ("digest", "id"), list(rows))
     ids = {bytes(digest): row_id for digest, row_id in found}
     return ids | _insert(connection, table, columns, {d: row for d, row in rows.items() if d not in ids})
 
@@ -88,7 +88,7 @@ def _insert(
     """Adds rows whose digests are known not to be there."""
     if not rows:
         return {}
-    backend = of(connection)
+    backend = backend_of(connection)
     ids = dict(zip(rows, backend.reserve_ids(connection, table, len(rows)), strict=True))
     tuples = [(ids[digest], digest, *row) for digest, row in rows.items()]
     backend.bulk_insert(connection, table, ("id", "digest", *columns), tuples)

@@ -12,7 +12,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ...backends import chunks, of
+from ...backends import backend_of, chunks
 from ...documents.parsing import Organization, TopicNote, parse_organization, parse_topic
 from ...store.schema import (
     images,
@@ -25,16 +25,16 @@ from ...store.schema import (
 )
 from ..reading.files import Chunk
 from ..reading.rows import Rows, provider_digest, topic_digest
-from ..records.import_records import Books
-from .orphans import Sweep
+from ..records.import_records import ImportRecords
+from .orphans import Orphans
 from .references import References
 
 
 class TaxonomyWriter:
     """Writes the taxonomy of one import; each call is part of the caller's transaction."""
 
-    def __init__(self, books: Books) -> None:
-        self._books = books
+    def __init__(self, records: ImportRecords) -> None:
+        self._records = records
 
     def write(self, connection: sa.Connection, batch: Sequence[Chunk]) -> None:
         """Keeps the documents, and brings providers and topics to what they now say."""
@@ -48,18 +48,18 @@ class TaxonomyWriter:
         known = _known(connection, [task.known.id for task, _, _ in fresh if task.known is not None])
         new, changed = [], []
         for task, read, note in fresh:
-            self._books.issues.settle(task.file.path, read.outcomes[note.task].faults)
+            self._records.issues.settle(task.file.path, read.outcomes[note.task].faults)
             values = (
                 *_identity(references, note.parsed), note.parsed.front_matter, note.digest, note.content,
-                self._books.import_id, None,
+                self._records.import_id, None,
             )  # fmt: skip
             if task.known is None:
                 path, kind = task.file.path, task.file.kind.value
-                new.append((self._books.source_id, path, kind, self._books.import_id, *values))
+                new.append((self._records.source_id, path, kind, self._records.import_id, *values))
             else:
                 changed.append((task.known.id, *values))
                 self._keep_version(known[task.known.id], note.content)
-        backend = of(connection)
+        backend = backend_of(connection)
         ids = backend.reserve_ids(connection, taxonomy_documents, len(new))
         backend.bulk_insert(
             connection, taxonomy_documents, _NEW, [(i, *row) for i, row in zip(ids, new, strict=True)]
@@ -71,7 +71,7 @@ class TaxonomyWriter:
 
     def _keep_version(self, was: Any, content: bytes) -> None:
         contents = (bytes(was.content), content)
-        self._books.versions.add_changed(
+        self._records.versions.add_changed(
             was.path, contents, bytes(was.digest), was.missing_since, was.last_import_id
         )
 
@@ -144,7 +144,7 @@ class Described:
 
     def describe(self, connection: sa.Connection) -> None:
         """Brings them to what the documents that are present say."""
-        sweep = Sweep()
+        sweep = Orphans()
         sweep.release(providers, self._providers)
         sweep.release(topics, self._topics)
         for some in chunks(sorted(self._providers)):
@@ -168,7 +168,7 @@ def present_documents(
     return [(row_id, bytes(content)) for row_id, content in connection.execute(query)]
 
 
-def _describe_providers(connection: sa.Connection, ids: Sequence[int], sweep: Sweep) -> None:
+def _describe_providers(connection: sa.Connection, ids: Sequence[int], sweep: Orphans) -> None:
     found = present_documents(connection, taxonomy_documents.c.provider_id, ids)
     said = {row_id: parsed for row_id, content in found if (parsed := parse_organization(content))}
     rows = Rows()
@@ -177,7 +177,7 @@ def _describe_providers(connection: sa.Connection, ids: Sequence[int], sweep: Sw
     used = sa.select(provider_images.c.image_id).where(provider_images.c.provider_id.in_(ids))
     sweep.release(images, connection.scalars(used))
     sweep.release(images, (references.image_id(digest) for _, _, digest in shown))
-    backend = of(connection)
+    backend = backend_of(connection)
     aliases = [(i, n, name) for i, o in said.items() for n, name in enumerate(o.aliases)]
     for table, column, values in (
         (provider_aliases, "name", aliases),
@@ -189,7 +189,7 @@ def _describe_providers(connection: sa.Connection, ids: Sequence[int], sweep: Sw
     backend.bulk_update(connection, providers, ("id", "description"), descriptions)
 
 
-def _describe_topics(connection: sa.Connection, ids: Sequence[int], sweep: Sweep) -> None:
+def _describe_topics(connection: sa.Connection, ids: Sequence[int], sweep: Orphans) -> None:
     found = present_documents(connection, taxonomy_documents.c.topic_id, ids)
     said = {row_id: parse_topic(content) for row_id, content in found}
     rows = Rows()
@@ -200,4 +200,4 @@ def _describe_topics(connection: sa.Connection, ids: Sequence[int], sweep: Sweep
         (i, said[i].slug if i in said else None, references.topics[above[i]] if i in above else None)
         for i in ids
     ]
-    of(connection).bulk_update(connection, topics, ("id", "slug", "parent_id"), values)
+    backend_of(connection).bulk_update(connection, topics, ("id", "slug", "parent_id"), values)
