@@ -220,11 +220,11 @@ def reports_found(folder: Path | None) -> Iterator[list[Report]]:
     from ..queries.reports import find_reports
     from .output import escape
 
-    faults: list[str] = []
-    yield find_reports(folder, faults)
-    for fault in faults:
-        click.echo(escape(f"left out: {fault}"), err=True)
-    if faults:
+    issues: list[str] = []
+    yield find_reports(folder, issues)
+    for issue in issues:
+        click.echo(escape(f"left out: {issue}"), err=True)
+    if issues:
         sys.exit(PARTLY_DONE)
 
 

@@ -15,6 +15,7 @@ from ..flags import FLAG_WORDS
 from ..integers import INT64, read_quoted
 from . import strict_yaml
 from .instants import parse_instant
+from .issues import Reading
 from .json_values import (
     MAX_TEXT,
     NOTHING,
@@ -27,7 +28,6 @@ from .json_values import (
     storable_text,
     written,
 )
-from .problems import Reading
 
 _Path = strict_yaml.Path
 
@@ -140,7 +140,9 @@ class Fields:
 
     def _aswritten(self, value: object, path: _Path) -> str:
         """A number or flag where text belongs, as the file writes it."""
-        self.reading.fault("notice", "text_from_value", "a number or flag where text belongs is text", path)
+        self.reading.add_issue(
+            "notice", "text_from_value", "a number or flag where text belongs is text", path
+        )
         return self.reading.plain_text(path) or written(value)
 
     def instant(self, key: str) -> dt.datetime | None:
@@ -174,7 +176,7 @@ class Fields:
                 self._warn("not_an_instant", f"{short(value)} is no date", key)
             return None
         if notice is not None:
-            self.reading.fault("notice", *notice, (*self.path, key))
+            self.reading.add_issue("notice", *notice, (*self.path, key))
         return moment
 
     def integer(self, key: str) -> int | None:
@@ -195,7 +197,7 @@ class Fields:
         number = read_quoted(value) if isinstance(value, str) else None
         if number is not None:
             told = f"{value!r} is read as the number {number}"
-            self.reading.fault("notice", "quoted_number", told, (*self.path, key))
+            self.reading.add_issue("notice", "quoted_number", told, (*self.path, key))
         return number
 
     def _warn_of_number(self, key: str, value: object) -> None:
@@ -228,7 +230,7 @@ class Fields:
         word = FLAG_WORDS.get(value.lower()) if isinstance(value, str) else None
         if word is not None:
             told = f"{value!r} is read as {str(word).lower()}"
-            self.reading.fault("notice", "flag_word", told, (*self.path, key))
+            self.reading.add_issue("notice", "flag_word", told, (*self.path, key))
         return word
 
     def size(self, key: str) -> int | None:
@@ -268,7 +270,7 @@ class Fields:
         if value is None:
             return None
         if isinstance(value, list | dict):
-            self.reading.fault(
+            self.reading.add_issue(
                 "warning", "not_one_value", f"a {kind_of(value)} where a topic's name belongs", path
             )
             return None
@@ -333,7 +335,7 @@ class Fields:
         path = (*self.path, "images", position)
         if image := read_image(entry, path, self.reading):
             return image
-        self.reading.fault("warning", "image_without_url", "an image without a url", path)
+        self.reading.add_issue("warning", "image_without_url", "an image without a url", path)
         return None
 
     def related(self) -> tuple[RelatedLink, ...]:
@@ -346,7 +348,7 @@ class Fields:
     def _related_link(self, position: int, entry: object) -> RelatedLink | None:
         path = (*self.path, "related", position)
         if type(entry) is not dict:
-            self.reading.fault(
+            self.reading.add_issue(
                 "warning", "not_a_mapping", f"a {kind_of(entry)} where a related link belongs", path
             )
             return None
@@ -378,7 +380,7 @@ class Fields:
         if value is None:
             return []
         if type(value) is str:
-            self.reading.fault(
+            self.reading.add_issue(
                 "notice",
                 "list_of_one",
                 "one value where a list belongs is read as a list of one",
@@ -400,7 +402,7 @@ class Fields:
             del self.rest[key]
 
     def _warn(self, code: str, message: str, key: str) -> None:
-        self.reading.fault("warning", code, message, (*self.path, key))
+        self.reading.add_issue("warning", code, message, (*self.path, key))
 
 
 def _usual_provider(entry: dict[str, Any]) -> Provider | None:

@@ -14,8 +14,8 @@ from typing import Any
 
 from ..errors import DocumentError, LineRefused
 from ..flags import FLAGS
+from .issues import Reading
 from .parsing import BOM, parse_article, read
-from .problems import Reading
 from .strict_yaml import Entry, Place, top_entries
 
 #: What a flag becomes: a whole number, true or false; None takes it out.

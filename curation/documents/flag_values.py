@@ -105,7 +105,7 @@ def _check_keys(fields: Fields) -> set[str]:
         advice = f"only {field} is" if field in rest else f"write {field}, or add it"
         message = f"{short(key)} {meaning}: {advice}"
         path = (*fields.path, key)
-        fields.reading.fault("error" if may_hide else "warning", "misspelt_key", message, path)
+        fields.reading.add_issue("error" if may_hide else "warning", "misspelt_key", message, path)
     return unclear
 
 
@@ -130,4 +130,4 @@ def _meant_field(key: Any, values: Mapping[Any, Any]) -> str | None:
 
 
 def _tell(fields: Fields, key: str, code: str, message: str) -> None:
-    fields.reading.fault("error", code, f"{message}: the flag stays as it was", (*fields.path, key))
+    fields.reading.add_issue("error", code, f"{message}: the flag stays as it was", (*fields.path, key))

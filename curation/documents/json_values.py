@@ -10,7 +10,7 @@ from typing import Any
 from ..integers import INT64
 from . import strict_yaml
 from .instants import parse_instant
-from .problems import Reading
+from .issues import Reading
 from .yaml_signs import MAX_DEPTH
 
 MAX_TEXT = 1024 * 1024  # characters of one text field
@@ -56,12 +56,12 @@ def _odd(reading: Reading, value: Any, path: _Path) -> Any:
     if value == 0:
         return value
     if isinstance(value, float):
-        reading.fault("warning", "not_finite", f"{value} is not a number that can be stored", path)
+        reading.add_issue("warning", "not_finite", f"{value} is not a number that can be stored", path)
     elif isinstance(value, int):
-        reading.fault("warning", "integer_out_of_range", "a whole number outside 64 bits", path)
+        reading.add_issue("warning", "integer_out_of_range", "a whole number outside 64 bits", path)
     else:
         # Too deep, too many keys, keys that are no text: careful reading has refused such a document.
-        reading.fault("warning", "not_storable", f"a {kind_of(value)} that cannot be stored", path)
+        reading.add_issue("warning", "not_storable", f"a {kind_of(value)} that cannot be stored", path)
     return NOTHING
 
 
@@ -71,7 +71,7 @@ def _has_fair_keys(value: dict[Any, Any]) -> bool:
 
 def storable_text(reading: Reading, value: str, path: _Path) -> Any:
     if len(value) > MAX_TEXT:
-        reading.fault(
+        reading.add_issue(
             "warning",
             "text_too_long",
             f"a text of {len(value)} characters; at most {MAX_TEXT} are kept",
@@ -94,7 +94,7 @@ def check_plain(reading: Reading, value: str, path: _Path) -> None:
             raise reading.refuse("bad_date", f"{value!r} is no date: {error}", path) from None
         return
     if moment is None and _SEXAGESIMAL.fullmatch(value) and reading.plain_text(path) is not None:
-        reading.fault("notice", "sexagesimal_lookalike", "a value like 1:30 is kept as text", path)
+        reading.add_issue("notice", "sexagesimal_lookalike", "a value like 1:30 is kept as text", path)
 
 
 def kind_of(value: object) -> str:

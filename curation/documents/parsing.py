@@ -28,8 +28,8 @@ from ..flags import Flags
 from . import strict_yaml
 from .fields import Fields, Image, Provider, RelatedLink
 from .flag_values import read_flags
+from .issues import FastReadingError, Issue, Reading
 from .json_values import short
-from .problems import FastReadingError, Fault, Reading
 from .stray_fields import find_in, find_swallowed
 
 
@@ -63,7 +63,7 @@ class Document:
     items: tuple[str, ...]
     extra: str
     body: str
-    faults: tuple[Fault, ...]
+    issues: tuple[Issue, ...]
 
 
 @dataclass(slots=True, frozen=True)
@@ -75,7 +75,7 @@ class Organization:
     aliases: tuple[str, ...]
     images: tuple[Image, ...]
     front_matter: str
-    faults: tuple[Fault, ...]
+    issues: tuple[Issue, ...]
 
 
 @dataclass(slots=True, frozen=True)
@@ -87,7 +87,7 @@ class TopicNote:
     slug: str | None
     parent: str | None
     front_matter: str
-    faults: tuple[Fault, ...]
+    issues: tuple[Issue, ...]
 
 
 _T = TypeVar("_T")
@@ -154,7 +154,7 @@ def _build_article(reading: Reading) -> Document:
         items=fields.items(),
         extra=fields.extra() or "{}",
         body=reading.body,
-        faults=reading.placed_faults(),
+        issues=reading.placed_issues(),
     )
 
 
@@ -176,7 +176,7 @@ def _build_organization(reading: Reading) -> Organization:
         aliases=fields.texts("otherNames"),
         images=fields.images(),
         front_matter=whole,
-        faults=reading.placed_faults(),
+        issues=reading.placed_issues(),
     )
 
 
@@ -206,7 +206,7 @@ def _build_topic(reading: Reading) -> TopicNote:
         slug=fields.text("_id"),
         parent=fields.text("parent"),
         front_matter=whole,
-        faults=reading.placed_faults(),
+        issues=reading.placed_issues(),
     )
 
 
@@ -258,7 +258,7 @@ class _FrontMatter(YAMLHandler):
 
     def __init__(self, *, carefully: bool) -> None:
         self._load = strict_yaml.read_carefully if carefully else strict_yaml.load
-        self.notices: list[Fault] = []
+        self.notices: list[Issue] = []
 
     def split(self, text: str) -> tuple[str, str]:
         opening = _OPENING_FENCE.match(text)
@@ -275,14 +275,14 @@ class _FrontMatter(YAMLHandler):
         line = text.count("\n", 0, closing.end()) + 1
         if opening[1]:
             told = f"`{opening[0].rstrip()}` opens the front matter, as `---` does"
-            self.notices.append(Fault("notice", "odd_fence", told, None, 1, 1))
+            self.notices.append(Issue("notice", "odd_fence", told, None, 1, 1))
         if closing[1] == "...":
             _refuse_fields_below(text, closing, line)
             told = "`...` closes the front matter, as `---` does"
-            self.notices.append(Fault("notice", "odd_fence", told, None, line, 1))
+            self.notices.append(Issue("notice", "odd_fence", told, None, line, 1))
         if opening[2] or closing[2]:
             place = (1, len(opening[0].rstrip()) + 1) if opening[2] else (line, 4)
-            self.notices.append(Fault("notice", "fence_spaces", "spaces after a fence", None, *place))
+            self.notices.append(Issue("notice", "fence_spaces", "spaces after a fence", None, *place))
 
     def load(self, fm: str, **_: object) -> dict[str, Any]:
         self.text = fm
@@ -349,7 +349,7 @@ def _read_yaml(data: bytes, *, carefully: bool) -> Reading:
     return Reading(values, "", text, marks, notices, first_line=1)
 
 
-def _decode(data: bytes, start: int, *, has_body: bool = True) -> tuple[str, list[Fault]]:
+def _decode(data: bytes, start: int, *, has_body: bool = True) -> tuple[str, list[Issue]]:
     """The text with LF line ends, and the notices of what was normalised."""
     try:
         text = data[start:].decode()
@@ -359,10 +359,10 @@ def _decode(data: bytes, start: int, *, has_body: bool = True) -> tuple[str, lis
         raise DocumentError("not_utf8", f"not UTF-8 at byte {at}: {error.reason}", line, column) from None
     notices = []
     if start:
-        notices.append(Fault("notice", "byte_order_mark", "a byte order mark before the text", None, 1, 1))
+        notices.append(Issue("notice", "byte_order_mark", "a byte order mark before the text", None, 1, 1))
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
-        notices.append(Fault("notice", "line_ends", "line ends are CRLF or CR, not LF", None, 1, None))
+        notices.append(Issue("notice", "line_ends", "line ends are CRLF or CR, not LF", None, 1, None))
     if len(data.translate(None, _FORBIDDEN_BYTES)) != len(data) or not text.isascii():
         _refuse_control_characters(text, has_body=has_body)
     return text, notices

@@ -131,7 +131,7 @@ def read_by(kind: type[_R], text: str) -> tuple[dict[str, Any], _R]:
         # What is never closed is found at the end, but stands where it was opened.
         unclosed = "end of stream" in problem or "did not find expected" in problem
         mark = (error.context_mark if unclosed else None) or error.problem_mark
-        raise _fault("yaml_syntax", problem, mark) from error
+        raise _issue("yaml_syntax", problem, mark) from error
     except yaml.reader.ReaderError as error:
         raise DocumentError("control_character", f"YAML does not allow {error.character!r}") from error
     if type(values) is not dict:
@@ -145,7 +145,7 @@ def top_entries(text: str, until: str | None) -> tuple[bool, list[Entry]]:
     try:
         return _top_entries(text, until)
     except yaml.MarkedYAMLError as error:
-        raise _fault(
+        raise _issue(
             "yaml_syntax", error.problem or error.context or "not YAML", error.problem_mark
         ) from error
 
@@ -188,7 +188,7 @@ def _objection(error: ValueError) -> Objection:
     return Objection(message.strip().splitlines()[-1], line, column)
 
 
-def _fault(code: str, message: str, mark: Any) -> DocumentError:
+def _issue(code: str, message: str, mark: Any) -> DocumentError:
     if mark is None:
         return DocumentError(code, message)
     return DocumentError(code, message, mark.line + 1, mark.column + 1)
@@ -262,14 +262,14 @@ class Reader:
         next(self._events)  # document end
         event = next(self._events)
         if not isinstance(event, yaml.StreamEndEvent):
-            raise _fault(
+            raise _issue(
                 "several_documents", "more than one YAML document in the front matter", event.start_mark
             )
         return values
 
     def _node(self, event: Any, path: Path, depth: int) -> Any:
         if depth > MAX_DEPTH:
-            raise _fault("too_deep", f"nested deeper than {MAX_DEPTH}", event.start_mark)
+            raise _issue("too_deep", f"nested deeper than {MAX_DEPTH}", event.start_mark)
         self.marks.places[path] = (event.start_mark.line + 1, event.start_mark.column + 1)
         if isinstance(event, yaml.AliasEvent):
             return self._alias(event)
@@ -290,13 +290,13 @@ class Reader:
     def _alias(self, event: Any) -> Any:
         anchor = self._anchors.get(event.anchor)
         if anchor is None:
-            raise _fault("unknown_alias", f"no anchor &{event.anchor} before this alias", event.start_mark)
+            raise _issue("unknown_alias", f"no anchor &{event.anchor} before this alias", event.start_mark)
         if anchor.is_open:
-            raise _fault("alias_cycle", f"the alias *{event.anchor} contains itself", event.start_mark)
+            raise _issue("alias_cycle", f"the alias *{event.anchor} contains itself", event.start_mark)
         self._expanded += anchor.weight
         self._weight += anchor.weight
         if self._expanded > MAX_EXPANSION:
-            raise _fault(
+            raise _issue(
                 "alias_expansion", f"aliases expand to over {MAX_EXPANSION} characters", event.start_mark
             )
         return anchor.value
@@ -318,10 +318,10 @@ class Reader:
                 merged += self._merged(value, value_event)
                 continue
             if key in values:
-                raise _fault("duplicate_key", f"the key {key!r} occurs twice", event.start_mark)
+                raise _issue("duplicate_key", f"the key {key!r} occurs twice", event.start_mark)
             values[key] = value
             if len(values) > MAX_KEYS:
-                raise _fault("too_many_keys", f"a mapping of more than {MAX_KEYS} keys", start.start_mark)
+                raise _issue("too_many_keys", f"a mapping of more than {MAX_KEYS} keys", start.start_mark)
         return self._with_merged(values, merged, start) if merged else values
 
     def _with_merged(
@@ -332,23 +332,23 @@ class Reader:
         for mapping in (*reversed(merged), values):
             whole.update(mapping)
             if len(whole) > MAX_KEYS:
-                raise _fault("too_many_keys", f"a mapping of more than {MAX_KEYS} keys", start.start_mark)
+                raise _issue("too_many_keys", f"a mapping of more than {MAX_KEYS} keys", start.start_mark)
         return whole
 
     def _merged(self, value: Any, event: Any) -> list[dict[str, Any]]:
         mappings = value if isinstance(value, list) else [value]
         if not all(isinstance(m, dict) for m in mappings):
-            raise _fault("bad_merge", "`<<` merges mappings only", event.start_mark)
+            raise _issue("bad_merge", "`<<` merges mappings only", event.start_mark)
         return mappings
 
     def _key(self, event: Any) -> str:
         if not isinstance(event, yaml.ScalarEvent):
-            raise _fault("bad_key", "a key is a list, a mapping or an alias, not text", event.start_mark)
+            raise _issue("bad_key", "a key is a list, a mapping or an alias, not text", event.start_mark)
         self._check_tag(event)
         key = self._text(event)
         self._weight += len(key)
         if not event.style and event.tag is None and type(self._resolve(event, key)[0]) is not str:
-            raise _fault("bad_key", f"the key {key or 'null'} is not text: quote it", event.start_mark)
+            raise _issue("bad_key", f"the key {key or 'null'} is not text: quote it", event.start_mark)
         return key
 
     def _scalar(self, event: Any, path: Path) -> Any:
@@ -368,22 +368,22 @@ class Reader:
         try:
             return resolve(text)
         except ValueError as error:
-            raise _fault("integer_too_long", str(error), event.start_mark) from error
+            raise _issue("integer_too_long", str(error), event.start_mark) from error
 
     def _tagged(self, event: Any, text: str) -> Any:
         wanted = _SCALAR_TAGS.get(event.tag)
         value, _ = self._resolve(event, text) if wanted else (None, None)
         if wanted is None or type(value) not in wanted:
-            raise _fault("unsupported_tag", f"the tag {event.tag!r} is not allowed here", event.start_mark)
+            raise _issue("unsupported_tag", f"the tag {event.tag!r} is not allowed here", event.start_mark)
         return value
 
     def _check_tag(self, event: Any) -> None:
         allowed = (None, "!", f"{_TAG}str", f"{_TAG}map", f"{_TAG}seq", *_SCALAR_TAGS)
         if event.tag not in allowed:
-            raise _fault("unsupported_tag", f"the tag {event.tag!r} is not allowed", event.start_mark)
+            raise _issue("unsupported_tag", f"the tag {event.tag!r} is not allowed", event.start_mark)
 
     def _text(self, event: Any) -> str:
         text: str = event.value
         if "\0" in text:
-            raise _fault("nul_character", "a NUL character, which no engine stores", event.start_mark)
+            raise _issue("nul_character", "a NUL character, which no engine stores", event.start_mark)
         return text.translate(self._shows) if self._shows else text

@@ -148,7 +148,7 @@ class WorkingTree:
         if target.root.exists():
             scan = Folder(target.root).walk()
             self._stamps = {file.path: file.stamp for file in scan.files}
-            self._closed = {path: fault.message for path, fault in scan.faults if path not in self._stamps}
+            self._closed = {path: issue.message for path, issue in scan.issues if path not in self._stamps}
         self._marker = f"`curation export files` of {source.name!r} was cut off: run it again\n".encode()
         names = [name for name in target.names("") if name not in _IN_EMPTY_FOLDERS]
         self._is_unfinished = not names or target.read(_UNFINISHED) == self._marker

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from .. import interrupts
 from ..backends import chunks
-from ..documents.problems import Fault
+from ..documents.issues import Issue
 from ..scanning import File, Kind
 from ..store.database import now
 from .context import ImportContext
@@ -208,11 +208,11 @@ class BatchImporter:
                 path, what = task.file.path, outcome.what
                 if what is OutcomeKind.QUARANTINED:
                     # What was said of the version that the store keeps stands.
-                    self._records.issues.settle(path, outcome.faults, is_kept_out=True)
+                    self._records.issues.settle(path, outcome.issues, is_kept_out=True)
                 elif what is OutcomeKind.NOT_CONTENT:
                     self._records.issues.settle_gone(path)
                 elif what is not OutcomeKind.CHANGED and task.known is not None and task.known.is_missing:
-                    self._records.issues.settle_back(path, outcome.faults)
+                    self._records.issues.settle_back(path, outcome.issues)
                 elif what is not OutcomeKind.CHANGED:
                     self._records.issues.settle_read(path)
 
@@ -236,7 +236,7 @@ def _refuse_changed(chunk: Chunk, digests: Mapping[str, bytes]) -> Chunk:
     }
     if not changed:
         return chunk
-    told = Fault("error", "changed_while_read", "the file changed while it was read; run the import again")
+    told = Issue("error", "changed_while_read", "the file changed while it was read; run the import again")
     kept_tasks, kept = without(chunk, changed)
     kept.outcomes.extend(Outcome(OutcomeKind.QUARANTINED, (told,)) for _ in changed)
     return [*kept_tasks, *(tasks[number] for number in sorted(changed))], kept

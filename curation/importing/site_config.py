@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from ..documents.problems import Fault
+from ..documents.issues import Issue
 from ..errors import DocumentError
 from ..scanning import CONFIG, Tree
 from ..store.schema import source_settings
@@ -42,21 +42,21 @@ def import_site_config(connection: sa.Connection, tree: Tree, records: ImportRec
     if not isinstance(data, DocumentError) and len(data) > MAX_BYTES:
         data = DocumentError("file_too_large", f"{len(data)} bytes; at most {MAX_BYTES} are read")
     if isinstance(data, DocumentError):
-        records.issues.settle(CONFIG, [Fault("warning", data.code, data.message)], keep=_OF_THE_TEXT)
+        records.issues.settle(CONFIG, [Issue("warning", data.code, data.message)], keep=_OF_THE_TEXT)
         return True
     stamp = stamp or hashlib.sha256(data).hexdigest()
     if stamp == before:
         records.issues.settle(CONFIG, (), keep=_OF_THE_TEXT)
     else:
-        values, faults = read_config(data)
-        stand = _still_stated(values, faults)
+        values, issues = read_config(data)
+        stand = _still_stated(values, issues)
         with following_future(connection, records.source_id):
             _state(connection, records.source_id, {CONFIG: stamp, **(values or {})}, stand)
-        records.issues.settle(CONFIG, faults)
+        records.issues.settle(CONFIG, issues)
     return True
 
 
-def read_config(data: bytes) -> tuple[dict[str, str] | None, list[Fault]]:
+def read_config(data: bytes) -> tuple[dict[str, str] | None, list[Issue]]:
     """The settings that a `_config.yml` states, and what is wrong with it; None where it cannot be read."""
     # Only what has changed is parsed: an import that finds nothing new loads no parser.
     from ..documents.loose_yaml import read_loosely
@@ -64,19 +64,19 @@ def read_config(data: bytes) -> tuple[dict[str, str] | None, list[Fault]]:
     try:
         stated = read_loosely(data.decode("utf-8-sig").replace("\r\n", "\n"))
     except UnicodeDecodeError as error:
-        return None, [Fault("warning", "bad_config", f"not UTF-8 at byte {error.start}")]
+        return None, [Issue("warning", "bad_config", f"not UTF-8 at byte {error.start}")]
     except DocumentError as error:
         if error.code == "empty_front_matter":  # nothing but comments, which is no fault of a configuration
             return {}, []
         told = f"{error.message} ({error.code}): no setting is read"
-        return None, [Fault("warning", "bad_config", told, None, error.line, error.column)]
+        return None, [Issue("warning", "bad_config", told, None, error.line, error.column)]
     return _settings_in(stated)
 
 
-def _settings_in(stated: LooseMapping) -> tuple[dict[str, str], list[Fault]]:
+def _settings_in(stated: LooseMapping) -> tuple[dict[str, str], list[Issue]]:
     from ..sources.site_settings import SETTINGS
 
-    values, faults = {}, []
+    values, issues = {}, []
     for setting in SETTINGS.values():
         if setting.key is None or (value := stated.get(setting.key)) is None:
             continue
@@ -84,18 +84,18 @@ def _settings_in(stated: LooseMapping) -> tuple[dict[str, str], list[Fault]]:
             values[setting.name] = setting.check(stated.texts.get(setting.key) or _as_text(value))
         except ValueError as error:
             told = f"{setting.key} is not {error}: it is not read"
-            faults.append(Fault("warning", "bad_setting", told, setting.key))
+            issues.append(Issue("warning", "bad_setting", told, setting.key))
         if (line := stated.repeated.get(setting.key)) is not None:
             told = f"{setting.key} is stated more than once: the last counts"
-            faults.append(Fault("warning", "bad_setting", told, None, line))
-    return values, faults
+            issues.append(Issue("warning", "bad_setting", told, None, line))
+    return values, issues
 
 
-def _still_stated(values: Mapping[str, str] | None, faults: Collection[Fault]) -> set[str]:
+def _still_stated(values: Mapping[str, str] | None, issues: Collection[Issue]) -> set[str]:
     """The settings of which it is not known what they are now: all, or those that are wrong."""
     from ..sources.site_settings import SETTINGS
 
-    wrong = {fault.field for fault in faults}
+    wrong = {issue.field for issue in issues}
     return {s.name for s in SETTINGS.values() if values is None or (s.key is not None and s.key in wrong)}
 
 

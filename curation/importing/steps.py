@@ -15,7 +15,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from .. import interrupts
-from ..documents.problems import Fault
+from ..documents.issues import Issue
 from ..errors import ImportFailed, StoreError
 from ..flags import FLAGS, is_about_flag
 from ..scanning import CONFIG, Dump, Scan, printable
@@ -96,7 +96,7 @@ class Run:
     def _find_gone(self, scan: Scan, present: set[str]) -> list[str]:
         """Return the files that the store knows and that are not there any more. One that is there and cannot
         be read is not gone, nor one of which nothing is known."""
-        unread, kept_out = scan.unread(), {path for path, _ in scan.faults}
+        unread, kept_out = scan.unread(), {path for path, _ in scan.issues}
         gone = self._context.files.gone(present)
         return [path for path in gone if path not in kept_out and not path.startswith(unread)]
 
@@ -153,19 +153,19 @@ class Run:
 
     def _settle_scan(self, connection: sa.Connection, scan: Scan, present: set[str]) -> None:
         """Issues of what the scan itself found, and of files that are not there any more."""
-        besides: dict[str, Fault] = {}
-        kept_out: dict[str, list[Fault]] = {}
-        for path, fault in scan.faults:
-            if path not in present and self._context.files.is_known(path) and fault.code in NO_FILES:
-                fault = fault._replace(severity="error")
-            self._summary.quarantined += fault.severity == "error"
+        besides: dict[str, Issue] = {}
+        kept_out: dict[str, list[Issue]] = {}
+        for path, issue in scan.issues:
+            if path not in present and self._context.files.is_known(path) and issue.code in NO_FILES:
+                issue = issue._replace(severity="error")
+            self._summary.quarantined += issue.severity == "error"
             if path in present:
-                besides[path] = fault
+                besides[path] = issue
             else:
-                kept_out.setdefault(path, []).append(fault)
+                kept_out.setdefault(path, []).append(issue)
         self._records.issues.load(connection, kept_out)
-        for path, faults in kept_out.items():
-            self._records.issues.settle(path, faults, keep=OF_THE_SCAN.union(NOTICES))
+        for path, issues in kept_out.items():
+            self._records.issues.settle(path, issues, keep=OF_THE_SCAN.union(NOTICES))
         if not self._context.dump.within:
             self._context.files.settle_skipped(connection, present, scan.others)
             self._context.files.flush(connection)

@@ -40,7 +40,7 @@ from ..store.schema import (
     taxonomy_documents,
 )
 from .publish_dates import publish_limit
-from .reading.files import faults_of, read_files
+from .reading.files import issues_of, read_files
 from .reading.tasks import Known, OutcomeKind, Task
 from .records import versions
 from .records.audit import Audit
@@ -265,8 +265,8 @@ class _Undoing:
         if table is taxonomy_documents:
             delete_taxonomy(self._connection, row_ids)
             return
-        sweep = Orphans()
-        sweep.note_released(self._connection, row_ids)
+        orphans = Orphans()
+        orphans.note_released(self._connection, row_ids)
         queue_for_search(self._connection, row_ids)
         for ids in chunks(row_ids):
             # What is left of overrides are those by which the import held articles back; of changes, those
@@ -274,8 +274,8 @@ class _Undoing:
             self._connection.execute(sa.delete(overrides).where(overrides.c.article_id.in_(ids)))
             self._connection.execute(sa.delete(changes).where(changes.c.article_id.in_(ids)))
             self._connection.execute(sa.delete(articles).where(articles.c.id.in_(ids)))
-        sweep.settle_images(self._connection, ())
-        sweep.remove_orphans(self._connection)
+        orphans.settle_images(self._connection, ())
+        orphans.remove_orphans(self._connection)
 
     def _move_back(self) -> tuple[set[str], set[int]]:
         """Gives moved articles their paths back; returns the paths of those that it leaves where they are,
@@ -431,7 +431,7 @@ class _Undoing:
                     issues.settle_gone(row.path)
             for row in back:
                 with suppress(DocumentError):  # a later release may read more strictly
-                    issues.settle_back(row.path, faults_of(_kind_of(row), contents[row.path]))
+                    issues.settle_back(row.path, issues_of(_kind_of(row), contents[row.path]))
 
 
 def _kind_of(version: Any) -> Kind:

@@ -86,9 +86,9 @@ class Report:
     is_own: bool = False
 
 
-def find_reports(folder: Path | None = None, faults: list[str] | None = None) -> list[Report]:
+def find_reports(folder: Path | None = None, issues: list[str] | None = None) -> list[Report]:
     """Every report, by name; those of a user's own folder among them, in place of ours of the same name.
-    Of a file that does not say what it is, `faults` is told.
+    Of a file that does not say what it is, `issues` is told.
 
     Raises QueryRefused for a folder that is none.
     """
@@ -97,8 +97,8 @@ def find_reports(folder: Path | None = None, faults: list[str] | None = None) ->
         try:
             reports.append(read_report(file))
         except QueryRefused as error:
-            if faults is not None:
-                faults.append(str(error))
+            if issues is not None:
+                issues.append(str(error))
     return reports
 
 

@@ -17,7 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
-from ..documents.problems import Fault
+from ..documents.issues import Issue
 from ..errors import DocumentError, ImportFailed
 from ..paths import ARTICLE_SUFFIXES
 from ..temporary import unnamed_file
@@ -75,10 +75,10 @@ class Archive(Tree):
         self.name = self._root.rpartition("/")[2] or _stem(self._path.name)
 
     def scan(self, within: Sequence[str] = ()) -> Scan:
-        scan = Scan(faults=list(self._unpacked.faults), others=list(self._unpacked.others[self._root]))
+        scan = Scan(issues=list(self._unpacked.issues), others=list(self._unpacked.others[self._root]))
         for path, found in self._found(frozenset(within)):
-            if isinstance(found, Fault):
-                scan.faults.append((printable(path), found))
+            if isinstance(found, Issue):
+                scan.issues.append((printable(path), found))
             elif (kind := kind_of(path)) is not None:
                 scan.files.append(File(path, kind, None, None))
         return self.whole(scan, within)
@@ -88,26 +88,26 @@ class Archive(Tree):
         return [self._slice(found[file.path]) for file in files]
 
     def find_absent(self, paths: Iterable[str]) -> list[str]:
-        if any(fault.code in OF_THE_WHOLE for _, fault in self._unpacked.faults):
+        if any(issue.code in OF_THE_WHOLE for _, issue in self._unpacked.issues):
             return []
         return [path for path in paths if path not in self._unpacked.found[self._root]]
 
     def config(self) -> bytes | DocumentError | None:
         found = self._unpacked.configs.get(self._root)
-        if isinstance(found, Fault):
+        if isinstance(found, Issue):
             return DocumentError(found.code, found.message)
         return None if found is None else self._slice(found)
 
     def close(self) -> None:
         self._spool.close()
 
-    def _found(self, within: frozenset[str]) -> Iterator[tuple[str, tuple[int, int] | Fault]]:
+    def _found(self, within: frozenset[str]) -> Iterator[tuple[str, tuple[int, int] | Issue]]:
         for path, found in self._unpacked.found[self._root].items():
             if is_within(path, within):
                 yield path, found
 
-    def _slice(self, found: tuple[int, int] | Fault) -> bytes | DocumentError:
-        assert not isinstance(found, Fault), "a scan gives no file for what was kept out"
+    def _slice(self, found: tuple[int, int] | Issue) -> bytes | DocumentError:
+        assert not isinstance(found, Issue), "a scan gives no file for what was kept out"
         offset, length = found
         data = os.pread(self._spool.fileno(), length, offset)
         return data if len(data) == length else DocumentError("unreadable", "the temporary file is cut off")

@@ -16,12 +16,12 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from ..documents.problems import Fault
+from ..documents.issues import Issue
 from ..errors import DocumentError, ImportFailed
 from ..paths import MAX_PATH
 from . import content
 from .content import Kind, holds_content, printable, rule_of
-from .tree import PASSED, File, Scan, Tree, fault_of_name, pass_over, too_large
+from .tree import PASSED, File, Scan, Tree, issue_of_name, pass_over, too_large
 
 #: Nanoseconds by which a file must be older than the scan for its times to vouch for its bytes: a later
 #: change within one tick of the clock would leave them equal. Kernels tick every 1 to 10 ms; file systems
@@ -41,7 +41,7 @@ class Folder(Tree):
 
     def scan(self, within: Sequence[str] = ()) -> Scan:
         scan = self.walk(within)
-        if not (within or scan.files or scan.faults) and self._is_empty_submodule():
+        if not (within or scan.files or scan.issues) and self._is_empty_submodule():
             raise ImportFailed(
                 f"{self.location} is an empty folder of a submodule: run `git submodule update --init`"
             )
@@ -64,7 +64,7 @@ class Folder(Tree):
         return scan
 
     def read(self, files: Sequence[File]) -> list[bytes | DocumentError]:
-        return [read_or_fault(file.location or "") for file in files]
+        return [read_or_issue(file.location or "") for file in files]
 
     def find_absent(self, paths: Iterable[str]) -> list[str]:
         return [path for path in paths if _is_absent(self._root / path)]
@@ -78,9 +78,9 @@ class Folder(Tree):
         if not stat.S_ISREG(status.st_mode):
             return None
         if status.st_nlink > 1:
-            fault = PASSED["hard_link"]
-            return DocumentError(fault.code, fault.message)
-        return read_or_fault(str(path))
+            issue = PASSED["hard_link"]
+            return DocumentError(issue.code, issue.message)
+        return read_or_issue(str(path))
 
     def _is_empty_submodule(self) -> bool:
         """Whether the root is a submodule that was not fetched."""
@@ -102,7 +102,7 @@ class Folder(Tree):
             raise ImportFailed(f"{self.location} cannot be read: {error.strerror}") from error
         for entry in tops:
             if entry.is_symlink():
-                scan.faults.append((printable(entry.name), PASSED["symlink"]))
+                scan.issues.append((printable(entry.name), PASSED["symlink"]))
             elif entry.is_dir(follow_symlinks=False):
                 yield entry.name
 
@@ -148,7 +148,7 @@ class _Walk:
                 self._open(location, path, only)
             except OSError as error:
                 told = f"the folder cannot be read: {error.strerror}"
-                self._scan.faults.append((printable(path), Fault("error", "unreadable", told)))
+                self._scan.issues.append((printable(path), Issue("error", "unreadable", told)))
 
     def _open(self, location: str, path: str, only: str | None) -> None:
         # By its descriptor a folder cannot be exchanged for a link meanwhile, and a stat takes a fifth less.
@@ -180,8 +180,8 @@ class _Walk:
             try:
                 status = entry.stat(follow_symlinks=False)
             except OSError as error:
-                self._add_fault(
-                    below + name, Fault("error", "unreadable", f"cannot be read: {error.strerror}")
+                self._add_issue(
+                    below + name, Issue("error", "unreadable", f"cannot be read: {error.strerror}")
                 )
                 continue
             is_odd = len(name) > longest or "\\" in name or not name.isprintable()
@@ -200,24 +200,24 @@ class _Walk:
         return stamp if max(modified, changed) < oldest else None
 
     def _is_kept_out(self, status: os.stat_result, path: str) -> bool:
-        fault = PASSED["hard_link"] if status.st_nlink > 1 else fault_of_name(path)
-        if fault is not None:
-            self._add_fault(path, fault)
-        return fault is not None
+        issue = PASSED["hard_link"] if status.st_nlink > 1 else issue_of_name(path)
+        if issue is not None:
+            self._add_issue(path, issue)
+        return issue is not None
 
     def _add_other(self, entry: os.DirEntry[str], location: str, path: str) -> None:
         """Adds what is no content file: folders are walked later, links and devices are told of."""
         if entry.is_symlink():
-            self._add_fault(path, PASSED["symlink"])
+            self._add_issue(path, PASSED["symlink"])
         elif entry.is_dir(follow_symlinks=False):
             self._pending.append((location, path))
         elif not entry.is_file(follow_symlinks=False):
-            self._add_fault(path, PASSED["special_file"])
+            self._add_issue(path, PASSED["special_file"])
         else:
             pass_over(self._scan, path)
 
-    def _add_fault(self, path: str, fault: Fault) -> None:
-        self._scan.faults.append((printable(path), fault))
+    def _add_issue(self, path: str, issue: Issue) -> None:
+        self._scan.issues.append((printable(path), issue))
 
 
 def read_file(location: str) -> bytes:
@@ -249,7 +249,7 @@ def _read(descriptor: int) -> bytes:
     return data
 
 
-def read_or_fault(location: str) -> bytes | DocumentError:
+def read_or_issue(location: str) -> bytes | DocumentError:
     """As `read_file`, but what keeps the file out is returned."""
     try:
         return read_file(location)

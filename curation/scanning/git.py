@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ..errors import DocumentError, ImportFailed
 from . import content
 from .content import Kind, holds_content, kind_of, printable
-from .tree import PASSED, File, Scan, Tree, fault_of_name, is_within, pass_over, too_large
+from .tree import PASSED, File, Scan, Tree, is_within, issue_of_name, pass_over, too_large
 
 if TYPE_CHECKING:
     from .git_process import Git
@@ -73,7 +73,7 @@ class GitTree(Tree):
         sizes = {object_id: size for object_id, size, _ in self._sizes.answers(dict.fromkeys(ids))}
         fit = [key for key, size in sizes.items() if size is not None and size <= content.MAX_BYTES]
         blobs = {key: data for key, size, data in self._blobs.answers(fit) if size is not None}
-        return [blobs[key] if key in blobs else _fault(sizes[key]) for key in ids]
+        return [blobs[key] if key in blobs else _issue(sizes[key]) for key in ids]
 
     def find_absent(self, paths: Iterable[str]) -> list[str]:
         present = {path for _, _, path in self._entries()}
@@ -153,18 +153,18 @@ def _add(scan: Scan, mode: bytes, object_id: str, path: str) -> None:
         return
     passed = {_LINK: "symlink", _SUBMODULE: "submodule"}.get(mode)
     if passed is not None:
-        scan.faults.append((printable(path), PASSED[passed]))
+        scan.issues.append((printable(path), PASSED[passed]))
     elif (kind := kind_of(path)) is not None:
-        fault = fault_of_name(path)
-        if fault is None:
+        issue = issue_of_name(path)
+        if issue is None:
             scan.files.append(File(path, kind, f"git:{object_id}", None))
         else:
-            scan.faults.append((printable(path), fault))
+            scan.issues.append((printable(path), issue))
     elif below:
         pass_over(scan, path)
 
 
-def _fault(size: int | None) -> DocumentError:
+def _issue(size: int | None) -> DocumentError:
     if size is not None and size > content.MAX_BYTES:
         return too_large(size)
     return DocumentError("unreadable", "the repository does not hold its blob, or holds it damaged: git fsck")

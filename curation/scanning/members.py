@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
-from ..documents.problems import Fault
+from ..documents.issues import Issue
 from ..errors import CurationError
 
 #: Bytes that are asked for at once.
@@ -51,7 +51,7 @@ class Reader(ABC):
     """An open archive."""
 
     #: What is told of the archive as a whole, once its members were read.
-    notices: Sequence[Fault] = ()
+    notices: Sequence[Issue] = ()
 
     @abstractmethod
     def members(self) -> Iterator[Member]:

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import NamedTuple, Self
 from unicodedata import normalize
 
-from ..documents.problems import Fault
+from ..documents.issues import Issue
 from ..errors import DocumentError, ImportFailed
 from ..paths import MAX_PATH
 from ..wording import counted
@@ -53,7 +53,7 @@ class Scan:
     """
 
     files: list[File] = field(default_factory=list)
-    faults: list[tuple[str, Fault]] = field(default_factory=list)
+    issues: list[tuple[str, Issue]] = field(default_factory=list)
     others: list[str] = field(default_factory=list)
 
     @property
@@ -65,12 +65,12 @@ class Scan:
         """What the walk knows nothing of, as beginnings of paths: unreadable folders, links, files that
         are there and were kept out. "" is all: the archive was cut off."""
         prefixes = []
-        for path, fault in self.faults:
-            if fault.code in OF_THE_WHOLE:
+        for path, issue in self.issues:
+            if issue.code in OF_THE_WHOLE:
                 return ("",)
-            if fault.code in _OF_A_FOLDER:
+            if issue.code in _OF_A_FOLDER:
                 prefixes.append(f"{path}/")
-            if (fault.severity == "error" or fault.code in _NOT_OPENED) and kind_of(path) is not None:
+            if (issue.severity == "error" or issue.code in _NOT_OPENED) and kind_of(path) is not None:
                 prefixes.append(path)
         return tuple(prefixes)
 
@@ -132,49 +132,49 @@ class Tree(ABC):
         if not scan.files and not within:
             raise ImportFailed(_no_content(self.location, scan, self.advise()))
         scan.files.sort(key=itemgetter(0))
-        scan.faults.extend(case_collisions(file.path for file in scan.files))
-        scan.faults.sort(key=lambda found: (found[0], found[1].code))
+        scan.issues.extend(case_collisions(file.path for file in scan.files))
+        scan.issues.sort(key=lambda found: (found[0], found[1].code))
         return scan
 
 
 def _no_content(location: str, scan: Scan, advice: str) -> str:
     message = f"no content under {location}: a source's root holds folders such as `_news`"
-    kept_out = [(path, fault) for path, fault in scan.faults if fault.severity != "notice"]
+    kept_out = [(path, issue) for path, issue in scan.issues if issue.severity != "notice"]
     if not kept_out:
         return f"{message}; {advice}"
-    path, fault = kept_out[0]
-    return f"{message}; {counted(len(kept_out), 'name')} left out, such as {path[:200]}: {fault.message}"
+    path, issue = kept_out[0]
+    return f"{message}; {counted(len(kept_out), 'name')} left out, such as {path[:200]}: {issue.message}"
 
 
 #: What is passed over on purpose, never followed and never opened.
 PASSED = {
-    "symlink": Fault("warning", "symlink", "a symbolic link is not followed"),
-    "special_file": Fault("warning", "special_file", "a device, FIFO or socket is not opened"),
-    "hard_link": Fault(
+    "symlink": Issue("warning", "symlink", "a symbolic link is not followed"),
+    "special_file": Issue("warning", "special_file", "a device, FIFO or socket is not opened"),
+    "hard_link": Issue(
         "warning",
         "hard_link",
         "the file has another name somewhere (a hard link) and is not opened: copy the dump to take it in",
     ),
-    "submodule": Fault("warning", "submodule", "a submodule is another repository: import it by itself"),
-    "nested_archive": Fault(
+    "submodule": Issue("warning", "submodule", "a submodule is another repository: import it by itself"),
+    "nested_archive": Issue(
         "warning", "nested_archive", "an archive within a dump stays closed: import it by itself"
     ),
 }
 
 #: Of a zip, once.
-BACKSLASHES = Fault(
+BACKSLASHES = Issue(
     "notice", "backslash_names", "names in the zip have `\\` between folders, which is read as `/`"
 )
 
-DUPLICATE = Fault(
+DUPLICATE = Issue(
     "error", "duplicate_name", "the archive holds this name more than once: which one is meant, none can tell"
 )
 
 
-UNSAFE = Fault("error", "unsafe_name", "the name leads out of the dump: by `..`, an absolute path or a drive")
+UNSAFE = Issue("error", "unsafe_name", "the name leads out of the dump: by `..`, an absolute path or a drive")
 
 
-def fault_of_name(path: str) -> Fault | None:
+def issue_of_name(path: str) -> Issue | None:
     """What keeps a content file out by its name alone; the path is from the root.
 
     A tree of git can hold `..` as a folder's name, though git itself never makes one.
@@ -182,13 +182,13 @@ def fault_of_name(path: str) -> Fault | None:
     if "/../" in path or "/./" in path or "//" in path:
         return UNSAFE
     if "\\" in path:
-        return Fault(
+        return Issue(
             "error", "bad_name", "the name holds a backslash, which parts folders elsewhere: rename it"
         )
     if not is_storable(path):
-        return Fault("error", "bad_name", "the name is not UTF-8 or holds control characters")
+        return Issue("error", "bad_name", "the name is not UTF-8 or holds control characters")
     if len(path) > MAX_PATH:
-        return Fault(
+        return Issue(
             "error", "path_too_long", f"a path of {len(path)} characters; at most {MAX_PATH} are kept"
         )
     return None
@@ -208,7 +208,7 @@ def pass_over(scan: Scan, path: str) -> None:
     """Notes a file that is no content; an archive that lies where content lies is told of."""
     scan.others.append(path)
     if is_nested_archive(path):
-        scan.faults.append((printable(path), PASSED["nested_archive"]))
+        scan.issues.append((printable(path), PASSED["nested_archive"]))
 
 
 def same_name(text: str) -> str:
@@ -219,7 +219,7 @@ def same_name(text: str) -> str:
     return normalize("NFC", normalize("NFD", text).casefold())
 
 
-def case_collisions(paths: Iterable[str]) -> list[tuple[str, Fault]]:
+def case_collisions(paths: Iterable[str]) -> list[tuple[str, Issue]]:
     """Warnings of files whose names differ by case only, or by Unicode form only: on other file systems they
     are one file."""
     listed = list(paths)
@@ -239,7 +239,7 @@ def case_collisions(paths: Iterable[str]) -> list[tuple[str, Fault]]:
             is_case = path.casefold() == other.casefold()
             how = "Unicode form" if is_form else "case" if is_case else "case and Unicode form"
             told = f"differs by {how} only from {other.rpartition('/')[2][:120]}"
-            found.append((path, Fault("warning", "case_collision", told)))
+            found.append((path, Issue("warning", "case_collision", told)))
     return found
 
 

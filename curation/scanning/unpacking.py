@@ -11,12 +11,12 @@ from functools import partial
 from pathlib import Path
 from typing import IO
 
-from ..documents.problems import Fault
+from ..documents.issues import Issue
 from ..errors import DocumentError, ImportFailed
 from . import content, members
 from .content import holds_content, kind_of, printable
 from .members import FREE, Member, Reader, StoppedShort
-from .tree import DUPLICATE, PASSED, UNSAFE, fault_of_name, is_nested_archive, too_large
+from .tree import DUPLICATE, PASSED, UNSAFE, is_nested_archive, issue_of_name, too_large
 
 #: Where a file's bytes lie in the temporary file: offset and length.
 Span = tuple[int, int]
@@ -35,10 +35,10 @@ class Unpacked:
     """
 
     def __init__(self, path: Path, spool: IO[bytes], inner: str | None) -> None:
-        self.found: dict[str, dict[str, Span | Fault]] = defaultdict(dict)
-        self.configs: dict[str, Span | Fault] = {}
+        self.found: dict[str, dict[str, Span | Issue]] = defaultdict(dict)
+        self.configs: dict[str, Span | Issue] = {}
         self.others: defaultdict[str, list[str]] = defaultdict(list)
-        self.faults: list[tuple[str, Fault]] = []
+        self.issues: list[tuple[str, Issue]] = []
         self._spool = spool
         self._end = self._names = 0
         self._inner = inner
@@ -71,11 +71,11 @@ class Unpacked:
     def _take_all(self, path: Path) -> None:
         with _opened(path) as reader:
             stops = [_stop_of(partial(self._take_members, reader)), _stop_of(reader.finish)]
-            self.faults += [(printable(path.name), fault) for fault in reader.notices]
+            self.issues += [(printable(path.name), issue) for issue in reader.notices]
         stop = stops[0] or stops[1]
         if stop is not None:
             self._is_damaged = True
-            self.faults.append((printable(path.name), Fault("error", stop.code, stop.message)))
+            self.issues.append((printable(path.name), Issue("error", stop.code, stop.message)))
 
     def _take_members(self, reader: Reader) -> None:
         for count, member in enumerate(reader.members()):
@@ -91,7 +91,7 @@ class Unpacked:
             raise StoppedShort("archive_too_large", "names of more characters than are kept in memory")
         path = _safe_path(member.name)
         if path is None:
-            self.faults.append((printable(member.name), UNSAFE))
+            self.issues.append((printable(member.name), UNSAFE))
             return
         self._tops.add(path.partition("/")[0])
         place = self._place(path)
@@ -117,13 +117,13 @@ class Unpacked:
         elif member.role != "file":
             found[path] = PASSED[member.role]
         elif kind_of(path) is not None:
-            found[path] = fault_of_name(path) or self._bytes(member)
+            found[path] = issue_of_name(path) or self._bytes(member)
         else:
             self.others[root].append(path)
             if is_nested_archive(path):
                 found[path] = PASSED["nested_archive"]
 
-    def _bytes(self, member: Member) -> Span | Fault:
+    def _bytes(self, member: Member) -> Span | Issue:
         start = self._end
         try:
             if member.size > content.MAX_BYTES:
@@ -133,7 +133,7 @@ class Unpacked:
                 self._spool.write(chunk)
                 self._end += len(chunk)
         except DocumentError as error:
-            return Fault("error", error.code, error.message)
+            return Issue("error", error.code, error.message)
         return start, self._end - start
 
     def _check(self, size: int, packed: int | None) -> None:
@@ -178,8 +178,8 @@ def starts_like_zip(path: Path) -> bool:
         return stream.read(4) in (b"PK\x03\x04", b"PK\x05\x06")
 
 
-def _is_content(found: Span | Fault) -> bool:
-    return not isinstance(found, Fault) or found.severity == "error"
+def _is_content(found: Span | Issue) -> bool:
+    return not isinstance(found, Issue) or found.severity == "error"
 
 
 def _safe_path(name: str) -> str | None:

@@ -80,7 +80,7 @@ class _Zip(Reader):
         self._places: list[tuple[int, int]] = []
         #: Packed bytes that members can still have, if no two of them share any.
         self._left = directory.start
-        self._fault = "" if directory.ends_there else "something follows its end, or its end is cut off"
+        self._issue = "" if directory.ends_there else "something follows its end, or its end is cut off"
 
     def members(self) -> Iterator[Member]:
         self._listing.seek(self._directory.start)
@@ -101,8 +101,8 @@ class _Zip(Reader):
 
     def finish(self) -> None:
         """Looks between the members: each byte belongs to one at most, and none is there unlisted."""
-        if self._fault:
-            raise _damaged(self._fault)
+        if self._issue:
+            raise _damaged(self._issue)
         end = 0
         for start, stop in (*sorted(self._places), (self._directory.start, self._directory.start)):
             if start < end:
@@ -118,7 +118,7 @@ class _Zip(Reader):
         entry = _Entry(flags, method, crc, packed, size, offset + self._directory.shift)
         start = self._start(entry, name)
         if start is None:
-            self._fault = "its directory and its members do not agree"
+            self._issue = "its directory and its members do not agree"
         # By its specification a zip has `/` alone. Old tools of Windows write `\`, whatever system they name.
         path = decoded(name)
         if "\\" in path:

@@ -42,7 +42,7 @@ def infer_settings(connection: sa.Connection, source_id: int) -> Inferred:
     ]
     thresholds = find_thresholds(judged)
     settings = Settings(bonus, roundest(*thresholds) if thresholds else None)
-    wrong = [(row.id, row.path, why) for row in rows for why in _faults(row, settings)]
+    wrong = [(row.id, row.path, why) for row in rows for why in _violations(row, settings)]
     with_related = sum(row.related > 0 for row in rows)
     return Inferred(settings, thresholds, len(rows), with_related, wrong)
 
@@ -124,7 +124,7 @@ def _roughness(number: int) -> int:
     return next(i for i, step in enumerate(_ROUND) if number % step == 0)
 
 
-def _faults(row: Any, settings: Settings) -> Iterator[str]:
+def _violations(row: Any, settings: Settings) -> Iterator[str]:
     """What in a document's flags is not as the rule has it."""
     bonus, threshold = settings.related_bonus or 0, settings.publish_threshold
     due = row.quality + bonus * row.related

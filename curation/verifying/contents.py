@@ -91,10 +91,10 @@ def find_untrue_rows(connection: sa.Connection, article_ids: Sequence[int]) -> I
         if stored.id in of_older_release:
             yield Finding(OUTDATED, stored.subject, AS_OLDER)
         else:
-            told = "; ".join(f"{fault.code}: {fault.message}" for fault in outcome.faults)
+            told = "; ".join(f"{issue.code}: {issue.message}" for issue in outcome.issues)
             yield Finding("rows", stored.subject, f"the document cannot be taken in: {told or 'it is none'}")
     parsed = [whole[number] for number in read.fresh]
-    noted = {whole[number].id for number in read.fresh if read.outcomes[number].faults}
+    noted = {whole[number].id for number in read.fresh if read.outcomes[number].issues}
     yield from _compare(connection, parsed, read, outdated, waiting & noted)
 
 

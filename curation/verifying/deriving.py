@@ -60,10 +60,10 @@ def _remove_orphans(connection: sa.Connection) -> int:
     """Removes providers, topics and images that nobody uses; returns how many."""
     shared = (providers, topics, images)
     before = _count(connection, shared)
-    sweep = Orphans()
+    orphans = Orphans()
     for table in shared:
-        sweep.release(table, connection.scalars(sa.select(table.c.id)))
-    sweep.remove_orphans(connection)
+        orphans.release(table, connection.scalars(sa.select(table.c.id)))
+    orphans.remove_orphans(connection)
     return before - _count(connection, shared)
 
 

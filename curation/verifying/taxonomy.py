@@ -151,7 +151,7 @@ def _untruth(
     }
     differing = [name for name, (is_, ought) in pairs.items() if is_ != ought]
     told = f"not as the document says: {', '.join(differing)}" if differing else None
-    return _Untruth(told, is_noted=bool(read.outcomes[0].faults))
+    return _Untruth(told, is_noted=bool(read.outcomes[0].issues))
 
 
 def _read(path: str, kind: str, content: bytes) -> Read:
@@ -217,7 +217,7 @@ def _read_otherwise(connection: sa.Connection, about: sa.Column[Any], ids: Seque
     note = taxonomy_documents.c
     query = sa.select(about, note.path, note.kind, note.content)
     rows = connection.execute(query.where(about.in_(ids), has_stale_file(taxonomy_documents)))
-    return {key for key, path, kind, content in rows if _read(path, kind, bytes(content)).outcomes[0].faults}
+    return {key for key, path, kind, content in rows if _read(path, kind, bytes(content)).outcomes[0].issues}
 
 
 def _differing(subject: str, *, is_older: bool, **pairs: tuple[Any, Any]) -> Iterator[Finding]:

@@ -40,7 +40,7 @@ def article(front: str) -> Document:
 
 
 def errors(document: Document) -> list[tuple[str, str | None]]:
-    return [(fault.code, fault.field) for fault in document.faults if fault.severity == "error"]
+    return [(issue.code, issue.field) for issue in document.issues if issue.severity == "error"]
 
 
 def shown_as_new(document: Document) -> bool:
@@ -64,7 +64,7 @@ def test_what_is_neither_true_nor_false_is_an_error_and_shows_nothing_new(field:
 def test_a_word_for_a_flag_is_read_with_a_notice(field: str, written: str, value: bool) -> None:
     document = article(f"{field}: {written}")
     assert (document.unclear, errors(document)) == (frozenset(), [])
-    assert [(fault.severity, fault.code) for fault in document.faults] == [("notice", "flag_word")]
+    assert [(issue.severity, issue.code) for issue in document.issues] == [("notice", "flag_word")]
     assert (document.is_draft if field == "draft" else getattr(document.flags, field)) is value
 
 
@@ -83,7 +83,7 @@ def test_what_is_no_number_is_an_error_and_hides_nothing(field: str, written: st
 @pytest.mark.parametrize("field", ["quality", "heat"])
 def test_a_number_that_is_nothing_is_absent(field: str, written: str) -> None:
     document = article(f"{field}: {written}")
-    assert (document.unclear, document.faults, getattr(document.flags, field)) == (frozenset(), (), None)
+    assert (document.unclear, document.issues, getattr(document.flags, field)) == (frozenset(), (), None)
 
 
 @pytest.mark.parametrize("front", ["", "published: true", "removed: false", "draft: false"])
@@ -132,11 +132,11 @@ def test_a_key_that_may_be_meant_to_hide_hides_a_new_article(
     field = "published" if key == "draft" else key
     for value in (hides, "maybe", "null"):
         document = article(f"{written}: {value}")
-        assert [(fault.severity, fault.code) for fault in document.faults] == [("error", "misspelt_key")]
+        assert [(issue.severity, issue.code) for issue in document.issues] == [("error", "misspelt_key")]
         assert document.unclear == {field}
         assert not shown_as_new(document)
     document = article(f"{written}: {shows}")
-    assert [(fault.severity, fault.code) for fault in document.faults] == [("warning", "misspelt_key")]
+    assert [(issue.severity, issue.code) for issue in document.issues] == [("warning", "misspelt_key")]
     assert document.unclear == frozenset()
     assert shown_as_new(document)
 
@@ -163,17 +163,17 @@ OTHER_KEYS = (
 @pytest.mark.parametrize("front", TYPING_ERRORS)
 def test_a_typing_error_in_a_key_that_hides_hides_a_new_article(front: str) -> None:
     document = article(front)
-    assert [(fault.severity, fault.code) for fault in document.faults] == [("error", "misspelt_key")]
+    assert [(issue.severity, issue.code) for issue in document.issues] == [("error", "misspelt_key")]
     assert len(document.unclear) == 1
     assert not shown_as_new(document)
     beside = article(f"published: true\nremoved: false\ndraft: false\n{front}")
-    assert (beside.faults, beside.unclear, shown_as_new(beside)) == ((), frozenset(), True)
+    assert (beside.issues, beside.unclear, shown_as_new(beside)) == ((), frozenset(), True)
 
 
 @pytest.mark.parametrize("front", OTHER_KEYS)
 def test_another_key_or_one_that_hides_nothing_is_no_typing_error(front: str) -> None:
     document = article(front)
-    assert (document.faults, document.unclear, shown_as_new(document)) == ((), frozenset(), True)
+    assert (document.issues, document.unclear, shown_as_new(document)) == ((), frozenset(), True)
 
 
 @given(st.sampled_from(HIDING), st.text("adeh -\u00e9", max_size=1), st.integers(0, 9), st.integers(0, 1))
@@ -193,13 +193,13 @@ def test_another_key_that_is_nearly_a_fields_gives_a_warning_and_hides_nothing(
     disguise: str, key: str
 ) -> None:
     document = article(f"{DISGUISES[disguise](key)}: x")
-    assert [(fault.severity, fault.code) for fault in document.faults] == [("warning", "misspelt_key")]
+    assert [(issue.severity, issue.code) for issue in document.issues] == [("warning", "misspelt_key")]
     assert (document.unclear, shown_as_new(document)) == (frozenset(), True)
 
 
 def test_a_misspelt_key_beside_the_right_one_is_told_of_and_says_nothing() -> None:
     document = article("published: true\nPublished: false")
-    assert [(fault.severity, fault.code) for fault in document.faults] == [("warning", "misspelt_key")]
+    assert [(issue.severity, issue.code) for issue in document.issues] == [("warning", "misspelt_key")]
     assert (document.flags.published, document.unclear) == (True, frozenset())
 
 
@@ -207,7 +207,7 @@ def test_a_misspelt_key_beside_the_right_one_is_told_of_and_says_nothing() -> No
     "key", ["publish", "unpublished", "quality_", "heat2", "is_draft", "name", "Ubersicht"]
 )
 def test_a_key_that_is_another_word_is_no_mistake(key: str) -> None:
-    assert article(f"{key}: false").faults == ()
+    assert article(f"{key}: false").issues == ()
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from curation.documents.due_dates import find_due
 from curation.documents.fields import MAX_TEXT, Image, Provider, RelatedLink, encode_image
 from curation.documents.flag_editing import set_flag_lines
 from curation.documents.instants import parse_instant
+from curation.documents.issues import Issue
 from curation.documents.json_values import encode
 from curation.documents.parsing import (
     Document,
@@ -26,7 +27,6 @@ from curation.documents.parsing import (
     parse_organization,
     parse_topic,
 )
-from curation.documents.problems import Fault
 from curation.errors import DocumentError
 
 from ..support.places import SITE
@@ -45,7 +45,7 @@ def extra(front: str) -> Any:
 
 def found(document: Document | Organization | TopicNote) -> list[tuple[Any, ...]]:
     """Severity, code, field, line and column of each fault."""
-    return [(f.severity, f.code, f.field, f.line, f.column) for f in document.faults]
+    return [(f.severity, f.code, f.field, f.line, f.column) for f in document.issues]
 
 
 def refusal(data: bytes | str, parse: Any = parse_article) -> DocumentError:
@@ -153,7 +153,7 @@ def test_every_field_of_an_article() -> None:
         items=(),
         extra='{"slug":"low-water"}',  # its column is never empty, so it cannot tell a slug that was written
         body="The body.",
-        faults=(),
+        issues=(),
     )
 
 
@@ -162,7 +162,7 @@ def test_an_absent_field_is_none() -> None:
     assert document.title is None
     assert document.flags == (None, None, None, None)
     assert (document.provider, document.topics, document.images, document.related) == (None, (), (), ())
-    assert (document.extra, document.body, document.faults) == ("{}", "", ())
+    assert (document.extra, document.body, document.issues) == ("{}", "", ())
 
 
 def test_a_collection() -> None:
@@ -224,7 +224,7 @@ def test_the_files_of_the_sample_site() -> None:
         document = parse_article(path.read_bytes())
         assert document is not None, path
         assert document.title, path
-        assert not [fault for fault in document.faults if fault.severity != "notice"], path
+        assert not [issue for issue in document.issues if issue.severity != "notice"], path
 
 
 def test_a_person_of_the_sample_site() -> None:
@@ -369,11 +369,11 @@ def test_a_text_that_is_too_long(field: str) -> None:
         ("1:30", None, [("error", "not_a_number"), ("notice", "sexagesimal_lookalike")]),
     ],
 )
-def test_heat(written: str, heat: int | None, faults: list[tuple[str, str]]) -> None:
+def test_heat(written: str, heat: int | None, issues: list[tuple[str, str]]) -> None:
     document = article(f"heat: {written}")
     assert document.flags.heat == heat
-    assert found(document) == [(*fault, "heat", 2, 7) for fault in faults]
-    assert document.unclear == ({"heat"} if any(severity == "error" for severity, _ in faults) else set())
+    assert found(document) == [(*issue, "heat", 2, 7) for issue in issues]
+    assert document.unclear == ({"heat"} if any(severity == "error" for severity, _ in issues) else set())
 
 
 @pytest.mark.parametrize(
@@ -393,10 +393,10 @@ def test_heat(written: str, heat: int | None, faults: list[tuple[str, str]]) -> 
         ("[]", None, [("error", "not_a_flag")]),
     ],
 )
-def test_published(written: str, published: bool | None, faults: list[tuple[str, str]]) -> None:
+def test_published(written: str, published: bool | None, issues: list[tuple[str, str]]) -> None:
     document = article(f"published: {written}")
     assert document.flags.published is published
-    assert found(document) == [(*fault, "published", 2, 12) for fault in faults]
+    assert found(document) == [(*issue, "published", 2, 12) for issue in issues]
     assert document.unclear == (set() if published is not None else {"published"})
 
 
@@ -411,10 +411,10 @@ def test_published(written: str, published: bool | None, faults: list[tuple[str,
         ("length: '1:4'", {"length": "1:4"}, []),
     ],
 )
-def test_values_without_a_column(front: str, kept: Any, faults: list[tuple[Any, ...]]) -> None:
+def test_values_without_a_column(front: str, kept: Any, issues: list[tuple[Any, ...]]) -> None:
     document = article(front)
     assert json.loads(document.extra) == kept
-    assert found(document) == faults
+    assert found(document) == issues
 
 
 @pytest.mark.parametrize(
@@ -442,7 +442,7 @@ def test_a_huge_whole_number_is_refused_or_left_out(front: str, number: str) -> 
         assert error.line == 2  # noqa: PT017
     else:
         assert document is not None
-        assert document.faults
+        assert document.issues
 
 
 # --- instants ----------------------------------------------------------------------------------------
@@ -534,7 +534,7 @@ def test_a_size_and_the_quality_of_a_link_may_be_quoted(size: str) -> None:
         {"url": "/a.png", "width": json.loads(size.replace("'", '"')), "height": 5}
     )
     assert link.extra == encode({"quality": json.loads(size.replace("'", '"'))})
-    assert [fault.code for fault in document.faults] == ["quoted_number"] * 2
+    assert [issue.code for issue in document.issues] == ["quoted_number"] * 2
 
 
 @pytest.mark.parametrize(
@@ -602,10 +602,10 @@ def test_what_is_no_instant_leaves_it_empty(written: str, code: str) -> None:
         ("null", (), []),
     ],
 )
-def test_topics(written: str, topics: Any, faults: list[tuple[Any, ...]]) -> None:
+def test_topics(written: str, topics: Any, issues: list[tuple[Any, ...]]) -> None:
     document = article(f"topics: {written}")
     assert document.topics == topics
-    assert found(document) == faults
+    assert found(document) == issues
 
 
 def image(url: str, width: int | None = None, height: int | None = None, written: str | None = None) -> Image:
@@ -639,11 +639,11 @@ def image(url: str, width: int | None = None, height: int | None = None, written
         ("null", None, [("warning", "image_without_url", "images[0]", 2, 10)]),
     ],
 )
-def test_images(written: str, expected: Image | None, faults: list[tuple[Any, ...]]) -> None:
+def test_images(written: str, expected: Image | None, issues: list[tuple[Any, ...]]) -> None:
     document = article(f"images: [{written}]")
     assert document.images == ((expected,) if expected else ())
     assert ("images" in json.loads(document.extra)) is (expected is None)
-    assert found(document) == faults
+    assert found(document) == issues
 
 
 def test_one_bad_image_keeps_the_whole_list_in_extra() -> None:
@@ -714,10 +714,10 @@ def test_an_image_encodes_to_its_entry() -> None:
         ("[N]", None, [("warning", "not_a_mapping", "provider", 2, 11)]),
     ],
 )
-def test_provider(written: str, provider: Provider | None, faults: list[tuple[Any, ...]]) -> None:
+def test_provider(written: str, provider: Provider | None, issues: list[tuple[Any, ...]]) -> None:
     document = article(f"provider: {written}")
     assert document.provider == provider
-    assert found(document) == faults
+    assert found(document) == issues
 
 
 @pytest.mark.parametrize(
@@ -729,11 +729,11 @@ def test_provider(written: str, provider: Provider | None, faults: list[tuple[An
         ("5", (), [("warning", "not_a_list", "provider.authors", 2, 21)]),
     ],
 )
-def test_authors(written: str, authors: tuple[str, ...], faults: list[tuple[Any, ...]]) -> None:
+def test_authors(written: str, authors: tuple[str, ...], issues: list[tuple[Any, ...]]) -> None:
     document = article(f"provider: {{authors: {written}}}")
     assert document.authors == authors
     assert "authors" in json.loads(document.extra)["provider"]
-    assert found(document) == faults
+    assert found(document) == issues
 
 
 def test_a_related_link_keeps_what_has_no_field() -> None:
@@ -755,11 +755,11 @@ def test_a_related_link_keeps_what_has_no_field() -> None:
         ("{title: T}", 0, [("warning", "not_a_list", "related", 2, 10)]),
     ],
 )
-def test_odd_related(written: str, count: int, faults: list[tuple[Any, ...]]) -> None:
+def test_odd_related(written: str, count: int, issues: list[tuple[Any, ...]]) -> None:
     document = article(f"related: {written}")
     assert len(document.related) == count
     assert ("related" in json.loads(document.extra)) is (count == 0 or "x]" in written)
-    assert found(document) == faults
+    assert found(document) == issues
 
 
 @pytest.mark.parametrize(
@@ -859,11 +859,11 @@ def test_the_byte_that_is_no_utf8_is_named(data: bytes, at: str) -> None:
         (b"---\ra: 1\r...\rb\rc", [("line_ends", 1), ("odd_fence", 3)]),
     ],
 )
-def test_what_is_normalised_is_said_once(data: bytes, faults: list[tuple[str, int]]) -> None:
+def test_what_is_normalised_is_said_once(data: bytes, issues: list[tuple[str, int]]) -> None:
     document = parse_article(data)
     assert document is not None
     assert (document.extra, document.body) == ('{"a":1}', "b\nc")
-    assert [(f.severity, f.code, f.line) for f in document.faults] == [("notice", *fault) for fault in faults]
+    assert [(f.severity, f.code, f.line) for f in document.issues] == [("notice", *issue) for issue in issues]
 
 
 @pytest.mark.parametrize("flag", ["published: false", "'removed': true", "Draft : true", "  quality: 1"])
@@ -934,8 +934,8 @@ def test_a_surrogate_pair_is_refused_with_or_without_other_faults(front: str) ->
 
 
 def test_a_place_after_multi_byte_characters_counts_characters() -> None:
-    assert article("a: 😀\nb: {é: é, c: .nan}").faults == (
-        Fault("warning", "not_finite", "nan is not a number that can be stored", "b.c", 3, 14),
+    assert article("a: 😀\nb: {é: é, c: .nan}").issues == (
+        Issue("warning", "not_finite", "nan is not a number that can be stored", "b.c", 3, 14),
     )
 
 
@@ -1023,7 +1023,7 @@ def test_the_taxonomy_of_the_sample_site() -> None:
     ]
     topics = [parse_topic(p.read_bytes()) for p in sorted((SITE / "_data/topics").iterdir())]
     assert {topic.name: (topic.slug, topic.parent) for topic in topics}["Tides"] == ("tides", "Coast")
-    assert not [topic.faults for topic in topics if topic.faults]
+    assert not [topic.issues for topic in topics if topic.issues]
 
 
 @pytest.mark.parametrize(
@@ -1055,8 +1055,8 @@ def test_the_content_hash_hides_no_change_behind_secured(changed: bytes) -> None
 def test_faults_of_one_file_are_listed_up_to_a_hundred_and_fast() -> None:
     read = parse_article(b"---\nx: [" + b".nan, " * 20_000 + b"1]\n---\n")
     assert read is not None
-    assert len(read.faults) == 101
-    assert read.faults[-1].code == "too_many_faults"
+    assert len(read.issues) == 101
+    assert read.issues[-1].code == "too_many_faults"
 
 
 @pytest.mark.parametrize("field", ["title: {}", "topics: [{}]", "items: [{}]", "provider: {{name: {}}}"])
@@ -1065,7 +1065,7 @@ def test_what_looks_like_a_date_and_is_none_is_refused_anywhere(field: str) -> N
         parse_article(f"---\n{field.format('2021-02-30')}\n---\n".encode())
     read = parse_article(f"---\n{field.format(chr(34) + '2021-02-30' + chr(34))}\n---\n".encode())
     assert read is not None
-    assert read.faults == ()
+    assert read.issues == ()
 
 
 @pytest.mark.parametrize("field", ["topics", "items", "otherNames"])
@@ -1074,14 +1074,14 @@ def test_a_list_keeps_no_giant_text(field: str) -> None:
     data = f"---\nname: N\n{field}: [{text}, short]\n---\n".encode()
     read = parse_organization(data) if field == "otherNames" else parse_article(data)
     assert read is not None
-    assert "text_too_long" in [fault.code for fault in read.faults]
+    assert "text_too_long" in [issue.code for issue in read.issues]
     assert text not in repr(read)
 
 
 def test_the_faults_of_a_topic_count_from_its_own_first_line() -> None:
     read = parse_topic(b"\xef\xbb\xbfname: 5\r\nparent: [P]\r\n")
     assert (read.name, read.parent) == ("5", None)
-    assert [(f.code, f.line, f.column) for f in read.faults] == [
+    assert [(f.code, f.line, f.column) for f in read.issues] == [
         ("byte_order_mark", 1, 1),
         ("line_ends", 1, None),
         ("text_from_value", 1, 7),

@@ -40,8 +40,8 @@ def outcome(text: str) -> tuple[object, ...]:
     except DocumentError as error:
         return error.code, error.line, error.column
     assert document is not None
-    faults = [fault for fault in document.faults if fault.code != "loose_yaml"]
-    return *(repr(getattr(document, name)) for name in document.__slots__ if name != "faults"), faults
+    issues = [issue for issue in document.issues if issue.code != "loose_yaml"]
+    return *(repr(getattr(document, name)) for name in document.__slots__ if name != "faults"), issues
 
 
 @few_or_many("count", 300, DOCUMENTS)
@@ -157,7 +157,7 @@ def extra(*lines: str) -> tuple[str, list[str]]:
     text = "\n".join(lines)
     document = parse_article(f"---\n{text}\n---\n".encode())
     assert document is not None
-    return document.extra, [fault.code for fault in document.faults]
+    return document.extra, [issue.code for issue in document.issues]
 
 
 @pytest.mark.parametrize(
@@ -193,7 +193,7 @@ def test_a_commit_is_a_title_and_not_infinity(field: str) -> None:
     document = parse_article(f"---\n{field}: 61e9540\n---\n".encode())
     assert document is not None
     assert getattr(document, field) == "61e9540"
-    assert [fault.code for fault in document.faults] == ["number_lookalike"]
+    assert [issue.code for issue in document.issues] == ["number_lookalike"]
 
 
 @pytest.mark.parametrize(
@@ -229,8 +229,8 @@ def test_what_a_stricter_parser_refuses_is_a_notice_with_its_place() -> None:
     document = parse_article(b'---\nheat: 1\ntitle: "One\ntwo"\n---\n')
     assert document is not None
     assert document.title == "One two"
-    [fault] = document.faults
-    assert (fault.severity, fault.code, fault.line, fault.column) == ("notice", "loose_yaml", 4, 1)
+    [issue] = document.issues
+    assert (issue.severity, issue.code, issue.line, issue.column) == ("notice", "loose_yaml", 4, 1)
 
 
 @pytest.mark.parametrize(

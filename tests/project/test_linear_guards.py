@@ -39,7 +39,7 @@ def test_a_zero_below_comments_is_text(between: str) -> None:
 def test_a_year_of_thousands_of_digits_is_out_of_range() -> None:
     document = parse_article(f"---\npublishedDateTime: {'1' * 5000}-01-01\n---\n".encode())
     assert document is not None
-    assert [fault.code for fault in document.faults] == ["year_out_of_range"]
+    assert [issue.code for issue in document.issues] == ["year_out_of_range"]
 
 
 def test_a_query_has_a_limit_and_says_so() -> None:

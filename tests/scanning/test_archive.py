@@ -97,7 +97,7 @@ def test_an_archive_gives_what_its_folder_gives(site: Path, tmp_path: Path, pack
         scan = tree.scan()
         assert [(f.path, f.kind) for f in scan.files] == [(f.path, f.kind) for f in expected.files]
         assert tree.read(scan.files) == folder.read(expected.files)
-        assert (scan.faults, scan.skipped) == (expected.faults, expected.skipped) == ([], 2)
+        assert (scan.issues, scan.skipped) == (expected.issues, expected.skipped) == ([], 2)
         assert {(f.stamp, f.location) for f in scan.files} == {(None, None)}
         assert (tree.name, tree.commit) == ("site", None)
         assert tree.location == str(tmp_path / Path(tree.location).name)
@@ -116,8 +116,8 @@ def found(path: Path) -> list[str]:
     return [file.path for file in scanned(path).files]
 
 
-def faults(path: Path) -> list[tuple[str, str, str]]:
-    return [(where, fault.severity, fault.code) for where, fault in scanned(path).faults]
+def issues(path: Path) -> list[tuple[str, str, str]]:
+    return [(where, issue.severity, issue.code) for where, issue in scanned(path).issues]
 
 
 @pytest.mark.parametrize(
@@ -212,7 +212,7 @@ def test_a_name_that_leads_out(tmp_path: Path, name: str) -> None:
         tar_of(tmp_path / "a.tar", name, "_news/a.md"),
     ):
         assert found(archive) == ["_news/a.md"]
-        assert faults(archive) == [(name, "error", "unsafe_name")]
+        assert issues(archive) == [(name, "error", "unsafe_name")]
 
 
 #: How a zip of old Windows tools says it, and whether it leads out.
@@ -228,7 +228,7 @@ def test_a_zip_with_backslashes_is_read_and_each_name_is_looked_at_as_ever(tmp_p
     assert found(archive) == ["_news/b.md", "_news/c/d.md", "_news/e.md", "_news/f.md"]
     out = [name.replace("\\", "/") for name, leads_out in BACKSLASHES.items() if leads_out]
     unsafe = [(name, "error", "unsafe_name") for name in out]
-    assert faults(archive) == sorted([*unsafe, ("a.zip", "notice", "backslash_names")])
+    assert issues(archive) == sorted([*unsafe, ("a.zip", "notice", "backslash_names")])
     with Archive(archive) as tree:
         scan = tree.scan()
         assert tree.read(scan.files) == [TEXT] * 4
@@ -245,7 +245,7 @@ def test_what_a_zip_with_backslashes_may_hold_besides(tmp_path: Path) -> None:
     )
     archive = zip_of(tmp_path / "a.zip", *names)
     assert found(archive) == ["_news/c.md"]
-    assert faults(archive) == [
+    assert issues(archive) == [
         ("_news/a.md", "error", "duplicate_name"),
         ("_news/b.zip", "warning", "nested_archive"),
         ("a.zip", "notice", "backslash_names"),
@@ -257,7 +257,7 @@ def test_what_a_zip_with_backslashes_may_hold_besides(tmp_path: Path) -> None:
 def test_a_backslash_in_a_tar_is_no_folder(tmp_path: Path) -> None:
     archive = tar_of(tmp_path / "a.tar", "_news/a\\b.md", "_news\\c.md", "_news/..\\..\\d.md", "_news/e.md")
     assert found(archive) == ["_news/e.md"]
-    assert faults(archive) == [
+    assert issues(archive) == [
         ("_news/..\\..\\d.md", "error", "bad_name"),
         ("_news/a\\b.md", "error", "bad_name"),
     ]
@@ -295,7 +295,7 @@ def test_links_and_devices_in_a_tar(tmp_path: Path) -> None:
         "_linked/inside.md",
     )
     assert found(archive) == ["_linked/inside.md", "_news/a.md"]
-    assert faults(archive) == [
+    assert issues(archive) == [
         ("_linked", "warning", "symlink"),
         ("_news/b.md", "warning", "symlink"),
         ("_news/c.md", "warning", "hard_link"),
@@ -311,7 +311,7 @@ def test_links_and_devices_in_a_zip(tmp_path: Path, mode: int, code: str) -> Non
         link.external_attr = (mode | 0o777) << 16
         archive.writestr(link, "/etc/passwd")
     assert found(tmp_path / "a.zip") == ["_news/a.md"]
-    assert faults(tmp_path / "a.zip") == [("_news/b.md", "warning", code)]
+    assert issues(tmp_path / "a.zip") == [("_news/b.md", "warning", code)]
 
 
 def test_a_name_that_occurs_twice_is_refused(tmp_path: Path) -> None:
@@ -319,13 +319,13 @@ def test_a_name_that_occurs_twice_is_refused(tmp_path: Path) -> None:
     zipped = zip_of(tmp_path / "a.zip", *names)
     for archive in (zipped, tar_of(tmp_path / "a.tar", *names)):
         assert found(archive) == ["_news/b.md"]
-        assert faults(archive) == [("_news/a.md", "error", "duplicate_name")]
+        assert issues(archive) == [("_news/a.md", "error", "duplicate_name")]
         assert scanned(archive).unread() == ("_news/a.md",)
 
 
 def test_a_link_and_a_file_of_one_name_are_refused(tmp_path: Path) -> None:
     link = member("_news/a.md", tarfile.SYMTYPE, linkname="/etc/passwd")
-    assert faults(tar_of(tmp_path / "a.tar", link, "_news/a.md", "_news/b.md")) == [
+    assert issues(tar_of(tmp_path / "a.tar", link, "_news/a.md", "_news/b.md")) == [
         ("_news/a.md", "error", "duplicate_name")
     ]
 
@@ -333,14 +333,14 @@ def test_a_link_and_a_file_of_one_name_are_refused(tmp_path: Path) -> None:
 def test_names_that_differ_by_case_only(tmp_path: Path) -> None:
     archive = zip_of(tmp_path / "a.zip", "_news/a.md", "_news/A.md")
     assert found(archive) == ["_news/A.md", "_news/a.md"]
-    assert {code for _, _, code in faults(archive)} == {"case_collision"}
+    assert {code for _, _, code in issues(archive)} == {"case_collision"}
 
 
 def test_names_that_differ_by_unicode_form_only(tmp_path: Path) -> None:
     forms = [unicodedata.normalize(form, "_news/caf\u00e9.md") for form in ("NFC", "NFD")]
     for archive in (zip_of(tmp_path / "a.zip", *forms), tar_of(tmp_path / "a.tar", *forms)):
         assert found(archive) == sorted(forms)
-        assert {code for _, _, code in faults(archive)} == {"case_collision"}
+        assert {code for _, _, code in issues(archive)} == {"case_collision"}
 
 
 @pytest.mark.parametrize(
@@ -355,7 +355,7 @@ def test_a_name_that_cannot_be_stored(tmp_path: Path, name: bytes, shown: str) -
                 tar.addfile(member(one, size=len(TEXT)), io.BytesIO(TEXT))
     for archive in (zipped, *tmp_path.glob("*.tar")):
         assert found(archive) == ["_news/b.md"]
-        assert faults(archive) == [(f"_news/{shown}.md", "error", "bad_name")]
+        assert issues(archive) == [(f"_news/{shown}.md", "error", "bad_name")]
 
 
 def test_a_name_in_utf8_without_the_flag(tmp_path: Path) -> None:
@@ -372,12 +372,12 @@ def test_a_long_name_in_a_tar(tmp_path: Path) -> None:
             for one in (longest, too_long, "_news/a.md"):
                 tar.addfile(member(one, size=len(TEXT)), io.BytesIO(TEXT))
         assert found(archive) == ["_news/a.md", longest]
-        assert faults(archive) == [(too_long, "error", "path_too_long")]
+        assert issues(archive) == [(too_long, "error", "path_too_long")]
 
 
 def test_an_archive_in_an_archive_stays_closed(tmp_path: Path) -> None:
     archive = tar_of(tmp_path / "a.tar", "_news/a.md", "_news/b.zip", "assets/c.zip")
-    assert faults(archive) == [("_news/b.zip", "warning", "nested_archive")]
+    assert issues(archive) == [("_news/b.zip", "warning", "nested_archive")]
     assert scanned(archive).skipped == 1
 
 
@@ -401,7 +401,7 @@ def test_a_member_that_is_larger_than_it_says(tmp_path: Path, monkeypatch: pytes
     for claimed, real in ((10, text), (2**32 - 2, TEXT)):
         archive = lying_zip(tmp_path / "a.zip", "_news/a.md", real, claimed)
         assert found(archive) == ["_news/good.md"]
-        assert faults(archive) == [("_news/a.md", "error", "file_too_large")]
+        assert issues(archive) == [("_news/a.md", "error", "file_too_large")]
 
 
 def test_a_member_that_is_a_bomb(tmp_path: Path) -> None:
@@ -409,13 +409,13 @@ def test_a_member_that_is_a_bomb(tmp_path: Path) -> None:
     with zipfile.ZipFile(bomb, "a") as archive:
         archive.writestr("_news/a.md", os.urandom(1 << 20))  # so that the whole is within its limit
     assert found(bomb) == ["_news/a.md"]
-    assert faults(bomb) == [("_news/bomb.md", "error", "compression_bomb")]
+    assert issues(bomb) == [("_news/bomb.md", "error", "compression_bomb")]
 
 
 def test_many_members_that_are_a_bomb_together(tmp_path: Path) -> None:
     text = bytes(1 << 20)  # what each member may have free
     bomb = zip_of(tmp_path / "a.zip", *(f"_news/{n}.md" for n in range(250)), text=text)
-    assert faults(bomb) == [("a.zip", "error", "archive_too_large")]
+    assert issues(bomb) == [("a.zip", "error", "archive_too_large")]
     assert len(found(bomb)) < 250
     assert scanned(bomb).unread() == ("",)
 
@@ -435,8 +435,8 @@ def test_too_many_members(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(members, "MAX_MEMBERS", 3)
     archive = tar_of(tmp_path / "a.tar", *(f"_news/{n}.md" for n in range(4)))
     assert found(archive) == ["_news/0.md", "_news/1.md", "_news/2.md"]
-    assert faults(archive) == [("a.tar", "error", "archive_too_large")]
-    assert faults(tar_of(tmp_path / "b.tar", *(f"_news/{n}.md" for n in range(3)))) == []
+    assert issues(archive) == [("a.tar", "error", "archive_too_large")]
+    assert issues(tar_of(tmp_path / "b.tar", *(f"_news/{n}.md" for n in range(3)))) == []
 
 
 def test_too_many_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -444,7 +444,7 @@ def test_too_many_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     archive = tar_of(tmp_path / "a.tar", *(f"_news/{n}.md" for n in range(4)))
     assert found(archive)[:2] == ["_news/0.md", "_news/1.md"]
     assert len(found(archive)) < 4
-    assert faults(archive) == [("a.tar", "error", "archive_too_large")]
+    assert issues(archive) == [("a.tar", "error", "archive_too_large")]
 
 
 def test_a_header_that_would_fill_memory(tmp_path: Path) -> None:
@@ -452,7 +452,7 @@ def test_a_header_that_would_fill_memory(tmp_path: Path) -> None:
     archive = tmp_path / "a.tar"
     archive.write_bytes(tar_blocks("_news/a.md") + longname.tobuf(tarfile.GNU_FORMAT) + bytes(1 << 16))
     assert found(archive) == ["_news/a.md"]
-    assert faults(archive) == [("a.tar", "error", "archive_damaged")]
+    assert issues(archive) == [("a.tar", "error", "archive_damaged")]
 
 
 def test_an_xz_that_wants_too_much_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -469,11 +469,11 @@ def test_an_xz_that_wants_too_much_memory(tmp_path: Path, monkeypatch: pytest.Mo
 
 def test_a_tar_without_its_end_is_cut_off(tmp_path: Path) -> None:
     (tmp_path / "a.tar").write_bytes(tar_blocks("_news/a.md") + END)
-    assert faults(tmp_path / "a.tar") == []
+    assert issues(tmp_path / "a.tar") == []
     for cut in (0, 100, 512, 520):
         (tmp_path / "a.tar").write_bytes(tar_blocks("_news/a.md") + tar_blocks("_news/b.md")[:cut])
         assert found(tmp_path / "a.tar") == ["_news/a.md"], cut
-        assert faults(tmp_path / "a.tar") == [("a.tar", "error", "archive_damaged")], cut
+        assert issues(tmp_path / "a.tar") == [("a.tar", "error", "archive_damaged")], cut
         assert scanned(tmp_path / "a.tar").unread() == ("",)
 
 
@@ -481,7 +481,7 @@ def test_a_block_of_zeros_is_not_the_end_if_something_follows(tmp_path: Path) ->
     blocks = tar_blocks("_news/a.md") + bytes(1024) + tar_blocks("_news/c.md") + END
     (tmp_path / "a.tar").write_bytes(blocks)
     assert found(tmp_path / "a.tar") == ["_news/a.md"]
-    assert faults(tmp_path / "a.tar") == [("a.tar", "error", "archive_damaged")]
+    assert issues(tmp_path / "a.tar") == [("a.tar", "error", "archive_damaged")]
 
 
 @pytest.mark.parametrize(
@@ -503,7 +503,7 @@ def test_attributes_that_are_broken(tmp_path: Path, text: bytes) -> None:
     for behind in (tar_blocks("_news/b"), b""):
         (tmp_path / "a.tar").write_bytes(tar_blocks("_news/a.md") + attributes + behind + END)
         assert found(tmp_path / "a.tar") == ["_news/a.md"]
-        assert faults(tmp_path / "a.tar") == [("a.tar", "error", "archive_damaged")]
+        assert issues(tmp_path / "a.tar") == [("a.tar", "error", "archive_damaged")]
 
 
 def test_attributes_of_no_member(tmp_path: Path) -> None:
@@ -513,7 +513,7 @@ def test_attributes_of_no_member(tmp_path: Path) -> None:
     ):
         header = member("x", kind, size=len(text)).tobuf(tarfile.USTAR_FORMAT)
         (tmp_path / "a.tar").write_bytes(tar_blocks("_news/a.md") + header + text.ljust(512, b"\0") + END)
-        assert faults(tmp_path / "a.tar") == [("a.tar", "error", "archive_damaged")]
+        assert issues(tmp_path / "a.tar") == [("a.tar", "error", "archive_damaged")]
 
 
 def test_a_damaged_header_is_not_the_end(tmp_path: Path) -> None:
@@ -521,7 +521,7 @@ def test_a_damaged_header_is_not_the_end(tmp_path: Path) -> None:
     damaged[1024] ^= 1
     (tmp_path / "a.tar").write_bytes(damaged)
     assert found(tmp_path / "a.tar") == ["_news/a.md"]
-    assert faults(tmp_path / "a.tar") == [("a.tar", "error", "archive_damaged")]
+    assert issues(tmp_path / "a.tar") == [("a.tar", "error", "archive_damaged")]
 
 
 @pytest.mark.parametrize("name", ["tar.gz", "tar.xz", "tar.zst"])
@@ -543,7 +543,7 @@ def test_a_tar_that_was_cut_off_before_it_was_packed(tmp_path: Path, name: str) 
         {"tar.gz": gzip.compress, "tar.xz": lzma.compress, "tar.zst": zstd.compress}[name](blocks)
     )
     assert found(archive) == ["_news/a.md"]
-    assert faults(archive) == [(archive.name, "error", "archive_damaged")]
+    assert issues(archive) == [(archive.name, "error", "archive_damaged")]
 
 
 @pytest.mark.parametrize("name", ["tar.gz", "tar.xz", "tar.zst"])
@@ -589,7 +589,7 @@ def test_a_zip_whose_directory_is_damaged(tmp_path: Path) -> None:
     data[data.rindex(b"PK\x01\x02")] = 0
     archive.write_bytes(data)
     assert found(archive) == ["_news/a.md"]
-    assert faults(archive) == [("a.zip", "error", "archive_damaged")]
+    assert issues(archive) == [("a.zip", "error", "archive_damaged")]
 
 
 def test_a_member_that_is_damaged_leaves_the_others(tmp_path: Path) -> None:
@@ -615,7 +615,7 @@ def test_a_member_that_is_damaged_leaves_the_others(tmp_path: Path) -> None:
     for what, (place, wrong, due) in damages.items():
         archive.write_bytes(good[:place] + wrong + good[place + len(wrong) :])
         assert found(archive) == ["_news/a.md", "_news/c.md"], what
-        assert sorted(faults(archive)) == sorted(due), what
+        assert sorted(issues(archive)) == sorted(due), what
         assert scanned(archive).unread() == ("",)
 
 
@@ -630,7 +630,7 @@ def test_a_wild_offset_of_64_bits(tmp_path: Path, offset: int) -> None:
     struct.pack_into("<L", end, 12, struct.unpack_from("<L", end, 12)[0] + len(wide))
     archive.write_bytes(data[:place] + entry + wide + end)
     assert found(archive) == ["_news/a.md"]
-    assert faults(archive) == [
+    assert issues(archive) == [
         ("_news/b.md", "error", "damaged_member"),
         ("a.zip", "error", "archive_damaged"),
     ]
@@ -653,7 +653,7 @@ def test_a_directory_that_hides_members(tmp_path: Path) -> None:
     for data, due in ((hidden, 2), (counted, 2), (lost, 4), (removed, 4), (one_more, 5)):
         archive.write_bytes(data)
         assert len(found(archive)) == due
-        assert faults(archive) == [("a.zip", "error", "archive_damaged")]
+        assert issues(archive) == [("a.zip", "error", "archive_damaged")]
         assert scanned(archive).unread() == ("",)
 
 
@@ -668,7 +668,7 @@ def test_members_of_a_zip_that_overlap(tmp_path: Path) -> None:
     size = end - place + len(entry)
     ending = struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, 2, 2, size, place, 0)
     archive.write_bytes(data[:end] + entry + ending)
-    assert faults(archive) == [("a.zip", "error", "archive_damaged")]
+    assert issues(archive) == [("a.zip", "error", "archive_damaged")]
 
 
 def test_a_member_that_is_encrypted_or_packed_in_another_way(tmp_path: Path) -> None:
@@ -676,12 +676,12 @@ def test_a_member_that_is_encrypted_or_packed_in_another_way(tmp_path: Path) -> 
         packed.writestr("_news/b.md", TEXT)
         packed.writestr("_news/a.md", TEXT, zipfile.ZIP_STORED)
     assert found(archive) == ["_news/a.md"]
-    assert faults(archive) == [("_news/b.md", "error", "unsupported_member")]
+    assert issues(archive) == [("_news/b.md", "error", "unsupported_member")]
     data = bytearray(archive.read_bytes())
     data[6] |= 1
     data[data.index(b"PK\x01\x02") + 8] |= 1
     archive.write_bytes(data)
-    assert faults(archive) == [("_news/b.md", "error", "encrypted")]
+    assert issues(archive) == [("_news/b.md", "error", "encrypted")]
 
 
 def test_a_sparse_member_is_refused_and_passed_over(tmp_path: Path) -> None:
@@ -691,7 +691,7 @@ def test_a_sparse_member_is_refused_and_passed_over(tmp_path: Path) -> None:
     header[148:156] = b"%06o\0 " % sum(header)
     (tmp_path / "a.tar").write_bytes(header + bytes(512) + b"x" * 512 + tar_blocks("_news/a.md") + END)
     assert found(tmp_path / "a.tar") == ["_news/a.md"]
-    assert faults(tmp_path / "a.tar") == [("_news/b.md", "error", "unsupported_member")]
+    assert issues(tmp_path / "a.tar") == [("_news/b.md", "error", "unsupported_member")]
 
 
 def test_a_sparse_member_is_told_of_by_its_own_name(tmp_path: Path) -> None:
@@ -699,7 +699,7 @@ def test_a_sparse_member_is_told_of_by_its_own_name(tmp_path: Path) -> None:
     header = member("x", tarfile.XHDTYPE, size=len(text)).tobuf(tarfile.USTAR_FORMAT)
     blocks = header + text.ljust(512, b"\0") + tar_blocks("_news/GNUSparseFile.1/b.md")
     (tmp_path / "a.tar").write_bytes(tar_blocks("_news/a.md") + blocks + END)
-    assert faults(tmp_path / "a.tar") == [("_news/b.md", "error", "unsupported_member")]
+    assert issues(tmp_path / "a.tar") == [("_news/b.md", "error", "unsupported_member")]
 
 
 # Forms of a zip

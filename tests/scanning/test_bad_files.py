@@ -298,7 +298,7 @@ def outcomes(tree: Tree) -> set[tuple[str, str]]:
     assert GOOD in {file.path for file, got in zip(scan.files, read, strict=True) if isinstance(got, bytes)}
     assert not any(b"root:" in got or b"secret" in got for got in read if isinstance(got, bytes))
     kept_out = {("error", got.code) for got in read if isinstance(got, DocumentError)}
-    return kept_out | {(fault.severity, fault.code) for _, fault in scan.faults}
+    return kept_out | {(issue.severity, issue.code) for _, issue in scan.issues}
 
 
 def test_kinds_in_a_repository(tmp_path: Path) -> None:

@@ -64,11 +64,11 @@ def outcome(path: Path, mutation: Mutation) -> str:
             check(scan, mutation, dict(zip((f.path for f in scan.files), tree.read(scan.files), strict=True)))
     except ImportFailed:
         return "refused"
-    return "damaged" if any(fault.severity == "error" for _, fault in scan.faults) else "whole"
+    return "damaged" if any(issue.severity == "error" for _, issue in scan.issues) else "whole"
 
 
 def check(scan: Scan, mutation: Mutation, read: dict[str, object]) -> None:
-    assert {fault.code for _, fault in scan.faults} <= CODES
+    assert {issue.code for _, issue in scan.issues} <= CODES
     if mutation.exact:
         assert read.items() <= DOCUMENTS.items()
     if mutation.complete:

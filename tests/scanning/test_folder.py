@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from curation.documents.problems import Fault
+from curation.documents.issues import Issue
 from curation.errors import DocumentError, ImportFailed
 from curation.paths import MAX_PATH
 from curation.scanning import (
@@ -121,8 +121,8 @@ def found(root: Path, *within: str) -> list[str]:
     return [file.path for file in Folder(root).scan(within).files]
 
 
-def faults(root: Path, *within: str) -> list[tuple[str, str, str]]:
-    return [(path, fault.severity, fault.code) for path, fault in Folder(root).scan(within).faults]
+def issues(root: Path, *within: str) -> list[tuple[str, str, str]]:
+    return [(path, issue.severity, issue.code) for path, issue in Folder(root).scan(within).issues]
 
 
 def test_a_scan_is_in_order_of_path_and_counts_what_it_passes(tmp_path: Path) -> None:
@@ -140,7 +140,7 @@ def test_a_scan_is_in_order_of_path_and_counts_what_it_passes(tmp_path: Path) ->
     ]
     assert [Path(file.location or "") for file in scan.files] == [tmp_path / file.path for file in scan.files]
     assert scan.skipped == 2  # .keep and other.csv: machinery and what lies outside are not walked
-    assert scan.faults == []
+    assert scan.issues == []
 
 
 def test_links_are_not_followed(tmp_path: Path) -> None:
@@ -153,7 +153,7 @@ def test_links_are_not_followed(tmp_path: Path) -> None:
     (root / "_news/dangling.md").symlink_to("nowhere")
     (root / "_linked").symlink_to(tmp_path / "outside")
     assert found(root) == ["_news/a.md"]
-    assert faults(root) == [("_linked", "warning", "symlink")] + [
+    assert issues(root) == [("_linked", "warning", "symlink")] + [
         (f"_news/{name}", "warning", "symlink") for name in ("dangling.md", "file.md", "folder", "loop")
     ]
 
@@ -165,7 +165,7 @@ def test_fifos_and_sockets_are_not_opened(tmp_path: Path, monkeypatch: pytest.Mo
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind("socket.md")
         assert found(tmp_path) == ["_news/a.md"]
-        assert faults(tmp_path) == [
+        assert issues(tmp_path) == [
             ("_news/fifo.md", "warning", "special_file"),
             ("_news/socket.md", "warning", "special_file"),
         ]
@@ -179,7 +179,7 @@ def test_a_name_that_cannot_be_stored(tmp_path: Path, name: bytes, shown: str) -
     put(tmp_path, "_news/z.md")
     Path(os.fsdecode(os.fsencode(tmp_path / "_news") + b"/" + name)).write_bytes(b"")
     assert found(tmp_path) == ["_news/z.md"]
-    assert faults(tmp_path) == [(f"_news/{shown}", "error", "bad_name")]
+    assert issues(tmp_path) == [(f"_news/{shown}", "error", "bad_name")]
 
 
 def test_a_path_that_is_too_long(tmp_path: Path) -> None:
@@ -188,7 +188,7 @@ def test_a_path_that_is_too_long(tmp_path: Path) -> None:
     put(tmp_path, longest, longest.replace("d.md", "dd.md"))
     assert len(longest) == MAX_PATH
     assert found(tmp_path) == [longest]
-    assert faults(tmp_path) == [(longest.replace("d.md", "dd.md"), "error", "path_too_long")]
+    assert issues(tmp_path) == [(longest.replace("d.md", "dd.md"), "error", "path_too_long")]
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root reads every folder")
@@ -196,7 +196,7 @@ def test_a_folder_that_cannot_be_read(tmp_path: Path) -> None:
     put(tmp_path, "_news/closed/a.md", "_news/b.md")
     (tmp_path / "_news/closed").chmod(0)
     assert found(tmp_path) == ["_news/b.md"]
-    assert faults(tmp_path) == [("_news/closed", "error", "unreadable")]
+    assert issues(tmp_path) == [("_news/closed", "error", "unreadable")]
     (tmp_path / "_news/closed").chmod(0o700)
 
 
@@ -239,7 +239,7 @@ def test_what_is_no_file_any_more(tmp_path: Path) -> None:
 def test_a_name_that_differs_by_case_only_is_taken_in_and_told_of(tmp_path: Path) -> None:
     put(tmp_path, "_news/a.md", "_news/A.md", "_news/b.md")
     assert found(tmp_path) == ["_news/A.md", "_news/a.md", "_news/b.md"]
-    assert faults(tmp_path) == [
+    assert issues(tmp_path) == [
         ("_news/A.md", "warning", "case_collision"),
         ("_news/a.md", "warning", "case_collision"),
     ]
@@ -262,7 +262,7 @@ def test_a_name_that_differs_by_unicode_form_is_taken_in_and_told_of(
         tmp_path, *(f"_news/{name}" for name in names), "_news/b.md", "_news/\u00e9/x.md", "_news/\u00e8/x.md"
     )
     assert len(found(tmp_path)) == 5
-    told = {path: fault.message for path, fault in Folder(tmp_path).scan().faults}
+    told = {path: issue.message for path, issue in Folder(tmp_path).scan().issues}
     first, second = names
     assert told == {
         f"_news/{first}": f"differs by {how} only from {second}",
@@ -278,7 +278,7 @@ def test_a_hard_link_is_passed_over_and_never_missing(tmp_path: Path) -> None:
     (root / "_news/d.md").hardlink_to(root / "_news/b.md")
     (root / "_news/picture.png").hardlink_to(root / "_news/b.md")
     assert found(root) == ["_news/a.md"]
-    assert faults(root) == [(f"_news/{name}.md", "warning", "hard_link") for name in "bcd"]
+    assert issues(root) == [(f"_news/{name}.md", "warning", "hard_link") for name in "bcd"]
     assert Folder(root).scan().unread() == ("_news/b.md", "_news/c.md", "_news/d.md")
 
 
@@ -292,7 +292,7 @@ def test_a_dump_of_hard_links_says_what_to_do(tmp_path: Path) -> None:
 
 def test_an_archive_in_a_folder_of_content_stays_closed(tmp_path: Path) -> None:
     put(tmp_path, "_news/a.md", "_news/old.zip", "assets/old.tar.gz")
-    assert faults(tmp_path) == [("_news/old.zip", "warning", "nested_archive")]
+    assert issues(tmp_path) == [("_news/old.zip", "warning", "nested_archive")]
     assert Folder(tmp_path).scan().skipped == 1
 
 
@@ -438,12 +438,12 @@ def test_a_file_that_vanishes_during_the_walk(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr(folder._Walk, "_add_all", vanish)
     scan = Folder(tmp_path).scan()
     assert [file.path for file in scan.files] == ["_news/b.md"]
-    assert [(path, fault.code) for path, fault in scan.faults] == [("_news/a.md", "unreadable")]
+    assert [(path, issue.code) for path, issue in scan.issues] == [("_news/a.md", "unreadable")]
 
 
 def test_what_a_scan_knows_nothing_of() -> None:
     def unread(path: str, severity: str, code: str) -> tuple[str, ...]:
-        return Scan(faults=[(path, Fault(severity, code, ""))]).unread()
+        return Scan(issues=[(path, Issue(severity, code, ""))]).unread()
 
     assert unread("_news", "error", "unreadable") == ("_news/",)
     assert unread("_news", "warning", "symlink") == ("_news/",)
@@ -477,7 +477,7 @@ def test_a_folder_too_deep_to_be_named(tmp_path: Path, monkeypatch: pytest.Monke
         Path("d" * 250).mkdir()
         os.chdir("d" * 250)
     assert found(tmp_path) == ["_news/a.md"]
-    [(path, severity, code)] = faults(tmp_path)
+    [(path, severity, code)] = issues(tmp_path)
     assert (severity, code) == ("error", "unreadable")
     assert path.startswith("_news/ddd")
     assert Folder(tmp_path).scan().unread() == (f"{path}/",)

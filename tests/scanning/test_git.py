@@ -63,7 +63,7 @@ def test_a_revision_gives_what_its_checkout_gives(repository: Path, bare: Path, 
     with GitTree(source) as tree:
         scan = tree.scan()
         assert [(f.path, f.kind) for f in scan.files] == [(f.path, f.kind) for f in expected.files]
-        assert (scan.faults, scan.skipped) == (expected.faults, expected.skipped)
+        assert (scan.issues, scan.skipped) == (expected.issues, expected.skipped)
         assert tree.read(scan.files) == folder.read(expected.files)
         assert (tree.name, tree.location) == ("site", str(source))
         assert tree.commit == git(source, "rev-parse", "HEAD")
@@ -171,7 +171,7 @@ def test_links_and_submodules_are_not_followed(repository: Path) -> None:
     with GitTree(repository) as tree:
         scan = tree.scan()
     assert [file.path for file in scan.files] == sorted(PATHS)
-    assert [(path, fault.severity, fault.code) for path, fault in scan.faults] == [
+    assert [(path, issue.severity, issue.code) for path, issue in scan.issues] == [
         ("_learning/module", "warning", "submodule"),
         ("_linked", "warning", "symlink"),
         ("_news/link.md", "warning", "symlink"),
@@ -194,7 +194,7 @@ def test_names_that_cannot_be_stored_or_lead_out(repository: Path) -> None:
     with GitTree(repository, head) as tree:
         scan = tree.scan()
     assert [file.path for file in scan.files] == ["_bad/z.md"]
-    assert [(path, fault.code) for path, fault in scan.faults] == [
+    assert [(path, issue.code) for path, issue in scan.issues] == [
         ("_bad/a\\nb.md", "bad_name"),
         ("_news/../\\udcff.md", "unsafe_name"),
     ]

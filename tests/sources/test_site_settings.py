@@ -186,15 +186,15 @@ def test_anchors_and_merges_are_read_as_jekyll_does(store: Store, curation: Cura
 )  # fmt: skip
 def test_settings_are_read_whatever_else_the_config_says(other: str) -> None:
     text = f"url: &u https://example.org\n{other}\ntitle: 1.50\ntimezone: Europe/Rome\nbaseurl: *p\n"
-    values, faults = site_config.read_config(text.replace("*p", "/p").encode())
+    values, issues = site_config.read_config(text.replace("*p", "/p").encode())
     wanted = {"url": "https://example.org", "title": "1.50", "zone": "Europe/Rome", "base-url": "/p"}
-    assert (values, faults) == (wanted, [])
+    assert (values, issues) == (wanted, [])
 
 
 def test_the_last_of_a_setting_that_is_stated_twice_counts() -> None:
-    values, [fault] = site_config.read_config(b"url: https://a.example\ntitle: a\ntitle: b\n")
+    values, [issue] = site_config.read_config(b"url: https://a.example\ntitle: a\ntitle: b\n")
     assert values == {"url": "https://a.example", "title": "b"}
-    assert (fault.code, fault.line, fault.message) == (
+    assert (issue.code, issue.line, issue.message) == (
         "bad_setting",
         3,
         "title is stated more than once: the last counts",
@@ -208,8 +208,8 @@ def test_settings_may_be_merged_into_the_config_or_stand_in_its_first_document()
 
 @pytest.mark.parametrize("text", ["url: [\n", "- a\n", "a\n", "url: x\n\tb: c\n", "x: " + "[" * 5000])
 def test_what_is_no_yaml_is_no_config(text: str) -> None:
-    values, [fault] = site_config.read_config(text.encode())
-    assert (values, fault.code) == (None, "bad_config")
+    values, [issue] = site_config.read_config(text.encode())
+    assert (values, issue.code) == (None, "bad_config")
 
 
 def test_what_the_config_no_longer_says_is_no_longer_read(

@@ -13,8 +13,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
+from ...documents.issues import Issue
 from ...documents.json_values import short
-from ...documents.problems import Fault
 from ...urls import url_digest
 from ..merging.rules import SetAside, hides
 from ..merging.stories import Story, fold_url, spellings
@@ -133,9 +133,9 @@ def _is_same(one: Unplaced | Candidate, article: Candidate) -> bool:
     return not sure_keys(one).isdisjoint(sure_keys(article))
 
 
-def _hidden_story(article: Candidate, key: _Key) -> Fault:
+def _hidden_story(article: Candidate, key: _Key) -> Issue:
     in_common = _IN_COMMON.get(key[0])
     what = f"its {in_common} is that of" if in_common else "it has"
     title = f" {short(article.story.title)}" if article.story.title else ""
     story = f"{what} the story{title} that an editor hides at {article.path}"
-    return Fault("warning", "hidden_story", f"not published until an editor decides: {story}", "published")
+    return Issue("warning", "hidden_story", f"not published until an editor decides: {story}", "published")

@@ -23,7 +23,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ...documents.problems import Fault
+from ...documents.issues import Issue
 from ...scanning import File
 from ..merging.rules import Decision, SetAside, hides
 from ..merging.stories import Story, fold_title, fold_url
@@ -105,7 +105,7 @@ class Plan:
     """
 
     moves: dict[str, Candidate] = field(default_factory=dict)
-    doubts: dict[str, Fault] = field(default_factory=dict)
+    doubts: dict[str, Issue] = field(default_factory=dict)
     held: set[str] = field(default_factory=set)
     returns: dict[str, list[SetAside]] = field(default_factory=dict)
     vacant: set[str] = field(default_factory=set)
@@ -252,8 +252,8 @@ class _Planner:
         if not any(article.overrides for article in articles):
             return
         is_held = any(article.is_hidden for article in articles)
-        fault = ambiguous_move(articles, is_held=is_held)
-        self.plan.doubts.update((doc.path, fault) for doc in docs)
+        issue = ambiguous_move(articles, is_held=is_held)
+        self.plan.doubts.update((doc.path, issue) for doc in docs)
         if is_held:
             self.plan.held.update(doc.path for doc in docs)
 
@@ -307,14 +307,14 @@ def _keys_of(one: _Any, levels: Iterable[Level]) -> list[tuple[object, ...]]:
     return [key for key in keys if key[1] is not None]
 
 
-def ambiguous_move(articles: Iterable[Candidate], *, is_held: bool) -> Fault:
+def ambiguous_move(articles: Iterable[Candidate], *, is_held: bool) -> Issue:
     """Return the warning of a document that may be one of some articles, of which some have overrides."""
     decided = sorted(articles, key=lambda article: (not article.overrides, article.path))
     paths = " or ".join(article.path for article in decided[:NAMED])
     more = f" or {len(decided) - NAMED:,} more" if len(decided) > NAMED else ""
     then = "not published until an editor decides" if is_held else "no overrides are applied"
     field = "published" if is_held else None
-    return Fault("warning", "ambiguous_move", f"may be what was {paths}{more}: {then}", field)
+    return Issue("warning", "ambiguous_move", f"may be what was {paths}{more}: {then}", field)
 
 
 def story_keys(story: Story) -> list[tuple[object, ...]]:

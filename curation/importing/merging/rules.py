@@ -25,7 +25,7 @@ from __future__ import annotations
 from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from ...documents.problems import Fault
+from ...documents.issues import Issue
 from ...flags import HIDING, Flags
 from .stories import Story, is_another
 
@@ -75,7 +75,7 @@ class Merged(NamedTuple):
     effective: Effective
     overrides: Overrides
     set_aside: Sequence[SetAside]
-    notices: Sequence[Fault]
+    notices: Sequence[Issue]
 
     @property
     def decided(self) -> tuple[Overrides, list[SetAside]]:
@@ -94,7 +94,7 @@ def merge(
     """What holds once a document has come: `was` is what upstream said before, `stories` the one before
     and the one now, `said_already` the flags that have an open `upstream_parts`."""
     before, now = stories
-    notices: list[Fault] = []
+    notices: list[Issue] = []
     if is_another(before, now):
         aside = [*set_aside, *(SetAside(before, flag, decision) for flag, decision in overrides.items())]
         back = {kept.field: kept for kept in aside if kept.id is not None and not is_another(kept.story, now)}
@@ -152,7 +152,7 @@ def effective(upstream: Flags, overrides: Mapping[str, int]) -> Effective:
 
 def partings(
     before: Flags, upstream: Flags, overrides: Overrides, said_already: Container[str]
-) -> list[Fault]:
+) -> list[Issue]:
     """A notice for each flag on which upstream says otherwise than the editor's standing decision.
 
     It is given when upstream changes its mind, and stands (`said_already`: the flags that have one)
@@ -162,7 +162,7 @@ def partings(
     for flag, (decided, _) in overrides.items():
         says, said = getattr(upstream, flag), getattr(before, flag)
         if says is not None and says != decided and (says != said or flag in said_already):
-            notices.append(Fault("notice", "upstream_parts", parting(flag, says, decided), flag))
+            notices.append(Issue("notice", "upstream_parts", parting(flag, says, decided), flag))
     return notices
 
 
@@ -171,11 +171,11 @@ def parting(flag: str, says: int, decided: int) -> str:
     return f"upstream says {shown(flag, says)}; the editor's {shown(flag, decided)} stands"
 
 
-def still_aside(set_aside: Iterable[SetAside], overrides: Overrides) -> list[Fault]:
+def still_aside(set_aside: Iterable[SetAside], overrides: Overrides) -> list[Issue]:
     """Return a warning for each flag that has a decision set aside and none that stands."""
     latest = {kept.field: kept for kept in set_aside if kept.field not in overrides}
     return [
-        Fault(
+        Issue(
             "warning",
             "override_set_aside",
             f"the editor's {shown(flag, kept.decision.value)} was about another story,"
@@ -186,9 +186,9 @@ def still_aside(set_aside: Iterable[SetAside], overrides: Overrides) -> list[Fau
     ]
 
 
-def _returned(flag: str, decision: Decision) -> Fault:
+def _returned(flag: str, decision: Decision) -> Issue:
     message = f"the story is back, and with it the editor's {shown(flag, decision.value)}"
-    return Fault("notice", "override_returned", message, flag)
+    return Issue("notice", "override_returned", message, flag)
 
 
 def shown(flag: str, value: int | None) -> str:

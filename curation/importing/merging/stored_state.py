@@ -55,7 +55,7 @@ class StoredState:
 
 def read_stored_state(connection: sa.Connection, article_ids: Sequence[int]) -> dict[int, StoredState]:
     """By article id; the rows are locked, so that no editor's decision comes between."""
-    standing: dict[int, StoredState] = {}
+    stored: dict[int, StoredState] = {}
     article = articles.c
     query = sa.select(
         article.id, article.first_import_id, article.last_import_id, article.missing_since,
@@ -71,16 +71,16 @@ def read_stored_state(connection: sa.Connection, article_ids: Sequence[int]) -> 
         for row in rows:
             flags = (Effective(*row[9:13]), Flags(*row[13:17]), row[17])
             story = (row[4], as_text(row[5]), Story(*row[6:9]))
-            standing[row[0]] = StoredState(*row[1:4], *story, *flags, bytes(row[18]), bytes(row[19]))
-        _read_decisions(connection, ids, standing)
-    return standing
+            stored[row[0]] = StoredState(*row[1:4], *story, *flags, bytes(row[18]), bytes(row[19]))
+        _read_decisions(connection, ids, stored)
+    return stored
 
 
-def _read_decisions(connection: sa.Connection, ids: Sequence[int], standing: dict[int, StoredState]) -> None:
+def _read_decisions(connection: sa.Connection, ids: Sequence[int], stored: dict[int, StoredState]) -> None:
     for article_id, decided in read_overrides(connection, ids).items():
-        standing[article_id].overrides = decided
+        stored[article_id].overrides = decided
     for article_id, kept in read_set_aside(connection, set_aside_overrides.c.article_id.in_(ids)):
-        standing[article_id].set_aside.append(kept)
+        stored[article_id].set_aside.append(kept)
 
 
 def read_overrides(connection: sa.Connection, article_ids: Sequence[int]) -> dict[int, dict[str, Decision]]:
@@ -119,7 +119,7 @@ def read_set_aside(connection: sa.Connection, wanted: sa.ColumnElement[bool]) ->
 def write_decisions(
     connection: sa.Connection, changed: Iterable[tuple[int, StoredState | None, Merged]]
 ) -> None:
-    """Brings overrides, standing and set aside, of some articles to what was made of them; a new article has
+    """Brings overrides, stored and set aside, of some articles to what was made of them; a new article has
     nothing that stands."""
     moved = [(i, s, m) for i, s, m in changed if s is None or m.decided != (s.overrides, s.set_aside)]
     if not moved:
@@ -128,8 +128,8 @@ def write_decisions(
         connection.execute(sa.delete(overrides).where(overrides.c.article_id.in_(ids)))
         connection.execute(sa.delete(set_aside_overrides).where(set_aside_overrides.c.article_id.in_(ids)))
     backend = backend_of(connection)
-    standing = [(i, flag, *decision) for i, _, m in moved for flag, decision in m.overrides.items()]
-    backend.bulk_insert(connection, overrides, ("article_id", "field", "value", "changeset_id"), standing)
+    stored = [(i, flag, *decision) for i, _, m in moved for flag, decision in m.overrides.items()]
+    backend.bulk_insert(connection, overrides, ("article_id", "field", "value", "changeset_id"), stored)
     aside = [(i, kept.field, *kept.decision, *kept.story) for i, _, m in moved for kept in m.set_aside]
     columns = ("id", "article_id", "field", "value", "changeset_id", *STORY_COLUMNS)
     row_ids = backend.reserve_ids(connection, set_aside_overrides, len(aside))
@@ -213,16 +213,16 @@ def follow_stories(connection: sa.Connection, retold: Mapping[int, Story]) -> No
 
 
 def with_bodies(
-    connection: sa.Connection, standing: Mapping[int, StoredState], now: Mapping[int, Story]
+    connection: sa.Connection, stored: Mapping[int, StoredState], now: Mapping[int, Story]
 ) -> None:
     """Read the digests of bodies where they matter: title and URL are others now, or an editor hides it."""
     suspects = [
         key
-        for key, was in standing.items()
+        for key, was in stored.items()
         if hides(was.overrides) or not has_same_title_or_url(was.story, now[key])
     ]
     for ids in chunks(suspects):
         query = sa.select(articles.c.id, articles.c.body).where(articles.c.id.in_(ids))
         for article_id, body in connection.execute(query):
-            was = standing[article_id]
+            was = stored[article_id]
             was.story = was.story._replace(body_digest=digest_body(body))

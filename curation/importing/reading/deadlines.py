@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, Future
 from contextlib import ExitStack, contextmanager
 
-from ...documents.problems import Fault
+from ...documents.issues import Issue
 from . import processes
 from .files import Read, read_files
 from .tasks import Outcome, OutcomeKind, Task
@@ -77,15 +77,15 @@ def _read_alone(executor: Executor, task: Task, future: Future[Read]) -> Read:
             return executor.submit(read_files, [task]).result()
     except processes.CrashedError:
         told = "the process that reads it dies of it: see what is unusual in it, then import it again"
-        return _refused(Fault("error", "read_crashed", told))
+        return _refused(Issue("error", "read_crashed", told))
     except processes.GivenUpError:
         told = f"reading it takes over {processes.SECONDS:g} seconds"
         advice = "see what is unusual in it, then import it again"
-        return _refused(Fault("error", "read_timed_out", f"{told}: {advice}"))
+        return _refused(Issue("error", "read_timed_out", f"{told}: {advice}"))
 
 
-def _refused(fault: Fault) -> Read:
-    return Read([Outcome(OutcomeKind.QUARANTINED, (fault,))])
+def _refused(issue: Issue) -> Read:
+    return Read([Outcome(OutcomeKind.QUARANTINED, (issue,))])
 
 
 def _size(task: Task) -> int:

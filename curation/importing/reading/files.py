@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from ...documents.issues import Issue
 from ...documents.parsing import (
     Document,
     Organization,
@@ -20,7 +21,6 @@ from ...documents.parsing import (
     parse_organization,
     parse_topic,
 )
-from ...documents.problems import Fault
 from ...errors import DocumentError
 from ...scanning import Kind, read_file
 from .rows import ArticleRow, Rows
@@ -84,11 +84,11 @@ def read_files(tasks: Sequence[Task]) -> Read:
         try:
             outcome = _read(number, task, read)
         except DocumentError as error:
-            fault = Fault("error", error.code, error.message, error.field, error.line, error.column)
-            outcome = Outcome(OutcomeKind.QUARANTINED, (fault,))
+            issue = Issue("error", error.code, error.message, error.field, error.line, error.column)
+            outcome = Outcome(OutcomeKind.QUARANTINED, (issue,))
         except Exception as error:  # noqa: BLE001 - see above
             told = f"curation cannot read it ({type(error).__name__}: {error})"
-            outcome = Outcome(OutcomeKind.QUARANTINED, (Fault("error", "internal_fault", told),))
+            outcome = Outcome(OutcomeKind.QUARANTINED, (Issue("error", "internal_fault", told),))
         read.outcomes.append(outcome)
     return read
 
@@ -101,19 +101,19 @@ def _read(number: int, task: Task, read: Read) -> Outcome:
         raise content
     digest = hashlib.sha256(content).digest()
     if known is not None and known.digest == digest:
-        return Outcome(OutcomeKind.UNCHANGED, faults_of(file.kind, content)) if known.is_missing else _SAME
+        return Outcome(OutcomeKind.UNCHANGED, issues_of(file.kind, content)) if known.is_missing else _SAME
     if file.kind is not Kind.ARTICLE:
         return _read_note(number, task, content, digest, read)
     text_hash = content_hash(content)
     if known is not None and known.content_hash == text_hash:
-        faults = faults_of(file.kind, content) if known.is_missing else ()
-        return Outcome(OutcomeKind.SECURED_ONLY, faults, content, digest)
+        issues = issues_of(file.kind, content) if known.is_missing else ()
+        return Outcome(OutcomeKind.SECURED_ONLY, issues, content, digest)
     document = parse_article(content)
     if document is None:
         return _no_document(known, content)
     read.rows.add(file.path, document, content, digest, text_hash)
     read.fresh.append(number)
-    return Outcome(OutcomeKind.CHANGED, document.faults) if document.faults else _FRESH
+    return Outcome(OutcomeKind.CHANGED, document.issues) if document.issues else _FRESH
 
 
 def _read_note(number: int, task: Task, content: bytes, digest: bytes, read: Read) -> Outcome:
@@ -122,14 +122,14 @@ def _read_note(number: int, task: Task, content: bytes, digest: bytes, read: Rea
     if parsed is None:
         return _no_document(task.known, content)
     read.notes.append(Note(number, parsed, content, digest))
-    return Outcome(OutcomeKind.CHANGED, parsed.faults)
+    return Outcome(OutcomeKind.CHANGED, parsed.issues)
 
 
-def faults_of(kind: Kind, content: bytes) -> tuple[Fault, ...]:
+def issues_of(kind: Kind, content: bytes) -> tuple[Issue, ...]:
     """Return what is to be said of a document that is there again as it was: its issues were closed when it
     went. Raises DocumentError for one that cannot be taken in any more."""
     parsed = _PARSERS[kind](content)
-    return parsed.faults if parsed is not None else ()
+    return parsed.issues if parsed is not None else ()
 
 
 #: What reads a file of each kind.

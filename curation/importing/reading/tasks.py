@@ -8,7 +8,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import NamedTuple
 
-from ...documents.problems import Fault
+from ...documents.issues import Issue
 from ...errors import DocumentError
 from ...scanning import File
 
@@ -56,6 +56,6 @@ class Outcome(NamedTuple):
     `digest` of one that was resealed."""
 
     what: OutcomeKind
-    faults: tuple[Fault, ...] = ()
+    issues: tuple[Issue, ...] = ()
     content: bytes = b""
     digest: bytes = b""

@@ -121,7 +121,7 @@ class FileBook:
         """Notes what became of a file that was read. One that was refused for no fault of its bytes is read
         again, whatever its stamp says."""
         state, stamp = STATES[outcome.what], task.file.stamp
-        if outcome.faults and any(fault.code in _OF_THE_READING for fault in outcome.faults):
+        if outcome.issues and any(issue.code in _OF_THE_READING for issue in outcome.issues):
             stamp = None
         if self._remembered.get(task.file.path) != (state, stamp):
             self._new.append((task.file.path, state, stamp))

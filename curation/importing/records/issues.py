@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from ...backends import backend_of, chunks
-from ...documents.problems import Fault
+from ...documents.issues import Issue
 from ...flags import is_about_flag
 from ...store.schema import import_issues
 from ..merging.rules import DOUBTS, NOTICES
@@ -29,11 +29,11 @@ _STANDING = OF_THE_SCAN.union(DOUBTS)
 
 
 @dataclass(slots=True)
-class _Open:
+class _OpenIssue:
     """An open issue: its row (None if it is not written yet) and what was said."""
 
     issue_id: int | None
-    fault: Fault
+    issue: Issue
 
 
 class IssueBook:
@@ -46,9 +46,9 @@ class IssueBook:
     def __init__(self, connection: sa.Connection, source_id: int, import_id: int) -> None:
         self._source_id = source_id
         self._import_id = import_id
-        self._open: dict[str, dict[_Key, _Open]] = {}
-        self._new: list[tuple[str, Fault]] = []
-        self._moved: list[tuple[int, Fault]] = []
+        self._open: dict[str, dict[_Key, _OpenIssue]] = {}
+        self._new: list[tuple[str, Issue]] = []
+        self._moved: list[tuple[int, Issue]] = []
         self._mended: list[int] = []
         #: The paths that have open issues: what is to be read before they are settled.
         self._troubled = set(connection.scalars(sa.select(import_issues.c.path).where(*self._are_open())))
@@ -69,27 +69,31 @@ class IssueBook:
         query = sa.select(table.id, table.path, *told).where(*self._are_open())
         for some in chunks([path for path in paths if path in self._troubled and path not in self._open]):
             for issue_id, path, *rest in connection.execute(query.where(table.path.in_(some))):
-                fault = Fault(*rest)
-                self._open.setdefault(path, {})[fault.code, fault.field] = _Open(issue_id, fault)
+                issue = Issue(*rest)
+                self._open.setdefault(path, {})[issue.code, issue.field] = _OpenIssue(issue_id, issue)
 
     def fields_with(self, path: str, code: str) -> set[str | None]:
         """The fields of a path that have an open issue of this code."""
         return {field for found, field in self._open.get(path, ()) if found == code}
 
-    def open_of(self, path: str, codes: Container[str]) -> list[Fault]:
+    def open_of(self, path: str, codes: Container[str]) -> list[Issue]:
         """Return the open issues of a path that have one of these codes; the path is loaded."""
-        return [issue.fault for issue in self._open.get(path, {}).values() if issue.fault.code in codes]
+        return [
+            open_issue.issue
+            for open_issue in self._open.get(path, {}).values()
+            if open_issue.issue.code in codes
+        ]
 
-    def add(self, path: str, fault: Fault) -> None:
+    def add(self, path: str, issue: Issue) -> None:
         """Add an issue to what is known of a path, unless it has one of this code and field; it is loaded."""
-        key, issue = (fault.code, fault.field), _Open(None, _short(fault))
-        if self._open.setdefault(path, {}).setdefault(key, issue) is issue:
-            self._new.append((path, issue.fault))
+        key, open_issue = (issue.code, issue.field), _OpenIssue(None, _short(issue))
+        if self._open.setdefault(path, {}).setdefault(key, open_issue) is open_issue:
+            self._new.append((path, open_issue.issue))
 
     def settle(
         self,
         path: str,
-        faults: Collection[Fault],
+        issues: Collection[Issue],
         keep: Container[str] = _STANDING,
         *,
         is_kept_out: bool = False,
@@ -98,25 +102,26 @@ class IssueBook:
         file that is kept out, they are all for which it is: what was said of the version in the store stands.
         """
         before = self._open.get(path)
-        if not before and not faults:
+        if not before and not issues:
             return
         before = before or {}
-        now = {(fault.code, fault.field): _short(fault) for fault in faults}
+        now = {(issue.code, issue.field): _short(issue) for issue in issues}
         kept = {
-            key: issue
-            for key, issue in before.items()
-            if (is_kept_out and not _keeps_out(issue.fault)) or (issue.fault.code in keep and key not in now)
+            key: open_issue
+            for key, open_issue in before.items()
+            if (is_kept_out and not _keeps_out(open_issue.issue))
+            or (open_issue.issue.code in keep and key not in now)
         }
-        for key, issue in before.items():
+        for key, open_issue in before.items():
             if key not in now and key not in kept:
-                self._mend(issue)
-        for key, fault in now.items():
+                self._resolve(open_issue)
+        for key, issue in now.items():
             issue_id = before[key].issue_id if key in before else None
             if key not in before:
-                self._new.append((path, fault))
-            elif issue_id is not None and before[key].fault != fault:
-                self._moved.append((issue_id, fault))
-            kept[key] = _Open(issue_id, fault)
+                self._new.append((path, issue))
+            elif issue_id is not None and before[key].issue != issue:
+                self._moved.append((issue_id, issue))
+            kept[key] = _OpenIssue(issue_id, issue)
         self._open[path] = kept
 
     def settle_read(self, path: str) -> None:
@@ -124,36 +129,38 @@ class IssueBook:
         if path in self._troubled:
             self.settle(path, (), is_kept_out=True)
 
-    def settle_back(self, path: str, faults: Collection[Fault]) -> None:
+    def settle_back(self, path: str, issues: Collection[Issue]) -> None:
         """Says that a file which was missing is there again as the store has it, with these faults; what is
         said of decisions about it stands."""
-        self.settle(path, faults, keep=OF_THE_SCAN.union(NOTICES))
+        self.settle(path, issues, keep=OF_THE_SCAN.union(NOTICES))
 
     def settle_notice(self, path: str, code: str, field: str | None, message: str | None) -> None:
         """Says what one open notice now has to say; None closes it. Its path is loaded."""
-        issue = self._open[path].get((code, field))
-        if issue is None or issue.fault.message == message:
+        open_issue = self._open[path].get((code, field))
+        if open_issue is None or open_issue.issue.message == message:
             return
         if message is None:
-            self._mend(self._open[path].pop((code, field)))
-        elif issue.issue_id is not None:
-            self._moved.append((issue.issue_id, issue.fault._replace(message=short_message(message))))
+            self._resolve(self._open[path].pop((code, field)))
+        elif open_issue.issue_id is not None:
+            self._moved.append(
+                (open_issue.issue_id, open_issue.issue._replace(message=short_message(message)))
+            )
 
-    def settle_scan(self, connection: sa.Connection, faults: Mapping[str, Fault]) -> None:
+    def settle_scan(self, connection: sa.Connection, issues: Mapping[str, Issue]) -> None:
         """Says what the scan found of files that are taken in, and that it found no more."""
         told = sa.select(import_issues.c.path).where(*self._are_open(), import_issues.c.code.in_(OF_THE_SCAN))
-        mended = set(connection.scalars(told)) - faults.keys()
-        self.load(connection, {*mended, *faults})
+        mended = set(connection.scalars(told)) - issues.keys()
+        self.load(connection, {*mended, *issues})
         for path in mended:
-            issues = self._open[path]
-            for key in [key for key in issues if key[0] in OF_THE_SCAN]:
-                self._mend(issues.pop(key))
-        for path, fault in faults.items():
-            self.add(path, fault)
+            open_issues = self._open[path]
+            for key in [key for key in open_issues if key[0] in OF_THE_SCAN]:
+                self._resolve(open_issues.pop(key))
+        for path, issue in issues.items():
+            self.add(path, issue)
 
-    def _mend(self, issue: _Open) -> None:
-        if issue.issue_id is not None:
-            self._mended.append(issue.issue_id)
+    def _resolve(self, open_issue: _OpenIssue) -> None:
+        if open_issue.issue_id is not None:
+            self._mended.append(open_issue.issue_id)
 
     def settle_vanished(
         self, connection: sa.Connection, seen: Container[str], is_known: Callable[[str], bool]
@@ -174,8 +181,8 @@ class IssueBook:
             backend = backend_of(connection)
             ids = backend.reserve_ids(connection, import_issues, len(self._new))
             rows = [
-                self._row(issue_id, path, fault)
-                for issue_id, (path, fault) in zip(ids, self._new, strict=True)
+                self._row(issue_id, path, issue)
+                for issue_id, (path, issue) in zip(ids, self._new, strict=True)
             ]
             backend.bulk_insert(connection, import_issues, _COLUMNS, rows)
         for ids_ in chunks(self._mended):
@@ -184,28 +191,28 @@ class IssueBook:
                 .where(import_issues.c.id.in_(ids_))
                 .values(resolved_import_id=self._import_id)
             )
-        for issue_id, fault in self._moved:
+        for issue_id, issue in self._moved:
             told = ("severity", "line", "column", "message")
-            values = {name: getattr(fault, name) for name in told}
+            values = {name: getattr(issue, name) for name in told}
             row = import_issues.c.id == issue_id
             connection.execute(sa.update(import_issues).where(row).values(values))
         self._new, self._moved, self._mended = [], [], []
-        for path, issues in self._open.items():
-            (self._troubled.add if issues else self._troubled.discard)(path)
+        for path, open_issues in self._open.items():
+            (self._troubled.add if open_issues else self._troubled.discard)(path)
         self._open = {}
 
-    def _row(self, issue_id: int, path: str, fault: Fault) -> tuple[object, ...]:
-        told = (fault.severity, fault.code, fault.line, fault.column, fault.field, fault.message)
+    def _row(self, issue_id: int, path: str, issue: Issue) -> tuple[object, ...]:
+        told = (issue.severity, issue.code, issue.line, issue.column, issue.field, issue.message)
         return (issue_id, self._import_id, self._source_id, path, *told)
 
 
-def _keeps_out(fault: Fault) -> bool:
+def _keeps_out(issue: Issue) -> bool:
     """Return whether a file is not imported for a fault."""
-    return fault.severity == "error" and not is_about_flag(fault.code, fault.field)
+    return issue.severity == "error" and not is_about_flag(issue.code, issue.field)
 
 
-def _short(fault: Fault) -> Fault:
-    return fault._replace(message=short_message(fault.message))
+def _short(issue: Issue) -> Issue:
+    return issue._replace(message=short_message(issue.message))
 
 
 def short_message(text: str) -> str:

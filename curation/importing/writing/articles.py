@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from ...backends import backend_of, chunks
-from ...documents.problems import Fault
+from ...documents.issues import Issue
 from ...flags import Flags
 from ...store.schema import (
     article_authors,
@@ -104,16 +104,16 @@ class ArticleWriter:
             return
         rows_now = dict(fresh_known(batch))
         known = sorted(rows_now)
-        sweep = Orphans()
-        sweep.note_released(connection, known)
+        orphans = Orphans()
+        orphans.note_released(connection, known)
         rows = _BatchRows(connection, self._records, batch, rows_now, plan or Plan(), restored)
         for tasks, read in batch:
             rows.add(tasks, read)
         rows.leave_old_paths(batch)
         _clear(connection, known)
         rows.store(connection)
-        sweep.settle_images(connection, rows.references.deviating)
-        sweep.remove_orphans(connection)
+        orphans.settle_images(connection, rows.references.deviating)
+        orphans.remove_orphans(connection)
 
     def write_secured(self, connection: sa.Connection, batch: Sequence[Chunk]) -> None:
         """Replaces the stored bytes of articles whose `secured` alone differs."""
@@ -172,12 +172,12 @@ class _BatchRows:
         """Adds what was read of some files."""
         ids = []
         for place, number in enumerate(read.fresh):
-            task, faults = tasks[number], read.outcomes[number].faults
+            task, issues = tasks[number], read.outcomes[number].issues
             row, (_, content) = read.rows.articles[place], read.rows.documents[place]
             if task.known is None:
-                ids.append(self._add_new(task.file.path, row, faults))
+                ids.append(self._add_new(task.file.path, row, issues))
             else:
-                ids.append(self._add_changed(task.file.path, task.known.id, row, content, faults))
+                ids.append(self._add_changed(task.file.path, task.known.id, row, content, issues))
         self._add_parts(read.rows, ids)
 
     def leave_old_paths(self, batch: Sequence[Chunk]) -> None:
@@ -190,14 +190,14 @@ class _BatchRows:
     def _said_already(self, path: str) -> set[str]:
         return {name for name in self._records.issues.fields_with(path, "upstream_parts") if name}
 
-    def _add_new(self, path: str, row: ArticleRow, faults: tuple[Fault, ...]) -> int:
+    def _add_new(self, path: str, row: ArticleRow, issues: tuple[Issue, ...]) -> int:
         article_id, import_id = next(self._new_ids), self._records.import_id
         provider_id = self.references.providers[row.provider]
         values = self._dated(row, None)
         if path in self._plan.doubts or path in self._plan.returns:
-            values, faults = self._decide_new(article_id, path, values, faults)
+            values, issues = self._decide_new(article_id, path, values, issues)
         self._new.append((article_id, provider_id, self._records.source_id, import_id, import_id, *values))
-        self._records.issues.settle(path, faults)
+        self._records.issues.settle(path, issues)
         return article_id
 
     def _dated(self, row: ArticleRow, before: Upstream | None) -> tuple[Any, ...]:
@@ -220,8 +220,8 @@ class _BatchRows:
         return (*effective(flags, {}), *flags, status, *row.values[_REST:])
 
     def _decide_new(
-        self, article_id: int, path: str, values: tuple[Any, ...], faults: tuple[Fault, ...]
-    ) -> tuple[tuple[Any, ...], tuple[Fault, ...]]:
+        self, article_id: int, path: str, values: tuple[Any, ...], issues: tuple[Issue, ...]
+    ) -> tuple[tuple[Any, ...], tuple[Issue, ...]]:
         """Give a new article the overrides that wait for its story, and hold it if it is in doubt."""
         back = self._plan.returns.get(path, [])
         self._returned.update({kept.id: article_id for kept in back if kept.id is not None})
@@ -231,7 +231,7 @@ class _BatchRows:
         as_upstream = Effective(*values[:4])
         self._merged.append((article_id, None, merged))
         self._records.audit.add(article_id, (as_upstream, {}), merged)
-        return (*merged.effective, *values[_UPSTREAM.start :]), (*faults, *merged.notices)
+        return (*merged.effective, *values[_UPSTREAM.start :]), (*issues, *merged.notices)
 
     def _hold(self, path: str, upstream: Flags, merged: Merged, before: Story | None) -> Merged:
         """Keep a document in doubt from being published.
@@ -260,7 +260,7 @@ class _BatchRows:
         return Merged(held, overrides, aside, notices)
 
     def _add_changed(
-        self, path: str, article_id: int, row: ArticleRow, content: bytes, faults: tuple[Fault, ...]
+        self, path: str, article_id: int, row: ArticleRow, content: bytes, issues: tuple[Issue, ...]
     ) -> int:
         was = self._standing[article_id]
         old_path, said, doubts = self._moved.get(article_id) or (path, self._said_already(path), [])
@@ -283,7 +283,7 @@ class _BatchRows:
             self._retold[article_id] = story
         if self._restored is None and hides(was.overrides) and is_retold(was.story, story):
             self._former.append((article_id, was))
-        self._records.issues.settle(path, (*faults, *merged.notices, *doubts))
+        self._records.issues.settle(path, (*issues, *merged.notices, *doubts))
         self._records.audit.add(article_id, (was.effective, was.overrides), merged)
         if path != old_path:
             self._records.audit.add_move(article_id, old_path, path)

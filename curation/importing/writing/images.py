@@ -15,8 +15,8 @@ import sqlalchemy as sa
 
 from ...backends import chunks
 from ...documents.fields import Image, encode_image, read_image
+from ...documents.issues import Reading
 from ...documents.parsing import Document, parse_article, parse_organization
-from ...documents.problems import Reading
 from ...errors import DocumentError
 from ...store.schema import (
     article_images,

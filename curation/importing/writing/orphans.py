@@ -96,6 +96,6 @@ class Orphans:
 
 def settle_images_of(connection: sa.Connection, article_ids: Sequence[int]) -> None:
     """Lets the images of articles that were marked or moved say what their first use now says."""
-    sweep = Orphans()
-    sweep.note_released(connection, article_ids)
-    sweep.settle_images(connection, ())
+    orphans = Orphans()
+    orphans.note_released(connection, article_ids)
+    orphans.settle_images(connection, ())

@@ -14,7 +14,7 @@ from ..reading.rows import FACTS, Facts, ImageUse, Rows
 
 class References:
     """The ids of what the rows of one transaction refer to, by digest. They are not kept beyond it: another
-    import may sweep away what nobody uses any more."""
+    import may remove what nobody uses any more."""
 
     def __init__(self) -> None:
         self.providers: dict[bytes | None, int | None] = {None: None}

@@ -48,7 +48,7 @@ class TaxonomyWriter:
         known = _known(connection, [task.known.id for task, _, _ in fresh if task.known is not None])
         new, changed = [], []
         for task, read, note in fresh:
-            self._records.issues.settle(task.file.path, read.outcomes[note.task].faults)
+            self._records.issues.settle(task.file.path, read.outcomes[note.task].issues)
             values = (
                 *_identity(references, note.parsed), note.parsed.front_matter, note.digest, note.content,
                 self._records.import_id, None,
@@ -144,15 +144,15 @@ class Described:
 
     def describe(self, connection: sa.Connection) -> None:
         """Brings them to what the documents that are present say."""
-        sweep = Orphans()
-        sweep.release(providers, self._providers)
-        sweep.release(topics, self._topics)
+        orphans = Orphans()
+        orphans.release(providers, self._providers)
+        orphans.release(topics, self._topics)
         for some in chunks(sorted(self._providers)):
-            _describe_providers(connection, some, sweep)
+            _describe_providers(connection, some, orphans)
         for some in chunks(sorted(self._topics)):
-            _describe_topics(connection, some, sweep)
-        sweep.settle_images(connection, ())
-        sweep.remove_orphans(connection)
+            _describe_topics(connection, some, orphans)
+        orphans.settle_images(connection, ())
+        orphans.remove_orphans(connection)
 
 
 def present_documents(
@@ -168,15 +168,15 @@ def present_documents(
     return [(row_id, bytes(content)) for row_id, content in connection.execute(query)]
 
 
-def _describe_providers(connection: sa.Connection, ids: Sequence[int], sweep: Orphans) -> None:
+def _describe_providers(connection: sa.Connection, ids: Sequence[int], orphans: Orphans) -> None:
     found = present_documents(connection, taxonomy_documents.c.provider_id, ids)
     said = {row_id: parsed for row_id, content in found if (parsed := parse_organization(content))}
     rows = Rows()
     shown = [(i, n, rows.image(image)) for i, o in said.items() for n, image in enumerate(o.images)]
     references = References.resolve(connection, [rows])
     used = sa.select(provider_images.c.image_id).where(provider_images.c.provider_id.in_(ids))
-    sweep.release(images, connection.scalars(used))
-    sweep.release(images, (references.image_id(digest) for _, _, digest in shown))
+    orphans.release(images, connection.scalars(used))
+    orphans.release(images, (references.image_id(digest) for _, _, digest in shown))
     backend = backend_of(connection)
     aliases = [(i, n, name) for i, o in said.items() for n, name in enumerate(o.aliases)]
     for table, column, values in (
@@ -189,13 +189,13 @@ def _describe_providers(connection: sa.Connection, ids: Sequence[int], sweep: Or
     backend.bulk_update(connection, providers, ("id", "description"), descriptions)
 
 
-def _describe_topics(connection: sa.Connection, ids: Sequence[int], sweep: Orphans) -> None:
+def _describe_topics(connection: sa.Connection, ids: Sequence[int], orphans: Orphans) -> None:
     found = present_documents(connection, taxonomy_documents.c.topic_id, ids)
     said = {row_id: parse_topic(content) for row_id, content in found}
     rows = Rows()
     above = {row_id: rows.topic(note.parent) for row_id, note in said.items() if note.parent}
     references = References.resolve(connection, [rows])
-    sweep.release(topics, connection.scalars(sa.select(topics.c.parent_id).where(topics.c.id.in_(ids))))
+    orphans.release(topics, connection.scalars(sa.select(topics.c.parent_id).where(topics.c.id.in_(ids))))
     values = [
         (i, said[i].slug if i in said else None, references.topics[above[i]] if i in above else None)
         for i in ids

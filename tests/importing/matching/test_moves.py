@@ -63,7 +63,7 @@ def moved(docs: Sequence[Unplaced], articles: Sequence[Candidate]) -> dict[str, 
 
 
 def said(plan: Plan) -> dict[str, tuple[str, str, str | None]]:
-    return {path: (fault.severity, fault.code, fault.field) for path, fault in plan.doubts.items()}
+    return {path: (issue.severity, issue.code, issue.field) for path, issue in plan.doubts.items()}
 
 
 # --- certain, and nearly so -------------------------------------------------------------------------------
@@ -162,7 +162,7 @@ def test_a_little_in_common_moves_nothing_and_keeps_hidden_what_was(
     field = "published" if is_hidden else None
     assert said(plan) == ({"new.md": ("warning", "ambiguous_move", field)} if overrides else {})
     assert plan.held == ({"new.md"} if is_hidden else set())
-    assert all("old.md" in fault.message for fault in plan.doubts.values())
+    assert all("old.md" in issue.message for issue in plan.doubts.values())
 
 
 @pytest.mark.parametrize(

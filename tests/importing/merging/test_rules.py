@@ -104,7 +104,7 @@ class Place:
         self.overrides = dict(merged.overrides)
         # As the store does: all are written anew, in their order.
         self.set_aside = [kept._replace(id=next(self._ids)) for kept in merged.set_aside]
-        self.notices = {(fault.code, fault.field) for fault in merged.notices}
+        self.notices = {(issue.code, issue.field) for issue in merged.notices}
         return merged
 
     @property

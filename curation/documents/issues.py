@@ -11,10 +11,10 @@ if TYPE_CHECKING:
     from .strict_yaml import Path as _Path
 
 #: Faults of one file that are listed one by one.
-MAX_FAULTS = 100
+MAX_ISSUES = 100
 
 
-class Fault(NamedTuple):
+class Issue(NamedTuple):
     """One fault in one file that did not keep it out. Lines and columns count from 1 in the file."""
 
     severity: str
@@ -38,7 +38,7 @@ class Reading:
         body: str,
         text: str,
         marks: Marks | None,
-        notices: list[Fault],
+        notices: list[Issue],
         *,
         first_line: int,
     ) -> None:
@@ -57,24 +57,24 @@ class Reading:
     def _note(self, marks: Marks) -> None:
         """Report what careful reading found."""
         for path, notice in marks.lookalikes:
-            self.fault("notice", *notice, path)
+            self.add_issue("notice", *notice, path)
         if marks.objection is not None:
             message, line, column = marks.objection
             line = None if line is None else line + self._first_line - 1
             told = f"a stricter parser of YAML would refuse the file: {message}"
-            self._faults.append(Fault("notice", "loose_yaml", told, None, line, column))
+            self._faults.append(Issue("notice", "loose_yaml", told, None, line, column))
 
-    def fault(self, severity: str, code: str, message: str, path: _Path) -> None:
+    def add_issue(self, severity: str, code: str, message: str, path: _Path) -> None:
         name = field_name(path)
         self._paths[name] = path
-        if (code, name) in self._seen or len(self._seen) > MAX_FAULTS:
+        if (code, name) in self._seen or len(self._seen) > MAX_ISSUES:
             return
         self._seen.add((code, name))
-        if len(self._seen) <= MAX_FAULTS:
-            self._faults.append(Fault(severity, code, message, name))
+        if len(self._seen) <= MAX_ISSUES:
+            self._faults.append(Issue(severity, code, message, name))
         else:
-            told = f"more than {MAX_FAULTS} faults: the others are not listed"
-            self._faults.append(Fault("warning", "too_many_faults", told))
+            told = f"more than {MAX_ISSUES} faults: the others are not listed"
+            self._faults.append(Issue("warning", "too_many_faults", told))
 
     def refuse(self, code: str, message: str, path: _Path) -> DocumentError:
         line, column = self._place(path)
@@ -84,14 +84,14 @@ class Reading:
         """How a value was written, if without quotes; None for a quoted one."""
         return self._careful_marks().plain.get(path)
 
-    def placed_faults(self) -> tuple[Fault, ...]:
+    def placed_issues(self) -> tuple[Issue, ...]:
         return tuple(map(self._placed, self._faults))
 
-    def _placed(self, fault: Fault) -> Fault:
-        if fault.field is None:
-            return fault
-        line, column = self._place(self._paths[fault.field])
-        return fault._replace(line=line, column=column)
+    def _placed(self, issue: Issue) -> Issue:
+        if issue.field is None:
+            return issue
+        line, column = self._place(self._paths[issue.field])
+        return issue._replace(line=line, column=column)
 
     def doubt(self) -> None:
         """Raise FastReadingError if the values are the fast reader's, and so may not be what is written."""
