@@ -56,7 +56,7 @@ class LineRefused(CurationError):  # noqa: N818 - as above
     """A flag of a document that cannot be changed on a line of its own."""
 
 
-class PictureRefused(CurationError):  # noqa: N818 - as above
+class ChartRefused(CurationError):  # noqa: N818 - as above
     """Rows of which no picture can be drawn, or no library here that draws it."""
 
 

@@ -155,7 +155,7 @@ def _escape_json(text: str) -> str:
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d{6})?")
 
 
-def told_instant(text: str) -> dt.datetime | None:
+def parse_instant_text(text: str) -> dt.datetime | None:
     """The instant that a text is, as SQL gives it; None for any other text."""
     if len(text) not in (19, 26) or not _INSTANT.fullmatch(text):
         return None

@@ -38,7 +38,7 @@ def run(connection: sa.Connection, *, compares: bool = True) -> None:
         version_table=VERSION_TABLE,
     )
     with context.begin_transaction():
-        with backend_of(connection).keeping_grants(connection):
+        with backend_of(connection).preserving_grants(connection):
             context.run_migrations()
         backend_of(connection).check_foreign_keys(connection)
 

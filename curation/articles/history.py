@@ -18,9 +18,9 @@ import sqlalchemy as sa
 from ..errors import SelectionError
 from ..flags import FLAGS
 from ..integers import INT64
-from ..store.database import streamed
+from ..store.database import stream_rows
 from ..store.schema import article_moves, articles, changes, changesets, sources
-from .listing import Rows, flag_value
+from .listing import Table, flag_value
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class HistoryFilters:
     article_id: int | None = None
 
 
-def list_changesets(connection: sa.Connection, filters: HistoryFilters, limit: int | None = None) -> Rows:
+def list_changesets(connection: sa.Connection, filters: HistoryFilters, limit: int | None = None) -> Table:
     """A line for each changeset, the newest first: what it changed, of how many articles, and which one took
     it back, if any."""
     wanted = sa.select(changesets).where(*_of_changeset(filters))
@@ -70,7 +70,7 @@ def list_changesets(connection: sa.Connection, filters: HistoryFilters, limit: i
         .order_by(page.c.id.desc())
     )  # fmt: skip
     columns = ("changeset", "at", "kind", "actor", "articles", "changed", "reverts", "reverted_by", "reason")
-    return Rows(columns, map(_counted_in_words, streamed(connection, query)))
+    return Table(columns, map(_counted_in_words, stream_rows(connection, query)))
 
 
 def _counted_in_words(row: Sequence[Any]) -> tuple[Any, ...]:
@@ -88,16 +88,16 @@ def list_changes(
     filters: HistoryFilters,
     changeset_id: int | None = None,
     limit: int | None = None,
-) -> Rows:
+) -> Table:
     """Every change of flags, and every move of a document (as a change of `path`), the newest first: of all
     articles, of one, or of one changeset, by path."""
     moves = iter(()) if filters.flag else _list_moves(connection, filters, changeset_id, limit)
     first = next(moves, None)
     if first is None:
-        return Rows(CHANGE_COLUMNS, _list_flags(connection, filters, changeset_id, limit))
+        return Table(CHANGE_COLUMNS, _list_flags(connection, filters, changeset_id, limit))
     in_order = itemgetter(5) if changeset_id is not None else _newest_first
     flags = _list_flags(connection, filters, changeset_id, limit, by_changeset=True)
-    return Rows(CHANGE_COLUMNS, islice(merge(flags, chain([first], moves), key=in_order), limit))
+    return Table(CHANGE_COLUMNS, islice(merge(flags, chain([first], moves), key=in_order), limit))
 
 
 def _newest_first(row: Sequence[Any]) -> int:
@@ -125,7 +125,7 @@ def _list_moves(
         .order_by(move.changeset_id.desc(), articles.c.path)
         .limit(limit)
     )  # fmt: skip
-    return streamed(connection, query)
+    return stream_rows(connection, query)
 
 
 def _list_flags(
@@ -157,7 +157,7 @@ def _list_flags(
     else:
         by_place = (articles.c.path, sources.c.name, changes.c.field)
         query = query.where(changes.c.changeset_id == changeset_id).order_by(*by_place)
-    return map(_in_words, streamed(connection, query))
+    return map(_in_words, stream_rows(connection, query))
 
 
 def _in_words(row: Any) -> tuple[Any, ...]:
@@ -165,7 +165,7 @@ def _in_words(row: Any) -> tuple[Any, ...]:
     return (*row[:7], old, new, row.reason)
 
 
-def tell_changeset(connection: sa.Connection, changeset_id: int) -> str:
+def describe_changeset(connection: sa.Connection, changeset_id: int) -> str:
     """A changeset in a line: what it is, by whom, when and why. Raises SelectionError if there is none."""
     row = None
     if changeset_id in INT64:
@@ -177,7 +177,7 @@ def tell_changeset(connection: sa.Connection, changeset_id: int) -> str:
     return f"changeset {row.id}: {row.kind}{of} by {row.actor} at {row.created_at:%Y-%m-%dT%H:%M:%SZ}{why}"
 
 
-def is_among(connection: sa.Connection, filters: HistoryFilters, changeset_id: int) -> bool:
+def matches_filters(connection: sa.Connection, filters: HistoryFilters, changeset_id: int) -> bool:
     """Return whether a changeset is one that filters of changesets choose."""
     chosen = sa.select(changesets.c.id).where(changesets.c.id == changeset_id, *_of_changeset(filters))
     return connection.scalar(chosen) is not None

@@ -10,9 +10,8 @@ import sqlalchemy as sa
 
 from ..errors import SelectionError
 from ..flags import FLAGS
-from ..nearest import no_such
 from ..scanning import why_skipped
-from ..store.database import AT_ONCE, streamed
+from ..store.database import ROWS_IN_MEMORY, stream_rows
 from ..store.schema import (
     article_authors,
     article_images,
@@ -31,13 +30,14 @@ from ..store.schema import (
     sources,
     topics,
 )
-from .searching import matching, parse_query, snippet
-from .selecting import Filters, conditions
+from ..suggestions import unknown_name
+from .searching import find_matches, parse_query, snippet
+from .selecting import Filters, filter_conditions
 from .upstream import conflicts_with_upstream, is_adopted
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
+class Table:
     """Named columns and rows of values, which are read as they are asked for, within the transaction."""
 
     columns: Sequence[str]
@@ -89,7 +89,7 @@ def list_articles(
     columns: Sequence[str] = DEFAULT_COLUMNS,
     sort: str = "-published_at",
     limit: int | None = None,
-) -> Rows:
+) -> Table:
     """The articles that filters want. `sort` is a column's name, with `-` for descending; ties go by path.
 
     Raises SelectionError for a column that there is not.
@@ -97,17 +97,17 @@ def list_articles(
     known = _columns()
     unknown = [name for name in (*columns, sort.removeprefix("-")) if name not in known]
     if unknown:
-        raise SelectionError(no_such("column", unknown[0], LIST_COLUMNS, "curation list --columns help"))
+        raise SelectionError(unknown_name("column", unknown[0], LIST_COLUMNS, "curation list --columns help"))
     by = known[sort.removeprefix("-")]
     order = by.desc().nulls_last() if sort.startswith("-") else by.asc().nulls_last()
     query = (
         sa.select(*(known[name].label(name) for name in columns))
         .select_from(_joined())
-        .where(*conditions(connection, filters))
+        .where(*filter_conditions(connection, filters))
         .order_by(order, articles.c.path, sources.c.name)
         .limit(limit)
     )
-    return Rows(columns, streamed(connection, query))
+    return Table(columns, stream_rows(connection, query))
 
 
 #: What `search_articles` tells of each; `found` is where, with the words between [ and ].
@@ -119,15 +119,15 @@ def search_articles(
 ) -> Iterator[Sequence[Any]]:
     """The articles that a query finds and filters want, the best fit first; rows of `SEARCH_COLUMNS`.
 
-    Raises SelectionError for a query without a word. The index is up to date (`searching.catch_up`).
+    Raises SelectionError for a query without a word. The index is up to date (`searching.index_queued`).
     """
     terms = parse_query(query)
-    hits = matching(connection, query).subquery("hits")
+    hits = find_matches(connection, query).subquery("hits")
     # What is sorted is no texts: those are read of the articles that are told alone.
     best = (
         sa.select(articles.c.id, articles.c.path, hits.c.fit)
         .join_from(articles, hits, hits.c.article_id == articles.c.id)
-        .where(*conditions(connection, filters))
+        .where(*filter_conditions(connection, filters))
         .order_by(hits.c.fit.desc(), articles.c.path, articles.c.id)
         .limit(limit)
         .subquery("best")
@@ -138,14 +138,14 @@ def search_articles(
         .join_from(best, articles, articles.c.id == best.c.id)
         .order_by(best.c.fit.desc(), best.c.path, best.c.id)
     )
-    for row in rows.yield_per(AT_ONCE):
+    for row in rows.yield_per(ROWS_IN_MEMORY):
         *values, title, excerpt, body = row
         yield (*values, snippet(terms, (excerpt, body, title), ("[", "]")))
 
 
 def count_articles(connection: sa.Connection, filters: Filters) -> int:
     """How many articles filters want."""
-    query = sa.select(sa.func.count()).select_from(articles).where(*conditions(connection, filters))
+    query = sa.select(sa.func.count()).select_from(articles).where(*filter_conditions(connection, filters))
     return connection.scalar(query) or 0
 
 
@@ -183,7 +183,7 @@ def read_article(connection: sa.Connection, article_id: int) -> dict[str, Any]:
     return {
         **{name: stored[name] for name in first},
         "version": stored["version"],
-        "flags": flags_of(connection, article_id),
+        "flags": read_flags(connection, article_id),
         "topics": list(connection.scalars(_of_article(article_topics, article_id, topics.c.name, topics))),
         **{name: value for name, value in stored.items() if name not in elsewhere},
         "authors": list(connection.scalars(_of_article(article_authors, article_id, article_authors.c.name))),
@@ -193,7 +193,7 @@ def read_article(connection: sa.Connection, article_id: int) -> dict[str, Any]:
     }
 
 
-def flags_of(connection: sa.Connection, article_id: int) -> list[dict[str, Any]]:
+def read_flags(connection: sa.Connection, article_id: int) -> list[dict[str, Any]]:
     """For each flag of an article what holds, what upstream says, and who decided otherwise, when and why, by
     which changeset and what kind of it."""
     told = ("actor", "created_at", "reason", "id", "kind")
@@ -271,7 +271,7 @@ def flag_value(flag: str, number: int | None) -> int | bool | None:
     return number if number is None or flag in ("quality", "heat") else bool(number)
 
 
-def list_issues(connection: sa.Connection, import_id: int | None = None, *, all_: bool = False) -> Rows:
+def list_issues(connection: sa.Connection, import_id: int | None = None, *, all_: bool = False) -> Table:
     """Open errors and warnings; with `all_` notices and what is mended too; of one import those that were
     found by it."""
     columns = (
@@ -300,10 +300,10 @@ def list_issues(connection: sa.Connection, import_id: int | None = None, *, all_
         query = query.where(table.import_id == import_id)
     if not all_:
         query = query.where(table.severity != "notice", table.resolved_import_id.is_(None))
-    return Rows(columns, streamed(connection, query))
+    return Table(columns, stream_rows(connection, query))
 
 
-def list_skipped(connection: sa.Connection) -> Rows:
+def list_skipped(connection: sa.Connection) -> Table:
     """The files that imports skip, by source and path, and why."""
     query = (
         sa.select(sources.c.name, files.c.path)
@@ -311,11 +311,11 @@ def list_skipped(connection: sa.Connection) -> Rows:
         .where(files.c.state == "passed")
         .order_by(sources.c.name, files.c.path)
     )
-    found = streamed(connection, query)
-    return Rows(("source", "path", "why"), ((source, path, why_skipped(path)) for source, path in found))
+    found = stream_rows(connection, query)
+    return Table(("source", "path", "why"), ((source, path, why_skipped(path)) for source, path in found))
 
 
-def summarise(connection: sa.Connection) -> Rows:
+def read_status(connection: sa.Connection) -> Table:
     """A line for each source: what it holds, what was decided, its last import, its open issues. Articles are
     counted, but `agreed` counts decisions: those that `reset --agreed` would release."""
     held = _held()
@@ -346,7 +346,7 @@ def summarise(connection: sa.Connection) -> Rows:
     for count in counts:
         query = query.outerjoin(count, count.c.source_id == sources.c.id)
     columns = ("source", "articles", "published", "missing", "decided", "parted", "agreed", "issues")
-    return Rows((*columns, "last_import", "finished_at", "location"), connection.execute(query).all())
+    return Table((*columns, "last_import", "finished_at", "location"), connection.execute(query).all())
 
 
 def _held() -> sa.Subquery:
@@ -371,8 +371,8 @@ def _per_source(query: sa.Select[Any]) -> sa.Subquery:
     return sa.select(rows.c.source_id, sa.func.count().label("n")).group_by(rows.c.source_id).subquery()
 
 
-def list_sources(connection: sa.Connection) -> Rows:
+def list_sources(connection: sa.Connection) -> Table:
     """Every source, by name, with its settings."""
     columns = ("name", "related_bonus", "publish_threshold", "location")
     query = sa.select(*(sources.c[name] for name in columns)).order_by(sources.c.name)
-    return Rows(columns, connection.execute(query).all())
+    return Table(columns, connection.execute(query).all())

@@ -3,8 +3,8 @@
 A query is words, "quoted phrases" and pref*; an article matches if it says all of them, each within one of
 these fields. What a word is, `backends/search_words.py` says, for what is indexed and for what is asked.
 
-The index is brought up to date when it is asked (`catch_up`), not while an import writes: an import queues
-the articles that it changed (`search_queue`), and flags are not in the index at all.
+The index is updated when a search runs (`index_queued`), not while an import writes. An import queues the
+articles that it changed (`search_queue`). Flags are not in the index.
 """
 
 from __future__ import annotations
@@ -66,12 +66,12 @@ def parse_query(query: str) -> list[Term]:
     return list(terms)
 
 
-def matching(connection: sa.Connection, query: str) -> sa.Select[tuple[int, float]]:
+def find_matches(connection: sa.Connection, query: str) -> sa.Select[tuple[int, float]]:
     """The ids of the articles that a query finds, and how well each fits: the higher the better."""
     return backend_of(connection).search(parse_query(query))
 
 
-def catch_up(store: Store, progress: Callable[[int, int], None] | None = None) -> None:
+def index_queued(store: Store, progress: Callable[[int, int], None] | None = None) -> None:
     """Takes into the index what was changed since; commits by itself. `progress` is told articles done, of
     all."""
     with store.reading() as connection:
@@ -89,7 +89,7 @@ def catch_up(store: Store, progress: Callable[[int, int], None] | None = None) -
             progress(done, total)
 
 
-def rebuild(connection: sa.Connection, progress: Callable[[int, int], None] | None = None) -> int:
+def rebuild_index(connection: sa.Connection, progress: Callable[[int, int], None] | None = None) -> int:
     """Makes the index anew, whatever it holds, and returns of how many articles; the caller commits, and
     holds `lock_references`. `progress` is told articles done, of all."""
     backend_of(connection).clear_index(connection)

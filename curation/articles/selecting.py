@@ -15,7 +15,7 @@ from ..store.database import empty_temp_table, temporary_table
 from ..store.names import KINDS, check_names, in_collection
 from ..store.schema import article_topics, articles, overrides, providers, sources, topics
 from ..urls import canonical_url, url_digest
-from .searching import matching
+from .searching import find_matches
 from .upstream import is_adopted
 
 #: How many candidates of an ambiguous reference are named.
@@ -100,7 +100,7 @@ class Selection:
         return self.is_named or bool(self.filters)
 
 
-def conditions(connection: sa.Connection, filters: Filters) -> list[sa.ColumnElement[bool]]:
+def filter_conditions(connection: sa.Connection, filters: Filters) -> list[sa.ColumnElement[bool]]:
     """The filters as conditions on `articles`, for a WHERE. Raises SelectionError for a name that is not in
     the store."""
     filters.check_names(connection)
@@ -113,7 +113,7 @@ def conditions(connection: sa.Connection, filters: Filters) -> list[sa.ColumnEle
     if filters.missing:
         wanted.append(articles.c.missing_since.is_not(None))
     if filters.search is not None and filters.search.split():
-        found = matching(connection, filters.search).subquery()
+        found = find_matches(connection, filters.search).subquery()
         wanted.append(articles.c.id.in_(sa.select(found.c.article_id)))
     return wanted
 
@@ -326,7 +326,7 @@ selected = temporary_table(
 def sample_selected(connection: sa.Connection, selection: Selection, size: int) -> tuple[int, list[str]]:
     """How many articles a selection means, and the first few paths; nothing is selected. Raises
     SelectionError for a bad reference."""
-    wanted = conditions(connection, selection.filters)
+    wanted = filter_conditions(connection, selection.filters)
     query = sa.select(articles.c.id, articles.c.path).where(*wanted).order_by(articles.c.path)
     if not selection.is_named:
         count = connection.scalar(sa.select(sa.func.count()).select_from(articles).where(*wanted)) or 0
@@ -339,14 +339,14 @@ def sample_selected(connection: sa.Connection, selection: Selection, size: int) 
 
 
 def select_articles(connection: sa.Connection, selection: Selection) -> int:
-    """As `select_any`; raises SelectionError for none."""
-    count = select_any(connection, selection)
+    """As `select_articles_if_any`; raises SelectionError for none."""
+    count = select_articles_if_any(connection, selection)
     if count == 0:
         raise SelectionError("no article matches: `curation list` with the same filters shows what does")
     return count
 
 
-def select_any(connection: sa.Connection, selection: Selection) -> int:
+def select_articles_if_any(connection: sa.Connection, selection: Selection) -> int:
     """Fills the temporary table `selected` and returns how many articles it holds.
 
     The rows are fixed before anything changes, so that a filter on a flag is not moved by setting it,
@@ -358,12 +358,12 @@ def select_any(connection: sa.Connection, selection: Selection) -> int:
         backend_of(connection).bulk_insert(
             connection, selected, ["article_id"], [(article_id,) for article_id in ids]
         )
-        extra = conditions(connection, selection.filters)
+        extra = filter_conditions(connection, selection.filters)
         if extra:
             wanted = sa.select(articles.c.id).where(*extra)
             connection.execute(sa.delete(selected).where(selected.c.article_id.not_in(wanted)))
     else:
-        wanted = sa.select(articles.c.id).where(*conditions(connection, selection.filters))
+        wanted = sa.select(articles.c.id).where(*filter_conditions(connection, selection.filters))
         connection.execute(sa.insert(selected).from_select(["article_id"], wanted))
     locked = (
         sa.select(articles.c.id)

@@ -14,14 +14,14 @@ from ..flags import FLAGS, HIDING
 from ..store.schema import articles, as_number, changesets, import_issues, overrides
 
 #: What holds where a document says nothing; a quality or heat has no such value.
-SILENT: Mapping[str, int] = {"published": 1, "removed": 0}
+UNSTATED: Mapping[str, int] = {"published": 1, "removed": 0}
 
 
 def upstream_value(flag: str) -> sa.ColumnElement[int]:
     """What a flag of `articles` is without a decision, as a number; null where nothing makes it anything.
     The veto of `removed` is another matter."""
     stated = as_number(articles.c[f"upstream_{flag}"])
-    return sa.func.coalesce(stated, SILENT[flag]) if flag in SILENT else stated
+    return sa.func.coalesce(stated, UNSTATED[flag]) if flag in UNSTATED else stated
 
 
 def is_adopted(flags: Sequence[str] = FLAGS) -> sa.ColumnElement[bool]:

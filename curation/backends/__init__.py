@@ -59,7 +59,7 @@ class Term(Protocol):
     def is_prefix(self) -> bool: ...
 
 
-class Given(str):
+class UntypedValue(str):
     """A parameter's value of which nobody said the type: a number where it is compared with numbers, a text
     where with texts."""
 
@@ -95,7 +95,7 @@ class Query:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class QueryResult:
     """A query's columns, in order, and its rows as they come."""
 
     columns: Sequence[str]
@@ -129,7 +129,7 @@ class Backend(ABC):
         return None
 
     @property
-    def mapped(self) -> int:
+    def mapped_bytes(self) -> int:
         """Bytes of the store that a reader maps into its memory: pages of a file, not of its own."""
         return 0
 
@@ -137,7 +137,7 @@ class Backend(ABC):
     def create_engine(self) -> sa.Engine:
         """An engine whose connections enforce types, keys and UTC; nothing is opened yet."""
 
-    def hurrying(self, engine: sa.Engine) -> AbstractContextManager[None]:
+    def short_timeouts(self, engine: sa.Engine) -> AbstractContextManager[None]:
         """Connections that are made meanwhile answer, or are given up, within a few seconds."""
         return nullcontext()
 
@@ -183,7 +183,7 @@ class Backend(ABC):
         """
 
     @abstractmethod
-    def rehearsal(self, engine: sa.Engine) -> AbstractContextManager[sa.Connection]:
+    def scratch_copy(self, engine: sa.Engine) -> AbstractContextManager[sa.Connection]:
         """A transaction on a copy of the store as it now is, which goes with it: what is done there is as it
         would be in the store, and nobody waits for it."""
 
@@ -267,11 +267,11 @@ class Backend(ABC):
         """The articles that say all terms: `article_id`, and `fit`, the higher the better."""
 
     @abstractmethod
-    def ask(self, query: Query) -> AbstractContextManager[Answer]:
+    def run_query(self, query: Query) -> AbstractContextManager[QueryResult]:
         """Runs a query that can change nothing; raises QueryRefused where it will not run."""
 
     def unsafe_privileges(self) -> str | None:
-        """What `ask` cannot keep a hostile query from, in words; None if nothing."""
+        """What `run_query` cannot keep a hostile query from, in words; None if nothing."""
         return None
 
     def reader_statements(
@@ -289,11 +289,11 @@ class Backend(ABC):
         """What a role may do to the store beyond reading these tables and views, each in a few words."""
         return ()
 
-    def lacking_readers(self, connection: sa.Connection, views: Sequence[str]) -> Sequence[str]:
+    def readers_lacking_views(self, connection: sa.Connection, views: Sequence[str]) -> Sequence[str]:
         """The roles that were made readers, and may not read one of these views."""
         return ()
 
-    def keeping_grants(self, connection: sa.Connection) -> AbstractContextManager[None]:
+    def preserving_grants(self, connection: sa.Connection) -> AbstractContextManager[None]:
         """Views that are made anew meanwhile are granted again to whom they were; commits nothing."""
         return nullcontext()
 
@@ -334,7 +334,7 @@ def chunks(items: Sequence[T], size: int = CHUNK) -> Iterator[Sequence[T]]:
         yield items[start : start + size]
 
 
-def out_of_reach(table: str) -> str:
+def not_readable(table: str) -> str:
     """What is said of a table that queries do not read."""
     if table not in SECRET_TABLES:
         return f"{table} is out of reach: ask the store's tables and views (`curation db views`)"
@@ -344,7 +344,7 @@ def out_of_reach(table: str) -> str:
     )
 
 
-def no_value(parameter: str, offset: int | None) -> QueryRefused:
+def missing_parameter(parameter: str, offset: int | None) -> QueryRefused:
     """What is said of a parameter of a query that was not given."""
     return QueryRefused(f"no value for :{parameter}: add `-p {parameter}=VALUE`", offset)
 

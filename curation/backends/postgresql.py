@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import sqlalchemy as sa
 
 from ..errors import ImportFailed, StoreError
-from . import PATIENCE, SECRET_TABLES, Answer, Backend, Damage, Query, Term
+from . import PATIENCE, SECRET_TABLES, Backend, Damage, Query, QueryResult, Term
 from .types import Flag, Instant, Json
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ class Postgresql(Backend):
         return engine
 
     @contextmanager
-    def hurrying(self, engine: sa.Engine) -> Iterator[None]:
+    def short_timeouts(self, engine: sa.Engine) -> Iterator[None]:
         sa.event.listen(engine, "do_connect", _hurry)
         try:
             yield
@@ -184,10 +184,10 @@ class Postgresql(Backend):
                 " mode, then run this again"
             )
 
-    def rehearsal(self, engine: sa.Engine) -> AbstractContextManager[sa.Connection]:
-        from .postgresql_rehearsal import rehearsal
+    def scratch_copy(self, engine: sa.Engine) -> AbstractContextManager[sa.Connection]:
+        from .postgresql_scratch_copy import scratch_copy
 
-        return rehearsal(engine)
+        return scratch_copy(engine)
 
     def lock_references(self, connection: sa.Connection) -> None:
         if connection.get_execution_options().get("rehearsing"):
@@ -299,10 +299,10 @@ class Postgresql(Backend):
 
         return search(terms)
 
-    def ask(self, query: Query) -> AbstractContextManager[Answer]:
-        from .postgresql_asking import ask
+    def run_query(self, query: Query) -> AbstractContextManager[QueryResult]:
+        from .postgresql_queries import run_query
 
-        return ask(self._connect, self.explain, query)
+        return run_query(self._connect, self.explain, query)
 
     def unsafe_privileges(self) -> str | None:
         with self._connect() as connection:
@@ -328,15 +328,15 @@ class Postgresql(Backend):
 
         return excess_privileges(_driver(connection), role, readable)
 
-    def lacking_readers(self, connection: sa.Connection, views: Sequence[str]) -> Sequence[str]:
-        from .postgresql_readers import lacking_readers
+    def readers_lacking_views(self, connection: sa.Connection, views: Sequence[str]) -> Sequence[str]:
+        from .postgresql_readers import readers_lacking_views
 
-        return lacking_readers(_driver(connection), views)
+        return readers_lacking_views(_driver(connection), views)
 
-    def keeping_grants(self, connection: sa.Connection) -> AbstractContextManager[None]:
-        from .postgresql_readers import keeping_grants
+    def preserving_grants(self, connection: sa.Connection) -> AbstractContextManager[None]:
+        from .postgresql_readers import preserving_grants
 
-        return keeping_grants(_driver(connection))
+        return preserving_grants(_driver(connection))
 
     def explain(self, error: Exception) -> str:
         from .postgresql_errors import explain

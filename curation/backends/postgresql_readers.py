@@ -127,13 +127,13 @@ def excess_privileges(connection: Connection, role: str, readable: Sequence[str]
     return [what for (what,) in found]
 
 
-def lacking_readers(connection: Connection, views: Sequence[str]) -> list[str]:
+def readers_lacking_views(connection: Connection, views: Sequence[str]) -> list[str]:
     """The roles that were made readers, and may not read one of the views."""
     return [role for (role,) in connection.execute(_LACKING, (list(views),))]
 
 
 @contextmanager
-def keeping_grants(connection: Connection) -> Iterator[None]:
+def preserving_grants(connection: Connection) -> Iterator[None]:
     """Views that are made anew meanwhile are granted again to whom they were; commits nothing."""
     before = connection.execute(_VIEW_GRANTS).fetchall()
     yield

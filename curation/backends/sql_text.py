@@ -173,7 +173,7 @@ def place_of(parameter: str, sql: str, *, escapes: bool) -> int | None:
     return next(found, None)
 
 
-def pointed_out(message: str, sql: str, offset: int) -> str:
+def point_at_error(message: str, sql: str, offset: int) -> str:
     """A message with its line and column, and below it the line with a mark under the place."""
     offset = min(offset, len(sql.rstrip()))
     before = sql[:offset].replace("\r\n", "\n")

@@ -15,8 +15,8 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from .. import interrupts
 from ..errors import ImportFailed, StoreError, StoreReadOnly
-from . import PATIENCE, Answer, Backend, Damage, Query, Term, chunks
-from .sqlite_opening import DAMAGING, address
+from . import PATIENCE, Backend, Damage, Query, QueryResult, Term, chunks
+from .sqlite_read_only import DAMAGE_ERRORS, address
 
 #: How long a writer waits for another, in seconds.
 BUSY_TIMEOUT = PATIENCE
@@ -49,7 +49,7 @@ class Sqlite(Backend):
         return str(self.path)
 
     @property
-    def mapped(self) -> int:
+    def mapped_bytes(self) -> int:
         return min(MAPPED, self.path.stat().st_size) if self.path.exists() else 0
 
     def create_engine(self) -> sa.Engine:
@@ -79,7 +79,7 @@ class Sqlite(Backend):
         try:
             with closing(sqlite3.connect(address(self.path, "rw"), uri=True, timeout=BUSY_TIMEOUT)) as driver:
                 return driver.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone() is None
-        except DAMAGING:  # opening the store reports the error
+        except DAMAGE_ERRORS:  # opening the store reports the error
             return False
 
     @contextmanager
@@ -146,7 +146,7 @@ class Sqlite(Backend):
             yield lambda: None
 
     @contextmanager
-    def rehearsal(self, engine: sa.Engine) -> Iterator[sa.Connection]:
+    def scratch_copy(self, engine: sa.Engine) -> Iterator[sa.Connection]:
         del engine
         from ..temporary import temporary_folder
         from .sqlite_backup import copy_pages
@@ -255,10 +255,10 @@ class Sqlite(Backend):
 
         return search(terms)
 
-    def ask(self, query: Query) -> AbstractContextManager[Answer]:
-        from .sqlite_asking import ask
+    def run_query(self, query: Query) -> AbstractContextManager[QueryResult]:
+        from .sqlite_queries import run_query
 
-        return ask(_open_read_only(self.path), query)
+        return run_query(_open_read_only(self.path), query)
 
     def explain(self, error: Exception) -> str:
         cause = getattr(error, "orig", error)

@@ -13,7 +13,7 @@ from contextlib import suppress
 
 import sqlalchemy as sa
 
-from .sqlite_opening import DAMAGING
+from .sqlite_read_only import DAMAGE_ERRORS
 from .types import Instant, Json
 
 
@@ -37,7 +37,7 @@ def _unreadable(driver: sqlite3.Connection, table: sa.Table) -> str | None:
             for (name, reader), value in zip(read.items(), row, strict=True):
                 if isinstance(value, bytes) and not _is_readable(reader, value):
                     return f"a value of {name} cannot be read"
-    except DAMAGING as error:
+    except DAMAGE_ERRORS as error:
         return str(error) if isinstance(error, sqlite3.Error) else "the schema cannot be read"
     return None
 

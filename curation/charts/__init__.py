@@ -9,10 +9,10 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import PictureRefused
+from ..errors import ChartRefused
 
 if TYPE_CHECKING:
-    from .data import Picture
+    from .data import ChartData
 
 #: What a picture's file may end in.
 SUFFIXES = (".svg", ".png", ".html")
@@ -23,30 +23,30 @@ def check_library() -> None:
     try:
         import matplotlib  # noqa: F401
     except ImportError as error:
-        raise PictureRefused(
+        raise ChartRefused(
             "no matplotlib to draw with: `pip install 'curation[charts]'` (--chart - needs none)"
         ) from error
 
 
-def render(picture: Picture, suffix: str) -> tuple[bytes, str]:
+def render(chart: ChartData, suffix: str) -> tuple[bytes, str]:
     """The bytes of a picture's file, and the characters that no font here has (for PNG; else none)."""
     from .drawing import draw
 
     if suffix == ".png":
-        return draw(picture, "png")
+        return draw(chart, "png")
     if suffix == ".svg":
-        return draw(picture, "svg")[0], ""
+        return draw(chart, "svg")[0], ""
     from .page import page
 
-    svg, _ = draw(picture, "svg", has_head=False)
-    return page(picture, svg.decode()).encode(), ""
+    svg, _ = draw(chart, "svg", has_head=False)
+    return page(chart, svg.decode()).encode(), ""
 
 
-def print_picture(picture: Picture) -> None:
+def print_chart(chart: ChartData) -> None:
     """Draws with characters on standard output, as wide as the terminal is."""
     from . import terminal
 
-    terminal.print_picture(picture, sys.stdout)
+    terminal.print_chart(chart, sys.stdout)
 
 
 def suffix_of(target: str) -> str:

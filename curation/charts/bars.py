@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
-from .data import Mark, Picture, exact, scale_names
+from .data import ChartData, Mark, exact, scale_names
 from .shapes import Piece, colour_of, ends_of, pieces, reach
 from .sheet import GREY, GRID, INK, INNER, fitted, text_width
 
@@ -26,7 +26,7 @@ _SIZE = 8.5
 class BarPlan:
     """How high panels are and the axis under each, the room of names, and the scale that all share."""
 
-    picture: Picture
+    chart: ChartData
     heights: Sequence[float]
     axis: float
     left: float
@@ -35,44 +35,44 @@ class BarPlan:
 
     def draw(self, axes: Axes, number: int) -> dict[str, str]:
         """Draws a panel; returns a tooltip for the id of each bar."""
-        marks = self.picture.panels[number].marks
+        marks = self.chart.panels[number].marks
         axes.set_xlim(*self.limits)
         axes.set_ylim(len(marks) - 0.45, -0.55)
         _dress(axes, self.ticks)
         axes.set_yticks(range(len(marks)), [fitted(mark.label, self.left - _PAD) for mark in marks])
         tips = {}
         for row, mark in enumerate(marks):
-            for piece in pieces(self.picture.kind, mark.values):
+            for piece in pieces(self.chart.kind, mark.values):
                 name = f"bar-{number}-{row}-{piece.value}"
-                tips[name] = _tip(self.picture, mark, piece.value)
-                _draw_piece(axes, row, piece, colour_of(self.picture.kind, piece.value), name)
-            for offset, place, text in ends_of(self.picture.kind, mark.values):
+                tips[name] = _tip(self.chart, mark, piece.value)
+                _draw_piece(axes, row, piece, colour_of(self.chart.kind, piece.value), name)
+            for offset, place, text in ends_of(self.chart.kind, mark.values):
                 _write_end(axes, row + offset, place, text)
         return tips
 
 
-def plan(picture: Picture) -> BarPlan:
+def plan(chart: ChartData) -> BarPlan:
     """Lays the bars of all panels out on one scale."""
-    many = len(picture.values) if picture.kind == "bars" else 1
+    many = len(chart.values) if chart.kind == "bars" else 1
     row = _ROW if many == 1 else _THIN * many + 0.12
-    left = min(max((text_width(mark.label) for mark in picture.marks), default=0) + _PAD + 0.03, _NAMES)
-    heights = [len(panel.marks) * row for panel in picture.panels]
-    limits, low, high = _scale(picture, INNER - left)
-    found = MaxNLocator(5, steps=[1, 2, 2.5, 5, 10], integer=all(isinstance(n, int) for n in picture.numbers))
+    left = min(max((text_width(mark.label) for mark in chart.marks), default=0) + _PAD + 0.03, _NAMES)
+    heights = [len(panel.marks) * row for panel in chart.panels]
+    limits, low, high = _scale(chart, INNER - left)
+    found = MaxNLocator(5, steps=[1, 2, 2.5, 5, 10], integer=all(isinstance(n, int) for n in chart.numbers))
     ticks = [t for t in found.tick_values(low, high) if low <= t <= high] if high > low else [0.0]
-    return BarPlan(picture, heights, _AXIS, left, limits, ticks)
+    return BarPlan(chart, heights, _AXIS, left, limits, ticks)
 
 
-def _tip(picture: Picture, mark: Mark, value: int) -> str:
-    return f"{mark.label}: {exact(mark.values[value])} {picture.values[value]}"
+def _tip(chart: ChartData, mark: Mark, value: int) -> str:
+    return f"{mark.label}: {exact(mark.values[value])} {chart.values[value]}"
 
 
-def _scale(picture: Picture, room: float) -> tuple[tuple[float, float], float, float]:
+def _scale(chart: ChartData, room: float) -> tuple[tuple[float, float], float, float]:
     """The axis' limits, in which bars and what is written at their ends fit, and those of the bars alone."""
-    low, high = reach(picture.kind, picture.marks)
+    low, high = reach(chart.kind, chart.marks)
     if low == high:
         high = 1.0
-    ends = [end for mark in picture.marks for end in ends_of(picture.kind, mark.values)]
+    ends = [end for mark in chart.marks for end in ends_of(chart.kind, mark.values)]
     right = max((text_width(text, _SIZE) for _, at, text in ends if at >= 0), default=0) + 2 * _PAD
     left = max((text_width(text, _SIZE) + 2 * _PAD for _, at, text in ends if at < 0), default=0)
     unit = (high - low) / max(room - left - right, 0.5)

@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from itertools import islice, pairwise
 from typing import Any, Literal
 
-from ..backends import Answer
-from ..errors import PictureRefused
+from ..backends import QueryResult
+from ..errors import ChartRefused
 from ..queries.reports import Chart, Report
 from ..values import is_numeric, plain, shown
 from ..wording import counted
@@ -55,7 +55,7 @@ def marks_of(panels: Sequence[Panel]) -> list[Mark]:
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class ChartData:
     """All that is drawn. `context` says of when and of what the rows are, `notes` what is not seen."""
 
     title: str
@@ -92,11 +92,11 @@ class _Row:
     by: Sequence[object]
 
 
-def taken(report: Report, answer: Answer) -> list[tuple[Any, ...]]:
+def taken(report: Report, result: QueryResult) -> list[tuple[Any, ...]]:
     """A report's rows; raises PictureRefused where they are more than a picture is made of."""
-    rows = list(islice(answer.rows, MOST_ROWS + 1))
+    rows = list(islice(result.rows, MOST_ROWS + 1))
     if len(rows) > MOST_ROWS:
-        raise PictureRefused(f"report {report.name!r} gives more than {MOST_ROWS:,} rows: ask for fewer")
+        raise ChartRefused(f"report {report.name!r} gives more than {MOST_ROWS:,} rows: ask for fewer")
     return rows
 
 
@@ -106,7 +106,7 @@ def gather(
     rows: Sequence[Sequence[Any]],
     columns: Sequence[str],
     parameters: Mapping[str, object],
-) -> Picture:
+) -> ChartData:
     """The picture of a report's rows; `parameters` are those that the report was run with.
 
     Raises PictureRefused for rows of which none can be drawn.
@@ -123,10 +123,10 @@ def gather(
     axis = _axis_of([row.along for row in found])
     if found and chart.kind in ("lines", "steps") and axis == "names":
         odd = next(one_line(r.along) for r in found if _time(r.along) is None)
-        raise PictureRefused(f"{chart.kind} go along dates or numbers, and {chart.along} has '{odd}'")
+        raise ChartRefused(f"{chart.kind} go along dates or numbers, and {chart.along} has '{odd}'")
     panels, notes = _panels(found, axis, chart)
     told = [f"{key}={one_line(parameters[key])}" for key in parameters if _is_given(report, key, parameters)]
-    return Picture(
+    return ChartData(
         title=_flat(report.title),
         purpose=_flat(report.purpose),
         context=" · ".join([*_span(panels, axis), *told]),
@@ -145,7 +145,7 @@ def _places(report: Report, chart: Chart, columns: Sequence[str]) -> list[int]:
     for name in chart.columns:
         if name not in columns:
             had = ", ".join(columns)
-            raise PictureRefused(
+            raise ChartRefused(
                 f"report {report.name!r} has no column {name!r} for its chart: there are {had}"
             )
     return [list(columns).index(name) for name in chart.columns]
@@ -190,7 +190,7 @@ def _number(value: object, column: str) -> Number | None:
         pass
     if value in ("nan", "inf", "-inf", "NaN", "Infinity", "-Infinity"):
         return None  # no bar is so long
-    raise PictureRefused(f"{column} is drawn as numbers, and has '{one_line(value)}'")
+    raise ChartRefused(f"{column} is drawn as numbers, and has '{one_line(value)}'")
 
 
 #: Beyond this the difference of two numbers is none that a float holds.
@@ -306,7 +306,7 @@ def _ordered(panel: Panel, axis: Axis, chart: Chart) -> Panel:
     marks = sorted(panel.marks, key=_place)
     for one, other in pairwise(marks):
         if one.place == other.place and chart.kind != "steps":
-            raise PictureRefused(
+            raise ChartRefused(
                 f"several rows have {chart.along} {one.label}: group them, or give each a panel "
                 "(-- chart: ... by COLUMN)"
             )

@@ -9,7 +9,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
 from . import bars, lines
-from .data import Picture
+from .data import ChartData
 from .shapes import DASHES, colours_of
 from .sheet import GREY, INK, INNER, MARGIN, WIDTH, fitted, new_figure, saved, styled, text_width, wrapped
 
@@ -43,41 +43,39 @@ class _Page:
         self.top += height
 
 
-def draw(picture: Picture, form: str, *, has_head: bool = True) -> tuple[bytes, str]:
+def draw(chart: ChartData, form: str, *, has_head: bool = True) -> tuple[bytes, str]:
     """The bytes of a picture (form svg or png), with its title and purpose where it has a head, and the
     characters that no font here has."""
     with styled(form) as missing:
-        figure, told = _compose(picture, has_head)
-        drawn = saved(figure, form, picture.title, told)
+        figure, told = _compose(chart, has_head)
+        drawn = saved(figure, form, chart.title, told)
     return drawn, "".join(missing)
 
 
-def _compose(picture: Picture, has_head: bool) -> tuple[Figure, dict[str, str]]:
+def _compose(chart: ChartData, has_head: bool) -> tuple[Figure, dict[str, str]]:
     page = _Page()
     if has_head:
-        _put_head(page, picture)
-    for line in wrapped(picture.context, INNER):
+        _put_head(page, chart)
+    for line in wrapped(chart.context, INNER):
         page.write(line)
     page.top += 0.08
-    _put_legend(page, picture)
+    _put_legend(page, chart)
     places = []
-    plan = (
-        lines.plan(picture) if picture.is_timed or picture.kind in ("lines", "steps") else bars.plan(picture)
-    )
-    for panel, height in zip(picture.panels, plan.heights, strict=True):
+    plan = lines.plan(chart) if chart.is_timed or chart.kind in ("lines", "steps") else bars.plan(chart)
+    for panel, height in zip(chart.panels, plan.heights, strict=True):
         if panel.name is not None:
             page.write(fitted(panel.name, INNER), 0.24, weight="bold")
         places.append((page.top, height))
         page.top += height + plan.axis
-    if not picture.numbers:
-        page.write("no rows" if not picture.rows else "no values", 0.5, size=11, colour=GREY)
-    for note in picture.notes:
+    if not chart.numbers:
+        page.write("no rows" if not chart.rows else "no values", 0.5, size=11, colour=GREY)
+    for note in chart.notes:
         for line in wrapped(note, INNER, 8.5):
             page.write(line, 0.18, size=8.5, colour=GREY)
     height = page.top + 0.2
     figure = new_figure(height)
-    _set(figure, page, picture.kind, height)
-    told = {"": describe(picture)}
+    _set(figure, page, chart.kind, height)
+    told = {"": describe(chart)}
     for number, (top, high) in enumerate(places):
         left = MARGIN + plan.left
         box = (left / WIDTH, 1 - (top + high) / height, (WIDTH - MARGIN - left) / WIDTH, high / height)
@@ -85,18 +83,18 @@ def _compose(picture: Picture, has_head: bool) -> tuple[Figure, dict[str, str]]:
     return figure, told
 
 
-def _put_head(page: _Page, picture: Picture) -> None:
-    for line in wrapped(picture.title, INNER, 15, "bold"):
+def _put_head(page: _Page, chart: ChartData) -> None:
+    for line in wrapped(chart.title, INNER, 15, "bold"):
         page.write(line, 0.3, size=15, weight="bold")
-    for line in wrapped(picture.purpose, INNER):
+    for line in wrapped(chart.purpose, INNER):
         page.write(line, colour=GREY)
 
 
-def _put_legend(page: _Page, picture: Picture) -> None:
+def _put_legend(page: _Page, chart: ChartData) -> None:
     """What each colour means, over the picture, where it hides nothing."""
     left = MARGIN
-    swatch = _SWATCH + 0.06 if picture.kind in ("lines", "steps") else 0.18
-    for name, colour in zip(picture.values, colours_of(picture), strict=True):
+    swatch = _SWATCH + 0.06 if chart.kind in ("lines", "steps") else 0.18
+    for name, colour in zip(chart.values, colours_of(chart), strict=True):
         text = fitted(name, INNER - swatch)
         if left > MARGIN and left + swatch + text_width(text) > WIDTH - MARGIN:
             left, page.top = MARGIN, page.top + _LINE
@@ -123,9 +121,9 @@ def _set(figure: Figure, page: _Page, kind: str, height: float) -> None:
             figure.add_artist(Rectangle(corner, 0.12 / WIDTH, 0.12 / height, facecolor=colour))
 
 
-def describe(picture: Picture) -> str:
+def describe(chart: ChartData) -> str:
     """A picture in words, for who does not see it."""
-    count = len(picture.marks)
-    of_what = f"{', '.join(picture.values)} by {picture.along}"
-    parts = [picture.purpose, picture.context, f"{of_what}: {count:,} drawn", *picture.notes]
+    count = len(chart.marks)
+    of_what = f"{', '.join(chart.values)} by {chart.along}"
+    parts = [chart.purpose, chart.context, f"{of_what}: {count:,} drawn", *chart.notes]
     return " ".join(f"{part.rstrip('.')}." for part in parts if part)

@@ -12,7 +12,7 @@ from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
-from .data import PERIODS, Mark, Picture, exact, periods_between, scale_names, told
+from .data import PERIODS, ChartData, Mark, exact, periods_between, scale_names, told
 from .shapes import COLOURS, DASHES, colour_of, pieces, reach
 from .sheet import GREY, GRID, INK, INNER, text_width
 
@@ -34,7 +34,7 @@ _FIRST, _LAST = -719162.0, 2932896.99
 class LinePlan:
     """The scale that all panels share, along and up, and the room that its numbers take on the left."""
 
-    picture: Picture
+    chart: ChartData
     heights: Sequence[float]
     axis: float
     left: float
@@ -46,43 +46,43 @@ class LinePlan:
         """Draws a panel; returns a tooltip for the id of each bar or point."""
         axes.set_xlim(*self.along)
         axes.set_ylim(*self.up)
-        _dress(axes, self.picture, self.ticks)
-        marks = self.picture.panels[number].marks
-        if self.picture.kind in ("lines", "steps"):
-            return _draw_lines(axes, self.picture, marks, number)
-        return _draw_bars(axes, self.picture, marks, number)
+        _dress(axes, self.chart, self.ticks)
+        marks = self.chart.panels[number].marks
+        if self.chart.kind in ("lines", "steps"):
+            return _draw_lines(axes, self.chart, marks, number)
+        return _draw_bars(axes, self.chart, marks, number)
 
 
-def plan(picture: Picture) -> LinePlan:
+def plan(chart: ChartData) -> LinePlan:
     """Lays all panels out on one scale."""
-    many = len(picture.panels)
+    many = len(chart.panels)
     heights = [_HEIGHT if many == 1 else _LOWER] * many
-    low, high = _reach(picture)
+    low, high = _reach(chart)
     found = MaxNLocator(
         5 if many == 1 else 3,
         steps=[1, 2, 2.5, 5, 10],
-        integer=all(isinstance(n, int) for n in picture.numbers),
+        integer=all(isinstance(n, int) for n in chart.numbers),
         min_n_ticks=2,
     )
     ticks = [float(t) for t in found.tick_values(low, high)]
     left = max(text_width(name, _SIZE) for name in scale_names(ticks)) + 0.1
     up = (ticks[0], ticks[-1] + (ticks[-1] - ticks[0]) * 0.06)
     axis = _AXIS + (
-        0.14 if picture.is_timed and picture.axis not in PERIODS[:2] else 0
+        0.14 if chart.is_timed and chart.axis not in PERIODS[:2] else 0
     )  # under instants stands of which day they are
-    return LinePlan(picture, heights, axis, left, _along(picture), up, ticks)
+    return LinePlan(chart, heights, axis, left, _along(chart), up, ticks)
 
 
-def _reach(picture: Picture) -> tuple[float, float]:
+def _reach(chart: ChartData) -> tuple[float, float]:
     """From where to where values go: from nought, but for steps, whose rise is what matters."""
-    if picture.kind in ("lines", "steps"):
-        found = [float(n) for n in picture.numbers]
-        found += [0.0] if picture.kind == "lines" or not found else []
+    if chart.kind in ("lines", "steps"):
+        found = [float(n) for n in chart.numbers]
+        found += [0.0] if chart.kind == "lines" or not found else []
     else:
-        found = list(reach(picture.kind, picture.marks))
+        found = list(reach(chart.kind, chart.marks))
     low, high = min(found), max(found)
     if low == high:
-        return (low - 1, high + 1) if picture.kind == "steps" else (min(low, 0), max(high, 1))
+        return (low - 1, high + 1) if chart.kind == "steps" else (min(low, 0), max(high, 1))
     return low, high
 
 
@@ -105,22 +105,22 @@ def _end(mark: Mark, axis: str) -> float:
     return float(date2num(dt.datetime(year, month + 1, 1))) if year < 10_000 else _start(mark) + 30  # noqa: DTZ001
 
 
-def _along(picture: Picture) -> tuple[float, float]:
+def _along(chart: ChartData) -> tuple[float, float]:
     """The axis' ends: those of the marks, and of a few periods about a single one."""
-    marks = picture.marks
+    marks = chart.marks
     if not marks:
         return (0.0, 1.0)
-    low, high = min(map(_start, marks)), max(_end(mark, picture.axis) for mark in marks)
-    length = max((_end(mark, picture.axis) - _start(mark) for mark in marks), default=0)
-    least = 6 * length or (high - low) or (1.0 if not picture.is_timed else 1 / 24)
+    low, high = min(map(_start, marks)), max(_end(mark, chart.axis) for mark in marks)
+    length = max((_end(mark, chart.axis) - _start(mark) for mark in marks), default=0)
+    least = 6 * length or (high - low) or (1.0 if not chart.is_timed else 1 / 24)
     missing = max(least - (high - low), 0) / 2
-    pad = (high - low) * 0.015 if picture.axis in PERIODS else (high - low) * 0.04
-    return _within(picture, low - missing - pad, high + missing + pad)
+    pad = (high - low) * 0.015 if chart.axis in PERIODS else (high - low) * 0.04
+    return _within(chart, low - missing - pad, high + missing + pad)
 
 
-def _within(picture: Picture, low: float, high: float) -> tuple[float, float]:
+def _within(chart: ChartData, low: float, high: float) -> tuple[float, float]:
     """Times that the calendar has."""
-    if not picture.is_timed:
+    if not chart.is_timed:
         return low, high
     return max(low, _FIRST), min(high, _LAST)
 
@@ -132,7 +132,7 @@ def _middle(mark: Mark, axis: str) -> float:
 # --- drawing -----------------------------------------------------------------------------------------
 
 
-def _dress(axes: Axes, picture: Picture, ticks: Sequence[float]) -> None:
+def _dress(axes: Axes, chart: ChartData, ticks: Sequence[float]) -> None:
     axes.set_yticks(ticks, scale_names(ticks))
     axes.grid(visible=True, axis="y", color=GRID, linewidth=0.8)
     axes.set_axisbelow(True)
@@ -142,16 +142,16 @@ def _dress(axes: Axes, picture: Picture, ticks: Sequence[float]) -> None:
         axes.axhline(0, color=GREY, linewidth=0.8, gid="zero", zorder=4)
     axes.tick_params(axis="y", length=0, labelcolor=GREY, labelsize=_SIZE)
     axes.tick_params(axis="x", length=3, color=GREY, labelcolor=GREY, labelsize=_SIZE)
-    _name_along(axes, picture)
+    _name_along(axes, chart)
 
 
-def _name_along(axes: Axes, picture: Picture) -> None:
+def _name_along(axes: Axes, chart: ChartData) -> None:
     """Names every period where they are few; else years, months, days or hours as there is room."""
-    marks = {_middle(mark, picture.axis): mark.label for panel in picture.panels for mark in panel.marks}
-    if not picture.is_timed:
+    marks = {_middle(mark, chart.axis): mark.label for panel in chart.panels for mark in panel.marks}
+    if not chart.is_timed:
         axes.xaxis.set_major_locator(MaxNLocator(8))
         axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.15g}"))
-    elif picture.axis in PERIODS and len(marks) <= _NAMED and _are_apart(axes, list(marks.items())):
+    elif chart.axis in PERIODS and len(marks) <= _NAMED and _are_apart(axes, list(marks.items())):
         axes.set_xticks(list(marks), list(marks.values()))
     else:
         locator = AutoDateLocator(minticks=3, maxticks=9)
@@ -168,21 +168,21 @@ def _are_apart(axes: Axes, named: Sequence[tuple[float, str]]) -> bool:
     return all((right - left) * unit > room for left, right in pairwise(places))
 
 
-def _draw_bars(axes: Axes, picture: Picture, marks: Sequence[Mark], number: int) -> dict[str, str]:
+def _draw_bars(axes: Axes, chart: ChartData, marks: Sequence[Mark], number: int) -> dict[str, str]:
     low, high = axes.get_xlim()
     tips = {}
     for row, mark in enumerate(marks):
-        length = (_end(mark, picture.axis) - _start(mark)) or (high - low) / 120
-        for piece in pieces(picture.kind, mark.values):
+        length = (_end(mark, chart.axis) - _start(mark)) or (high - low) / 120
+        for piece in pieces(chart.kind, mark.values):
             name = f"bar-{number}-{row}-{piece.value}"
-            tips[name] = f"{mark.label}: {exact(mark.values[piece.value])} {picture.values[piece.value]}"
+            tips[name] = f"{mark.label}: {exact(mark.values[piece.value])} {chart.values[piece.value]}"
             width = max(piece.thickness * length, (high - low) / 800)  # or it would not be seen
-            left = _middle(mark, picture.axis) + piece.offset * length - width / 2
+            left = _middle(mark, chart.axis) + piece.offset * length - width / 2
             shape = Rectangle((left, piece.start), width, piece.end - piece.start, gid=name)
-            shape.set(facecolor=colour_of(picture.kind, piece.value), zorder=2 + piece.value / 10)
+            shape.set(facecolor=colour_of(chart.kind, piece.value), zorder=2 + piece.value / 10)
             axes.add_patch(shape)
-    if len(picture.values) == 1 or picture.kind != "bars":
-        _label(axes, [(_middle(mark, picture.axis), *_top(picture.kind, mark)) for mark in marks])
+    if len(chart.values) == 1 or chart.kind != "bars":
+        _label(axes, [(_middle(mark, chart.axis), *_top(chart.kind, mark)) for mark in marks])
     return tips
 
 
@@ -204,12 +204,12 @@ def _label(axes: Axes, labels: Sequence[tuple[float, float, str]]) -> None:
         )  # fmt: skip
 
 
-def _draw_lines(axes: Axes, picture: Picture, marks: Sequence[Mark], number: int) -> dict[str, str]:
+def _draw_lines(axes: Axes, chart: ChartData, marks: Sequence[Mark], number: int) -> dict[str, str]:
     tips: dict[str, str] = {}
-    style = "steps-post" if picture.kind == "steps" else "default"
-    for column, name in enumerate(picture.values):
-        for part, run in enumerate(_runs(picture, marks, column)):
-            places = [_middle(mark, picture.axis) for mark in run]
+    style = "steps-post" if chart.kind == "steps" else "default"
+    for column, name in enumerate(chart.values):
+        for part, run in enumerate(_runs(chart, marks, column)):
+            places = [_middle(mark, chart.axis) for mark in run]
             heights = [float(mark.values[column] or 0) for mark in run]
             gid = f"line-{number}-{column}-{part}"
             tips[gid] = name
@@ -221,17 +221,17 @@ def _draw_lines(axes: Axes, picture: Picture, marks: Sequence[Mark], number: int
                 axes.plot(
                     places, heights, "o", color=COLOURS[column], markersize=3.5, clip_on=False, zorder=3.5
                 )
-    if len(picture.values) == 1:
+    if len(chart.values) == 1:
         kept = [(mark, value) for mark in marks if (value := mark.values[0]) is not None]
-        _label(axes, [(_middle(mark, picture.axis), float(value), exact(value)) for mark, value in kept])
+        _label(axes, [(_middle(mark, chart.axis), float(value), exact(value)) for mark, value in kept])
     return tips
 
 
-def _runs(picture: Picture, marks: Sequence[Mark], column: int) -> Iterator[Sequence[Mark]]:
+def _runs(chart: ChartData, marks: Sequence[Mark], column: int) -> Iterator[Sequence[Mark]]:
     """Marks that a line joins: it ends where a value, or a whole period, is missing."""
     run: list[Mark] = []
     for mark in marks:
-        apart = run and picture.axis in PERIODS and periods_between(picture.axis, run[-1], mark) > 0
+        apart = run and chart.axis in PERIODS and periods_between(chart.axis, run[-1], mark) > 0
         if run and (apart or mark.values[column] is None):
             yield run
             run = []

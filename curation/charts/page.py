@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 
 from ..wording import counted
-from .data import Picture
+from .data import ChartData
 
 _STYLE = """
 :root { color-scheme: light; }
@@ -27,10 +27,10 @@ summary { cursor: pointer; }
 """
 
 
-def page(picture: Picture, svg: str) -> str:
+def page(chart: ChartData, svg: str) -> str:
     """The page's HTML; nothing in it is fetched, and nothing in it runs."""
     drawn = svg[svg.index("<svg ") :]
-    title = escape(picture.title)
+    title = escape(chart.title)
     return f"""<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -43,14 +43,14 @@ def page(picture: Picture, svg: str) -> str:
 <body>
 <main>
 <h1>{title}</h1>
-<p>{escape(picture.purpose)}</p>
+<p>{escape(chart.purpose)}</p>
 <figure>
 {drawn.rstrip()}
 </figure>
 <details open>
 <summary>The rows</summary>
 <div class="rows" tabindex="0" role="region" aria-label="The rows">
-{_table(picture)}
+{_table(chart)}
 </div>
 </details>
 </main>
@@ -59,15 +59,14 @@ def page(picture: Picture, svg: str) -> str:
 """
 
 
-def _table(picture: Picture) -> str:
+def _table(chart: ChartData) -> str:
     numeric = [
-        bool(picture.rows) and all(_is_number(row[i]) for row in picture.rows)
-        for i in range(len(picture.columns))
+        bool(chart.rows) and all(_is_number(row[i]) for row in chart.rows) for i in range(len(chart.columns))
     ]
     classes = [' class="number"' if is_number else "" for is_number in numeric]
     head = "".join(
         f'<th scope="col"{kind}>{escape(name)}</th>'
-        for name, kind in zip(picture.columns, classes, strict=True)
+        for name, kind in zip(chart.columns, classes, strict=True)
     )
     body = "\n".join(
         "<tr>"
@@ -75,10 +74,10 @@ def _table(picture: Picture) -> str:
             f'<td{kind} dir="auto">{escape(cell)}</td>' for cell, kind in zip(row, classes, strict=True)
         )
         + "</tr>"
-        for row in picture.rows
+        for row in chart.rows
     )
-    count = len(picture.rows)
-    caption = counted(count, "row") + (f" · {picture.context}" if picture.context else "")
+    count = len(chart.rows)
+    caption = counted(count, "row") + (f" · {chart.context}" if chart.context else "")
     return (
         f"<table>\n<caption>{escape(caption)}</caption>\n<thead><tr>{head}</tr></thead>\n"
         f"<tbody>\n{body}\n</tbody>\n</table>"

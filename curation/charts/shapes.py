@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from .data import Mark, Number, Picture, exact, told
+from .data import ChartData, Mark, Number, exact, told
 
 #: Okabe and Ito's colours, which the colour-blind can tell apart too; all but yellow, which paper hides.
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7", "#595959")
@@ -59,9 +59,9 @@ def colour_of(kind: str, value: int) -> str:
     return (WHOLE, COLOURS[0])[value] if kind == "shares" else COLOURS[value]
 
 
-def colours_of(picture: Picture) -> Sequence[str]:
+def colours_of(chart: ChartData) -> Sequence[str]:
     """The colour of each column of values."""
-    return [colour_of(picture.kind, value) for value in range(len(picture.values))]
+    return [colour_of(chart.kind, value) for value in range(len(chart.values))]
 
 
 def ends_of(kind: str, values: Sequence[Number | None]) -> Iterator[tuple[float, float, str]]:

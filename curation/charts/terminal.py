@@ -17,7 +17,7 @@ from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.text import Text
 
-from .data import PERIODS, Mark, Picture, exact, periods_between, told
+from .data import PERIODS, ChartData, Mark, exact, periods_between, told
 from .shapes import Piece, colour_of, colours_of, pieces, reach
 
 #: The bars of each value, told apart without colour too.
@@ -29,7 +29,7 @@ _MOST = 60
 _WIDEST = 40
 
 
-def print_picture(picture: Picture, stream: IO[str]) -> None:
+def print_chart(chart: ChartData, stream: IO[str]) -> None:
     """Draws on a stream; in colour only on a terminal, and not under NO_COLOR."""
     width = max(shutil.get_terminal_size((80, 24)).columns, _LEAST)
     coloured = stream.isatty() and not os.environ.get("NO_COLOR")
@@ -37,42 +37,42 @@ def print_picture(picture: Picture, stream: IO[str]) -> None:
         file=stream, width=width, color_system="auto" if coloured else None, highlight=False, markup=False,
         emoji=False, soft_wrap=False,
     )  # fmt: skip
-    for line in _lines(picture, width):
+    for line in _lines(chart, width):
         line.rstrip()
         console.print(line, no_wrap=True, overflow="crop", crop=True)
 
 
-def _lines(picture: Picture, width: int) -> Iterator[Text]:
-    for text, style in ((picture.title, "bold"), (picture.purpose, ""), (picture.context, "")):
+def _lines(chart: ChartData, width: int) -> Iterator[Text]:
+    for text, style in ((chart.title, "bold"), (chart.purpose, ""), (chart.context, "")):
         if text:
             yield from Text(text, style).wrap(Console(width=width), width)
-    yield from _legend(picture, width)
-    if not picture.numbers:
-        yield Text("no rows" if not picture.rows else "no values")
-    layout = _layout(picture, width)
-    for panel in picture.panels:
+    yield from _legend(chart, width)
+    if not chart.numbers:
+        yield Text("no rows" if not chart.rows else "no values")
+    layout = _layout(chart, width)
+    for panel in chart.panels:
         yield Text()
         if panel.name is not None:
             yield Text(_cut(panel.name, width), "bold")
         left = len(panel.marks) - _MOST
         if left > 0:
             yield Text(f"… {left:,} before")
-        yield from _panel(picture, panel.marks[max(left, 0) :], layout)
-    if picture.notes:
+        yield from _panel(chart, panel.marks[max(left, 0) :], layout)
+    if chart.notes:
         yield Text()
-    for note in picture.notes:
+    for note in chart.notes:
         yield from Text(note).wrap(Console(width=width), width)
 
 
-def _legend(picture: Picture, width: int) -> Iterator[Text]:
+def _legend(chart: ChartData, width: int) -> Iterator[Text]:
     """What each glyph means; of a single value its name."""
     line = Text()
-    for i, (name, colour) in enumerate(zip(picture.values, colours_of(picture), strict=True)):
+    for i, (name, colour) in enumerate(zip(chart.values, colours_of(chart), strict=True)):
         name = _cut(name, width - 3)
         if line and line.cell_len + cell_len(name) + 4 > width:
             yield line
             line = Text()
-        line.append("  " if line else "").append(_glyph(picture.kind, i), colour).append(f" {name}")
+        line.append("  " if line else "").append(_glyph(chart.kind, i), colour).append(f" {name}")
     yield line
 
 
@@ -90,53 +90,53 @@ class _Layout:
         return (number - self.low) / (self.high - self.low) * self.bars
 
 
-def _layout(picture: Picture, width: int) -> _Layout:
-    marks = picture.marks
-    most = width if picture.is_timed else min(max(int(width * 0.4), 8), _WIDEST)
+def _layout(chart: ChartData, width: int) -> _Layout:
+    marks = chart.marks
+    most = width if chart.is_timed else min(max(int(width * 0.4), 8), _WIDEST)
     names = min(max((cell_len(mark.label) for mark in marks), default=0), most)
-    values = max((cell_len(text) for mark in marks for text in _told(picture, mark)), default=0)
-    low, high = reach(_kind(picture), marks)
+    values = max((cell_len(text) for mark in marks for text in _told(chart, mark)), default=0)
+    low, high = reach(_kind(chart), marks)
     room = max(width - names - values - 2, 1)
     return _Layout(names, room, values, low, high if high > low else low + 1)
 
 
-def _kind(picture: Picture) -> str:
+def _kind(chart: ChartData) -> str:
     """Lines and steps are bars here: a line of text shows where it ends."""
-    return "bars" if picture.kind in ("lines", "steps") else picture.kind
+    return "bars" if chart.kind in ("lines", "steps") else chart.kind
 
 
-def _pieces(picture: Picture, mark: Mark) -> Iterator[Piece]:
-    return pieces(_kind(picture), mark.values)
+def _pieces(chart: ChartData, mark: Mark) -> Iterator[Piece]:
+    return pieces(_kind(chart), mark.values)
 
 
-def _told(picture: Picture, mark: Mark) -> list[str]:
+def _told(chart: ChartData, mark: Mark) -> list[str]:
     """What is written after each of a mark's bars."""
-    kind = _kind(picture)
+    kind = _kind(chart)
     return [exact(v) for v in mark.values] if kind == "bars" else [told(kind, mark.values)]
 
 
-def _panel(picture: Picture, marks: Sequence[Mark], layout: _Layout) -> Iterator[Text]:
+def _panel(chart: ChartData, marks: Sequence[Mark], layout: _Layout) -> Iterator[Text]:
     for before, mark in pairwise([None, *marks]):
         assert mark is not None
-        if before and (left_out := _left_out(picture, before, mark)):
+        if before and (left_out := _left_out(chart, before, mark)):
             yield Text(left_out)
-        yield from _mark(picture, mark, layout)
+        yield from _mark(chart, mark, layout)
 
 
-def _left_out(picture: Picture, before: Mark, mark: Mark) -> str:
+def _left_out(chart: ChartData, before: Mark, mark: Mark) -> str:
     """Says how many periods without a row lie between two marks; nothing where there are none."""
-    count = periods_between(picture.axis, before, mark) if picture.axis in PERIODS else 0
-    return f"⋮ {count:,} {picture.axis}{'' if count == 1 else 's'} without rows" if count > 0 else ""
+    count = periods_between(chart.axis, before, mark) if chart.axis in PERIODS else 0
+    return f"⋮ {count:,} {chart.axis}{'' if count == 1 else 's'} without rows" if count > 0 else ""
 
 
-def _mark(picture: Picture, mark: Mark, layout: _Layout) -> Iterator[Text]:
+def _mark(chart: ChartData, mark: Mark, layout: _Layout) -> Iterator[Text]:
     name = _cut(mark.label, layout.names)
     start = Text(name + " " * (layout.names - cell_len(name) + 1))
-    drawn = list(_pieces(picture, mark))
-    for i, text in enumerate(_told(picture, mark)):
-        own = [p for p in drawn if p.value == i] if _kind(picture) == "bars" else drawn
+    drawn = list(_pieces(chart, mark))
+    for i, text in enumerate(_told(chart, mark)):
+        own = [p for p in drawn if p.value == i] if _kind(chart) == "bars" else drawn
         line = start if i == 0 else Text(" " * (layout.names + 1))
-        bar = _bar(picture.kind, own, layout)
+        bar = _bar(chart.kind, own, layout)
         yield line.append_text(bar).append(f" {text}" if bar else text)
 
 

@@ -17,12 +17,12 @@ from .groups import Group
 from .options import is_interactive, open_store, reports_found, reports_option
 from .output import (
     Output,
+    atomic_write,
     chosen_output,
     escape,
     in_a_folder,
     output_options,
     print_rows,
-    written_whole,
 )
 from .progress import showing_progress
 
@@ -47,13 +47,13 @@ def upgrade_command(revision: str) -> None:
       curation --database postgresql://news@db/news db upgrade
     """
     from ..store import migrate
-    from ..store.readers import lacking_readers
+    from ..store.readers import readers_lacking_views
 
     store = open_store(check=False)
     reached = migrate.upgrade(store, revision)
     interrupts.note(interrupts.Outcome.SAVED)
     click.echo(f"the schema is at {reached}")
-    for role in lacking_readers(store):
+    for role in readers_lacking_views(store):
         command = f"curation db grant-reader {shlex.quote(role)} --apply"
         click.echo(escape(f"note: {role!r} may not read every view: run `{command}`"), err=True)
 
@@ -162,7 +162,7 @@ def views_command(view: str | None) -> None:
 def _print_relations(kind: str, found: Sequence[Relation], name: str | None) -> None:
     """All that there are, or one with its columns."""
     from ..errors import SelectionError
-    from ..nearest import no_such
+    from ..suggestions import unknown_name
 
     known = {relation.name: relation for relation in found}
     if name is None:
@@ -171,7 +171,7 @@ def _print_relations(kind: str, found: Sequence[Relation], name: str | None) -> 
     elif name in known:
         print_rows(("column", "meaning"), known[name].columns.items())
     else:
-        raise SelectionError(no_such(kind, name, known, f"curation db {kind}s"))
+        raise SelectionError(unknown_name(kind, name, known, f"curation db {kind}s"))
 
 
 @db_command.command("metadata")
@@ -205,7 +205,7 @@ def metadata_command(output: Path | None, folder: Path | None) -> None:
             with opened_text("json") as told_here:
                 told_here.write(text)
             return
-        with written_whole(output) as stream:
+        with atomic_write(output) as stream:
             stream.write(text.encode())
 
 

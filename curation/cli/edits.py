@@ -24,16 +24,21 @@ CHANGE_NAMES = ("article", "path", "flag", "old", "new")
 
 
 #: What is said where nothing was to be changed.
-SO_ALREADY = "it is so already"
+NOTHING_TO_CHANGE = "it is so already"
 
 
-def carry_out(
-    store: Store, doing: Callable[[sa.Connection], Edit], verb: str, *, is_dry: bool, idle: str = SO_ALREADY
+def apply_edit(
+    store: Store,
+    doing: Callable[[sa.Connection], Edit],
+    verb: str,
+    *,
+    is_dry: bool,
+    idle: str = NOTHING_TO_CHANGE,
 ) -> None:
     """Decides in a transaction, which of a dry run is rolled back, and says what was done or would be, or why
     nothing was (`idle`); exits with 3 if articles were left alone."""
     changed: list[tuple[Any, ...]] = []
-    with store.trying() if is_dry else store.writing() as connection:
+    with store.rolled_back() if is_dry else store.writing() as connection:
         edit = doing(connection)
         if is_dry:
             changed = read_changes(connection, edit.changeset_id)

@@ -20,7 +20,7 @@ class Group(click.Group):
 
 def _advice(group: click.Group, ctx: click.Context, name: str) -> str:
     """The nearest command of a group, or the one of that name in a group within it."""
-    from ..nearest import nearest
+    from ..suggestions import nearest
 
     names = group.list_commands(ctx)
     within = [

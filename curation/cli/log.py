@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     import sqlalchemy as sa
 
-    from ..articles.listing import Rows
+    from ..articles.listing import Table
 
 #: Rows of a table where --limit does not say; other forms are read by programs, and have no limit.
 TABLE_ROWS = 50
@@ -102,17 +102,23 @@ def _print_import(
     from collections import Counter
     from itertools import chain, islice
 
-    from ..articles.history import CHANGE_COLUMNS, HistoryFilters, is_among, list_changes, tell_changeset
+    from ..articles.history import (
+        CHANGE_COLUMNS,
+        HistoryFilters,
+        describe_changeset,
+        list_changes,
+        matches_filters,
+    )
     from ..importing.records.log import find_import, list_documents, what_is_lacking
     from ..integers import INT64
 
     if given["flag"] or changeset_id not in INT64:
         return False
     import_ = find_import(connection, changeset_id)
-    if import_ is None or not is_among(connection, HistoryFilters(**given), changeset_id):
+    if import_ is None or not matches_filters(connection, HistoryFilters(**given), changeset_id):
         return False
     numbers: Counter[tuple[str, bool]] = Counter()
-    click.echo(escape(tell_changeset(connection, changeset_id)), err=True)
+    click.echo(escape(describe_changeset(connection, changeset_id)), err=True)
     documents = list_documents(connection, import_, limit, numbers)
     flags = list_changes(connection, HistoryFilters(), changeset_id, limit).rows
     shown = print_rows(CHANGE_COLUMNS, islice(chain(documents, flags), limit))
@@ -141,8 +147,8 @@ def _find(
     limit: int | None,
     *,
     is_changeset: bool,
-) -> Rows:
-    from ..articles.history import HistoryFilters, list_changes, list_changesets, tell_changeset
+) -> Table:
+    from ..articles.history import HistoryFilters, describe_changeset, list_changes, list_changesets
     from ..articles.selecting import find_article
     from ..store.names import check_names
 
@@ -151,7 +157,7 @@ def _find(
     article_id = find_article(connection, named) if named is not None else None
     filters = HistoryFilters(**given, article_id=article_id)
     if is_changeset:
-        click.echo(escape(tell_changeset(connection, int(what or 0))), err=True)
+        click.echo(escape(describe_changeset(connection, int(what or 0))), err=True)
         return list_changes(connection, filters, int(what or 0), limit)
     if article_id is not None:
         return list_changes(connection, filters, limit=limit)

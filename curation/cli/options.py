@@ -155,14 +155,14 @@ def ready_to_search(store: Store, filters: Filters) -> None:
     """Brings the full-text index up to date, if it is to be asked."""
     if filters.search is None:
         return
-    from ..articles.searching import catch_up, parse_query
+    from ..articles.searching import index_queued, parse_query
 
     parse_query(filters.search)  # what is no query is refused before there is anything to do
     from ..errors import StoreReadOnly
 
     try:
         with showing_progress("indexing", verbose=False) as progress:
-            catch_up(store, progress)
+            index_queued(store, progress)
     except StoreReadOnly:
         click.echo("the store is read-only: what changed since the last search is not found yet", err=True)
 

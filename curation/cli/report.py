@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import click
 
 from .. import interrupts
-from .asking import answering, print_answer, warn_of_power
 from .completion import report_names
 from .options import open_store, parameters_option, reports_found, reports_option, timeout_option
-from .output import chosen_output, escape, in_a_folder, output_options, print_rows, written_whole
+from .output import atomic_write, chosen_output, escape, in_a_folder, output_options, print_rows
+from .queries import print_query_result, running_query, warn_of_privileges
 
 if TYPE_CHECKING:
     from ..backends import Query
@@ -93,17 +93,17 @@ def report_command(
         return
     store = open_store()
     if report.is_own:
-        warn_of_power(store)
+        warn_of_privileges(store)
     query = report_query(report, parameters, timeout)
     if target is not None:
         _draw(store, report, query, folder, target)
         return
-    print_answer(store, query, report)
+    print_query_result(store, query, report)
 
 
 def _draw(store: Store, report: Report, query: Query, folder: Path | None, target: str) -> None:
     """Draws a report, and prints its rows too where the options of output ask for them."""
-    from ..charts import check_library, print_picture, render, suffix_of
+    from ..charts import check_library, print_chart, render, suffix_of
     from ..charts.data import gather, taken
     from ..queries.reports import chart_of
 
@@ -114,20 +114,20 @@ def _draw(store: Store, report: Report, query: Query, folder: Path | None, targe
     chart = chart_of(report, folder)
     if target != "-":
         check_library()
-    with answering(store, query, report) as answer:
-        rows = taken(report, answer)
-    picture = gather(report, chart, rows, answer.columns, query.parameters)
+    with running_query(store, query, report) as result:
+        rows = taken(report, result)
+    picture = gather(report, chart, rows, result.columns, query.parameters)
     if target == "-":
-        print_picture(picture)
+        print_chart(picture)
     else:
         drawn, missing = render(picture, suffix_of(target))
-        with written_whole(Path(target)) as stream:
+        with atomic_write(Path(target)) as stream:
             stream.write(drawn)
         if missing:
             click.echo(f"note: no font here has {missing[:20]}; an SVG leaves that to its viewer", err=True)
     if has_rows:
         interrupts.note(interrupts.Outcome.NOT_DONE)  # of the rows, whatever was drawn
-        print_rows(answer.columns, rows)
+        print_rows(result.columns, rows)
 
 
 def _line(report: Report) -> tuple[str, str, str, str]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .completion import names_of
-from .edits import carry_out
+from .edits import apply_edit
 from .options import actor_option, open_store
 from .output import output_options
 
@@ -39,4 +39,4 @@ def score_command(sources: tuple[str, ...], reason: str | None, dry_run: bool, *
     def score(connection: sa.Connection) -> Edit:
         return score_articles(connection, sources, actor=options["actor"], reason=reason)
 
-    carry_out(open_store(), score, "scored", is_dry=dry_run)
+    apply_edit(open_store(), score, "scored", is_dry=dry_run)

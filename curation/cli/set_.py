@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .edits import SO_ALREADY, carry_out
+from .edits import NOTHING_TO_CHANGE, apply_edit
 from .options import (
     ID,
     actor_option,
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     import sqlalchemy as sa
 
     from ..articles.selecting import Selection
-    from ..editing.flags import By, Edit
+    from ..editing.flags import ChangeBy, Edit
     from ..store.database import Store
 
 #: More articles than this are asked about first, where someone is there to answer; and so many are shown.
@@ -45,7 +45,7 @@ class ChangeType(click.ParamType[Any]):
     name = "change"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        from ..editing.flags import By
+        from ..editing.flags import ChangeBy
         from ..integers import whole_number
 
         match = re.fullmatch(r"(?:=?(-|\+?)|(\+|-)=)([0-9]+)", value.strip())
@@ -57,7 +57,7 @@ class ChangeType(click.ParamType[Any]):
             shown = f"{value!r}" if len(value) < 30 else f"{value[:20]!r}..."
             self.fail(f"{shown} is {error}", param, ctx)
         if match[2]:
-            return By(number)
+            return ChangeBy(number)
         if _looks_like_a_move(value.strip(), number):
             moves = f"{value.strip()[0]}={match[3]}"
             told = f"note: {value.strip()} sets {number}; to move by {match[3]}, write {moves}"
@@ -97,8 +97,8 @@ def _editing_options(command: Callable[..., Any]) -> Callable[..., Any]:
 )
 @filter_options_but_flags
 def set_command(
-    quality: int | By | None,
-    heat: int | By | None,
+    quality: int | ChangeBy | None,
+    heat: int | ChangeBy | None,
     published: bool | None,
     removed: bool | None,
     **options: Any,
@@ -206,7 +206,7 @@ def reset_command(
         _do(reset, "reset", options)
 
 
-def _decide(decisions: dict[str, int | By], options: dict[str, Any]) -> None:
+def _decide(decisions: dict[str, int | ChangeBy], options: dict[str, Any]) -> None:
     from ..editing.flags import set_flags
 
     def decide(connection: sa.Connection, selection: Selection, **told: Any) -> Edit:
@@ -215,7 +215,7 @@ def _decide(decisions: dict[str, int | By], options: dict[str, Any]) -> None:
     _do(decide, "decided", options)
 
 
-def _do(doing: Doing, verb: str, options: dict[str, Any], idle: str = SO_ALREADY) -> None:
+def _do(doing: Doing, verb: str, options: dict[str, Any], idle: str = NOTHING_TO_CHANGE) -> None:
     """Does something to what the options select, and says what was done, or by `idle` why nothing was."""
     selection = chosen_articles(options["articles"], chosen_filters(options))
     if not selection:
@@ -226,7 +226,7 @@ def _do(doing: Doing, verb: str, options: dict[str, Any], idle: str = SO_ALREADY
     if not is_dry and not options["yes"] and is_interactive():
         _confirm(store, selection)
     told = {name: options[name] for name in ("actor", "reason", "unchanged_since")}
-    carry_out(store, lambda connection: doing(connection, selection, **told), verb, is_dry=is_dry, idle=idle)
+    apply_edit(store, lambda connection: doing(connection, selection, **told), verb, is_dry=is_dry, idle=idle)
 
 
 def _confirm(store: Store, selection: Selection) -> None:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import click
 
-from .asking import print_answer, warn_of_power
 from .options import open_store, parameters_option, timeout_option
 from .output import output_options
+from .queries import print_query_result, warn_of_privileges
 
 
 @click.command("sql")
@@ -43,12 +43,12 @@ def sql_command(
       curation sql --file - < question.sql
     """
     from ..backends import Query
-    from ..queries.reports import given
+    from ..queries.reports import untyped_values
 
     sql = _text(query, sql_file)
     store = open_store()
-    warn_of_power(store)
-    print_answer(store, Query(sql, given(parameters), timeout, limit))
+    warn_of_privileges(store)
+    print_query_result(store, Query(sql, untyped_values(parameters), timeout, limit))
 
 
 def _text(query: str | None, file: Path | None) -> str:

@@ -22,11 +22,11 @@ def status_command() -> None:
       curation status
       curation status --format json
     """
-    from ..articles.listing import summarise
+    from ..articles.listing import read_status
 
     store = open_store()
     with store.reading() as connection:
-        found = summarise(connection)
+        found = read_status(connection)
     print_rows(found.columns, found.rows)
     if not found.rows:
         click.echo("nothing yet: `curation import FOLDER` takes a dump in", err=True)

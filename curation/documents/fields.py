@@ -140,9 +140,7 @@ class Fields:
 
     def _aswritten(self, value: object, path: _Path) -> str:
         """A number or flag where text belongs, as the file writes it."""
-        self.reading.add_issue(
-            "notice", "text_from_value", "a number or flag where text belongs is text", path
-        )
+        self.reading.add_issue("notice", "text_from_value", "a number or flag is stored as text", path)
         return self.reading.plain_text(path) or written(value)
 
     def instant(self, key: str) -> dt.datetime | None:

@@ -21,11 +21,11 @@ from ..store.schema import articles, as_number, changes, changesets, overrides
 
 #: What is wanted: rows of (article_id, field, override, decision_id), one at most for a flag of an article.
 #: An override of None gives the flag back to upstream; a decision_id of None is the new changeset's own.
-Wanted = sa.Select[tuple[int, str, int | None, int | None]]
+WantedOverrides = sa.Select[tuple[int, str, int | None, int | None]]
 
 
 def typed_null() -> sa.ColumnElement[int | None]:
-    """None as a column of `Wanted`: a bare NULL has no type, and a union would take it for text."""
+    """None as a column of `WantedOverrides`: a bare NULL has no type, and a union would take it for text."""
     return sa.cast(sa.null(), integer())
 
 
@@ -39,7 +39,7 @@ class Author:
     reverts_id: int | None = None
 
 
-def make_changes(connection: sa.Connection, author: Author, wanted: Wanted) -> int | None:
+def record_overrides(connection: sa.Connection, author: Author, wanted: WantedOverrides) -> int | None:
     """Makes the wanted overrides stand, under one new changeset, whose id it returns; None if all is as
     wanted already. The caller has locked the articles, and commits."""
     changeset_id = insert_row(
@@ -60,7 +60,9 @@ def make_changes(connection: sa.Connection, author: Author, wanted: Wanted) -> i
     return changeset_id
 
 
-def _record(connection: sa.Connection, changeset_id: int, wanted: Wanted, *, takes_over: bool) -> None:
+def _record(
+    connection: sa.Connection, changeset_id: int, wanted: WantedOverrides, *, takes_over: bool
+) -> None:
     """Writes the audit rows, where there is something to say. A decision that stands already stays its
     maker's, but an editor takes over (`takes_over`) what was only computed, or held back by an import."""
     _note_wanted(connection, wanted)
@@ -114,7 +116,7 @@ _wanted = temporary_table(
 )
 
 
-def _note_wanted(connection: sa.Connection, wanted: Wanted) -> None:
+def _note_wanted(connection: sa.Connection, wanted: WantedOverrides) -> None:
     """Notes what is wanted, and with each change of `removed` that `published` follows it."""
     columns = [column.name for column in _wanted.c]
     connection.execute(sa.insert(empty_temp_table(connection, _wanted)).from_select(columns, wanted))

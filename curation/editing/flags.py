@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import sqlalchemy as sa
 
-from ..articles.selecting import CANDIDATES, Selection, select_any, select_articles, selected
+from ..articles.selecting import CANDIDATES, Selection, select_articles, select_articles_if_any, selected
 from ..articles.upstream import is_adopted
 from ..backends import backend_of
 from ..backends.types import integer
@@ -15,21 +15,21 @@ from ..errors import EditRefused
 from ..flags import FLAGS
 from ..integers import INT64
 from ..store.schema import articles, changes, overrides
-from .changing import Author, Wanted, make_changes, typed_null
+from .changing import Author, WantedOverrides, record_overrides, typed_null
 
 #: The bounds of a value: whole numbers of 64 bits.
 LOWEST, HIGHEST = INT64[0], INT64[-1]
 
 
 @dataclass(frozen=True, slots=True)
-class By:
+class ChangeBy:
     """How far a quality or heat is to be moved from what it is."""
 
     amount: int
 
 
 #: What each flag is to be: a whole number (`published` and `removed`: 0 and 1), or moved by some.
-Decisions = Mapping[str, int | By]
+Decisions = Mapping[str, int | ChangeBy]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ def set_flags(
     refusals = [*_refuse_removed(connection, decisions), *_refuse_moves(connection, decisions)]
     if sum(refusal.count for refusal in refusals) == count:
         raise EditRefused("; ".join(f"{refusal.why}: {', '.join(refusal.paths)}" for refusal in refusals))
-    changeset_id = make_changes(connection, Author("edit", actor, reason), _settings(decisions))
+    changeset_id = record_overrides(connection, Author("edit", actor, reason), _settings(decisions))
     return Edit(changeset_id, count, count_changed(connection, changeset_id), refusals)
 
 
@@ -105,7 +105,7 @@ def reset_flags(
     )  # fmt: skip
     if agreed:
         standing = standing.join(articles, articles.c.id == overrides.c.article_id).where(is_adopted())
-    changeset_id = make_changes(connection, Author("edit", actor, reason), standing)
+    changeset_id = record_overrides(connection, Author("edit", actor, reason), standing)
     return Edit(changeset_id, count, count_changed(connection, changeset_id))
 
 
@@ -122,7 +122,7 @@ def count_changed(connection: sa.Connection, changeset_id: int | None) -> int:
 def _select(connection: sa.Connection, selection: Selection, unchanged_since: int | None) -> int:
     # A large selection and an import's batch lock the same rows in other orders: one of them at a time.
     backend_of(connection).lock_references(connection)
-    select = select_any if selection.filters.agreed else select_articles
+    select = select_articles_if_any if selection.filters.agreed else select_articles
     count = select(connection, selection)
     if unchanged_since is not None:
         _refuse_changed(connection, unchanged_since)
@@ -164,7 +164,7 @@ def _refuse_moves(connection: sa.Connection, decisions: Decisions) -> list[Refus
     """Takes articles out whose flag has no value to be moved from, or would go beyond 64 bits."""
     refusals = []
     for flag, decision in decisions.items():
-        if isinstance(decision, By):
+        if isinstance(decision, ChangeBy):
             column = articles.c[flag]
             if decision.amount > 0:
                 is_beyond = column > HIGHEST - decision.amount
@@ -188,15 +188,15 @@ def _refuse(connection: sa.Connection, condition: sa.ColumnElement[bool], why: s
     return [refusal]
 
 
-def _settings(decisions: Decisions) -> Wanted:
+def _settings(decisions: Decisions) -> WantedOverrides:
     """The override that each decision makes of each selected article."""
     settings = []
     for flag in (flag for flag in FLAGS if flag in decisions):
         decision = decisions[flag]
-        is_moved = isinstance(decision, By)
+        is_moved = isinstance(decision, ChangeBy)
         value = (
             articles.c[flag] + decision.amount
-            if isinstance(decision, By)
+            if isinstance(decision, ChangeBy)
             else sa.literal(decision, integer())
         )
         query = sa.select(

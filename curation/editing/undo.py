@@ -15,7 +15,7 @@ from ..articles.upstream import matches_upstream
 from ..backends import backend_of
 from ..errors import EditRefused
 from ..store.schema import articles, changes, changesets, overrides, story_takeovers
-from .changing import Author, Wanted, is_moved, make_changes
+from .changing import Author, WantedOverrides, is_moved, record_overrides
 from .flags import count_changed
 
 
@@ -56,7 +56,7 @@ def revert_changeset(
     backend_of(connection).lock_references(connection)
     kept = _decided_since(connection, changeset_id)
     author = Author("revert", actor, reason, changeset_id)
-    new_id = make_changes(connection, author, _before(changeset_id))
+    new_id = record_overrides(connection, author, _before(changeset_id))
     if new_id is None:
         first = ": {}, {}, {}".format(*kept[0]) if kept else ""
         told = f"nothing of changeset {changeset_id} is left to undo{first}"
@@ -131,7 +131,7 @@ def _is_taken_over() -> sa.ColumnElement[bool]:
     )  # fmt: skip
 
 
-def _before(changeset_id: int) -> Wanted:
+def _before(changeset_id: int) -> WantedOverrides:
     """The decisions that stood before a changeset, where its own stand now."""
     before = (changes.c.old_override.label("override"), changes.c.old_decision_id.label("decision_id"))
     return _moves(changeset_id).where(_stands()).add_columns(*before)

@@ -10,13 +10,13 @@ from contextlib import ExitStack, contextmanager
 from io import BytesIO
 from typing import IO, Any
 
-from .files import Change
+from .files import FileChange
 
 _MODE = 0o644
 
 
 @contextmanager
-def opened_archive(stream: IO[bytes], name: str) -> Iterator[Callable[[Change], None]]:
+def opened_archive(stream: IO[bytes], name: str) -> Iterator[Callable[[FileChange], None]]:
     """What puts a file into an archive, whose kind its name tells (`scanning.content.ARCHIVE_SUFFIXES`); the
     archive is whole at the end."""
     name = name.lower()
@@ -29,7 +29,7 @@ def opened_archive(stream: IO[bytes], name: str) -> Iterator[Callable[[Change], 
             # As a stream: nothing is sought in it, and no list of its members is kept.
             tar = opened.enter_context(tarfile.open(fileobj=packed, mode="w|", format=tarfile.PAX_FORMAT))
 
-            def add(change: Change) -> None:
+            def add(change: FileChange) -> None:
                 tar.addfile(_tar_entry(change.path, len(change.becomes)), BytesIO(change.becomes))
                 tar.members.clear()  # type: ignore[attr-defined]
 

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from ..articles.selecting import Filters, conditions
-from ..articles.upstream import SILENT
+from ..articles.selecting import Filters, filter_conditions
+from ..articles.upstream import UNSTATED
 from ..backends import chunks
 from ..documents.flag_editing import FlagValue
 from ..flags import FLAGS, is_about_flag
@@ -24,7 +24,7 @@ from ..store.schema import articles, changes, documents, files, import_issues, o
 BATCH = 500
 
 
-class Held(NamedTuple):
+class StoredDocument(NamedTuple):
     """A document by where it is held. `article_id` is None for one of the taxonomy, which nobody decides.
 
     digest: SHA-256 of its bytes as they were imported.
@@ -43,13 +43,13 @@ class Held(NamedTuple):
 class Content(NamedTuple):
     """A document's bytes as they were imported, and its flags that should say otherwise."""
 
-    held: Held
+    held: StoredDocument
     imported: bytes
     flags: dict[str, FlagValue]
 
 
 def count_documents(connection: sa.Connection, source_id: int, filters: Filters) -> int:
-    """How many documents `held_documents` gives."""
+    """How many documents `read_documents` gives."""
     query = sa.select(sa.func.count()).select_from(articles).where(*_wanted(connection, source_id, filters))
     count: int = connection.scalar(query) or 0
     if not filters:
@@ -59,9 +59,9 @@ def count_documents(connection: sa.Connection, source_id: int, filters: Filters)
     return count
 
 
-def held_documents(
+def read_documents(
     connection: sa.Connection, source_id: int, filters: Filters
-) -> Generator[list[Held], None, None]:
+) -> Generator[list[StoredDocument], None, None]:
     """The documents of a source in batches: the taxonomy, which no filter is about, then articles, by path.
     What is missing from the dump is not among them, unless that is asked for. To be closed."""
     if not filters:
@@ -83,7 +83,7 @@ def _wanted(connection: sa.Connection, source_id: int, filters: Filters) -> list
     of_source = [articles.c.source_id == source_id]
     if not filters.missing:
         of_source.append(articles.c.missing_since.is_(None))
-    return [*of_source, *conditions(connection, filters)]
+    return [*of_source, *filter_conditions(connection, filters)]
 
 
 def _taxonomy(source_id: int) -> sa.Select[Any]:
@@ -105,16 +105,16 @@ def _remembered(held: Any) -> sa.ColumnElement[bool]:
     return sa.and_(of_path, files.c.state == "kept")
 
 
-def _batches(connection: sa.Connection, query: sa.Select[Any]) -> Generator[list[Held], None, None]:
+def _batches(connection: sa.Connection, query: sa.Select[Any]) -> Generator[list[StoredDocument], None, None]:
     with connection.execute(query, execution_options={"yield_per": BATCH}) as rows:
         for some in rows.partitions():
             yield [
-                Held(key, article_id, path, bytes(digest), stamp, bool(is_decided))
+                StoredDocument(key, article_id, path, bytes(digest), stamp, bool(is_decided))
                 for key, article_id, path, digest, stamp, is_decided in some
             ]
 
 
-def read_contents(connection: sa.Connection, batch: Sequence[Held]) -> Iterator[Content]:
+def read_contents(connection: sa.Connection, batch: Sequence[StoredDocument]) -> Iterator[Content]:
     """The bytes of documents of one batch, and what their flags should say, in the batch's order."""
     of_articles = [held.id for held in batch if held.article_id is not None]
     of_taxonomy = [held.id for held in batch if held.article_id is None]
@@ -182,7 +182,7 @@ def flags_to_write(
     """The flags that a document is to say otherwise than upstream did, with their effective values; what
     cannot be read there (`unclear`) is written in any case."""
     follows = decided | {"published"} if "removed" in decided else decided
-    means = {flag: SILENT.get(flag) if value is None else value for flag, value in upstream.items()}
+    means = {flag: UNSTATED.get(flag) if value is None else value for flag, value in upstream.items()}
     return {
         flag: effective[flag]
         for flag in FLAGS
@@ -190,7 +190,9 @@ def flags_to_write(
     }
 
 
-def values_decided(connection: sa.Connection, article_ids: Sequence[int]) -> dict[int, set[tuple[str, int]]]:
+def read_past_decisions(
+    connection: sa.Connection, article_ids: Sequence[int]
+) -> dict[int, set[tuple[str, int]]]:
     """Of each article the (flag, value) that a decision ever made it have, as the audit tells: what an export
     may have written."""
     found: dict[int, set[tuple[str, int]]] = defaultdict(set)

@@ -23,15 +23,22 @@ from ..documents.parsing import read
 from ..errors import CurationError
 from ..flags import FLAGS
 from ..scanning import Folder, kind_of, same_name
-from ..sources.finding import Source, check_own
-from .documents import Content, Held, count_documents, held_documents, read_contents, values_decided
-from .target import UNFINISHED_FILE, OutputFolder, PathRefused, checked_path
+from ..sources.finding import Source, check_own_folder
+from .documents import (
+    Content,
+    StoredDocument,
+    count_documents,
+    read_contents,
+    read_documents,
+    read_past_decisions,
+)
+from .output_folder import UNFINISHED_FILE, OutputFolder, PathRefused, checked_path
 
 #: Called with how many documents are done, of all.
 Progress = Callable[[int, int], None]
 
 
-class Change(NamedTuple):
+class FileChange(NamedTuple):
     """A file that is to be written: what it was (None where there is none) and what it becomes."""
 
     path: str
@@ -56,7 +63,7 @@ class Exported:
     left: list[Skipped] = field(default_factory=list)
     collisions: list[str] = field(default_factory=list)
 
-    def count(self, outcome: Change | Skipped | None) -> None:
+    def count(self, outcome: FileChange | Skipped | None) -> None:
         """Counts what became of a document; None is as it should be."""
         if outcome is None:
             self.unchanged += 1
@@ -71,7 +78,7 @@ def export_files(
     source_id: int,
     filters: Filters,
     tree: WorkingTree | EmptyTree,
-    write: Callable[[Change], None],
+    write: Callable[[FileChange], None],
     progress: Progress,
 ) -> Exported:
     """Compares the documents of a source with the files of a tree, and has `write` do what is to be done.
@@ -80,17 +87,17 @@ def export_files(
     """
     done, total, found = 0, count_documents(connection, source_id, filters), Exported()
     seen: set[int] = set()
-    with closing(held_documents(connection, source_id, filters)) as batches:
+    with closing(read_documents(connection, source_id, filters)) as batches:
         for batch in batches:
             found.collisions += _collisions(batch, seen)
             for outcome in tree.compare(connection, batch):
-                found.count(_written(outcome, write) if isinstance(outcome, Change) else outcome)
+                found.count(_written(outcome, write) if isinstance(outcome, FileChange) else outcome)
             done += len(batch)
             progress(done, total)
     return found
 
 
-def _collisions(batch: Sequence[Held], seen: set[int]) -> list[str]:
+def _collisions(batch: Sequence[StoredDocument], seen: set[int]) -> list[str]:
     """The paths that differ by case, or by how accents are put together, from one that was seen before, whose
     hashes `seen` holds."""
     found = []
@@ -102,7 +109,7 @@ def _collisions(batch: Sequence[Held], seen: set[int]) -> list[str]:
     return found
 
 
-def _written(change: Change, write: Callable[[Change], None]) -> Change | Skipped:
+def _written(change: FileChange, write: Callable[[FileChange], None]) -> FileChange | Skipped:
     try:
         write(change)
     except PathRefused as refused:
@@ -113,11 +120,13 @@ def _written(change: Change, write: Callable[[Change], None]) -> Change | Skippe
 class EmptyTree:
     """No folder: whatever the store holds is to be written, exactly."""
 
-    def compare(self, connection: sa.Connection, batch: Sequence[Held]) -> Iterator[Change | Skipped | None]:
+    def compare(
+        self, connection: sa.Connection, batch: Sequence[StoredDocument]
+    ) -> Iterator[FileChange | Skipped | None]:
         """A change for each document, or why it is left out."""
         for content in read_contents(connection, batch):
             try:
-                yield Change(_place_of(content.held), None, _becomes(content))
+                yield FileChange(_place_of(content.held), None, _becomes(content))
             except CurationError as refused:
                 yield Skipped(content.held.path, str(refused))
 
@@ -153,7 +162,7 @@ class WorkingTree:
         names = [name for name in target.names("") if name not in _IN_EMPTY_FOLDERS]
         self._is_unfinished = not names or target.read(_UNFINISHED) == self._marker
         if not self._is_unfinished:
-            check_own(connection, source, target.root, names, self._stamps.keys())
+            check_own_folder(connection, source, target.root, names, self._stamps.keys())
         self._restores = restores or self._is_unfinished
 
     def begin(self) -> None:
@@ -166,19 +175,21 @@ class WorkingTree:
         if self._is_unfinished:
             self._target.remove(_UNFINISHED)
 
-    def compare(self, connection: sa.Connection, batch: Sequence[Held]) -> Iterator[Change | Skipped | None]:
+    def compare(
+        self, connection: sa.Connection, batch: Sequence[StoredDocument]
+    ) -> Iterator[FileChange | Skipped | None]:
         """What is to be done about each document: nothing (None), a change, or to leave its file alone."""
         wanted = []
         for held in batch:
             outcome = self._at_a_glance(held)
-            if isinstance(outcome, Held):
+            if isinstance(outcome, StoredDocument):
                 wanted.append(outcome)
             else:
                 yield outcome
         if wanted:
             yield from self._compare(connection, wanted)
 
-    def _at_a_glance(self, held: Held) -> Held | Skipped | None:
+    def _at_a_glance(self, held: StoredDocument) -> StoredDocument | Skipped | None:
         """What can be told without the document's bytes; the document itself where they are needed."""
         if held.path not in self._stamps:
             if why := self._why_closed(held.path):
@@ -206,9 +217,9 @@ class WorkingTree:
         return None
 
     def _compare(
-        self, connection: sa.Connection, wanted: Sequence[Held]
-    ) -> Iterator[Change | Skipped | None]:
-        doubtful: list[tuple[Change, Content]] = []
+        self, connection: sa.Connection, wanted: Sequence[StoredDocument]
+    ) -> Iterator[FileChange | Skipped | None]:
+        doubtful: list[tuple[FileChange, Content]] = []
         for content in read_contents(connection, wanted):
             path, imported = content.held.path, content.imported
             try:
@@ -220,14 +231,14 @@ class WorkingTree:
             if was == becomes:
                 yield None
             elif was is None or was == imported:
-                yield Change(path, was, becomes)
+                yield FileChange(path, was, becomes)
             else:
-                doubtful.append((Change(path, was, becomes), content))
+                doubtful.append((FileChange(path, was, becomes), content))
         if doubtful:
             yield from _sort_out(connection, doubtful)
 
 
-def _place_of(held: Held) -> str:
+def _place_of(held: StoredDocument) -> str:
     """Where a document's file lies. Raises PathRefused for a path at which no import would find it."""
     path = checked_path(held.path)
     if kind_of(path) is None:
@@ -241,10 +252,10 @@ def _becomes(content: Content) -> bytes:
 
 
 def _sort_out(
-    connection: sa.Connection, doubtful: Sequence[tuple[Change, Content]]
-) -> Iterator[Change | Skipped]:
+    connection: sa.Connection, doubtful: Sequence[tuple[FileChange, Content]]
+) -> Iterator[FileChange | Skipped]:
     """Tells what an earlier export wrote from what somebody else did."""
-    known = values_decided(
+    known = read_past_decisions(
         connection, [content.held.id for _, content in doubtful if content.held.article_id]
     )
     for change, content in doubtful:

@@ -14,7 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from ..articles.listing import flag_value
-from ..articles.selecting import Filters, conditions
+from ..articles.selecting import Filters, filter_conditions
 from ..backends import chunks
 from ..backends.types import Flag, Instant, Json
 from ..flags import FLAGS
@@ -35,7 +35,7 @@ from ..store.schema import (
 
 #: What a column holds: whole, boolean, instant, text, json; texts, a list of them; or a list of objects, each
 #: field with what it holds.
-Kind = str | Mapping[str, str]
+ColumnType = str | Mapping[str, str]
 
 _IMAGE = {
     "url": "text", "width": "whole", "height": "whole", "is_cached": "boolean", "title": "text",
@@ -61,7 +61,7 @@ NAMES = (
 )  # fmt: skip
 
 #: What is no column of `articles`.
-_MADE: Mapping[str, Kind] = {
+_MADE: Mapping[str, ColumnType] = {
     "source": "text", "provider": "text", "domain": "text", "topics": "texts", "authors": "texts",
     "override_quality": "whole", "override_heat": "whole",
     "override_published": "boolean", "override_removed": "boolean",
@@ -96,16 +96,16 @@ class Column:
     """A column of the rows, or a field of the objects that one holds (`images[].url`)."""
 
     name: str
-    kind: Kind
+    kind: ColumnType
     meaning: str
 
 
-def names_of(*, body: bool = True) -> Sequence[str]:
+def column_names(*, body: bool = True) -> Sequence[str]:
     """The columns, with `body` or without."""
     return NAMES if body else NAMES[:-1]
 
 
-def kinds_of(names: Sequence[str]) -> list[Kind]:
+def column_types(names: Sequence[str]) -> list[ColumnType]:
     """What columns hold."""
     return [_MADE[name] if name in _MADE else _kind_in_table(name) for name in names]
 
@@ -121,7 +121,7 @@ def find_columns() -> list[Column]:
     """What the rows hold, column by column, the fields of lists of objects after each."""
     told = {table.name: table.columns for table in find_tables()}
     found = []
-    for name, kind in zip(NAMES, kinds_of(NAMES), strict=True):
+    for name, kind in zip(NAMES, column_types(NAMES), strict=True):
         found.append(Column(name, kind, _MEANINGS.get(name) or told["articles"][name]))
         for field, inner in {} if isinstance(kind, str) else kind.items():
             full = f"{name}[].{field}"
@@ -138,11 +138,11 @@ def read_rows(
     query = (
         sa.select(articles.c.id)
         .join(sources, sources.c.id == articles.c.source_id)
-        .where(*conditions(connection, filters))
+        .where(*filter_conditions(connection, filters))
         .order_by(sources.c.name, articles.c.path)
     )
     ids = array("q", connection.scalars(query))
-    return len(ids), _read(connection, ids, names_of(body=body))
+    return len(ids), _read(connection, ids, column_names(body=body))
 
 
 def _read(connection: sa.Connection, ids: Sequence[int], names: Sequence[str]) -> Iterator[Sequence[Any]]:

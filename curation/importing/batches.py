@@ -22,7 +22,7 @@ from .reading.processes import process_pool
 from .reading.tasks import Known, Outcome, OutcomeKind, Task
 from .records.files import STATES, known_files
 from .writing.articles import ArticleWriter
-from .writing.missing import bring_back
+from .writing.missing import mark_present
 from .writing.paths import free_paths
 from .writing.taxonomy import TaxonomyWriter
 
@@ -153,7 +153,7 @@ class BatchImporter:
             if plan is not None:
                 batch = [_refuse_changed(chunk, self._placing.digests) for chunk in batch]
             elif not self._context.is_first:
-                batch = self._placing.keep_aside(connection, batch)
+                batch = self._placing.set_aside_unplaced(connection, batch)
             returned = self._sort_out(batch, plan)
             self._settle(connection, batch, plan)
             if returned or any(read.fresh or read.notes for _, read in batch):
@@ -164,7 +164,7 @@ class BatchImporter:
             self._articles.write(connection, batch, plan)
             self._articles.write_secured(connection, batch)
             if returned:
-                bring_back(connection, self._records, returned)
+                mark_present(connection, self._records, returned)
             self._context.files.flush(connection)
             self._records.flush(connection)
         return sum(len(tasks) for tasks, _ in batch)
@@ -173,10 +173,10 @@ class BatchImporter:
         fresh = [tasks[number].file.path for tasks, read in batch for number in read.fresh]
         moves = [plan.moves[path] for path in fresh if path in plan.moves]
         movers, left = [move.id for move in moves], {move.path for move in moves}.difference(fresh)
-        pushed_out = {path: plan.pushed_out[path] for path in fresh if path in plan.pushed_out}
+        displaced = {path: plan.displaced[path] for path in fresh if path in plan.displaced}
         if movers:
             self._summary.missing += free_paths(
-                connection, self._records, movers, sorted(left), pushed_out, now()
+                connection, self._records, movers, sorted(left), displaced, now()
             )
 
     def _sort_out(self, batch: Sequence[Chunk], plan: Plan | None) -> list[str]:

@@ -14,7 +14,7 @@ from ..store.schema import imports, sources
 from .context import PerBatch, SingleTransaction
 from .matching.additions import find_additions
 from .records.summary import Options, Summary
-from .steps import Run, import_values
+from .steps import Importer, import_values
 
 
 def scan_dump(dump: Dump) -> Scan:
@@ -35,9 +35,9 @@ def import_dump(store: Store, dump: Dump, scan: Scan, options: Options) -> Summa
             _refuse_known_source(store, dump, scan)
         if options.strict or options.dry_run:
             return _import_at_once(store, dump, scan, options)
-        run = Run.start(PerBatch(store, check_lock), dump, options)
+        run = Importer.start(PerBatch(store, check_lock), dump, options)
         try:
-            summary = run.carry_out(scan)
+            summary = run.run(scan)
             interrupts.note(interrupts.Outcome.DONE)
         except BaseException:
             with suppress(StoreError):  # what broke the import may break this too
@@ -59,9 +59,9 @@ def _import_at_once(store: Store, dump: Dump, scan: Scan, options: Options) -> S
     """The same in one transaction, which is kept only by a strict run without issues. A dry run has a copy of
     the store: editors go on working beside it."""
     try:
-        with store.rehearsing() if options.dry_run else store.writing(repeatable=True) as connection:
-            run = Run.start(SingleTransaction(store, connection), dump, options)
-            summary = run.carry_out(scan)
+        with store.scratch_copy() if options.dry_run else store.writing(repeatable=True) as connection:
+            run = Importer.start(SingleTransaction(store, connection), dump, options)
+            summary = run.run(scan)
             if options.strict:
                 run.refuse_issues(connection)
     except ImportFailed:

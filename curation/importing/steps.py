@@ -27,7 +27,7 @@ from .merging.rules import DOUBTS, NOTICES
 from .publish_dates import find_early, publish_limit
 from .records.audit import Audit
 from .records.decision_notices import settle_decision_notices
-from .records.files import FileBook, is_within, remembered_files
+from .records.files import FileBook, is_within_folder, remembered_files
 from .records.import_records import ImportRecords
 from .records.issues import OF_THE_SCAN, IssueBook
 from .records.summary import FlagChanges, Options, Summary
@@ -39,7 +39,7 @@ from .writing.links import resolve_items, resolve_related
 NO_FILES = frozenset({"symlink", "special_file", "submodule"})
 
 
-class Run:
+class Importer:
     """The import that is under way."""
 
     def __init__(self, context: ImportContext, unfinished: Sequence[int], *, has_config: bool) -> None:
@@ -51,7 +51,7 @@ class Run:
         self._to_resolve = [*unfinished, context.records.import_id]
 
     @classmethod
-    def start(cls, transactions: Transactions, dump: Dump, options: Options) -> Run:
+    def start(cls, transactions: Transactions, dump: Dump, options: Options) -> Importer:
         """Writes the row of the import; one that was cut off before is now known to have failed."""
         source_id, import_id = 0, 0
         try:
@@ -78,7 +78,7 @@ class Run:
                     _end_as_failed(transactions, source_id, import_id, {})
             raise
 
-    def carry_out(self, scan: Scan) -> Summary:
+    def run(self, scan: Scan) -> Summary:
         """Takes in what was found."""
         self._summary.skipped = scan.skipped
         present = {file.path for file in scan.files}
@@ -148,7 +148,7 @@ class Run:
         table = import_issues.c
         mine = [table.source_id == self._records.source_id, table.resolved_import_id.is_(None)]
         if self._context.dump.within:
-            mine.append(sa.or_(*(is_within(table.path, place) for place in self._context.dump.within)))
+            mine.append(sa.or_(*(is_within_folder(table.path, place) for place in self._context.dump.within)))
         return mine
 
     def _settle_scan(self, connection: sa.Connection, scan: Scan, present: set[str]) -> None:

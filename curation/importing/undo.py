@@ -82,7 +82,7 @@ def undoing_imports(
         names = {_find(connection, changeset_id).source for changeset_id in changeset_ids}
     with ExitStack() as held:
         locks = [held.enter_context(store.importing(name, dry_run=dry_run)) for name in sorted(names)]
-        yield held.enter_context(store.trying() if dry_run else store.writing())
+        yield held.enter_context(store.rolled_back() if dry_run else store.writing())
         for check_lock in locks:  # before commit: without it nothing is undone
             check_lock()
 
@@ -97,7 +97,7 @@ def undo_import(
     """
     undoing = _find(connection, changeset_id)
     _refuse(connection, changeset_id, undoing)
-    return _Undoing(connection, undoing, changeset_id, actor, reason).carry_out()
+    return _Undoing(connection, undoing, changeset_id, actor, reason).run()
 
 
 def _find(connection: sa.Connection, changeset_id: int) -> Undoing:
@@ -193,7 +193,7 @@ class _Undoing:
         limit = publish_limit(connection, undoing.source_id)
         self._records = ImportRecords(undoing.source_id, undoing.id, issues, audit, kept, limit)
 
-    def carry_out(self) -> Undone:
+    def run(self) -> Undone:
         connection, undoing = self._connection, self._import
         backend_of(connection).lock_references(connection)
         self._remove_added()

@@ -20,12 +20,12 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import IO
 
-from ..backends import MAX_SQL, Answer, Given, Query
-from ..backends.sql_text import pointed_out, tokens
+from ..backends import MAX_SQL, Query, QueryResult, UntypedValue
+from ..backends.sql_text import point_at_error, tokens
 from ..errors import QueryRefused
 from ..integers import whole_number
-from ..nearest import MOST, no_such
 from ..store.database import PACKAGE, Store
+from ..suggestions import MAX_SUGGESTIONS, unknown_name
 
 #: Characters of what an engine says of an error.
 _MESSAGE = 300
@@ -107,7 +107,7 @@ def find_report(name: str, folder: Path | None = None) -> Report:
     that does not say what it is."""
     files = _files(folder)
     if name not in files:
-        raise QueryRefused(no_such("report", name, sorted(files), "curation report"))
+        raise QueryRefused(unknown_name("report", name, sorted(files), "curation report"))
     return read_report(files[name])
 
 
@@ -172,14 +172,14 @@ def _read_parameter(file: Path, told: Sequence[str]) -> Parameter:
     return parameter
 
 
-def report_query(report: Report, given: Mapping[str, str], timeout: float | None) -> Query:
+def report_query(report: Report, untyped_values: Mapping[str, str], timeout: float | None) -> Query:
     """A report's question, with its parameters given as text or by default. Raises QueryRefused for a
     parameter that it has not, or whose value is not of its type."""
     known = {p.name: p for p in report.parameters}
-    unknown = [name for name in given if name not in known]
+    unknown = [name for name in untyped_values if name not in known]
     if unknown:
-        raise QueryRefused(no_such(f"parameter of {report.name}", unknown[0], known))
-    values = {name: _value(p, given.get(name, p.default)) for name, p in known.items()}
+        raise QueryRefused(unknown_name(f"parameter of {report.name}", unknown[0], known))
+    values = {name: _value(p, untyped_values.get(name, p.default)) for name, p in known.items()}
     return Query(report.sql, values, timeout)
 
 
@@ -195,7 +195,7 @@ def chart_of(report: Report, folder: Path | None = None) -> Chart:
 
 
 @contextmanager
-def ask(store: Store, query: Query) -> Iterator[Answer]:
+def run_query(store: Store, query: Query) -> Iterator[QueryResult]:
     """Runs one SELECT; its rows come while the context is open. Raises QueryRefused, which shows the place
     in the query where there is one, and names what may have been meant."""
     store.check()
@@ -206,8 +206,8 @@ def ask(store: Store, query: Query) -> Iterator[Answer]:
     if "\0" in query.sql:
         raise QueryRefused("a NUL in the query: give text")
     try:
-        with store.backend.ask(query) as answer:
-            yield answer
+        with store.backend.run_query(query) as result:
+            yield result
     except QueryRefused as error:
         raise QueryRefused(_explained(error, query.sql)) from error
     except (MemoryError, RecursionError) as error:
@@ -217,14 +217,17 @@ def ask(store: Store, query: Query) -> Iterator[Answer]:
 
 
 @contextmanager
-def ask_report(store: Store, report: Report, query: Query) -> Iterator[Answer]:
-    """As `ask`. Where a report has no row because a name that was given is nowhere in the store, that is an
-    error which names what is near."""
-    with ask(store, query) as answer:
-        first = list(islice(answer.rows, 1))
+def run_report(store: Store, report: Report, query: Query) -> Iterator[QueryResult]:
+    """Run a report and yield its result.
+
+    Raises: what `run_query` raises; QueryRefused where a report has no row because a given name is not in
+        the store, with similar names.
+    """
+    with run_query(store, query) as result:
+        first = list(islice(result.rows, 1))
         if not first:
             _check_names(store, report, query)
-        yield Answer(answer.columns, chain(first, answer.rows))
+        yield QueryResult(result.columns, chain(first, result.rows))
 
 
 def _check_names(store: Store, report: Report, query: Query) -> None:
@@ -232,11 +235,11 @@ def _check_names(store: Store, report: Report, query: Query) -> None:
         name, view = str(query.parameters[parameter.name]), _NAMES.get(parameter.type)
         if view is None or "%" in name:
             continue
-        asked = Query(f"SELECT DISTINCT {parameter.type} FROM {view}", {}, query.timeout, MOST)  # noqa: S608
-        with ask(store, asked) as answer:
-            known = sorted(str(known) for (known,) in answer.rows if known is not None)
+        asked = Query(f"SELECT DISTINCT {parameter.type} FROM {view}", {}, query.timeout, MAX_SUGGESTIONS)  # noqa: S608
+        with run_query(store, asked) as result:
+            known = sorted(str(known) for (known,) in result.rows if known is not None)
         if name not in known:
-            raise QueryRefused(no_such(parameter.type, name, known))
+            raise QueryRefused(unknown_name(parameter.type, name, known))
 
 
 def _explained(error: QueryRefused, sql: str) -> str:
@@ -245,7 +248,7 @@ def _explained(error: QueryRefused, sql: str) -> str:
     text = next(iter(str(error).splitlines()), "")[:_MESSAGE]  # an engine quotes values as long as they are
     if error.missing and (meant := suggest(*error.missing, sql)):
         text = f"{text}: {meant}"
-    return text if error.offset is None else pointed_out(text, sql, error.offset)
+    return text if error.offset is None else point_at_error(text, sql, error.offset)
 
 
 def read_query(stream: IO[bytes], name: str) -> str:
@@ -262,10 +265,10 @@ def read_query(stream: IO[bytes], name: str) -> str:
     return text
 
 
-def given(values: Mapping[str, str]) -> dict[str, object]:
+def untyped_values(values: Mapping[str, str]) -> dict[str, object]:
     """Values of parameters as they were typed: numbers may be meant, but `'007'` in quotes is text."""
     return {
-        name: text[1:-1].replace("''", "'") if re.fullmatch("'.*'", text, re.DOTALL) else Given(text)
+        name: text[1:-1].replace("''", "'") if re.fullmatch("'.*'", text, re.DOTALL) else UntypedValue(text)
         for name, text in values.items()
     }
 
@@ -307,7 +310,7 @@ def _value(parameter: Parameter, text: str) -> object:
     if _WORDS.fullmatch(parameter.type):
         words = parameter.type.split("|")
         if "%" not in text and text not in words:
-            raise QueryRefused(no_such(parameter.name, text, words))
+            raise QueryRefused(unknown_name(parameter.name, text, words))
         return text
     try:
         value = _TYPES[parameter.type](text)

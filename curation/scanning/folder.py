@@ -21,7 +21,7 @@ from ..errors import DocumentError, ImportFailed
 from ..paths import MAX_PATH
 from . import content
 from .content import Kind, holds_content, printable, rule_of
-from .tree import PASSED, File, Scan, Tree, issue_of_name, pass_over, too_large
+from .tree import SKIPPED_ISSUES, File, Scan, Tree, issue_of_name, skip_path, too_large
 
 #: Nanoseconds by which a file must be older than the scan for its times to vouch for its bytes: a later
 #: change within one tick of the clock would leave them equal. Kernels tick every 1 to 10 ms; file systems
@@ -78,7 +78,7 @@ class Folder(Tree):
         if not stat.S_ISREG(status.st_mode):
             return None
         if status.st_nlink > 1:
-            issue = PASSED["hard_link"]
+            issue = SKIPPED_ISSUES["hard_link"]
             return DocumentError(issue.code, issue.message)
         return read_or_issue(str(path))
 
@@ -102,7 +102,7 @@ class Folder(Tree):
             raise ImportFailed(f"{self.location} cannot be read: {error.strerror}") from error
         for entry in tops:
             if entry.is_symlink():
-                scan.issues.append((printable(entry.name), PASSED["symlink"]))
+                scan.issues.append((printable(entry.name), SKIPPED_ISSUES["symlink"]))
             elif entry.is_dir(follow_symlinks=False):
                 yield entry.name
 
@@ -200,7 +200,7 @@ class _Walk:
         return stamp if max(modified, changed) < oldest else None
 
     def _is_kept_out(self, status: os.stat_result, path: str) -> bool:
-        issue = PASSED["hard_link"] if status.st_nlink > 1 else issue_of_name(path)
+        issue = SKIPPED_ISSUES["hard_link"] if status.st_nlink > 1 else issue_of_name(path)
         if issue is not None:
             self._add_issue(path, issue)
         return issue is not None
@@ -208,13 +208,13 @@ class _Walk:
     def _add_other(self, entry: os.DirEntry[str], location: str, path: str) -> None:
         """Adds what is no content file: folders are walked later, links and devices are told of."""
         if entry.is_symlink():
-            self._add_issue(path, PASSED["symlink"])
+            self._add_issue(path, SKIPPED_ISSUES["symlink"])
         elif entry.is_dir(follow_symlinks=False):
             self._pending.append((location, path))
         elif not entry.is_file(follow_symlinks=False):
-            self._add_issue(path, PASSED["special_file"])
+            self._add_issue(path, SKIPPED_ISSUES["special_file"])
         else:
-            pass_over(self._scan, path)
+            skip_path(self._scan, path)
 
     def _add_issue(self, path: str, issue: Issue) -> None:
         self._scan.issues.append((printable(path), issue))

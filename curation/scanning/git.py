@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ..errors import DocumentError, ImportFailed
 from . import content
 from .content import Kind, holds_content, kind_of, printable
-from .tree import PASSED, File, Scan, Tree, is_within, issue_of_name, pass_over, too_large
+from .tree import SKIPPED_ISSUES, File, Scan, Tree, is_within, issue_of_name, skip_path, too_large
 
 if TYPE_CHECKING:
     from .git_process import Git
@@ -153,7 +153,7 @@ def _add(scan: Scan, mode: bytes, object_id: str, path: str) -> None:
         return
     passed = {_LINK: "symlink", _SUBMODULE: "submodule"}.get(mode)
     if passed is not None:
-        scan.issues.append((printable(path), PASSED[passed]))
+        scan.issues.append((printable(path), SKIPPED_ISSUES[passed]))
     elif (kind := kind_of(path)) is not None:
         issue = issue_of_name(path)
         if issue is None:
@@ -161,7 +161,7 @@ def _add(scan: Scan, mode: bytes, object_id: str, path: str) -> None:
         else:
             scan.issues.append((printable(path), issue))
     elif below:
-        pass_over(scan, path)
+        skip_path(scan, path)
 
 
 def _issue(size: int | None) -> DocumentError:

@@ -147,7 +147,7 @@ def _no_content(location: str, scan: Scan, advice: str) -> str:
 
 
 #: What is passed over on purpose, never followed and never opened.
-PASSED = {
+SKIPPED_ISSUES = {
     "symlink": Issue("warning", "symlink", "a symbolic link is not followed"),
     "special_file": Issue("warning", "special_file", "a device, FIFO or socket is not opened"),
     "hard_link": Issue(
@@ -204,11 +204,11 @@ def is_nested_archive(path: str) -> bool:
     return path.lower().endswith(ARCHIVE_SUFFIXES + OTHER_ARCHIVES)
 
 
-def pass_over(scan: Scan, path: str) -> None:
+def skip_path(scan: Scan, path: str) -> None:
     """Notes a file that is no content; an archive that lies where content lies is told of."""
     scan.others.append(path)
     if is_nested_archive(path):
-        scan.issues.append((printable(path), PASSED["nested_archive"]))
+        scan.issues.append((printable(path), SKIPPED_ISSUES["nested_archive"]))
 
 
 def same_name(text: str) -> str:

@@ -16,7 +16,7 @@ from ..errors import DocumentError, ImportFailed
 from . import content, members
 from .content import holds_content, kind_of, printable
 from .members import FREE, Member, Reader, StoppedShort
-from .tree import DUPLICATE, PASSED, UNSAFE, is_nested_archive, issue_of_name, too_large
+from .tree import DUPLICATE, SKIPPED_ISSUES, UNSAFE, is_nested_archive, issue_of_name, too_large
 
 #: Where a file's bytes lie in the temporary file: offset and length.
 Span = tuple[int, int]
@@ -115,13 +115,13 @@ class Unpacked:
         if path in found:
             found[path] = DUPLICATE
         elif member.role != "file":
-            found[path] = PASSED[member.role]
+            found[path] = SKIPPED_ISSUES[member.role]
         elif kind_of(path) is not None:
             found[path] = issue_of_name(path) or self._bytes(member)
         else:
             self.others[root].append(path)
             if is_nested_archive(path):
-                found[path] = PASSED["nested_archive"]
+                found[path] = SKIPPED_ISSUES["nested_archive"]
 
     def _bytes(self, member: Member) -> Span | Issue:
         start = self._end

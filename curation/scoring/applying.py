@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from ..backends import backend_of
 from ..backends.types import integer
-from ..editing.changing import Author, Wanted, make_changes, typed_null
+from ..editing.changing import Author, WantedOverrides, record_overrides, typed_null
 from ..editing.flags import Edit, count_changed
 from ..errors import SelectionError
 from ..store.database import empty_temp_table, temporary_table
@@ -41,8 +41,8 @@ def score_articles(
     backend_of(connection).lock_references(connection)
     _find_due(connection, source_ids)
     count = connection.scalar(sa.select(sa.func.count(due_scores.c.article_id.distinct())))
-    wanted: Wanted = sa.select(*due_scores.c, typed_null().label("decision_id"))
-    changeset_id = make_changes(connection, Author("score", actor, reason), wanted)
+    wanted: WantedOverrides = sa.select(*due_scores.c, typed_null().label("decision_id"))
+    changeset_id = record_overrides(connection, Author("score", actor, reason), wanted)
     return Edit(changeset_id, count or 0, count_changed(connection, changeset_id))
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ..articles.listing import flags_of
+from ..articles.listing import read_flags
 from ..flags import FLAGS
 from ..store.schema import articles, related_links, sources
 from .rule import (
@@ -29,13 +29,13 @@ from .rule import (
 #: A line of an explanation: what it is about, its value, and why.
 Line = tuple[str, Any, str]
 
-#: A flag as `listing.flags_of` tells it, by name.
+#: A flag as `listing.read_flags` tells it, by name.
 _Flags = dict[str, dict[str, Any]]
 
 
 def explain_article(connection: sa.Connection, article_id: int) -> list[Line]:
     """What makes an article's heat and published, a line each, from quality to what holds."""
-    flags = {flag["flag"]: flag for flag in flags_of(connection, article_id)}
+    flags = {flag["flag"]: flag for flag in read_flags(connection, article_id)}
     row = connection.execute(scores(articles.c.id == article_id)).first()
     source, missing_since, status = connection.execute(
         sa.select(sources.c.name, articles.c.missing_since, articles.c.upstream_status)

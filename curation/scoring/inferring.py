@@ -11,7 +11,17 @@ import sqlalchemy as sa
 
 from ..sources.rule_settings import MOST_BONUS, Settings
 from ..store.schema import articles, as_number, related_links
-from .rule import EARLIER, LINK_UPSTREAM, LINKS, LOWER, MOST_REMAINDER, OUTRANKED, SAME, is_within, standing
+from .rule import (
+    EARLIER,
+    LINK_UPSTREAM,
+    LINKS,
+    LOWER,
+    MOST_REMAINDER,
+    OUTRANKED,
+    SAME,
+    is_within_bounds,
+    standing,
+)
 
 #: What numbers people choose, the roundest first.
 _ROUND = (10, 5, 1)
@@ -73,7 +83,7 @@ def _stated(source_id: int) -> sa.Select[Any]:
         .outerjoin_from(articles, links, links.c.article_id == article.id)
         .where(
             article.source_id == source_id, article.missing_since.is_(None),
-            is_within(article.upstream_quality), is_within(article.upstream_heat),
+            is_within_bounds(article.upstream_quality), is_within_bounds(article.upstream_heat),
         )
         .order_by(article.path)
     )  # fmt: skip

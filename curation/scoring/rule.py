@@ -54,7 +54,7 @@ def standing(quality: sa.ColumnElement[int], own: sa.ColumnElement[int]) -> sa.C
     )
 
 
-def is_within(column: sa.ColumnElement[int]) -> sa.ColumnElement[bool]:
+def is_within_bounds(column: sa.ColumnElement[int]) -> sa.ColumnElement[bool]:
     """Whether a quality or heat is there, and within what the rule speaks of."""
     return column.between(-BOUND, BOUND)
 
@@ -143,9 +143,9 @@ def scores(which: sa.ColumnElement[bool]) -> sa.Select[Any]:
         )
         .where(
             which,
-            is_within(article.quality),
-            is_within(article.upstream_quality),
-            is_within(article.upstream_heat),
+            is_within_bounds(article.quality),
+            is_within_bounds(article.upstream_quality),
+            is_within_bounds(article.upstream_heat),
             bonus.between(-MOST_BONUS, MOST_BONUS),
             sa.or_(sources.c.related_bonus.is_not(None), related.c.stated.is_(None)),
         )

@@ -23,7 +23,7 @@ class Source(NamedTuple):
     location: str
 
 
-def the_source(connection: sa.Connection, names: Sequence[str]) -> Source:
+def find_source(connection: sa.Connection, names: Sequence[str]) -> Source:
     """The source that is named, or the only one there is. Raises SelectionError otherwise."""
     wanted = list(dict.fromkeys(names))
     if not wanted:
@@ -50,7 +50,7 @@ def was_imported(connection: sa.Connection, place: Path) -> bool:
     return connection.scalar(sa.union_all(of_import, of_source).limit(1)) is not None
 
 
-def check_own(
+def check_own_folder(
     connection: sa.Connection, source: Source, root: Path, names: Sequence[str], paths: Collection[str]
 ) -> None:
     """Raises SelectionError unless a folder is a tree of a source: the one that it was imported from, or one

@@ -15,8 +15,8 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 
 from ..errors import SelectionError
-from ..nearest import no_such
 from ..store.schema import source_settings
+from ..suggestions import unknown_name
 
 #: Characters of the longest value.
 MAX_VALUE = 500
@@ -123,7 +123,7 @@ class SiteSettings:
     feed_length: int
 
 
-def read_settings(connection: sa.Connection, source_id: int, source: str) -> SiteSettings:
+def read_site_settings(connection: sa.Connection, source_id: int, source: str) -> SiteSettings:
     """What holds for a source. Raises SelectionError where it is not known where the site is."""
     value = {name: stated.value for name, stated in stated_settings(connection, source_id).items()}
     if not value["url"]:
@@ -182,7 +182,7 @@ def unset_settings(connection: sa.Connection, source_id: int, names: Collection[
 
 def _check_names(names: Collection[str]) -> None:
     if wrong := [name for name in names if name not in SETTINGS]:
-        raise SelectionError(no_such("setting", wrong[0], SETTINGS))
+        raise SelectionError(unknown_name("setting", wrong[0], SETTINGS))
 
 
 def _forget(connection: sa.Connection, source_id: int, names: Collection[str]) -> None:

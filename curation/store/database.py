@@ -82,14 +82,14 @@ class Store:
                 self._commit(connection, transaction, key, repeatable)
 
     @contextmanager
-    def rehearsing(self) -> Iterator[sa.Connection]:
+    def scratch_copy(self) -> Iterator[sa.Connection]:
         """A transaction on a copy of the store, which is not kept: nobody waits for it, however long it
         takes."""
-        with self._explaining(), self.backend.rehearsal(self.engine) as connection:
+        with self._explaining(), self.backend.scratch_copy(self.engine) as connection:
             yield connection
 
     @contextmanager
-    def trying(self) -> Iterator[sa.Connection]:
+    def rolled_back(self) -> Iterator[sa.Connection]:
         """A transaction as of `writing`, which is rolled back at its end. Where a store cannot be written to,
         it is one on a copy."""
         with ExitStack() as held:
@@ -100,7 +100,7 @@ class Store:
             except StoreReadOnly:
                 connection.rollback()
                 held.close()
-                connection = held.enter_context(self.rehearsing())
+                connection = held.enter_context(self.scratch_copy())
             yield connection
             connection.rollback()
 
@@ -182,7 +182,7 @@ class Store:
             return Outcome.UNKNOWN
         patience = LOOKUP_INTERRUPTED if interrupts.is_requested() else LOOKUP
         until = time.monotonic() + patience
-        with self.backend.hurrying(self.engine):
+        with self.backend.short_timeouts(self.engine):
             while time.monotonic() < until:
                 with suppress(sa.exc.DBAPIError, self._driver_error):
                     return _look_up(self.backend, self.engine, key, session)
@@ -344,12 +344,12 @@ def now() -> dt.datetime:
 
 
 #: Rows of a long answer that are in memory at once.
-AT_ONCE = 500
+ROWS_IN_MEMORY = 500
 
 
-def streamed(connection: sa.Connection, query: sa.Select[Any]) -> Iterator[Any]:
+def stream_rows(connection: sa.Connection, query: sa.Select[Any]) -> Iterator[Any]:
     """Yield the rows of a query, of which few are in memory at once; it is asked when the first is wanted."""
-    with connection.execute(query.execution_options(yield_per=AT_ONCE)) as rows:
+    with connection.execute(query.execution_options(yield_per=ROWS_IN_MEMORY)) as rows:
         yield from rows
 
 

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from ..backends import chunks
 from ..errors import SelectionError
 from ..integers import INT64
-from ..nearest import MOST, no_such
+from ..suggestions import MAX_SUGGESTIONS, unknown_name
 from .schema import articles, changesets, imports, provider_aliases, providers, sources, topics
 
 #: What can be named: the columns that hold it.
@@ -55,7 +55,7 @@ def check_names(connection: sa.Connection, named: Mapping[str, Sequence[str]]) -
             kind, name = some[found[0]]
             if kind == "provider" and (own := _own_name(connection, name)):
                 raise SelectionError(f"no provider {name!r}: did you mean {own}?")
-            raise SelectionError(no_such(kind, name, _known(connection, kind), _LISTINGS.get(kind, "")))
+            raise SelectionError(unknown_name(kind, name, _known(connection, kind), _LISTINGS.get(kind, "")))
 
 
 def check_import(connection: sa.Connection, import_id: int) -> None:
@@ -87,8 +87,8 @@ def _known(connection: sa.Connection, kind: str) -> list[str]:
     column = KINDS[kind]
     names = connection.scalars(sa.select(column).where(column.is_not(None)).distinct().order_by(column))
     if kind == "collection":
-        return _with_those_above(islice(names, MOST))
-    return list(islice(names, MOST))
+        return _with_those_above(islice(names, MAX_SUGGESTIONS))
+    return list(islice(names, MAX_SUGGESTIONS))
 
 
 def _with_those_above(collections: Iterable[str]) -> list[str]:

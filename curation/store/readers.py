@@ -35,10 +35,10 @@ def grant_reader(store: Store, role: str) -> Sequence[str]:
     return statements
 
 
-def lacking_readers(store: Store) -> Sequence[str]:
+def readers_lacking_views(store: Store) -> Sequence[str]:
     """The readers that were made before a view was, and may not read it."""
     with store.reading() as connection:
-        return store.backend.lacking_readers(connection, [view.name for view in find_views()])
+        return store.backend.readers_lacking_views(connection, [view.name for view in find_views()])
 
 
 def _readable() -> list[str]:

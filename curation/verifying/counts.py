@@ -8,7 +8,7 @@ from typing import NamedTuple
 import sqlalchemy as sa
 
 from ..importing.writing.orphans import USES, is_unused
-from ..store.database import streamed
+from ..store.database import stream_rows
 from ..store.schema import articles, changes, documents, files, imports, sources, taxonomy_documents
 from .findings import Finding, subject_of
 
@@ -45,7 +45,7 @@ def _find_without_document(connection: sa.Connection) -> Iterator[Finding]:
         .where(documents.c.article_id.is_(None))
         .order_by(articles.c.id)
     )
-    for (subject,) in streamed(connection, query):
+    for (subject,) in stream_rows(connection, query):
         yield Finding("documents", subject, "the article has no document")
 
 
@@ -66,7 +66,7 @@ def _find_without_file(connection: sa.Connection, table: sa.Table) -> Iterator[F
         .where(table.c.missing_since.is_(None), sa.func.coalesce(state, "passed") == "passed")
         .order_by(table.c.id)
     )
-    for (subject,) in streamed(connection, query):
+    for (subject,) in stream_rows(connection, query):
         yield Finding("files", subject, "it is not missing, yet no file is remembered that it was read from")
 
 
@@ -80,7 +80,7 @@ def _find_kept_of_nothing(connection: sa.Connection) -> Iterator[Finding]:
                 table.c.missing_since.is_(None),
             )
         )
-    for (subject,) in streamed(connection, query.order_by(files.c.source_id, files.c.path)):
+    for (subject,) in stream_rows(connection, query.order_by(files.c.source_id, files.c.path)):
         yield Finding(
             "files", subject, "the file is remembered as kept, yet nothing present was read from it"
         )
@@ -90,7 +90,7 @@ def _find_unended(connection: sa.Connection) -> Iterator[Finding]:
     """An import has an end unless it is running."""
     is_running, has_end = imports.c.status == "running", imports.c.finished_at.is_not(None)
     query = sa.select(imports.c.id, imports.c.status).where(is_running == has_end).order_by(imports.c.id)
-    for import_id, status in streamed(connection, query):
+    for import_id, status in stream_rows(connection, query):
         wrong = (
             "is running, yet has a finished_at" if status == "running" else f"{status}, without finished_at"
         )
@@ -102,5 +102,5 @@ def find_orphans(connection: sa.Connection) -> Iterator[Finding]:
     for table in USES:
         row = table.alias("t")
         query = sa.select(row.c.id).where(is_unused(row, table)).order_by(row.c.id)
-        for (key,) in streamed(connection, query):
+        for (key,) in stream_rows(connection, query):
             yield Finding("orphans", f"{table.name} {key}", "nothing refers to it")

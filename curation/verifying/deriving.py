@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
-from ..articles.searching import rebuild
+from ..articles.searching import rebuild_index
 from ..backends import backend_of
 from ..importing.writing.images import settle_images
 from ..importing.writing.links import resolve_items, resolve_related
@@ -42,7 +42,7 @@ def reindex(store: Store, progress: Callable[[int, int], None] | None = None) ->
             resolve_items(connection, source_id, None)
         with_ids = [table for table in metadata.sorted_tables if "id" in table.c]
         backend_of(connection).raise_ids(connection, with_ids)
-        return Reindexed(rebuild(connection, progress), orphans)
+        return Reindexed(rebuild_index(connection, progress), orphans)
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import sqlalchemy as sa
 
 from ..backends import backend_of
-from ..store.database import streamed
+from ..store.database import stream_rows
 from ..store.schema import metadata
 from .findings import Finding
 
@@ -39,7 +39,7 @@ def _find_broken(connection: sa.Connection, table: sa.Table, key: sa.ForeignKey)
         .where(column.is_not(None), there.is_(None))
         .order_by(*row_key)
     )
-    for reference, *values in streamed(connection, query):
+    for reference, *values in stream_rows(connection, query):
         told = ", ".join(f"{part.name} {value}" for part, value in zip(row_key, values, strict=True))
         wrong = f"{column.name} is {reference}, and there is no such row in {key.column.table.name}"
         yield Finding("references", f"{table.name}: {told}", wrong)

@@ -24,7 +24,7 @@ class State(NamedTuple):
     decision_id: int | None
 
 
-class Change(NamedTuple):
+class FlagChange(NamedTuple):
     """A flag's step from one state to another."""
 
     id: int
@@ -34,7 +34,7 @@ class Change(NamedTuple):
 
 
 @dataclass(slots=True)
-class Held:
+class ArticleHistory:
     """What the store holds of one article's flags; its changes are by flag, in the order they were made."""
 
     subject: str
@@ -44,7 +44,7 @@ class Held:
     is_as_added: bool
     overrides: dict[str, Decision] = field(default_factory=dict)
     set_aside: list[tuple[str, Decision]] = field(default_factory=list)
-    changes: defaultdict[str, list[Change]] = field(default_factory=lambda: defaultdict(list))
+    changes: defaultdict[str, list[FlagChange]] = field(default_factory=lambda: defaultdict(list))
 
     def state(self, flag: str) -> State:
         """What a flag is now."""
@@ -60,7 +60,7 @@ def find_wrong_flags(connection: sa.Connection, article_ids: Sequence[int]) -> I
                 yield Finding(check, held.subject, wrong)
 
 
-def _find_ineffective(held: Held) -> Iterator[str]:
+def _find_ineffective(held: ArticleHistory) -> Iterator[str]:
     """Flags that are not what overrides, upstream and the veto of removed make them."""
     due = effective(held.upstream, {flag: decision.value for flag, decision in held.overrides.items()})
     for flag in FLAGS:
@@ -69,7 +69,7 @@ def _find_ineffective(held: Held) -> Iterator[str]:
             yield f"{flag} is {shown(flag, is_)}, and by upstream and overrides {shown(flag, ought)}"
 
 
-def _find_broken_history(held: Held) -> Iterator[str]:
+def _find_broken_history(held: ArticleHistory) -> Iterator[str]:
     """Flags whose changes, one after the other, do not lead to what they are.
 
     Before its first change a flag has no override: an article comes in without. What it was then is known
@@ -98,7 +98,7 @@ def _follows(state: State, at: State) -> bool:
     return state[: 3 if knows_both else 2] == at[: 3 if knows_both else 2]
 
 
-def _find_impossible(held: Held) -> Iterator[str]:
+def _find_impossible(held: ArticleHistory) -> Iterator[str]:
     """Changes to a value that the override beside it does not make."""
     for flag in FLAGS:
         for step in held.changes[flag]:
@@ -108,7 +108,7 @@ def _find_impossible(held: Held) -> Iterator[str]:
                     yield f"{flag}: change {step.id} tells of {_told(flag, state)}"
 
 
-def _find_unfounded(held: Held) -> Iterator[str]:
+def _find_unfounded(held: ArticleHistory) -> Iterator[str]:
     """Decisions that no change of their changeset tells of, and those that stand and are set aside."""
     standing = list(held.overrides.items())
     for flag, decision in (*standing, *held.set_aside):
@@ -120,7 +120,7 @@ def _find_unfounded(held: Held) -> Iterator[str]:
             yield f"{flag}: the override of changeset {decision.changeset_id} stands and is set aside at once"
 
 
-_CHECKS: Sequence[tuple[str, Callable[[Held], Iterator[str]]]] = (
+_CHECKS: Sequence[tuple[str, Callable[[ArticleHistory], Iterator[str]]]] = (
     ("flags", _find_ineffective),
     ("audit", _find_broken_history),
     ("audit", _find_impossible),
@@ -141,7 +141,7 @@ def _told_apart(flag: str, *states: State) -> list[str]:
     return [f"{text} of changeset {state.decision_id}" for text, state in zip(told, states, strict=True)]
 
 
-def _read(connection: sa.Connection, article_ids: Sequence[int]) -> dict[int, Held]:
+def _read(connection: sa.Connection, article_ids: Sequence[int]) -> dict[int, ArticleHistory]:
     article = articles.c
     query = (
         sa.select(
@@ -155,7 +155,7 @@ def _read(connection: sa.Connection, article_ids: Sequence[int]) -> dict[int, He
     )  # fmt: skip
     rows = connection.execute(query)
     held = {
-        key: Held(subject, Effective(*flags[:4]), Flags(*flags[4:]), bool(is_as_added))
+        key: ArticleHistory(subject, Effective(*flags[:4]), Flags(*flags[4:]), bool(is_as_added))
         for key, subject, is_as_added, *flags in rows
     }
     _read_decisions(connection, held)
@@ -163,7 +163,7 @@ def _read(connection: sa.Connection, article_ids: Sequence[int]) -> dict[int, He
     return held
 
 
-def _read_decisions(connection: sa.Connection, held: dict[int, Held]) -> None:
+def _read_decisions(connection: sa.Connection, held: dict[int, ArticleHistory]) -> None:
     for table in (overrides, set_aside_overrides):
         columns = (table.c.article_id, table.c.field, table.c.value, table.c.changeset_id)
         query = sa.select(*columns).where(table.c.article_id.in_(held)).order_by(*table.primary_key.columns)
@@ -174,7 +174,7 @@ def _read_decisions(connection: sa.Connection, held: dict[int, Held]) -> None:
                 held[article_id].set_aside.append((flag, Decision(*decision)))
 
 
-def _read_changes(connection: sa.Connection, held: dict[int, Held]) -> None:
+def _read_changes(connection: sa.Connection, held: dict[int, ArticleHistory]) -> None:
     # By id, which is taken while the article is locked, and not by the changeset's time: an import's
     # changeset begins with its first batch, and an editor may come between that and a later one.
     change = changes.c
@@ -185,5 +185,5 @@ def _read_changes(connection: sa.Connection, held: dict[int, Held]) -> None:
     )  # fmt: skip
     query = sa.select(*columns).where(change.article_id.in_(held)).order_by(change.id)
     for article_id, flag, key, changeset_id, *values in connection.execute(query):
-        change_ = Change(key, changeset_id, State(*values[:3]), State(*values[3:]))
+        change_ = FlagChange(key, changeset_id, State(*values[:3]), State(*values[3:]))
         held[article_id].changes[flag].append(change_)

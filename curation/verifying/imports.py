@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ..store.database import streamed
+from ..store.database import stream_rows
 from ..store.schema import (
     article_moves,
     articles,
@@ -44,7 +44,7 @@ def _find_of_other_sources(connection: sa.Connection) -> Iterator[Finding]:
                 .where(imports.c.source_id != table.c.source_id)
                 .order_by(*table.primary_key.columns)
             )
-            for subject, import_id in streamed(connection, query):
+            for subject, import_id in stream_rows(connection, query):
                 wrong = f"{table.name}: {column.name} is {import_id}, an import of another source"
                 yield Finding("imports", subject, wrong)
 
@@ -65,7 +65,7 @@ def _find_disordered(connection: sa.Connection) -> Iterator[Finding]:
         )
         if table is import_issues:
             query = query.where(~_is_undone(last))
-        for subject, one, other in streamed(connection, query):
+        for subject, one, other in stream_rows(connection, query):
             yield Finding(
                 "imports", subject, f"{table.name}: {first.name} {one} is after {last.name} {other}"
             )
@@ -155,14 +155,14 @@ def _find_wrong_changesets(connection: sa.Connection) -> Iterator[Finding]:
     }
     for told, is_wrong in wrong.items():
         query = sa.select(made.id).where(is_wrong).order_by(made.id)
-        for (key,) in streamed(connection, query):
+        for (key,) in stream_rows(connection, query):
             yield Finding("changesets", f"changeset {key}", f"it {told}")
     yield from _find_changes_of_others(connection)
     reverted = sa.select(imports.c.id).where(imports.c.status == "reverted", ~_is_undone(imports.c.id))
-    for (key,) in streamed(connection, reverted.order_by(imports.c.id)):
+    for (key,) in stream_rows(connection, reverted.order_by(imports.c.id)):
         yield Finding("imports", f"import {key}", "it is reverted, and no changeset reverts it")
     quarantined = sa.select(imports.c.id).where(imports.c.status == "succeeded", imports.c.quarantined > 0)
-    for (key,) in streamed(connection, quarantined.order_by(imports.c.id)):
+    for (key,) in stream_rows(connection, quarantined.order_by(imports.c.id)):
         yield Finding("imports", f"import {key}", "it has succeeded, with files that were quarantined")
 
 
@@ -177,14 +177,14 @@ def _find_changes_of_others(connection: sa.Connection) -> Iterator[Finding]:
     of_other = base.outerjoin(imports, imports.c.id == made.import_id).where(
         imports.c.source_id != articles.c.source_id
     )
-    for key, subject in streamed(connection, of_other):
+    for key, subject in stream_rows(connection, of_other):
         yield Finding("changesets", subject, f"change {key} is of an import of another source")
     # A decision on one flag that changes the value of another leaves that one's override as it is.
     is_another = change.old_override.is_distinct_from(change.new_override) | (
         change.old_decision_id.is_distinct_from(change.new_decision_id)
     )
     anew = base.where(made.kind.in_(("edit", "score")), change.new_decision_id != change.changeset_id)
-    for key, subject in streamed(connection, anew.where(change.new_override.is_not(None), is_another)):
+    for key, subject in stream_rows(connection, anew.where(change.new_override.is_not(None), is_another)):
         yield Finding("changesets", subject, f"change {key} makes an override of another changeset")
 
 
@@ -198,7 +198,7 @@ def _find_wrong_moves(connection: sa.Connection) -> Iterator[Finding]:
         .order_by(move.article_id, move.changeset_id.desc())
     )
     last, at = None, ""
-    for key, subject, path, old, new in streamed(connection, query):
+    for key, subject, path, old, new in stream_rows(connection, query):
         at = path if key != last else at
         if new != at:
             yield Finding("moves", subject, f"it moved to {new}, and not on from there to {at}")

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from ..importing.steps import unfinished_imports
 from ..importing.writing.links import item_target, related_target
-from ..store.database import streamed
+from ..store.database import stream_rows
 from ..store.schema import articles, collection_items, imports, related_links, sources
 from .findings import Finding, subject_of
 
@@ -22,7 +22,7 @@ def find_wrong_links(connection: sa.Connection) -> Iterator[Finding]:
     for source_id in connection.scalars(sa.select(sources.c.id).order_by(sources.c.id)).all():
         if _is_settled(connection, source_id):
             for query, noun in ((_links(source_id), "related link"), (_items(source_id), "collection item")):
-                for subject, position, named in streamed(connection, query):
+                for subject, position, named in stream_rows(connection, query):
                     article = "no article" if named is None else f"article {named}"
                     wrong = f"{noun} {position} names {article}, and would be resolved otherwise now"
                     yield Finding("links", subject, wrong)

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from ..importing.records.versions import before
-from ..store.database import streamed
+from ..store.database import stream_rows
 from ..store.schema import (
     article_moves,
     articles,
@@ -118,7 +118,7 @@ def find_versions_of_nothing(connection: sa.Connection) -> Iterator[Finding]:
         .where(~sa.or_(*is_known, moved))
         .order_by(version.source_id, version.path, version.import_id)
     )
-    for subject, import_id in streamed(connection, query):
+    for subject, import_id in stream_rows(connection, query):
         yield Finding("versions", subject, f"what it was before import {import_id} is of no document")
 
 

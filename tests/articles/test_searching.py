@@ -16,8 +16,8 @@ import sqlalchemy as sa
 from click.testing import Result
 
 from curation.articles.listing import SEARCH_COLUMNS, search_articles
-from curation.articles.searching import catch_up, matching, parse_query, snippet
-from curation.articles.selecting import Filters, Selection, conditions
+from curation.articles.searching import find_matches, index_queued, parse_query, snippet
+from curation.articles.selecting import Filters, Selection, filter_conditions
 from curation.backends.search_words import index_text, words
 from curation.editing.flags import set_flags
 from curation.editing.undo import revert_changeset
@@ -142,15 +142,15 @@ def filled(imported: Store, site: Path) -> Store:
 
 
 def found(store: Store, query: str) -> set[str]:
-    catch_up(store)
+    index_queued(store)
     with store.reading() as connection:
-        wanted = conditions(connection, Filters(search=query))
+        wanted = filter_conditions(connection, Filters(search=query))
         return set(connection.scalars(sa.select(articles.c.path).where(*wanted)))
 
 
 def told(store: Store, query: str) -> list[dict[str, Any]]:
     """What `curation search` tells, in its order."""
-    catch_up(store)
+    index_queued(store)
     with store.reading() as connection:
         return [
             dict(zip(SEARCH_COLUMNS, row, strict=True))
@@ -295,7 +295,7 @@ def test_undoing_an_import_takes_what_it_said_back(filled: Store, site: Path) ->
     undo_last(filled)
     assert (found(filled, "moths"), found(filled, "zebras")) == (before, set())
     with filled.reading() as connection:
-        assert connection.execute(matching(connection, "zebras")).all() == []
+        assert connection.execute(find_matches(connection, "zebras")).all() == []
 
 
 def test_a_story_whose_file_is_missing_is_found_as_before(filled: Store, site: Path) -> None:
@@ -345,7 +345,7 @@ def test_two_at_once_take_in_what_is_queued(filled: Store) -> None:
 
     def run() -> None:
         other = Store(database)
-        catch_up(other)
+        index_queued(other)
         other.engine.dispose()
 
     with ThreadPoolExecutor(2) as pool:

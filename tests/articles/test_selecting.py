@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from curation.articles.searching import catch_up
-from curation.articles.selecting import Filters, conditions, find_article
+from curation.articles.searching import index_queued
+from curation.articles.selecting import Filters, filter_conditions, find_article
 from curation.errors import SelectionError
 from curation.store.database import Store
 from curation.store.schema import articles
@@ -27,9 +27,11 @@ def filled(imported: Store) -> Store:
 
 
 def paths(store: Store, filters: Filters) -> set[str]:
-    catch_up(store)
+    index_queued(store)
     with store.reading() as connection:
-        return set(connection.scalars(sa.select(articles.c.path).where(*conditions(connection, filters))))
+        return set(
+            connection.scalars(sa.select(articles.c.path).where(*filter_conditions(connection, filters)))
+        )
 
 
 @pytest.mark.parametrize(

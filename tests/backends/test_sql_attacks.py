@@ -171,7 +171,7 @@ def _session(database: str) -> Iterator[int]:
         yield connection.info.backend_pid
 
 
-def ask(target: OutputFolder, attack: Attack, timeout: int, **sessions: int) -> Result:
+def run_query(target: OutputFolder, attack: Attack, timeout: int, **sessions: int) -> Result:
     sql = attack.sql
     for name, value in {**target.names, "folder": target.folder, **sessions}.items():
         sql = sql.replace(f"{{{name}}}", str(value))
@@ -215,7 +215,7 @@ def test_an_attack_ends_as_the_table_says(
         _session(superuser) as victim,
         _session(target.database if "{colleague}" in attack.sql else "") as colleague,
     ):
-        ended = ask(target, attack, 1 if wanted in "TS" else 30, victim=victim, colleague=colleague)
+        ended = run_query(target, attack, 1 if wanted in "TS" else 30, victim=victim, colleague=colleague)
     print(ended.stderr)  # for whoever looks at a failure
     assert outcome(ended) in {"S": "TR", "L": "AR"}.get(wanted, wanted)
     is_warned = ended.stderr.startswith("warning: ")

@@ -14,7 +14,7 @@ import time
 from typing import Any
 
 from curation.backends import Query
-from curation.queries.reports import Report, ask, find_reports, report_query
+from curation.queries.reports import Report, find_reports, report_query, run_query
 from curation.store.database import Store
 
 #: What each engine calls otherwise; in SQLite months are text.
@@ -228,7 +228,7 @@ def compare(store: Store, report: Report, rounds: int) -> dict[str, Any]:
 
 def timed(store: Store, query: Query) -> tuple[list[tuple[Any, ...]], float]:
     start = time.perf_counter()
-    with ask(store, query) as answer:
+    with run_query(store, query) as answer:
         rows = list(answer.rows)
     return rows, time.perf_counter() - start
 

@@ -20,10 +20,10 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from curation.charts import render
-from curation.charts.data import MOST_ROWS, Picture, gather, scale_names
+from curation.charts.data import MOST_ROWS, ChartData, gather, scale_names
 from curation.charts.sheet import fitted, styled, text_width
-from curation.charts.terminal import print_picture
-from curation.errors import PictureRefused, QueryRefused
+from curation.charts.terminal import print_chart
+from curation.errors import ChartRefused, QueryRefused
 from curation.queries.reports import Chart, Report, find_report, find_reports
 from curation.store.database import Store
 
@@ -45,7 +45,7 @@ NAMES = (
 )
 
 
-def picture(chart: str, rows: Sequence[Sequence[Any]], **parameters: object) -> Picture:
+def picture(chart: str, rows: Sequence[Sequence[Any]], **parameters: object) -> ChartData:
     """The picture of rows that a report `-- chart: KIND X VALUE... [by ...]` gives, with those columns."""
     kind, *columns = chart.split()
     cut = columns.index("by") if "by" in columns else len(columns)
@@ -54,7 +54,7 @@ def picture(chart: str, rows: Sequence[Sequence[Any]], **parameters: object) -> 
     return gather(report, drawn, rows, drawn.columns, parameters)
 
 
-def svg_of(drawn: Picture) -> ET.Element:
+def svg_of(drawn: ChartData) -> ET.Element:
     return ET.fromstring(render(drawn, ".svg")[0])
 
 
@@ -73,10 +73,10 @@ def texts(svg: ET.Element) -> list[str]:
     return [text.text or "" for text in svg.iter(f"{SVG}text")]
 
 
-def in_terminal(drawn: Picture, width: int, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def in_terminal(drawn: ChartData, width: int, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setenv("COLUMNS", str(width))
     stream = io.StringIO()
-    print_picture(drawn, stream)
+    print_chart(drawn, stream)
     return stream.getvalue().splitlines()
 
 
@@ -343,7 +343,7 @@ def test_panels_share_their_scale() -> None:
 
 
 def test_rows_of_one_time_are_not_drawn_over_each_other() -> None:
-    with pytest.raises(PictureRefused, match="several rows have month 2021-01"):
+    with pytest.raises(ChartRefused, match="several rows have month 2021-01"):
         picture("bars month n", [("2021-01", 1), ("2021-01", 2)])
 
 
@@ -473,7 +473,7 @@ def test_colour_is_for_terminals_that_want_it(
     monkeypatch.setenv("NO_COLOR", no_color)
     monkeypatch.setenv("TERM", "xterm-256color")
     stream = Terminal()
-    print_picture(picture("bars name n", [("a", 1)]), stream)
+    print_chart(picture("bars name n", [("a", 1)]), stream)
     assert ("\x1b[" in stream.getvalue()) == coloured
 
 

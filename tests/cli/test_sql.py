@@ -13,9 +13,9 @@ from click.testing import Result
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curation.backends import MAX_SQL, postgresql_asking
-from curation.backends.sql_text import names_alone, numbered, pointed_out, tokens, without_semicolons
-from curation.cli import asking
+from curation.backends import MAX_SQL, postgresql_queries
+from curation.backends.sql_text import names_alone, numbered, point_at_error, tokens, without_semicolons
+from curation.cli import queries
 from curation.store.database import Store
 
 from ..support.importing_helpers import import_folder
@@ -24,7 +24,7 @@ from ..support.stores import ON_POSTGRESQL, ON_SQLITE
 
 
 @pytest.fixture
-def ask(imported: Store, curation: Callable[..., Result]) -> Callable[..., str]:
+def run_query(imported: Store, curation: Callable[..., Result]) -> Callable[..., str]:
     """Asks the sample site in the store: what is printed, as CSV, or the error."""
     with imported.writing() as connection:
         connection.execute(sa.text("UPDATE sources SET name = '2024'"))
@@ -42,26 +42,26 @@ def ask(imported: Store, curation: Callable[..., Result]) -> Callable[..., str]:
 
 
 def test_a_query_comes_from_the_line_a_file_or_standard_input(
-    ask: Callable[..., str], tmp_path: Path
+    run_query: Callable[..., str], tmp_path: Path
 ) -> None:
     file = tmp_path / "question.sql"
     file.write_bytes(b"\xef\xbb\xbf-- how many\r\nSELECT count(*) FROM sources;\r\n")
-    assert ask("SELECT count(*) FROM sources") == "1"
-    assert ask(str(file)) == "1"
-    assert ask("--file", str(file)) == "1"
-    assert ask("-f", "-", stdin=file.read_text()) == "1"
-    assert ask("-", stdin=file.read_text()) == "1"
+    assert run_query("SELECT count(*) FROM sources") == "1"
+    assert run_query(str(file)) == "1"
+    assert run_query("--file", str(file)) == "1"
+    assert run_query("-f", "-", stdin=file.read_text()) == "1"
+    assert run_query("-", stdin=file.read_text()) == "1"
 
 
 def test_what_is_no_query_is_refused_in_a_line(
-    ask: Callable[..., str], curation: Callable[..., Result], tmp_path: Path
+    run_query: Callable[..., str], curation: Callable[..., Result], tmp_path: Path
 ) -> None:
     file = tmp_path / "question.sql"
-    assert ask(str(file)) == f"Error: No such file or directory: {file}"
+    assert run_query(str(file)) == f"Error: No such file or directory: {file}"
     file.write_bytes(b"SELECT '\xe9'")
-    assert ask(str(file)) == f"Error: {file} is not UTF-8 (byte 9): save it as UTF-8"
+    assert run_query(str(file)) == f"Error: {file} is not UTF-8 (byte 9): save it as UTF-8"
     file.write_bytes(b" " * (4 * MAX_SQL + 1))
-    assert "is too long" in ask(str(file))
+    assert "is too long" in run_query(str(file))
     for wrong in ([], ["SELECT 1", "--file", str(file)]):
         ended = curation("sql", *wrong)
         assert (ended.exit_code, ended.stderr.splitlines()[-1]) == (
@@ -92,9 +92,9 @@ def test_what_is_no_query_is_refused_in_a_line(
     ],
 )  # fmt: skip
 def test_a_parameter_is_compared_as_what_it_meets(
-    ask: Callable[..., str], where: str, value: str, is_found: bool
+    run_query: Callable[..., str], where: str, value: str, is_found: bool
 ) -> None:
-    assert (ask(f"SELECT count(*) FROM articles WHERE {where}", "-p", f"v={value}") != "0") is is_found
+    assert (run_query(f"SELECT count(*) FROM articles WHERE {where}", "-p", f"v={value}") != "0") is is_found
 
 
 def test_a_reports_text_stays_text(curation: Callable[..., Result], store: Store, tmp_path: Path) -> None:
@@ -117,7 +117,7 @@ def test_a_report_of_ones_own_is_warned_of_where_sql_is(
     assert curation("report", "topics", "--reports", str(tmp_path)).stderr == ""
 
 
-def test_semicolons_and_comments_around_a_query_change_nothing(ask: Callable[..., str]) -> None:
+def test_semicolons_and_comments_around_a_query_change_nothing(run_query: Callable[..., str]) -> None:
     for sql in (
         "SELECT 1;;",
         ";;SELECT 1",
@@ -125,29 +125,29 @@ def test_semicolons_and_comments_around_a_query_change_nothing(ask: Callable[...
         "SELECT 1 /* ;; */ ;\n;\n",
         "SELECT 1;--",
     ):
-        assert ask(sql) == "1", sql
-    assert ask("SELECT ';;' AS a;;") == ";;"
-    assert "one statement at a time" in ask("SELECT 1;; SELECT 2;;")
-    assert ask(";;").startswith("Error: ")
+        assert run_query(sql) == "1", sql
+    assert run_query("SELECT ';;' AS a;;") == ";;"
+    assert "one statement at a time" in run_query("SELECT 1;; SELECT 2;;")
+    assert run_query(";;").startswith("Error: ")
 
 
-def test_the_time_of_the_query_is_told_on_every_engine(ask: Callable[..., str]) -> None:
+def test_the_time_of_the_query_is_told_on_every_engine(run_query: Callable[..., str]) -> None:
     today = dt.datetime.now(dt.UTC).date()
-    told = ask("SELECT current_date, CURRENT_TIMESTAMP, current_time").split(",")
+    told = run_query("SELECT current_date, CURRENT_TIMESTAMP, current_time").split(",")
     assert dt.date.fromisoformat(told[0]) - today in (dt.timedelta(0), dt.timedelta(1))
     assert dt.datetime.fromisoformat(told[1]).date() - today in (dt.timedelta(0), dt.timedelta(1))
     assert told[2][2] == ":"
 
 
-def test_flags_are_asked_for_alike_on_every_engine(ask: Callable[..., str], store: Store) -> None:
-    shown = ask("SELECT count(*) FROM articles WHERE published")
-    assert int(shown) + int(ask("SELECT count(*) FROM articles WHERE NOT published")) == 50
+def test_flags_are_asked_for_alike_on_every_engine(run_query: Callable[..., str], store: Store) -> None:
+    shown = run_query("SELECT count(*) FROM articles WHERE published")
+    assert int(shown) + int(run_query("SELECT count(*) FROM articles WHERE NOT published")) == 50
     assert (
-        ask("SELECT sum(CAST(published AS integer)) FROM articles WHERE CAST(published AS integer) = 1")
+        run_query("SELECT sum(CAST(published AS integer)) FROM articles WHERE CAST(published AS integer) = 1")
         == shown
     )
     told = [
-        ask(f"SELECT {what} FROM articles")
+        run_query(f"SELECT {what} FROM articles")
         for what in ("sum(published)", "count(*) FILTER (WHERE published = 1)")
     ]
     is_told = ["CAST(published AS integer)" in line for line in told]
@@ -164,9 +164,9 @@ def test_flags_are_asked_for_alike_on_every_engine(ask: Callable[..., str], stor
      ('SELECT title || "$.a" FROM articles', "$.a"), ('SELECT title || "" FROM articles', '""'),
      ('SELECT count(*) FROM articles WHERE "title" <> "heat`[]"', "")],
 )  # fmt: skip
-def test_a_name_in_double_quotes_is_never_a_text(ask: Callable[..., str], sql: str, told: str) -> None:
-    assert ask(sql).startswith("Error: line 1, column ") or not told
-    assert told in ask(sql)
+def test_a_name_in_double_quotes_is_never_a_text(run_query: Callable[..., str], sql: str, told: str) -> None:
+    assert run_query(sql).startswith("Error: line 1, column ") or not told
+    assert told in run_query(sql)
 
 
 @pytest.mark.parametrize(
@@ -178,8 +178,10 @@ def test_a_name_in_double_quotes_is_never_a_text(ask: Callable[..., str], sql: s
      ('SELECT "heat" + 1 FROM articles WHERE "heat" = 77 LIMIT 1 -- "no name"', "78"),
      ("""SELECT ' "' || 'x' || '" '""", '" ""x"" "')],
 )  # fmt: skip
-def test_right_sql_with_double_quotes_is_answered(ask: Callable[..., str], sql: str, value: str) -> None:
-    assert ask(sql) == value
+def test_right_sql_with_double_quotes_is_answered(
+    run_query: Callable[..., str], sql: str, value: str
+) -> None:
+    assert run_query(sql) == value
 
 
 @ON_SQLITE
@@ -222,18 +224,20 @@ def test_a_column_without_a_name_is_called_as_it_was_written(
     ],
 )  # fmt: skip
 def test_an_error_shows_its_place(
-    ask: Callable[..., str], sql: str, place: tuple[int, int], told: str
+    run_query: Callable[..., str], sql: str, place: tuple[int, int], told: str
 ) -> None:
-    assert_shown(ask, sql, place, told)
+    assert_shown(run_query, sql, place, told)
 
 
 @ON_POSTGRESQL
-def test_an_error_behind_an_escape_string_shows_its_place(ask: Callable[..., str], store: Store) -> None:
-    assert_shown(ask, "SELECT E'', titel FROM articles", (1, 13), "did you mean title?")
+def test_an_error_behind_an_escape_string_shows_its_place(
+    run_query: Callable[..., str], store: Store
+) -> None:
+    assert_shown(run_query, "SELECT E'', titel FROM articles", (1, 13), "did you mean title?")
 
 
-def assert_shown(ask: Callable[..., str], sql: str, place: tuple[int, int], told: str) -> None:
-    message, line, mark = ask(sql, "-p", "heat=1").split("\n")
+def assert_shown(run_query: Callable[..., str], sql: str, place: tuple[int, int], told: str) -> None:
+    message, line, mark = run_query(sql, "-p", "heat=1").split("\n")
     assert message.startswith("Error: line {}, column {}: ".format(*place))
     assert told in message.replace("at or near", "near")
     written = sql.splitlines()[place[0] - 1]
@@ -243,7 +247,7 @@ def assert_shown(ask: Callable[..., str], sql: str, place: tuple[int, int], told
 
 
 def test_a_long_line_is_shown_in_part() -> None:
-    _, line, mark = pointed_out("x", f"SELECT {'a, ' * 50}\there, {'b, ' * 50}", 158).split("\n")
+    _, line, mark = point_at_error("x", f"SELECT {'a, ' * 50}\there, {'b, ' * 50}", 158).split("\n")
     assert line[mark.index("^") :].startswith("here, b")
     assert line.startswith("  …")
     assert line.endswith("…")
@@ -253,33 +257,33 @@ def test_a_long_line_is_shown_in_part() -> None:
 
 @ON_POSTGRESQL
 def test_a_table_that_is_locked_is_not_waited_for_without_end(
-    ask: Callable[..., str], store: Store, monkeypatch: pytest.MonkeyPatch
+    run_query: Callable[..., str], store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(postgresql_asking, "PATIENCE", 0.2)
+    monkeypatch.setattr(postgresql_queries, "PATIENCE", 0.2)
     with store.writing() as connection:
         connection.execute(sa.text("LOCK TABLE topics IN ACCESS EXCLUSIVE MODE"))
-        assert "the store is busy" in ask("SELECT count(*) FROM topics")
+        assert "the store is busy" in run_query("SELECT count(*) FROM topics")
 
 
 def test_a_query_takes_no_more_memory_than_it_may(
-    ask: Callable[..., str], store: Store, monkeypatch: pytest.MonkeyPatch
+    run_query: Callable[..., str], store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(asking, "MEMORY", 200 * 1024**2)
+    monkeypatch.setattr(queries, "MEMORY", 200 * 1024**2)
     big = "printf('%9000000d', 1)" if store.backend.name == "sqlite" else "repeat('x', 9000000)"
-    assert "too large" in ask(f"SELECT {', '.join([big] * 60)}")
-    assert ask("SELECT 1") == "1"
+    assert "too large" in run_query(f"SELECT {', '.join([big] * 60)}")
+    assert run_query("SELECT 1") == "1"
 
 
-def test_what_a_driver_has_no_value_for_is_text(ask: Callable[..., str], store: Store) -> None:
+def test_what_a_driver_has_no_value_for_is_text(run_query: Callable[..., str], store: Store) -> None:
     if store.backend.name == "sqlite":
-        assert "no text in UTF-8: ask for its bytes, as hex(...)" in ask("SELECT CAST(x'ff' AS text)")
+        assert "no text in UTF-8: ask for its bytes, as hex(...)" in run_query("SELECT CAST(x'ff' AS text)")
         return
     assert (
-        ask("SELECT date 'infinity', date '0044-03-15 BC', interval '36 days'")
+        run_query("SELECT date 'infinity', date '0044-03-15 BC', interval '36 days'")
         == "infinity,0044-03-15 BC,36 days"
     )
-    assert len(ask("SELECT 10::numeric ^ 5000")) > 5000
-    assert "too deep" in ask("SELECT (repeat('[', 3000) || repeat(']', 3000))::json")
+    assert len(run_query("SELECT 10::numeric ^ 5000")) > 5000
+    assert "too deep" in run_query("SELECT (repeat('[', 3000) || repeat(']', 3000))::json")
 
 
 # --- the words of a query ---------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Documents: the shapes of the format, what stays in `extra`, and each fault with its place."""
+"""Documents: the shapes of the format, what stays in `extra`, and each issue with its place."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def extra(front: str) -> Any:
 
 
 def found(document: Document | Organization | TopicNote) -> list[tuple[Any, ...]]:
-    """Severity, code, field, line and column of each fault."""
+    """Severity, code, field, line and column of each issue."""
     return [(f.severity, f.code, f.field, f.line, f.column) for f in document.issues]
 
 
@@ -332,7 +332,7 @@ def test_a_text_that_is_too_long(field: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("written", "heat", "faults"),
+    ("written", "heat", "issues"),
     [
         ("-541945", -541945, []),
         ("1000000123", 1000000123, []),
@@ -377,7 +377,7 @@ def test_heat(written: str, heat: int | None, issues: list[tuple[str, str]]) -> 
 
 
 @pytest.mark.parametrize(
-    ("written", "published", "faults"),
+    ("written", "published", "issues"),
     [
         ("true", True, []),
         ("False", False, []),
@@ -401,7 +401,7 @@ def test_published(written: str, published: bool | None, issues: list[tuple[str,
 
 
 @pytest.mark.parametrize(
-    ("front", "kept", "faults"),
+    ("front", "kept", "issues"),
     [
         ("a: .nan\nb: 1", {"b": 1}, [("warning", "not_finite", "a", 2, 4)]),
         ("a: [1, .inf]", {"a": [1]}, [("warning", "not_finite", "a[1]", 2, 8)]),
@@ -590,7 +590,7 @@ def test_what_is_no_instant_leaves_it_empty(written: str, code: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("written", "topics", "faults"),
+    ("written", "topics", "issues"),
     [
         ("[A, null, B, A, '']", ((0, "A"), (2, "B")), []),
         ("A", ((0, "A"),), [("notice", "list_of_one", "topics", 2, 9)]),
@@ -613,7 +613,7 @@ def image(url: str, width: int | None = None, height: int | None = None, written
 
 
 @pytest.mark.parametrize(
-    ("written", "expected", "faults"),
+    ("written", "expected", "issues"),
     [
         ("{url: u, width: 1, height: 2}", image("u", 1, 2), []),
         ("{url: u, width: null}", image("u", written='{"url":"u","width":null}'), []),
@@ -701,7 +701,7 @@ def test_an_image_encodes_to_its_entry() -> None:
 
 
 @pytest.mark.parametrize(
-    ("written", "provider", "faults"),
+    ("written", "provider", "issues"),
     [
         ("{name: N, domain: d}", Provider("N", "d"), []),
         ("{domain: d}", Provider(None, "d"), []),
@@ -721,7 +721,7 @@ def test_provider(written: str, provider: Provider | None, issues: list[tuple[An
 
 
 @pytest.mark.parametrize(
-    ("written", "authors", "faults"),
+    ("written", "authors", "issues"),
     [
         ("[A, {name: B}]", ("A", "B"), []),
         ("[{name: 3}, {age: 3}, null]", (), []),
@@ -746,7 +746,7 @@ def test_a_related_link_keeps_what_has_no_field() -> None:
 
 
 @pytest.mark.parametrize(
-    ("written", "count", "faults"),
+    ("written", "count", "issues"),
     [
         ("[{}]", 1, []),
         ("[{quality: x}]", 1, [("warning", "not_a_number", "related[0].quality", 2, 21)]),
@@ -839,7 +839,7 @@ def test_the_byte_that_is_no_utf8_is_named(data: bytes, at: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("data", "faults"),
+    ("data", "issues"),
     [
         (b"\xef\xbb\xbf---\na: 1\n---\nb\nc\n", [("byte_order_mark", 1)]),
         (b"---\r\na: 1\r\n---\r\nb\r\nc\r\n", [("line_ends", 1)]),

@@ -41,7 +41,7 @@ def outcome(text: str) -> tuple[object, ...]:
         return error.code, error.line, error.column
     assert document is not None
     issues = [issue for issue in document.issues if issue.code != "loose_yaml"]
-    return *(repr(getattr(document, name)) for name in document.__slots__ if name != "faults"), issues
+    return *(repr(getattr(document, name)) for name in document.__slots__ if name != "issues"), issues
 
 
 @few_or_many("count", 300, DOCUMENTS)

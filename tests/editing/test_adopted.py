@@ -11,9 +11,9 @@ import pytest
 import sqlalchemy as sa
 from click.testing import Result
 
-from curation.articles.listing import summarise
+from curation.articles.listing import read_status
 from curation.articles.selecting import Filters, Selection
-from curation.editing.changing import Author, make_changes, typed_null
+from curation.editing.changing import Author, record_overrides, typed_null
 from curation.editing.flags import Edit, reset_flags
 from curation.errors import EditRefused, SelectionError
 from curation.flags import FLAGS
@@ -48,7 +48,7 @@ def release(
 def agreed(store: Store) -> list[int]:
     """What `status` counts, of each source."""
     with store.reading() as connection:
-        found = summarise(connection)
+        found = read_status(connection)
     at = found.columns.index("agreed")
     return [row[at] for row in found.rows]
 
@@ -123,7 +123,7 @@ def test_released_decisions_come_back_with_their_makers(filled: Store) -> None:
 def test_computed_decisions_are_released_too(filled: Store) -> None:
     with filled.writing() as connection:
         wanted = sa.select(articles.c.id, sa.literal("heat"), sa.literal(122), typed_null())
-        make_changes(connection, Author("score", "dan"), wanted.where(articles.c.path == LEADER))
+        record_overrides(connection, Author("score", "dan"), wanted.where(articles.c.path == LEADER))
     before = effective(filled)
     assert agreed(filled) == [1]
     assert release(filled).changed == 1
@@ -216,7 +216,9 @@ def test_ten_thousand_are_released_in_a_handful_of_statements(store: Store) -> N
             store.backend.reserve_ids(connection, table, 1_000)
     upstream = sa.select(articles.c.id, sa.literal("heat"), articles.c.upstream_heat, typed_null())
     with store.writing() as connection:
-        make_changes(connection, Author("edit", "ann"), upstream.where(articles.c.upstream_heat.is_not(None)))
+        record_overrides(
+            connection, Author("edit", "ann"), upstream.where(articles.c.upstream_heat.is_not(None))
+        )
     before, count = effective(store), sum(agreed(store))
     assert count > 9_000
     statements: list[str] = []

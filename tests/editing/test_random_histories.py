@@ -17,9 +17,9 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from curation.articles.searching import catch_up, matching
+from curation.articles.searching import find_matches, index_queued
 from curation.articles.selecting import Filters, Selection
-from curation.editing.flags import By, reset_flags, set_flags
+from curation.editing.flags import ChangeBy, reset_flags, set_flags
 from curation.editing.undo import revert_changeset
 from curation.errors import EditRefused, SelectionError
 from curation.flags import FLAGS
@@ -89,8 +89,10 @@ class History:
         return Selection(self.chance.sample(paths, self.chance.randint(1, 3)))
 
     def edit(self) -> int | None:
-        values: dict[str, int | By] = {
-            "quality": self.chance.choice([self.chance.randint(0, 120), By(self.chance.randint(-30, 30))]),
+        values: dict[str, int | ChangeBy] = {
+            "quality": self.chance.choice(
+                [self.chance.randint(0, 120), ChangeBy(self.chance.randint(-30, 30))]
+            ),
             "heat": self.chance.randint(-1, 200),
             "published": self.chance.randint(0, 1),
             "removed": self.chance.randint(0, 1),
@@ -146,10 +148,10 @@ class History:
         return self.decide(lambda connection: score_articles(connection, (), actor="dan").changeset_id)
 
     def search(self) -> None:
-        catch_up(self.store)
+        index_queued(self.store)
         with self.store.reading() as connection:
             found = set(
-                connection.scalars(sa.select(matching(connection, "lighthouse").subquery().c.article_id))
+                connection.scalars(sa.select(find_matches(connection, "lighthouse").subquery().c.article_id))
             )
             said = sa.or_(
                 *(articles.c[name].icontains("lighthouse") for name in ("title", "excerpt", "body"))

@@ -9,8 +9,8 @@ import pytest
 import sqlalchemy as sa
 
 from curation.articles.selecting import FEW, Filters, Selection, find_articles
-from curation.editing.changing import Author, make_changes, typed_null
-from curation.editing.flags import HIGHEST, By, Edit, reset_flags
+from curation.editing.changing import Author, record_overrides, typed_null
+from curation.editing.flags import HIGHEST, ChangeBy, Edit, reset_flags
 from curation.errors import EditRefused, SelectionError
 from curation.flags import FLAGS
 from curation.importing.records.summary import Summary
@@ -44,9 +44,9 @@ def give_back(store: Store, *references: str, fields: tuple[str, ...] = FLAGS) -
 
 
 def test_a_quality_is_moved_from_what_it_is(filled: Store) -> None:
-    assert decide(filled, LEADER, quality=By(10), heat=By(-200)).changed == 1
+    assert decide(filled, LEADER, quality=ChangeBy(10), heat=ChangeBy(-200)).changed == 1
     assert flags(filled, LEADER)[:2] == (72, -78)
-    decide(filled, LEADER, quality=By(-5))
+    decide(filled, LEADER, quality=ChangeBy(-5))
     assert flags(filled, LEADER)[0] == 67
     assert_sound(filled)
 
@@ -54,17 +54,17 @@ def test_a_quality_is_moved_from_what_it_is(filled: Store) -> None:
 def test_what_has_no_quality_is_not_moved_and_named(filled: Store) -> None:
     silent = "_communities/slack-water-club.md"
     with pytest.raises(EditRefused, match=f"without quality.*{silent}"):
-        decide(filled, silent, quality=By(1))
-    edit = decide(filled, silent, LEADER, quality=By(1))
+        decide(filled, silent, quality=ChangeBy(1))
+    edit = decide(filled, silent, LEADER, quality=ChangeBy(1))
     assert (edit.selected, edit.changed, [r.paths for r in edit.refusals]) == (2, 1, [[silent]])
 
 
 @pytest.mark.parametrize("amount", [HIGHEST, -HIGHEST - 1])
 def test_nothing_is_moved_beyond_64_bits(filled: Store, amount: int) -> None:
     decide(filled, LEADER, heat=1 if amount > 0 else -1)
-    decide(filled, LEADER, heat=By(amount - 1) if amount > 0 else By(amount + 1))
+    decide(filled, LEADER, heat=ChangeBy(amount - 1) if amount > 0 else ChangeBy(amount + 1))
     with pytest.raises(EditRefused, match="beyond 64 bits"):
-        decide(filled, LEADER, heat=By(amount))
+        decide(filled, LEADER, heat=ChangeBy(amount))
     assert flags(filled, LEADER)[1] == amount
 
 
@@ -217,7 +217,7 @@ def test_who_decided_since_is_named_though_it_took_over_what_was_computed(filled
     with filled.writing() as connection:
         wanted = sa.select(articles.c.id, sa.literal("heat"), sa.literal(62), typed_null())
         wanted = wanted.where(articles.c.path == LEADER)
-        computed = make_changes(connection, Author("score", "dan"), wanted)
+        computed = record_overrides(connection, Author("score", "dan"), wanted)
     taken = decide(filled, LEADER, heat=62)
     with pytest.raises(EditRefused, match=f"by changeset {taken.changeset_id}$"):
         take_back(filled, computed)

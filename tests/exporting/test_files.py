@@ -438,7 +438,7 @@ def test_an_export_into_an_empty_folder_goes_on_where_it_was_cut_off(
     site_curation: Curation, site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Until all is there a mark says that what is not there yet is not gone."""
-    from curation.exporting.target import OutputFolder
+    from curation.exporting.output_folder import OutputFolder
 
     written, whole = [], OutputFolder.write
 

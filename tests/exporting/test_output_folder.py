@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from curation.errors import CurationError
-from curation.exporting.target import OutputFolder, PathClosed, PathRefused
+from curation.exporting.output_folder import OutputFolder, PathClosed, PathRefused
 
 
 @pytest.fixture

@@ -40,7 +40,7 @@ from curation.articles.selecting import Selection
 from curation.editing.flags import set_flags
 from curation.importing.records.summary import Options, Summary
 from curation.importing.run import import_dump, scan_dump
-from curation.importing.steps import Run
+from curation.importing.steps import Importer
 from curation.scanning import find_dumps
 from curation.store.database import Store
 from curation.store.schema import articles, overrides
@@ -148,7 +148,7 @@ def test_an_import_cut_off_behind_a_move_leaves_a_sound_store(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(Run, "_finish", cut)
+        patch.setattr(Importer, "_finish", cut)
         with pytest.raises(KeyboardInterrupt):
             import_folder(store, tmp_path)
     assert findings(store) == []

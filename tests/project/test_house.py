@@ -22,7 +22,7 @@ LAYERS = (
         "flags",
         "integers",
         "interrupts",
-        "nearest",
+        "suggestions",
         "paths",
         "values",
         "wording",
@@ -98,7 +98,7 @@ def test_errors_are_told_apart_by_codes() -> None:
         r"""["'][A-Za-z ]{4,}["'] (not )?in (text|message|told|str\()|\b(text|message)\.startswith"""
     )
     for file in FILES:
-        if part_of(file) in ("backends", "store") and file.name != "sqlite_asking.py":
+        if part_of(file) in ("backends", "store") and file.name != "sqlite_queries.py":
             assert not by_text.search(file.read_text()), file
 
 
@@ -109,7 +109,7 @@ def test_only_migrate_imports_alembic() -> None:
 
 
 def test_commands_import_only_click_at_their_top() -> None:
-    ours = {"asking", "completion", "edits", "interrupts", "options", "output", "progress", "values"}
+    ours = {"queries", "completion", "edits", "interrupts", "options", "output", "progress", "values"}
     ours |= {"groups", "streams"}
     ours |= {"temporary", "wording"}  # load nothing
     ours |= {"api", "articles", "files"}  # commands of a group

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 
 from curation.cli import cli
 from curation.queries.datasette import describe
-from curation.queries.reports import ask, find_reports, read_report, report_query
+from curation.queries.reports import find_reports, read_report, report_query, run_query
 from curation.store import migrate
 from curation.store.database import Store
 from curation.store.descriptions import find_tables, find_views
@@ -93,7 +93,7 @@ def test_the_queries_answer_as_the_reports_do(file: Path, told: dict[str, Any]) 
     assert told["queries"].keys() == {f"report_{report.name}" for report in find_reports()}
     for report in find_reports():
         query = told["queries"][f"report_{report.name}"]
-        with ask(store, report_query(report, {}, 10.0)) as answer:
+        with run_query(store, report_query(report, {}, 10.0)) as answer:
             due = list(answer.rows)
         with closing(sqlite3.connect(file)) as connection:
             # Datasette gives '' for what is left empty, and all else as text.

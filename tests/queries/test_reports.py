@@ -13,7 +13,7 @@ from click.testing import Result
 
 from curation.backends import MAX_VALUE, Query
 from curation.errors import QueryRefused
-from curation.queries.reports import ask, find_report, find_reports, report_query
+from curation.queries.reports import find_report, find_reports, report_query, run_query
 from curation.store.database import Store
 
 from ..support.site_documents import front_matters
@@ -26,7 +26,7 @@ def filled(imported: Store) -> Store:
 
 
 def answer(store: Store, query: Query) -> list[dict[str, object]]:
-    with ask(store, query) as found:
+    with run_query(store, query) as found:
         return [dict(zip(found.columns, row, strict=True)) for row in found.rows]
 
 

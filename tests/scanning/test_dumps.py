@@ -181,9 +181,9 @@ def _scan(found: list[Dump]) -> None:
 
 @pytest.mark.parametrize("name", refusals(Path()))
 def test_what_is_refused(dumps: Path, name: str) -> None:
-    message, ask = refusals(dumps)[name]
+    message, run_query = refusals(dumps)[name]
     with pytest.raises(ImportFailed, match=message):
-        ask()
+        run_query()
 
 
 def test_a_part_reached_through_a_link_is_no_part(dumps: Path) -> None:

@@ -17,7 +17,7 @@ from click.testing import Result
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from curation.articles.listing import summarise
+from curation.articles.listing import read_status
 from curation.errors import EditRefused
 from curation.importing.records import versions
 from curation.importing.steps import unfinished_imports
@@ -109,7 +109,7 @@ def test_the_last_import_is_the_one_that_came_last(store: Store, tmp_path: Path,
             (tmp_path / "_news" / "b.md").write_text("---\na: [\n---\n")
         import_folder(store, tmp_path, source="s")
     with store.reading() as connection:
-        [row] = summarise(connection).rows
+        [row] = read_status(connection).rows
     assert row[8] == "partial"
     [told] = report_rows(store, "stale", {})
     assert str(told["last_import"]).startswith("2026-01-01")

@@ -13,7 +13,7 @@ import pytest
 import sqlalchemy as sa
 from click.testing import Result
 
-from curation.articles.searching import catch_up, matching
+from curation.articles.searching import find_matches, index_queued
 from curation.backends import ENGINE_TABLES
 from curation.editing.undo import revert_changeset
 from curation.errors import StoreError
@@ -154,21 +154,21 @@ def test_the_full_text_index_is_built_anew_up_down_and_up_again(empty_database: 
     store = Store(empty_database)
     migrate.upgrade(store)
     import_folder(store, SITE, actor="tester")
-    catch_up(store)
+    index_queued(store)
     before = _found(store, "tide")
     for revision in ("0024", "0025", "0024", "head"):
         (migrate.downgrade if revision == "0024" else migrate.upgrade)(store, revision)
         with store.reading() as connection:
             assert connection.scalar(sa.text("SELECT count(*) FROM article_search")) == 0
             assert connection.scalar(sa.select(sa.func.count()).select_from(search_queue)) == 50
-    catch_up(store)
+    index_queued(store)
     assert _found(store, "tide") == before != []
     migrate.check(store)
 
 
 def _found(store: Store, query: str) -> list[int]:
     with store.reading() as connection:
-        return sorted(connection.scalars(matching(connection, query)))
+        return sorted(connection.scalars(find_matches(connection, query)))
 
 
 def test_tables_of_another_program_are_left_alone(empty_database: str) -> None:

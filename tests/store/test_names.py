@@ -9,10 +9,10 @@ import pytest
 import sqlalchemy as sa
 from click.testing import Result
 
-from curation.articles.selecting import Filters, conditions
-from curation.nearest import nearest, no_such
+from curation.articles.selecting import Filters, filter_conditions
 from curation.store.database import Store
 from curation.store.schema import provider_aliases, providers
+from curation.suggestions import nearest, unknown_name
 
 from ..support.cases import some
 from ..support.places import SITE
@@ -62,9 +62,11 @@ def test_however_many_names_there_are_one_query_looks_for_them(imported: Store) 
     asked: list[str] = []
     with imported.reading() as connection:
         sa.event.listen(connection, "before_cursor_execute", lambda *told: asked.append(told[2]))
-        conditions(connection, Filters(topic=["Tides"] * 9, provider=["The Tidal Times"], type=["video"]))
+        filter_conditions(
+            connection, Filters(topic=["Tides"] * 9, provider=["The Tidal Times"], type=["video"])
+        )
         assert len(asked) == 1
-        conditions(connection, Filters(published=True))
+        filter_conditions(connection, Filters(published=True))
         assert len(asked) == 1
 
 
@@ -141,6 +143,6 @@ def test_nearness_is_of_letters_whatever_their_case() -> None:
     assert nearest("TIDES", ["Tides", "tide pools"]) == "Tides"
     assert nearest("straße", ["STRASSE"]) == "STRASSE"
     assert nearest("xyz", []) == ""
-    assert no_such("topic", "x", [f"topic {n}" for n in range(30)], "curation report topics").endswith(
+    assert unknown_name("topic", "x", [f"topic {n}" for n in range(30)], "curation report topics").endswith(
         "topic 19 and 10 more (`curation report topics`)"
     )

@@ -17,11 +17,11 @@ from psycopg import sql
 from curation.backends import Query
 from curation.cli import cli
 from curation.errors import SelectionError
-from curation.queries.reports import ask, find_reports
+from curation.queries.reports import find_reports, run_query
 from curation.store import migrate
 from curation.store.database import Store, head_revision, migrations_folder
 from curation.store.descriptions import find_tables, find_views
-from curation.store.readers import grant_reader, lacking_readers, reader_statements
+from curation.store.readers import grant_reader, reader_statements, readers_lacking_views
 
 from ..support.importing_helpers import import_folder
 from ..support.places import SITE
@@ -277,7 +277,7 @@ def test_a_run_up_and_down_keeps_grants_where_the_views_are_made_anew(served: St
     grant_reader(served, role)
     migrate.downgrade(served, "0012")  # the views stay
     migrate.upgrade(served)
-    assert lacking_readers(served) == []
+    assert readers_lacking_views(served) == []
 
 
 def test_upgrading_names_the_readers_that_lack_a_view(served: Store, role: str) -> None:
@@ -288,5 +288,5 @@ def test_upgrading_names_the_readers_that_lack_a_view(served: Store, role: str) 
     assert run(url_as(served, "curation"), "db", "grant-reader", role, "--apply").exit_code == 0
     result = run(url_as(served, "curation"), "db", "upgrade")
     assert (result.exit_code, result.stderr) == (0, "")
-    with ask(Store(url_as(served, role)), Query("SELECT count(*) FROM review_queue", {})) as answer:
+    with run_query(Store(url_as(served, role)), Query("SELECT count(*) FROM review_queue", {})) as answer:
         assert list(answer.rows)

@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from curation.articles.selecting import Filters, Selection
-from curation.editing.flags import By, Edit, set_flags
+from curation.editing.flags import ChangeBy, Edit, set_flags
 from curation.editing.undo import Reverted, revert_changeset
 from curation.store.database import Store
 from curation.store.schema import articles, overrides
@@ -24,7 +24,7 @@ def decide(
     *references: str,
     filters: Filters | None = None,
     unchanged_since: int | None = None,
-    **decisions: int | By,
+    **decisions: int | ChangeBy,
 ) -> Edit:
     with store.writing() as connection:
         selection = Selection(references, filters or Filters())

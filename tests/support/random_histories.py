@@ -36,7 +36,7 @@ import pytest
 import sqlalchemy as sa
 
 from curation.articles.selecting import Selection
-from curation.editing.flags import By, reset_flags, set_flags
+from curation.editing.flags import ChangeBy, reset_flags, set_flags
 from curation.editing.undo import kind_of, revert_changeset
 from curation.errors import EditRefused, ImportFailed, SelectionError
 from curation.flags import FLAGS
@@ -351,13 +351,17 @@ def _decided(connection: sa.Connection, bodies: dict[bytes | None, int]) -> Iter
         yield Decided(*row, tells)
 
 
-def _decisions(kind: str, chance: random.Random) -> dict[str, int | By]:
-    hiding: list[dict[str, int | By]] = [{"published": 0}, {"removed": 1}, {"published": 0, "removed": 1}]
-    some: dict[str, list[dict[str, int | By]]] = {
+def _decisions(kind: str, chance: random.Random) -> dict[str, int | ChangeBy]:
+    hiding: list[dict[str, int | ChangeBy]] = [
+        {"published": 0},
+        {"removed": 1},
+        {"published": 0, "removed": 1},
+    ]
+    some: dict[str, list[dict[str, int | ChangeBy]]] = {
         "hide": hiding,
         "publish": [{"published": 1}, {"published": 1, "removed": 0}],
         "restore": [{"removed": 0}],
-        "set": [{"quality": 5}, {"heat": 9}, {"quality": By(1)}, {"quality": 8, "heat": 1}],
+        "set": [{"quality": 5}, {"heat": 9}, {"quality": ChangeBy(1)}, {"quality": 8, "heat": 1}],
     }
     return chance.choice(some[kind])
 

@@ -294,7 +294,7 @@ def delete(world: World, chance: random.Random, path: str | None = None) -> None
     world.lost.append((path, world.take(path)))
 
 
-def bring_back(world: World, chance: random.Random) -> None:
+def mark_present(world: World, chance: random.Random) -> None:
     """Put what was lost at its path again, or at another."""
     if world.lost:
         # Mostly what went last, which nothing else resembles yet.
@@ -328,6 +328,6 @@ def mend(world: World, chance: random.Random) -> None:
 
 CHANGES: tuple[Callable[[World, random.Random], None], ...] = (
     add, edit, edit, borrow, borrow, tidy, tidy, flag, flag, rename, rename, rename_slightly, rename_folder, rename_and_edit,
-    rename_and_edit, swap, swap, overwrite, overwrite, copy, copy, copy, gather, gather, delete, delete, bring_back, bring_back,
-    bring_back, replace_story, replace_story, damage, mend, mend,
+    rename_and_edit, swap, swap, overwrite, overwrite, copy, copy, copy, gather, gather, delete, delete, mark_present, mark_present,
+    mark_present, replace_story, replace_story, damage, mend, mend,
 )  # fmt: skip

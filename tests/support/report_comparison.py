@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from curation.queries.reports import ask, find_report, report_query
+from curation.queries.reports import find_report, report_query, run_query
 from curation.store.database import Store
 
 from .reference_model import Chronicle
@@ -31,7 +31,7 @@ def check(told: Chronicle, name: str, due: Sequence[Row], **parameters: object) 
 
 
 def rows(store: Store, name: str, parameters: dict[str, str]) -> list[Row]:
-    with ask(store, report_query(find_report(name), parameters, 60.0)) as found:
+    with run_query(store, report_query(find_report(name), parameters, 60.0)) as found:
         return [dict(zip(found.columns, map(plain, row), strict=True)) for row in found.rows]
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from curation.articles.searching import catch_up
+from curation.articles.searching import index_queued
 from curation.store.database import Store
 from curation.store.schema import metadata
 from curation.verifying.run import verify
@@ -168,7 +168,7 @@ def enrich(store: Store, folder: Path) -> None:
     import_folder(store, other.parent, source="other")
     (other / "a.md").write_text("---\ntitle: Other\nquality: 3\n---\nOther words.\n")
     import_folder(store, other.parent, source="other")
-    catch_up(store)
+    index_queued(store)
     with store.writing() as connection:
         connection.exec_driver_sql("INSERT INTO outdated_articles SELECT min(id) FROM articles")
         connection.exec_driver_sql("INSERT INTO search_queue SELECT max(id) FROM articles")

@@ -43,7 +43,7 @@ def checks(store: Store) -> set[str]:
 
 @pytest.mark.parametrize("check", some(DERIVED, 3))
 def test_what_is_derived_is_listed_and_made_anew(filled: Store, curation: Command, check: str) -> None:
-    searching.catch_up(filled)
+    searching.index_queued(filled)
     execute(filled, DERIVED[check])
     assert check in checks(filled)
     ended = curation("db", "verify")
@@ -61,7 +61,7 @@ def test_what_is_derived_is_listed_and_made_anew(filled: Store, curation: Comman
 @ON_SQLITE
 @pytest.mark.parametrize("name", some(INDEX["sqlite"]))
 def test_a_damaged_index_is_made_anew(filled: Store, curation: Command, name: str) -> None:
-    searching.catch_up(filled)
+    searching.index_queued(filled)
     execute(filled, INDEX["sqlite"][name].format(3))
     filled.engine.dispose()  # a connection that has opened the index does not read its format again
     assert checks(filled) == {"search"}
@@ -92,7 +92,7 @@ def test_it_waits_for_no_import(filled: Store, curation: Command) -> None:
 
 def test_where_it_is_cut_off_nothing_is_lost(filled: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(searching, "BATCH", 20)
-    searching.catch_up(filled)
+    searching.index_queued(filled)
 
     def stop(done: int, total: int) -> None:
         assert total == 50
@@ -108,7 +108,7 @@ def test_where_it_is_cut_off_nothing_is_lost(filled: Store, monkeypatch: pytest.
 
 
 def test_what_is_queued_is_not_missed(filled: Store) -> None:
-    searching.catch_up(filled)
+    searching.index_queued(filled)
     execute(filled, f"INSERT INTO search_queue SELECT id FROM articles WHERE path = '{DECIDED}'")
     execute(filled, "DELETE FROM article_search")
     with filled.reading() as connection:

@@ -9,7 +9,7 @@ import click
 
 from ...wording import counted
 from ..options import chosen_filters, filter_options, open_store, ready_to_search
-from ..output import Kind, chosen_output, escape, file_argument, output_options, print_rows
+from ..output import ColumnType, chosen_output, escape, file_argument, output_options, print_rows
 from ..progress import showing_progress
 
 #: Rows between two looks at the bar.
@@ -41,19 +41,19 @@ def articles_command(no_body: bool, schema: bool, **options: Any) -> None:
       curation export articles --source site --format jsonl | jq .title
       curation export articles --schema
     """
-    from ...exporting.rows import find_columns, kinds_of, names_of, read_rows
+    from ...exporting.rows import column_names, column_types, find_columns, read_rows
 
     if schema:
         told = [(column.name, _in_words(column.kind), column.meaning) for column in find_columns()]
         print_rows(("column", "type", "meaning"), told)
         return
     output = chosen_output()
-    filters, names = chosen_filters(options), names_of(body=not no_body)
+    filters, names = chosen_filters(options), column_names(body=not no_body)
     store = open_store()
     ready_to_search(store, filters)
     with store.reading() as connection:
         count, rows = read_rows(connection, filters, body=not no_body)
-        print_rows(names, rows if output.file is None else _shown(rows, count), kinds_of(names))
+        print_rows(names, rows if output.file is None else _shown(rows, count), column_types(names))
     if output.file is not None:
         click.echo(escape(f"{counted(count, 'article')} in {output.file}"), err=True)
 
@@ -67,6 +67,6 @@ def _shown(rows: Iterable[Sequence[Any]], count: int) -> Iterator[Sequence[Any]]
                 progress(done, count)
 
 
-def _in_words(kind: Kind) -> str:
+def _in_words(kind: ColumnType) -> str:
     """What a column holds, as --schema tells it."""
     return _WORDS.get(kind, kind) if isinstance(kind, str) else "list of objects"

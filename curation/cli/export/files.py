@@ -19,13 +19,13 @@ from ..options import (
     open_store,
     ready_to_search,
 )
-from ..output import escape, written_whole
+from ..output import atomic_write, escape
 from ..progress import showing_progress
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
-    from ...exporting.files import Change, EmptyTree, Exported, WorkingTree
+    from ...exporting.files import EmptyTree, Exported, FileChange, WorkingTree
     from ...sources.finding import Source
 
 #: Paths that a terminal names of those left for one reason; elsewhere all are.
@@ -61,7 +61,7 @@ def files_command(
     from dataclasses import replace
 
     from ...exporting.files import export_files
-    from ...sources.finding import the_source, was_imported
+    from ...sources.finding import find_source, was_imported
 
     filters = chosen_filters(options)
     show = _show_diff if dry_run else _show_path if check else None
@@ -74,7 +74,7 @@ def files_command(
         showing_progress("exporting", verbose=verbose, bar=not _is_between_lines(show)) as progress,
     ):
         filters.check_names(connection)  # before a folder is made
-        source = the_source(connection, filters.source)
+        source = find_source(connection, filters.source)
         if _is_archive(place) and was_imported(connection, place):
             raise click.UsageError(f"{place} is what was imported, and may hold more: name another archive")
         with _opened(connection, source, place, show, restores=restore) as (tree, write):
@@ -106,17 +106,17 @@ def _opened(
     connection: sa.Connection,
     source: Source,
     place: Path,
-    show: Callable[[Change], None] | None,
+    show: Callable[[FileChange], None] | None,
     *,
     restores: bool,
-) -> Iterator[tuple[WorkingTree | EmptyTree, Callable[[Change], None]]]:
+) -> Iterator[tuple[WorkingTree | EmptyTree, Callable[[FileChange], None]]]:
     """What documents are compared with, and what is done about each that differs: `show`, or write it."""
     from ...exporting.archives import opened_archive
     from ...exporting.files import EmptyTree, WorkingTree
-    from ...exporting.target import OutputFolder
+    from ...exporting.output_folder import OutputFolder
 
     if _is_archive(place):
-        with written_whole(place) as stream, opened_archive(stream, place.name) as write:
+        with atomic_write(place) as stream, opened_archive(stream, place.name) as write:
             yield EmptyTree(), write
         return
     with OutputFolder(place, is_dry=show is not None) as target:
@@ -129,11 +129,11 @@ def _opened(
         tree.end()
 
 
-def _show_path(change: Change) -> None:
+def _show_path(change: FileChange) -> None:
     click.echo(escape(change.path))
 
 
-def _show_diff(change: Change) -> None:
+def _show_diff(change: FileChange) -> None:
     """As bytes, for `git apply`; on a terminal what it would obey is escaped."""
     from ...exporting.diffs import unified_diff
 

@@ -23,7 +23,7 @@ from .options import (
     BINARY_FORMATS,
     FORMATS,
     TEXT_FORMATS,
-    Kind,
+    ColumnType,
     Output,
     chosen_output,
     file_argument,
@@ -35,7 +35,7 @@ __all__ = (
     "BINARY_FORMATS",
     "FORMATS",
     "TEXT_FORMATS",
-    "Kind",
+    "ColumnType",
     "Output",
     "chosen_output",
     "escape",
@@ -65,7 +65,7 @@ _WRITERS = {
 
 
 def print_rows(
-    columns: Sequence[str], rows: Iterable[Sequence[Any]], kinds: Sequence[Kind] | None = None
+    columns: Sequence[str], rows: Iterable[Sequence[Any]], kinds: Sequence[ColumnType] | None = None
 ) -> int:
     """Writes rows as the options say; returns how many they were. Where what each column holds is told, forms
     with types have these, whatever the rows."""
@@ -127,7 +127,7 @@ def _opened_bytes(output: Output) -> Iterator[IO[bytes]]:
     if output.file is None:
         yield sys.stdout.buffer
         return
-    with written_whole(output.file) as stream:
+    with atomic_write(output.file) as stream:
         if not output.is_compressed:
             yield stream
             return
@@ -139,7 +139,7 @@ def _opened_bytes(output: Output) -> Iterator[IO[bytes]]:
 
 
 @contextmanager
-def written_whole(file: Path) -> Iterator[IO[bytes]]:
+def atomic_write(file: Path) -> Iterator[IO[bytes]]:
     """A file beside the one that is named, which takes its place and its mode once it is whole. What a link
     names is written, the link stays; a pipe or a device is written to as the bytes come."""
     from ...temporary import temporary_file

@@ -34,7 +34,7 @@ _RAW_FORMATS = ("csv", "tsv", "xlsx")
 
 #: What a column holds: boolean, whole, instant, text, json (as text); texts, a list of them; or a list of
 #: objects, each field with what it holds.
-Kind = str | Mapping[str, str]
+ColumnType = str | Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class Output:
     raw: bool = False
     pager: bool = True
     #: What each column holds, where the command knows it beforehand; only Parquet asks.
-    kinds: Sequence[Kind] | None = None
+    kinds: Sequence[ColumnType] | None = None
 
     @property
     def form(self) -> str:
@@ -167,7 +167,7 @@ def _check_form(output: Output) -> None:
         raise click.UsageError(f"{what} is not for a terminal: give --output FILE, or a pipe")
 
 
-def told_title() -> str:
+def output_title() -> str:
     """What the rows are, in the words of who asked: the command and its arguments."""
     ctx = click.get_current_context()
     words = [ctx.command_path]

@@ -11,7 +11,7 @@ from typing import Any
 
 from ...values import is_numeric, shown
 from ...wording import counted
-from .options import Output, told_title
+from .options import Output, output_title
 
 #: Rows by which a column is known to be numbers, short words, or text.
 SAMPLE = 1000
@@ -60,7 +60,7 @@ footer { position: sticky; left: 2rem; width: max-content; margin-top: 1rem; col
 
 def html_lines(columns: Sequence[str], rows: Iterator[Sequence[Any]], _output: Output) -> Iterator[str]:
     sample = list(islice(rows, SAMPLE))
-    title = _text(told_title())
+    title = _text(output_title())
     yield from _head(title, _column_styles(columns, sample))
     names = "".join(f"<th scope=col>{_text(name)}</th>" for name in columns)
     yield f"<table>\n<thead><tr>{names}</tr></thead>\n<tbody>\n"

@@ -24,8 +24,8 @@ from typing import IO, TYPE_CHECKING, Any
 import click
 
 from ...temporary import unnamed_file
-from ...values import distinct, encodable, plain, text_of, told_instant
-from .options import Kind, Output
+from ...values import distinct, encodable, parse_instant_text, plain, text_of
+from .options import ColumnType, Output
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -56,7 +56,7 @@ class _Part:
     """Rows of the same kinds of columns, in a file of their own."""
 
     file: IO[bytes]
-    kinds: Sequence[Kind]
+    kinds: Sequence[ColumnType]
 
 
 def write_parquet(
@@ -84,14 +84,14 @@ def _write_parts(
     new_file: Callable[[], IO[bytes]],
     names: Sequence[str],
     rows: Iterator[Sequence[Any]],
-    told: Sequence[Kind] | None,
+    told: Sequence[ColumnType] | None,
 ) -> list[_Part]:
     """Files of all rows in their order, each of wider columns than the one before; one alone, where it is
     told what columns hold."""
     from pyarrow import parquet
 
     parts: list[_Part] = []
-    kinds: Sequence[Kind] = ()
+    kinds: Sequence[ColumnType] = ()
     found = ["nothing"] * len(names)
     size = ROWS_OF_A_GROUP if told is None else ROWS_THAT_ARE_LONG
     with ExitStack() as writers:
@@ -137,7 +137,7 @@ def _typed(values: Sequence[Any]) -> Sequence[Any]:
     instants, where all texts of a column are some."""
     types = set(map(type, values)) - {NoneType}
     if types == {str}:
-        told = [value if value is None else told_instant(value) for value in values]
+        told = [value if value is None else parse_instant_text(value) for value in values]
         return told if told.count(None) == values.count(None) else values
     if Decimal not in types:
         return values
@@ -176,7 +176,7 @@ def _wider(kind: str, other: str) -> str:
     )
 
 
-def _type(kind: Kind) -> pa.DataType:
+def _type(kind: ColumnType) -> pa.DataType:
     import pyarrow as pa
 
     if not isinstance(kind, str):
@@ -196,7 +196,7 @@ def _type(kind: Kind) -> pa.DataType:
     return types.get(kind, pa.string())
 
 
-def _array(values: Sequence[Any], kind: Kind) -> pa.Array:
+def _array(values: Sequence[Any], kind: ColumnType) -> pa.Array:
     import pyarrow as pa
 
     if kind in ("text", "json"):
@@ -206,13 +206,13 @@ def _array(values: Sequence[Any], kind: Kind) -> pa.Array:
     return pa.array(values, _type(kind))
 
 
-def _schema(names: Sequence[str], kinds: Sequence[Kind]) -> pa.Schema:
+def _schema(names: Sequence[str], kinds: Sequence[ColumnType]) -> pa.Schema:
     import pyarrow as pa
 
     return pa.schema(list(zip(map(encodable, names), map(_type, kinds), strict=True)))
 
 
-def _table(names: Sequence[str], kinds: Sequence[Kind], arrays: Sequence[pa.Array]) -> pa.Table:
+def _table(names: Sequence[str], kinds: Sequence[ColumnType], arrays: Sequence[pa.Array]) -> pa.Table:
     import pyarrow as pa
 
     return pa.Table.from_arrays(list(arrays), schema=_schema(names, kinds))

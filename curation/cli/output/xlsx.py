@@ -21,9 +21,9 @@ from typing import IO, TYPE_CHECKING, Any
 import click
 
 from ...temporary import temporary_folder, unnamed_file
-from ...values import encodable, escape, is_formula, shown, text_of, told_instant
+from ...values import encodable, escape, is_formula, parse_instant_text, shown, text_of
 from ...wording import counted
-from .options import Output, told_title
+from .options import Output, output_title
 
 if TYPE_CHECKING:
     from xlsxwriter.format import Format
@@ -65,7 +65,7 @@ def write_xlsx(stream: IO[bytes], columns: Sequence[str], rows: Iterator[Row], o
         workbook = xlsxwriter.Workbook(
             archive, {"constant_memory": True, "tmpdir": str(folder), "use_zip64": True}
         )
-        workbook.set_properties({"title": escape(told_title())[:255]})
+        workbook.set_properties({"title": escape(output_title())[:255]})
         cells = _Cells(workbook, output.raw)
         _write_sheets(workbook, cells, columns, rows)
         try:
@@ -145,7 +145,7 @@ class _Cells:
     def write_row(self, sheet: Worksheet, number: int, row: Row) -> None:
         for i, value in enumerate(row):
             kind = type(value)
-            if kind is str and (instant := told_instant(value)) is not None:
+            if kind is str and (instant := parse_instant_text(value)) is not None:
                 self._write_other(sheet, number, i, instant)
             elif kind is str:
                 self.write_text(sheet, number, i, value)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeVar
 
-from ..target import OutputFolder, PathClosed, PathRefused
+from ..output_folder import OutputFolder, PathClosed, PathRefused
 from .rows import stem_of
 from .sections import Section
 
@@ -29,7 +29,7 @@ _FENCE = b"---"
 
 
 @dataclass(slots=True)
-class Summary:
+class SiteSummary:
     """What became of the files. `refused` has those that could not be written, and why."""
 
     written: list[str] = field(default_factory=list)
@@ -45,7 +45,7 @@ class Output:
         self._target = target
         self._check = check
         self._seen: set[str] = set()
-        self.summary = Summary()
+        self.summary = SiteSummary()
 
     def put(self, path: str, data: bytes) -> None:
         """Has a file hold these bytes."""

@@ -76,16 +76,16 @@ _COLUMNS = (
 )  # fmt: skip
 
 
-def is_shown(source_id: int) -> sa.ColumnElement[bool]:
+def is_public(source_id: int) -> sa.ColumnElement[bool]:
     """Whether a source's article is published, and its file is there."""
     is_published = articles.c.published.is_(sa.true())
     return sa.and_(articles.c.source_id == source_id, is_published, articles.c.missing_since.is_(None))
 
 
-def shown_ids(connection: sa.Connection, source_id: int, collection: str, *, by_date: bool) -> Sequence[int]:
+def public_ids(connection: sa.Connection, source_id: int, collection: str, *, by_date: bool) -> Sequence[int]:
     """The ids of a section's published articles: newest or hottest first, then by path."""
     first = articles.c.published_at if by_date else articles.c.heat
-    query = sa.select(articles.c.id).where(is_shown(source_id), in_collection(collection))
+    query = sa.select(articles.c.id).where(is_public(source_id), in_collection(collection))
     return connection.scalars(query.order_by(first.desc().nulls_last(), articles.c.path)).all()
 
 
@@ -151,7 +151,7 @@ def _add_items(connection: sa.Connection, source_id: int, found: dict[int, Artic
     wanted = sorted({item_id for _, item_id in listed if item_id is not None})
     shown: dict[int, Article] = {}
     for some in chunks(wanted, CHUNK):
-        of_these = sa.select(articles.c.id).where(is_shown(source_id), articles.c.id.in_(some))
+        of_these = sa.select(articles.c.id).where(is_public(source_id), articles.c.id.in_(some))
         ids = connection.scalars(of_these).all()
         shown |= _read(connection, ids) if ids else {}
     for article_id, item_id in listed:

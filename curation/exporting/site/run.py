@@ -8,17 +8,17 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from ...errors import SelectionError
-from ...sources.finding import the_source
-from ...sources.site_settings import SiteSettings, read_settings
+from ...sources.finding import find_source
+from ...sources.site_settings import SiteSettings, read_site_settings
 from ...store.names import in_collection
 from ...store.schema import articles
-from ..target import OutputFolder
+from ..output_folder import OutputFolder
 from .feeds import Feed
 from .items import Renderer
 from .listings import listed_topics
-from .output import Output, Summary
+from .output import Output, SiteSummary
 from .pages import Pages, as_entry, as_line, page
-from .rows import Article, read_articles, shown_ids
+from .rows import Article, public_ids, read_articles
 from .sections import SECTIONS, Section
 from .sitemaps import Sitemap
 
@@ -28,18 +28,18 @@ Progress = Callable[[int, int], None]
 
 def export_site(
     connection: sa.Connection, folder: Path, source: str | None, *, check: bool, progress: Progress
-) -> Summary:
+) -> SiteSummary:
     """Has a folder hold the JSON, the sitemaps and the feeds of a source's site, and touches nothing else.
 
     With `check` nothing is written, and the summary says what would be. Raises SelectionError where the
     source is not clear, has nothing in a section, or nothing says what its address is; CurationError where
     another export is at work.
     """
-    source_id, name, _ = the_source(connection, [source] if source else [])
+    source_id, name, _ = find_source(connection, [source] if source else [])
     mine = [section for section in SECTIONS if _has_any(connection, source_id, section)]
     if not mine:
         raise SelectionError(_without_section(connection, source_id, name))
-    settings = read_settings(connection, source_id, name)
+    settings = read_site_settings(connection, source_id, name)
     with OutputFolder(folder, is_dry=check) as target:
         output = Output(target, check=check)
         return _export(connection, source_id, mine, settings, output, progress)
@@ -61,9 +61,9 @@ def _export(
     settings: SiteSettings,
     output: Output,
     progress: Progress,
-) -> Summary:
+) -> SiteSummary:
     done = 0
-    ids = {s.name: shown_ids(connection, source_id, s.name, by_date=s.by_date) for s in mine}
+    ids = {s.name: public_ids(connection, source_id, s.name, by_date=s.by_date) for s in mine}
     total = sum(map(len, ids.values()))
     for section in mine:
         if ids[section.name]:

@@ -39,13 +39,13 @@ def hold_hidden_stories(plan: Plan, unplaced: Iterable[Unplaced], hidden: Hidden
             plan.held.add(doc.path)
 
 
-def wait(kept: SetAside) -> Candidate:
+def hold_documents(kept: SetAside) -> Candidate:
     """Return a story whose override is set aside, as an article that has it."""
     overrides = {kept.field: kept.decision}
     return Candidate(0, kept.path or "", kept.story, "", None, overrides, is_lost=False, is_former=True)
 
 
-def faint_keys(story: Story, *, is_brief: bool = False) -> list[_Key]:
+def weak_keys(story: Story, *, is_brief: bool = False) -> list[_Key]:
     """Return the keys of which one in common is enough for a story that an editor hid and that no article
     has any more; `is_brief` leaves the body out."""
     url, digest, body = fold_url(story.canonical_url), story.canonical_digest, story.body_digest
@@ -79,13 +79,13 @@ class HiddenStories:
         self._are_spelled = False
         current: dict[int, set[_Key]] = {}
         for article in articles:
-            current[article.id] = faint = set(faint_keys(article.story))
+            current[article.id] = faint = set(weak_keys(article.story))
             self._add(article, [key for key in faint if key[0] == "url"])
         for story in former:
             if story.is_hidden:
                 # What its article still says is no sign of what it said before.
                 now = current.get(story.id, set())
-                self._add(story, [key for key in faint_keys(story.story) if key not in now])
+                self._add(story, [key for key in weak_keys(story.story) if key not in now])
                 self._are_spelled = self._are_spelled or is_digest_only(story.story)
 
     def _add(self, article: Candidate, faint: Iterable[_Key]) -> None:
@@ -100,7 +100,7 @@ class HiddenStories:
         """Return the keys by which a document or an article may have one of these stories."""
         is_brief = isinstance(one, Unplaced) and one.is_brief
         spelled = spelled_keys(one.story) if self._are_spelled else []
-        return [*strong_keys(one), *faint_keys(one.story, is_brief=is_brief), *spelled]
+        return [*strong_keys(one), *weak_keys(one.story, is_brief=is_brief), *spelled]
 
     def find(self, one: Unplaced | Candidate) -> Iterator[tuple[Candidate, _Key]]:
         """Return the articles whose story a document or another article has, each with the key that they have

@@ -109,7 +109,7 @@ class Plan:
     held: set[str] = field(default_factory=set)
     returns: dict[str, list[SetAside]] = field(default_factory=dict)
     vacant: set[str] = field(default_factory=set)
-    pushed_out: dict[str, int] = field(default_factory=dict)
+    displaced: dict[str, int] = field(default_factory=dict)
     entangled: set[str] = field(default_factory=set)
 
 

@@ -21,7 +21,7 @@ from ..merging.stored_state import STORY_COLUMNS, read_overrides, read_set_aside
 from ..merging.stories import Story, digest_body, fold_title, has_same_body, share_title_or_url
 from ..reading.files import Chunk, fresh_known, without
 from ..reading.rows import ArticleRow, story_of, value_of
-from .hidden_stories import MIN_BODY, HiddenStories, faint_keys, hold_hidden_stories, wait
+from .hidden_stories import MIN_BODY, HiddenStories, hold_documents, hold_hidden_stories, weak_keys
 from .moves import Candidate, Plan, Unplaced, make_plan
 
 #: As if an editor hid it: what former stories have.
@@ -53,14 +53,14 @@ class Placement:
         self._set_aside = [
             kept for _, kept in read_set_aside(connection, articles.c.source_id == self._source_id)
         ]
-        former = [*map(wait, self._set_aside), *_former(connection, self._source_id)]
+        former = [*map(hold_documents, self._set_aside), *_former(connection, self._source_id)]
         self._stories = HiddenStories(_hidden(connection, self._source_id), former)
 
-    def keep_aside(self, connection: sa.Connection, batch: Sequence[Chunk]) -> list[Chunk]:
+    def set_aside_unplaced(self, connection: sa.Connection, batch: Sequence[Chunk]) -> list[Chunk]:
         """Keep the unplaced documents of a batch aside; returns the batch without them."""
-        pushed_out = self._find_pushed_out(connection, batch)
-        retold = self._find_retold(connection, batch) - pushed_out
-        leaving = pushed_out | retold
+        displaced = self._find_pushed_out(connection, batch)
+        retold = self._find_retold(connection, batch) - displaced
+        leaving = displaced | retold
         kept: list[Chunk] = []
         for tasks, read in batch:
             aside = set()
@@ -99,7 +99,7 @@ class Placement:
             if leaves and not moves:
                 plan.vacant.add(doc.path)
             elif moves and doc.occupant is not None and not leaves:
-                plan.pushed_out[doc.path] = doc.occupant
+                plan.displaced[doc.path] = doc.occupant
             is_taken = doc.occupant is not None and (moves or leaves)
             if is_taken or (moves and plan.moves[doc.path].id in owners):
                 plan.entangled.add(doc.path)
@@ -149,14 +149,14 @@ class Placement:
             for key, *story in connection.execute(sa.select(*columns).where(articles.c.id.in_(ids))):
                 if not share_title_or_url(Story(*story), story_of(rows[key])):
                     suspects.append(key)
-        pushed_out = [
+        displaced = [
             candidate
             for ids in chunks(suspects)
             for candidate in read_candidates(connection, articles.c.id.in_(ids))
             if not has_same_body(candidate.story, story_of(rows[candidate.id], with_body=True))
         ]
-        self._add(pushed_out)
-        return {candidate.id for candidate in pushed_out}
+        self._add(displaced)
+        return {candidate.id for candidate in displaced}
 
 
 def _unplaced(file: Any, digest: bytes, row: ArticleRow, occupant: int | None) -> Unplaced:
@@ -169,7 +169,7 @@ def _unplaced(file: Any, digest: bytes, row: ArticleRow, occupant: int | None) -
 def _keys(story: Story, text_hash: str) -> set[object]:
     """Return all by which a document may be found to continue a lost article: one in common is enough."""
     more = (("hash", text_hash), ("title", fold_title(story.title)))
-    return {*faint_keys(story), *(key for key in more if key[1])}
+    return {*weak_keys(story), *(key for key in more if key[1])}
 
 
 # --- what the store has ---------------------------------------------------------------------------------

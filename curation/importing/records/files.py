@@ -48,11 +48,11 @@ def remembered_files(
         return {path: (state, stamp) for _, path, state, stamp in rows}
     table = files.c
     query = sa.select(table.path, table.state, table.stamp).where(table.source_id == source_id)
-    parts = sa.or_(*(is_within(table.path, place) for place in within))
+    parts = sa.or_(*(is_within_folder(table.path, place) for place in within))
     return {path: (state, stamp) for path, state, stamp in connection.execute(query.where(parts))}
 
 
-def is_within(column: sa.ColumnElement[str], place: str) -> sa.ColumnElement[bool]:
+def is_within_folder(column: sa.ColumnElement[str], place: str) -> sa.ColumnElement[bool]:
     """Whether a path is that of a file, or lies below a folder; sorts by code point, so an index serves."""
     return sa.or_(column == place, sa.and_(column > f"{place}/", column < f"{place}0"))
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from ...store.database import streamed
+from ...store.database import stream_rows
 from ...store.schema import (
     article_moves,
     articles,
@@ -69,7 +69,7 @@ def list_documents(
     in_order = sa.select(query).order_by(columns.place, columns.path).limit(limit)
     names = (ADDED, CHANGED, MISSING, BACK)
     before = (import_.changeset_id, import_.at, import_.kind, import_.actor)
-    for place, article_id, path in streamed(connection, in_order):
+    for place, article_id, path in stream_rows(connection, in_order):
         counted[names[place], article_id is not None] += 1
         yield (*before, article_id, path, "document", None, names[place], import_.reason)
 

@@ -21,15 +21,15 @@ def mark_missing(
 ) -> int:
     """Marks what these files held as missing since an instant; returns how many articles that are."""
     forget(connection, records.source_id, paths)
-    return mark(connection, records, paths, moment)
+    return set_missing_since(connection, records, paths, moment)
 
 
-def bring_back(connection: sa.Connection, records: ImportRecords, paths: Sequence[str]) -> None:
+def mark_present(connection: sa.Connection, records: ImportRecords, paths: Sequence[str]) -> None:
     """Says that files which were missing are there again, as they were."""
-    mark(connection, records, paths, None)
+    set_missing_since(connection, records, paths, None)
 
 
-def mark(
+def set_missing_since(
     connection: sa.Connection, records: ImportRecords, paths: Sequence[str], since: dt.datetime | None
 ) -> int:
     """Marks articles and taxonomy as missing since an instant, None as there again, where they are not so

@@ -12,7 +12,7 @@ from ...paths import MAX_PATH
 from ...store.schema import articles
 from ..records.files import forget
 from ..records.import_records import ImportRecords
-from .missing import mark
+from .missing import set_missing_since
 from .orphans import settle_images_of
 
 
@@ -21,7 +21,7 @@ def free_paths(
     records: ImportRecords,
     movers: Sequence[int],
     left: Sequence[str],
-    pushed_out: Mapping[str, int],
+    displaced: Mapping[str, int],
     moment: dt.datetime,
 ) -> int:
     """Free paths within a transaction that then writes the moved articles; returns how many went missing.
@@ -33,10 +33,10 @@ def free_paths(
             now on, and keep their overrides under a path that no file has.
     """
     # At the paths of those that are pushed out there are files all the same.
-    missing = mark(connection, records, list(pushed_out), moment) if pushed_out else 0
+    missing = set_missing_since(connection, records, list(displaced), moment) if displaced else 0
     forget(connection, records.source_id, left)
     moves = [
-        (article_id, path, path_of_pushed_out(path, article_id)) for path, article_id in pushed_out.items()
+        (article_id, path, path_of_displaced(path, article_id)) for path, article_id in displaced.items()
     ]
     for move in moves:
         records.audit.add_move(*move)
@@ -45,11 +45,11 @@ def free_paths(
     rows += [(article_id, f"~{article_id}") for article_id in movers]
     backend_of(connection).bulk_update(connection, articles, ("id", "path"), rows)
     # Which use of an image is the first depends on paths too; the movers are written anew after this.
-    settle_images_of(connection, list(pushed_out.values()))
+    settle_images_of(connection, list(displaced.values()))
     return missing
 
 
-def path_of_pushed_out(path: str, article_id: int) -> str:
+def path_of_displaced(path: str, article_id: int) -> str:
     """Return the path of an article that was pushed out of its own: no content file ends so."""
     suffix = f"~{article_id}"
     return path[: MAX_PATH - len(suffix)] + suffix

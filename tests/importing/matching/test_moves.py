@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curation.importing.matching import moves
-from curation.importing.matching.hidden_stories import HiddenStories, hold_hidden_stories, wait
+from curation.importing.matching.hidden_stories import HiddenStories, hold_documents, hold_hidden_stories
 from curation.importing.matching.moves import Candidate, Plan, Unplaced
 from curation.importing.merging.rules import Decision, SetAside
 from curation.importing.merging.stories import Story, digest_body
@@ -29,7 +29,7 @@ def make_plan(
     """Say what becomes of documents, and which of them are held."""
     plan = moves.make_plan(unplaced, candidates, set_aside)
     hidden = [article for article in candidates if article.is_hidden]
-    hold_hidden_stories(plan, unplaced, HiddenStories(hidden, map(wait, set_aside)))
+    hold_hidden_stories(plan, unplaced, HiddenStories(hidden, map(hold_documents, set_aside)))
     return plan
 
 

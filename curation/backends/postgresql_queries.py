@@ -27,15 +27,15 @@ from . import (
     ONLY_READING,
     PATIENCE,
     SECRET_TABLES,
-    Answer,
-    Given,
     Query,
-    no_value,
-    out_of_reach,
+    QueryResult,
+    UntypedValue,
+    missing_parameter,
+    not_readable,
 )
 from .postgresql_errors import first_line, is_cut
+from .query_workers import Worker, too_long
 from .sql_text import Numbered, named_at, numbered, second_statement, tokens, without_semicolons
-from .stopping import Worker, too_long
 
 if TYPE_CHECKING:
     from psycopg.abc import Buffer
@@ -82,15 +82,15 @@ _DECIMAL = re.compile(r"[-+]?\d+(\.\d+)?")
 
 
 @contextmanager
-def ask(
+def run_query(
     connect: Callable[[], Connection], explain: Callable[[Exception], str], query: Query
-) -> Iterator[Answer]:
+) -> Iterator[QueryResult]:
     """Runs a query over a connection of its own. Raises QueryRefused, and StoreError where there is none."""
     asking = _Asking(connect, query)
     with Worker(query, asking.stop, asking.close) as worker:
         try:
             columns = worker.call(asking.start)
-            yield Answer(columns, _rows(worker, asking))
+            yield QueryResult(columns, _rows(worker, asking))
         except psycopg.errors.IdleInTransactionSessionTimeout as error:
             raise QueryRefused(too_long(query)) from error
         except psycopg.Error as error:
@@ -144,7 +144,7 @@ class _Asking:
         a whole number's column refuses 90.5 then, and is compared with a decimal number instead."""
         self._bound()
         values = [decimals.get(name, self._query.parameters[name]) for name in self._text.names]
-        plain = [str(value) if isinstance(value, Given) else value for value in values]
+        plain = [str(value) if isinstance(value, UntypedValue) else value for value in values]
         # In binary it goes by the extended protocol, which takes one statement.
         self._execute(f"{_DECLARE}{self._text.text}", plain, binary=True)
         self._is_declared = True
@@ -206,7 +206,7 @@ class _Asking:
 
     def _check_reach(self) -> None:
         for (oid,) in self._execute(_READ, [list(self._secrets)]).fetchall():
-            raise QueryRefused(out_of_reach(self._secrets[oid].removeprefix("pg_catalog.")))
+            raise QueryRefused(not_readable(self._secrets[oid].removeprefix("pg_catalog.")))
 
     def stop(self) -> None:
         """Has the server give up what it does for this connection."""
@@ -235,9 +235,9 @@ class _Asking:
         if isinstance(error, psycopg.errors.InsufficientPrivilege):
             name = next((name for name in SECRET_TABLES if re.search(rf"\b{name}\b", text)), None)
             told = f"this role may not do that ({text}): `curation db views` tells what a reader may ask"
-            return QueryRefused(out_of_reach(name) if name else told)
+            return QueryRefused(not_readable(name) if name else told)
         if name := self._parameter_at(offset):
-            return no_value(name, offset)
+            return missing_parameter(name, offset)
         if about := self._parameter_in(error.diag.context or ""):
             text = f":{about}: {text}"
         if isinstance(error, psycopg.errors.IndeterminateDatatype):
@@ -287,7 +287,7 @@ _MISSING: dict[type[psycopg.Error], str] = {
 
 
 def _is_decimal(value: object) -> bool:
-    return isinstance(value, Given) and _DECIMAL.fullmatch(value) is not None
+    return isinstance(value, UntypedValue) and _DECIMAL.fullmatch(value) is not None
 
 
 class _Flag(Loader):

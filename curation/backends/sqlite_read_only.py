@@ -22,7 +22,7 @@ from ..temporary import temporary_folder
 
 #: What Python's driver raises of a file that SQLite cannot read. SQLite's message may quote a damaged name,
 #: and the driver raises the second one while it decodes that.
-DAMAGING = (sqlite3.Error, UnicodeDecodeError)
+DAMAGE_ERRORS = (sqlite3.Error, UnicodeDecodeError)
 
 
 def address(path: Path, mode: str) -> str:
@@ -46,7 +46,7 @@ def _can_be_read(uri: str) -> bool:
     try:
         with closing(sqlite3.connect(uri, uri=True)) as driver:
             driver.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone()
-    except DAMAGING as error:
+    except DAMAGE_ERRORS as error:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
         return code not in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY)
     return True

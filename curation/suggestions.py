@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 #: Names that the nearest is looked for among: a second's work.
-MOST = 50_000
+MAX_SUGGESTIONS = 50_000
 
 #: Names that are listed where none is near.
 _LISTED = 20
@@ -23,7 +23,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return folded[found[0]] if found else ""
 
 
-def no_such(kind: str, name: str, known: Iterable[str], listing: str = "") -> str:
+def unknown_name(kind: str, name: str, known: Iterable[str], listing: str = "") -> str:
     """Return the line for a name that is not there: with the nearest one, or those that there are.
 
     listing: a command that lists them, where they are too many to be named.

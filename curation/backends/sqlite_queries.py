@@ -23,15 +23,15 @@ from . import (
     ONE_STATEMENT,
     ONLY_READING,
     SECRET_TABLES,
-    Answer,
-    Given,
     Query,
+    QueryResult,
+    UntypedValue,
     limited,
-    no_value,
-    out_of_reach,
+    missing_parameter,
+    not_readable,
 )
+from .query_workers import Worker
 from .sql_text import names_alone, place_of, second_statement, tokens, without_semicolons
-from .stopping import Worker
 
 #: The functions a query may call: none reads files, loads code or changes anything. Whatever SQLite
 #: adds later is denied until it is listed here.
@@ -68,7 +68,7 @@ _TRIES = 50
 
 
 @contextmanager
-def ask(connection: sqlite3.Connection, query: Query) -> Iterator[Answer]:
+def run_query(connection: sqlite3.Connection, query: Query) -> Iterator[QueryResult]:
     """Runs a query over a connection that is open for reading alone, and closes that. Raises QueryRefused."""
     asked = query.sql
     query = replace(query, sql=names_alone(without_semicolons(asked, escapes=False)))
@@ -77,7 +77,7 @@ def ask(connection: sqlite3.Connection, query: Query) -> Iterator[Answer]:
         try:
             cursor = worker.call(lambda: guard.start(query))
             columns = [_as_asked(column[0], query.sql, asked) for column in cursor.description]
-            yield Answer(columns, limited(_rows(worker, cursor), query.limit))
+            yield QueryResult(columns, limited(_rows(worker, cursor), query.limit))
         except (sqlite3.Error, sqlite3.Warning, OverflowError) as error:
             raise guard.refusal(error, query) from error
 
@@ -212,7 +212,7 @@ def _refused_by_driver(error: Exception, query: Query) -> QueryRefused:
     named = (token.parameter for token in tokens(query.sql, escapes=False) if token.parameter)
     lacking = next((name for name in named if name not in query.parameters), None)
     if lacking is not None:
-        return no_value(lacking, place_of(lacking, query.sql, escapes=False))
+        return missing_parameter(lacking, place_of(lacking, query.sql, escapes=False))
     if type(error) is sqlite3.OperationalError:
         return QueryRefused("a value is no text in UTF-8: ask for its bytes, as hex(...)")
     return QueryRefused(str(error))
@@ -220,7 +220,7 @@ def _refused_by_driver(error: Exception, query: Query) -> QueryRefused:
 
 def _denial(action: int, first: str | None, second: str | None) -> str:
     if action == sqlite3.SQLITE_READ:
-        return out_of_reach(str(first))
+        return not_readable(str(first))
     if action == sqlite3.SQLITE_FUNCTION:
         return f"function {second} is not allowed: a query may call functions that compute, and no others"
     if action == sqlite3.SQLITE_UPDATE and first == "sqlite_master":  # how SQLite opens a virtual table
@@ -235,7 +235,7 @@ def _as_value(value: object) -> object:
     """A value of which nobody said the type, as a number if it is one: SQLite holds any text for greater
     than any number, but compares a number with a text column as text. `007` is none: as text it would be 7.
     """
-    if not isinstance(value, Given):
+    if not isinstance(value, UntypedValue):
         return value
     if re.fullmatch(r"-?(0|[1-9][0-9]{0,17})", value):
         return int(value)

@@ -14,7 +14,7 @@ import click
 from .output import chosen_output, print_rows
 
 if TYPE_CHECKING:
-    from ..backends import Answer, Query
+    from ..backends import Query, QueryResult
     from ..queries.reports import Report
     from ..store.database import Store
 
@@ -22,30 +22,32 @@ if TYPE_CHECKING:
 MEMORY = 2 * 1024**3
 
 
-def warn_of_power(store: Store) -> None:
+def warn_of_privileges(store: Store) -> None:
     """Says what a query of a stranger's making could do here that nothing keeps it from."""
     if power := store.backend.unsafe_privileges():
         click.echo(f"warning: {power}", err=True)
 
 
-def print_answer(store: Store, query: Query, report: Report | None = None) -> None:
+def print_query_result(store: Store, query: Query, report: Report | None = None) -> None:
     """Prints a query's answer, that of a report if it is one, as the options say; on standard output for as
     long as someone reads it."""
     if chosen_output().file is None:
         query = replace(query, is_wanted=_is_read)
-    with answering(store, query, report) as answer:
-        print_rows(answer.columns, answer.rows)
+    with running_query(store, query, report) as result:
+        print_rows(result.columns, result.rows)
 
 
 @contextmanager
-def answering(store: Store, query: Query, report: Report | None = None) -> Iterator[Answer]:
-    """A query's answer, given up in the engine however the command ends. Raises as `reports.ask`, and for a
-    report as `reports.ask_report`."""
-    from ..queries.reports import ask, ask_report
+def running_query(store: Store, query: Query, report: Report | None = None) -> Iterator[QueryResult]:
+    """Run a query, or a report, and yield its result. The engine stops it however the command ends.
 
-    asked = ask(store, query) if report is None else ask_report(store, report, query)
-    with _bounded_memory(store.backend.mapped), asked as answer:
-        yield answer
+    Raises: what `reports.run_query` and `reports.run_report` raise.
+    """
+    from ..queries.reports import run_query, run_report
+
+    asked = run_query(store, query) if report is None else run_report(store, report, query)
+    with _bounded_memory(store.backend.mapped_bytes), asked as result:
+        yield result
 
 
 def _is_read() -> bool:
@@ -63,7 +65,7 @@ def _is_read() -> bool:
 
 
 @contextmanager
-def _bounded_memory(mapped: int) -> Iterator[None]:
+def _bounded_memory(mapped_bytes: int) -> Iterator[None]:
     """Lets the process take so much memory and no more, beside the bytes of the store that are mapped into
     it: a query can build values without end, and what runs out then is the query alone. Where the system has
     no such bound, there is none."""
@@ -75,7 +77,7 @@ def _bounded_memory(mapped: int) -> Iterator[None]:
     except (ImportError, OSError):
         yield
         return
-    bounds = [taken + mapped + MEMORY, *(bound for bound in before if bound != resource.RLIM_INFINITY)]
+    bounds = [taken + mapped_bytes + MEMORY, *(bound for bound in before if bound != resource.RLIM_INFINITY)]
     resource.setrlimit(resource.RLIMIT_AS, (min(bounds), before[1]))
     try:
         yield

@@ -37,7 +37,7 @@ WHERE c.contype = 'f' AND c.connamespace = (
 
 
 @contextmanager
-def rehearsal(engine: sa.Engine) -> Iterator[sa.Connection]:
+def scratch_copy(engine: sa.Engine) -> Iterator[sa.Connection]:
     """A transaction on a copy of the store; always rolled back."""
     with engine.connect() as plain:
         connection = plain.execution_options(**{REHEARSING: True})
