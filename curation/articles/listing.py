@@ -308,7 +308,7 @@ def list_skipped(connection: sa.Connection) -> Table:
     query = (
         sa.select(sources.c.name, files.c.path)
         .join(sources, sources.c.id == files.c.source_id)
-        .where(files.c.state == "passed")
+        .where(files.c.state == "skipped")
         .order_by(sources.c.name, files.c.path)
     )
     found = stream_rows(connection, query)
@@ -317,7 +317,7 @@ def list_skipped(connection: sa.Connection) -> Table:
 
 def read_status(connection: sa.Connection) -> Table:
     """A line for each source: what it holds, what was decided, its last import, its open issues. Articles are
-    counted, but `agreed` counts decisions: those that `reset --agreed` would release."""
+    counted, but `adopted` counts decisions: those that `reset --adopted` would release."""
     held = _held()
     is_open = sa.and_(import_issues.c.resolved_import_id.is_(None), import_issues.c.severity != "notice")
     decisions = sa.select(articles.c.source_id, overrides.c.article_id).join(overrides)
@@ -345,7 +345,7 @@ def read_status(connection: sa.Connection) -> Table:
     )
     for count in counts:
         query = query.outerjoin(count, count.c.source_id == sources.c.id)
-    columns = ("source", "articles", "published", "missing", "decided", "parted", "agreed", "issues")
+    columns = ("source", "articles", "published", "missing", "decided", "conflicts", "adopted", "issues")
     return Table((*columns, "last_import", "finished_at", "location"), connection.execute(query).all())
 
 

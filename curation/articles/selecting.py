@@ -37,7 +37,7 @@ Range = tuple[int | None, int | None]
 @dataclass(frozen=True, slots=True)
 class Filters:
     """What articles are wanted; an empty field wants all. Several values of one field are alternatives.
-    `agreed` are flags: wanted is what has a decision on one of them that upstream agrees with."""
+    `adopted` are flags: wanted is what has a decision on one of them that upstream agrees with."""
 
     source: Sequence[str] = ()
     collection: Sequence[str] = ()
@@ -53,7 +53,7 @@ class Filters:
     published: bool | None = None
     removed: bool | None = None
     overridden: bool = False
-    agreed: Sequence[str] = ()
+    adopted: Sequence[str] = ()
     missing: bool = False
     search: str | None = None
 
@@ -107,8 +107,8 @@ def filter_conditions(connection: sa.Connection, filters: Filters) -> list[sa.Co
     wanted = [*_of_names(filters), *_of_values(filters)]
     if filters.overridden:
         wanted.append(sa.exists().where(overrides.c.article_id == articles.c.id))
-    if filters.agreed:
-        decided = sa.exists().where(overrides.c.article_id == articles.c.id, is_adopted(filters.agreed))
+    if filters.adopted:
+        decided = sa.exists().where(overrides.c.article_id == articles.c.id, is_adopted(filters.adopted))
         wanted.append(decided.correlate(articles))
     if filters.missing:
         wanted.append(articles.c.missing_since.is_not(None))

@@ -166,17 +166,17 @@ def unpublish_command(**options: Any) -> None:
 @click.option("--published", "of_published", is_flag=True, help="Give back whether it is shown.")
 @click.option("--removed", "of_removed", is_flag=True, help="Give back whether it is vetoed.")
 @click.option(
-    "--agreed",
+    "--adopted",
     is_flag=True,
     help="Only decisions that upstream agrees with by now; of all articles, unless some are named.",
 )
 @filter_options_but_flags
 def reset_command(
-    of_quality: bool, of_heat: bool, of_published: bool, of_removed: bool, agreed: bool, **options: Any
+    of_quality: bool, of_heat: bool, of_published: bool, of_removed: bool, adopted: bool, **options: Any
 ) -> None:
     """Gives flags back to upstream: the decisions on them end. All flags, unless some are named.
 
-    --agreed releases the decisions that say what upstream says by now, such as those that were written back
+    --adopted releases the decisions that say what upstream says by now, such as those that were written back
     and imported again: no flag changes its value, but from then on each follows upstream. Where upstream is
     silent it means published, and not removed. With nothing to release it ends well too, so that it can run
     every night.
@@ -186,8 +186,8 @@ def reset_command(
       curation reset needle-rock-goes-led
       curation reset 42 --heat --reason "upstream has caught up"
       curation reset --overridden --collection news --dry-run
-      curation reset --agreed --reason "committed upstream"
-      curation reset --agreed --quality --source site
+      curation reset --adopted --reason "committed upstream"
+      curation reset --adopted --quality --source site
     """
     from ..editing.flags import reset_flags
     from ..flags import FLAGS
@@ -196,11 +196,14 @@ def reset_command(
     fields = [flag for flag in FLAGS if named[flag]] or FLAGS
 
     def reset(connection: sa.Connection, selection: Selection, **told: Any) -> Edit:
-        return reset_flags(connection, selection, fields, agreed=agreed, **told)
+        return reset_flags(connection, selection, fields, adopted=adopted, **told)
 
-    if agreed:  # what is asked about, and counted, is what has something to release
+    if adopted:  # what is asked about, and counted, is what has something to release
         _do(
-            reset, "released", options | {"agreed": fields}, "upstream agrees with no decision on these flags"
+            reset,
+            "released",
+            options | {"adopted": fields},
+            "upstream agrees with no decision on these flags",
         )
     else:
         _do(reset, "reset", options)

@@ -13,9 +13,9 @@ from .output import output_options, print_rows
 def status_command() -> None:
     """Shows what the store holds, a line for each source.
 
-    `decided` counts articles with an editor's standing decision, `parted` those of them on which
-    upstream says otherwise, `agreed` the decisions that upstream agrees with by now (`curation reset
-    --agreed` releases them), `issues` what could not be taken in as it is.
+    `decided` counts articles with an editor's standing decision, `conflicts` those of them on which
+    upstream says otherwise, `adopted` the decisions that upstream agrees with by now (`curation reset
+    --adopted` releases them), `issues` what could not be taken in as it is.
 
     \b
     Examples:

@@ -74,7 +74,7 @@ class Reading:
             self._faults.append(Issue(severity, code, message, name))
         else:
             told = f"more than {MAX_ISSUES} faults: the others are not listed"
-            self._faults.append(Issue("warning", "too_many_faults", told))
+            self._faults.append(Issue("warning", "too_many_issues", told))
 
     def refuse(self, code: str, message: str, path: _Path) -> DocumentError:
         line, column = self._place(path)

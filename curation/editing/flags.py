@@ -87,14 +87,14 @@ def reset_flags(
     actor: str,
     reason: str | None,
     unchanged_since: int | None = None,
-    agreed: bool = False,
+    adopted: bool = False,
 ) -> Edit:
     """Gives flags of the selected articles back to upstream; the caller commits. Raises as `set_flags`.
 
-    With `agreed` only the decisions that upstream agrees with, so that no flag's value changes; `selected` of
-    what is returned are the articles that have one, and none is no error.
+    With `adopted` only the overrides that upstream has adopted, so that no effective value changes.
+    `selected` of the result counts the articles that have one; none is no error.
     """
-    count = _select(connection, _narrowed(selection, fields) if agreed else selection, unchanged_since)
+    count = _select(connection, _narrowed(selection, fields) if adopted else selection, unchanged_since)
     standing = (
         sa.select(
             overrides.c.article_id, overrides.c.field,
@@ -103,14 +103,14 @@ def reset_flags(
         .join(selected, selected.c.article_id == overrides.c.article_id)
         .where(overrides.c.field.in_(fields))
     )  # fmt: skip
-    if agreed:
+    if adopted:
         standing = standing.join(articles, articles.c.id == overrides.c.article_id).where(is_adopted())
     changeset_id = record_overrides(connection, Author("edit", actor, reason), standing)
     return Edit(changeset_id, count, count_changed(connection, changeset_id))
 
 
 def _narrowed(selection: Selection, fields: Sequence[str]) -> Selection:
-    return replace(selection, filters=replace(selection.filters, agreed=fields))
+    return replace(selection, filters=replace(selection.filters, adopted=fields))
 
 
 def count_changed(connection: sa.Connection, changeset_id: int | None) -> int:
@@ -122,7 +122,7 @@ def count_changed(connection: sa.Connection, changeset_id: int | None) -> int:
 def _select(connection: sa.Connection, selection: Selection, unchanged_since: int | None) -> int:
     # A large selection and an import's batch lock the same rows in other orders: one of them at a time.
     backend_of(connection).lock_references(connection)
-    select = select_articles_if_any if selection.filters.agreed else select_articles
+    select = select_articles_if_any if selection.filters.adopted else select_articles
     count = select(connection, selection)
     if unchanged_since is not None:
         _refuse_changed(connection, unchanged_since)

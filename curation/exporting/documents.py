@@ -102,7 +102,7 @@ def _remembered(held: Any) -> sa.ColumnElement[bool]:
     """The file of a document as it was last read; not one that was refused then, whose stamp vouches for
     other bytes."""
     of_path = sa.and_(files.c.source_id == held.source_id, files.c.path == held.path)
-    return sa.and_(of_path, files.c.state == "kept")
+    return sa.and_(of_path, files.c.state == "imported")
 
 
 def _batches(connection: sa.Connection, query: sa.Select[Any]) -> Generator[list[StoredDocument], None, None]:

@@ -411,7 +411,7 @@ class _Undoing:
         self._settle_issues(versions)
         paths = [row.path for row in versions]
         forget(connection, source_id, paths)
-        present = [(source_id, row.path, "kept") for row in versions if row.missing_since is None]
+        present = [(source_id, row.path, "imported") for row in versions if row.missing_since is None]
         backend.bulk_insert(connection, files, ("source_id", "path", "state"), present)
         for some in chunks(paths):
             done = sa.and_(file_versions.c.import_id == self._import.id, file_versions.c.path.in_(some))

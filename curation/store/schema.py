@@ -93,7 +93,7 @@ files = table(
     sa.Column("path", name(MAX_PATH), primary_key=True),
     sa.Column("state", name(16), nullable=False),
     sa.Column("stamp", text()),
-    sa.CheckConstraint("state IN ('kept', 'passed', 'refused')", name="state"),
+    sa.CheckConstraint("state IN ('imported', 'skipped', 'quarantined')", name="state"),
     rowid=False,
 )
 
@@ -214,7 +214,7 @@ articles = table(
     ),
     # What waits for review, in the words of `sql/reports/review.sql`.
     index_some(
-        "ix_articles_parted", "quality", "published_at", "id",
+        "ix_articles_conflicts", "quality", "published_at", "id",
         where="NOT removed AND missing_since IS NULL AND CASE WHEN quality <> upstream_quality OR"
         " heat <> upstream_heat OR published <> upstream_published OR removed <> upstream_removed"
         " THEN 1 ELSE 0 END = 1",

@@ -63,7 +63,7 @@ def _find_without_file(connection: sa.Connection, table: sa.Table) -> Iterator[F
     query = (
         sa.select(subject_of(table))
         .join_from(table, sources)
-        .where(table.c.missing_since.is_(None), sa.func.coalesce(state, "passed") == "passed")
+        .where(table.c.missing_since.is_(None), sa.func.coalesce(state, "skipped") == "skipped")
         .order_by(table.c.id)
     )
     for (subject,) in stream_rows(connection, query):
@@ -71,7 +71,7 @@ def _find_without_file(connection: sa.Connection, table: sa.Table) -> Iterator[F
 
 
 def _find_kept_of_nothing(connection: sa.Connection) -> Iterator[Finding]:
-    query = sa.select(subject_of(files)).join_from(files, sources).where(files.c.state == "kept")
+    query = sa.select(subject_of(files)).join_from(files, sources).where(files.c.state == "imported")
     for table in (articles, taxonomy_documents):
         query = query.where(
             ~sa.exists().where(

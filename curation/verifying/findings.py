@@ -47,7 +47,7 @@ def has_stale_file(table: sa.FromClause) -> sa.ColumnElement[bool]:
 
 def has_refused_file(table: sa.FromClause) -> sa.ColumnElement[bool]:
     """Return whether the file of a table's row was refused when it was last read."""
-    return _has_file(table, files.c.state == "refused")
+    return _has_file(table, files.c.state == "quarantined")
 
 
 def _has_file(table: sa.FromClause, is_so: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:

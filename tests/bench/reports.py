@@ -113,7 +113,7 @@ FROM (
     avg(1.0 * quality) AS q, avg(1.0 * heat) AS h
   FROM articles WHERE published_at IS NOT NULL AND missing_since IS NULL GROUP BY 1, source_id) m
 JOIN sources s ON s.id = m.source_id WHERE s.name LIKE :source ORDER BY 2 DESC, s.name LIMIT :limit""",
-    "parted": """
+    "conflicts": """
 WITH told AS (
   SELECT o.*, a.title, a.path, CASE o.field WHEN 'quality' THEN a.upstream_quality
     WHEN 'heat' THEN a.upstream_heat
@@ -167,7 +167,7 @@ hidden AS (
 unjudged AS (
   SELECT id FROM articles WHERE NOT removed AND missing_since IS NULL AND published IS TRUE AND quality IS NULL
   ORDER BY published_at DESC LIMIT :limit)
-SELECT a.id, CASE w.n WHEN 1 THEN 'upstream parts from a decision' WHEN 2 THEN 'good, but not published'
+SELECT a.id, CASE w.n WHEN 1 THEN 'conflict with upstream' WHEN 2 THEN 'good, but not published'
   ELSE 'published, never judged' END, a.quality, a.heat, a.title, p.name, a.path
 FROM (SELECT 1 AS n, id FROM parted UNION ALL SELECT 2, id FROM hidden UNION ALL SELECT 3, id FROM unjudged) w
 JOIN articles a ON a.id = w.id LEFT JOIN providers p ON p.id = a.provider_id

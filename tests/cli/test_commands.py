@@ -109,14 +109,15 @@ def test_status_counts_what_there_is(filled: Curation) -> None:
     filled("set", "needle-rock-goes-led", "--quality", "1")
     [line] = json.loads(filled("status", "--format", "json").stdout)
     told = {
-        k: line[k] for k in ("source", "articles", "published", "decided", "parted", "issues", "last_import")
+        k: line[k]
+        for k in ("source", "articles", "published", "decided", "conflicts", "issues", "last_import")
     }
     assert told == {
         "source": "site",
         "articles": 50,
         "published": 37,
         "decided": 1,
-        "parted": 1,
+        "conflicts": 1,
         "issues": 0,
         "last_import": "succeeded",
     }

@@ -1056,7 +1056,7 @@ def test_faults_of_one_file_are_listed_up_to_a_hundred_and_fast() -> None:
     read = parse_article(b"---\nx: [" + b".nan, " * 20_000 + b"1]\n---\n")
     assert read is not None
     assert len(read.issues) == 101
-    assert read.issues[-1].code == "too_many_faults"
+    assert read.issues[-1].code == "too_many_issues"
 
 
 @pytest.mark.parametrize("field", ["title: {}", "topics: [{}]", "items: [{}]", "provider: {{name: {}}}"])

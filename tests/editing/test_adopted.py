@@ -42,14 +42,14 @@ def release(
 ) -> Edit:
     with store.writing() as connection:
         selection = Selection(references, filters or Filters())
-        return reset_flags(connection, selection, fields, actor="bob", reason="said", agreed=True)
+        return reset_flags(connection, selection, fields, actor="bob", reason="said", adopted=True)
 
 
-def agreed(store: Store) -> list[int]:
+def adopted(store: Store) -> list[int]:
     """What `status` counts, of each source."""
     with store.reading() as connection:
         found = read_status(connection)
-    at = found.columns.index("agreed")
+    at = found.columns.index("adopted")
     return [row[at] for row in found.rows]
 
 
@@ -65,11 +65,11 @@ def decided(store: Store) -> list[tuple[Any, ...]]:
 def test_what_upstream_agrees_with_is_released_and_nothing_else(filled: Store) -> None:
     decide(filled, LEADER, quality=62, heat=7, published=1)
     before = effective(filled)
-    assert agreed(filled) == [2]
+    assert adopted(filled) == [2]
     edit = release(filled)
     assert (edit.selected, edit.changed) == (1, 1)
     assert decided(filled) == [(LEADER, "heat", 7)]
-    assert (effective(filled), agreed(filled)) == (before, [0])
+    assert (effective(filled), adopted(filled)) == (before, [0])
     kind = sa.select(changesets.c.kind, changesets.c.reason).where(changesets.c.id == edit.changeset_id)
     assert rows(filled, kind) == [("edit", "said")]
     assert release(filled).changeset_id is None
@@ -82,12 +82,12 @@ def test_a_silent_document_means_published_and_not_removed(filled: Store) -> Non
     ))  # fmt: skip
     assert set(said) == {None}
     decide(filled, SILENT, quality=0, heat=0, published=1, removed=0)
-    assert agreed(filled) == [2]
+    assert adopted(filled) == [2]
     release(filled)
     assert decided(filled) == [(SILENT, "heat", 0), (SILENT, "quality", 0)]
     decide(filled, SILENT, published=0)
     decide(filled, SILENT, removed=1)
-    assert agreed(filled) == [0]
+    assert adopted(filled) == [0]
     assert release(filled).changeset_id is None
     assert_sound(filled)
 
@@ -125,7 +125,7 @@ def test_computed_decisions_are_released_too(filled: Store) -> None:
         wanted = sa.select(articles.c.id, sa.literal("heat"), sa.literal(122), typed_null())
         record_overrides(connection, Author("score", "dan"), wanted.where(articles.c.path == LEADER))
     before = effective(filled)
-    assert agreed(filled) == [1]
+    assert adopted(filled) == [1]
     assert release(filled).changed == 1
     assert (standing(filled), effective(filled)) == ([], before)
 
@@ -150,7 +150,7 @@ def test_decisions_that_are_set_aside_stay_so(store: Store, tmp_path: Path) -> N
     write_story(tmp_path, "a.md", title="second", url="https://a.example/second", quality=7)
     import_folder(store, tmp_path, source="s")
     aside = rows(store, sa.select(set_aside_overrides))
-    assert (len(aside), agreed(store)) == (1, [0])
+    assert (len(aside), adopted(store)) == (1, [0])
     assert release(store).changeset_id is None
     assert rows(store, sa.select(set_aside_overrides)) == aside
 
@@ -161,10 +161,10 @@ def test_the_loop_of_import_decide_and_write_back_comes_to_rest(store: Store, tm
     write_story(tmp_path, "a.md", quality=50)
     import_folder(store, tmp_path, source="s")
     edit = decide(store, "_news/a.md", quality=80)
-    assert agreed(store) == [0]
+    assert adopted(store) == [0]
     write_story(tmp_path, "a.md", quality=80)
     import_folder(store, tmp_path, source="s")
-    assert agreed(store) == [1]
+    assert adopted(store) == [1]
     released = release(store)
     assert (standing(store), flags(store, "_news/a.md")[0]) == ([], 80)
     summary = import_folder(store, tmp_path, source="s")
@@ -219,7 +219,7 @@ def test_ten_thousand_are_released_in_a_handful_of_statements(store: Store) -> N
         record_overrides(
             connection, Author("edit", "ann"), upstream.where(articles.c.upstream_heat.is_not(None))
         )
-    before, count = effective(store), sum(agreed(store))
+    before, count = effective(store), sum(adopted(store))
     assert count > 9_000
     statements: list[str] = []
     sa.event.listen(
@@ -227,7 +227,7 @@ def test_ten_thousand_are_released_in_a_handful_of_statements(store: Store) -> N
     )
     edit = release(store)
     assert len(statements) < 24
-    assert (sum(agreed(store)), effective(store)) == (0, before)
+    assert (sum(adopted(store)), effective(store)) == (0, before)
     mine = sa.select(sa.func.count()).select_from(changes).where(changes.c.changeset_id == edit.changeset_id)
     assert rows(store, mine) == [(count,)]
     assert len(rows(store, sa.select(overrides.c.field).limit(1))) == 1  # those that part stand
@@ -251,32 +251,32 @@ def edited(curation: Curation, tmp_path: Path) -> Curation:
 
 def status(run: Curation) -> dict[str, int]:
     [line] = json.loads(run("status", "--format", "json").stdout)
-    return {name: line[name] for name in ("decided", "parted", "agreed")}
+    return {name: line[name] for name in ("decided", "conflicts", "adopted")}
 
 
 def test_reset_agreed_needs_no_filter_and_says_when_there_is_nothing(edited: Curation) -> None:
-    assert status(edited) == {"decided": 2, "parted": 1, "agreed": 1}
-    dry = edited("reset", "--agreed", "--dry-run", "--format", "json")
+    assert status(edited) == {"decided": 2, "conflicts": 1, "adopted": 1}
+    dry = edited("reset", "--adopted", "--dry-run", "--format", "json")
     assert [(row["path"], row["old"], row["new"]) for row in json.loads(dry.stdout)] == [
         ("_news/a.md", 80, 80)
     ]
-    assert status(edited)["agreed"] == 1
-    done = edited("reset", "--agreed", "--reason", "committed", "--actor", "cron")
+    assert status(edited)["adopted"] == 1
+    done = edited("reset", "--adopted", "--reason", "committed", "--actor", "cron")
     assert (done.exit_code, done.stdout.partition(": ")[2]) == (0, "released 1 of 1 article\n")
-    assert status(edited) == {"decided": 1, "parted": 1, "agreed": 0}
+    assert status(edited) == {"decided": 1, "conflicts": 1, "adopted": 0}
     for more in ([], ["--quality"], ["b.md"], ["--search", "b"], ["--dry-run"]):
-        idle = edited("reset", "--agreed", *more)
+        idle = edited("reset", "--adopted", *more)
         assert idle.exit_code == 0, idle.output
         assert "nothing to change: upstream agrees with no decision" in idle.output
-    row = json.loads(edited("reset", "--agreed", "--format", "json").stdout)
+    row = json.loads(edited("reset", "--adopted", "--format", "json").stdout)
     assert row == [{"changeset": None, "changed": 0, "selected": 0, "refused": 0}]
     for missing in (["nothing-such"], ["--collection", "nothing"]):
-        assert edited("reset", "--agreed", *missing).exit_code == 1
+        assert edited("reset", "--adopted", *missing).exit_code == 1
     assert edited("reset").exit_code == 2
 
 
 def test_an_empty_store_has_nothing_to_release(curation: Curation) -> None:
-    assert curation("reset", "--agreed").exit_code == 0
+    assert curation("reset", "--adopted").exit_code == 0
 
 
 def test_the_question_counts_what_is_released(
@@ -285,12 +285,12 @@ def test_the_question_counts_what_is_released(
     monkeypatch.setattr("curation.cli.set_.is_interactive", lambda: True)
     curation("publish", "--published", "--yes")  # as upstream says of all these already
     curation("unpublish", "--unpublished", "--quality", "..30", "--yes")
-    count = status(curation)["agreed"]
-    refused = curation("reset", "--agreed", stdin="n\n")
+    count = status(curation)["adopted"]
+    refused = curation("reset", "--adopted", stdin="n\n")
     assert f"This decides {count} articles. Go on?" in refused.stderr
-    assert status(curation)["agreed"] == count
-    assert curation("reset", "--agreed", "--yes").exit_code == 0
-    assert status(curation)["agreed"] == 0
+    assert status(curation)["adopted"] == count
+    assert curation("reset", "--adopted", "--yes").exit_code == 0
+    assert status(curation)["adopted"] == 0
 
 
 def test_a_revert_says_what_upstream_upholds(edited: Curation) -> None:
@@ -302,7 +302,7 @@ def test_a_revert_says_what_upstream_upholds(edited: Curation) -> None:
 
 
 def test_a_revert_of_what_was_released_says_so(edited: Curation) -> None:
-    edited("reset", "--agreed")
+    edited("reset", "--adopted")
     result = edited("revert", "2")
     assert result.exit_code == 1
     assert "_news/a.md, quality, was given back to upstream since, by changeset 5" in result.stderr

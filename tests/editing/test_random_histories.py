@@ -124,8 +124,8 @@ class History:
 
         def letting_go(connection: sa.Connection) -> int | None:
             every = Selection()
-            edit = reset_flags(connection, every, flags, actor="fay", reason=None, agreed=True)
-            assert reset_flags(connection, every, flags, actor="fay", reason=None, agreed=True).changed == 0
+            edit = reset_flags(connection, every, flags, actor="fay", reason=None, adopted=True)
+            assert reset_flags(connection, every, flags, actor="fay", reason=None, adopted=True).changed == 0
             return edit.changeset_id
 
         made = self.decide(letting_go)

@@ -94,13 +94,13 @@ def test_no_value_ends_an_import(new_engine: Callable[[str], Engine], tmp_path: 
 
 def assert_taken_in(engine: Engine, root: Path, out: Path) -> None:
     """That a store is sound, and gives back every document that it has, byte for byte."""
-    assert rows(engine.store, sa.text("SELECT * FROM import_issues WHERE code = 'internal_fault'")) == []
+    assert rows(engine.store, sa.text("SELECT * FROM import_issues WHERE code = 'internal_error'")) == []
     assert engine.run("db", "verify").exit_code == 0
     assert images_of(engine.store) == images_by_documents(engine.store)
     again = engine.run("import", str(root), "--full")
     assert " 0 added, 0 updated," in again.output
     engine.run("export", "files", str(out))
-    kept = set(rows(engine.store, sa.select(files.c.path).where(files.c.state == "kept")))
+    kept = set(rows(engine.store, sa.select(files.c.path).where(files.c.state == "imported")))
     assert count(engine.store, documents) > 0
     written, was = content(out), content(root)
     assert {path: written.get(path) for (path,) in kept} == {path: was[path] for (path,) in kept}
@@ -144,5 +144,5 @@ def test_any_value_gives_rows_or_an_issue(random: Random) -> None:
         [outcome] = read.outcomes
         codes = [issue.code for issue in outcome.issues]
         assert outcome.what in (OutcomeKind.CHANGED, OutcomeKind.QUARANTINED), text
-        assert "internal_fault" not in codes, (text, outcome.issues)
+        assert "internal_error" not in codes, (text, outcome.issues)
         assert codes or outcome.what is OutcomeKind.CHANGED, text

@@ -383,7 +383,7 @@ def test_strict_minds_no_decision(store: Store, tmp_path: Path, curation: Callab
     write_story(tmp_path, "a.md", quality=30)
     import_folder(store, tmp_path, source="s", strict=True)
     notices = json.loads(curation("issues", "--all", "--format", "json").stdout)
-    assert [issue["code"] for issue in notices] == ["upstream_parts"]
+    assert [issue["code"] for issue in notices] == ["upstream_changed"]
 
 
 # --- stories ---------------------------------------------------------------------------------------------
@@ -427,8 +427,8 @@ def test_a_notice_says_what_now_stands_and_is_closed_when_the_two_agree(store: S
     write_story(tmp_path, "a.md", quality=30)
     told = sa.select(import_issues.c.message).where(import_issues.c.resolved_import_id.is_(None))
     for decided, messages in (
-        (90, ["upstream says 30; the editor's 90 stands"]),
-        (80, ["upstream says 30; the editor's 80 stands"]),
+        (90, ["upstream changed to 30; the override 90 is kept"]),
+        (80, ["upstream changed to 30; the override 80 is kept"]),
         (30, []),
     ):
         decide_flags(store, "_news/a.md", quality=decided)

@@ -310,7 +310,7 @@ def test_a_fault_of_ours_in_one_file_stops_no_other(
     write_story(tmp_path, "good.md")
     summary = take_in(store, tmp_path, "s")
     assert (summary.added, summary.quarantined) == (1, 1)
-    assert one(store, sa.select(import_issues.c.code)) == "internal_fault"
+    assert one(store, sa.select(import_issues.c.code)) == "internal_error"
 
 
 def test_a_changed_document_changes_its_row_and_only_that(store: Store, tmp_path: Path) -> None:
@@ -367,7 +367,7 @@ def test_a_decision_stands_when_upstream_changes_its_mind(store: Store, tmp_path
         import_issues.c.severity, import_issues.c.code, import_issues.c.field, import_issues.c.message
     )
     assert [tuple(r) for r in rows(store, said)] == [
-        ("notice", "upstream_parts", "quality", "upstream says 30; the editor's 80 stands")
+        ("notice", "upstream_changed", "quality", "upstream changed to 30; the override 80 is kept")
     ]
     write_story(tmp_path, "a.md", quality=80)
     take_in(store, tmp_path, "s")

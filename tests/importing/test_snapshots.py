@@ -448,7 +448,7 @@ def assert_agreement(store: Store, model: Model) -> None:
 
 #: What is to be met in every sequence with mischief.
 HAPPENS = (
-    "another story", "set aside", "returned", "parts", "agreed", "decided anew", "decided otherwise", "moved",
+    "another story", "set aside", "returned", "parts", "adopted", "decided anew", "decided otherwise", "moved",
     "moved with decisions",
 )  # fmt: skip
 

@@ -109,7 +109,7 @@ def test_the_job_between_a_repository_and_its_site(tmp_path: Path) -> None:
     assert "1 written, 59 unchanged, 0 left" in run(recipe)
     changed = run("git -C site show --stat --format= HEAD").splitlines()[-1].strip()
     assert changed == "1 file changed, 2 insertions(+), 2 deletions(-)"
-    assert (counts()["decided"], counts()["parted"], counts()["agreed"]) == ("1", "0", "2")
+    assert (counts()["decided"], counts()["conflicts"], counts()["adopted"]) == ("1", "0", "2")
     again = run(recipe)
     assert "0 written, 60 unchanged, 0 left" in again
     assert re.search("public: 0 written, [1-9][0-9]* unchanged, 0 removed", again)
@@ -121,6 +121,6 @@ def test_the_job_between_a_repository_and_its_site(tmp_path: Path) -> None:
     assert run("git -C site diff HEAD~2") == ""
 
     # What has arrived is let go of, and nothing is to be written then.
-    assert "1 of 1 article" in run("curation reset --agreed")
+    assert "1 of 1 article" in run("curation reset --adopted")
     assert counts()["decided"] == "0"
     assert "0 written, 60 unchanged, 0 left" in run("curation export files site")

@@ -357,7 +357,7 @@ def test_months(told: Chronicle, source: str) -> None:
     check(told, "months", ordered(due, "-month", "source"), source=source)
 
 
-def test_parted(told: Chronicle) -> None:
+def test_conflicts(told: Chronicle) -> None:
     due = [
         {"id": a.id, "flag": flag, "upstream": a.says(flag), "editor": value, "actor": made.actor,
          "at": made.at, "reason": made.reason, "title": a.title, "path": a.path}
@@ -366,7 +366,7 @@ def test_parted(told: Chronicle) -> None:
         if a.says(flag) not in (None, value)
     ]  # fmt: skip
     assert {row["flag"] for row in due} >= {"quality", "heat", "published"}
-    check(told, "parted", ordered(due, "-at", "path", "flag"))
+    check(told, "conflicts", ordered(due, "-at", "path", "flag"))
 
 
 def provider_rows(told: Chronicle, minimum: int, recent: str, earlier: str) -> Iterator[Row]:
@@ -410,7 +410,7 @@ def reasons(article: Article, least: int) -> dict[str, bool]:
     parts = any(None not in (p := {article.says(f), article.holds(f)}) and len(p) > 1 for f in flags)
     is_good = quality is not None and quality >= least and article.holds("heat") != -1
     return {
-        "upstream parts from a decision": parts,
+        "conflict with upstream": parts,
         "good, but not published": not is_shown and is_good and "published" not in article.decided,
         "published, never judged": bool(is_shown) and quality is None,
     }

@@ -90,7 +90,7 @@ def test_what_waits_for_review(filled: Store, curation: Callable[..., Result]) -
     unjudged = {p for p, fm in front_matters().items() if is_published(fm) and fm.get("quality") is None}
     assert {row["path"] for row in waiting if row["why"] == "published, never judged"} == unjudged
     curation("set", "needle-rock-goes-led", "--quality", "1")
-    assert report(filled, "review")[0]["why"] == "upstream parts from a decision"
+    assert report(filled, "review")[0]["why"] == "conflict with upstream"
 
 
 def test_a_report_refuses_what_it_does_not_know(filled: Store) -> None:

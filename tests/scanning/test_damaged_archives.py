@@ -125,7 +125,7 @@ class _Engine:
         assert result.exit_code in (0, 1, 3), result.output
         assert "fault of curation" not in result.output
         issues = self.run("issues", "--format", "json").stdout
-        assert "internal_fault" not in issues
+        assert "internal_error" not in issues
         told = [(i["path"], i["severity"], i["code"], i["message"]) for i in json.loads(issues)]
         assert (result.exit_code == 3) is any(
             severity == "error" for _, severity, *_ in told

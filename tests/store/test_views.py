@@ -293,7 +293,7 @@ def test_imports_and_their_issues_are_told(edited: Store) -> None:
         "_news/2020-01-01-broken.md",
         "error",
     )
-    assert issues["upstream_parts"]["field"] == "quality"
+    assert issues["upstream_changed"]["field"] == "quality"
 
 
 def test_what_waits_is_in_the_queue_for_its_reason(edited: Store) -> None:
@@ -301,7 +301,7 @@ def test_what_waits_is_in_the_queue_for_its_reason(edited: Store) -> None:
     leader = "_news/2021-05-28-needle-rock-goes-led.md"
     assert leader in {row["path"] for row in waiting if row["priority"] == 1}
     assert {row["priority"]: row["why"] for row in waiting} == {
-        1: "upstream parts from a decision", 2: "good, but not published", 3: "published, never judged",
+        1: "conflict with upstream", 2: "good, but not published", 3: "published, never judged",
     }  # fmt: skip
     assert all(not row["published"] and row["quality"] >= 60 for row in waiting if row["priority"] == 2)
     assert leader not in {row["path"] for row in waiting if row["priority"] == 2}  # it is decided

@@ -244,7 +244,7 @@ def read(data: bytes) -> None:
 
     for kind in (Kind.ARTICLE, Kind.TOPIC):
         outcome = read_files([Task(File("_news/a.md", kind, None, None), None, data)]).outcomes[0]
-        assert "internal_fault" not in {issue.code for issue in outcome.issues}, outcome.issues
+        assert "internal_error" not in {issue.code for issue in outcome.issues}, outcome.issues
 
 
 def search(data: bytes) -> None:

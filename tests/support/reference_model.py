@@ -150,7 +150,7 @@ class Chronicle:
                 row["open_issues"] += notices(root / path)
                 continue
             row["updated" if fm != article.fm else "unchanged"] += 1
-            row["open_issues"] += partings(article, fm)
+            row["open_issues"] += conflict_notices(article, fm)
             with self._changing(made, [article]):
                 article.fm = fm
         for article in self.articles.values():
@@ -252,7 +252,7 @@ class _Changing:
                 self._log.append(Change(self._made, article, flag, old, new, before, after))
 
 
-def partings(article: Article, fm: dict[str, Any]) -> int:
+def conflict_notices(article: Article, fm: dict[str, Any]) -> int:
     """How many flags upstream now says something else of, which is not what an editor decided."""
     flags = [f for f in article.decided if fm.get(f) is not None and fm.get(f) != article.fm.get(f)]
     return sum(int(fm[flag]) != article.decided[flag][0] for flag in flags)

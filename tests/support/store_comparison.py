@@ -161,7 +161,7 @@ def _owner(name: str, key: Key) -> Key:
 class _Comparison:
     def __init__(self, store: _Content, fresh: _Content) -> None:
         self.store, self.fresh = store, fresh
-        self.refused = {key for key, row in store.rows["files"].items() if row["state"] == "refused"}
+        self.refused = {key for key, row in store.rows["files"].items() if row["state"] == "quarantined"}
         documents = store.rows["articles"] | store.rows["taxonomy_documents"]
         #: What is kept though the dump has it not, or not whole.
         self.kept = {key for key, row in documents.items() if row["missing_since"] or key in self.refused}
@@ -264,7 +264,7 @@ class _Comparison:
         if name == "articles" and is_of_flags and self._has_unclear_flags(key):
             return True  # it is what it was before, and the fresh store knows of no before
         if name == "files" and column == "state" and self._has_lost_its_fence(key):
-            return (ours, theirs) == ("refused", "passed")
+            return (ours, theirs) == ("quarantined", "skipped")
         if name == "files" and column == "stamp":
             return ours is None or theirs is None  # learnt once the file is older than the clock's grain
         if name in ("article_images", "related_link_images") and column == "extra":

@@ -16,7 +16,7 @@ _WORDS: dict[tuple[str, str], tuple[str | None, ...]] = {
     ("source_settings", "origin"): ("given", "read"),
     ("imports", "status"): ("running", "succeeded", "partial", "failed", "reverted"),
     ("import_issues", "severity"): ("error", "warning", "notice"),
-    ("files", "state"): ("kept", "passed", "refused"),
+    ("files", "state"): ("imported", "skipped", "quarantined"),
     ("taxonomy_documents", "kind"): ("organization", "topic"),
     ("changesets", "kind"): ("edit", "import", "revert", "score"),
     ("articles", "upstream_status"): (None, "draft", "scheduled"),

@@ -485,10 +485,10 @@ class Model:
         found = {}
         for flag, kept in piece.decided.items():
             says, said = piece.told.flags[flag], before.flags[flag]
-            is_said = ("upstream_parts", flag) in piece.notices
+            is_said = ("upstream_changed", flag) in piece.notices
             if says is not None and says != kept.value and (says != said or is_said):
                 self.met["parts"] += 1
-                found["upstream_parts", flag] = _parting(kept, says)
+                found["upstream_changed", flag] = _parting(kept, says)
         return found
 
     def _settle(self, piece: Piece) -> None:
@@ -505,10 +505,10 @@ class Model:
             elif code == "override_set_aside" and kept is not None:
                 self.met["decided anew"] += 1
                 del piece.notices[code, flag]
-            elif code == "upstream_parts" and (kept is None or says in (None, kept.value)):
-                self.met["agreed"] += 1
+            elif code == "upstream_changed" and (kept is None or says in (None, kept.value)):
+                self.met["adopted"] += 1
                 del piece.notices[code, flag]
-            elif code == "upstream_parts" and kept is not None and says is not None:
+            elif code == "upstream_changed" and kept is not None and says is not None:
                 message = _parting(kept, says)
                 self.met["decided otherwise"] += message != piece.notices[code, flag]
                 piece.notices[code, flag] = message
@@ -526,7 +526,7 @@ def _words(flag: str, value: int) -> str:
 
 
 def _parting(kept: Kept, says: int) -> str:
-    return f"upstream says {_words(kept.flag, says)}; the editor's {kept.words} stands"
+    return f"upstream changed to {_words(kept.flag, says)}; the override {kept.words} is kept"
 
 
 def _parts(story: Told, other: Told) -> bool:

@@ -208,7 +208,7 @@ DAMAGES = {
         f"DELETE FROM files WHERE path = '{PLAIN}'", [("files", "no file is remembered")], f"site:{PLAIN}"
     ),
     "file passed": Damage(
-        f"UPDATE files SET state = 'passed' WHERE path = '{BROKEN}'",
+        f"UPDATE files SET state = 'skipped' WHERE path = '{BROKEN}'",
         [("files", "no file is remembered")],
         f"site:{BROKEN}",
     ),
@@ -218,7 +218,7 @@ DAMAGES = {
         "site:_data/topics/00-coast.yaml",
     ),
     "file of nothing": Damage(
-        "INSERT INTO files (source_id, path, state) VALUES (1, '_news/nothing.md', 'kept')",
+        "INSERT INTO files (source_id, path, state) VALUES (1, '_news/nothing.md', 'imported')",
         [("files", "nothing present was read from it")],
         "site:_news/nothing.md",
     ),

@@ -3,7 +3,7 @@
 | what happens | the flag becomes | what is said |
 |---|---|---|
 | no override | what the document says; where it is silent: quality and heat none, published true, removed false | |
-| an override | the override; what upstream says is recorded beside it | `upstream_parts`, once upstream changes its mind to something else, until the two agree |
+| an override | the override; what upstream says is recorded beside it | `upstream_changed`, once upstream changes its mind to something else, until the two agree |
 | `removed` is in force | not published, whatever else is said: it is the editors' veto | |
 | a flag cannot be read | as it was, and not published if it was not; a new article, or another story at the path, is not published if `published`, `removed` or `draft` cannot be read | an error such as `not_a_flag`; the exit status is 3 |
 | a draft, or a date that is to come | not published by upstream's word; a date that has come is published by the next import | `upstream_status`: draft or scheduled |
@@ -33,7 +33,7 @@ from .stories import Story, is_another
 DOUBTS = ("ambiguous_move", "hidden_story")
 
 #: The codes of issues that are about an editor's decision, not about a fault of the file.
-NOTICES = ("upstream_parts", "override_set_aside", "override_returned", *DOUBTS)
+NOTICES = ("upstream_changed", "override_set_aside", "override_returned", *DOUBTS)
 
 
 class Decision(NamedTuple):
@@ -89,10 +89,10 @@ def merge(
     stories: tuple[Story, Story],
     overrides: Overrides,
     set_aside: Sequence[SetAside],
-    said_already: Container[str],
+    open_conflicts: Container[str],
 ) -> Merged:
     """What holds once a document has come: `was` is what upstream said before, `stories` the one before
-    and the one now, `said_already` the flags that have an open `upstream_parts`."""
+    and the one now, `open_conflicts` the flags that have an open `upstream_changed`."""
     before, now = stories
     notices: list[Issue] = []
     if is_another(before, now):
@@ -102,7 +102,7 @@ def merge(
         overrides = {flag: kept.decision for flag, kept in back.items()}
         notices += [_returned(flag, kept.decision) for flag, kept in back.items()]
     else:
-        notices += partings(was, upstream, overrides, said_already)
+        notices += conflict_notices(was, upstream, overrides, open_conflicts)
     notices += still_aside(set_aside, overrides)
     values = {flag: decision.value for flag, decision in overrides.items()}
     return Merged(effective(upstream, values), overrides, set_aside, notices)
@@ -150,25 +150,25 @@ def effective(upstream: Flags, overrides: Mapping[str, int]) -> Effective:
     )
 
 
-def partings(
-    before: Flags, upstream: Flags, overrides: Overrides, said_already: Container[str]
+def conflict_notices(
+    before: Flags, upstream: Flags, overrides: Overrides, open_conflicts: Container[str]
 ) -> list[Issue]:
     """A notice for each flag on which upstream says otherwise than the editor's standing decision.
 
-    It is given when upstream changes its mind, and stands (`said_already`: the flags that have one)
+    It is given when upstream changes its mind, and stands (`open_conflicts`: the flags that have one)
     until the two agree.
     """
     notices = []
     for flag, (decided, _) in overrides.items():
         says, said = getattr(upstream, flag), getattr(before, flag)
-        if says is not None and says != decided and (says != said or flag in said_already):
-            notices.append(Issue("notice", "upstream_parts", parting(flag, says, decided), flag))
+        if says is not None and says != decided and (says != said or flag in open_conflicts):
+            notices.append(Issue("notice", "upstream_changed", conflict_message(flag, says, decided), flag))
     return notices
 
 
-def parting(flag: str, says: int, decided: int) -> str:
+def conflict_message(flag: str, says: int, decided: int) -> str:
     """The words of a notice that upstream and an editor part."""
-    return f"upstream says {shown(flag, says)}; the editor's {shown(flag, decided)} stands"
+    return f"upstream changed to {shown(flag, says)}; the override {shown(flag, decided)} is kept"
 
 
 def still_aside(set_aside: Iterable[SetAside], overrides: Overrides) -> list[Issue]:

@@ -88,7 +88,7 @@ def read_files(tasks: Sequence[Task]) -> Read:
             outcome = Outcome(OutcomeKind.QUARANTINED, (issue,))
         except Exception as error:  # noqa: BLE001 - see above
             told = f"curation cannot read it ({type(error).__name__}: {error})"
-            outcome = Outcome(OutcomeKind.QUARANTINED, (Issue("error", "internal_fault", told),))
+            outcome = Outcome(OutcomeKind.QUARANTINED, (Issue("error", "internal_error", told),))
         read.outcomes.append(outcome)
     return read
 

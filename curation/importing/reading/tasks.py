@@ -45,8 +45,8 @@ class OutcomeKind(Enum):
     __hash__ = object.__hash__  # an Enum's own is a Python function, called three times a file
 
     UNCHANGED = "same"  # byte for byte as stored
-    NOT_CONTENT = "passed"  # without a fence: not a document, and no fault
-    QUARANTINED = "refused"  # cannot be taken in; what the store has of it stays as it is
+    NOT_CONTENT = "skipped"  # without a fence: not a document, and no fault
+    QUARANTINED = "quarantined"  # cannot be taken in; what the store has of it stays as it is
     SECURED_ONLY = "resealed"  # only `secured` differs: the same article, with other bytes
     CHANGED = "fresh"  # new or changed, and parsed
 

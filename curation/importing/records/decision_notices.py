@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from ...flags import FLAGS
 from ...store.schema import articles, as_number, changesets, import_issues, overrides, set_aside_overrides
-from ..merging.rules import DOUBTS, parting
+from ..merging.rules import DOUBTS, conflict_message
 from .issues import IssueBook
 
 
@@ -25,7 +25,7 @@ def settle_decision_notices(connection: sa.Connection, source_id: int, book: Iss
             book.settle_notice(row.path, row.code, row.field, None if not is_due else row.message)
         else:
             parts = row.value is not None and row.upstream is not None and row.value != row.upstream
-            message = parting(row.field, row.upstream, row.value) if parts else None
+            message = conflict_message(row.field, row.upstream, row.value) if parts else None
             book.settle_notice(row.path, row.code, row.field, message)
 
 
@@ -54,6 +54,6 @@ def _notices(source_id: int) -> sa.Select[Any]:
         .where(
             issue.source_id == source_id,
             issue.resolved_import_id.is_(None),
-            issue.code.in_(("upstream_parts", "override_set_aside", *DOUBTS)),
+            issue.code.in_(("upstream_changed", "override_set_aside", *DOUBTS)),
         )
     )  # fmt: skip

@@ -15,18 +15,18 @@ from .summary import Summary
 
 #: What became of a file, by what was done about it.
 STATES = {
-    OutcomeKind.UNCHANGED: "kept",
-    OutcomeKind.CHANGED: "kept",
-    OutcomeKind.SECURED_ONLY: "kept",
-    OutcomeKind.NOT_CONTENT: "passed",
-    OutcomeKind.QUARANTINED: "refused",
+    OutcomeKind.UNCHANGED: "imported",
+    OutcomeKind.CHANGED: "imported",
+    OutcomeKind.SECURED_ONLY: "imported",
+    OutcomeKind.NOT_CONTENT: "skipped",
+    OutcomeKind.QUARANTINED: "quarantined",
 }
 
 
 #: Faults of a reading, not of what was read.
 _OF_THE_READING = frozenset(
     {
-        "unreadable", "not_a_file", "changed_while_read", "internal_fault", "read_timed_out", "read_crashed",
+        "unreadable", "not_a_file", "changed_while_read", "internal_error", "read_timed_out", "read_crashed",
     }
 )  # fmt: skip
 
@@ -80,7 +80,7 @@ class FileBook:
     def is_known(self, path: str) -> bool:
         """Return whether the store had the document at a path when it was last read."""
         was = self._remembered.get(path)
-        return was is not None and was[0] == "kept"
+        return was is not None and was[0] == "imported"
 
     def sort_out(self, found: Iterable[File], summary: Summary) -> list[File]:
         """The files that are to be read; those that are as they were when they were last read are counted
@@ -93,7 +93,7 @@ class FileBook:
             was = get(path)
             if was is None or stamp is None or was[1] != stamp or path in early:
                 wanted.append(file)
-            elif was[0] != "kept":
+            elif was[0] != "imported":
                 summary.count(was[0], file, is_new=False, is_changed=False)
             elif kind is Kind.ARTICLE:
                 kept += 1
@@ -105,7 +105,7 @@ class FileBook:
 
     def gone(self, present: Container[str]) -> list[str]:
         """The paths of documents that are not present any more."""
-        return [path for path, was in self._remembered.items() if was[0] != "passed" and path not in present]
+        return [path for path, was in self._remembered.items() if was[0] != "skipped" and path not in present]
 
     def settle_skipped(
         self, connection: sa.Connection, present: Container[str], others: Sequence[str]
@@ -113,9 +113,9 @@ class FileBook:
         """Remember which files a scan of the whole source has found to be no content, and forget those that
         are not there any more; `issues --skipped` lists them."""
         now = {path for path in others if len(path) <= MAX_PATH and is_storable(path)}
-        before = {path for path, was in self._remembered.items() if was[0] == "passed"}
+        before = {path for path, was in self._remembered.items() if was[0] == "skipped"}
         forget(connection, self._source_id, sorted(path for path in before - now if path not in present))
-        self._new += [(path, "passed", None) for path in sorted(now - self._remembered.keys())]
+        self._new += [(path, "skipped", None) for path in sorted(now - self._remembered.keys())]
 
     def add(self, task: Task, outcome: Outcome) -> None:
         """Notes what became of a file that was read. One that was refused for no fault of its bytes is read

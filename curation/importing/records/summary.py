@@ -83,9 +83,9 @@ class Summary:
 
     def count(self, state: str, file: File, *, is_new: bool, is_changed: bool) -> None:
         """Counts a file by what became of it (a state of `files`)."""
-        if state == "refused":
+        if state == "quarantined":
             self.quarantined += 1
-        elif state == "passed":
+        elif state == "skipped":
             self.skipped += 1
             self.without_fence.append(file.path)
         elif file.kind is not Kind.ARTICLE:

@@ -150,7 +150,7 @@ class _BatchRows:
         with_bodies(connection, self._standing, {key: story_of(row) for key, row in rows_now.items()})
         #: The articles that are at another path now, with their paths before and what was said of decisions.
         self._moved = {
-            a.id: (a.path, self._said_already(a.path), records.issues.open_of(a.path, DOUBTS))
+            a.id: (a.path, self._open_conflicts(a.path), records.issues.open_of(a.path, DOUBTS))
             for a in plan.moves.values()
             if a.id in rows_now
         }
@@ -187,8 +187,8 @@ class _BatchRows:
             if old_path not in paths:
                 self._records.issues.settle(old_path, (), keep=())
 
-    def _said_already(self, path: str) -> set[str]:
-        return {name for name in self._records.issues.fields_with(path, "upstream_parts") if name}
+    def _open_conflicts(self, path: str) -> set[str]:
+        return {name for name in self._records.issues.fields_with(path, "upstream_changed") if name}
 
     def _add_new(self, path: str, row: ArticleRow, issues: tuple[Issue, ...]) -> int:
         article_id, import_id = next(self._new_ids), self._records.import_id
@@ -263,7 +263,7 @@ class _BatchRows:
         self, path: str, article_id: int, row: ArticleRow, content: bytes, issues: tuple[Issue, ...]
     ) -> int:
         was = self._standing[article_id]
-        old_path, said, doubts = self._moved.get(article_id) or (path, self._said_already(path), [])
+        old_path, said, doubts = self._moved.get(article_id) or (path, self._open_conflicts(path), [])
         story = self._story_of(row, was)
         tells_another = is_another(was.story, story)
         values = self._dated(row, self._upstream_before(article_id, was, tells_another))

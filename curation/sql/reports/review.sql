@@ -1,11 +1,11 @@
--- title: What to review next
--- purpose: Articles that wait for an editor, and why: perhaps hidden before, another story, upstream parted from a decision, good but not shown, never judged.
--- parameter: quality integer 60 least quality of an unpublished article worth a look
--- parameter: limit integer 20 how many rows at most
--- Each reason is cut at the limit by itself: so an index leads to the first rows, and the rest is not read.
-WITH held AS (
-  -- an import makes an override only to hold back what may be hidden
-  SELECT DISTINCT a.id, 0 AS priority, 'may be an article that was hidden' AS why,
+-- title: Review queue
+-- purpose: Articles that wait for an editor, and why: may be hidden, story replaced, conflict with upstream, good but not published, never judged.
+-- parameter: quality integer 60 lowest quality of an unpublished article that is listed
+-- parameter: limit integer 20 maximum number of rows
+-- The limit applies to each reason, so that an index finds the first rows and the others are not read.
+WITH doubtful AS (
+  -- an import makes an override only where an article may be hidden
+  SELECT DISTINCT a.id, 0 AS priority, 'may be a hidden article' AS why,
     a.quality, a.published_at
   FROM changesets c
   JOIN overrides o ON o.changeset_id = c.id
@@ -15,7 +15,7 @@ WITH held AS (
   LIMIT :limit
 ),
 replaced AS (
-  SELECT DISTINCT a.id, 1 AS priority, 'another story, without its decisions' AS why,
+  SELECT DISTINCT a.id, 1 AS priority, 'story replaced' AS why,
     a.quality, a.published_at
   FROM set_aside_overrides s
   JOIN articles a ON a.id = s.article_id
@@ -25,11 +25,11 @@ replaced AS (
   ORDER BY a.quality DESC NULLS LAST, a.published_at DESC NULLS LAST, a.id
   LIMIT :limit
 ),
-parted AS (
-  SELECT id, 1 AS priority, 'upstream parts from a decision' AS why
+conflicts AS (
+  SELECT id, 1 AS priority, 'conflict with upstream' AS why
   FROM articles
   WHERE NOT removed AND missing_since IS NULL
-    -- ix_articles_parted says it in the same words
+    -- the same condition as of ix_articles_conflicts
     AND CASE
       WHEN quality <> upstream_quality OR heat <> upstream_heat
         OR published <> upstream_published OR removed <> upstream_removed THEN 1 ELSE 0
@@ -54,8 +54,8 @@ unjudged AS (
   LIMIT :limit
 )
 SELECT a.id, w.why, a.quality, a.heat, a.title, p.name AS provider, a.path
-FROM (SELECT id, priority, why FROM held UNION ALL SELECT id, priority, why FROM replaced
-  UNION ALL SELECT * FROM parted UNION ALL SELECT * FROM hidden UNION ALL SELECT * FROM unjudged) w
+FROM (SELECT id, priority, why FROM doubtful UNION ALL SELECT id, priority, why FROM replaced
+  UNION ALL SELECT * FROM conflicts UNION ALL SELECT * FROM hidden UNION ALL SELECT * FROM unjudged) w
 JOIN articles a ON a.id = w.id
 LEFT JOIN providers p ON p.id = a.provider_id
 ORDER BY w.priority, a.quality DESC NULLS LAST, a.published_at DESC NULLS LAST, a.id

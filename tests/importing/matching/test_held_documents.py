@@ -206,7 +206,7 @@ def test_reset_agreed_releases_no_veto_that_upstream_does_not_state(desk: Desk) 
     desk.run("unpublish", "_news/a.md", "_news/b.md", "_news/c.md", "_news/d.md")
     desk.write("_news/e.md", "C", "c", "body c", published="false")  # held, and unpublished by upstream
     desk.take_in(status=3)
-    desk.run("reset", "--agreed")
+    desk.run("reset", "--adopted")
     assert desk.overrides == {f"_news/{name}.md": "published" for name in "abce"}
 
 

@@ -93,7 +93,7 @@ class Place:
         self.overrides |= {flag: Decision(value, changeset) for flag, value in values.items()}
 
     def merged(self, document: Document) -> Merged:
-        said = {field for code, field in self.notices if code == "upstream_parts" and field}
+        said = {field for code, field in self.notices if code == "upstream_changed" and field}
         stories = (self.document.story, document.story)
         was = self.document.upstream
         return merge(was, document.upstream, stories, self.overrides, self.set_aside, said)
@@ -133,7 +133,7 @@ def happened(first: Document, history: list[Document | dict[str, int]]) -> list[
         if isinstance(event, dict):
             path.decide(event)
             continue
-        said = {field for code, field in path.notices if code == "upstream_parts"}
+        said = {field for code, field in path.notices if code == "upstream_changed"}
         before = (path.document, event, dict(path.overrides), list(path.set_aside), said, path.decisions)
         found.append(Happened(*before, path.take_in(event), path))
     return found
@@ -261,7 +261,7 @@ def test_no_notice_without_a_cause_and_no_cause_without_a_notice(
 
 
 #: What is said of decisions; that one is set aside is graver.
-SEVERITIES = {"upstream_parts": "notice", "override_returned": "notice", "override_set_aside": "warning"}
+SEVERITIES = {"upstream_changed": "notice", "override_returned": "notice", "override_set_aside": "warning"}
 
 
 def _due(was: Happened) -> set[tuple[str, str]]:
@@ -275,14 +275,14 @@ def _due(was: Happened) -> set[tuple[str, str]]:
         if stands and not is_new_story:
             said, says = getattr(was.before.upstream, flag), getattr(was.now.upstream, flag)
             if says not in (None, stands.value) and (says != said or flag in was.said):
-                due.add(("upstream_parts", flag))
+                due.add(("upstream_changed", flag))
         if not stands and any(kept.field == flag for kept in was.merged.set_aside):
             due.add(("override_set_aside", flag))
     return due
 
 
 @given(UPSTREAM, UPSTREAM, VALUES, STORIES)
-def test_upstream_parts_when_it_changes_its_mind_until_the_two_agree(
+def test_upstream_changed_when_it_changes_its_mind_until_the_two_agree(
     one: Flags, other: Flags, values: dict[str, int], story: Story
 ) -> None:
     path = Place(Document(story, one))
@@ -379,7 +379,7 @@ _SECOND = _article("quality: 5\n", "second")
 _RATED = {rating: _article(f"quality: {rating}\n") for rating in (5, 6, 9)}
 _ASIDE = "override_set_aside: the editor's 9 was about another story, 'a', and is set aside"
 _RETURNED = "override_returned: the story is back, and with it the editor's 9"
-_PARTS = "upstream_parts: upstream says 6; the editor's 9 stands"
+_PARTS = "upstream_changed: upstream changed to 6; the override 9 is kept"
 
 #: Dumps of one article that upstream had rated 5 and an editor 9, and decisions on its quality; each with the
 #: notices that are open then. A decision has its say at the next import.
@@ -416,13 +416,13 @@ NOTICED: dict[str, Sequence[tuple[bytes | int | None, Sequence[str]]]] = {
         (_RATED[6], ()),
         (8, ()),
         (_RATED[6], ()),
-        (_RATED[5], ("upstream_parts: upstream says 5; the editor's 8 stands",)),
+        (_RATED[5], ("upstream_changed: upstream changed to 5; the override 8 is kept",)),
     ),
     "an editor decides otherwise, but not as upstream": (
         (_RATED[6], (_PARTS,)),
         (8, (_PARTS,)),
-        (_RATED[6], ("upstream_parts: upstream says 6; the editor's 8 stands",)),
-        (9, ("upstream_parts: upstream says 6; the editor's 8 stands",)),
+        (_RATED[6], ("upstream_changed: upstream changed to 6; the override 8 is kept",)),
+        (9, ("upstream_changed: upstream changed to 6; the override 8 is kept",)),
         (None, (_PARTS,)),
         (6, (_PARTS,)),
         (None, ()),

@@ -1,6 +1,6 @@
--- title: Upstream against editor
--- purpose: Flags on which upstream says otherwise than an editor's decision that stands.
--- parameter: limit integer 100 how many rows at most
+-- title: Conflicts with upstream
+-- purpose: Flags whose upstream value differs from an editor's override.
+-- parameter: limit integer 100 maximum number of rows
 SELECT a.id, o.field AS flag,
   CASE o.field
     WHEN 'quality' THEN a.upstream_quality
