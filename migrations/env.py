@@ -11,7 +11,8 @@ import os
 import sqlalchemy as sa
 from alembic import context
 
-from curation.backends import ENGINE_TABLES, backend_of
+from curation.backends import backend_of
+from curation.backends.base import ENGINE_TABLES
 from curation.store.database import VERSION_TABLE, Store
 from curation.store.descriptions import with_comments
 from curation.store.schema import metadata, with_table_options

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, fields
 
 import sqlalchemy as sa
 
-from ..backends import backend_of, chunks
+from ..backends import backend_of
+from ..backends.base import chunks
 from ..errors import SelectionError
 from ..paths import SPELT_SUFFIXES, without_suffix
 from ..store.database import empty_temp_table, temporary_table

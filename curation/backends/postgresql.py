@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import sqlalchemy as sa
 
 from ..errors import ImportFailed, StoreError
-from . import PATIENCE, SECRET_TABLES, Backend, Damage, Query, QueryResult, Term
+from .base import PATIENCE, Backend, Damage, Term
+from .queries import SECRET_TABLES, Query, QueryResult
 from .types import Flag, Instant, Json
 
 if TYPE_CHECKING:

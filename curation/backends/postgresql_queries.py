@@ -21,11 +21,12 @@ import psycopg
 from psycopg.adapt import Loader
 
 from ..errors import QueryRefused, StoreError
-from . import (
+from .base import PATIENCE
+from .postgresql_errors import first_line, is_cut
+from .queries import (
     MAX_VALUE,
     ONE_STATEMENT,
     ONLY_READING,
-    PATIENCE,
     SECRET_TABLES,
     Query,
     QueryResult,
@@ -33,7 +34,6 @@ from . import (
     missing_parameter,
     not_readable,
 )
-from .postgresql_errors import first_line, is_cut
 from .query_workers import Worker, too_long
 from .sql_text import Numbered, named_at, numbered, second_statement, tokens, without_semicolons
 

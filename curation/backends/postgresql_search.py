@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import TSQUERY
 
-from . import INDEXED_OTHERWISE, NOT_INDEXED, Term
+from .base import INDEXED_OTHERWISE, NOT_INDEXED, Term
 from .search_words import words
 
 if TYPE_CHECKING:

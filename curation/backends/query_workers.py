@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 from ..errors import QueryRefused
-from . import Query
+from .queries import Query
 
 T = TypeVar("T")
 

@@ -15,7 +15,8 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from .. import interrupts
 from ..errors import ImportFailed, StoreError, StoreReadOnly
-from . import PATIENCE, Backend, Damage, Query, QueryResult, Term, chunks
+from .base import PATIENCE, Backend, Damage, Term, chunks
+from .queries import Query, QueryResult
 from .sqlite_read_only import DAMAGE_ERRORS, address
 
 #: How long a writer waits for another, in seconds.

@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 
-from . import INDEXED_OTHERWISE, NOT_INDEXED, Damage
+from .base import INDEXED_OTHERWISE, NOT_INDEXED, Damage
 from .sqlite_search import FIELDS, due_rows
 
 #: Tables that hold the words themselves, and how they are stored.

@@ -17,7 +17,7 @@ from sys import getsizeof
 from typing import Any
 
 from ..errors import QueryRefused
-from . import (
+from .queries import (
     MAX_SQL,
     MAX_VALUE,
     ONE_STATEMENT,

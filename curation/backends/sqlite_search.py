@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import sqlalchemy as sa
 
-from . import Term
+from .base import Term
 from .search_words import index_text
 
 #: Columns of the index, in order.

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from itertools import islice, pairwise
 from typing import Any, Literal
 
-from ..backends import QueryResult
+from ..backends.queries import QueryResult
 from ..errors import ChartRefused
 from ..queries.reports import Chart, Report
 from ..values import is_numeric, plain, shown

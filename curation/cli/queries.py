@@ -14,7 +14,7 @@ import click
 from .output import chosen_output, print_rows
 
 if TYPE_CHECKING:
-    from ..backends import Query, QueryResult
+    from ..backends.queries import Query, QueryResult
     from ..queries.reports import Report
     from ..store.database import Store
 

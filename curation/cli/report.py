@@ -14,7 +14,7 @@ from .output import atomic_write, chosen_output, escape, in_a_folder, output_opt
 from .queries import print_query_result, running_query, warn_of_privileges
 
 if TYPE_CHECKING:
-    from ..backends import Query
+    from ..backends.queries import Query
     from ..queries.reports import Report
     from ..store.database import Store
 

@@ -42,7 +42,7 @@ def sql_command(
       curation sql question.sql --timeout 300
       curation sql --file - < question.sql
     """
-    from ..backends import Query
+    from ..backends.queries import Query
     from ..queries.reports import untyped_values
 
     sql = _text(query, sql_file)

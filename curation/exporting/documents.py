@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from ..articles.selecting import Filters, filter_conditions
 from ..articles.upstream import UNSTATED
-from ..backends import chunks
+from ..backends.base import chunks
 from ..documents.flag_editing import FlagValue
 from ..flags import FLAGS, is_about_flag
 from ..store.schema import articles, changes, documents, files, import_issues, overrides, taxonomy_documents

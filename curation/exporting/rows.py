@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from ..articles.listing import flag_value
 from ..articles.selecting import Filters, filter_conditions
-from ..backends import chunks
+from ..backends.base import chunks
 from ..backends.types import Flag, Instant, Json
 from ..flags import FLAGS
 from ..store.descriptions import find_tables

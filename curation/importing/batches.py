@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, nullcontext
 import sqlalchemy as sa
 
 from .. import interrupts
-from ..backends import chunks
+from ..backends.base import chunks
 from ..documents.issues import Issue
 from ..scanning import File, Kind
 from ..store.database import now

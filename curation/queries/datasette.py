@@ -12,7 +12,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ..backends import SECRET_TABLES
+from ..backends.queries import SECRET_TABLES
 from ..backends.sql_text import tokens
 from ..errors import StoreError
 from ..store.database import Store

@@ -20,7 +20,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import IO
 
-from ..backends import MAX_SQL, Query, QueryResult, UntypedValue
+from ..backends.queries import MAX_SQL, Query, QueryResult, UntypedValue
 from ..backends.sql_text import point_at_error, tokens
 from ..errors import QueryRefused
 from ..integers import whole_number

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from difflib import get_close_matches
 
-from ..backends import SECRET_TABLES
+from ..backends.queries import SECRET_TABLES
 from ..backends.sql_text import tokens
 from ..store.descriptions import find_views
 from ..store.schema import metadata

@@ -19,7 +19,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from .. import interrupts
-from ..backends import Backend, backend_for, backend_of
+from ..backends import backend_for, backend_of
+from ..backends.base import Backend
 from ..errors import OutcomeUnknown, StoreError, StoreReadOnly
 from ..interrupts import Outcome
 from .schema import metadata, units_of_work

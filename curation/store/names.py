@@ -11,7 +11,7 @@ from itertools import islice
 
 import sqlalchemy as sa
 
-from ..backends import chunks
+from ..backends.base import chunks
 from ..errors import SelectionError
 from ..integers import INT64
 from ..suggestions import MAX_SUGGESTIONS, unknown_name

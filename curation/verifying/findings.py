@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from ..backends import chunks
+from ..backends.base import chunks
 from ..backends.types import Instant, Json
 from ..documents.instants import as_text
 from ..importing.records.files import STALE

@@ -17,7 +17,7 @@ import pytest
 import sqlalchemy as sa
 from click.testing import CliRunner, Result
 
-from curation.backends import SECRET_TABLES
+from curation.backends.queries import SECRET_TABLES
 from curation.cli import cli
 from curation.store import migrate
 from curation.store.database import Store

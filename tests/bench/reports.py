@@ -13,7 +13,7 @@ import sys
 import time
 from typing import Any
 
-from curation.backends import Query
+from curation.backends.queries import Query
 from curation.queries.reports import Report, find_reports, report_query, run_query
 from curation.store.database import Store
 

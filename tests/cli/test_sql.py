@@ -13,7 +13,8 @@ from click.testing import Result
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curation.backends import MAX_SQL, postgresql_queries
+from curation.backends import postgresql_queries
+from curation.backends.queries import MAX_SQL
 from curation.backends.sql_text import names_alone, numbered, point_at_error, tokens, without_semicolons
 from curation.cli import queries
 from curation.store.database import Store

@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 from click.testing import Result
 
-from curation.backends import MAX_VALUE, Query
+from curation.backends.queries import MAX_VALUE, Query
 from curation.errors import QueryRefused
 from curation.queries.reports import find_report, find_reports, report_query, run_query
 from curation.store.database import Store

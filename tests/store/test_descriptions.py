@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 from click.testing import Result
 
-from curation.backends import ENGINE_TABLES
+from curation.backends.base import ENGINE_TABLES
 from curation.errors import StoreError
 from curation.store import migrate
 from curation.store.database import Store

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from click.testing import Result
 
 from curation.articles.searching import find_matches, index_queued
-from curation.backends import ENGINE_TABLES
+from curation.backends.base import ENGINE_TABLES
 from curation.editing.undo import revert_changeset
 from curation.errors import StoreError
 from curation.store import migrate

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from click.testing import CliRunner, Result
 from psycopg import sql
 
-from curation.backends import Query
+from curation.backends.queries import Query
 from curation.cli import cli
 from curation.errors import SelectionError
 from curation.queries.reports import find_reports, run_query

@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ...backends import chunks
+from ...backends.base import chunks
 from ...store.names import in_collection
 from ...store.schema import (
     article_authors,

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 
 import sqlalchemy as sa
 
-from ...backends import chunks
+from ...backends.base import chunks
 from ...store.schema import articles, changesets
 from ..records.import_records import ImportRecords
 from .moves import Candidate, ambiguous_move, sure_keys

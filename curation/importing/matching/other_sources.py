@@ -22,7 +22,7 @@ from typing import NamedTuple, TypeVar
 
 import sqlalchemy as sa
 
-from ...backends import chunks
+from ...backends.base import chunks
 from ...errors import ImportFailed
 from ...scanning import Dump, File
 from ...store.schema import articles

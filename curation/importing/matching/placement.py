@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from ...articles.upstream import hides
-from ...backends import chunks
+from ...backends.base import chunks
 from ...documents.instants import as_text
 from ...store.schema import articles, former_stories, overrides, set_aside_overrides
 from ..merging.rules import Decision, SetAside

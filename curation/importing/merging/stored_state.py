@@ -9,7 +9,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ...backends import backend_of, chunks
+from ...backends import backend_of
+from ...backends.base import chunks
 from ...documents.instants import as_text
 from ...flags import FLAGS, Flags
 from ...store.schema import (

@@ -6,7 +6,8 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 
 import sqlalchemy as sa
 
-from ...backends import backend_of, chunks
+from ...backends import backend_of
+from ...backends.base import chunks
 from ...paths import MAX_PATH
 from ...scanning import File, Kind, is_storable
 from ...store.schema import articles, documents, files, taxonomy_documents

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from ...backends import backend_of, chunks
+from ...backends import backend_of
+from ...backends.base import chunks
 from ...documents.issues import Issue
 from ...flags import is_about_flag
 from ...store.schema import import_issues

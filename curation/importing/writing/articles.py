@@ -8,7 +8,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ...backends import backend_of, chunks
+from ...backends import backend_of
+from ...backends.base import chunks
 from ...documents.issues import Issue
 from ...flags import Flags
 from ...store.schema import (

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from ...backends import chunks
+from ...backends.base import chunks
 from ...documents.fields import Image, encode_image, read_image
 from ...documents.issues import Reading
 from ...documents.parsing import Document, parse_article, parse_organization

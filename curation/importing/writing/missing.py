@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ...backends import chunks
+from ...backends.base import chunks
 from ...store.schema import articles, taxonomy_documents
 from ..records.files import forget
 from ..records.import_records import ImportRecords

@@ -12,7 +12,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ...backends import backend_of, chunks
+from ...backends import backend_of
+from ...backends.base import chunks
 from ...documents.parsing import Organization, TopicNote, parse_organization, parse_topic
 from ...store.schema import (
     images,
