@@ -19,12 +19,12 @@ TREES = {file: ast.parse(file.read_text()) for file in sorted(ROOT.rglob("*.py")
 #: What makes a fault: the position of the code among its arguments, and the severity (None: the argument
 #: before it). The names with an underscore are functions of a module's own, and other modules may have others.
 MAKERS: dict[str, tuple[int, str | None]] = {
-    "Fault": (1, None),
-    "fault": (1, None),
+    "Issue": (1, None),
+    "add_issue": (1, None),
     "DocumentError": (0, "error"),
     "StoppedShort": (0, "error"),
     "refuse": (0, "error"),
-    "_fault": (0, "error"),
+    "_issue": (0, "error"),
     "_warn": (0, "warning"),
     "_tell": (2, "error"),
 }
