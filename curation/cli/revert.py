@@ -92,7 +92,7 @@ def _revert(store: Store, targets: Sequence[int], imports: set[int], dry_run: bo
     """Undoes changesets, all in one transaction. One of several of which nothing can be undone is left alone;
     raises EditRefused if that is so of all."""
     from ..errors import EditRefused
-    from ..importing.undo import undoing_imports
+    from ..importing.undo.run import undoing_imports
 
     done = _Done()
     with undoing_imports(store, imports, dry_run=dry_run) as connection:
@@ -118,7 +118,7 @@ _Undone = tuple[int, str, list[tuple[str, str]]]
 
 
 def _undo_import(connection: sa.Connection, target: int, **who: Any) -> _Undone:
-    from ..importing.undo import undo_import
+    from ..importing.undo.run import undo_import
 
     undone = undo_import(connection, target, **who)
     marks = counted(undone.marked, "mark")

@@ -2,7 +2,7 @@
 
 What was decided otherwise since is left alone and named, and so is what was decided about a story whose path
 another one has taken; what was decided and taken back meanwhile is not in the way. Imports are undone in
-`importing.undo`.
+`importing/undo`.
 """
 
 from __future__ import annotations

@@ -210,7 +210,7 @@ def test_what_cannot_be_undone_says_so(store: Store, tmp_path: Path, monkeypatch
     undo(store, summaries[4].changeset_id)
     with pytest.raises(EditRefused, match="undone already"):
         undo(store, summaries[4].changeset_id)
-    with pytest.raises(EditRefused, match="no import's"):
+    with pytest.raises(EditRefused, match="not an import"):
         undo(store, 4711)
 
 

@@ -11,7 +11,8 @@ from curation.articles.selecting import Selection
 from curation.editing.flags import set_flags
 from curation.importing.records.summary import Options, Summary
 from curation.importing.run import import_dump
-from curation.importing.undo import Undone, undo_import, undoing_imports
+from curation.importing.undo.context import Undone
+from curation.importing.undo.run import undo_import, undoing_imports
 from curation.scanning import find_dumps
 from curation.store.database import Store
 

@@ -40,11 +40,12 @@ from curation.editing.flags import ChangeBy, reset_flags, set_flags
 from curation.editing.undo import kind_of, revert_changeset
 from curation.errors import EditRefused, ImportFailed, SelectionError
 from curation.flags import FLAGS
-from curation.importing import batches, context, undo
+from curation.importing import batches, context
 from curation.importing.matching import moves
 from curation.importing.merging.stories import digest_body
 from curation.importing.records.summary import Options, Summary
 from curation.importing.run import import_dump
+from curation.importing.undo import restoring
 from curation.scanning import find_dumps
 from curation.scoring.applying import score_articles
 from curation.sources.rule_settings import set_settings
@@ -516,7 +517,7 @@ def small_batches(seed: int) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(batches, "BATCH", 2)
         patch.setattr(batches, "CHUNK", 1)
-        patch.setattr(undo, "BATCH", 2)
+        patch.setattr(restoring, "BATCH", 2)
         patch.setattr(moves, "MAX_PAIRS", (10_000, 10_000, 3)[seed % 3])
         yield
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from ..store.schema import changes, changesets, file_versions, imports, overrides
+from ...store.schema import changes, changesets, file_versions, imports, overrides
 
 #: Why an article is left as it is.
 LATER = "a later import has changed it: undo that one first"
