@@ -20,7 +20,8 @@ from ..flags import FLAGS
 from ..integers import INT64
 from ..store.database import stream_rows
 from ..store.schema import article_moves, articles, changes, changesets, sources
-from .listing import Table, flag_value
+from .listing import Table
+from .reading import flag_value
 
 
 @dataclass(frozen=True, slots=True)

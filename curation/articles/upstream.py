@@ -1,7 +1,7 @@
 """What upstream alone makes of a flag, and which decisions say the same.
 
 A decision that upstream agrees with is needed no more, unless it is to stand should upstream change its mind:
-`editing.flags` releases those that are asked for, `listing` counts them.
+`editing.flags` releases those that are asked for, `status` counts them.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ def issues_command(import_id: int | None, all_: bool, skipped: bool) -> None:
       curation issues --all --format csv --output issues.csv
       curation issues --skipped
     """
-    from ..articles.listing import list_issues, list_skipped
+    from ..articles.status import list_issues, list_skipped
     from ..store.names import check_import
 
     if skipped and (all_ or import_id is not None):

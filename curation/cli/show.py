@@ -31,7 +31,7 @@ def show_command(article: str) -> None:
       curation show needle-rock-goes-led
       curation show https://www.example.com/story --format json
     """
-    from ..articles.listing import read_article
+    from ..articles.reading import read_article
     from ..articles.selecting import find_article
 
     store = open_store()

@@ -37,7 +37,7 @@ def list_command() -> None:
     Example:
       curation source list --format json
     """
-    from ..articles.listing import list_sources
+    from ..articles.status import list_sources
 
     store = open_store()
     with store.reading() as connection:

@@ -22,7 +22,7 @@ def status_command() -> None:
       curation status
       curation status --format json
     """
-    from ..articles.listing import read_status
+    from ..articles.status import read_status
 
     store = open_store()
     with store.reading() as connection:

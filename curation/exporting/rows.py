@@ -13,24 +13,17 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ..articles.listing import flag_value
+from ..articles.reading import Wanted, flag_value, read_articles
 from ..articles.selecting import Filters, filter_conditions
-from ..backends.base import chunks
 from ..backends.types import Flag, Instant, Json
 from ..flags import FLAGS
 from ..store.descriptions import find_tables
 from ..store.schema import (
-    article_authors,
-    article_images,
-    article_topics,
     articles,
     collection_items,
     images,
-    overrides,
-    providers,
     related_links,
     sources,
-    topics,
 )
 
 #: What a column holds: whole, boolean, instant, text, json; texts, a list of them; or a list of objects, each
@@ -49,13 +42,13 @@ _LINK = {
 
 _ITEM = {"item_path": "text", "item_id": "whole", "target_path": "text"}
 
-_DECIDED = tuple(f"override_{flag}" for flag in FLAGS)
+_OVERRIDES = tuple(f"override_{flag}" for flag in FLAGS)
 
 #: The columns, in their order; those of `articles` by their own names.
 NAMES = (
     "id", "source", "source_id", "path", "collection", "slug", "category", "type", "title", "provider",
     "domain", "provider_id", "topics", "authors", "published_at", "updated_at", *FLAGS,
-    *(f"upstream_{flag}" for flag in FLAGS), *_DECIDED, "missing_since", "original_url", "web_url",
+    *(f"upstream_{flag}" for flag in FLAGS), *_OVERRIDES, "missing_since", "original_url", "web_url",
     "amp_web_url", "cdn_amp_web_url", "canonical_url", "excerpt", "featured_content", "images", "related",
     "items", "extra", "first_import_id", "last_import_id", "content_hash", "body",
 )  # fmt: skip
@@ -146,84 +139,21 @@ def read_rows(
 
 
 def _read(connection: sa.Connection, ids: Sequence[int], names: Sequence[str]) -> Iterator[Sequence[Any]]:
-    own = _own(names)
-    for some in chunks(ids):
-        chosen = {"ids": list(some)}
-        hung = _hung_on(connection, chosen)
-        rows = {row["id"]: row for row in connection.execute(own, chosen).mappings()}
-        for key in some:
-            row: dict[str, Any] = {**_NOTHING, **rows[key], **hung[key]}
-            yield [row[name] for name in names]
+    columns = [name for name in names if name not in _LISTS and name not in _OVERRIDES]
+    parts: Wanted = {**_LISTS, "overrides": ("field", "value")}
+    for article in read_articles(connection, ids, columns, parts):
+        article |= dict.fromkeys(_OVERRIDES)
+        for override in article["overrides"]:
+            flag, value = override["field"], override["value"]
+            article[f"override_{flag}"] = flag_value(flag, value)
+        yield [article[name] for name in names]
 
 
-def _hung_on(connection: sa.Connection, chosen: Mapping[str, Sequence[int]]) -> dict[int, dict[str, Any]]:
-    """What hangs on each of some articles, by column; what hangs on none is not there."""
-    hung: dict[int, dict[str, Any]] = {key: {} for key in chosen["ids"]}
-    for key, flag, value in connection.execute(_DECISIONS, chosen):
-        hung[key][f"override_{flag}"] = flag_value(flag, value)
-    for name, query in _LISTS.items():
-        fields = None if isinstance(kind := _MADE[name], str) else tuple(kind)
-        for key, *values in connection.execute(query, chosen):
-            told = values[0] if fields is None else dict(zip(fields, values, strict=True))
-            hung[key].setdefault(name, []).append(told)
-    return hung
-
-
-#: What a row has where nothing hangs on its article.
-_NOTHING: Mapping[str, Any] = {
-    **dict.fromkeys(_DECIDED),
-    **{name: [] for name in ("topics", "authors", "images", "related", "items")},
+#: The lists of each row, with their fields.
+_LISTS: Wanted = {
+    "topics": "name",
+    "authors": "name",
+    "images": tuple(_IMAGE),
+    "related": tuple(_LINK),
+    "items": tuple(_ITEM),
 }
-
-#: The ids of a chunk.
-_IDS: sa.BindParameter[Sequence[int]] = sa.bindparam("ids", expanding=True)
-
-_DECISIONS = sa.select(overrides.c.article_id, overrides.c.field, overrides.c.value).where(
-    overrides.c.article_id.in_(_IDS)
-)
-
-
-def _own(names: Sequence[str]) -> sa.Select[Any]:
-    """What an article has one of, for some ids."""
-    return (
-        sa.select(
-            *(articles.c[name] for name in names if name not in _MADE),
-            sources.c.name.label("source"), providers.c.name.label("provider"), providers.c.domain,
-        )
-        .join(sources, sources.c.id == articles.c.source_id)
-        .outerjoin(providers, providers.c.id == articles.c.provider_id)
-        .where(articles.c.id.in_(_IDS))
-    )  # fmt: skip
-
-
-def _listed(
-    table: sa.Table, columns: Sequence[sa.ColumnElement[Any]], joined: sa.FromClause
-) -> sa.Select[Any]:
-    """What articles have several of: their ids, then columns, in the documents' order."""
-    return (
-        sa.select(table.c.article_id, *columns)
-        .select_from(joined)
-        .where(table.c.article_id.in_(_IDS))
-        .order_by(table.c.article_id, table.c.position)
-    )
-
-
-def _lists() -> dict[str, sa.Select[Any]]:
-    link, item, target = related_links, collection_items, articles.alias("target")
-    from_link = link.outerjoin(providers, providers.c.id == link.c.provider_id)
-    others = {"provider": providers.c.name, "domain": providers.c.domain, "target_path": target.c.path}
-    stated = [others[name] if name in others else link.c[name] for name in _LINK]
-    return {
-        "topics": _listed(article_topics, [topics.c.name], article_topics.join(topics)),
-        "authors": _listed(article_authors, [article_authors.c.name], article_authors),
-        "images": _listed(article_images, [images.c[name] for name in _IMAGE], article_images.join(images)),
-        "related": _listed(link, stated, from_link.outerjoin(target, target.c.id == link.c.target_id)),
-        "items": _listed(
-            item, [item.c.item_path, item.c.item_id, target.c.path],
-            item.outerjoin(target, target.c.id == item.c.item_id),
-        ),
-    }  # fmt: skip
-
-
-#: What hangs on articles, by column; the values of each in the order of its fields.
-_LISTS: Mapping[str, sa.Select[Any]] = _lists()

@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ..articles.listing import read_flags
+from ..articles.reading import read_flags
 from ..flags import FLAGS
 from ..store.schema import articles, related_links, sources
 from .rule import (
@@ -29,7 +29,7 @@ from .rule import (
 #: A line of an explanation: what it is about, its value, and why.
 Line = tuple[str, Any, str]
 
-#: A flag as `listing.read_flags` tells it, by name.
+#: A flag as `reading.read_flags` tells it, by name.
 _Flags = dict[str, dict[str, Any]]
 
 

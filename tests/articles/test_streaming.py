@@ -10,8 +10,9 @@ import pytest
 import sqlalchemy as sa
 
 from curation.articles.history import HistoryFilters, list_changes, list_changesets
-from curation.articles.listing import list_articles, list_issues, list_skipped
+from curation.articles.listing import list_articles
 from curation.articles.selecting import Filters
+from curation.articles.status import list_issues, list_skipped
 from curation.store.database import Store
 from curation.store.schema import metadata
 

@@ -11,8 +11,8 @@ import pytest
 import sqlalchemy as sa
 from click.testing import Result
 
-from curation.articles.listing import read_status
 from curation.articles.selecting import Filters, Selection
+from curation.articles.status import read_status
 from curation.editing.changing import Author, record_overrides, typed_null
 from curation.editing.flags import Edit, reset_flags
 from curation.errors import EditRefused, SelectionError

@@ -17,7 +17,7 @@ from click.testing import Result
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from curation.articles.listing import read_status
+from curation.articles.status import read_status
 from curation.errors import EditRefused
 from curation.importing.records import versions
 from curation.importing.steps import unfinished_imports

@@ -9,17 +9,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from ...articles.reading import Wanted, read_articles
 from ...backends.base import chunks
 from ...store.names import in_collection
 from ...store.schema import (
-    article_authors,
-    article_images,
-    article_topics,
     articles,
     collection_items,
-    images,
-    providers,
-    topics,
 )
 
 #: Articles that are read, rendered and written before the next are: what bounds memory.
@@ -70,6 +65,14 @@ def stem_of(path: str) -> str:
     return f"{above}{slash}{last.rpartition('.')[0] or last}"
 
 
+#: The lists of an article that a site shows.
+_PARTS: Wanted = {
+    "topics": ("id", "name"),
+    "images": ("extra", "url", "width", "height", "title", "attribution", "is_cached"),
+    "authors": "name",
+}
+
+#: Fields of `Article` that are columns.
 _COLUMNS = (
     "id", "path", "category", "type", "title", "heat", "published_at", "updated_at", "original_url",
     "web_url", "amp_web_url", "cdn_amp_web_url", "excerpt", "extra", "featured_content", "body",
@@ -89,8 +92,8 @@ def public_ids(connection: sa.Connection, source_id: int, collection: str, *, by
     return connection.scalars(query.order_by(first.desc().nulls_last(), articles.c.path)).all()
 
 
-def read_articles(connection: sa.Connection, source_id: int, ids: Sequence[int]) -> Iterator[Article]:
-    """Articles by their ids, in the order of the ids, with their collections' items."""
+def read_public_articles(connection: sa.Connection, source_id: int, ids: Sequence[int]) -> Iterator[Article]:
+    """Yield articles in the order of their ids, with the items of collections."""
     for some in chunks(ids, CHUNK):
         found = _read(connection, some)
         _add_items(connection, source_id, found)
@@ -98,64 +101,43 @@ def read_articles(connection: sa.Connection, source_id: int, ids: Sequence[int])
 
 
 def _read(connection: sa.Connection, ids: Sequence[int]) -> dict[int, Article]:
-    columns = [articles.c[name] for name in _COLUMNS]
-    query = sa.select(*columns, articles.c.provider_id, providers.c.name, providers.c.domain)
-    query = query.outerjoin(providers).where(articles.c.id.in_(ids))
-    found: dict[int, Article] = {}
-    for *values, provider_id, name, domain in connection.execute(query):
-        values.append(None if provider_id is None else (name, domain))
-        found[values[0]] = Article(*values)
-    _add_topics(connection, ids, found)
-    _add_images(connection, ids, found)
-    table = article_authors.c
-    authors = sa.select(table.article_id, table.name).where(table.article_id.in_(ids))
-    for article_id, name in connection.execute(authors.order_by(table.article_id, table.position)):
-        found[article_id].authors.append(name)
+    """Return articles by id, without items."""
+    found = {}
+    for row in read_articles(connection, ids, (*_COLUMNS, "provider_id", "provider", "domain"), _PARTS):
+        article = Article(**{name: row[name] for name in _COLUMNS}, provider=_provider(row))
+        article.topic_ids = [topic["id"] for topic in row["topics"]]
+        article.topics = [topic["name"] for topic in row["topics"]]
+        article.images = [_image(image) for image in row["images"]]
+        article.authors = row["authors"]
+        found[article.id] = article
     return found
 
 
-def _add_topics(connection: sa.Connection, ids: Sequence[int], found: dict[int, Article]) -> None:
-    table = article_topics.c
-    query = (
-        sa.select(table.article_id, topics.c.id, topics.c.name)
-        .join_from(article_topics, topics)
-        .where(table.article_id.in_(ids))
-        .order_by(table.article_id, table.position)
-    )
-    for article_id, topic_id, name in connection.execute(query):
-        found[article_id].topic_ids.append(topic_id)
-        found[article_id].topics.append(name)
+def _provider(row: Json) -> tuple[str | None, str | None] | None:
+    return None if row["provider_id"] is None else (row["provider"], row["domain"])
 
 
-def _add_images(connection: sa.Connection, ids: Sequence[int], found: dict[int, Article]) -> None:
-    """What an article says of an image stands in `extra` where it differs from the image's own row."""
-    table, image = article_images.c, images.c
-    told = (image.url, image.width, image.height, image.title, image.attribution, image.is_cached)
-    query = (
-        sa.select(table.article_id, table.extra, *told)
-        .join_from(article_images, images)
-        .where(table.article_id.in_(ids))
-        .order_by(table.article_id, table.position)
-    )
-    for article_id, extra, url, width, height, title, attribution, is_cached in connection.execute(query):
-        own = {"url": url, "width": width, "height": height, "title": title}
-        own |= {"attribution": attribution, "isCached": is_cached}
-        found[article_id].images.append(own if extra is None else extra)
+def _image(image: Json) -> Json:
+    """Return an image as the document states it: `extra`, where that differs from the image's own row."""
+    if image["extra"] is not None:
+        return image["extra"]  # type: ignore[no-any-return]
+    stated = {name: image[name] for name in ("url", "width", "height", "title", "attribution")}
+    return stated | {"isCached": image["is_cached"]}
 
 
 def _add_items(connection: sa.Connection, source_id: int, found: dict[int, Article]) -> None:
-    """Adds to collections their items; of those that are not shown only their number is told."""
+    """Add the public items of collections. Of the other items only the number is known."""
     table = collection_items.c
     query = sa.select(table.article_id, table.item_id).where(table.article_id.in_(list(found)))
     listed = connection.execute(query.order_by(table.article_id, table.position)).all()
     wanted = sorted({item_id for _, item_id in listed if item_id is not None})
-    shown: dict[int, Article] = {}
+    public: dict[int, Article] = {}
     for some in chunks(wanted, CHUNK):
         of_these = sa.select(articles.c.id).where(is_public(source_id), articles.c.id.in_(some))
         ids = connection.scalars(of_these).all()
-        shown |= _read(connection, ids) if ids else {}
+        public |= _read(connection, ids) if ids else {}
     for article_id, item_id in listed:
         collection = found[article_id]
         collection.size = (collection.size or 0) + 1
-        if item_id in shown:
-            collection.items.append(shown[item_id])
+        if item_id in public:
+            collection.items.append(public[item_id])

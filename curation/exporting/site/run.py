@@ -18,7 +18,7 @@ from .items import Renderer
 from .listings import listed_topics
 from .output import Output, SiteSummary
 from .pages import Pages, as_entry, as_line, page
-from .rows import Article, public_ids, read_articles
+from .rows import Article, public_ids, read_public_articles
 from .sections import SECTIONS, Section
 from .sitemaps import Sitemap
 
@@ -68,7 +68,7 @@ def _export(
     for section in mine:
         if ids[section.name]:
             writer = _Writer(connection, source_id, section, settings, output)
-            for article in read_articles(connection, source_id, ids[section.name]):
+            for article in read_public_articles(connection, source_id, ids[section.name]):
                 writer.add(article)
                 done += 1
                 if done % 100 == 0:

@@ -1,0 +1,234 @@
+"""Read whole articles: their columns, and the lists that belong to them.
+
+Every reader of articles uses this module: `show`, the export of rows and the export of a site. Articles are
+read in chunks of ids, by one query for their columns and one for each kind of list. All of it happens in the
+caller's transaction. The table `documents` is never read here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from ..backends.base import chunks
+from ..flags import FLAGS
+from ..store.schema import (
+    article_authors,
+    article_images,
+    article_topics,
+    articles,
+    changes,
+    changesets,
+    collection_items,
+    images,
+    overrides,
+    providers,
+    related_links,
+    sources,
+    topics,
+)
+
+#: The ids of one chunk.
+_IDS: sa.BindParameter[Sequence[int]] = sa.bindparam("ids", expanding=True)
+
+#: Articles of which all parts are in memory at once.
+CHUNK = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A list that belongs to articles.
+
+    fields: what each entry can have, by name.
+    order: the column that orders the entries of one article.
+    """
+
+    article_id: sa.ColumnElement[int]
+    joined: sa.FromClause
+    fields: Mapping[str, sa.ColumnElement[Any]]
+    order: sa.ColumnElement[Any]
+
+
+#: The fields that are wanted of the lists of articles: one name for a list of values, several for a list of
+#: mappings.
+Wanted = Mapping[str, str | Sequence[str]]
+
+
+def article_columns() -> dict[str, sa.ColumnElement[Any]]:
+    """Return what an article has one of, by name: its own columns, its source's and its provider's."""
+    return {
+        **{column.name: column for column in articles.c},
+        "source": sources.c.name,
+        "provider": providers.c.name,
+        "domain": providers.c.domain,
+        "version": _version(),
+    }
+
+
+def articles_joined() -> sa.FromClause:
+    """Return the tables of `article_columns`, joined."""
+    with_source = articles.join(sources, sources.c.id == articles.c.source_id)
+    return with_source.outerjoin(providers, providers.c.id == articles.c.provider_id)
+
+
+def _version() -> sa.ScalarSelect[int]:
+    """Return the number of an article's last change, 0 if it has none, for `--if-unchanged-since`."""
+    last = sa.select(sa.func.coalesce(sa.func.max(changes.c.id), 0))
+    return last.where(changes.c.article_id == articles.c.id).correlate(articles).scalar_subquery()
+
+
+def _parts() -> dict[str, Part]:
+    topic, author, use = article_topics.c, article_authors.c, article_images.c
+    link, item, target = related_links.c, collection_items.c, articles.alias("target")
+    linked = related_links.outerjoin(providers, providers.c.id == link.provider_id)
+    link_fields = {
+        **{column.name: column for column in link},
+        "provider": providers.c.name,
+        "domain": providers.c.domain,
+        "target_path": target.c.path,
+    }
+    item_fields = {"item_path": item.item_path, "item_id": item.item_id}
+    image_fields = {column.name: column for column in images.c} | {"extra": use.extra}
+    return {
+        "topics": Part(
+            topic.article_id, article_topics.join(topics),
+            {"id": topics.c.id, "name": topics.c.name}, topic.position,
+        ),
+        "authors": Part(author.article_id, article_authors, {"name": author.name}, author.position),
+        "images": Part(use.article_id, article_images.join(images), image_fields, use.position),
+        "related": Part(
+            link.article_id, linked.outerjoin(target, target.c.id == link.target_id),
+            link_fields, link.position,
+        ),
+        "items": Part(
+            item.article_id, collection_items.outerjoin(target, target.c.id == item.item_id),
+            {**item_fields, "target_path": target.c.path, "title": target.c.title}, item.position,
+        ),
+        "overrides": Part(
+            overrides.c.article_id, overrides,
+            {"field": overrides.c.field, "value": overrides.c.value}, overrides.c.field,
+        ),
+    }  # fmt: skip
+
+
+#: The lists that belong to articles, by name.
+PARTS: Mapping[str, Part] = _parts()
+
+
+def read_articles(
+    connection: sa.Connection, ids: Sequence[int], columns: Iterable[str], parts: Wanted
+) -> Iterator[dict[str, Any]]:
+    """Yield articles in the order of their ids, few of which are in memory at once.
+
+    Args:
+        columns: names of `article_columns`; `id` is always among the result.
+        parts: the lists that are wanted, by name, with their fields.
+
+    Returns:
+        One mapping for each article: a value for each column and a list for each part.
+    """
+    known = article_columns()
+    names = dict.fromkeys(("id", *columns))
+    query = (
+        sa.select(*(known[name].label(name) for name in names))
+        .select_from(articles_joined())
+        .where(articles.c.id.in_(_IDS))
+    )
+    queries = {name: _part_query(PARTS[name], fields) for name, fields in parts.items()}
+    for some in chunks(ids, CHUNK):
+        chosen = {"ids": list(some)}
+        found = {row["id"]: dict(row) for row in connection.execute(query, chosen).mappings()}
+        for name, part_query in queries.items():
+            _add_part(connection, part_query, chosen, name, parts[name], found)
+        yield from (found[article_id] for article_id in some)
+
+
+def _part_query(part: Part, fields: str | Sequence[str]) -> sa.Select[Any]:
+    names = (fields,) if isinstance(fields, str) else fields
+    return (
+        sa.select(part.article_id, *(part.fields[name] for name in names))
+        .select_from(part.joined)
+        .where(part.article_id.in_(_IDS))
+        .order_by(part.article_id, part.order)
+    )
+
+
+def _add_part(
+    connection: sa.Connection,
+    query: sa.Select[Any],
+    chosen: Mapping[str, Sequence[int]],
+    name: str,
+    fields: str | Sequence[str],
+    found: Mapping[int, dict[str, Any]],
+) -> None:
+    """Add one kind of list to each article."""
+    for article in found.values():
+        article[name] = []
+    if isinstance(fields, str):
+        for article_id, value in connection.execute(query, chosen):
+            found[article_id][name].append(value)
+    else:
+        for article_id, *values in connection.execute(query, chosen):
+            found[article_id][name].append(dict(zip(fields, values, strict=True)))
+
+
+#: What `read_article` gives of each list.
+_SHOWN_PARTS: Wanted = {
+    "topics": "name",
+    "authors": "name",
+    "images": ("url", "width", "height", "is_cached", "title", "attribution"),
+    "related": ("target_id", "title", "published_at", "quality", "provider", "web_url"),
+    "items": ("item_id", "item_path", "title"),
+}
+
+#: Columns that `read_article` gives first, and those that it leaves out.
+_FIRST = ("id", "source", "path", "collection", "type", "title", "provider", "domain")
+_HIDDEN = (
+    "source_id", "provider_id", "canonical_digest", "content_hash", "first_import_id", "last_import_id",
+)  # fmt: skip
+
+
+def read_article(connection: sa.Connection, article_id: int) -> dict[str, Any]:
+    """Return all about one article but its stored bytes: columns, flags with who decided them, and lists."""
+    elsewhere = {*_FIRST, *_HIDDEN, "version", *FLAGS, *(f"upstream_{flag}" for flag in FLAGS)}
+    names = (*_FIRST, "version", *(column.name for column in articles.c if column.name not in elsewhere))
+    [article] = read_articles(connection, [article_id], names, _SHOWN_PARTS)
+    return {
+        **{name: article[name] for name in _FIRST},
+        "version": article["version"],
+        "flags": read_flags(connection, article_id),
+        "topics": article["topics"],
+        **{name: value for name, value in article.items() if name not in elsewhere | _SHOWN_PARTS.keys()},
+        **{name: article[name] for name in ("authors", "images", "related", "items")},
+    }
+
+
+def read_flags(connection: sa.Connection, article_id: int) -> list[dict[str, Any]]:
+    """Return each flag of an article: effective value, upstream value and override, with the changeset that
+    made the override, its kind, actor, reason and time."""
+    columns = (changesets.c[name] for name in ("actor", "created_at", "reason", "id", "kind"))
+    query = (
+        sa.select(overrides.c.field, overrides.c.value, *columns)
+        .join(changesets, changesets.c.id == overrides.c.changeset_id)
+        .where(overrides.c.article_id == article_id)
+    )
+    overridden = {field: rest for field, *rest in connection.execute(query)}
+    values = (articles.c[name] for flag in FLAGS for name in (flag, f"upstream_{flag}"))
+    row = connection.execute(sa.select(*values).where(articles.c.id == article_id)).one()
+    flags = []
+    for flag in FLAGS:
+        value, actor, at, reason, changeset, kind = overridden.get(flag, (None,) * 6)
+        flags.append(
+            {"flag": flag, "value": getattr(row, flag), "upstream": getattr(row, f"upstream_{flag}"),
+             "override": flag_value(flag, value), "actor": actor, "at": at, "reason": reason,
+             "changeset": changeset, "kind": kind}
+        )  # fmt: skip
+    return flags
+
+
+def flag_value(flag: str, number: int | None) -> int | bool | None:
+    """Return the value of a flag from the number that is stored for it."""
+    return number if number is None or flag in ("quality", "heat") else bool(number)
