@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,10 +37,10 @@ def test_a_session_is_pinned_whatever_it_begins_with(hostile: Store, way: str) -
     query = "SELECT {}".format(", ".join(f"current_setting('{name}')" for name in names))
     if way == "engine":
         with hostile.writing() as connection:
-            found = connection.exec_driver_sql(query).one()
+            found: Sequence[object] = connection.exec_driver_sql(query).one()
     else:
         with hostile.backend._connect() as own:
-            found = own.execute(query).fetchone()  # type: ignore[arg-type, assignment]
+            [found] = own.execute(query).fetchall()
     assert dict(zip(names, found, strict=True)) == dict(PINNED)
     assert set(HOSTILE_SETTINGS) - {"escape_string_warning"} <= set(PINNED)
 

@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -110,9 +111,9 @@ def measure(store: Store, flag: str, rounds: int = 3) -> dict[str, list[float]]:
         with store.reading() as connection:
             first = (connection.scalar(sa.text("SELECT max(id) FROM changesets")) or 0) + 10_000
         values = {"id": first, "value": value}
-        found["set by hand"].append(seconds(store, lambda values=values: by_hand(store, by_set, **values)))
+        found["set by hand"].append(seconds(store, partial(by_hand, store, by_set, **values)))
         undo = {"id": first + 1, "reverts": first}
-        found["revert by hand"].append(seconds(store, lambda undo=undo: by_hand(store, by_revert, **undo)))
+        found["revert by hand"].append(seconds(store, partial(by_hand, store, by_revert, **undo)))
     return found
 
 

@@ -32,6 +32,7 @@ from pyarrow import parquet
 from curation.cli.output import BINARY_FORMATS, FORMATS, escape
 from curation.cli.output import parquet as our_parquet
 from curation.cli.output import xlsx as our_xlsx
+from curation.cli.output.options import Output
 
 from ..support.cli_helpers import printed
 
@@ -291,7 +292,7 @@ def test_a_full_disk_ends_a_workbook_with_its_own_error(monkeypatch: pytest.Monk
     monkeypatch.setattr(sys, "unraisablehook", lost.append)
     monkeypatch.setattr(our_xlsx, "unnamed_file", _full_disk)
     with click.Context(click.Command("report")), pytest.raises(OSError, match="No space left"):
-        our_xlsx.write_xlsx(io.BytesIO(), ["a"], iter([(1,)]), our_xlsx.Output())
+        our_xlsx.write_xlsx(io.BytesIO(), ["a"], iter([(1,)]), Output())
     gc.collect()
     assert lost == []
 

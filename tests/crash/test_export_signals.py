@@ -17,7 +17,7 @@ def test_sigterm_takes_the_unfinished_archive_along(tmp_path: Path) -> None:
         body = "".join(f"{number * n * 7919 % 1_000_003} " for number in range(100_000))
         (news / f"{n}.md").write_text(f"---\ntitle: T\n---\n{body}")
     subprocess.run([*command, "import", news.parent], check=True, capture_output=True)
-    export = [*command, "export", "files", out / "all.tar.xz"]
+    export = [*command, "export", "files", str(out / "all.tar.xz")]
     with subprocess.Popen(export, stderr=subprocess.PIPE, text=True) as running:
         while running.poll() is None and not list(out.iterdir()):
             time.sleep(0.001)

@@ -30,7 +30,8 @@ from curation.verifying.run import verify
 
 from ..support.cases import few_or_many
 from ..support.importing_helpers import import_folder
-from ..support.killed_imports import HERE, Imports, Place, make_dump, opened
+from ..support.killed_imports import Imports, Place, make_dump, opened
+from ..support.places import CHECKOUT as HERE
 
 KILLS = int(os.environ.get("CURATION_KILLS", "30"))
 SECONDS = float(os.environ.get("CURATION_SECONDS", "4"))

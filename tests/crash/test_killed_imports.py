@@ -18,6 +18,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -83,7 +84,8 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 @pytest.fixture(scope="module")
 def versions(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Version]]:
     """Three days of a dump; on the last one a file is broken."""
-    folder, chance, made = tmp_path_factory.mktemp("versions"), random.Random(SEED), []
+    folder, chance = tmp_path_factory.mktemp("versions"), random.Random(SEED)
+    made: list[Version] = []
     for day in range(3):
         root = folder / f"day-{day}"
         if day == 0:
@@ -296,7 +298,7 @@ def test_a_reading_process_that_dies_is_replaced(
         for _ in range(5 if place.engine == "sqlite" else 2):
             database = place.new()
             process = started.start("--database", database, "import", root, "--source", SOURCE, "--jobs", 2)
-            if until(lambda p=process: bool(workers_of(p.pid)), 5):
+            if until(partial(workers_of, process.pid), 5):
                 time.sleep(chance.uniform(0, 0.1))
                 for pid in workers_of(process.pid)[:1]:
                     with suppress(ProcessLookupError):
@@ -331,7 +333,7 @@ def test_ctrl_c_ends_an_import_soon_and_with_a_line(
                 "--database", database, "import", tmp_path / "work", "--source", SOURCE, "--jobs", jobs
             )
             with opened(database) as store:
-                assert until(lambda s=store: has_begun(s), 20)
+                assert until(partial(has_begun, store), 20)
                 time.sleep(chance.uniform(0, whole / 3))
                 began = time.monotonic()
                 process.kill(group=True, by=signal.SIGINT)

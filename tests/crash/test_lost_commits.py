@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from curation.interrupts import Outcome
 from curation.store.database import Store
 from curation.store.schema import articles, changesets, source_settings, sources, units_of_work
 from curation.verifying.run import verify
@@ -58,7 +59,7 @@ class World:
         assert "Traceback" not in ended.err, ended.err
         return ended
 
-    def count(self, query: sa.Select[tuple[int]]) -> int:
+    def count(self, query: sa.Select[int]) -> int:
         with opened(self.straight) as store, store.reading() as connection:
             return connection.scalar(query) or 0
 
@@ -245,7 +246,7 @@ def test_an_interruption_after_commit_is_no_reason_to_run_again(store: Store) ->
             transaction = connection.get_transaction()
             assert transaction is not None
             sa.event.listen(store.engine, "commit", _commit_and_raise, once=True)
-    assert seen == [database.Outcome.DONE]
+    assert seen == [Outcome.DONE]
 
 
 def _commit_and_raise(connection: sa.Connection) -> None:

@@ -31,7 +31,8 @@ from curation.verifying.run import verify
 
 from ..support.cases import few_or_many
 from ..support.importing_helpers import import_folder
-from ..support.killed_imports import HERE, Import, Imports, Place, change_dump, make_dump, opened, until
+from ..support.killed_imports import Import, Imports, Place, change_dump, make_dump, opened, until
+from ..support.places import CHECKOUT as HERE
 
 SIGNALS = int(os.environ.get("CURATION_SIGNALS", "30"))
 SEED = int(os.environ.get("CURATION_SEED", "3"))

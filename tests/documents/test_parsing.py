@@ -12,14 +12,13 @@ from hypothesis import strategies as st
 
 from curation.documents import fields
 from curation.documents.due_dates import find_due
-from curation.documents.fields import MAX_TEXT, Image, Provider, RelatedLink, encode_image
+from curation.documents.fields import Image, Provider, RelatedLink, encode_image
 from curation.documents.flag_editing import set_flag_lines
 from curation.documents.instants import parse_instant
 from curation.documents.issues import Issue
-from curation.documents.json_values import encode
+from curation.documents.json_values import MAX_TEXT, encode
 from curation.documents.parsing import (
     Document,
-    Flags,
     Organization,
     TopicNote,
     content_hash,
@@ -28,6 +27,7 @@ from curation.documents.parsing import (
     parse_topic,
 )
 from curation.errors import DocumentError
+from curation.flags import Flags
 
 from ..support.places import SITE
 
@@ -653,7 +653,7 @@ def test_one_bad_image_keeps_the_whole_list_in_extra() -> None:
 
 
 #: What an entry may say otherwise than most do, by key; `...` for nothing.
-_ODD_IMAGE = {
+_ODD_IMAGE: dict[str, list[object]] = {
     "url": ["1.png", "0x1F", "http" + "x" * MAX_TEXT, "", None, 5, ...],
     "width": [0, -1, 2**63 - 1, 2**63, 800.0, True, None, ...],
     "height": [-1, 2**63, "600", None, ...],
@@ -661,14 +661,14 @@ _ODD_IMAGE = {
     "title": ["A view", None],
     "alt": ["x"],
 }
-_ODD_PROVIDER = {
+_ODD_PROVIDER: dict[str, list[object]] = {
     "name": ["0x1F", "x" * MAX_TEXT, "", None, 5, ...],
     "domain": ["1e5", None, True, ...],
     "authors": [[{"name": "Ann"}]],
 }
 
 
-def _nearly(usual: dict[str, Any], odd: dict[str, list[Any]]) -> st.SearchStrategy[dict[str, Any]]:
+def _nearly(usual: dict[str, Any], odd: dict[str, list[object]]) -> st.SearchStrategy[dict[str, Any]]:
     """Return entries that are as most are but for at most two keys."""
     one = st.sampled_from([(key, value) for key, values in odd.items() for value in values])
     return st.lists(one, max_size=2).map(

@@ -89,10 +89,12 @@ class History:
         return Selection(self.chance.sample(paths, self.chance.randint(1, 3)))
 
     def edit(self) -> int | None:
+        qualities: list[int | ChangeBy] = [
+            self.chance.randint(0, 120),
+            ChangeBy(self.chance.randint(-30, 30)),
+        ]
         values: dict[str, int | ChangeBy] = {
-            "quality": self.chance.choice(
-                [self.chance.randint(0, 120), ChangeBy(self.chance.randint(-30, 30))]
-            ),
+            "quality": self.chance.choice(qualities),
             "heat": self.chance.randint(-1, 200),
             "published": self.chance.randint(0, 1),
             "removed": self.chance.randint(0, 1),

@@ -440,7 +440,8 @@ def test_an_export_into_an_empty_folder_goes_on_where_it_was_cut_off(
     """Until all is there a mark says that what is not there yet is not gone."""
     from curation.exporting.output_folder import OutputFolder
 
-    written, whole = [], OutputFolder.write
+    written: list[str] = []
+    whole = OutputFolder.write
 
     def write(target: OutputFolder, path: str, data: bytes) -> None:
         if len(written) == 30:

@@ -12,7 +12,7 @@ from ..support.cases import some
 from ..support.exporting_helpers import BOLLARD, ROCK, Curation, content, decide, everything, told
 from ..support.places import SITE
 
-MODES = ([], ["--restore"], ["--dry-run"], ["--check"], ["--restore", "--dry-run"])
+MODES: tuple[list[str], ...] = ([], ["--restore"], ["--dry-run"], ["--check"], ["--restore", "--dry-run"])
 
 
 def other_site(folder: Path) -> None:

@@ -18,7 +18,7 @@ from curation.backends.postgresql import Postgresql
 from curation.editing.flags import set_flags
 from curation.errors import ImportFailed
 from curation.importing import batches
-from curation.importing.context import ImportRecords
+from curation.importing.records.import_records import ImportRecords
 from curation.store.database import Store
 from curation.store.schema import articles, imports, sources
 from curation.verifying.run import verify

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import tarfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ import sqlalchemy as sa
 from click.testing import CliRunner, Result
 
 from curation.cli import cli
+from curation.documents import parsing
 from curation.errors import DocumentError, ImportFailed
 from curation.importing import batches
 from curation.importing.reading import files as file_reading
@@ -47,7 +48,7 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def parses(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
     """The documents that are parsed, as they are parsed."""
     seen: list[bytes] = []
-    parse = file_reading.parse_article
+    parse = parsing.parse_article
 
     def parse_article(content: bytes) -> Any:
         seen.append(content)
@@ -212,7 +213,7 @@ def test_revisions_of_a_repository(store: Store, site: Path, curation: Callable[
 def test_blobs_that_are_known_are_not_read(
     store: Store, site: Path, curation: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from curation.scanning import GitTree
+    from curation.scanning import File, GitTree
 
     git(site, "init", "-q")
     commit(site)
@@ -221,9 +222,12 @@ def test_blobs_that_are_known_are_not_read(
     commit(site)
     asked: list[str] = []
     read = GitTree.read
-    monkeypatch.setattr(
-        GitTree, "read", lambda tree, some: asked.extend(f.path for f in some) or read(tree, some)
-    )
+
+    def ask(tree: GitTree, some: Sequence[File]) -> list[bytes | DocumentError]:
+        asked.extend(f.path for f in some)
+        return read(tree, some)
+
+    monkeypatch.setattr(GitTree, "read", ask)
     assert "1 added" in curation("import", str(site), "--rev", "HEAD").stdout
     assert asked == ["_news/2024-02-02-new.md"]
 

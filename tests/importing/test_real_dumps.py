@@ -29,7 +29,7 @@ def take_in(store: Store, root: Path, source: str) -> None:
     import_folder(store, root, actor="tester", source=source)
 
 
-def number(store: Store, query: sa.Select[tuple[int]]) -> int:
+def number(store: Store, query: sa.Select[int]) -> int:
     with store.reading() as connection:
         return connection.scalar(query) or 0
 

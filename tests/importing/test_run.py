@@ -297,14 +297,14 @@ def test_a_folder_that_becomes_a_link_is_named_and_marks_nothing_missing(
 def test_a_fault_of_ours_in_one_file_stops_no_other(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    from curation.documents.parsing import parse_article
     from curation.importing.reading import files
 
     def stumble(content: bytes) -> Any:
         if b"bad.md" in content:
             raise ZeroDivisionError
-        return parse(content)
+        return parse_article(content)
 
-    parse = files.parse_article
     monkeypatch.setattr(files, "parse_article", stumble)
     write_story(tmp_path, "bad.md")
     write_story(tmp_path, "good.md")

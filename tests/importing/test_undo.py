@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -49,7 +50,7 @@ IMAGES = ("images", "provider_images")
 DATED = "publishedDateTime: 2091-05-01T12:00:00Z"
 
 
-def shown(store: Store) -> list[object]:
+def shown(store: Store) -> list[str]:
     """The images by URL, and those of the providers."""
     of_providers = sa.select(providers.c.name, provider_images.c.position, images.c.url)
     of_providers = of_providers.select_from(provider_images).join(images).join(providers)
@@ -368,7 +369,7 @@ def test_where_an_older_release_kept_no_flags_nothing_is_shown_by_them(store: St
     assert rows(store, sa.select(articles.c.published, *UPSTREAM)) == [(False, None, 70, False, None, None)]
 
 
-def write_fronts(root: Path, fronts: dict[str, tuple[str, str | None]], *, words: str = "") -> None:
+def write_fronts(root: Path, fronts: Mapping[str, tuple[str, str | None]], *, words: str = "") -> None:
     """Write a story for each that has a quality and more; with other words it is another story."""
     (root / "_news").mkdir(exist_ok=True)
     for name, (quality, front) in fronts.items():

@@ -54,6 +54,7 @@ def patterns() -> Iterator[Pattern]:
             for text in [node.args[0].value] if isinstance(node.args[0], ast.Constant) else []:
                 flags = sum(getattr(re, flag) for flag in FLAGS if f"re.{flag}" in ast.unparse(node))
                 where = f"{file.relative_to(ROOT)}:{node.lineno}"
+                assert isinstance(text, str | bytes)
                 as_text = text.decode("latin-1") if isinstance(text, bytes) else text
                 yield Pattern(where, as_text, flags, isinstance(text, bytes), methods or ("match", "search"))
             if not isinstance(node.args[0], ast.Constant):

@@ -169,7 +169,7 @@ def activity(told: Chronicle, kind: str) -> list[Row]:
             "day": day, "actor": actor, "kind": of_kind, "changesets": len(some), "changes": len(changes),
             "articles": len({change.article.id for change in changes}), "last_at": max(c.at for c in some),
         })  # fmt: skip
-    return ordered((row for row in due if like(row["kind"], kind)), "-day", "-changes", "actor", "kind")
+    return ordered((row for row in due if like(str(row["kind"]), kind)), "-day", "-changes", "actor", "kind")
 
 
 @pytest.mark.parametrize("kind", ["edit", "import", "revert", "%"])

@@ -6,6 +6,7 @@ import statistics
 from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
+from typing import SupportsFloat
 
 import pytest
 import sqlalchemy as sa
@@ -34,6 +35,11 @@ def report(store: Store, name: str, **parameters: str) -> list[dict[str, object]
     return answer(store, report_query(find_report(name), parameters, 10.0))
 
 
+def as_number(value: object) -> float:
+    assert isinstance(value, SupportsFloat)
+    return float(value)
+
+
 def is_published(fm: dict[str, object]) -> bool:
     return fm.get("published") is not False and fm.get("removed") is not True
 
@@ -50,16 +56,18 @@ def test_every_report_says_what_it_is_and_runs(filled: Store) -> None:
 def test_the_figures_of_topics(filled: Store) -> None:
     told: dict[str, list[dict[str, object]]] = defaultdict(list)
     for fm in front_matters().values():
-        for topic in {t for t in fm.get("topics") or [] if t}:  # type: ignore[union-attr]
+        topics = fm.get("topics") or []
+        assert isinstance(topics, list)
+        for topic in {t for t in topics if t}:
             told[topic].append(fm)
     found = {row["topic"]: row for row in report(filled, "topics")}
     assert set(found) == set(told)
     for topic, articles in told.items():
         published = sum(map(is_published, articles))
         assert (found[topic]["articles"], found[topic]["published"]) == (len(articles), published)
-        qualities = [fm["quality"] for fm in articles if "quality" in fm]
-        mean = found[topic]["mean_quality"]
-        assert float(mean) == pytest.approx(statistics.mean(qualities), abs=0.051)  # type: ignore[arg-type, type-var]
+        qualities = [as_number(fm["quality"]) for fm in articles if "quality" in fm]
+        mean = as_number(found[topic]["mean_quality"])
+        assert mean == pytest.approx(statistics.mean(qualities), abs=0.051)
 
 
 def test_the_figures_of_providers(filled: Store) -> None:
@@ -72,15 +80,18 @@ def test_the_figures_of_providers(filled: Store) -> None:
     for key, articles in told.items():
         published = sum(map(is_published, articles))
         assert (found[key]["articles"], found[key]["published"]) == (len(articles), published)
-        assert float(found[key]["share_published"]) == pytest.approx(
-            100 * published / len(articles), abs=0.051
-        )  # type: ignore[arg-type]
+        share = as_number(found[key]["share_published"])
+        assert share == pytest.approx(100 * published / len(articles), abs=0.051)
     assert len(report(filled, "providers", minimum="4")) == sum(len(a) >= 4 for a in told.values())
 
 
 def test_what_waits_for_review(filled: Store, curation: Callable[..., Result]) -> None:
     waiting = report(filled, "review", limit="1000")
-    good = {p for p, fm in front_matters().items() if not is_published(fm) and (fm.get("quality") or 0) >= 60}  # type: ignore[operator]
+    good = {
+        p
+        for p, fm in front_matters().items()
+        if not is_published(fm) and as_number(fm.get("quality") or 0) >= 60
+    }
     good = {
         p
         for p in good

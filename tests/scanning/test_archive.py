@@ -539,9 +539,12 @@ def test_a_packed_tar_that_is_cut_off_gives_nothing(tmp_path: Path, site: Path, 
 def test_a_tar_that_was_cut_off_before_it_was_packed(tmp_path: Path, name: str) -> None:
     blocks = tar_blocks("_news/a.md") + tar_blocks("_news/b.md")[:520]
     archive = tmp_path / f"a.{name}"
-    archive.write_bytes(
-        {"tar.gz": gzip.compress, "tar.xz": lzma.compress, "tar.zst": zstd.compress}[name](blocks)
-    )
+    packers: dict[str, Callable[[bytes], bytes]] = {
+        "tar.gz": gzip.compress,
+        "tar.xz": lzma.compress,
+        "tar.zst": zstd.compress,
+    }
+    archive.write_bytes(packers[name](blocks))
     assert found(archive) == ["_news/a.md"]
     assert issues(archive) == [(archive.name, "error", "archive_damaged")]
 
@@ -742,7 +745,7 @@ def test_a_zip_written_as_a_stream(tmp_path: Path) -> None:
             return len(data)
 
     pipe = Pipe()
-    with zipfile.ZipFile(pipe, "w", zipfile.ZIP_DEFLATED) as packed:  # type: ignore[arg-type]
+    with zipfile.ZipFile(pipe, "w", zipfile.ZIP_DEFLATED) as packed:
         packed.writestr("_news/a.md", TEXT)
     (tmp_path / "a.zip").write_bytes(pipe.data)
     with Archive(tmp_path / "a.zip") as tree:

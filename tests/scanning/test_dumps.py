@@ -213,7 +213,12 @@ def test_trees_that_were_opened_are_closed_when_another_fails(
 ) -> None:
     closed: list[Path] = []
     close = Archive.close
-    monkeypatch.setattr(Archive, "close", lambda tree: (closed.append(tree._path), close(tree)))
+
+    def note(tree: Archive) -> None:
+        closed.append(tree._path)
+        close(tree)
+
+    monkeypatch.setattr(Archive, "close", note)
     first = zipped(dumps / "first.zip", "_news/a.md")
     with pytest.raises(ImportFailed):
         find(first, zipped(dumps / "second.zip", "a/_news/a.md", "b/_news/a.md"))

@@ -357,7 +357,7 @@ def test_a_stamp_is_equal_as_long_as_the_bytes_are(tmp_path: Path, monkeypatch: 
 def later(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
     """Lets the scans that follow begin so long from now."""
     began = time.time_ns() + int(seconds * SECOND)
-    monkeypatch.setattr(folder.time, "time_ns", lambda: began)
+    monkeypatch.setattr(time, "time_ns", lambda: began)
 
 
 def test_a_file_as_young_as_the_scan_has_no_stamp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -422,7 +422,7 @@ def test_a_file_that_grows_while_it_is_read(tmp_path: Path, monkeypatch: pytest.
             stream.write(b"y")
         return read(descriptor, size)
 
-    monkeypatch.setattr(folder.os, "read", grow)
+    monkeypatch.setattr(os, "read", grow)
     assert refusal(file) == "changed_while_read"
 
 

@@ -98,7 +98,7 @@ def score(store: Store, *names: str) -> Edit:
     return edit
 
 
-def flags(store: Store) -> dict[str, tuple[Any, ...]]:
+def flags(store: Store) -> dict[str, list[Any]]:
     """Quality, heat and published by title."""
     table = articles.c
     return {
@@ -238,7 +238,7 @@ def test_the_rule_of_a_real_site_is_found(
             fits = above == (fm["heat"] == -1)
         else:
             fits = 0 <= fm["heat"] - fm["quality"] - bonus * len(related) <= 8
-        return fits and fm.get("published", fm["heat"] >= 70) == (fm["heat"] >= 70)
+        return bool(fits and fm.get("published", fm["heat"] >= 70) == (fm["heat"] >= 70))
 
     disobeying = {str(p.relative_to(root)) for p, fm in spoken_of.items() if not obeys(fm)}
     assert {path for _, path, _ in found.disobeying} == disobeying
@@ -545,7 +545,7 @@ def test_a_random_site_follows_a_model_of_the_rule(store: Store, tmp_path: Path,
 def modelled(
     title: str,
     stories: dict[str, tuple[int, int, tuple[str, ...]]],
-    original: dict[str, tuple[Any, ...]],
+    original: dict[str, list[Any]],
     edits: dict[str, dict[str, int]],
     gone: str,
 ) -> list[Any]:

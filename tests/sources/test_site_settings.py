@@ -27,7 +27,7 @@ from ..support.importing_helpers import import_folder
 Curation = Callable[..., Result]
 
 
-def shown(curation: Curation) -> dict[str, tuple[str, str]]:
+def shown(curation: Curation) -> dict[str, tuple[str | int | None, str]]:
     """Value and origin of each setting of the source `site`."""
     rows = json.loads(curation("source", "show", "site", "--format", "json").stdout)
     return {row["setting"]: (row["value"], row["origin"]) for row in rows}
@@ -151,7 +151,7 @@ def test_a_broken_config_is_an_issue_and_stops_nothing(
     for _ in range(2):  # found again, it is the same issue
         assert import_folder(store, site).status == "succeeded"
         assert issues(store) == [("_config.yml", "warning", code, line)]
-    field = {b"baseurl": "base-url", b"url": "url"}.get(text.splitlines()[-1].partition(b":")[0])
+    field = {b"baseurl": "base-url", b"url": "url"}.get(text.splitlines()[-1].partition(b":")[0], "")
     stands = [field] if code == "bad_setting" else list(before)
     assert [shown(curation)[name] for name in stands] == [before[name] for name in stands]
     (site / "_config.yml").write_bytes(whole)

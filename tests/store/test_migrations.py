@@ -133,9 +133,9 @@ def test_what_is_read_otherwise_than_before_is_parsed_by_the_next_import(
     with store.writing() as connection:
         connection.execute(sa.text(as_before))
     for revision in ("0021", "0020", "0021"):
-        migrate.downgrade(store, revision) if revision < store.revision() else migrate.upgrade(
-            store, revision
-        )
+        stands = store.revision()
+        assert stands is not None
+        migrate.downgrade(store, revision) if revision < stands else migrate.upgrade(store, revision)
     migrate.upgrade(store)
     summary = import_folder(store, tmp_path)
     assert (summary.updated, summary.unchanged) == (len(hidden), len(shown))

@@ -94,18 +94,18 @@ def test_a_reader_reads_each_view_and_nothing_else(served: Store, role: str) -> 
     assert (result.exit_code, "and nothing else" in result.stdout) == (0, True), result.stderr
     with psycopg.connect(url_as(served, role), autocommit=True) as reader:
         for view in VIEWS:
-            reader.execute(f"SELECT * FROM {view}").fetchall()  # type: ignore[arg-type]
+            reader.execute(f"SELECT * FROM {view}").fetchall()
         assert reader.execute("SELECT count(*) FROM article_overview").fetchone() == (50,)
         assert reader.execute("SHOW statement_timeout").fetchone() == ("1min",)
         for statement in REFUSED:
             with pytest.raises((psycopg.errors.InsufficientPrivilege, psycopg.errors.ReadOnlySqlTransaction)):
-                reader.execute(statement)  # type: ignore[arg-type]
+                reader.execute(statement)
         reader.execute(
             "SET default_transaction_read_only = off"
         )  # what it can lift keeps from accidents only
         for statement in REFUSED:
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
-                reader.execute(statement)  # type: ignore[arg-type]
+                reader.execute(statement)
 
 
 def test_the_commands_run_as_a_reader_where_views_suffice(served: Store, role: str) -> None:
@@ -131,7 +131,7 @@ def test_what_is_printed_does_the_same(served: Store) -> None:
     with served.reading() as connection:
         assert not connection.scalar(sa.text("SELECT count(*) FROM pg_roles WHERE rolname = :r"), {"r": ODD})
     with psycopg.connect(url_as(served, "curation"), autocommit=True) as owner:
-        owner.execute(printed)  # type: ignore[arg-type]
+        owner.execute(printed)
     with psycopg.connect(url_as(served, "curation"), user=ODD, autocommit=True) as reader:
         assert reader.execute("SELECT count(*) FROM article_overview").fetchone() == (50,)
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
@@ -266,7 +266,7 @@ def test_views_that_a_revision_makes_anew_keep_their_grants(
     with psycopg.connect(url_as(served, role)) as reader:
         for name in VIEWS:
             if name != "open_issues":
-                reader.execute(f"SELECT * FROM {name}")  # type: ignore[arg-type]
+                reader.execute(f"SELECT * FROM {name}")
         [acl] = reader.execute("SELECT relacl::text FROM pg_class WHERE relname = 'image_usage'").fetchall()
         assert "=r/curation" in acl[0].strip("{}").split(",")
         [acl] = reader.execute("SELECT relacl::text FROM pg_class WHERE relname = 'topic_stats'").fetchall()

@@ -58,7 +58,7 @@ def is_published(fm: dict[str, Any]) -> bool:
     return fm.get("published") is not False and fm.get("removed") is not True
 
 
-def mean(values: list[int]) -> float | None:
+def mean(values: list[int]) -> object:
     return pytest.approx(statistics.mean(values)) if values else None
 
 

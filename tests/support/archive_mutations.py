@@ -21,6 +21,8 @@ from dataclasses import dataclass
 from random import Random
 from typing import NamedTuple
 
+import pytest
+
 if sys.version_info >= (3, 14):
     from compression import zstd
 else:
@@ -122,7 +124,7 @@ def make_zip(
 
 def make_streamed_zip(root: str) -> bytes:
     pipe = _Pipe()
-    with zipfile.ZipFile(pipe, "w", zipfile.ZIP_DEFLATED) as archive:  # type: ignore[arg-type]
+    with zipfile.ZipFile(pipe, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, text in files(root).items():
             archive.writestr(name, text)
     return bytes(pipe.data)
@@ -130,11 +132,9 @@ def make_streamed_zip(root: str) -> bytes:
 
 def make_wide_zip(root: str) -> bytes:
     """A zip with an end record of 64 bits, and the offset of each member as one."""
-    limit, zipfile.ZIP64_LIMIT = zipfile.ZIP64_LIMIT, 10
-    try:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(zipfile, "ZIP64_LIMIT", 10)
         return make_zip(root, zipfile.ZIP_DEFLATED)
-    finally:
-        zipfile.ZIP64_LIMIT = limit
 
 
 def make_tar(root: str, form: int) -> bytes:

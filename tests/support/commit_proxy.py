@@ -101,7 +101,6 @@ class _Session:
                             self._wait_for_the_end()
                         return
                 self._server.sendall(head + body)
-            return
         self._end()
 
     def _wait_for_the_end(self) -> None:

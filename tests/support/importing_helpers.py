@@ -64,7 +64,8 @@ def one(store: Store, query: Any) -> Any:
 
 
 def count(store: Store, table: sa.Table, *conditions: Any) -> int:
-    return one(store, sa.select(sa.func.count()).select_from(table).where(*conditions))
+    found: int = one(store, sa.select(sa.func.count()).select_from(table).where(*conditions))
+    return found
 
 
 def write_story(root: Path, name: str, **told: Any) -> Path:

@@ -170,8 +170,9 @@ class Import:
     def wait(self) -> Ended:
         status = int(self._imports.read())
         seconds = time.monotonic() - self._began
-        out, err = (self._imports.folder / name for name in ("out", "err"))
-        return Ended(status, *(p.read_text() if p.exists() else "" for p in (out, err)), seconds)
+        files = [self._imports.folder / name for name in ("out", "err")]
+        out, err = (p.read_text() if p.exists() else "" for p in files)
+        return Ended(status, out, err, seconds)
 
     def left_over(self) -> list[str]:
         """What still runs of its session, once it had time to end."""
@@ -491,14 +492,14 @@ def own_server() -> Iterator[OwnServer]:
             made.stop()
 
 
-def until(condition: Callable[[], bool], seconds: float = 10.0) -> bool:
+def until(condition: Callable[[], object], seconds: float = 10.0) -> bool:
     """Whether something becomes so in time."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if condition():
             return True
         time.sleep(0.01)
-    return condition()
+    return bool(condition())
 
 
 def kinds(lines: Sequence[str]) -> str:

@@ -20,6 +20,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypedDict
 
 PR_SET_PDEATHSIG = 1
 DEADLINE = 30.0  # seconds from start to the first connection
@@ -132,7 +133,12 @@ def _is_root() -> bool:
     return hasattr(os, "geteuid") and os.geteuid() == 0
 
 
-def _as_nobody() -> dict[str, object]:
+class _User(TypedDict, total=False):
+    user: str
+    extra_groups: list[str | int]
+
+
+def _as_nobody() -> _User:
     return {"user": "nobody", "extra_groups": []} if _is_root() else {}
 
 

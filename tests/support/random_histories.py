@@ -347,9 +347,9 @@ def _decided(connection: sa.Connection, bodies: dict[bytes | None, int]) -> Iter
         aside.article_id, aside.field, aside.value, aside.changeset_id,
         aside.title, aside.canonical_url, aside.body_digest,
     )  # fmt: skip
-    for *row, title, url, body in connection.execute(query):
+    for article_id, flag, value, changeset_id, title, url, body in connection.execute(query):
         tells = tells_of(title, url, None)._replace(body=bodies.get(body))
-        yield Decided(*row, tells)
+        yield Decided(article_id, flag, value, changeset_id, tells)
 
 
 def _decisions(kind: str, chance: random.Random) -> dict[str, int | ChangeBy]:

@@ -13,7 +13,7 @@ import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 
 class Telling(NamedTuple):
@@ -239,7 +239,7 @@ def rename_slightly(world: World, chance: random.Random) -> None:
     path = world.pick(chance)
     folder, _, name = path.rpartition("/")
     stem, _, suffix = name.rpartition(".")
-    form = "NFC" if unicodedata.is_normalized("NFD", stem) else "NFD"
+    form: Literal["NFC", "NFD"] = "NFC" if unicodedata.is_normalized("NFD", stem) else "NFD"
     other = {"md": "html", "html": "md"}[suffix]
     names = (
         f"{stem}.{other}",

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -121,7 +121,7 @@ class Chronicle:
 
     def take_in(self, source: str, root: Path, *, strict: bool = False) -> Changeset | None:
         self.roots[source] = root
-        row = {
+        row: dict[str, Any] = {
             "source": source,
             "status": "failed",
             "location": str(root),
@@ -224,7 +224,7 @@ class Chronicle:
 
     def _id(self, table: sa.Table, row: Changeset) -> int:
         with self.store.reading() as connection:
-            ids = connection.scalars(sa.select(table.c.id).order_by(table.c.id)).all()
+            ids: Sequence[int] = connection.scalars(sa.select(table.c.id).order_by(table.c.id)).all()
         assert len(ids) == len(self.changesets)
         return ids[self.changesets.index(row)]
 
@@ -246,7 +246,7 @@ class _Changing:
     def __enter__(self) -> None:
         self._was = list(self._standing())
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, *error: object) -> None:
         for (article, flag, old, before), (_, _, new, after) in zip(self._was, self._standing(), strict=True):
             if (old, before) != (new, after):
                 self._log.append(Change(self._made, article, flag, old, new, before, after))

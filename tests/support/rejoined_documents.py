@@ -57,7 +57,8 @@ def parsed(file: Path) -> dict[str, Any]:
     end = text.index("\n---", 3)
     values = yaml.load(text[4 : end + 1], yaml.CSafeLoader)
     values.pop("secured", None)
-    return _plain(values)
+    plain: dict[str, Any] = _plain(values)
+    return plain
 
 
 def _plain(value: Any) -> Any:

@@ -373,8 +373,8 @@ def _found(store: Store) -> dict[str, tuple[Any, ...]]:
         found[_plain(path)][2].add(Kept(*kept))
     by = sa.join(set_aside_overrides, changesets).join(articles, a.id == s.article_id)
     columns = (a.path, s.field, s.value, changesets.c.actor, s.title, s.canonical_digest)
-    for path, *kept, digest in rows(store, sa.select(*columns).select_from(by)):
-        found[_plain(path)][3][Kept(*kept, digest and bytes(digest))] += 1
+    for path, flag, value, actor, title, digest in rows(store, sa.select(*columns).select_from(by)):
+        found[_plain(path)][3][Kept(flag, value, actor, title, digest and bytes(digest))] += 1
     wanted = sa.select(i.path, i.code, i.field, i.message).where(
         i.code.in_(NOTICES), i.resolved_import_id.is_(None)
     )
@@ -394,4 +394,5 @@ def rows(store: Store, query: Any) -> list[Any]:
 
 
 def count(store: Store, table: sa.Table, *conditions: Any) -> int:
-    return rows(store, sa.select(sa.func.count()).select_from(table).where(*conditions))[0][0]
+    found: int = rows(store, sa.select(sa.func.count()).select_from(table).where(*conditions))[0][0]
+    return found

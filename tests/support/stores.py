@@ -58,4 +58,4 @@ def execute_sql(url: str, *statements: str) -> None:
 
     with psycopg.connect(f"{url}/postgres", autocommit=True) as connection:
         for statement in statements:
-            connection.execute(statement)  # type: ignore[arg-type]
+            connection.execute(statement)

@@ -13,12 +13,12 @@ import signal
 import time
 from collections.abc import Sequence
 
+from curation.documents.parsing import parse_article
 from curation.importing.reading import files
 from curation.importing.reading.files import Read
 from curation.importing.reading.tasks import Task
 
 _EXPONENTIAL = re.compile(r"(?:a+)+b")
-_PARSE = files.parse_article
 
 
 def _parse(data: bytes) -> object:
@@ -38,15 +38,15 @@ def _parse(data: bytes) -> object:
         os.kill(os.getpid(), signal.SIGKILL)
     if b"do: crash" in data:
         ctypes.string_at(0)
-    return _PARSE(data)
+    return parse_article(data)
 
 
 def read_files(tasks: Sequence[Task]) -> Read:
-    files.parse_article = _parse  # type: ignore[assignment]
+    vars(files)["parse_article"] = _parse
     try:
         return files.read_files(tasks)
     finally:
-        files.parse_article = _PARSE
+        vars(files)["parse_article"] = parse_article
 
 
 def leave(*_: object) -> None:

@@ -325,7 +325,7 @@ class Piece:
 
     @property
     def effective(self) -> tuple[int | None, int | None, bool, bool]:
-        said = self.told.flags | {flag: kept.value for flag, kept in self.decided.items()}
+        said = dict(self.told.flags) | {flag: kept.value for flag, kept in self.decided.items()}
         removed = bool(said["removed"])
         published = said["published"] is None or bool(said["published"])
         return said["quality"], said["heat"], published and not removed, removed

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any
 
 
-def moment(value: Any) -> str | None:
+def moment(value: str | dt.datetime | None) -> str | None:
     """An instant as far as both engines tell it alike: to the second, UTC."""
     if isinstance(value, str):
         value = dt.datetime.fromisoformat(value)

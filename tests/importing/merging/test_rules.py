@@ -23,11 +23,10 @@ from curation.importing.merging.rules import (
     Decision,
     Merged,
     SetAside,
-    Story,
     effective,
-    is_another,
     merge,
 )
+from curation.importing.merging.stories import Story, is_another
 from curation.store.database import Store
 from curation.store.schema import import_issues
 
@@ -56,7 +55,7 @@ URLS: dict[bytes | None, tuple[str | None, ...]] = {
 ADDRESSES = st.sampled_from([(digest, url) for digest, urls in URLS.items() for url in urls])
 #: Few titles, URLs and bodies, so that stories come back whole and in part; some documents have none of them.
 STORIES = st.builds(
-    lambda title, address, body: Story(title, *address, body),
+    lambda title, address, body: Story(title, address[0], address[1], body),
     st.sampled_from([None, "a", "A ", "b", "c"]),
     ADDRESSES,
     st.sampled_from([None, None, b"x", b"y"]),
@@ -293,13 +292,14 @@ def test_upstream_changed_when_it_changes_its_mind_until_the_two_agree(
     parted = set(path.notices)
     path.take_in(Document(story, other))
     assert path.notices == parted
-    agreed = Flags(*(_as_said(flag, values.get(flag)) for flag in FLAGS))
+    switches = (_as_said(values.get(flag)) for flag in ("published", "removed"))
+    agreed = Flags(values.get("quality"), values.get("heat"), *switches)
     path.take_in(Document(story, agreed))
     assert path.notices == set()
 
 
-def _as_said(flag: str, value: int | None) -> int | bool | None:
-    return bool(value) if value is not None and flag in FLAGS[2:] else value
+def _as_said(value: int | None) -> bool | None:
+    return bool(value) if value is not None else None
 
 
 @given(STORIES, STORIES)
@@ -448,7 +448,8 @@ NOTICED: dict[str, Sequence[tuple[bytes | int | None, Sequence[str]]]] = {
 @pytest.mark.parametrize("story", some(NOTICED))
 def test_notices_stay_until_what_they_say_is_so_no_more(store: Store, tmp_path: Path, story: str) -> None:
     site = Site(tmp_path / "site")
-    for number, (happens, due) in enumerate([(_RATED[5], ()), (9, ()), *NOTICED[story]]):
+    steps: list[tuple[bytes | int | None, Sequence[str]]] = [(_RATED[5], ()), (9, ()), *NOTICED[story]]
+    for number, (happens, due) in enumerate(steps):
         if isinstance(happens, int):
             with store.writing() as connection:
                 set_flags(connection, Selection([_PATH]), {"quality": happens}, actor="ada", reason=None)
