@@ -160,7 +160,7 @@ def _import(store: Store, dump: Dump, options: Options, *, verbose: bool) -> Sum
 def _list_skipped(scan: Scan, summary: Summary) -> None:
     from ..scanning import why_skipped
 
-    for path in sorted([*scan.others, *summary.without_fence]):
+    for path in sorted([*scan.skipped_paths, *summary.without_fence]):
         click.echo(escape(f"skipped {path}: {why_skipped(path)}"), err=True)
 
 

@@ -22,7 +22,7 @@ from ..documents.flag_editing import FlagValue, set_flag_lines
 from ..documents.parsing import read
 from ..errors import CurationError
 from ..flags import FLAGS
-from ..scanning import Folder, kind_of, same_name
+from ..scanning import Folder, fold_name, kind_of
 from ..sources.finding import Source, check_own_folder
 from .documents import (
     Content,
@@ -102,7 +102,7 @@ def _collisions(batch: Sequence[StoredDocument], seen: set[int]) -> list[str]:
     hashes `seen` holds."""
     found = []
     for held in batch:
-        key = hash(same_name(held.path))
+        key = hash(fold_name(held.path))
         if key in seen:
             found.append(held.path)
         seen.add(key)

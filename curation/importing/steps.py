@@ -96,7 +96,7 @@ class Importer:
     def _find_gone(self, scan: Scan, present: set[str]) -> list[str]:
         """Return the files that the store knows and that are not there any more. One that is there and cannot
         be read is not gone, nor one of which nothing is known."""
-        unread, kept_out = scan.unread(), {path for path, _ in scan.issues}
+        unread, kept_out = scan.unread_prefixes(), {path for path, _ in scan.issues}
         gone = self._context.files.gone(present)
         return [path for path in gone if path not in kept_out and not path.startswith(unread)]
 
@@ -167,10 +167,10 @@ class Importer:
         for path, issues in kept_out.items():
             self._records.issues.settle(path, issues, keep=OF_THE_SCAN.union(NOTICES))
         if not self._context.dump.within:
-            self._context.files.settle_skipped(connection, present, scan.others)
+            self._context.files.settle_skipped(connection, present, scan.skipped_paths)
             self._context.files.flush(connection)
             self._records.issues.settle_scan(connection, besides)
-            unread = scan.unread()
+            unread = scan.unread_prefixes()
             seen = present | kept_out.keys()
             if self._has_config:
                 seen.add(CONFIG)

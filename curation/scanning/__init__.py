@@ -1,8 +1,10 @@
-"""A dump's files: which are content, in what order, and their bytes, whatever holds them.
+"""Find and read the content files of a folder, an archive or a git revision.
 
-What is content is a matter of where a file lies (`kind_of`). Nothing is followed out of its place: links,
-devices, FIFOs and sockets are passed over with an issue and never opened. What only archives and git need
-is loaded when one is met: an import of a folder that has not changed is mostly start-up.
+A file's path decides whether it is content (`kind_of`). Links are never followed. Devices, FIFOs and sockets
+are never opened. Each of these is skipped with an issue.
+
+Modules that only archives or git need are loaded on first use. An import of an unchanged folder spends most
+of its time on start-up.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ from .content import (
 from .dumps import Dump, find_dumps
 from .folder import Folder, read_file
 from .git import GitTree
-from .tree import File, Scan, Tree, same_name
+from .tree import File, Scan, Tree, fold_name
 
 __all__ = [
     "CONFIG",
@@ -37,11 +39,11 @@ __all__ = [
     "Tree",
     "collection_of",
     "find_dumps",
+    "fold_name",
     "is_storable",
     "kind_of",
     "printable",
     "read_file",
-    "same_name",
     "slug_of",
     "why_skipped",
 ]

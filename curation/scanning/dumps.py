@@ -1,4 +1,7 @@
-"""From the paths of a command line to dumps: whose root each is, or which part of a root."""
+"""Find the dumps for the paths of a command line.
+
+Each path is either the root of a source or a part of one.
+"""
 
 from __future__ import annotations
 
@@ -9,18 +12,18 @@ from typing import Literal, NamedTuple
 
 from ..errors import ImportFailed
 from .archive import Archive, is_archive
-from .content import holds_content
+from .content import may_hold_content
 from .folder import Folder
 from .git import GitTree, is_bare
 from .tree import Tree
 
-#: Characters of a source's name, as the table of sources has it.
+#: Maximum length of a source's name in characters, as in the table of sources.
 MAX_SOURCE = 190
 
 
 @dataclass(frozen=True, slots=True)
 class Dump:
-    """A source's root and how much of it is wanted: what lies at or below some paths; () is all."""
+    """A source's root, and the paths in it to import. Empty `within` imports everything."""
 
     source: str
     tree: Tree
@@ -28,15 +31,18 @@ class Dump:
 
 
 class _Root(NamedTuple):
-    """Where a root is: a folder, an archive, or a repository; `inner` is its path inside the latter two."""
+    """The location of a root: a folder, an archive or a repository.
+
+    inner: The root's path inside an archive or a repository.
+    """
 
     path: Path
-    held_by: Literal["folder", "archive", "git"]
+    kind: Literal["folder", "archive", "git"]
     inner: str | None
 
 
-class _Place(NamedTuple):
-    """What one path means: a root, the path from there ("" is the root), and the known source it is of."""
+class _Target(NamedTuple):
+    """The root of one path, the path from that root ("" is the root itself), and its known source."""
 
     root: _Root
     within: str
@@ -44,8 +50,8 @@ class _Place(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class _Request:
-    """What was asked for beside the paths."""
+class _Options:
+    """The options that apply to all paths."""
 
     source: str | None
     root: Path | None
@@ -56,24 +62,35 @@ class _Request:
 def find_dumps(
     paths: Sequence[Path], *, source: str | None, root: Path | None, rev: str | None, known: Mapping[str, str]
 ) -> list[Dump]:
-    """Finds the dumps that some paths name, in their order; each tree is the caller's to close.
+    """Return the dumps for some paths, in the order of the paths.
 
-    A path is a source's root, or lies within one: that which `root` names, or a known source's. For an
-    archive or a bare repository, and for a repository with `rev`, `root` may be a path inside it.
-    `known` has the stored location of each source by its name. Raises ImportFailed.
+    A path is the root of a source, or lies inside one: inside `root`, or inside a known source. The caller
+    closes the tree of each dump.
+
+    Args:
+        paths: Folders, files, archives or repositories.
+        source: The name of the source, if given.
+        root: The root of the source, if given. For an archive, a bare repository, or a repository with
+            `rev`, it may be a path inside it.
+        rev: The git revision, if given.
+        known: The stored location of each source, by its name.
+
+    Raises:
+        ImportFailed: A path belongs to no source, a dump cannot be opened, or a source name is invalid or
+            used twice.
     """
-    request = _Request(source, root, rev, known)
-    wanted: dict[_Root, list[_Place]] = {}
+    options = _Options(source, root, rev, known)
+    paths_by_root: dict[_Root, list[_Target]] = {}
     for path in paths:
-        place = _place(path, request)
-        wanted.setdefault(place.root, []).append(place)
-    if source is not None and len(wanted) > 1:
-        raise ImportFailed("--source names one source, but several roots were given: import them one by one")
+        target = _find_target(path, options)
+        paths_by_root.setdefault(target.root, []).append(target)
+    if source is not None and len(paths_by_root) > 1:
+        raise ImportFailed("--source is for one root, but the paths have several: import them separately")
     dumps: list[Dump] = []
     try:
-        for where, places in wanted.items():
-            dumps.append(_dump(where, places, request))
-            _check_name(dumps)
+        for dump_root, targets in paths_by_root.items():
+            dumps.append(_open_dump(dump_root, targets, options))
+            _check_last_source_name(dumps)
     except BaseException:
         for dump in dumps:
             dump.tree.close()
@@ -81,104 +98,110 @@ def find_dumps(
     return dumps
 
 
-def _place(path: Path, request: _Request) -> _Place:
+def _find_target(path: Path, options: _Options) -> _Target:
     resolved = path.resolve()
     if resolved.is_file() and is_archive(resolved):
-        if request.rev is not None:
-            raise ImportFailed(f"{path} is an archive, which has no revisions: leave --rev out")
-        return _Place(_Root(resolved, "archive", _inner(request.root)), "", None)
+        if options.rev is not None:
+            raise ImportFailed(f"{path} is an archive and has no revisions: omit --rev")
+        return _Target(_Root(resolved, "archive", _inner_path(options.root)), "", None)
     if is_bare(resolved):
-        return _Place(_Root(resolved, "git", _inner(request.root) or ""), "", None)
-    if request.rev is None and not resolved.exists():
-        raise _no_folder(path)
-    return (
-        _under_root(path, request, request.root) if request.root is not None else _without_root(path, request)
-    )
+        return _Target(_Root(resolved, "git", _inner_path(options.root) or ""), "", None)
+    if options.rev is None and not resolved.exists():
+        raise _not_a_folder_error(path)
+    if options.root is not None:
+        return _find_target_below(path, options, options.root)
+    return _find_target_without_root(path, options)
 
 
-def _under_root(path: Path, request: _Request, root: Path) -> _Place:
-    """The place of a path in the root that --root names."""
+def _find_target_below(path: Path, options: _Options, root: Path) -> _Target:
+    """Return the target of a path inside the root given with --root."""
     base, resolved = root.resolve(), path.resolve()
     if resolved.is_relative_to(base):
-        if request.rev is None and not base.is_dir():
-            raise _no_folder(root)
+        if options.rev is None and not base.is_dir():
+            raise _not_a_folder_error(root)
         within = "" if resolved == base else resolved.relative_to(base).as_posix()
-        if within and not holds_content(within.partition("/")[0]):
-            raise ImportFailed(f"{path} holds no content: that lies in folders such as `_news` of {root}")
-        return _Place(_folder(base, request), within, None)
-    if request.rev is not None and resolved.is_dir():
-        return _Place(_Root(resolved, "git", _inner(root)), "", None)
-    raise ImportFailed(f"{path} does not lie within {root}, which --root names (links are not followed)")
+        if within and not may_hold_content(within.partition("/")[0]):
+            raise ImportFailed(f"{path} is not content: only folders such as `_news` in {root} have content")
+        return _Target(_folder_root(base, options), within, None)
+    if options.rev is not None and resolved.is_dir():
+        return _Target(_Root(resolved, "git", _inner_path(root)), "", None)
+    raise ImportFailed(f"{path} is not inside {root}, the --root folder (links are not followed)")
 
 
-def _without_root(path: Path, request: _Request) -> _Place:
-    """The place of a path in a known source; else it is a root itself."""
+def _find_target_without_root(path: Path, options: _Options) -> _Target:
+    """Return the target of a path inside a known source. Any other path is a root itself."""
     resolved = path.resolve()
-    around = _known_around(resolved, request)
-    if around is not None:
-        name, base = around
-        return _Place(_folder(base, request), resolved.relative_to(base).as_posix(), name)
+    known_source = _find_known_source(resolved, options)
+    if known_source is not None:
+        name, base = known_source
+        return _Target(_folder_root(base, options), resolved.relative_to(base).as_posix(), name)
     if resolved.is_dir():
-        return _Place(_folder(resolved, request), "", None)
+        return _Target(_folder_root(resolved, options), "", None)
     if resolved.is_file():
-        raise ImportFailed(f"{path} is one file: name the root of its source by --root")
-    raise _no_folder(path)
+        raise ImportFailed(f"{path} is a single file: give the root of its source with --root")
+    raise _not_a_folder_error(path)
 
 
-def _known_around(path: Path, request: _Request) -> tuple[str, Path] | None:
-    """The known source, nearest above, that a path is a part of; --source leaves one to choose from."""
+def _find_known_source(path: Path, options: _Options) -> tuple[str, Path] | None:
+    """Return the name and folder of the nearest known source around a path, or None.
+
+    With --source, only that source is considered.
+
+    Raises:
+        ImportFailed: Several sources share that folder, and none has the folder's name.
+    """
     found = []
-    for name, location in request.known.items():
+    for name, location in options.known.items():
         base = Path(location).resolve()
-        is_part = base in path.parents and holds_content(path.relative_to(base).parts[0])
-        if is_part and request.source in (None, name):
+        is_part = base in path.parents and may_hold_content(path.relative_to(base).parts[0])
+        if is_part and options.source in (None, name):
             found.append((name, base))
     if not found:
         return None
     nearest = max((base for _, base in found), key=lambda base: len(base.parts))
     names = [name for name, base in found if base == nearest]
     if len(names) > 1 and nearest.name not in names:
-        told = ", ".join(sorted(names)[:4])
-        raise ImportFailed(f"{path} is a part of several sources ({told}): name one by --source")
+        listed = ", ".join(sorted(names)[:4])
+        raise ImportFailed(f"{path} belongs to several sources ({listed}): choose one with --source")
     return (names[0] if len(names) == 1 else nearest.name), nearest
 
 
-def _folder(base: Path, request: _Request) -> _Root:
-    return _Root(base, "folder", None) if request.rev is None else _Root(base, "git", "")
+def _folder_root(base: Path, options: _Options) -> _Root:
+    return _Root(base, "folder", None) if options.rev is None else _Root(base, "git", "")
 
 
-def _inner(root: Path | None) -> str | None:
-    """The path inside an archive or a repository that --root names; None where it was not given."""
+def _inner_path(root: Path | None) -> str | None:
+    """Return the path that --root gives inside an archive or a repository, or None without --root."""
     if root is None:
         return None
     if root.is_absolute() or ".." in root.parts:
-        raise ImportFailed(f"--root {root} is no path inside the archive or repository")
+        raise ImportFailed(f"--root {root} is not a path inside the archive or repository")
     return "" if root == Path() else root.as_posix()
 
 
-def _no_folder(path: Path) -> ImportFailed:
+def _not_a_folder_error(path: Path) -> ImportFailed:
     return ImportFailed(
-        f"{path} is not a folder: give a source's root, the folder that holds `_news` and the like"
+        f"{path} is not a folder: give the root of a source, which contains folders such as `_news`"
     )
 
 
-def _dump(where: _Root, places: Sequence[_Place], request: _Request) -> Dump:
-    tree = _open(where, request.rev)
-    known = next((place.source for place in places if place.source is not None), None)
-    source = request.source if request.source is not None else known or tree.name
-    return Dump(source, tree, _outermost([place.within for place in places]))
+def _open_dump(dump_root: _Root, targets: Sequence[_Target], options: _Options) -> Dump:
+    tree = _open_tree(dump_root, options.rev)
+    known = next((target.source for target in targets if target.source is not None), None)
+    source = options.source if options.source is not None else known or tree.name
+    return Dump(source, tree, _outermost_paths([target.within for target in targets]))
 
 
-def _open(where: _Root, rev: str | None) -> Tree:
-    if where.held_by == "archive":
-        return Archive(where.path, where.inner)
-    if where.held_by == "git":
-        return GitTree(where.path, "HEAD" if rev is None else rev, where.inner or "")
-    return Folder(where.path)
+def _open_tree(dump_root: _Root, rev: str | None) -> Tree:
+    if dump_root.kind == "archive":
+        return Archive(dump_root.path, dump_root.inner)
+    if dump_root.kind == "git":
+        return GitTree(dump_root.path, "HEAD" if rev is None else rev, dump_root.inner or "")
+    return Folder(dump_root.path)
 
 
-def _outermost(paths: Sequence[str]) -> tuple[str, ...]:
-    """The paths without those that lie below others; () where the root itself is among them."""
+def _outermost_paths(paths: Sequence[str]) -> tuple[str, ...]:
+    """Return the paths that are not below another of them. The result is () if the root is one of them."""
     kept: list[str] = []
     for path in sorted(set(paths), key=lambda path: path.split("/")):
         if not path:
@@ -188,13 +211,13 @@ def _outermost(paths: Sequence[str]) -> tuple[str, ...]:
     return tuple(sorted(kept))
 
 
-def _check_name(dumps: Sequence[Dump]) -> None:
-    """Raises ImportFailed where the last of some dumps cannot be called so."""
+def _check_last_source_name(dumps: Sequence[Dump]) -> None:
+    """Check the source name of the last dump against the rules and the names of the other dumps."""
     *others, dump = dumps
     name = dump.source
     if not name or len(name) > MAX_SOURCE or not name.isprintable():
-        raise ImportFailed(f"no source can be called {name[:40]!r}: name it by --source")
+        raise ImportFailed(f"{name[:40]!r} is not a valid source name: give one with --source")
     for other in others:
         if other.source == name:
-            told = f"{other.tree.location} and {dump.tree.location} would both be the source {name!r}"
-            raise ImportFailed(f"{told}: import them one by one, with --source")
+            message = f"{other.tree.location} and {dump.tree.location} would both be the source {name!r}"
+            raise ImportFailed(f"{message}: import them separately, with --source")

@@ -1,4 +1,4 @@
-"""What readers of archives say to `archive.py`: members one by one, and what is wrong."""
+"""The interface between the archive formats and `unpacking`: members, readers, limits and errors."""
 
 from __future__ import annotations
 
@@ -9,35 +9,36 @@ from typing import NamedTuple
 from ..documents.issues import Issue
 from ..errors import CurationError
 
-#: Bytes that are asked for at once.
+#: Bytes read in one step.
 CHUNK = 1 << 16
 
-#: Bytes that come out for one that went in: beyond this, and beyond `FREE`, it is a bomb. Deflate reaches
-#: 1,032; the documents of the dumps seen reach 10, a tar of nothing but tiny files 60.
-RATIO = 200
-FREE = 1 << 20
+#: Maximum number of unpacked bytes per packed byte. Above this ratio, and above `RATIO_FREE_BYTES`, an
+#: archive counts as a decompression bomb. Deflate can reach 1,032. Documents in the dumps seen so far reach
+#: 10, and a tar of only tiny files 60.
+MAX_RATIO = 200
+RATIO_FREE_BYTES = 1 << 20
 
-#: Members of one archive, content or not.
+#: Maximum number of members of one archive, content or not.
 MAX_MEMBERS = 1_000_000
 
-#: Bytes of all content of one archive, unpacked.
+#: Maximum size of all content of one archive, in unpacked bytes.
 MAX_TOTAL = 8 << 30
 
-#: Characters of one name; no file system has longer ones, and a zip cannot.
-MAX_NAME = 0xFFFF
+#: Maximum length of one name in bytes. No file system allows longer names, and a zip cannot store them.
+MAX_NAME_LENGTH = 0xFFFF
 
-#: Characters of all names that are kept in memory.
-MAX_NAMES = 128 << 20
+#: Maximum length of all names together in characters, because they are kept in memory.
+MAX_NAME_TOTAL = 128 << 20
 
 
 class Member(NamedTuple):
     """One member of an archive.
 
-    role: "file", "folder", or the code of what it is passed over for.
-    size: what the archive claims, in bytes; to be disbelieved.
-    packed: the bytes it takes in the archive; None where members are not packed one by one.
-    chunks: its bytes, to be asked for before the next member is. They raise DocumentError for a damaged
-        member, StoppedShort where the archive as a whole goes no further.
+    role: "file", "folder", or the issue code for which the member is skipped.
+    size: Its size in bytes, as the archive states it. The value is not trusted.
+    packed: Its size in the archive in bytes, or None if members are not compressed one by one.
+    chunks: Returns its bytes. They must be read before the next member. Reading raises DocumentError if the
+        member is damaged, and PartialArchiveError if the archive cannot be read further.
     """
 
     name: str
@@ -50,24 +51,32 @@ class Member(NamedTuple):
 class Reader(ABC):
     """An open archive."""
 
-    #: What is told of the archive as a whole, once its members were read.
+    #: Issues of the archive as a whole, complete after its members were read.
     notices: Sequence[Issue] = ()
 
     @abstractmethod
     def members(self) -> Iterator[Member]:
-        """Yield the members, once. Raises StoppedShort, ImportFailed."""
+        """Yield the members. May be called once.
+
+        Raises:
+            PartialArchiveError: The archive cannot be read further.
+            ImportFailed: No member can be trusted.
+        """
 
     @abstractmethod
     def finish(self) -> None:
-        """Check the archive as a whole, after its members were read, or some of them.
+        """Check the archive as a whole, after some or all of its members were read.
 
-        Before this returns no member may be used. Raises StoppedShort where the archive is damaged and
-        its members hold all the same, ImportFailed where none of them can be trusted.
+        No member may be used before this call ends.
+
+        Raises:
+            PartialArchiveError: The archive is damaged, but the members that were read are valid.
+            ImportFailed: No member can be trusted.
         """
 
 
-class StoppedShort(CurationError):  # noqa: N818 - it ends a reading, of which what was read holds
-    """An archive cannot be read further; what was read before is whole."""
+class PartialArchiveError(CurationError):
+    """The error that an archive cannot be read further. The members read before are valid."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -75,10 +84,10 @@ class StoppedShort(CurationError):  # noqa: N818 - it ends a reading, of which w
         self.message = message
 
 
-def cut_off() -> StoppedShort:
-    return StoppedShort("archive_damaged", "the archive is cut off: fetch it again")
+def truncated_error() -> PartialArchiveError:
+    return PartialArchiveError("archive_damaged", "the archive is truncated: download it again")
 
 
-def decoded(name: bytes) -> str:
-    """A name as UTF-8; what is none stays visible as surrogates. No other encoding is guessed."""
+def decode_name(name: bytes) -> str:
+    """Decode a name as UTF-8. Invalid bytes become surrogates, and no other encoding is guessed."""
     return name.decode("utf-8", "surrogateescape")

@@ -1,8 +1,8 @@
-"""The members of a .tar, plain or packed by gzip, xz or zstd, in the order of the stream.
+"""Read the members of a .tar, plain or compressed by gzip, xz or zstd, in the order of the stream.
 
-Headers are parsed by Python's tarfile, but the walk from one to the next is done here: tarfile takes a
-damaged header for the end of the archive (what follows would count as missing), and reads long names and
-sparse maps of any size into memory.
+Python's tarfile parses the headers, but this module moves from one header to the next. tarfile takes a
+damaged header for the end of the archive, so that the members after it would count as missing. It also reads
+long names and sparse maps of any size into memory.
 """
 
 from __future__ import annotations
@@ -19,7 +19,17 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple, Protocol
 
 from ..errors import DocumentError, ImportFailed
-from .members import CHUNK, FREE, MAX_NAME, RATIO, Member, Reader, StoppedShort, cut_off, decoded
+from .members import (
+    CHUNK,
+    MAX_NAME_LENGTH,
+    MAX_RATIO,
+    RATIO_FREE_BYTES,
+    Member,
+    PartialArchiveError,
+    Reader,
+    decode_name,
+    truncated_error,
+)
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -28,30 +38,30 @@ else:
 
 _BLOCK = 512
 
-#: Bytes of a long name or of further attributes; Linux has no path beyond 4,096.
-_LONGEST_HEADER = 1 << 20
+#: Maximum size of a long name or an extended header in bytes. Linux has no path longer than 4,096 bytes.
+_MAX_HEADER_BYTES = 1 << 20
 
-#: Memory that unpacking may take; `xz -9` needs 65 MB.
-_XZ_MEMORY = 256 << 20
+#: Maximum memory for decompressing xz, in bytes. `xz -9` needs 65 MB.
+_MAX_XZ_MEMORY = 256 << 20
 
-#: Packed bytes that a new stream gets at first.
-_FIRST_STEP = 512
+#: Compressed bytes in the first step of a new stream.
+_INITIAL_STEP = 512
 
-#: Streams that may follow one another. Those that tools make hold 64 KB or more each, and to begin a new one
-#: takes some 30 microseconds, however small it is.
+#: Maximum number of compressed streams in one file. Tools write streams of 64 KB or more. Starting a stream
+#: takes about 30 microseconds, even if it is tiny.
 _MAX_STREAMS = 200_000
 
-#: Types of headers that say something of the member that follows.
-_ATTRIBUTES = frozenset(
+#: Types of extended headers, which describe the member that follows.
+_EXTENDED_TYPES = frozenset(
     {
         tarfile.XHDTYPE, tarfile.SOLARIS_XHDTYPE, tarfile.XGLTYPE, tarfile.GNUTYPE_LONGNAME,
         tarfile.GNUTYPE_LONGLINK,
     }
 )  # fmt: skip
 
-#: One attribute of a pax header: its length, and its key.
-_RECORD = re.compile(rb"([0-9]{1,7}) ([^=]+)=")
-_NEEDED = frozenset({b"path", b"size"})
+#: The start of one record of a pax header: its length and its key.
+_PAX_RECORD = re.compile(rb"([0-9]{1,7}) ([^=]+)=")
+_PAX_KEYS = frozenset({b"path", b"size"})
 
 _ROLES = {
     tarfile.REGTYPE: "file",
@@ -63,24 +73,29 @@ _ROLES = {
     tarfile.LNKTYPE: "hard_link",
 }
 
-#: Types that no data follow, whatever size is claimed.
-_WITHOUT_DATA = frozenset(
+#: Types without data, whatever size their header states.
+_TYPES_WITHOUT_DATA = frozenset(
     {tarfile.DIRTYPE, tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.FIFOTYPE}
 )
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[Reader]:
-    """Opens an archive, to be read once, from its beginning to its end."""
+def open_tar(path: Path) -> Iterator[Reader]:
+    """Open a tar archive, which can be read once, from start to end."""
     with path.open("rb") as raw:
         magic = raw.read(6)
         raw.seek(0)
-        unpacker = next((make for start, make in _UNPACKERS.items() if magic.startswith(start)), None)
-        yield _Tar(path, raw) if unpacker is None else _PackedTar(path, _Unpacked.buffered(raw, unpacker))
+        make_decompressor = next(
+            (make for start, make in _DECOMPRESSORS.items() if magic.startswith(start)), None
+        )
+        if make_decompressor is None:
+            yield _Tar(path, raw)
+        else:
+            yield _PackedTar(path, _DecompressedStream.buffered(raw, make_decompressor))
 
 
-class _Unpacker(Protocol):
-    """One stream being unpacked, as lzma and zstd have it."""
+class _Decompressor(Protocol):
+    """The interface of the decompressors of lzma and zstd, for one stream."""
 
     @property
     def eof(self) -> bool: ...
@@ -91,8 +106,8 @@ class _Unpacker(Protocol):
     def decompress(self, data: bytes, max_length: int) -> bytes: ...
 
 
-class _Gunzip:
-    """A gzip stream; zlib itself looks at the checksum and the length at its end."""
+class _GzipDecompressor:
+    """A decompressor of one gzip stream. zlib itself checks the checksum and the length at its end."""
 
     def __init__(self) -> None:
         self._inflater = zlib.decompressobj(16 + zlib.MAX_WBITS)
@@ -108,19 +123,19 @@ class _Gunzip:
 
     def decompress(self, data: bytes, max_length: int) -> bytes:
         unpacked = self._inflater.decompress(self._inflater.unconsumed_tail + data, max_length)
-        # As long as pieces are full there may be more to come of what went in.
+        # After a full piece, more output may follow from the same input.
         self.needs_input = len(unpacked) < max_length and not self._inflater.unconsumed_tail
         return unpacked
 
 
-def _unxz() -> _Unpacker:
-    return lzma.LZMADecompressor(memlimit=_XZ_MEMORY)
+def _xz_decompressor() -> _Decompressor:
+    return lzma.LZMADecompressor(memlimit=_MAX_XZ_MEMORY)
 
 
-#: What unpacks a stream, by its first bytes.
-_UNPACKERS: dict[bytes, Callable[[], _Unpacker]] = {
-    b"\x1f\x8b": _Gunzip,
-    b"\xfd7zXZ\x00": _unxz,
+#: Decompressors, by the first bytes of their streams.
+_DECOMPRESSORS: dict[bytes, Callable[[], _Decompressor]] = {
+    b"\x1f\x8b": _GzipDecompressor,
+    b"\xfd7zXZ\x00": _xz_decompressor,
     b"\x28\xb5\x2f\xfd": zstd.ZstdDecompressor,
 }
 
@@ -131,159 +146,172 @@ class _TooManyStreamsError(Exception):
     pass
 
 
-class _Unpacked(io.RawIOBase):
-    """What comes out of streams that follow one another, with zeros between them.
+class _DecompressedStream(io.RawIOBase):
+    """The decompressed bytes of consecutive streams, which may have zeros between them.
 
-    Python's own file objects know no limit of memory, and copy what is left of their buffer for every
-    stream: here a new one is fed little by little, for there may be a million.
+    Python's own file objects have no memory limit, and copy the rest of their buffer for every stream. There
+    may be a million streams. Therefore a new stream first gets only a few bytes here.
     """
 
     @classmethod
-    def buffered(cls, raw: BinaryIO, make: Callable[[], _Unpacker]) -> BinaryIO:
-        return io.BufferedReader(cls(raw, make), CHUNK)
+    def buffered(cls, raw: BinaryIO, make_decompressor: Callable[[], _Decompressor]) -> BinaryIO:
+        return io.BufferedReader(cls(raw, make_decompressor), CHUNK)
 
-    def __init__(self, raw: BinaryIO, make: Callable[[], _Unpacker]) -> None:
+    def __init__(self, raw: BinaryIO, make_decompressor: Callable[[], _Decompressor]) -> None:
         self._raw = raw
-        self._make = make
-        self._unpacker = make()
-        #: Packed bytes, how many of them went in, and how many go in next.
-        self._packed, self._at, self._step = b"", 0, _FIRST_STEP
+        self._make_decompressor = make_decompressor
+        self._decompressor = make_decompressor()
+        #: Compressed bytes, how many of them are consumed, and the size of the next step.
+        self._packed, self._position, self._step = b"", 0, _INITIAL_STEP
         self._streams = 1
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
-        """Raises EOFError where a stream is cut off, _TooManyStreamsError, and what its unpacker raises."""
+        """Fill a buffer.
+
+        Raises:
+            EOFError: A stream is truncated.
+            _TooManyStreamsError: The file has too many streams.
+            Exception: Any error of the decompressor.
+        """
         data = b""
         while not data:
-            if self._unpacker.eof and not self._next_stream():
+            if self._decompressor.eof and not self._next_stream():
                 return 0
             packed = b""
-            if self._unpacker.needs_input and not (packed := self._piece()):
+            if self._decompressor.needs_input and not (packed := self._next_piece()):
                 raise EOFError
-            data = self._unpacker.decompress(packed, len(buffer))
+            data = self._decompressor.decompress(packed, len(buffer))
         buffer[: len(data)] = data
         return len(data)
 
-    def _piece(self) -> bytes:
+    def _next_piece(self) -> bytes:
         self._fill()
-        piece = self._packed[self._at : self._at + self._step]
-        self._at += len(piece)
+        piece = self._packed[self._position : self._position + self._step]
+        self._position += len(piece)
         self._step = min(2 * self._step, CHUNK)
         return piece
 
     def _fill(self) -> bool:
-        if self._at == len(self._packed):
-            self._packed, self._at = self._raw.read(CHUNK), 0
+        if self._position == len(self._packed):
+            self._packed, self._position = self._raw.read(CHUNK), 0
         return bool(self._packed)
 
     def _next_stream(self) -> bool:
-        self._at -= len(self._unpacker.unused_data)
+        self._position -= len(self._decompressor.unused_data)
         while self._fill():
-            zeros = _ZEROS.match(self._packed, self._at)
+            zeros = _ZEROS.match(self._packed, self._position)
             assert zeros is not None
-            self._at = zeros.end()
-            if self._at < len(self._packed):
+            self._position = zeros.end()
+            if self._position < len(self._packed):
                 self._streams += 1
                 if self._streams > _MAX_STREAMS:
                     raise _TooManyStreamsError
-                self._unpacker, self._step = self._make(), _FIRST_STEP
+                self._decompressor, self._step = self._make_decompressor(), _INITIAL_STEP
                 return True
         return False
 
 
 class _Tar(Reader):
-    """A stream of headers and data, read forward only.
+    """A tar stream of headers and data, read forward only.
 
-    Headers have checksums; data have none, nor have the long names and attributes that stand in data.
+    Headers have checksums. Data has none, and neither have long names and extended headers, which are data.
     """
 
     def __init__(self, path: Path, stream: BinaryIO) -> None:
         self._path = path
         self._stream = stream
-        #: Bytes of the present member that were not read yet, and those that fill its last block.
+        #: Unread bytes of the current member, and the bytes that fill its last block.
         self._left = self._padding = 0
-        self._has_ended = False
+        self._has_end_block = False
 
     def members(self) -> Iterator[Member]:
-        attributes = _Attributes()
-        while (header := self._header()) is not None:
-            if header.type in _ATTRIBUTES:
-                attributes = attributes.with_text(header.type, self._text(header))
+        extended = _ExtendedHeader()
+        while (header := self._read_header()) is not None:
+            if header.type in _EXTENDED_TYPES:
+                extended = extended.merged_with(header.type, self._read_extension(header))
             else:
-                yield self._member(header, attributes)
-                self._skip()
-                attributes = _Attributes()
-        if attributes != _Attributes():
-            raise _damaged("attributes stand before its end, of no member")
-        self._has_ended = True
+                yield self._member(header, extended)
+                self._skip_data()
+                extended = _ExtendedHeader()
+        if extended != _ExtendedHeader():
+            raise _damaged_error("no member follows its last extended header")
+        self._has_end_block = True
 
     def finish(self) -> None:
-        """Reads to the very end, which a packed tar's checksum is at. A block of zeros that is followed by
-        anything else was no end, but damage."""
+        """Read to the end of the file, where a compressed tar has its checksum.
+
+        Data after a block of zeros shows that the block was damage, not the end of the archive.
+        """
         is_empty = True
         while chunk := self._read(CHUNK):
             is_empty = is_empty and chunk.count(0) == len(chunk)
-        if self._has_ended and not is_empty:
-            raise _damaged("something follows its end")
+        if self._has_end_block and not is_empty:
+            raise _damaged_error("data follows its end")
 
-    def _header(self) -> tarfile.TarInfo | None:
-        """The next header; None at the end, which is a block of zeros: without one the tar is cut off."""
-        block = self._exactly(_BLOCK)
+    def _read_header(self) -> tarfile.TarInfo | None:
+        """Return the next header, or None at the end, which is a block of zeros.
+
+        Without such a block the tar is truncated.
+        """
+        block = self._read_exactly(_BLOCK)
         if not any(block):
             return None
         try:
             header = tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
         except tarfile.HeaderError as error:
-            raise StoppedShort("archive_damaged", "not a tar archive, or damaged: fetch it again") from error
+            raise PartialArchiveError(
+                "archive_damaged", "not a tar archive, or damaged: download it again"
+            ) from error
         if header.type == tarfile.GNUTYPE_SPARSE and block[482]:
-            while self._exactly(_BLOCK)[504]:
-                pass  # the map of a sparse file goes on
+            while self._read_exactly(_BLOCK)[504]:
+                pass  # the map of a sparse file continues in the next block
         return header
 
-    def _member(self, header: tarfile.TarInfo, attributes: _Attributes) -> Member:
-        name = header.name if attributes.name is None else attributes.name
-        size = header.size if attributes.size is None else attributes.size
-        self._expect(0 if header.type in _WITHOUT_DATA else size)
+    def _member(self, header: tarfile.TarInfo, extended: _ExtendedHeader) -> Member:
+        name = header.name if extended.name is None else extended.name
+        size = header.size if extended.size is None else extended.size
+        self._start_data(0 if header.type in _TYPES_WITHOUT_DATA else size)
         role = _ROLES.get(header.type, "special_file")
-        is_sparse = role == "sparse" or attributes.is_sparse
+        is_sparse = role == "sparse" or extended.is_sparse
         role = "folder" if name.endswith("/") else "file" if is_sparse else role
-        return Member(name, role, size, None, self._sparse if is_sparse else self._chunks)
+        return Member(name, role, size, None, self._reject_sparse if is_sparse else self._read_chunks)
 
-    def _expect(self, size: int) -> None:
+    def _start_data(self, size: int) -> None:
         if size < 0:
-            raise _damaged("a member of negative size")
+            raise _damaged_error("a member has a negative size")
         self._left, self._padding = size, -size % _BLOCK
 
-    def _sparse(self) -> Iterator[bytes]:
-        raise DocumentError("unsupported_member", "a sparse file: pack the archive without --sparse")
+    def _reject_sparse(self) -> Iterator[bytes]:
+        raise DocumentError("unsupported_member", "a sparse file: create the archive without --sparse")
 
-    def _chunks(self) -> Iterator[bytes]:
+    def _read_chunks(self) -> Iterator[bytes]:
         while self._left:
             chunk = self._read(min(self._left, CHUNK))
             if not chunk:
-                raise cut_off()
+                raise truncated_error()
             self._left -= len(chunk)
             yield chunk
 
-    def _skip(self) -> None:
+    def _skip_data(self) -> None:
         self._left += self._padding
-        for _ in self._chunks():
+        for _ in self._read_chunks():
             pass
 
-    def _text(self, header: tarfile.TarInfo) -> bytes:
-        if not 0 <= header.size <= _LONGEST_HEADER:
-            raise _damaged(f"a header of {header.size} bytes")
-        text = self._exactly(header.size)
-        self._exactly(-header.size % _BLOCK)
+    def _read_extension(self, header: tarfile.TarInfo) -> bytes:
+        if not 0 <= header.size <= _MAX_HEADER_BYTES:
+            raise _damaged_error(f"an extended header has {header.size} bytes")
+        text = self._read_exactly(header.size)
+        self._read_exactly(-header.size % _BLOCK)
         return text
 
-    def _exactly(self, size: int) -> bytes:
+    def _read_exactly(self, size: int) -> bytes:
         data = b""
         while len(data) < size:
             if not (more := self._read(size - len(data))):
-                raise cut_off()
+                raise truncated_error()
             data += more
         return data
 
@@ -294,83 +322,93 @@ class _Tar(Reader):
 class _PackedTar(_Tar):
     """A tar in streams of gzip, xz or zstd.
 
-    As long as the last checksum is not known no byte can be trusted: whatever is wrong with the packing,
-    nothing of the archive is used.
+    No byte can be trusted until the last checksum is verified. After any error in the compression, nothing of
+    the archive is used.
     """
 
     def __init__(self, path: Path, stream: BinaryIO) -> None:
         super().__init__(path, stream)
-        self._may_come = FREE + RATIO * path.stat().st_size
+        self._bytes_left = RATIO_FREE_BYTES + MAX_RATIO * path.stat().st_size
 
     def _read(self, size: int) -> bytes:
         try:
             data = self._stream.read(size)
         except EOFError as error:
-            raise self._refused("damaged", "it is cut off: fetch it again") from error
+            raise self._archive_error("damaged", "it is truncated; download it again") from error
         except _TooManyStreamsError as error:
-            told = f"over {_MAX_STREAMS:,} streams follow one another: compress the archive again"
-            raise self._refused("too large", told) from error
+            message = f"more than {_MAX_STREAMS:,} compressed streams; compress the archive again"
+            raise self._archive_error("too large", message) from error
         except (zlib.error, lzma.LZMAError, zstd.ZstdError) as error:
-            raise self._refused("damaged", f"{error}: fetch it again") from error
-        self._may_come -= len(data)
-        if self._may_come < 0:
-            raise self._refused("too large", f"over {RATIO} bytes come out for one that went in; a bomb?")
+            raise self._archive_error("damaged", f"{error}; download it again") from error
+        self._bytes_left -= len(data)
+        if self._bytes_left < 0:
+            message = f"more than {MAX_RATIO} unpacked bytes per packed byte (a decompression bomb?)"
+            raise self._archive_error("too large", message)
         return data
 
-    def _refused(self, what: str, why: str) -> ImportFailed:
-        return ImportFailed(f"{self._path} is {what} and nothing of it was imported: {why}")
+    def _archive_error(self, problem: str, details: str) -> ImportFailed:
+        return ImportFailed(f"{self._path} is {problem}, nothing was imported: {details}")
 
 
-class _Attributes(NamedTuple):
-    """What the headers before a member's own say of it: as long as they say nothing, its own holds."""
+class _ExtendedHeader(NamedTuple):
+    """Values from the extended headers before a member. None means that the member's own header applies."""
 
     name: str | None = None
     size: int | None = None
     is_sparse: bool = False
 
-    def with_text(self, kind: bytes, text: bytes) -> _Attributes:
-        """These attributes, and those of one more header. Raises StoppedShort."""
+    def merged_with(self, kind: bytes, text: bytes) -> _ExtendedHeader:
+        """Return these values, updated from one more extended header.
+
+        Raises:
+            PartialArchiveError: The header is invalid.
+        """
         if kind == tarfile.GNUTYPE_LONGNAME:
-            return self._replace(name=_name(text.rstrip(b"\0")))
+            return self._replace(name=_parse_name(text.rstrip(b"\0")))
         if kind in (tarfile.XGLTYPE, tarfile.GNUTYPE_LONGLINK):
             return self
-        told = dict(_records(text))
-        # A sparse file's own name stands there, and in its path that of a folder which is none.
-        name = told.get("GNU.sparse.name", told.get("path"))
-        return _Attributes(
-            self.name if name is None else _name(name),
-            _size(told["size"]) if "size" in told else self.size,
-            self.is_sparse or any(key.startswith("GNU.sparse.") for key in told),
+        values = dict(_parse_pax_records(text))
+        # The path of a sparse file has an extra, nonexistent folder. Its real name is a separate value.
+        name = values.get("GNU.sparse.name", values.get("path"))
+        return _ExtendedHeader(
+            self.name if name is None else _parse_name(name),
+            _parse_size(values["size"]) if "size" in values else self.size,
+            self.is_sparse or any(key.startswith("GNU.sparse.") for key in values),
         )
 
 
-def _name(text: bytes) -> str:
-    if not 0 < len(text) <= MAX_NAME:
-        raise _damaged(f"a name of {len(text)} bytes")
-    return decoded(text)
+def _parse_name(text: bytes) -> str:
+    if not 0 < len(text) <= MAX_NAME_LENGTH:
+        raise _damaged_error(f"a name has {len(text)} bytes")
+    return decode_name(text)
 
 
-def _size(text: bytes) -> int:
+def _parse_size(text: bytes) -> int:
     if not text.isdigit() or len(text) > 19:
-        raise _damaged("a size that is no number")
+        raise _damaged_error("a size is not a number")
     return int(text)
 
 
-def _records(text: bytes) -> Iterator[tuple[str, bytes]]:
-    """The attributes of a pax header that matter: lines such as `30 path=_news/a.md\\n`, the length first.
+def _parse_pax_records(text: bytes) -> Iterator[tuple[str, bytes]]:
+    """Yield the keys and values of a pax header that are needed here.
 
-    Raises StoppedShort where one of them is broken: the others may be, too.
+    A record is a line such as `30 path=_news/a.md\\n`, which starts with its length.
+
+    Raises:
+        PartialArchiveError: A record is invalid. The others may be invalid, too.
     """
     at, stop = 0, len(text.rstrip(b"\0"))
     while at < stop:
-        found = _RECORD.match(text, at)
+        found = _PAX_RECORD.match(text, at)
         end = at + int(found[1]) if found else 0
         if found is None or not found.end() < end <= len(text) or text[end - 1] != ord("\n"):
-            raise _damaged("attributes that are broken")
-        if found[2] in _NEEDED or found[2].startswith(b"GNU.sparse."):
-            yield decoded(found[2]), text[found.end() : end - 1]
+            raise _damaged_error("an extended header is invalid")
+        if found[2] in _PAX_KEYS or found[2].startswith(b"GNU.sparse."):
+            yield decode_name(found[2]), text[found.end() : end - 1]
         at = end
 
 
-def _damaged(what: str) -> StoppedShort:
-    return StoppedShort("archive_damaged", f"the tar archive is damaged ({what}): fetch it again")
+def _damaged_error(details: str) -> PartialArchiveError:
+    return PartialArchiveError(
+        "archive_damaged", f"the tar archive is damaged ({details}): download it again"
+    )

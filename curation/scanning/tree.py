@@ -1,4 +1,4 @@
-"""What every kind of dump has in common: what a scan finds, and what it says of what it passes over."""
+"""The parts that folders, archives and git revisions share: files, scans, and the issues of skipped files."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from ..errors import DocumentError, ImportFailed
 from ..paths import MAX_PATH
 from ..wording import counted
 from . import content
-from .content import ARCHIVE_SUFFIXES, OTHER_ARCHIVES, Kind, is_storable, kind_of, printable
+from .content import ARCHIVE_SUFFIXES, UNSUPPORTED_ARCHIVE_SUFFIXES, Kind, is_storable, kind_of, printable
 
 
 class File(NamedTuple):
     """A content file.
 
-    path: from the source's root, as the files have it.
-    stamp: as long as it is equal the bytes are; None where only reading can tell.
-    location: where any process may read it by `read_file`; None where only `Tree.read` gives its bytes.
+    path: Its path from the source's root, in the spelling of the dump.
+    stamp: Equal stamps mean equal bytes. None means that the file must be read to detect a change.
+    location: Where any process can read it with `read_file`. None means that only `Tree.read` can.
     """
 
     path: str
@@ -33,54 +33,56 @@ class File(NamedTuple):
     location: str | None
 
 
-#: Faults of an archive as a whole: what it should have held besides is not known. Where one member is
-#: damaged, the names of others may be, too.
-OF_THE_WHOLE = frozenset({"archive_damaged", "archive_too_large", "damaged_member"})
+#: Issues of an archive as a whole, after which its other members are unknown. If one member is damaged, the
+#: names of others may be damaged, too.
+WHOLE_ARCHIVE_CODES = frozenset({"archive_damaged", "archive_too_large", "damaged_member"})
 
-#: Faults that may stand for a folder, of whose files nothing is known then.
-_OF_A_FOLDER = frozenset({"unreadable", "symlink", "submodule"})
+#: Issues that may concern a folder, whose files are then unknown.
+_WHOLE_FOLDER_CODES = frozenset({"unreadable", "symlink", "submodule"})
 
-#: Warnings of content that is there, under its name, and is not opened.
-_NOT_OPENED = frozenset({"hard_link", "symlink", "special_file"})
+#: Warnings for content that exists but is not opened.
+_NOT_OPENED_CODES = frozenset({"hard_link", "symlink", "special_file"})
 
 
 @dataclass(slots=True)
 class Scan:
-    """What a walk found: the content in order of path, faults by path, and the paths of files that are no
-    content (`others`).
+    """The result of a scan: the content files in order of path, issues by path, and skipped paths.
 
-    A file with a warning such as `case_collision` is in both of the first two.
+    A file with a warning such as `case_collision` is in both `files` and `issues`.
     """
 
     files: list[File] = field(default_factory=list)
     issues: list[tuple[str, Issue]] = field(default_factory=list)
-    others: list[str] = field(default_factory=list)
+    skipped_paths: list[str] = field(default_factory=list)
 
     @property
     def skipped(self) -> int:
-        """How many files are no content."""
-        return len(self.others)
+        """The number of files that are not content."""
+        return len(self.skipped_paths)
 
-    def unread(self) -> tuple[str, ...]:
-        """What the walk knows nothing of, as beginnings of paths: unreadable folders, links, files that
-        are there and were kept out. "" is all: the archive was cut off."""
+    def unread_prefixes(self) -> tuple[str, ...]:
+        """Return the prefixes of paths about which the scan knows nothing.
+
+        These are unreadable folders, links, and existing files that were not read. The prefix "" matches all
+        paths: the archive is damaged.
+        """
         prefixes = []
         for path, issue in self.issues:
-            if issue.code in OF_THE_WHOLE:
+            if issue.code in WHOLE_ARCHIVE_CODES:
                 return ("",)
-            if issue.code in _OF_A_FOLDER:
+            if issue.code in _WHOLE_FOLDER_CODES:
                 prefixes.append(f"{path}/")
-            if (issue.severity == "error" or issue.code in _NOT_OPENED) and kind_of(path) is not None:
+            if (issue.severity == "error" or issue.code in _NOT_OPENED_CODES) and kind_of(path) is not None:
                 prefixes.append(path)
         return tuple(prefixes)
 
 
 class Tree(ABC):
-    """A dump's files, whatever holds them.
+    """The files of a dump: a folder, an archive or a git revision.
 
-    name: what the source is called unless --source says otherwise.
-    location: absolute and printable, for the rows of sources and imports.
-    commit: the full id of a git commit; None for all else.
+    name: The default name of the source, without --source.
+    location: Its absolute path in printable form, for the rows of sources and imports.
+    commit: The full id of the git commit, or None.
     """
 
     name: str
@@ -89,35 +91,38 @@ class Tree(ABC):
 
     @abstractmethod
     def scan(self, within: Sequence[str] = ()) -> Scan:
-        """Finds what lies at or below some paths from the root; () is everything.
+        """Return the files at or below some paths from the root. () scans everything.
 
-        Raises ImportFailed where the whole root holds no content, where a path of `within` is not there
-        or leads through a link, and where the root itself cannot be read.
+        Raises:
+            ImportFailed: The whole root has no content, the root cannot be read, or a path of `within` does
+                not exist or leads through a link.
         """
 
     @abstractmethod
     def read(self, files: Sequence[File]) -> list[bytes | DocumentError]:
-        """The bytes of files of this tree, in order; in place of bytes, what keeps them out."""
+        """Return the bytes of files of this tree, in order, or the error for which a file cannot be read."""
 
     @abstractmethod
     def find_absent(self, paths: Iterable[str]) -> list[str]:
-        """Return the paths, from the root, at which this tree certainly has nothing; it was scanned."""
+        """Return those of some paths from the root that certainly do not exist. Requires a scan before."""
 
     @abstractmethod
     def config(self) -> bytes | DocumentError | None:
-        """The bytes of the site's own settings (`content.CONFIG`), or what keeps them out; None where there
-        is no such file. A link is none: the scan tells of it. For a tree that was scanned."""
+        """Return the bytes of the site's settings file (`content.CONFIG`), an error, or None if absent.
+
+        A link counts as no file, and the scan reports it. Requires a scan before.
+        """
 
     def config_stamp(self) -> str | None:
-        """As long as it is equal the site's own settings are; None where only their bytes can tell."""
+        """Return the stamp of the site's settings file, or None if only its bytes can show a change."""
         return None
 
     def advise(self) -> str:
-        """Return what to do where the root holds no content."""
-        return "to import a part of a source, name its root by --root"
+        """Return the advice for a root without content."""
+        return "to import a part of a source, give its root with --root"
 
-    def close(self) -> None:  # noqa: B027 - a folder holds nothing open
-        """Lets go of what is held open; nothing can be read afterwards."""
+    def close(self) -> None:  # noqa: B027 - a folder has nothing to close
+        """Close open files and processes. Nothing can be read afterwards."""
 
     def __enter__(self) -> Self:
         return self
@@ -127,105 +132,119 @@ class Tree(ABC):
     ) -> None:
         self.close()
 
-    def whole(self, scan: Scan, within: Sequence[str]) -> Scan:
-        """Puts what was found in order. Raises ImportFailed where everything was wanted and nothing found."""
+    def finish_scan(self, scan: Scan, within: Sequence[str]) -> Scan:
+        """Sort a scan's results and add the case collisions.
+
+        Raises:
+            ImportFailed: The whole root was scanned and has no content.
+        """
         if not scan.files and not within:
-            raise ImportFailed(_no_content(self.location, scan, self.advise()))
+            raise ImportFailed(_no_content_message(self.location, scan, self.advise()))
         scan.files.sort(key=itemgetter(0))
-        scan.issues.extend(case_collisions(file.path for file in scan.files))
+        scan.issues.extend(find_case_collisions(file.path for file in scan.files))
         scan.issues.sort(key=lambda found: (found[0], found[1].code))
         return scan
 
 
-def _no_content(location: str, scan: Scan, advice: str) -> str:
-    message = f"no content under {location}: a source's root holds folders such as `_news`"
-    kept_out = [(path, issue) for path, issue in scan.issues if issue.severity != "notice"]
-    if not kept_out:
+def _no_content_message(location: str, scan: Scan, advice: str) -> str:
+    message = f"no content in {location}: the root of a source contains folders such as `_news`"
+    not_imported = [(path, issue) for path, issue in scan.issues if issue.severity != "notice"]
+    if not not_imported:
         return f"{message}; {advice}"
-    path, issue = kept_out[0]
-    return f"{message}; {counted(len(kept_out), 'name')} left out, such as {path[:200]}: {issue.message}"
+    path, issue = not_imported[0]
+    count = counted(len(not_imported), "path")
+    return f"{message}; {count} not imported, for example {path[:200]}: {issue.message}"
 
 
-#: What is passed over on purpose, never followed and never opened.
+#: Entries that are skipped on purpose, never followed and never opened.
 SKIPPED_ISSUES = {
     "symlink": Issue("warning", "symlink", "a symbolic link is not followed"),
     "special_file": Issue("warning", "special_file", "a device, FIFO or socket is not opened"),
     "hard_link": Issue(
         "warning",
         "hard_link",
-        "the file has another name somewhere (a hard link) and is not opened: copy the dump to take it in",
+        "the file has another name (a hard link) and is not opened: copy the dump to import it",
     ),
-    "submodule": Issue("warning", "submodule", "a submodule is another repository: import it by itself"),
+    "submodule": Issue("warning", "submodule", "a submodule is another repository: import it separately"),
     "nested_archive": Issue(
-        "warning", "nested_archive", "an archive within a dump stays closed: import it by itself"
+        "warning", "nested_archive", "an archive inside a dump is not opened: import it separately"
     ),
 }
 
-#: Of a zip, once.
-BACKSLASHES = Issue(
-    "notice", "backslash_names", "names in the zip have `\\` between folders, which is read as `/`"
+#: The notice for a whole zip, given once.
+BACKSLASH_NAMES = Issue(
+    "notice", "backslash_names", "names in the zip separate folders by `\\`, which is read as `/`"
 )
 
-DUPLICATE = Issue(
-    "error", "duplicate_name", "the archive holds this name more than once: which one is meant, none can tell"
+DUPLICATE_NAME = Issue(
+    "error", "duplicate_name", "the archive contains this name more than once, so none of them is used"
+)
+
+UNSAFE_NAME = Issue(
+    "error", "unsafe_name", "the name leads out of the dump (`..`, an absolute path or a drive)"
 )
 
 
-UNSAFE = Issue("error", "unsafe_name", "the name leads out of the dump: by `..`, an absolute path or a drive")
+def find_name_issue(path: str) -> Issue | None:
+    """Return the issue for which a content file's name excludes it, or None.
 
+    A git tree can contain a folder named `..`, although git itself never creates one.
 
-def issue_of_name(path: str) -> Issue | None:
-    """What keeps a content file out by its name alone; the path is from the root.
-
-    A tree of git can hold `..` as a folder's name, though git itself never makes one.
+    Args:
+        path: The file's path from the root.
     """
     if "/../" in path or "/./" in path or "//" in path:
-        return UNSAFE
+        return UNSAFE_NAME
     if "\\" in path:
         return Issue(
-            "error", "bad_name", "the name holds a backslash, which parts folders elsewhere: rename it"
+            "error", "bad_name", "the name contains a backslash, a folder separator on Windows: rename it"
         )
     if not is_storable(path):
-        return Issue("error", "bad_name", "the name is not UTF-8 or holds control characters")
+        return Issue("error", "bad_name", "the name is not UTF-8 or contains control characters: rename it")
     if len(path) > MAX_PATH:
         return Issue(
-            "error", "path_too_long", f"a path of {len(path)} characters; at most {MAX_PATH} are kept"
+            "error", "path_too_long", f"the path has {len(path)} characters, over the limit of {MAX_PATH}"
         )
     return None
 
 
-def too_large(size: int) -> DocumentError:
-    """What is said of a file of so many bytes, or at least so many."""
-    return DocumentError("file_too_large", f"{size} bytes; at most {content.MAX_BYTES} are read")
+def too_large_error(size: int) -> DocumentError:
+    """Return the error for a file of at least `size` bytes."""
+    return DocumentError("file_too_large", f"{size} bytes, over the limit of {content.MAX_BYTES}")
 
 
 def is_nested_archive(path: str) -> bool:
-    """Whether a file that is no content is an archive, by its name."""
-    return path.lower().endswith(ARCHIVE_SUFFIXES + OTHER_ARCHIVES)
+    """Return whether a file that is not content is an archive, by its name."""
+    return path.lower().endswith(ARCHIVE_SUFFIXES + UNSUPPORTED_ARCHIVE_SUFFIXES)
 
 
-def skip_path(scan: Scan, path: str) -> None:
-    """Notes a file that is no content; an archive that lies where content lies is told of."""
-    scan.others.append(path)
+def add_skipped(scan: Scan, path: str) -> None:
+    """Add a file that is not content to a scan, with a warning if it is an archive."""
+    scan.skipped_paths.append(path)
     if is_nested_archive(path):
         scan.issues.append((printable(path), SKIPPED_ISSUES["nested_archive"]))
 
 
-def same_name(text: str) -> str:
-    """A name, or several with line breaks between, as file systems have it that tell neither case nor how
-    accents are put together (Unicode forms)."""
+def fold_name(text: str) -> str:
+    """Return a name in the form in which names that differ by case or Unicode form are equal.
+
+    Some file systems do not distinguish such names. Several names can be given in one text, separated by line
+    breaks.
+    """
     if text.isascii():
         return text.lower()
     return normalize("NFC", normalize("NFD", text).casefold())
 
 
-def case_collisions(paths: Iterable[str]) -> list[tuple[str, Issue]]:
-    """Warnings of files whose names differ by case only, or by Unicode form only: on other file systems they
-    are one file."""
+def find_case_collisions(paths: Iterable[str]) -> list[tuple[str, Issue]]:
+    """Return a warning for each file whose name differs from another only by case or Unicode form.
+
+    On some file systems these names are one file.
+    """
     listed = list(paths)
     if not listed:
         return []
-    folded = same_name("\n".join(listed)).split("\n")  # at once: ten times faster than one by one
+    folded = fold_name("\n".join(listed)).split("\n")  # ten times faster than one by one
     if len(set(folded)) == len(listed):
         return []
     groups: dict[str, list[str]] = defaultdict(list)
@@ -238,13 +257,13 @@ def case_collisions(paths: Iterable[str]) -> list[tuple[str, Issue]]:
             is_form = normalize("NFC", path) == normalize("NFC", other)
             is_case = path.casefold() == other.casefold()
             how = "Unicode form" if is_form else "case" if is_case else "case and Unicode form"
-            told = f"differs by {how} only from {other.rpartition('/')[2][:120]}"
-            found.append((path, Issue("warning", "case_collision", told)))
+            message = f"the name differs only by {how} from {other.rpartition('/')[2][:120]}"
+            found.append((path, Issue("warning", "case_collision", message)))
     return found
 
 
 def is_within(path: str, within: Collection[str]) -> bool:
-    """Whether a path is one of some paths or lies below one; none is everything."""
+    """Return whether a path equals or is below one of some paths. Without paths, every path is within."""
     while path and within:
         if path in within:
             return True

@@ -1,5 +1,7 @@
-"""One pass over an archive: its content goes into one temporary file, within limits that nothing claimed
-in the archive can move."""
+"""Unpack the content of an archive into one temporary file, in one pass.
+
+The limits apply to the bytes that are really unpacked. No statement in the archive can change them.
+"""
 
 from __future__ import annotations
 
@@ -14,166 +16,181 @@ from typing import IO
 from ..documents.issues import Issue
 from ..errors import DocumentError, ImportFailed
 from . import content, members
-from .content import holds_content, kind_of, printable
-from .members import FREE, Member, Reader, StoppedShort
-from .tree import DUPLICATE, SKIPPED_ISSUES, UNSAFE, is_nested_archive, issue_of_name, too_large
+from .content import kind_of, may_hold_content, printable
+from .members import RATIO_FREE_BYTES, Member, PartialArchiveError, Reader
+from .tree import (
+    DUPLICATE_NAME,
+    SKIPPED_ISSUES,
+    UNSAFE_NAME,
+    find_name_issue,
+    is_nested_archive,
+    too_large_error,
+)
 
-#: Where a file's bytes lie in the temporary file: offset and length.
+#: Offset and length of a file's bytes in the temporary file.
 Span = tuple[int, int]
 
-#: Where the first folder `_…` of a path begins: what is before it may be the root.
-_CONTENT = re.compile("(?:^|/)(?=_)")
+#: The start of the first folder `_…` in a path. The part before it may be the root.
+_BEFORE_CONTENT = re.compile("(?:^|/)(?=_)")
 _DRIVE = re.compile("[A-Za-z]:")
 
 
-class Unpacked:
-    """What an archive holds.
+class UnpackedArchive:
+    """The content of an archive, unpacked into a temporary file.
 
-    found: by root and then by path from there, where the bytes lie or why there are none.
-    configs: by root the same of the site's own settings.
-    faults: those that belong to no root: names that lead out of the archive, and its own.
+    found: By root, and by path from that root: where the bytes are, or the issue for which there are none.
+    configs: The same for the site's settings file, by root.
+    skipped_paths: The paths of files that are not content, by root.
+    issues: Issues that belong to no root: names that lead out of the archive, and the archive's own.
     """
 
     def __init__(self, path: Path, spool: IO[bytes], inner: str | None) -> None:
         self.found: dict[str, dict[str, Span | Issue]] = defaultdict(dict)
         self.configs: dict[str, Span | Issue] = {}
-        self.others: defaultdict[str, list[str]] = defaultdict(list)
+        self.skipped_paths: defaultdict[str, list[str]] = defaultdict(list)
         self.issues: list[tuple[str, Issue]] = []
         self._spool = spool
-        self._end = self._names = 0
+        self._end = self._name_total = 0
         self._inner = inner
-        #: What lies at the archive's top, and whether there may be more than is known.
-        self._tops: set[str] = set()
+        #: The top-level names of the archive. If it is damaged, there may be more.
+        self._top_names: set[str] = set()
         self._is_damaged = False
-        self._most = min(members.MAX_TOTAL, FREE + members.RATIO * path.stat().st_size)
+        self._max_total = min(members.MAX_TOTAL, RATIO_FREE_BYTES + members.MAX_RATIO * path.stat().st_size)
         try:
-            self._take_all(path)
+            self._unpack(path)
             spool.flush()
         except OSError as error:
-            told = f"{path} cannot be unpacked: {error.strerror}; TMPDIR names a folder that has room"
-            raise ImportFailed(told) from error
+            message = f"{path} cannot be unpacked: {error.strerror}; set TMPDIR to a folder with enough space"
+            raise ImportFailed(message) from error
 
-    def root(self) -> str:
-        """The folder that holds the folders of content.
+    def find_root(self) -> str:
+        """Return the folder that contains the content folders.
 
-        Raises ImportFailed where several do; and where the archive is damaged and others may, in what is
-        not known of it.
+        Raises:
+            ImportFailed: Several folders may be the root, or the archive is damaged and its unknown part may
+                contain another one.
         """
         roots = [root for root, found in self.found.items() if any(map(_is_content, found.values()))]
         root = min(roots, key=len, default="")
         if root and not all(other == root or other.startswith(f"{root}/") for other in roots):
-            raise ImportFailed(_several(roots))
-        if root and self._is_damaged and self._tops - content.MACHINERY != {root}:
-            told = f"the archive is damaged and its root may not be {printable(root)[:80]}"
-            raise ImportFailed(f"{told}: fetch it again, or name its root by --root")
+            raise ImportFailed(_several_roots_message(roots))
+        if root and self._is_damaged and self._top_names - content.GENERATOR_FOLDERS != {root}:
+            message = f"the archive is damaged and its root may not be {printable(root)[:80]}"
+            raise ImportFailed(f"{message}: download it again, or give its root with --root")
         return root
 
-    def _take_all(self, path: Path) -> None:
-        with _opened(path) as reader:
-            stops = [_stop_of(partial(self._take_members, reader)), _stop_of(reader.finish)]
+    def _unpack(self, path: Path) -> None:
+        with _open_reader(path) as reader:
+            stops = [_run_step(partial(self._unpack_members, reader)), _run_step(reader.finish)]
             self.issues += [(printable(path.name), issue) for issue in reader.notices]
         stop = stops[0] or stops[1]
         if stop is not None:
             self._is_damaged = True
             self.issues.append((printable(path.name), Issue("error", stop.code, stop.message)))
 
-    def _take_members(self, reader: Reader) -> None:
+    def _unpack_members(self, reader: Reader) -> None:
         for count, member in enumerate(reader.members()):
             _check_count(count)
-            self._take(member)
+            self._add_member(member)
 
-    def _take(self, member: Member) -> None:
-        """Finds a place for a member, whatever it is."""
+    def _add_member(self, member: Member) -> None:
+        """Store a member, or add its path or its issue."""
         if member.role == "folder":
             return
-        self._names += len(member.name)
-        if self._names > members.MAX_NAMES:
-            raise StoppedShort("archive_too_large", "names of more characters than are kept in memory")
+        self._name_total += len(member.name)
+        if self._name_total > members.MAX_NAME_TOTAL:
+            message = f"its names have more than {members.MAX_NAME_TOTAL:,} characters: split the archive"
+            raise PartialArchiveError("archive_too_large", message)
         path = _safe_path(member.name)
         if path is None:
-            self.issues.append((printable(member.name), UNSAFE))
+            self.issues.append((printable(member.name), UNSAFE_NAME))
             return
-        self._tops.add(path.partition("/")[0])
-        place = self._place(path)
-        if place is None or not holds_content((top := place[1].partition("/"))[0]):
+        self._top_names.add(path.partition("/")[0])
+        split = self._split_at_root(path)
+        if split is None:
             return
-        if top[1] or member.role == "symlink":
-            self._put(*place, member)
-        elif place[1] == content.CONFIG and member.role == "file":
-            self.configs[place[0]] = DUPLICATE if place[0] in self.configs else self._bytes(member)
+        root, path_in_root = split
+        top, slash, _ = path_in_root.partition("/")
+        if not may_hold_content(top):
+            return
+        if slash or member.role == "symlink":
+            self._add_content(root, path_in_root, member)
+        elif path_in_root == content.CONFIG and member.role == "file":
+            self.configs[root] = DUPLICATE_NAME if root in self.configs else self._store_data(member)
 
-    def _place(self, path: str) -> tuple[str, str] | None:
-        """The root that a path may belong to, and the path from there."""
+    def _split_at_root(self, path: str) -> tuple[str, str] | None:
+        """Return the root to which a path may belong, and the path from that root."""
         if self._inner is not None:
             outer = f"{self._inner}/" if self._inner else ""
             return (self._inner, path[len(outer) :]) if path.startswith(outer) else None
-        first = _CONTENT.search(path)
+        first = _BEFORE_CONTENT.search(path)
         return (path[: first.start()], path[first.end() :]) if first else None
 
-    def _put(self, root: str, path: str, member: Member) -> None:
+    def _add_content(self, root: str, path: str, member: Member) -> None:
         found = self.found[root]
         if path in found:
-            found[path] = DUPLICATE
+            found[path] = DUPLICATE_NAME
         elif member.role != "file":
             found[path] = SKIPPED_ISSUES[member.role]
         elif kind_of(path) is not None:
-            found[path] = issue_of_name(path) or self._bytes(member)
+            found[path] = find_name_issue(path) or self._store_data(member)
         else:
-            self.others[root].append(path)
+            self.skipped_paths[root].append(path)
             if is_nested_archive(path):
                 found[path] = SKIPPED_ISSUES["nested_archive"]
 
-    def _bytes(self, member: Member) -> Span | Issue:
+    def _store_data(self, member: Member) -> Span | Issue:
+        """Write a member's bytes to the temporary file."""
         start = self._end
         try:
             if member.size > content.MAX_BYTES:
-                raise too_large(member.size)
+                raise too_large_error(member.size)
             for chunk in member.chunks():
-                self._check(self._end - start + len(chunk), member.packed)
+                self._check_size(self._end - start + len(chunk), member.packed)
                 self._spool.write(chunk)
                 self._end += len(chunk)
         except DocumentError as error:
             return Issue("error", error.code, error.message)
         return start, self._end - start
 
-    def _check(self, size: int, packed: int | None) -> None:
-        """Refuses what comes out of a member beyond the limits, whatever its header claims."""
+    def _check_size(self, size: int, packed: int | None) -> None:
+        """Raise an error if a member's unpacked bytes exceed a limit, whatever size its header states."""
         if size > content.MAX_BYTES:
-            raise too_large(size)
-        if packed is not None and size > FREE and size > members.RATIO * packed:
-            told = f"more than {members.RATIO} bytes come out for one that went in: a bomb?"
-            raise DocumentError("compression_bomb", told)
-        if self._end > self._most:
-            told = f"more than {self._most:,} bytes come out of the archive: a bomb?"
-            raise StoppedShort("archive_too_large", told)
+            raise too_large_error(size)
+        if packed is not None and size > RATIO_FREE_BYTES and size > members.MAX_RATIO * packed:
+            message = f"more than {members.MAX_RATIO} unpacked bytes per packed byte (a decompression bomb?)"
+            raise DocumentError("compression_bomb", message)
+        if self._end > self._max_total:
+            message = f"more than {self._max_total:,} unpacked bytes in the archive (a decompression bomb?)"
+            raise PartialArchiveError("archive_too_large", message)
 
 
-def _stop_of(step: Callable[[], None]) -> StoppedShort | None:
+def _run_step(step: Callable[[], None]) -> PartialArchiveError | None:
     try:
         step()
-    except StoppedShort as stop:
+    except PartialArchiveError as stop:
         return stop
     return None
 
 
 def _check_count(before: int) -> None:
     if before >= members.MAX_MEMBERS:
-        raise StoppedShort(
+        raise PartialArchiveError(
             "archive_too_large", f"more than {members.MAX_MEMBERS:,} members: split the archive"
         )
 
 
-def _opened(path: Path) -> AbstractContextManager[Reader]:
-    if starts_like_zip(path) or path.name.lower().endswith(".zip"):
+def _open_reader(path: Path) -> AbstractContextManager[Reader]:
+    if has_zip_signature(path) or path.name.lower().endswith(".zip"):
         from . import zip_files
 
-        return zip_files.opened(path)
+        return zip_files.open_zip(path)
     from . import tar_files
 
-    return tar_files.opened(path)
+    return tar_files.open_tar(path)
 
 
-def starts_like_zip(path: Path) -> bool:
+def has_zip_signature(path: Path) -> bool:
     with path.open("rb") as stream:
         return stream.read(4) in (b"PK\x03\x04", b"PK\x05\x06")
 
@@ -183,14 +200,14 @@ def _is_content(found: Span | Issue) -> bool:
 
 
 def _safe_path(name: str) -> str | None:
-    """A member's name as a path from the archive's top; None for one that leads out of it."""
+    """Return a member's name as a path from the top of the archive, or None if it leads out of it."""
     parts = [part for part in name.split("/") if part not in ("", ".")]
     leads_out = name.startswith("/") or ".." in parts or _DRIVE.match(name)
     return None if leads_out else "/".join(parts)
 
 
-def _several(roots: Iterable[str]) -> str:
-    named = sorted(roots)
-    told = ", ".join(printable(root)[:80] for root in named[:3])
-    more = f" and {len(named) - 3} more" if len(named) > 3 else ""
-    return f"the archive holds several roots ({told}{more}): name one by --root"
+def _several_roots_message(roots: Iterable[str]) -> str:
+    names = sorted(roots)
+    listed = ", ".join(printable(root)[:80] for root in names[:3])
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return f"the archive contains several roots ({listed}{more}): choose one with --root"

@@ -22,7 +22,7 @@ MAKERS: dict[str, tuple[int, str | None]] = {
     "Issue": (1, None),
     "add_issue": (1, None),
     "DocumentError": (0, "error"),
-    "StoppedShort": (0, "error"),
+    "PartialArchiveError": (0, "error"),
     "refuse": (0, "error"),
     "_issue": (0, "error"),
     "_warn": (0, "warning"),

@@ -1,8 +1,7 @@
-"""Damaged archives: whatever was done to them, no import fails as a whole, no other bytes come in, and no article
-counts as missing.
+"""Damaged archives do not crash an import, change the bytes of a document, or make an article count as missing.
 
-CURATION_ARCHIVES is how many are scanned (50,000 in a long run), and every hundredth of them imported by the
-command on both engines.
+CURATION_ARCHIVES is the number of archives to scan (50,000 in a long run). Every hundredth of them is also
+imported with the command, on both engines.
 """
 
 from __future__ import annotations
@@ -47,23 +46,23 @@ def test_damaged_archives(tmp_path: Path, archives: int) -> None:
         path = tmp_path / mutation.file
         path.write_bytes(mutation.data)
         try:
-            outcomes[outcome(path, mutation)] += 1
+            outcomes[scan_outcome(path, mutation)] += 1
         except Exception as error:
-            raise AssertionError(f"archive {number}: {mutation.done}") from error
+            raise AssertionError(f"archive {number}: {mutation.description}") from error
     print(dict(outcomes))
-    assert outcomes["refused"]
+    assert outcomes["rejected"]
     assert outcomes["damaged"]
     assert outcomes["whole"]
 
 
-def outcome(path: Path, mutation: Mutation) -> str:
-    """What became of an archive: refused as a whole, with issues, or nothing noticed."""
+def scan_outcome(path: Path, mutation: Mutation) -> str:
+    """Scan an archive. Return "rejected" (the whole archive), "damaged" (it has errors) or "whole"."""
     try:
         with Archive(path) as tree:
             scan = tree.scan()
             check(scan, mutation, dict(zip((f.path for f in scan.files), tree.read(scan.files), strict=True)))
     except ImportFailed:
-        return "refused"
+        return "rejected"
     return "damaged" if any(issue.severity == "error" for _, issue in scan.issues) else "whole"
 
 
@@ -73,7 +72,7 @@ def check(scan: Scan, mutation: Mutation, read: dict[str, object]) -> None:
         assert read.items() <= DOCUMENTS.items()
     if mutation.complete:
         lost = DOCUMENTS.keys() - read.keys()
-        assert not [path for path in lost if not path.startswith(scan.unread())]
+        assert not [path for path in lost if not path.startswith(scan.unread_prefixes())]
 
 
 @few_or_many("archives", 100, ARCHIVES)
@@ -87,64 +86,64 @@ def test_damaged_archives_are_imported(request: pytest.FixtureRequest, tmp_path:
         path.write_bytes(mutation.data)
         results = []
         for engine in engines:
-            assert engine.imported(good)[0] == 0
+            assert engine.run_import(good)[0] == 0
             before = engine.articles()
             assert {name: before[name][1:] for name in DOCUMENTS} == {
                 name: (False, text) for name, text in DOCUMENTS.items()
             }
-            results.append((engine.imported(path), after := engine.articles()))
+            results.append((engine.run_import(path), after := engine.articles()))
             known = {name: after[name] for name in DOCUMENTS}
             assert not mutation.complete or not any(is_missing for _, is_missing, _ in known.values()), (
-                mutation.done
+                mutation.description
             )
             assert not mutation.exact or all(after[n][2] == text for n, text in DOCUMENTS.items()), (
-                mutation.done
+                mutation.description
             )
-        assert results[0] == results[1], mutation.done
+        assert results[0] == results[1], mutation.description
     for engine in engines:
         assert engine.run("db", "verify").exit_code == 0
         engine.store.engine.dispose()
 
 
 class _Engine:
-    """A store on one engine, and the command on it."""
+    """A store on one engine, and the command for it."""
 
     def __init__(self, request: pytest.FixtureRequest, engine: str, folder: Path) -> None:
-        asked = SimpleNamespace(
+        request_for_engine = SimpleNamespace(
             param=engine, getfixturevalue=request.getfixturevalue, addfinalizer=request.addfinalizer
         )
-        self.store = make_store(asked, folder)  # type: ignore[arg-type]
+        self.store = make_store(request_for_engine, folder)  # type: ignore[arg-type]
         self._database = self.store.backend.url.render_as_string(hide_password=False)
 
     def run(self, *arguments: str) -> Result:
         return CliRunner().invoke(cli, ["--database", self._database, *arguments])
 
-    def imported(self, path: Path) -> tuple[int, list[tuple[object, ...]]]:
-        """The exit code of an import, and the issues that are open then."""
+    def run_import(self, path: Path) -> tuple[int, list[tuple[object, ...]]]:
+        """Import a file. Return the exit code and the open issues."""
         result = self.run("import", str(path), "--source", "s")
         assert result.exit_code in (0, 1, 3), result.output
         assert "fault of curation" not in result.output
         issues = self.run("issues", "--format", "json").stdout
         assert "internal_error" not in issues
-        told = [(i["path"], i["severity"], i["code"], i["message"]) for i in json.loads(issues)]
+        open_issues = [(i["path"], i["severity"], i["code"], i["message"]) for i in json.loads(issues)]
         assert (result.exit_code == 3) is any(
-            severity == "error" for _, severity, *_ in told
+            severity == "error" for _, severity, *_ in open_issues
         ) or result.exit_code == 1
-        return result.exit_code, sorted(told)
+        return result.exit_code, sorted(open_issues)
 
     def articles(self) -> dict[str, tuple[str | None, bool, bytes]]:
-        """Title, whether it is missing, and bytes of each article by its path."""
+        """Return the title, the missing state and the bytes of each article, by its path."""
         query = sa.select(articles.c.path, articles.c.title, articles.c.missing_since, documents.c.content)
         with self.store.reading() as connection:
             rows = connection.execute(query.join(documents, documents.c.article_id == articles.c.id)).all()
         return {path: (title, since is not None, content) for path, title, since, content in rows}
 
 
-#: Bytes of the small and of the large archive of each kind, and by how much more the large one may take.
-SMALL, LARGE, MOST = 1 << 17, 1 << 19, 10
+#: Sizes of the small and the large archive of each kind in bytes, and the maximum factor between their times.
+SMALL, LARGE, MAX_FACTOR = 1 << 17, 1 << 19, 10
 
-#: How often a kind is looked at before it is called slow.
-TRIES = 5
+#: Number of measurements before a kind counts as slow.
+ATTEMPTS = 5
 
 
 @pytest.mark.parametrize("kind", CRAFTED)
@@ -156,16 +155,16 @@ def test_no_archive_takes_more_than_linear_time(tmp_path: Path, kind: str) -> No
         files[-1].parent.mkdir()
         files[-1].write_bytes(make(size))
     small, large = math.inf, math.inf
-    for _ in range(TRIES):  # a machine that does much else makes either look slow now and then
-        small, large = min(small, _seconds(files[0])), min(large, _seconds(files[1]))
-        if large < MOST * max(small, 0.05):
+    for _ in range(ATTEMPTS):  # on a busy machine, single measurements can be slow
+        small, large = min(small, _measure_seconds(files[0])), min(large, _measure_seconds(files[1]))
+        if large < MAX_FACTOR * max(small, 0.05):
             return
     pytest.fail(f"{small:.3f} s for {SMALL:,} bytes, {large:.3f} s for {LARGE:,}")
 
 
-def _seconds(file: Path) -> float:
-    """How much of a core looking through an archive takes."""
-    began = time.process_time()
+def _measure_seconds(file: Path) -> float:
+    """Return the processor time of scanning an archive, in seconds."""
+    started = time.process_time()
     with suppress(ImportFailed), Archive(file) as tree:
         tree.scan()
-    return time.process_time() - began
+    return time.process_time() - started

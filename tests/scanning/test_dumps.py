@@ -1,4 +1,4 @@
-"""From the paths of a command line to dumps: which is a root, which a part of one, and what it is called."""
+"""Each path of a command line becomes a dump: a root or a part of one, with the name of its source."""
 
 from __future__ import annotations
 
@@ -41,18 +41,18 @@ def find(
     return find_dumps(paths, source=source, root=root, rev=rev, known=known or {})
 
 
-def told(dumps: list[Dump]) -> list[tuple[str, str, tuple[str, ...], int]]:
-    """Name, location, part and number of files of each dump."""
-    found = []
+def summarize(dumps: list[Dump]) -> list[tuple[str, str, tuple[str, ...], int]]:
+    """Return the source name, location, paths and number of files of each dump."""
+    summaries = []
     for dump in dumps:
         with dump.tree as tree:
-            found.append(
+            summaries.append(
                 (dump.source, Path(tree.location).name, dump.within, len(tree.scan(dump.within).files))
             )
-    return found
+    return summaries
 
 
-def zipped(path: Path, *names: str) -> Path:
+def zip_with(path: Path, *names: str) -> Path:
     with zipfile.ZipFile(path, "w") as archive:
         for name in names:
             archive.writestr(name, "---\na: 1\n---\n")
@@ -60,115 +60,120 @@ def zipped(path: Path, *names: str) -> Path:
 
 
 def test_a_folder_is_a_root_and_names_its_source(dumps: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert told(find(dumps / "one")) == [("one", "one", (), 3)]
-    assert told(find(dumps / "one", source="other")) == [("other", "one", (), 3)]
+    assert summarize(find(dumps / "one")) == [("one", "one", (), 3)]
+    assert summarize(find(dumps / "one", source="other")) == [("other", "one", (), 3)]
     assert isinstance(find(dumps / "one")[0].tree, Folder)
     monkeypatch.chdir(dumps / "one")
-    assert told(find(Path())) == [("one", "one", (), 3)]
+    assert summarize(find(Path())) == [("one", "one", (), 3)]
     (dumps / "link").symlink_to("one")
-    assert told(find(dumps / "link")) == [("one", "one", (), 3)]
+    assert summarize(find(dumps / "link")) == [("one", "one", (), 3)]
 
 
-def test_a_root_without_content_is_refused_when_it_is_looked_through(dumps: Path) -> None:
+def test_a_root_without_content_is_rejected_by_the_scan(dumps: Path) -> None:
     for path in (dumps / "one/assets", dumps / "one/_news"):
         [dump] = find(path)
-        with pytest.raises(ImportFailed, match=r"no content under .*; to import a part .*--root"):
+        with pytest.raises(ImportFailed, match=r"no content in .*; to import a part .*--root"):
             dump.tree.scan(dump.within)
 
 
 def test_several_roots_are_several_dumps(dumps: Path) -> None:
-    archive = zipped(dumps / "three.zip", "_news/a.md", "_news/b.md")
+    archive = zip_with(dumps / "three.zip", "_news/a.md", "_news/b.md")
     found = find(dumps / "two", archive, dumps / "one", archive)
-    assert told(found) == [("two", "two", (), 1), ("three", "three.zip", (), 2), ("one", "one", (), 3)]
+    assert summarize(found) == [("two", "two", (), 1), ("three", "three.zip", (), 2), ("one", "one", (), 3)]
 
 
-def test_a_part_is_of_the_known_source_around_it(dumps: Path) -> None:
+def test_a_part_belongs_to_the_known_source_around_it(dumps: Path) -> None:
     known = {"mine": str(dumps / "one"), "elsewhere": "/nowhere/one"}
-    assert told(find(dumps / "one/_news", known=known)) == [("mine", "one", ("_news",), 2)]
-    assert told(find(dumps / "one/_news/a.md", known=known)) == [("mine", "one", ("_news/a.md",), 1)]
+    assert summarize(find(dumps / "one/_news", known=known)) == [("mine", "one", ("_news",), 2)]
+    assert summarize(find(dumps / "one/_news/a.md", known=known)) == [("mine", "one", ("_news/a.md",), 1)]
     paths = [
         dumps / "one" / part for part in ("_samples", "_news/c", "_news/c/b.md", "_news/c", "_samples/x.md")
     ]
-    assert told(find(*paths, known=known)) == [("mine", "one", ("_news/c", "_samples"), 2)]
-    assert told(find(dumps / "one/_news", dumps / "one", known=known)) == [("mine", "one", (), 3)]
+    assert summarize(find(*paths, known=known)) == [("mine", "one", ("_news/c", "_samples"), 2)]
+    assert summarize(find(dumps / "one/_news", dumps / "one", known=known)) == [("mine", "one", (), 3)]
 
 
-def test_a_root_is_called_as_its_folder_even_if_it_is_known_by_another_name(dumps: Path) -> None:
-    assert told(find(dumps / "one", known={"mine": str(dumps / "one")})) == [("one", "one", (), 3)]
+def test_a_root_has_the_name_of_its_folder_even_if_another_name_is_known(dumps: Path) -> None:
+    assert summarize(find(dumps / "one", known={"mine": str(dumps / "one")})) == [("one", "one", (), 3)]
 
 
-def test_a_folder_of_a_known_source_that_cannot_hold_its_content_is_a_root(dumps: Path) -> None:
+def test_a_folder_of_a_known_source_outside_its_content_folders_is_a_root(dumps: Path) -> None:
     known = {"all": str(dumps)}
-    assert told(find(dumps / "in/deep", known=known)) == [("deep", "deep", (), 1)]
+    assert summarize(find(dumps / "in/deep", known=known)) == [("deep", "deep", (), 1)]
 
 
-def test_the_nearest_known_source_is_meant(dumps: Path) -> None:
+def test_the_nearest_known_source_is_used(dumps: Path) -> None:
     shutil.copytree(dumps / "two", dumps / "one/_archive")
     known = {"one": str(dumps / "one"), "old": str(dumps / "one/_archive")}
-    assert told(find(dumps / "one/_archive/_news", known=known)) == [("old", "_archive", ("_news",), 1)]
+    assert summarize(find(dumps / "one/_archive/_news", known=known)) == [("old", "_archive", ("_news",), 1)]
 
 
 def test_sources_that_share_a_root(dumps: Path) -> None:
     known = {"a": str(dumps / "one"), "b": str(dumps / "one")}
     part = dumps / "one/_news"
-    with pytest.raises(ImportFailed, match=r"is a part of several sources \(a, b\): name one by --source"):
+    with pytest.raises(ImportFailed, match=r"belongs to several sources \(a, b\): choose one with --source"):
         find(part, known=known)
-    assert told(find(part, known=known, source="b")) == [("b", "one", ("_news",), 2)]
-    assert told(find(part, known={**known, "one": str(dumps / "one")})) == [("one", "one", ("_news",), 2)]
+    assert summarize(find(part, known=known, source="b")) == [("b", "one", ("_news",), 2)]
+    assert summarize(find(part, known={**known, "one": str(dumps / "one")})) == [
+        ("one", "one", ("_news",), 2)
+    ]
 
 
-def test_root_names_the_root(dumps: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_root_option_gives_the_root(dumps: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     root = dumps / "one"
-    assert told(find(root / "_news", root=root)) == [("one", "one", ("_news",), 2)]
-    assert told(find(root / "_news/a.md", root=root, source="x")) == [("x", "one", ("_news/a.md",), 1)]
-    assert told(find(root, root=root)) == [("one", "one", (), 3)]
+    assert summarize(find(root / "_news", root=root)) == [("one", "one", ("_news",), 2)]
+    assert summarize(find(root / "_news/a.md", root=root, source="x")) == [("x", "one", ("_news/a.md",), 1)]
+    assert summarize(find(root, root=root)) == [("one", "one", (), 3)]
     monkeypatch.chdir(dumps)
-    assert told(find(Path("one/_news"), root=Path("one"))) == [("one", "one", ("_news",), 2)]
+    assert summarize(find(Path("one/_news"), root=Path("one"))) == [("one", "one", ("_news",), 2)]
     known = {"deeper": str(root / "_news")}
-    assert told(find(root / "_news/c", root=root, known=known)) == [("one", "one", ("_news/c",), 1)]
+    assert summarize(find(root / "_news/c", root=root, known=known)) == [("one", "one", ("_news/c",), 1)]
 
 
-def refusals(dumps: Path) -> dict[str, tuple[str, Callable[[], object]]]:
+def rejected_calls(dumps: Path) -> dict[str, tuple[str, Callable[[], object]]]:
     one, two = dumps / "one", dumps / "two"
     return {
-        "absent": ("is not a folder: give a source's root", lambda: find(dumps / "absent")),
+        "absent": ("is not a folder: give the root of a source", lambda: find(dumps / "absent")),
         "absent part": ("is not a folder", lambda: find(one / "_news/z.md", known={"one": str(one)})),
         "absent part of a root": ("is not a folder", lambda: find(one / "_news/z.md", root=one)),
-        "absent root": ("does not lie within", lambda: find(one / "_news", root=dumps / "z")),
-        "one file": ("is one file: name the root of its source by --root", lambda: find(one / "_news/a.md")),
+        "absent root": ("is not inside", lambda: find(one / "_news", root=dumps / "z")),
+        "one file": (
+            "is a single file: give the root of its source with --root",
+            lambda: find(one / "_news/a.md"),
+        ),
         "outside of the root": (
-            "two does not lie within .*one, which --root names",
+            "two is not inside .*one, the --root folder",
             lambda: find(two, root=one),
         ),
-        "no content there": ("assets holds no content", lambda: find(one / "assets", root=one)),
-        "a name for two": ("--source names one source", lambda: find(one, two, source="x")),
+        "no content there": ("assets is not content", lambda: find(one / "assets", root=one)),
+        "a name for two": ("--source is for one root", lambda: find(one, two, source="x")),
         "one name for two": (
             r"one and .*copy/one would both be the source 'one': .*--source",
             lambda: find(one, Path(shutil.copytree(one, dumps / "copy/one"))),
         ),
-        "no name": ("no source can be called ''", lambda: find(one, source="")),
-        "long name": ("no source can be called 'xxx", lambda: find(one, source="x" * 191)),
+        "no name": ("'' is not a valid source name", lambda: find(one, source="")),
+        "long name": ("xxx' is not a valid source name", lambda: find(one, source="x" * 191)),
         "name of two lines": (
-            r"no source can be called 'a\\nb': name it by --source",
+            r"'a\\nb' is not a valid source name: give one with --source",
             lambda: find(one, source="a\nb"),
         ),
-        "root of the disk": ("no source can be called ''", lambda: find(Path("/"))),
+        "root of the disk": ("'' is not a valid source name", lambda: find(Path("/"))),
         "no repository": ("is not in a git repository", lambda: find(one, rev="HEAD")),
         "archive at a revision": (
-            "is an archive, which has no revisions",
-            lambda: find(zipped(dumps / "a.zip", "_news/a.md"), rev="HEAD"),
+            "is an archive and has no revisions",
+            lambda: find(zip_with(dumps / "a.zip", "_news/a.md"), rev="HEAD"),
         ),
         "root outside of an archive": (
-            "is no path inside the archive",
-            lambda: find(zipped(dumps / "a.zip", "_news/a.md"), root=dumps),
+            "is not a path inside the archive",
+            lambda: find(zip_with(dumps / "a.zip", "_news/a.md"), root=dumps),
         ),
-        "no archive": ("is no whole zip archive", lambda: find(_written(dumps / "b.zip", b"text"))),
-        "no tar": ("no content under", lambda: _scan(find(_written(dumps / "b.tgz", b"text")))),
+        "no archive": ("is not a complete zip archive", lambda: find(_write(dumps / "b.zip", b"text"))),
+        "no tar": ("no content in", lambda: _scan(find(_write(dumps / "b.tgz", b"text")))),
         "device": ("is not a folder", lambda: find(Path("/dev/null"))),
     }
 
 
-def _written(path: Path, data: bytes) -> Path:
+def _write(path: Path, data: bytes) -> Path:
     path.write_bytes(data)
     return path
 
@@ -179,38 +184,38 @@ def _scan(found: list[Dump]) -> None:
             tree.scan(dump.within)
 
 
-@pytest.mark.parametrize("name", refusals(Path()))
-def test_what_is_refused(dumps: Path, name: str) -> None:
-    message, run_query = refusals(dumps)[name]
+@pytest.mark.parametrize("name", rejected_calls(Path()))
+def test_invalid_paths_and_options_are_rejected(dumps: Path, name: str) -> None:
+    message, call = rejected_calls(dumps)[name]
     with pytest.raises(ImportFailed, match=message):
-        run_query()
+        call()
 
 
-def test_a_part_reached_through_a_link_is_no_part(dumps: Path) -> None:
+def test_a_path_through_a_link_is_not_a_part(dumps: Path) -> None:
     (dumps / "one/_linked").symlink_to(dumps / "two")
     (dumps / "one/_news/link.md").symlink_to(dumps / "two/_news/a.md")
     for path in (dumps / "one/_linked", dumps / "one/_news/link.md"):
-        with pytest.raises(ImportFailed, match=r"does not lie within .*\(links are not followed\)"):
+        with pytest.raises(ImportFailed, match=r"is not inside .*\(links are not followed\)"):
             find(path, root=dumps / "one")
-    assert told(find(dumps / "one/_linked", known={"one": str(dumps / "one")})) == [("two", "two", (), 1)]
+    assert summarize(find(dumps / "one/_linked", known={"one": str(dumps / "one")})) == [
+        ("two", "two", (), 1)
+    ]
 
 
 def test_an_archive_is_a_root(dumps: Path) -> None:
-    archive = zipped(dumps / "dump.zip", "site/_news/a.md")
+    archive = zip_with(dumps / "dump.zip", "site/_news/a.md")
     [dump] = find(archive)
     assert isinstance(dump.tree, Archive)
-    assert told([dump]) == [("site", "dump.zip", (), 1)]
-    assert told(find(archive, source="x")) == [("x", "dump.zip", (), 1)]
-    assert told(find(archive, root=Path("site"))) == [("site", "dump.zip", (), 1)]
-    two = zipped(dumps / "two.zip", "a/_news/a.md", "b/_news/a.md", "b/_news/b.md")
+    assert summarize([dump]) == [("site", "dump.zip", (), 1)]
+    assert summarize(find(archive, source="x")) == [("x", "dump.zip", (), 1)]
+    assert summarize(find(archive, root=Path("site"))) == [("site", "dump.zip", (), 1)]
+    two = zip_with(dumps / "two.zip", "a/_news/a.md", "b/_news/a.md", "b/_news/b.md")
     with pytest.raises(ImportFailed, match="several roots"):
         find(two)
-    assert told(find(two, root=Path("./b/"))) == [("b", "two.zip", (), 2)]
+    assert summarize(find(two, root=Path("./b/"))) == [("b", "two.zip", (), 2)]
 
 
-def test_trees_that_were_opened_are_closed_when_another_fails(
-    dumps: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_open_trees_are_closed_if_another_fails(dumps: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     closed: list[Path] = []
     close = Archive.close
 
@@ -219,27 +224,27 @@ def test_trees_that_were_opened_are_closed_when_another_fails(
         close(tree)
 
     monkeypatch.setattr(Archive, "close", note)
-    first = zipped(dumps / "first.zip", "_news/a.md")
+    first = zip_with(dumps / "first.zip", "_news/a.md")
     with pytest.raises(ImportFailed):
-        find(first, zipped(dumps / "second.zip", "a/_news/a.md", "b/_news/a.md"))
+        find(first, zip_with(dumps / "second.zip", "a/_news/a.md", "b/_news/a.md"))
     assert closed.count(first) == 1
 
 
-def test_a_repository_is_read_when_a_revision_is_asked_for(dumps: Path) -> None:
+def test_with_a_revision_the_repository_is_read(dumps: Path) -> None:
     root = dumps / "one"
     git(root, "init", "-q")
     first = commit(root)
     shutil.rmtree(root / "_samples")
-    assert told(find(root)) == [("one", "one", (), 2)]
+    assert summarize(find(root)) == [("one", "one", (), 2)]
     [dump] = find(root, rev="HEAD")
     assert isinstance(dump.tree, GitTree)
     assert dump.tree.commit == first
-    assert told([dump]) == [("one", "one", (), 3)]
+    assert summarize([dump]) == [("one", "one", (), 3)]
     known = {"mine": str(root)}
-    assert told(find(root / "_samples/x.md", rev="HEAD", known=known)) == [
+    assert summarize(find(root / "_samples/x.md", rev="HEAD", known=known)) == [
         ("mine", "one", ("_samples/x.md",), 1)
     ]
-    assert told(find(root / "_news", rev="HEAD", root=root)) == [("one", "one", ("_news",), 2)]
+    assert summarize(find(root / "_news", rev="HEAD", root=root)) == [("one", "one", ("_news",), 2)]
     [dump] = find(root / "_news/z.md", rev="HEAD", root=root)
     with dump.tree as tree, pytest.raises(ImportFailed, match=r"_news/z\.md is not in"):
         tree.scan(dump.within)
@@ -250,12 +255,12 @@ def test_a_root_inside_a_repository(dumps: Path) -> None:
     commit(dumps)
     git(dumps.parent, "clone", "-q", "--bare", str(dumps), str(dumps / "all.git"))
     for path, rev in ((dumps, "HEAD"), (dumps / "all.git", None), (dumps / "all.git", "HEAD~0")):
-        assert told(find(path, rev=rev, root=Path("in/deep"))) == [("deep", "deep", (), 1)]
-    assert told(find(dumps / "in/deep", rev="HEAD")) == [("deep", "deep", (), 1)]
+        assert summarize(find(path, rev=rev, root=Path("in/deep"))) == [("deep", "deep", (), 1)]
+    assert summarize(find(dumps / "in/deep", rev="HEAD")) == [("deep", "deep", (), 1)]
 
 
 def test_a_bare_repository_needs_no_revision(dumps: Path) -> None:
     git(dumps / "one", "init", "-q")
     commit(dumps / "one")
     git(dumps, "clone", "-q", "--bare", "one", "site.git")
-    assert told(find(dumps / "site.git")) == [("site", "site.git", (), 3)]
+    assert summarize(find(dumps / "site.git")) == [("site", "site.git", (), 3)]

@@ -1,4 +1,4 @@
-"""Names of files with an end in upper case, and with a backslash, however a source is kept."""
+"""File names with a suffix in upper case or with a backslash, in folders, archives and git revisions."""
 
 from __future__ import annotations
 
@@ -36,35 +36,35 @@ DOCUMENT = "---\ntitle: {}\n---\nBody.\n"
         ("_data/topics/a.MD", None),
     ],
 )
-def test_the_end_of_a_name_counts_in_any_case(path: str, kind: Kind | None) -> None:
+def test_a_suffix_matches_in_any_case(path: str, kind: Kind | None) -> None:
     assert kind_of(path) is kind
 
 
-def test_a_name_without_its_end() -> None:
+def test_a_name_without_its_suffix() -> None:
     assert [without_suffix(path) for path in ("a/B.MD", "a.html", "a.Markdown", "a.txt", "md")] == [
         "a/B", "a", "a", "a.txt", "md",
     ]  # fmt: skip
 
 
-def as_folder(site: Path) -> list[str]:
+def folder_arguments(site: Path) -> list[str]:
     return [str(site)]
 
 
-def as_tar(site: Path) -> list[str]:
+def tar_arguments(site: Path) -> list[str]:
     packed = site.parent / "site.TAR.GZ"
     with tarfile.open(packed, "w:gz") as archive:
         archive.add(site, "site")
     return [str(packed)]
 
 
-def as_commit(site: Path) -> list[str]:
+def commit_arguments(site: Path) -> list[str]:
     git = ("git", "-C", str(site), "-c", "user.name=a", "-c", "user.email=a@example.org")
     for arguments in (("init", "-q"), ("add", "."), ("commit", "-qm", "x")):
         subprocess.run([*git, *arguments], check=True, capture_output=True)
     return [str(site), "--rev", "HEAD"]
 
 
-WAYS = pytest.mark.parametrize("way", [as_folder, as_tar, as_commit])
+SOURCE_FORMS = pytest.mark.parametrize("arguments_for", [folder_arguments, tar_arguments, commit_arguments])
 
 
 @pytest.fixture
@@ -78,11 +78,11 @@ def small(tmp_path: Path) -> Path:
     return root
 
 
-@WAYS
-def test_files_with_an_end_in_any_case_are_imported_and_written_back(
-    store: Store, curation: Curation, small: Path, tmp_path: Path, way: Callable[[Path], list[str]]
+@SOURCE_FORMS
+def test_files_with_a_suffix_in_any_case_are_imported_and_written_back(
+    store: Store, curation: Curation, small: Path, tmp_path: Path, arguments_for: Callable[[Path], list[str]]
 ) -> None:
-    assert curation("import", *way(small), "--source", "site").exit_code == 0
+    assert curation("import", *arguments_for(small), "--source", "site").exit_code == 0
     paths = {
         "_news/A.MD",
         "_news/b.Html",
@@ -100,15 +100,15 @@ def test_files_with_an_end_in_any_case_are_imported_and_written_back(
     assert (tmp_path / "out/_news/A.MD").read_text() == DOCUMENT.format("_news/A.MD\nquality: 5")
 
 
-@WAYS
+@SOURCE_FORMS
 @pytest.mark.parametrize("path", ["_news/a\\b.md", "_news/c\\d/e.md", "_new\\s/a.md"])
-def test_a_name_with_a_backslash_is_refused_at_import(
-    store: Store, curation: Curation, small: Path, way: Callable[[Path], list[str]], path: str
+def test_a_file_with_a_backslash_in_its_name_is_quarantined(
+    store: Store, curation: Curation, small: Path, arguments_for: Callable[[Path], list[str]], path: str
 ) -> None:
     (small / path).parent.mkdir(exist_ok=True)
     (small / path).write_text(DOCUMENT.format("x"))
-    assert curation("import", *way(small), "--source", "site").exit_code == 3
-    [(code, told)] = rows(store, sa.select(import_issues.c.code, import_issues.c.message))
+    assert curation("import", *arguments_for(small), "--source", "site").exit_code == 3
+    [(code, message)] = rows(store, sa.select(import_issues.c.code, import_issues.c.message))
     assert code in ("bad_name", "unsafe_name")
-    assert "backslash" in told or "`\\`" in told
+    assert "backslash" in message or "`\\`" in message
     assert rows(store, sa.select(articles.c.id).where(articles.c.path.contains("\\", autoescape=True))) == []

@@ -1,4 +1,4 @@
-"""Scanning git: any revision, read without a checkout, and nothing of git's that could do harm."""
+"""Any git revision is read without a checkout, and no program of the repository is run."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PATHS = ("_news/2024-01-01-a.md", '_news/c/é ".md', "_data/topics/t.yaml", "_sa
 OTHERS = ("README.md", "_config.yml", "_site/_news/a.md", "assets/a.md", "_news/.keep", "_news/old.zip")
 
 
-def put(root: Path, *paths: str) -> None:
+def write_documents(root: Path, *paths: str) -> None:
     for path in paths:
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_bytes(TEXT + path.encode())
@@ -29,9 +29,9 @@ def put(root: Path, *paths: str) -> None:
 
 @pytest.fixture
 def repository(tmp_path: Path) -> Path:
-    """A repository of one commit."""
+    """A repository with one commit."""
     root = tmp_path / "site"
-    put(root, *PATHS, *OTHERS)
+    write_documents(root, *PATHS, *OTHERS)
     git(root, "init", "-q", "-b", "main")
     commit(root)
     return root
@@ -39,7 +39,7 @@ def repository(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def bare(repository: Path) -> Path:
-    """The same without a work tree."""
+    """A bare clone of the repository."""
     git(repository.parent, "clone", "-q", "--bare", "site", "site.git")
     return repository.parent / "site.git"
 
@@ -50,7 +50,7 @@ def paths_at(path: Path, rev: str = "HEAD", inner: str = "") -> list[str]:
 
 
 @pytest.mark.parametrize("kind", ["work tree", "bare", "packed", "sha256"])
-def test_a_revision_gives_what_its_checkout_gives(repository: Path, bare: Path, kind: str) -> None:
+def test_a_revision_has_the_same_content_as_its_checkout(repository: Path, bare: Path, kind: str) -> None:
     source = {"bare": bare}.get(kind, repository)
     if kind == "packed":
         git(repository, "gc", "-q")
@@ -70,19 +70,19 @@ def test_a_revision_gives_what_its_checkout_gives(repository: Path, bare: Path, 
         assert {f.location for f in scan.files} == {None}
 
 
-def test_a_stamp_is_the_blob_s_id(repository: Path) -> None:
+def test_a_stamp_is_the_id_of_the_blob(repository: Path) -> None:
     blob = git(repository, "rev-parse", f"HEAD:{PATHS[0]}")
     with GitTree(repository) as tree:
         stamps = {file.path: file.stamp for file in tree.scan().files}
     assert stamps[PATHS[0]] == f"git:{blob}"
 
 
-def test_every_way_to_name_a_revision(repository: Path, bare: Path) -> None:
+def test_every_form_of_a_revision(repository: Path, bare: Path) -> None:
     first = git(repository, "rev-parse", "HEAD")
     git(repository, "tag", "-a", "v1", "-m", "annotated")
     git(repository, "tag", "light")
     for number in range(3):
-        put(repository, f"_news/{number}.md")
+        write_documents(repository, f"_news/{number}.md")
         last = commit(repository)
     git(repository, "branch", "-f", "-q", "other/branch", first)
     revisions = [
@@ -108,8 +108,8 @@ def test_every_way_to_name_a_revision(repository: Path, bare: Path) -> None:
 @pytest.mark.parametrize(
     "rev", ["absent", "", "-h", "--all", "HEAD..HEAD", "HEAD:_news", "HEAD:README.md", "a\nb", "0" * 40]
 )
-def test_what_is_no_revision(repository: Path, rev: str) -> None:
-    with pytest.raises(ImportFailed, match=r"has no commit .*: `git log --all --oneline` lists"):
+def test_an_invalid_revision(repository: Path, rev: str) -> None:
+    with pytest.raises(ImportFailed, match=r"has no commit .*: run `git log --all --oneline` to list"):
         GitTree(repository, rev)
 
 
@@ -121,7 +121,7 @@ def test_a_revision_that_looks_like_an_option(repository: Path) -> None:
 
 
 def test_a_folder_below_the_work_tree_is_the_root(tmp_path: Path) -> None:
-    put(tmp_path, "docs/site/_news/a.md", "docs/site/_news/b.md", "_news/outside.md")
+    write_documents(tmp_path, "docs/site/_news/a.md", "docs/site/_news/b.md", "_news/outside.md")
     git(tmp_path, "init", "-q")
     commit(tmp_path)
     shutil.rmtree(tmp_path / "docs/site/_news")  # what is on disk does not matter
@@ -154,9 +154,9 @@ def test_a_part_of_a_revision(repository: Path) -> None:
 
 def test_a_revision_without_content(repository: Path) -> None:
     git(repository, "rm", "-rq", ".")
-    put(repository, "README.md")
+    write_documents(repository, "README.md")
     commit(repository)
-    with pytest.raises(ImportFailed, match="no content under"):
+    with pytest.raises(ImportFailed, match="no content in"):
         paths_at(repository)
 
 
@@ -177,7 +177,7 @@ def test_links_and_submodules_are_not_followed(repository: Path) -> None:
         ("_news/link.md", "warning", "symlink"),
         ("_news/old.zip", "warning", "nested_archive"),
     ]
-    assert scan.unread() == ("_learning/module/", "_linked/", "_news/link.md/", "_news/link.md")
+    assert scan.unread_prefixes() == ("_learning/module/", "_linked/", "_news/link.md/", "_news/link.md")
 
 
 def test_names_that_cannot_be_stored_or_lead_out(repository: Path) -> None:
@@ -185,9 +185,9 @@ def test_names_that_cannot_be_stored_or_lead_out(repository: Path) -> None:
     bad = git(repository, "mktree", "-z", text=f"100644 blob {blob}\ta\nb.md\x00100644 blob {blob}\tz.md\x00")
     raw = bytes.fromhex(blob)
     entries = b"100644 \xff.md\0" + raw
-    up = _hash_tree(repository, entries)
-    news = _hash_tree(repository, b"40000 ..\0" + bytes.fromhex(up))
-    top = _hash_tree(
+    up = _write_tree(repository, entries)
+    news = _write_tree(repository, b"40000 ..\0" + bytes.fromhex(up))
+    top = _write_tree(
         repository, b"40000 _bad\0" + bytes.fromhex(bad) + b"40000 _news\0" + bytes.fromhex(news)
     )
     head = git(repository, "commit-tree", "-m", "odd", top)
@@ -200,7 +200,7 @@ def test_names_that_cannot_be_stored_or_lead_out(repository: Path) -> None:
     ]
 
 
-def _hash_tree(repository: Path, entries: bytes) -> str:
+def _write_tree(repository: Path, entries: bytes) -> str:
     command = ["git", "-C", str(repository), "hash-object", "-t", "tree", "-w", "--stdin", "--literally"]
     done = subprocess.run(command, input=entries, capture_output=True, check=True)
     return done.stdout.decode().strip()
@@ -208,7 +208,7 @@ def _hash_tree(repository: Path, entries: bytes) -> str:
 
 def test_many_blobs_are_read_at_once_and_in_order(tmp_path: Path) -> None:
     (tmp_path / "_news").mkdir()
-    for number in range(2500):  # more than a pipe holds, both ways
+    for number in range(2500):  # more than fits in a pipe, in both directions
         (tmp_path / f"_news/{number:04}.md").write_bytes(b"%d" % (number % 2000) * (number % 400))
     git(tmp_path, "init", "-q")
     commit(tmp_path)
@@ -219,27 +219,29 @@ def test_many_blobs_are_read_at_once_and_in_order(tmp_path: Path) -> None:
             assert tree.read(files) == [(tmp_path / file.path).read_bytes() for file in files]
         assert tree.read([]) == []
         processes = [tree._sizes._process, tree._blobs._process]
-    assert all(process is not None and process.poll() is not None for process in processes), "they have ended"
+    assert all(process is not None and process.poll() is not None for process in processes), (
+        "the processes have ended"
+    )
 
 
-def test_a_blob_that_is_too_large_is_refused_before_it_is_read(
+def test_a_blob_that_is_too_large_is_rejected_before_it_is_read(
     repository: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    put(repository, "_news/b.md")
+    write_documents(repository, "_news/b.md")
     (repository / "_news/large.md").write_bytes(b"x" * 1001)
     commit(repository)
     monkeypatch.setattr(content, "MAX_BYTES", 1000)
     with GitTree(repository) as tree:
         files = [file for file in tree.scan().files if file.path in ("_news/b.md", "_news/large.md")]
-        whole, refused = tree.read(files)
-    assert whole == TEXT + b"_news/b.md"
-    assert isinstance(refused, DocumentError)
-    assert (refused.code, refused.message) == ("file_too_large", "1001 bytes; at most 1000 are read")
+        data, error = tree.read(files)
+    assert data == TEXT + b"_news/b.md"
+    assert isinstance(error, DocumentError)
+    assert (error.code, error.message) == ("file_too_large", "1001 bytes, over the limit of 1000")
 
 
 @pytest.mark.parametrize("damage", ["missing", "damaged", "empty"])
-def test_a_blob_that_is_not_there_keeps_no_other_out(repository: Path, damage: str) -> None:
-    put(repository, "_news/b.md", "_news/d.md")
+def test_a_missing_blob_does_not_affect_the_others(repository: Path, damage: str) -> None:
+    write_documents(repository, "_news/b.md", "_news/d.md")
     commit(repository)
     for path in ("_news/b.md", "_news/2024-01-01-a.md"):
         blob = git(repository, "rev-parse", f"HEAD:{path}")
@@ -265,45 +267,45 @@ def partial_clone(repository: Path, what: str, *options: str) -> Path:
 
 @pytest.mark.parametrize("what", ["blob:none", "tree:0", "blob:limit=5"])
 @pytest.mark.parametrize("kind", ["--bare", "--no-checkout"])
-def test_nothing_is_fetched_for_a_partial_clone_and_the_line_says_what_does(
+def test_nothing_is_fetched_for_a_partial_clone_and_the_error_gives_the_command(
     repository: Path, what: str, kind: str
 ) -> None:
     partial = partial_clone(repository, what, kind)
     lacking = "folders" if what == "tree:0" else r"5 of the 5 files"
     with pytest.raises(
         ImportFailed, match=rf"is a partial clone and lacks {lacking} at HEAD: run `git -C .* origin`"
-    ) as refused:
+    ) as caught:
         paths_at(partial)
     if git(repository, "version") >= "git version 2.36":
-        command = str(refused.value).split("`")[1].removeprefix("git ").split()
+        command = str(caught.value).split("`")[1].removeprefix("git ").split()
         git(Path(), *command)
         assert paths_at(partial) == sorted(PATHS)
 
 
-def test_a_partial_clone_that_lacks_nothing_wanted_is_read(repository: Path) -> None:
+def test_a_partial_clone_with_all_needed_objects_is_read(repository: Path) -> None:
     partial = partial_clone(repository, "blob:none")  # the checkout fetched the files of HEAD
     assert paths_at(partial) == sorted(PATHS)
     git(repository, "commit", "-qam", "later", "--allow-empty")
-    put(repository, "_news/later.md")
+    write_documents(repository, "_news/later.md")
     commit(repository)
     git(partial, "fetch", "-q")
     with pytest.raises(ImportFailed, match="lacks 1 of the 6 files at origin/main"):
         paths_at(partial, "origin/main")
 
 
-def test_a_shallow_clone_says_how_to_get_the_rest(repository: Path) -> None:
-    put(repository, "_news/later.md")
+def test_the_error_for_a_shallow_clone_gives_the_command(repository: Path) -> None:
+    write_documents(repository, "_news/later.md")
     commit(repository)
     git(repository.parent, "clone", "-q", "--depth=1", f"file://{repository}", "shallow")
     with pytest.raises(
-        ImportFailed, match=r"is a shallow clone without HEAD~1: `git -C .* fetch --unshallow`"
+        ImportFailed, match=r"is a shallow clone without HEAD~1: run `git -C .* fetch --unshallow`"
     ):
         paths_at(repository.parent / "shallow", "HEAD~1")
 
 
 @pytest.fixture
 def with_submodule(repository: Path) -> Path:
-    """A repository that holds the other one as a submodule `content`."""
+    """A repository that contains the other one as a submodule `content`."""
     above = repository.parent / "above"
     above.mkdir()
     git(above, "init", "-q", "-b", "main")
@@ -318,37 +320,37 @@ def test_a_submodule_is_a_root_of_its_own(with_submodule: Path) -> None:
         assert [file.path for file in tree.scan().files] == sorted(PATHS)
     assert paths_at(with_submodule / ".git/modules/content") == sorted(PATHS)
     with pytest.raises(
-        ImportFailed, match=r"content is a submodule, another repository: `git -C .* update --init`"
+        ImportFailed, match=r"content is a submodule \(another repository\): run `git -C .* update --init`"
     ):
         paths_at(with_submodule, inner="content")
 
 
-def test_a_submodule_that_was_not_fetched_says_how_to_fetch_it(with_submodule: Path) -> None:
+def test_the_error_for_an_unfetched_submodule_gives_the_command(with_submodule: Path) -> None:
     git(with_submodule.parent, "clone", "-q", "above", "clone")
     empty = with_submodule.parent / "clone/content"
     with pytest.raises(
-        ImportFailed, match=r"is an empty folder of a submodule: run `git submodule update --init`"
+        ImportFailed, match=r"is the empty folder of a submodule: run `git submodule update --init`"
     ):
         Folder(empty).scan()
-    with pytest.raises(ImportFailed, match="content is a submodule, another repository"):
+    with pytest.raises(ImportFailed, match=r"content is a submodule \(another repository\)"):
         paths_at(empty)
 
 
 def test_a_worktree_is_a_root(repository: Path) -> None:
     git(repository, "worktree", "add", "-q", str(repository.parent / "other"), "-b", "other")
     other = repository.parent / "other"
-    put(other, "_news/other.md")
+    write_documents(other, "_news/other.md")
     commit(other)
     assert paths_at(other) == sorted([*PATHS, "_news/other.md"])
     assert paths_at(other, "main") == sorted(PATHS)
     assert GitTree(other).name == "other"
 
 
-def test_git_s_variables_are_not_obeyed(
+def test_the_environment_variables_of_git_are_ignored(
     repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     other = tmp_path / "other"
-    put(other, "_news/other.md")
+    write_documents(other, "_news/other.md")
     git(other, "init", "-q")
     commit(other)
     monkeypatch.setenv("GIT_DIR", str(other / ".git"))
@@ -376,9 +378,9 @@ def test_no_filter_or_monitor_of_the_repository_is_run(repository: Path) -> None
     assert not trap.exists()
 
 
-def test_a_folder_that_is_no_repository(tmp_path: Path) -> None:
-    put(tmp_path, "_news/a.md")
-    with pytest.raises(ImportFailed, match="is not in a git repository: leave --rev out"):
+def test_a_folder_that_is_not_a_repository(tmp_path: Path) -> None:
+    write_documents(tmp_path, "_news/a.md")
+    with pytest.raises(ImportFailed, match="is not in a git repository: omit --rev"):
         GitTree(tmp_path)
     with pytest.raises(ImportFailed, match="cannot change to"):
         GitTree(tmp_path / "absent")
@@ -387,17 +389,17 @@ def test_a_folder_that_is_no_repository(tmp_path: Path) -> None:
 def test_a_machine_without_git(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(
-        ImportFailed, match="git is not installed, and a repository is read by it: install git"
+        ImportFailed, match="git is not installed, but is needed to read a repository: install git"
     ):
         GitTree(repository)
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can change the owner of a file")
 def test_a_repository_of_another_user(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(repository.parent))
     for path in (repository, repository / ".git"):
         os.chown(path, 12345, 12345)
-    with pytest.raises(ImportFailed, match=r"belongs to another user; .*safe.directory .*/site$"):
+    with pytest.raises(ImportFailed, match=r"belongs to another user: .*safe.directory .*/site`$"):
         GitTree(repository)
 
 
@@ -407,19 +409,19 @@ def test_a_repository_without_a_commit(tmp_path: Path) -> None:
         GitTree(tmp_path)
 
 
-def test_what_is_a_bare_repository(repository: Path, bare: Path) -> None:
+def test_is_bare(repository: Path, bare: Path) -> None:
     assert git_module.is_bare(bare)
     assert not git_module.is_bare(repository)
     assert not git_module.is_bare(repository / "_news")
 
 
-def test_a_clone_with_nothing_checked_out_says_what_brings_its_content(
+def test_the_error_for_a_clone_without_a_checkout_gives_the_command(
     repository: Path, with_submodule: Path, tmp_path: Path
 ) -> None:
     git(tmp_path, "clone", "--quiet", "--no-checkout", str(repository), "bare looking")
-    with Folder(tmp_path / "bare looking") as tree, pytest.raises(ImportFailed, match="--rev HEAD imports"):
+    with Folder(tmp_path / "bare looking") as tree, pytest.raises(ImportFailed, match="add --rev HEAD"):
         tree.scan()
     git(tmp_path, "clone", "--quiet", str(with_submodule), "without")
-    told = f"`git -C {tmp_path}/without submodule update --init` fetches that"
-    with Folder(tmp_path / "without") as tree, pytest.raises(ImportFailed, match=re.escape(told)):
+    expected = f"to fetch content in a submodule, run `git -C {tmp_path}/without submodule update --init`"
+    with Folder(tmp_path / "without") as tree, pytest.raises(ImportFailed, match=re.escape(expected)):
         tree.scan()

@@ -1,10 +1,14 @@
-"""Archives of every form, and damaged copies of them: single fields set to wild values, flipped bits, pieces
-that are cut off, moved, repeated, or taken from elsewhere.
+"""Make archives of every form, and damaged copies of them.
 
-A mutation knows what is guarded against it. `exact`: documents that come out are those that were put in, at
-their names. `complete`: no article counts as missing. A plain tar guards neither against damage beyond single
-bits of its headers, and a mutation that writes the right checksum behind what it changed makes another archive
-that is whole.
+Damage sets single fields to extreme values, flips bits, or truncates, moves, repeats or inserts pieces.
+
+Each mutation states what the format protects against it:
+
+- `exact`: every document that is read has its original bytes and name.
+- `complete`: no article counts as missing.
+
+A plain tar protects neither, except against damage to single header fields and truncation. A mutation that also
+corrects the checksum makes a different, valid archive.
 """
 
 from __future__ import annotations
@@ -32,7 +36,7 @@ LONG = f"_news/{'long-' * 10}/{'long-' * 15}.md"
 
 
 def documents() -> dict[str, bytes]:
-    """The documents of every archive here, by path from the root."""
+    """Return the documents of every archive here, by path from the root."""
     random = Random(1)
     names = [
         "_news/a.md",
@@ -53,8 +57,8 @@ def documents() -> dict[str, bytes]:
 
 DOCUMENTS = documents()
 
-#: What lies beside them, and is no content.
-OTHERS = {
+#: Other files in the archives, which are not content.
+OTHER_FILES = {
     "README.md": b"# A site",
     "_config.yml": b"url: https://site.example\n",
     "attic/_news/z.md": b"---\ntitle: not of this root\n---\n",
@@ -64,16 +68,16 @@ OTHERS = {
 
 
 class Mutation(NamedTuple):
-    """A damaged archive: its file's name, its bytes, what was done to it, and what is guarded against that."""
+    """A damaged archive: file name, bytes, description of the damage, and what the format protects."""
 
     file: str
     data: bytes
-    done: str
+    description: str
     exact: bool
     complete: bool
 
 
-# Archives that are whole
+# Valid archives
 
 
 def inner_zip() -> bytes:
@@ -83,12 +87,12 @@ def inner_zip() -> bytes:
     return stream.getvalue()
 
 
-def files(root: str) -> dict[str, bytes]:
-    return {root + name: text for name, text in {**OTHERS, **DOCUMENTS}.items()}
+def archive_files(root: str) -> dict[str, bytes]:
+    return {root + name: text for name, text in {**OTHER_FILES, **DOCUMENTS}.items()}
 
 
 class _Pipe(io.RawIOBase):
-    """What cannot be sought in: sizes and checksums are written behind the members."""
+    """A stream without seeking. zipfile writes sizes and checksums after the members."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -109,7 +113,7 @@ def make_zip(
     with zipfile.ZipFile(stream, "w", method) as archive:
         archive.comment = comment
         archive.mkdir(f"{root}_news")
-        for name, text in files(root).items():
+        for name, text in archive_files(root).items():
             entry = zipfile.ZipInfo(name)
             entry.compress_type = method
             if wide:
@@ -125,13 +129,13 @@ def make_zip(
 def make_streamed_zip(root: str) -> bytes:
     pipe = _Pipe()
     with zipfile.ZipFile(pipe, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, text in files(root).items():
+        for name, text in archive_files(root).items():
             archive.writestr(name, text)
     return bytes(pipe.data)
 
 
 def make_wide_zip(root: str) -> bytes:
-    """A zip with an end record of 64 bits, and the offset of each member as one."""
+    """Return a zip with a 64-bit end record and a 64-bit offset for each member."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(zipfile, "ZIP64_LIMIT", 10)
         return make_zip(root, zipfile.ZIP_DEFLATED)
@@ -143,14 +147,14 @@ def make_tar(root: str, form: int) -> bytes:
         folder = tarfile.TarInfo(f"{root}_news")
         folder.type = tarfile.DIRTYPE
         archive.addfile(folder)
-        for name, text in files(root).items():
+        for name, text in archive_files(root).items():
             entry = tarfile.TarInfo(name)
             entry.size, entry.mtime = len(text), 1_700_000_000
             archive.addfile(entry, io.BytesIO(text))
     return stream.getvalue()
 
 
-def _in_pieces(compress: Callable[[bytes], bytes], between: bytes = b"") -> Callable[[bytes], bytes]:
+def _compress_in_pieces(compress: Callable[[bytes], bytes], between: bytes = b"") -> Callable[[bytes], bytes]:
     def packed(data: bytes) -> bytes:
         return between.join(compress(data[at : at + 3000]) for at in range(0, len(data), 3000))
 
@@ -161,19 +165,19 @@ def _zstd(data: bytes) -> bytes:
     return zstd.compress(data, options={int(zstd.CompressionParameter.checksum_flag): 1})
 
 
-#: How a tar is packed, by a name for each; the suffix is what comes before a blank.
+#: Compression functions for a tar, by name. The part of the name before a space is the file suffix.
 PACKERS: dict[str, Callable[[bytes], bytes]] = {
     "gz": gzip.compress,
-    "gz in members": _in_pieces(gzip.compress),
+    "gz in members": _compress_in_pieces(gzip.compress),
     "xz": lzma.compress,
-    "xz in streams": _in_pieces(lzma.compress, bytes(4)),
+    "xz in streams": _compress_in_pieces(lzma.compress, bytes(4)),
     "xz by crc32": lambda data: lzma.compress(data, check=lzma.CHECK_CRC32),
     "zst": _zstd,
-    "zst in frames": _in_pieces(_zstd),
+    "zst in frames": _compress_in_pieces(_zstd),
 }
 
-#: The same without a checksum: nothing tells that other bytes came out.
-UNCHECKED: dict[str, Callable[[bytes], bytes]] = {
+#: Compression without a checksum, where wrong bytes cannot be detected.
+UNCHECKED_PACKERS: dict[str, Callable[[bytes], bytes]] = {
     "xz without a checksum": lambda data: lzma.compress(data, check=lzma.CHECK_NONE),
     "zst without a checksum": zstd.compress,
 }
@@ -198,7 +202,7 @@ TARS: Mapping[str, bytes] = {
 
 
 class Field(NamedTuple):
-    """Where a field of a header lies, and what it is called."""
+    """A field of a header: its name, offset and size in bytes."""
 
     name: str
     at: int
@@ -222,7 +226,7 @@ _RECORDS: Mapping[bytes, tuple[int | tuple[str, int], ...]] = {
 
 
 def zip_fields(data: bytes) -> list[Field]:
-    """All fields of all records, the extra fields of 64 bits among them."""
+    """Return all fields of all records of a zip, including the 64-bit extra fields."""
     found: list[Field] = []
     for signature, (_, *fields) in _RECORDS.items():
         at = -1
@@ -250,7 +254,7 @@ _TAR_FIELDS = (("name", 100), ("mode", 8), ("uid", 8), ("gid", 8), ("size", 12),
 
 
 def tar_headers(data: bytes) -> list[int]:
-    """Where the headers of a whole tar begin."""
+    """Return the offsets of the headers of a valid tar."""
     found, at = [], 0
     while any(data[at : at + 512]):
         found.append(at)
@@ -260,8 +264,8 @@ def tar_headers(data: bytes) -> list[int]:
 
 
 def wild_number(random: Random, size: int, before: int) -> int:
-    """A value for a number of some bytes: near what it was, near a limit, or anything."""
-    most = (1 << 8 * size) - 1
+    """Return a number of `size` bytes: near the number before, near a limit, or random."""
+    maximum = (1 << 8 * size) - 1
     near = [
         before + random.choice((-1, 1, 2, -2, 512, -512)),
         before ^ (1 << random.randrange(8 * size)),
@@ -271,20 +275,20 @@ def wild_number(random: Random, size: int, before: int) -> int:
         0,
         1,
         2,
-        most,
-        most - 1,
-        most >> 1,
-        (most >> 1) + 1,
+        maximum,
+        maximum - 1,
+        maximum >> 1,
+        (maximum >> 1) + 1,
         1 << 31,
         (1 << 32) - 1,
         1 << 32,
         (1 << 63) - 1,
     ]
-    return random.choice([*near, *limits, random.getrandbits(8 * size)]) & most
+    return random.choice([*near, *limits, random.getrandbits(8 * size)]) & maximum
 
 
 def wild_text(random: Random, size: int) -> bytes:
-    """A value for a field of a tar: octal, of 256, blank, names, links, noise."""
+    """Return a value for a tar field: octal, base-256, blank, a name, a link or noise."""
     number = random.choice((0, 1, 511, 512, 513, 1 << 20, (1 << 33) - 1, random.getrandbits(32)))
     signed = random.choice((number, 1 << 62, (1 << 63) - 1))
     values = [
@@ -312,7 +316,7 @@ def with_checksum(header: bytes) -> bytes:
 
 # Mutations
 
-#: Changes bytes; what it did, and the new bytes.
+#: Changes bytes. Returns a description of the change, and the new bytes.
 Change = Callable[[Random, bytes], tuple[str, bytes]]
 
 
@@ -330,7 +334,7 @@ def flip_some(random: Random, data: bytes) -> tuple[str, bytes]:
 
 def cut(random: Random, data: bytes) -> tuple[str, bytes]:
     at = random.choice((random.randrange(len(data)), len(data) - random.randint(1, 30)))
-    return f"cut off at {at}", data[: max(at, 0)]
+    return f"truncated at {at}", data[: max(at, 0)]
 
 
 def _piece(random: Random, data: bytes) -> tuple[int, int]:
@@ -339,7 +343,7 @@ def _piece(random: Random, data: bytes) -> tuple[int, int]:
     return at, at + random.choice((1, 4, 16, 512, 1024, random.randrange(1, len(data)))) // step * step
 
 
-def lose(random: Random, data: bytes) -> tuple[str, bytes]:
+def remove(random: Random, data: bytes) -> tuple[str, bytes]:
     at, end = _piece(random, data)
     return f"without {at}..{end}", data[:at] + data[end:]
 
@@ -366,42 +370,42 @@ def append(random: Random, data: bytes) -> tuple[str, bytes]:
     return f"{len(more)} bytes more", data + more
 
 
-CHANGES: tuple[Change, ...] = (flip, flip, flip_some, cut, lose, splice, blank, append)
+CHANGES: tuple[Change, ...] = (flip, flip, flip_some, cut, remove, splice, blank, append)
 
 
 def set_zip_fields(random: Random, data: bytes) -> tuple[str, bytes]:
-    """Some fields of a zip's records set to wild values."""
-    fields, done = zip_fields(data), []
+    """Set some fields of a zip's records to extreme values."""
+    fields, description = zip_fields(data), []
     for field in random.sample(fields, random.choice((1, 1, 1, 2, 3))):
         before = int.from_bytes(data[field.at : field.at + field.size], "little")
         value = wild_number(random, field.size, before)
         data = data[: field.at] + value.to_bytes(field.size, "little") + data[field.at + field.size :]
-        done.append(f"{field.name} at {field.at}: {before} -> {value}")
-    return "; ".join(done), data
+        description.append(f"{field.name} at {field.at}: {before} -> {value}")
+    return "; ".join(description), data
 
 
 def set_tar_field(random: Random, data: bytes) -> tuple[str, bytes]:
-    """A field of a tar's header set to a wild value; the checksum is as it was."""
+    """Set a field of a tar header to an extreme value, without correcting the checksum."""
     return _set_tar_field(random, data, lambda header: header)
 
 
 def set_checked_tar_field(random: Random, data: bytes) -> tuple[str, bytes]:
-    """The same, with the checksum that goes with it."""
+    """Set a field of a tar header to an extreme value, and correct the checksum."""
     return _set_tar_field(random, data, with_checksum)
 
 
-def _set_tar_field(random: Random, data: bytes, seal: Callable[[bytes], bytes]) -> tuple[str, bytes]:
+def _set_tar_field(random: Random, data: bytes, finish: Callable[[bytes], bytes]) -> tuple[str, bytes]:
     at = random.choice(tar_headers(data))
     number = random.randrange(len(_TAR_FIELDS))
     name, size = _TAR_FIELDS[number]
     start = at + sum(size for _, size in _TAR_FIELDS[:number])
     value = wild_text(random, size)
     header = data[at:start] + value + data[start + size : at + 512]
-    return f"{name} at {at}: {value!r}", data[:at] + seal(header) + data[at + 512 :]
+    return f"{name} at {at}: {value!r}", data[:at] + finish(header) + data[at + 512 :]
 
 
 def set_attributes(random: Random, data: bytes) -> tuple[str, bytes]:
-    """A byte of what stands behind a header of attributes, or a file, changed."""
+    """Change a byte of the data after a header: of an extended header or of a file."""
     at = random.choice(tar_headers(data)) + 512
     place = min(at + random.randrange(60), len(data) - 1)
     value = random.choice(b"\0\n =0919azZ/\xff")
@@ -409,8 +413,8 @@ def set_attributes(random: Random, data: bytes) -> tuple[str, bytes]:
 
 
 @dataclass(frozen=True)
-class Way:
-    """A way to damage archives of some form: to a tar it may be done before it is packed, or after."""
+class Damage:
+    """One kind of damage to archives. A tar can be damaged before or after it is compressed."""
 
     name: str
     change: Change
@@ -418,67 +422,73 @@ class Way:
     complete: bool
 
 
-_ZIP_WAYS = (
-    *(Way(c.__name__, c, True, True) for c in CHANGES),
-    *[Way("fields", set_zip_fields, True, True)] * 8,
+_ZIP_DAMAGES = (
+    *(Damage(c.__name__, c, True, True) for c in CHANGES),
+    *[Damage("fields", set_zip_fields, True, True)] * 8,
 )
-_TAR_WAYS = (
-    *(Way(c.__name__, c, False, False) for c in CHANGES),
-    *[Way("cut", cut, True, True)] * 2,
-    *[Way("a field", set_tar_field, True, True)] * 3,
-    *[Way("a checked field", set_checked_tar_field, False, False)] * 3,
-    *[Way("attributes", set_attributes, False, False)] * 2,
+_TAR_DAMAGES = (
+    *(Damage(c.__name__, c, False, False) for c in CHANGES),
+    *[Damage("cut", cut, True, True)] * 2,
+    *[Damage("a field", set_tar_field, True, True)] * 3,
+    *[Damage("a checked field", set_checked_tar_field, False, False)] * 3,
+    *[Damage("attributes", set_attributes, False, False)] * 2,
 )
-_PACKED_WAYS = tuple(Way(c.__name__, c, True, True) for c in CHANGES)
-_UNCHECKED_WAYS = tuple(Way(c.__name__, c, False, False) for c in CHANGES)
+_PACKED_DAMAGES = tuple(Damage(c.__name__, c, True, True) for c in CHANGES)
+_UNCHECKED_DAMAGES = tuple(Damage(c.__name__, c, False, False) for c in CHANGES)
 
 
 def mutate(number: int) -> Mutation:
-    """The damaged archive of some number: always the same one."""
+    """Return the damaged archive with a number, which is always the same one."""
     random = Random(number)
     return random.choice((_mutate_zip, _mutate_zip, _mutate_tar, _mutate_packed, _mutate_unchecked))(random)
 
 
 def _mutate_zip(random: Random) -> Mutation:
     form, data = random.choice(list(ZIPS.items()))
-    return _mutation(random, "a.zip", form, data, random.choice(_ZIP_WAYS))
+    return _mutation(random, "a.zip", form, data, random.choice(_ZIP_DAMAGES))
 
 
 def _mutate_tar(random: Random) -> Mutation:
-    """A tar that is damaged and then packed, or not."""
+    """Return a damaged tar, compressed after the damage or not at all."""
     form, data = random.choice(list(TARS.items()))
-    made = _mutation(random, "a.tar", form, data, random.choice(_TAR_WAYS))
+    mutation = _mutation(random, "a.tar", form, data, random.choice(_TAR_DAMAGES))
     packer = random.choice((None, None, *PACKERS))
     if packer is None:
-        return made
-    file, packed = f"a.tar.{packer.partition(' ')[0]}", PACKERS[packer](made.data)
-    return made._replace(file=file, data=packed, done=f"{made.done}, then {packer}")
+        return mutation
+    file, packed = f"a.tar.{packer.partition(' ')[0]}", PACKERS[packer](mutation.data)
+    return mutation._replace(file=file, data=packed, description=f"{mutation.description}, then {packer}")
 
 
 def _mutate_packed(random: Random) -> Mutation:
-    return _mutate_packed_by(random, PACKERS, _PACKED_WAYS)
+    return _mutate_packed_by(random, PACKERS, _PACKED_DAMAGES)
 
 
 def _mutate_unchecked(random: Random) -> Mutation:
-    return _mutate_packed_by(random, UNCHECKED, _UNCHECKED_WAYS)
+    return _mutate_packed_by(random, UNCHECKED_PACKERS, _UNCHECKED_DAMAGES)
 
 
 def _mutate_packed_by(
-    random: Random, packers: Mapping[str, Callable[[bytes], bytes]], ways: tuple[Way, ...]
+    random: Random, packers: Mapping[str, Callable[[bytes], bytes]], damages: tuple[Damage, ...]
 ) -> Mutation:
     form, data = random.choice(list(TARS.items()))
     packer = random.choice(list(packers))
     key = form, packer
-    if key not in _PACKED:
-        _PACKED[key] = packers[packer](data)
+    if key not in _packed_archives:
+        _packed_archives[key] = packers[packer](data)
     return _mutation(
-        random, f"a.tar.{packer.partition(' ')[0]}", f"{form}, {packer}", _PACKED[key], random.choice(ways)
+        random,
+        f"a.tar.{packer.partition(' ')[0]}",
+        f"{form}, {packer}",
+        _packed_archives[key],
+        random.choice(damages),
     )
 
 
-_PACKED: dict[tuple[str, str], bytes] = {}
+_packed_archives: dict[tuple[str, str], bytes] = {}
 
 
-def _mutation(random: Random, file: str, form: str, data: bytes, way: Way) -> Mutation:
-    done, changed = way.change(random, data)
-    return Mutation(file, changed, f"{file} ({form}): {way.name}: {done}", way.exact, way.complete)
+def _mutation(random: Random, file: str, form: str, data: bytes, damage: Damage) -> Mutation:
+    description, changed = damage.change(random, data)
+    return Mutation(
+        file, changed, f"{file} ({form}): {damage.name}: {description}", damage.exact, damage.complete
+    )

@@ -1,4 +1,4 @@
-"""Archives built byte by byte, sound and unsound."""
+"""Build small archives, valid and damaged."""
 
 from __future__ import annotations
 
@@ -11,34 +11,34 @@ from pathlib import Path
 TEXT = b"---\ntitle: x\n---\n"
 
 
-def zip_of(target: Path, *names: str, text: bytes = TEXT) -> Path:
+def make_zip(target: Path, *names: str, text: bytes = TEXT) -> Path:
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
         for name in names:
             archive.writestr(zipfile.ZipInfo(name), text, zipfile.ZIP_DEFLATED)
     return target
 
 
-def member(name: str, kind: bytes = tarfile.REGTYPE, **facts: object) -> tarfile.TarInfo:
-    made = tarfile.TarInfo(name)
-    made.type = kind
-    for key, value in facts.items():
-        setattr(made, key, value)
-    return made
+def tar_member(name: str, kind: bytes = tarfile.REGTYPE, **attributes: object) -> tarfile.TarInfo:
+    info = tarfile.TarInfo(name)
+    info.type = kind
+    for key, value in attributes.items():
+        setattr(info, key, value)
+    return info
 
 
-def tar_of(target: Path, *wanted: tarfile.TarInfo | str, text: bytes = TEXT) -> Path:
+def make_tar(target: Path, *members: tarfile.TarInfo | str, text: bytes = TEXT) -> Path:
     with tarfile.open(target, "w") as archive:
-        for one in wanted:
-            made = member(one) if isinstance(one, str) else one
-            if made.type == tarfile.REGTYPE:
-                made.size = len(text)
-            archive.addfile(made, io.BytesIO(text))
+        for entry in members:
+            info = tar_member(entry) if isinstance(entry, str) else entry
+            if info.type == tarfile.REGTYPE:
+                info.size = len(text)
+            archive.addfile(info, io.BytesIO(text))
     return target
 
 
-def lying_zip(target: Path, name: str, text: bytes, claimed: int) -> Path:
-    """A zip whose headers claim another size for a member, and a good one after it."""
-    zip_of(target, name, text=text)
+def zip_with_false_size(target: Path, name: str, text: bytes, claimed: int) -> Path:
+    """Make a zip whose headers state a false size for a member, followed by a valid member."""
+    make_zip(target, name, text=text)
     with zipfile.ZipFile(target, "a") as archive:
         archive.writestr("_news/good.md", TEXT)
     data = bytearray(target.read_bytes())
@@ -49,10 +49,10 @@ def lying_zip(target: Path, name: str, text: bytes, claimed: int) -> Path:
 
 
 def tar_blocks(*names: str) -> bytes:
-    """A tar's blocks without its end."""
+    """Return the blocks of a tar without its end."""
     blocks = b""
     for name in names:
-        blocks += member(name, size=len(TEXT)).tobuf(tarfile.USTAR_FORMAT) + TEXT.ljust(512, b"\0")
+        blocks += tar_member(name, size=len(TEXT)).tobuf(tarfile.USTAR_FORMAT) + TEXT.ljust(512, b"\0")
     return blocks
 
 

@@ -93,10 +93,10 @@ def _is_between_lines(show: object) -> bool:
 
 
 def _is_archive(place: Path) -> bool:
-    from ...scanning.content import ARCHIVE_SUFFIXES, OTHER_ARCHIVES
+    from ...scanning.content import ARCHIVE_SUFFIXES, UNSUPPORTED_ARCHIVE_SUFFIXES
 
     name = place.name.lower()
-    if name.endswith(OTHER_ARCHIVES) and not place.is_dir():
+    if name.endswith(UNSUPPORTED_ARCHIVE_SUFFIXES) and not place.is_dir():
         raise click.UsageError(f"{place} would be an archive: {', '.join(ARCHIVE_SUFFIXES)} are written")
     return name.endswith(ARCHIVE_SUFFIXES) and not place.is_dir()
 
