@@ -1,6 +1,6 @@
-"""Pictures of reports: as a file (SVG, PNG, or a page that stands alone) or in the terminal.
+"""Charts of reports: as a file (SVG, PNG or a self-contained HTML page) or in the terminal.
 
-Heavy imports are inside functions: most commands draw nothing.
+Heavy imports are inside functions, because most commands draw nothing.
 """
 
 from __future__ import annotations
@@ -14,41 +14,49 @@ from ..errors import ChartRefused
 if TYPE_CHECKING:
     from .data import ChartData
 
-#: What a picture's file may end in.
+#: Suffixes that the name of a chart's file can have.
 SUFFIXES = (".svg", ".png", ".html")
 
 
 def check_library() -> None:
-    """Raises PictureRefused, with the command that installs it, where the library that draws files is not."""
+    """Check that matplotlib is installed.
+
+    Raises:
+        ChartRefused: matplotlib is missing. The message has the command that installs it.
+    """
     try:
         import matplotlib  # noqa: F401
     except ImportError as error:
         raise ChartRefused(
-            "no matplotlib to draw with: `pip install 'curation[charts]'` (--chart - needs none)"
+            "matplotlib is not installed: run `pip install 'curation[charts]'` (`--chart -` does not need it)"
         ) from error
 
 
 def render(chart: ChartData, suffix: str) -> tuple[bytes, str]:
-    """The bytes of a picture's file, and the characters that no font here has (for PNG; else none)."""
+    """Return the bytes of a chart's file, and the characters that no installed font has.
+
+    Args:
+        suffix: One of `SUFFIXES`. Missing characters are known for `.png` only; else the text is empty.
+    """
     from .drawing import draw
 
     if suffix == ".png":
         return draw(chart, "png")
     if suffix == ".svg":
         return draw(chart, "svg")[0], ""
-    from .page import page
+    from .page import build_page
 
-    svg, _ = draw(chart, "svg", has_head=False)
-    return page(chart, svg.decode()).encode(), ""
+    svg, _ = draw(chart, "svg", has_heading=False)
+    return build_page(chart, svg.decode()).encode(), ""
 
 
 def print_chart(chart: ChartData) -> None:
-    """Draws with characters on standard output, as wide as the terminal is."""
+    """Draw a chart with characters on standard output, as wide as the terminal."""
     from . import terminal
 
     terminal.print_chart(chart, sys.stdout)
 
 
 def suffix_of(target: str) -> str:
-    """The suffix of a picture's file, in small letters."""
+    """Return the suffix of a file's name, in lower case."""
     return Path(target).suffix.lower()

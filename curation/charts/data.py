@@ -1,7 +1,7 @@
-"""What a picture shows: a report's rows in panels, in the order in which they are drawn, and what is not.
+"""The data of a chart: a report's rows in panels, in the order of drawing, and notes on what is left out.
 
-Names stand by their first value, the greatest first; numbers and times in their own order, and times as far
-apart as they are.
+Names are sorted by their first value, the largest first. Numbers and times are in their own order, and times
+are drawn in proportion to the time between them.
 """
 
 from __future__ import annotations
@@ -19,51 +19,59 @@ from ..queries.reports import Chart, Report
 from ..values import is_numeric, plain, shown
 from ..wording import counted
 
-#: Rows that a picture is made of at most: beyond that neither a reader nor a viewer gets through it.
-MOST_ROWS = 20_000
-#: Bars of names or numbers, and panels, that one can take in at a glance.
-MOST_BARS = 30
-MOST_PANELS = 6
-#: Characters of a label that are kept; how many of them are seen is a matter of the room there is.
-_LABEL = 200
+#: Maximum number of rows of a chart. With more, it is unreadable and too heavy for viewers.
+MAX_ROWS = 20_000
+#: Maximum number of bars (for names or numbers) and of panels, so that a chart is clear at a glance.
+MAX_BARS = 30
+MAX_PANELS = 6
+#: Maximum number of characters of a label. Drawing truncates it further where it does not fit.
+_MAX_LABEL = 200
 
 Number = int | float
-#: What the column goes along: names, numbers, or times of such a length.
+#: The values of an axis: names, numbers, or times as exact as a year, a month, a day or an instant.
 Axis = Literal["names", "numbers", "year", "month", "day", "instant"]
 PERIODS = ("year", "month", "day")
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A row: its label, its place (a number or a time; None among names), and its values; None means null."""
+    """One row of a chart.
+
+    `position` is a number or a time in UTC, and None for names. A value of None means null.
+    """
 
     label: str
-    place: Number | dt.datetime | None
+    position: Number | dt.datetime | None
     values: Sequence[Number | None]
 
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """Marks that are drawn together, and what they are those of (None: all there are)."""
+    """Marks that are drawn together. `name` is None where a chart has one panel for all."""
 
     name: str | None
     marks: Sequence[Mark]
 
 
 def marks_of(panels: Sequence[Panel]) -> list[Mark]:
+    """Return the marks of all panels."""
     return [mark for panel in panels for mark in panel.marks]
 
 
 @dataclass(frozen=True, slots=True)
 class ChartData:
-    """All that is drawn. `context` says of when and of what the rows are, `notes` what is not seen."""
+    """The content of a chart.
+
+    `context` has the time range and the parameters of the rows, `notes` what the chart leaves out.
+    `axis_name` and `values` are the titles of columns. `columns` and `rows` are those of the report, as text.
+    """
 
     title: str
     purpose: str
     context: str
     kind: str
     axis: Axis
-    along: str
+    axis_name: str
     values: Sequence[str]
     panels: Sequence[Panel]
     notes: Sequence[str]
@@ -72,133 +80,151 @@ class ChartData:
 
     @property
     def is_timed(self) -> bool:
+        """Return whether the axis shows times."""
         return self.axis not in ("names", "numbers")
 
     @property
     def marks(self) -> list[Mark]:
-        """Those of all panels."""
+        """Return the marks of all panels."""
         return marks_of(self.panels)
 
     @property
     def numbers(self) -> list[Number]:
-        """Every value that is drawn."""
+        """Return all values that are not null."""
         return [value for mark in self.marks for value in mark.values if value is not None]
 
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    along: object
+    key: object
     values: Sequence[Number | None]
-    by: Sequence[object]
+    group: Sequence[object]
 
 
-def taken(report: Report, result: QueryResult) -> list[tuple[Any, ...]]:
-    """A report's rows; raises PictureRefused where they are more than a picture is made of."""
-    rows = list(islice(result.rows, MOST_ROWS + 1))
-    if len(rows) > MOST_ROWS:
-        raise ChartRefused(f"report {report.name!r} gives more than {MOST_ROWS:,} rows: ask for fewer")
+def read_rows(report: Report, result: QueryResult) -> list[tuple[Any, ...]]:
+    """Return the rows of a report's result.
+
+    Raises:
+        ChartRefused: There are more than `MAX_ROWS`.
+    """
+    rows = list(islice(result.rows, MAX_ROWS + 1))
+    if len(rows) > MAX_ROWS:
+        raise ChartRefused(
+            f"report {report.name!r} has more than {MAX_ROWS:,} rows, too many for a chart: "
+            "use a limit or a filter"
+        )
     return rows
 
 
-def gather(
+def build_chart(
     report: Report,
     chart: Chart,
     rows: Sequence[Sequence[Any]],
     columns: Sequence[str],
     parameters: Mapping[str, object],
 ) -> ChartData:
-    """The picture of a report's rows; `parameters` are those that the report was run with.
+    """Return the chart of a report's rows.
 
-    Raises PictureRefused for rows of which none can be drawn.
+    Args:
+        rows: The rows of the result, in any order.
+        columns: The names of the result's columns.
+        parameters: The values that the report was run with.
+
+    Raises:
+        ChartRefused: The rows cannot be drawn. The message has the reason.
     """
-    places = _places(report, chart, columns)
-    found = [
+    indexes = _column_indexes(report, chart, columns)
+    chart_rows = [
         _Row(
-            row[places[0]],
-            [_number(row[i], name) for i, name in zip(places[1:], chart.values, strict=False)],
-            [row[i] for i in places[len(chart.values) + 1 :]],
+            row[indexes[0]],
+            [_to_number(row[i], name) for i, name in zip(indexes[1:], chart.values, strict=False)],
+            [row[i] for i in indexes[len(chart.values) + 1 :]],
         )
         for row in rows
     ]
-    axis = _axis_of([row.along for row in found])
-    if found and chart.kind in ("lines", "steps") and axis == "names":
-        odd = next(one_line(r.along) for r in found if _time(r.along) is None)
-        raise ChartRefused(f"{chart.kind} go along dates or numbers, and {chart.along} has '{odd}'")
-    panels, notes = _panels(found, axis, chart)
-    told = [f"{key}={one_line(parameters[key])}" for key in parameters if _is_given(report, key, parameters)]
+    axis = _detect_axis([row.key for row in chart_rows])
+    if chart_rows and chart.kind in ("lines", "steps") and axis == "names":
+        value = next(make_label(row.key) for row in chart_rows if _parse_time(row.key) is None)
+        raise ChartRefused(
+            f"a chart of {chart.kind} needs dates or numbers in {chart.along}, which has '{value}'"
+        )
+    panels, notes = _make_panels(chart_rows, axis, chart)
+    defaults = {parameter.name: parameter.default for parameter in report.parameters}
+    conditions = [
+        f"{name}={make_label(value)}"
+        for name, value in parameters.items()
+        if str(value) != defaults.get(name)
+    ]
     return ChartData(
-        title=_flat(report.title),
-        purpose=_flat(report.purpose),
-        context=" · ".join([*_span(panels, axis), *told]),
+        title=_single_line(report.title),
+        purpose=_single_line(report.purpose),
+        context=" · ".join([*_time_range(panels, axis), *conditions]),
         kind=chart.kind,
         axis=axis,
-        along=_words(chart.along),
-        values=[_words(name) for name in chart.values],
+        axis_name=_column_title(chart.along),
+        values=[_column_title(name) for name in chart.values],
         panels=panels,
         notes=[*notes, *_limit_note(len(rows), parameters)],
-        columns=[one_line(column) for column in columns],
-        rows=[[one_line(value) for value in row] for row in rows],
+        columns=[make_label(column) for column in columns],
+        rows=[[make_label(value) for value in row] for row in rows],
     )
 
 
-def _places(report: Report, chart: Chart, columns: Sequence[str]) -> list[int]:
+def _column_indexes(report: Report, chart: Chart, columns: Sequence[str]) -> list[int]:
     for name in chart.columns:
         if name not in columns:
-            had = ", ".join(columns)
+            known = ", ".join(columns)
             raise ChartRefused(
-                f"report {report.name!r} has no column {name!r} for its chart: there are {had}"
+                f"report {report.name!r} has no column {name!r} for its chart: its columns are {known}"
             )
     return [list(columns).index(name) for name in chart.columns]
-
-
-def _is_given(report: Report, key: str, parameters: Mapping[str, object]) -> bool:
-    defaults = {p.name: p.default for p in report.parameters}
-    return str(parameters[key]) != defaults.get(key)
 
 
 def _limit_note(count: int, parameters: Mapping[str, object]) -> list[str]:
     limit = parameters.get("limit")
     if not count or count != limit:
         return []
-    return [f"the first {counted(count, 'row')}: -p limit=N asks for more"]
+    return [f"limited to {counted(count, 'row')}: use -p limit=N for more"]
 
 
-def one_line(value: object) -> str:
-    """A value as a label: one line, that no terminal or page obeys."""
+def make_label(value: object) -> str:
+    """Return a value as a label of one line, without control characters, of at most 200 characters."""
     if value is None:
         return "(none)"
-    text = _flat(value) or "(empty)"
-    return text if len(text) <= _LABEL else text[: _LABEL - 1] + "…"
+    text = _single_line(value) or "(empty)"
+    return text if len(text) <= _MAX_LABEL else text[: _MAX_LABEL - 1] + "…"
 
 
-def _flat(value: object) -> str:
+def _single_line(value: object) -> str:
+    """Return a value as text, with one space for each line break or run of spaces."""
     return " ".join(shown(value).split())
 
 
-def _words(column: str) -> str:
-    return one_line(column.replace("_", " "))
+def _column_title(column: str) -> str:
+    return make_label(column.replace("_", " "))
 
 
-def _number(value: object, column: str) -> Number | None:
+def _to_number(value: object, column: str) -> Number | None:
     value = plain(value)
     if value is None or isinstance(value, bool):
         return None if value is None else int(value)
     try:
-        if isinstance(value, int | float) and abs(float(value)) < _MOST:
+        if isinstance(value, int | float) and abs(float(value)) < _MAX_NUMBER:
             return value
     except OverflowError:
         pass
     if value in ("nan", "inf", "-inf", "NaN", "Infinity", "-Infinity"):
-        return None  # no bar is so long
-    raise ChartRefused(f"{column} is drawn as numbers, and has '{one_line(value)}'")
+        return None  # no bar can be as long
+    raise ChartRefused(f"a chart needs numbers in {column}, which has '{make_label(value)}'")
 
 
-#: Beyond this the difference of two numbers is none that a float holds.
-_MOST = 1e300
+#: The difference of two numbers below this fits a float.
+_MAX_NUMBER = 1e300
 
 
-# --- places ------------------------------------------------------------------------------------------
+# --- axes --------------------------------------------------------------------------------------------
 
+#: Texts that are times: their pattern, how exact they are, and what completes them to a date.
 _TIMES: tuple[tuple[str, Axis, str], ...] = (
     (r"\d{4}", "year", "-01-01"),
     (r"\d{4}-\d\d", "month", "-01"),
@@ -207,60 +233,63 @@ _TIMES: tuple[tuple[str, Axis, str], ...] = (
 )
 
 
-def _time(value: object) -> tuple[Axis, dt.datetime] | None:
-    """A time in UTC, and how exact it is; None for what is none."""
+def _parse_time(value: object) -> tuple[Axis, dt.datetime] | None:
+    """Return how exact a time is, and the time in UTC; None for a value that is no time."""
     if isinstance(value, dt.datetime):
         return ("instant", value.astimezone(dt.UTC).replace(tzinfo=None) if value.tzinfo else value)
     if isinstance(value, dt.date):
         return ("day", dt.datetime(value.year, value.month, value.day))  # noqa: DTZ001 - UTC throughout
-    for pattern, axis, rest in _TIMES:
+    for pattern, axis, suffix in _TIMES:
         if isinstance(value, str) and re.fullmatch(pattern, value, re.ASCII):
             try:
-                moment = dt.datetime.fromisoformat(value + rest)
+                moment = dt.datetime.fromisoformat(value + suffix)
             except ValueError:
                 return None
             return (axis, moment.astimezone(dt.UTC).replace(tzinfo=None) if moment.tzinfo else moment)
     return None
 
 
-def _axis_of(values: Iterable[object]) -> Axis:
-    """What a column goes along: times if all are that, numbers likewise, else names; nulls say nothing."""
+def _detect_axis(values: Iterable[object]) -> Axis:
+    """Return the axis for a column: times if all values are times, numbers if all are numbers, else names.
+
+    Nulls are ignored. Times that are not all equally exact are instants.
+    """
     present = [value for value in values if value is not None]
-    times = [found[0] for value in present if (found := _time(value))]
+    times = [found[0] for value in present if (found := _parse_time(value))]
     if present and len(times) == len(present):
         return times[0] if len(set(times)) == 1 else "instant"
     return "numbers" if is_numeric(present) else "names"
 
 
-def _mark(row: _Row, axis: Axis, name: str) -> Mark:
-    place: Number | dt.datetime | None = None
+def _make_mark(row: _Row, axis: Axis, name: str) -> Mark:
+    position: Number | dt.datetime | None = None
     if axis == "numbers":
-        place = _number(row.along, "the chart's first column")
-    elif axis != "names" and (found := _time(row.along)):
-        place = found[1]
-    label = time_label(place) if axis == "instant" else one_line(row.along)
-    return Mark(f"{name} {label}" if axis == "numbers" else label, place, row.values)
+        position = _to_number(row.key, name)
+    elif axis != "names" and (found := _parse_time(row.key)):
+        position = found[1]
+    label = time_label(position) if axis == "instant" else make_label(row.key)
+    return Mark(f"{name} {label}" if axis == "numbers" else label, position, row.values)
 
 
-def time_label(place: object) -> str:
-    """An instant to the second, without what is nought in all."""
-    return place.isoformat(" ", "seconds") if isinstance(place, dt.datetime) else one_line(place)
+def time_label(position: object) -> str:
+    """Return an instant as a label, to the second."""
+    return position.isoformat(" ", "seconds") if isinstance(position, dt.datetime) else make_label(position)
 
 
-def _span(panels: Sequence[Panel], axis: Axis) -> list[str]:
+def _time_range(panels: Sequence[Panel], axis: Axis) -> list[str]:
     marks = marks_of(panels)
     if axis in ("names", "numbers") or not marks:
         return []
-    first, last = (found(marks, key=_place).label for found in (min, max))
+    first, last = min(marks, key=_sort_key).label, max(marks, key=_sort_key).label
     span = first if first == last else f"{first} to {last}"
     return [f"{span} UTC" if axis == "instant" else span]
 
 
-def _place(mark: Mark) -> float:
+def _sort_key(mark: Mark) -> float:
     return (
-        (mark.place - _EPOCH).total_seconds()
-        if isinstance(mark.place, dt.datetime)
-        else float(mark.place or 0)
+        (mark.position - _EPOCH).total_seconds()
+        if isinstance(mark.position, dt.datetime)
+        else float(mark.position or 0)
     )
 
 
@@ -268,8 +297,12 @@ _EPOCH = dt.datetime(1970, 1, 1)  # noqa: DTZ001 - UTC throughout
 
 
 def periods_between(axis: Axis, one: Mark, other: Mark) -> int:
-    """How many whole periods lie between two marks of an axis of years, months or days."""
-    first, last = one.place, other.place
+    """Return the number of whole periods between two marks.
+
+    Args:
+        axis: `year`, `month` or `day`.
+    """
+    first, last = one.position, other.position
     assert isinstance(first, dt.datetime)
     assert isinstance(last, dt.datetime)
     if axis == "day":
@@ -281,62 +314,67 @@ def periods_between(axis: Axis, one: Mark, other: Mark) -> int:
 # --- panels ------------------------------------------------------------------------------------------
 
 
-def _panels(rows: Sequence[_Row], axis: Axis, chart: Chart) -> tuple[list[Panel], list[str]]:
-    """The panels, those of the greatest sum first, and notes on what none of them shows."""
+def _make_panels(rows: Sequence[_Row], axis: Axis, chart: Chart) -> tuple[list[Panel], list[str]]:
+    """Return the panels, those with the largest sum first, and notes on what they leave out."""
     notes = []
-    kept = [row for row in rows if axis == "names" or row.along is not None]
+    kept = [row for row in rows if axis == "names" or row.key is not None]
     if len(kept) < len(rows):
-        notes.append(f"{len(rows) - len(kept):,} without {_words(chart.along)}")
+        without = counted(len(rows) - len(kept), "row")
+        notes.append(f"{without} without {_column_title(chart.along)} not shown")
     groups: dict[str | None, list[Mark]] = {}
     for row in kept:
-        name = ", ".join(one_line(value) for value in row.by) if chart.by else None
-        groups.setdefault(name, []).append(_mark(row, axis, _words(chart.along)))
+        name = ", ".join(make_label(value) for value in row.group) if chart.by else None
+        groups.setdefault(name, []).append(_make_mark(row, axis, _column_title(chart.along)))
     panels = [Panel(name, marks) for name, marks in groups.items()]
     panels.sort(key=lambda panel: -sum(abs(m.values[0] or 0) for m in panel.marks))
-    if len(panels) > MOST_PANELS:
-        left = len(panels) - MOST_PANELS
-        notes.append(f"and {left:,} more by {', '.join(map(_words, chart.by))}")
-    shown_panels = [_ordered(panel, axis, chart) for panel in panels[:MOST_PANELS]]
-    return _cut(shown_panels, axis, chart, notes), notes
+    if len(panels) > MAX_PANELS:
+        hidden = len(panels) - MAX_PANELS
+        notes.append(f"{hidden:,} more by {', '.join(map(_column_title, chart.by))} not shown")
+    sorted_panels = [_sort_marks(panel, axis, chart) for panel in panels[:MAX_PANELS]]
+    return _limit_marks(sorted_panels, axis, chart, notes), notes
 
 
-def _ordered(panel: Panel, axis: Axis, chart: Chart) -> Panel:
+def _sort_marks(panel: Panel, axis: Axis, chart: Chart) -> Panel:
     if axis == "names":
-        return replace(panel, marks=sorted(panel.marks, key=_greatest_first))
-    marks = sorted(panel.marks, key=_place)
+        return replace(panel, marks=sorted(panel.marks, key=_largest_first))
+    marks = sorted(panel.marks, key=_sort_key)
     for one, other in pairwise(marks):
-        if one.place == other.place and chart.kind != "steps":
+        if one.position == other.position and chart.kind != "steps":
             raise ChartRefused(
-                f"several rows have {chart.along} {one.label}: group them, or give each a panel "
-                "(-- chart: ... by COLUMN)"
+                f"several rows have {chart.along} {one.label}: group them, or draw them in panels "
+                "(`-- chart: ... by COLUMN`)"
             )
     return replace(panel, marks=marks)
 
 
-def _greatest_first(mark: Mark) -> tuple[bool, Number]:
+def _largest_first(mark: Mark) -> tuple[bool, Number]:
     value = mark.values[0]
     return (value is None, -(value or 0))
 
 
-def _cut(panels: Sequence[Panel], axis: Axis, chart: Chart, notes: list[str]) -> list[Panel]:
-    """Panels of no more bars than one can take in: the greatest of names, the last of numbers."""
+def _limit_marks(panels: Sequence[Panel], axis: Axis, chart: Chart, notes: list[str]) -> list[Panel]:
+    """Limit the number of bars: keep the first of names, which are the largest, and the last of numbers.
+
+    Add a note on the number of bars that are left out to `notes`.
+    """
     if axis not in ("names", "numbers") or chart.kind in ("lines", "steps"):
         return list(panels)
-    most = max(MOST_BARS // max(len(panels), 1), 5)
+    limit = max(MAX_BARS // max(len(panels), 1), 5)
     keep: Callable[[Sequence[Mark]], Sequence[Mark]] = (
-        (lambda marks: marks[:most]) if axis == "names" else (lambda marks: marks[-most:])
+        (lambda marks: marks[:limit]) if axis == "names" else (lambda marks: marks[-limit:])
     )
-    left = sum(max(len(panel.marks) - most, 0) for panel in panels)
-    if left:
-        notes.insert(0, f"and {left:,} {'more' if axis == 'names' else 'before'}")
+    hidden = sum(max(len(panel.marks) - limit, 0) for panel in panels)
+    if hidden:
+        name = "more" if axis == "names" else f"with a lower {_column_title(chart.along)}"
+        notes.insert(0, f"{hidden:,} {name} not shown")
     return [replace(panel, marks=keep(panel.marks)) for panel in panels]
 
 
 # --- numbers as text ---------------------------------------------------------------------------------
 
 
-def exact(value: Number | None) -> str:
-    """A value beside its bar: 1,438 or 71.3; a fraction to two places."""
+def format_number(value: Number | None) -> str:
+    """Return a value as text, such as `1,438` or `71.3`, with fractions to two places; `none` for null."""
     if value is None:
         return "none"
     if isinstance(value, int) or value.is_integer():
@@ -348,25 +386,26 @@ def exact(value: Number | None) -> str:
     return text.replace("-", "−")
 
 
-def scale_names(ticks: Sequence[float]) -> list[str]:
-    """The numbers of an axis: 500, 20,000, 1.5 M, 2 bn; in full where short ones would be alike."""
-    names = [_brief(tick) for tick in ticks]
+def tick_labels(ticks: Sequence[float]) -> list[str]:
+    """Return the labels of an axis: `500`, `20,000`, `1.5 M`, `2 bn`; in full if two would be the same."""
+    names = [_short_number(tick) for tick in ticks]
     if len(set(names)) < len(names):
         names = [f"{tick:,.15g}" for tick in ticks]
     return [name.replace("-", "−") for name in names]
 
 
-def _brief(value: float) -> str:
+def _short_number(value: float) -> str:
     for size, name in ((1e12, "tn"), (1e9, "bn"), (1e6, "M")):
         if size <= abs(value) < 1e15:
             return f"{value / size:.4g} {name}"
     return f"{value:.3g}" if abs(value) >= 1e15 or 0 < abs(value) < 1e-4 else f"{value:,.10g}"
 
 
-def told(kind: str, values: Sequence[Number | None]) -> str:
-    """A mark's values in a few words, for where its bar ends."""
+def value_label(kind: str, values: Sequence[Number | None]) -> str:
+    """Return the text at the end of a mark's bar: the value, the part of the whole, or the sum of a stack."""
     if kind == "shares" and values[0] is not None and values[1] is not None:
-        return f"{exact(values[1])} of {exact(values[0])}"
+        return f"{format_number(values[1])} of {format_number(values[0])}"
     if kind == "stacks":
-        return exact(sum(v for v in values if v is not None) if any(v is not None for v in values) else None)
-    return exact(values[0])
+        present = [value for value in values if value is not None]
+        return format_number(sum(present) if present else None)
+    return format_number(values[0])

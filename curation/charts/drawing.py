@@ -1,4 +1,4 @@
-"""A picture as SVG or PNG: the head, a panel under the other, and at the foot what is not seen."""
+"""A chart as SVG or PNG: the heading, the legend, the panels below each other, and the notes."""
 
 from __future__ import annotations
 
@@ -8,19 +8,32 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
+from ..wording import counted
 from . import bars, lines
 from .data import ChartData
-from .shapes import DASHES, colours_of
-from .sheet import GREY, INK, INNER, MARGIN, WIDTH, fitted, new_figure, saved, styled, text_width, wrapped
+from .shapes import DASHES, column_colours
+from .sheet import (
+    GREY,
+    INK,
+    INNER,
+    MARGIN,
+    WIDTH,
+    chart_style,
+    new_figure,
+    save_figure,
+    text_width,
+    truncate,
+    wrap,
+)
 
+#: Inches: the height of a line of text, and the length of a line in the legend.
 _LINE = 0.2
-#: How long a line is in the legend.
 _SWATCH = 0.34
 
 
 @dataclass(slots=True)
 class _Text:
-    """A line of text and its place, in inches from the left and the top."""
+    """A line of text and its position, in inches from the left and the top of the sheet."""
 
     left: float
     top: float
@@ -31,86 +44,97 @@ class _Text:
 
 
 @dataclass(slots=True)
-class _Page:
-    """What is put on the sheet before its height is known."""
+class _Sheet:
+    """The texts and the legend of a chart, collected before the height of the sheet is known.
+
+    `top` is the position of the next text. A swatch is (left, top, colour), in inches.
+    """
 
     top: float = 0.3
     texts: list[_Text] = field(default_factory=list)
     swatches: list[tuple[float, float, str]] = field(default_factory=list)
 
     def write(self, text: str, height: float = _LINE, **style: float | str) -> None:
+        """Add a line of text, and move down by `height` inches."""
         self.texts.append(_Text(MARGIN, self.top, text, **style))  # type: ignore[arg-type]
         self.top += height
 
 
-def draw(chart: ChartData, form: str, *, has_head: bool = True) -> tuple[bytes, str]:
-    """The bytes of a picture (form svg or png), with its title and purpose where it has a head, and the
-    characters that no font here has."""
-    with styled(form) as missing:
-        figure, told = _compose(chart, has_head)
-        drawn = saved(figure, form, chart.title, told)
-    return drawn, "".join(missing)
+def draw(chart: ChartData, file_format: str, *, has_heading: bool = True) -> tuple[bytes, str]:
+    """Return the bytes of a chart's file, and the characters that no installed font has.
+
+    Args:
+        file_format: `svg` or `png`.
+        has_heading: Whether to draw the title and the purpose.
+    """
+    with chart_style(file_format) as missing:
+        figure, tooltips = _compose(chart, has_heading)
+        data = save_figure(figure, file_format, chart.title, tooltips)
+    return data, "".join(missing)
 
 
-def _compose(chart: ChartData, has_head: bool) -> tuple[Figure, dict[str, str]]:
-    page = _Page()
-    if has_head:
-        _put_head(page, chart)
-    for line in wrapped(chart.context, INNER):
-        page.write(line)
-    page.top += 0.08
-    _put_legend(page, chart)
-    places = []
+def _compose(chart: ChartData, has_heading: bool) -> tuple[Figure, dict[str, str]]:
+    """Draw a chart. Return its figure and its tooltips, with the description under ""."""
+    sheet = _Sheet()
+    if has_heading:
+        _add_heading(sheet, chart)
+    for line in wrap(chart.context, INNER):
+        sheet.write(line)
+    sheet.top += 0.08
+    _add_legend(sheet, chart)
+    panel_boxes = []
     plan = lines.plan(chart) if chart.is_timed or chart.kind in ("lines", "steps") else bars.plan(chart)
     for panel, height in zip(chart.panels, plan.heights, strict=True):
         if panel.name is not None:
-            page.write(fitted(panel.name, INNER), 0.24, weight="bold")
-        places.append((page.top, height))
-        page.top += height + plan.axis
+            sheet.write(truncate(panel.name, INNER), 0.24, weight="bold")
+        panel_boxes.append((sheet.top, height))
+        sheet.top += height + plan.axis_height
     if not chart.numbers:
-        page.write("no rows" if not chart.rows else "no values", 0.5, size=11, colour=GREY)
+        sheet.write("no rows" if not chart.rows else "no values", 0.5, size=11, colour=GREY)
     for note in chart.notes:
-        for line in wrapped(note, INNER, 8.5):
-            page.write(line, 0.18, size=8.5, colour=GREY)
-    height = page.top + 0.2
+        for line in wrap(note, INNER, 8.5):
+            sheet.write(line, 0.18, size=8.5, colour=GREY)
+    height = sheet.top + 0.2
     figure = new_figure(height)
-    _set(figure, page, chart.kind, height)
-    told = {"": describe(chart)}
-    for number, (top, high) in enumerate(places):
+    _draw_texts(figure, sheet, chart.kind, height)
+    tooltips = {"": describe(chart)}
+    for number, (top, panel_height) in enumerate(panel_boxes):
         left = MARGIN + plan.left
-        box = (left / WIDTH, 1 - (top + high) / height, (WIDTH - MARGIN - left) / WIDTH, high / height)
-        told |= plan.draw(figure.add_axes(box), number)
-    return figure, told
+        bottom = 1 - (top + panel_height) / height
+        box = (left / WIDTH, bottom, (WIDTH - MARGIN - left) / WIDTH, panel_height / height)
+        tooltips |= plan.draw(figure.add_axes(box), number)
+    return figure, tooltips
 
 
-def _put_head(page: _Page, chart: ChartData) -> None:
-    for line in wrapped(chart.title, INNER, 15, "bold"):
-        page.write(line, 0.3, size=15, weight="bold")
-    for line in wrapped(chart.purpose, INNER):
-        page.write(line, colour=GREY)
+def _add_heading(sheet: _Sheet, chart: ChartData) -> None:
+    for line in wrap(chart.title, INNER, 15, "bold"):
+        sheet.write(line, 0.3, size=15, weight="bold")
+    for line in wrap(chart.purpose, INNER):
+        sheet.write(line, colour=GREY)
 
 
-def _put_legend(page: _Page, chart: ChartData) -> None:
-    """What each colour means, over the picture, where it hides nothing."""
+def _add_legend(sheet: _Sheet, chart: ChartData) -> None:
+    """Add the legend. It is above the panels, where it covers nothing."""
     left = MARGIN
     swatch = _SWATCH + 0.06 if chart.kind in ("lines", "steps") else 0.18
-    for name, colour in zip(chart.values, colours_of(chart), strict=True):
-        text = fitted(name, INNER - swatch)
+    for name, colour in zip(chart.values, column_colours(chart), strict=True):
+        text = truncate(name, INNER - swatch)
         if left > MARGIN and left + swatch + text_width(text) > WIDTH - MARGIN:
-            left, page.top = MARGIN, page.top + _LINE
-        page.swatches.append((left, page.top, colour))
-        page.texts.append(_Text(left + swatch, page.top, text))
+            left, sheet.top = MARGIN, sheet.top + _LINE
+        sheet.swatches.append((left, sheet.top, colour))
+        sheet.texts.append(_Text(left + swatch, sheet.top, text))
         left += swatch + text_width(text) + 0.25
-    page.top += _LINE + 0.12
+    sheet.top += _LINE + 0.12
 
 
-def _set(figure: Figure, page: _Page, kind: str, height: float) -> None:
-    for one in page.texts:
+def _draw_texts(figure: Figure, sheet: _Sheet, kind: str, height: float) -> None:
+    """Draw the texts and the legend of a sheet that is `height` inches high."""
+    for text in sheet.texts:
         figure.text(
-            one.left / WIDTH, 1 - (one.top + one.size / 72) / height, one.text,
-            size=one.size, weight=one.weight, color=one.colour, ha="left", va="baseline",
+            text.left / WIDTH, 1 - (text.top + text.size / 72) / height, text.text,
+            size=text.size, weight=text.weight, color=text.colour, ha="left", va="baseline",
         )  # fmt: skip
-    for number, (left, top, colour) in enumerate(page.swatches):
+    for number, (left, top, colour) in enumerate(sheet.swatches):
         corner = (left / WIDTH, 1 - (top + 0.14) / height)
         if kind in ("lines", "steps"):
             ends, middle = [left / WIDTH, (left + _SWATCH) / WIDTH], 1 - (top + 0.08) / height
@@ -122,8 +146,8 @@ def _set(figure: Figure, page: _Page, kind: str, height: float) -> None:
 
 
 def describe(chart: ChartData) -> str:
-    """A picture in words, for who does not see it."""
+    """Return a description of a chart in words, for people who cannot see it."""
     count = len(chart.marks)
-    of_what = f"{', '.join(chart.values)} by {chart.along}"
-    parts = [chart.purpose, chart.context, f"{of_what}: {count:,} drawn", *chart.notes]
+    subject = f"{', '.join(chart.values)} by {chart.axis_name}"
+    parts = [chart.purpose, chart.context, f"{subject}: {counted(count, 'row')} shown", *chart.notes]
     return " ".join(f"{part.rstrip('.')}." for part in parts if part)

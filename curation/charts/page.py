@@ -1,4 +1,4 @@
-"""A page that stands alone: the picture, what it is for, and its rows as a table."""
+"""A self-contained HTML page: a chart, its title and purpose, and its rows as a table."""
 
 from __future__ import annotations
 
@@ -27,9 +27,13 @@ summary { cursor: pointer; }
 """
 
 
-def page(chart: ChartData, svg: str) -> str:
-    """The page's HTML; nothing in it is fetched, and nothing in it runs."""
-    drawn = svg[svg.index("<svg ") :]
+def build_page(chart: ChartData, svg: str) -> str:
+    """Return the HTML of the page. It loads nothing and runs no script.
+
+    Args:
+        svg: The chart as an SVG file, without a heading.
+    """
+    svg_element = svg[svg.index("<svg ") :]
     title = escape(chart.title)
     return f"""<!DOCTYPE html>
 <html lang="en">
@@ -45,12 +49,12 @@ def page(chart: ChartData, svg: str) -> str:
 <h1>{title}</h1>
 <p>{escape(chart.purpose)}</p>
 <figure>
-{drawn.rstrip()}
+{svg_element.rstrip()}
 </figure>
 <details open>
-<summary>The rows</summary>
-<div class="rows" tabindex="0" role="region" aria-label="The rows">
-{_table(chart)}
+<summary>Rows</summary>
+<div class="rows" tabindex="0" role="region" aria-label="Rows">
+{_build_table(chart)}
 </div>
 </details>
 </main>
@@ -59,7 +63,7 @@ def page(chart: ChartData, svg: str) -> str:
 """
 
 
-def _table(chart: ChartData) -> str:
+def _build_table(chart: ChartData) -> str:
     numeric = [
         bool(chart.rows) and all(_is_number(row[i]) for row in chart.rows) for i in range(len(chart.columns))
     ]

@@ -1,6 +1,6 @@
-"""A sheet to draw on: style, fonts, how wide a text is, and the bytes of what was drawn.
+"""The sheet that a chart is drawn on: its style, its fonts, the width of texts, and the bytes of the file.
 
-The same picture gives the same bytes: no time is in them, and ids are numbered or salted with a constant.
+The same chart gives the same bytes: they have no date, and ids are numbered or salted with a constant.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from rich.cells import cell_len, set_cell_size
 
-#: Inches.
+#: Sizes in inches: the sheet, its margins, and the space between them.
 WIDTH = 8.0
 MARGIN = 0.35
 INNER = WIDTH - 2 * MARGIN
-#: Pixels an inch of a PNG.
+#: Pixels per inch of a PNG.
 _DPI = 160
 
 INK = "#222222"
 GREY = "#6b6b6b"
 GRID = "#e4e4e4"
 
-#: Fonts of like width first, so that a viewer who lacks one breaks no layout.
-_STACK = ["DejaVu Sans", "Verdana", "Noto Sans", "Arial"]
-#: Fonts for what DejaVu Sans lacks, on the systems there are.
+#: Preferred fonts. The first ones have similar widths, so that the layout holds where one is missing.
+_FONTS = ["DejaVu Sans", "Verdana", "Noto Sans", "Arial"]
+#: Fonts for characters that DejaVu Sans lacks, on Linux, macOS and Windows.
 _FALLBACKS = (
     "Noto Sans CJK SC", "Noto Sans CJK JP", "Noto Sans SC", "Source Han Sans SC", "WenQuanYi Micro Hei",
     "WenQuanYi Zen Hei", "Droid Sans Fallback", "PingFang SC", "Hiragino Sans GB", "Hiragino Sans",
@@ -48,13 +48,20 @@ _MISSING = re.compile(r"Glyph (\d+) .*missing from")
 
 
 @contextmanager
-def styled(form: str) -> Iterator[list[str]]:
-    """Draws in the house's style; gives the characters that no font has, as they are met."""
+def chart_style(file_format: str) -> Iterator[list[str]]:
+    """Draw within the context in the style of charts.
+
+    Args:
+        file_format: `svg` or `png`.
+
+    Yields:
+        A list that has, when the context ends, the characters that no installed font has.
+    """
     missing: list[str] = []
-    fallbacks = _found_fallbacks() if form == "png" else []
+    fallbacks = _installed_fallbacks() if file_format == "png" else []
     style: Any = {
         "font.family": ["sans-serif", *fallbacks],
-        "font.sans-serif": _STACK,
+        "font.sans-serif": _FONTS,
         "font.size": 9.5,
         "text.color": INK,
         "text.parse_math": False,
@@ -67,37 +74,41 @@ def styled(form: str) -> Iterator[list[str]]:
     }
     log = logging.getLogger("matplotlib")
     level = log.level
-    log.setLevel(logging.ERROR)  # fonts that are not here, folders for its cache: nothing for the reader
+    log.setLevel(logging.ERROR)  # it warns of missing fonts and cache folders, which is of no use to the user
     try:
-        with rc_context(style), warnings.catch_warnings(record=True) as found:
+        with rc_context(style), warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             yield missing
-        met = (_MISSING.match(str(warning.message)) for warning in found)
-        missing += dict.fromkeys(chr(int(match[1])) for match in met if match)
+        matches = (_MISSING.match(str(warning.message)) for warning in caught)
+        missing += dict.fromkeys(chr(int(match[1])) for match in matches if match)
     finally:
         log.setLevel(level)
 
 
 @cache
-def _found_fallbacks() -> list[str]:
-    known = set(font_manager.get_font_names())
-    return [name for name in _FALLBACKS if name in known]
+def _installed_fallbacks() -> list[str]:
+    installed = set(font_manager.get_font_names())
+    return [name for name in _FALLBACKS if name in installed]
 
 
 @cache
-def _pen() -> RendererAgg:
+def _renderer() -> RendererAgg:
     return RendererAgg(1, 1, 72)
 
 
 def text_width(text: str, size: float = 9.5, weight: str = "normal") -> float:
-    """How wide a text is, in inches."""
+    """Return the width of a text in inches.
+
+    Args:
+        size: The font size in points.
+    """
     font = font_manager.FontProperties(size=size, weight=weight)
-    width, _, _ = _pen().get_text_width_height_descent(text, font, ismath=False)
+    width, _, _ = _renderer().get_text_width_height_descent(text, font, ismath=False)
     return float(width) / 72
 
 
-def fitted(text: str, room: float, size: float = 9.5) -> str:
-    """A text cut to `room` inches, with … for what is cut off; never within a character that people see."""
+def truncate(text: str, room: float, size: float = 9.5) -> str:
+    """Return a text truncated to `room` inches, with … at the end, never within a visible character."""
     cut, cells = text, cell_len(text)
     while (width := text_width(cut, size)) > room and cells > 1:
         cells = max(min(cells - 1, int(cells * room / width)), 1)
@@ -105,35 +116,40 @@ def fitted(text: str, room: float, size: float = 9.5) -> str:
     return cut
 
 
-def wrapped(text: str, room: float, size: float = 9.5, weight: str = "normal") -> list[str]:
-    """A text in lines of at most `room` inches."""
+def wrap(text: str, room: float, size: float = 9.5, weight: str = "normal") -> list[str]:
+    """Return the lines of a text, each at most `room` inches wide."""
     lines: list[str] = []
     for word in text.split():
         longer = f"{lines[-1]} {word}" if lines else word
         if lines and text_width(longer, size, weight) <= room:
             lines[-1] = longer
         else:
-            lines.append(fitted(word, room, size))
+            lines.append(truncate(word, room, size))
     return lines
 
 
-def saved(figure: Figure, form: str, title: str, told: Mapping[str, str]) -> bytes:
-    """The figure's bytes; in an SVG `told` has a description ("") and a tooltip for the ids of shapes."""
+def save_figure(figure: Figure, file_format: str, title: str, tooltips: Mapping[str, str]) -> bytes:
+    """Return the bytes of a figure's file.
+
+    Args:
+        file_format: `svg` or `png`.
+        tooltips: For an SVG, the tooltips of shapes by their ids, and the description of the chart under "".
+    """
     stream = io.BytesIO()
-    if form == "png":
+    if file_format == "png":
         FigureCanvasAgg(figure).print_png(stream, metadata={"Title": title, "Software": "curation"})
         return stream.getvalue()
     FigureCanvasSVG(figure).print_svg(stream, metadata={"Title": title, "Date": None, "Creator": "curation"})
     svg = stream.getvalue().decode()
-    named = re.sub(
+    with_tooltips = re.sub(
         r'<g id="([a-z]+(?:-\d+)+)">',
-        lambda g: g[0] + (f"<title>{escape(told[g[1]])}</title>" if g[1] in told else ""),
+        lambda g: g[0] + (f"<title>{escape(tooltips[g[1]])}</title>" if g[1] in tooltips else ""),
         svg,
     )
-    described = named.replace("</title>", f"</title>\n <desc>{escape(told[''])}</desc>", 1)
+    described = with_tooltips.replace("</title>", f"</title>\n <desc>{escape(tooltips[''])}</desc>", 1)
     return described.replace("<svg ", '<svg role="img" ', 1).encode()
 
 
 def new_figure(height: float) -> Figure:
-    """An empty white figure of the sheet's width, `height` inches high."""
+    """Return an empty white figure as wide as the sheet and `height` inches high."""
     return Figure(figsize=(WIDTH, height), dpi=_DPI, facecolor="white")

@@ -104,7 +104,7 @@ def report_command(
 def _draw(store: Store, report: Report, query: Query, folder: Path | None, target: str) -> None:
     """Draws a report, and prints its rows too where the options of output ask for them."""
     from ..charts import check_library, print_chart, render, suffix_of
-    from ..charts.data import gather, taken
+    from ..charts.data import build_chart, read_rows
     from ..queries.reports import chart_of
 
     output = chosen_output()
@@ -115,8 +115,8 @@ def _draw(store: Store, report: Report, query: Query, folder: Path | None, targe
     if target != "-":
         check_library()
     with running_query(store, query, report) as result:
-        rows = taken(report, result)
-    picture = gather(report, chart, rows, result.columns, query.parameters)
+        rows = read_rows(report, result)
+    picture = build_chart(report, chart, rows, result.columns, query.parameters)
     if target == "-":
         print_chart(picture)
     else:

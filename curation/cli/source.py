@@ -204,8 +204,8 @@ def infer_command(name: str, apply: bool) -> None:
     click.echo(f"publish threshold: {'not known' if threshold is None else threshold}{as_well}", err=True)
     why = "" if found.with_related else ": no article that states its heat has related ones"
     click.echo(f"related bonus: {'not known' if bonus is None else bonus}{why}", err=True)
-    stating = counted(found.spoken_of, "article")
-    click.echo(f"{found.obeying:,} of {stating} with stated quality and heat obey", err=True)
+    stating = counted(found.covered, "article")
+    click.echo(f"{found.conforming:,} of {stating} with stated quality and heat obey", err=True)
     given = {key: value for key, value in found.settings._asdict().items() if value is not None}
     if apply and given:
         with store.writing(repeatable=True) as connection:
@@ -215,4 +215,4 @@ def infer_command(name: str, apply: bool) -> None:
     elif given:
         told = " ".join(f"--{key.replace('_', '-')} {value}" for key, value in given.items())
         click.echo(f"`curation source set {name} {told}` sets them, and so does --apply", err=True)
-    print_rows(("article", "path", "why"), found.disobeying)
+    print_rows(("article", "path", "why"), found.violations)

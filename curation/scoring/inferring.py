@@ -1,4 +1,4 @@
-"""Bonus and threshold of a source, found in what its documents state; and the articles that disobey."""
+"""The bonus and the threshold of a source, inferred from its documents, and violations of the rule."""
 
 from __future__ import annotations
 
@@ -13,58 +13,64 @@ from ..sources.rule_settings import MOST_BONUS, Settings
 from ..store.schema import articles, as_number, related_links
 from .rule import (
     EARLIER,
-    LINK_UPSTREAM,
+    LINK_UPSTREAM_QUALITY,
     LINKS,
     LOWER,
-    MOST_REMAINDER,
+    MAX_REMAINDER,
     OUTRANKED,
     SAME,
+    compare_related,
     is_within_bounds,
-    standing,
 )
 
-#: What numbers people choose, the roundest first.
+#: People choose multiples of these, the roundest first.
 _ROUND = (10, 5, 1)
 
 
 @dataclass(frozen=True, slots=True)
-class Inferred:
-    """What the documents of a source say: the settings, the thresholds that fit as well (both ends
-    included), how many articles the rule speaks of and how many obey, and what the others do."""
+class InferredSettings:
+    """The settings of a source that its documents follow.
+
+    - `thresholds`: the lowest and the highest threshold that fit equally well
+    - `covered`: the number of articles that the rule applies to
+    - `with_related`: the number of those that have related articles
+    - `violations`: what does not follow the rule: (article id, path, why)
+    """
 
     settings: Settings
     thresholds: tuple[int, int] | None
-    spoken_of: int
+    covered: int
     with_related: int
-    disobeying: Sequence[tuple[int, str, str]] = field(default=())
+    violations: Sequence[tuple[int, str, str]] = field(default=())
 
     @property
-    def obeying(self) -> int:
-        return self.spoken_of - len({article_id for article_id, _, _ in self.disobeying})
+    def conforming(self) -> int:
+        """Return the number of covered articles without a violation."""
+        return self.covered - len({article_id for article_id, _, _ in self.violations})
 
 
-def infer_settings(connection: sa.Connection, source_id: int) -> Inferred:
-    """Finds the settings that most documents obey which state their flags, and names those that do not."""
-    rows = connection.execute(_stated(source_id)).all()
+def infer_settings(connection: sa.Connection, source_id: int) -> InferredSettings:
+    """Find the settings that most documents of a source follow, and the violations of the rest."""
+    rows = connection.execute(_select_stated(source_id)).all()
     bonus = find_bonus((row.heat - row.quality, row.related) for row in rows if row.heat != OUTRANKED)
-    judged = [
+    stated = [
         (row.heat, bool(row.published)) for row in rows if row.published is not None and not row.removed
     ]
-    thresholds = find_thresholds(judged)
-    settings = Settings(bonus, roundest(*thresholds) if thresholds else None)
-    wrong = [(row.id, row.path, why) for row in rows for why in _violations(row, settings)]
+    thresholds = find_thresholds(stated)
+    settings = Settings(bonus, round_number(*thresholds) if thresholds else None)
+    violations = [(row.id, row.path, why) for row in rows for why in _find_violations(row, settings)]
     with_related = sum(row.related > 0 for row in rows)
-    return Inferred(settings, thresholds, len(rows), with_related, wrong)
+    return InferredSettings(settings, thresholds, len(rows), with_related, violations)
 
 
-def _stated(source_id: int) -> sa.Select[Any]:
-    """What the documents state, of those that are there and state quality and heat."""
+def _select_stated(source_id: int) -> sa.Select[Any]:
+    """Select the upstream values of present articles whose documents state quality and heat."""
     article = articles.c
     links = (
         sa.select(
             related_links.c.article_id,
             sa.func.count().label("related"),
-            sa.func.max(standing(LINK_UPSTREAM, article.upstream_quality)).label("standing"),
+            sa.func.max(compare_related(LINK_UPSTREAM_QUALITY, article.upstream_quality)).label("comparison"),
         )
         .select_from(LINKS.join(articles, article.id == related_links.c.article_id))
         .where(article.source_id == source_id)
@@ -78,7 +84,7 @@ def _stated(source_id: int) -> sa.Select[Any]:
             as_number(article.upstream_published).label("published"),
             sa.func.coalesce(as_number(article.upstream_removed), 0).label("removed"),
             sa.func.coalesce(links.c.related, 0).label("related"),
-            sa.func.coalesce(links.c.standing, LOWER).label("standing"),
+            sa.func.coalesce(links.c.comparison, LOWER).label("comparison"),
         )
         .outerjoin_from(articles, links, links.c.article_id == article.id)
         .where(
@@ -90,13 +96,16 @@ def _stated(source_id: int) -> sa.Select[Any]:
 
 
 def find_bonus(gaps: Iterable[tuple[int, int]]) -> int | None:
-    """The bonus that explains the most gaps between heat and quality, each with its number of related
-    articles; None where no article has any. Of several the roundest."""
+    """Return the bonus that explains most gaps, of several the roundest; None if there is none.
+
+    Args:
+        gaps: For each article its heat minus its quality, and the number of its related articles.
+    """
     votes: Counter[int] = Counter()
     for gap, related in gaps:
         if related > 0:
-            least, most = -(-(gap - MOST_REMAINDER) // related), gap // related
-            votes.update(range(max(least, 0), min(most, MOST_BONUS) + 1))
+            lowest, highest = -(-(gap - MAX_REMAINDER) // related), gap // related
+            votes.update(range(max(lowest, 0), min(highest, MOST_BONUS) + 1))
     if not votes:
         return None
     best = max(votes.values())
@@ -105,50 +114,58 @@ def find_bonus(gaps: Iterable[tuple[int, int]]) -> int | None:
     )
 
 
-def find_thresholds(judged: Sequence[tuple[int, bool]]) -> tuple[int, int] | None:
-    """The first and the last threshold that the fewest documents disobey, of (heat, published) each; None
-    where none is published, or none is not."""
-    shown = Counter(heat for heat, published in judged if published)
-    hidden = Counter(heat for heat, published in judged if not published)
+def find_thresholds(stated: Sequence[tuple[int, bool]]) -> tuple[int, int] | None:
+    """Return the lowest and the highest of the thresholds with the fewest violations.
+
+    None if all articles are published, or none.
+
+    Args:
+        stated: For each article its heat, and whether it is published.
+    """
+    shown = Counter(heat for heat, published in stated if published)
+    hidden = Counter(heat for heat, published in stated if not published)
     if not shown or not hidden:
         return None
     heats = sorted(shown.keys() | hidden.keys())
-    wrong = hidden.total()  # with a threshold below all, whatever is hidden disobeys
-    found = (wrong, heats[0], heats[0])
+    violations = hidden.total()  # with a threshold below all heats, every hidden article violates it
+    best = (violations, heats[0], heats[0])
     for below, heat in zip([None, *heats], heats, strict=False):
         if below is not None:
-            wrong += shown[below] - hidden[below]
-            found = min(found, (wrong, below + 1, heat), key=lambda one: one[0])
-    wrong += shown[heats[-1]] - hidden[heats[-1]]
-    if wrong < found[0]:
-        found = (wrong, heats[-1] + 1, heats[-1] + 1)
-    return found[1], found[2]
+            violations += shown[below] - hidden[below]
+            best = min(best, (violations, below + 1, heat), key=lambda candidate: candidate[0])
+    violations += shown[heats[-1]] - hidden[heats[-1]]
+    if violations < best[0]:
+        best = (violations, heats[-1] + 1, heats[-1] + 1)
+    return best[1], best[2]
 
 
-def roundest(first: int, last: int) -> int:
-    """The roundest number from the first to the last; of several the greatest."""
+def round_number(first: int, last: int) -> int:
+    """Return the roundest number from `first` to `last`, both included; of several the greatest."""
     return next(number for step in _ROUND if (number := last // step * step) >= first)
 
 
 def _roughness(number: int) -> int:
+    """Return 0 for a multiple of 10, 1 for one of 5, and 2 for other numbers."""
     return next(i for i, step in enumerate(_ROUND) if number % step == 0)
 
 
-def _violations(row: Any, settings: Settings) -> Iterator[str]:
-    """What in a document's flags is not as the rule has it."""
+def _find_violations(row: Any, settings: Settings) -> Iterator[str]:
+    """Yield what does not follow the rule in the flags of a document."""
     bonus, threshold = settings.related_bonus or 0, settings.publish_threshold
-    due = row.quality + bonus * row.related
-    if row.heat == OUTRANKED and row.standing < EARLIER:
-        also = ": of the same quality one is later" if row.standing == SAME else ""
-        yield f"heat is {OUTRANKED}, and no related article outranks it{also}"
-    elif row.heat != OUTRANKED and row.standing >= EARLIER:
-        how = "is of the same quality and earlier" if row.standing == EARLIER else "has a higher quality"
-        yield f"heat is {row.heat}, and a related article {how}"
-    elif row.heat != OUTRANKED and not due <= row.heat <= due + MOST_REMAINDER:
-        yield f"heat is {row.heat}, and by the rule {due} to {due + MOST_REMAINDER}"
+    lowest = row.quality + bonus * row.related
+    if row.heat == OUTRANKED and row.comparison < EARLIER:
+        also = " (one of the same quality is not earlier)" if row.comparison == SAME else ""
+        yield f"heat is {OUTRANKED}, but no related article outranks it{also}"
+    elif row.heat != OUTRANKED and row.comparison >= EARLIER:
+        reason = (
+            "has the same quality and is earlier" if row.comparison == EARLIER else "has a higher quality"
+        )
+        yield f"heat is {row.heat}, but a related article {reason}"
+    elif row.heat != OUTRANKED and not lowest <= row.heat <= lowest + MAX_REMAINDER:
+        yield f"heat is {row.heat}, but the rule gives {lowest} to {lowest + MAX_REMAINDER}"
     if threshold is None or row.published is None or row.removed:
         return
     if row.published and row.heat < threshold:
-        yield f"published with heat {row.heat}, below {threshold}"
+        yield f"published, but heat {row.heat} is below the threshold {threshold}"
     elif not row.published and row.heat >= threshold:
-        yield f"not published with heat {row.heat}, {threshold} or more"
+        yield f"not published, but heat {row.heat} reaches the threshold {threshold}"
