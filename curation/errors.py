@@ -1,47 +1,48 @@
 """The errors that users see.
 
-Each carries a message of one line that says what is wrong and, where there is one, the command to
-type next. They are caught at the edge only: `curation.cli` prints the message and exits.
+Each has a one-line message that states what is wrong and, where possible, the next command. Only
+`curation.cli` catches them: it prints the message and exits.
 """
 
 
 class CurationError(Exception):
-    """Something that the user can understand and mend; printed as one line, never as a traceback."""
+    """A problem that the user can understand and fix; printed as one line, never as a traceback."""
 
 
 class UsageError(CurationError):
-    """What the user gave cannot be what it should be, whatever the store holds; the exit status is 2."""
+    """Invalid input that no state of the store could make valid; the exit status is 2."""
 
 
 class StoreError(CurationError):
-    """The store cannot be opened, is not of this release, or is busy."""
+    """The store cannot be opened, has another schema than this release, or is busy."""
 
 
-class StoreReadOnly(StoreError):  # noqa: N818 - the store is read-only, it does not err
+class StoreReadOnly(StoreError):  # noqa: N818 - it describes a state of the store, not a mistake
     """The store cannot be written to."""
 
 
-class OutcomeUnknown(StoreError):  # noqa: N818 - not an error of the store, but no answer from it
-    """The answer to COMMIT was lost, and the store cannot be asked what became of it."""
+class OutcomeUnknown(StoreError):  # noqa: N818 - not an error of the store: its answer is missing
+    """The answer to COMMIT was lost, and the store cannot be asked for the outcome."""
 
 
 class SelectionError(CurationError):
-    """A reference or a filter names no article, or more than one where one is wanted."""
+    """A reference or a filter matches no article, or more than one where exactly one is required."""
 
 
 class ImportFailed(CurationError):  # noqa: N818 - the message reads "import failed: ..."
-    """An import could not be started or finished; what it had committed is whole."""
+    """An import could not be started or finished. What it had committed is consistent."""
 
 
-class EditRefused(CurationError):  # noqa: N818 - an edit is refused, it does not err
-    """A decision that the rules forbid, such as publishing a removed article."""
+class EditRefused(CurationError):  # noqa: N818 - the edit is refused
+    """An edit that the rules forbid, such as publishing a removed article."""
 
 
 class QueryRefused(CurationError):  # noqa: N818 - as above
-    """SQL that the read-only guard or the engine would not run.
+    """SQL that the read-only guard or the engine did not run.
 
-    `offset` is the place in the query, in characters from its beginning; `missing` is what is not there, as
-    ("table", its name) or ("column", its name). None where there is nothing to tell.
+    Attributes:
+        offset: the position of the problem in the query, in characters from its start; None if unknown.
+        missing: what does not exist, as ("table", name) or ("column", name); None otherwise.
     """
 
     def __init__(
@@ -52,20 +53,23 @@ class QueryRefused(CurationError):  # noqa: N818 - as above
         self.missing = missing
 
 
-class LineRefused(CurationError):  # noqa: N818 - as above
-    """A flag of a document that cannot be changed on a line of its own."""
+class FlagEditError(CurationError):
+    """A flag in a document that cannot be changed without changing other lines."""
 
 
 class ChartRefused(CurationError):  # noqa: N818 - as above
-    """Rows of which no picture can be drawn, or no library here that draws it."""
+    """Rows that no chart can show, or a chart whose library is not installed."""
 
 
 class DocumentError(CurationError):
-    """A document that cannot be taken in at all.
+    """A document that cannot be imported.
 
-    `line` and `column` count from 1 in the file as it lies on disk; None where no place can be named.
-    `code` is stable: scripts may test for it. `field` is the path of the field, such as
-    `related[3].publishedDateTime`.
+    Attributes:
+        code: a stable code that scripts may test for.
+        message: what is wrong, without the position.
+        line: the line in the file, from 1; None if there is no position.
+        column: the column, from 1; None if there is no position.
+        field: the path of the field, such as `related[3].publishedDateTime`; None if it is about no field.
     """
 
     def __init__(
@@ -84,5 +88,5 @@ class DocumentError(CurationError):
         self.field = field
 
     def __reduce__(self) -> tuple[type["DocumentError"], tuple[object, ...]]:
-        # Exceptions pickle by `args` alone; parsing may run in another process.
+        # By default, exceptions pickle only `args`. Parsing may run in another process.
         return (type(self), (self.code, self.message, self.line, self.column, self.field))

@@ -1,19 +1,22 @@
 """Signals that end a command: Ctrl-C (SIGINT), SIGTERM and SIGHUP all do the same.
 
-`handling` is entered once, at the edge. From then on:
+The command line enters `signal_handling` once. From then on:
 
-- The first signal raises `Interrupted` in the main thread, wherever that is within `released`, so that
-  transactions roll back and temporary files go. Outside of it, where the command line is read and a message
-  is shown, it is held back. Later signals are ignored: they cannot break the cleanup half way.
-- Python runs no handler while the main thread is inside C. A second thread learns of the signal at once, by
-  the wakeup file descriptor, and calls what `stopping` was given: SQLite gives its statement up. (psycopg
-  looks for signals while it waits.)
-- Inside `held_back` nothing is raised until its end. Inside `committing` not even then, since what the
-  command was to do may be done: it goes on to say so. `check` raises what is still due.
-- Whatever happens, the process ends `LIMIT` seconds after the signal: the second thread then removes
-  temporary files, ends child processes and exits.
+- The first signal raises `Interrupted` in the main thread while `signals_allowed` is active. Transactions
+  then roll back and temporary files are removed.
+- Outside of `signals_allowed`, the signal is deferred: there the command line is parsed and messages are
+  shown. Later signals are ignored, so that they cannot interrupt the cleanup.
+- Python runs no signal handler while the main thread executes C code. A second thread receives each signal
+  through the wakeup file descriptor. It calls the functions registered by `stop_on_signal`, which make SQLite
+  abort its statement. (psycopg checks for signals while it waits.)
+- Inside `signals_deferred` nothing is raised until the block ends.
+- Inside `committing` nothing is raised even then: the work may be committed, and the command goes on to
+  report it. `check` raises what is still pending.
+- In any case the process ends `EXIT_LIMIT` seconds after the signal. The second thread then removes temporary
+  files, ends child processes and exits.
 
-Without `handling` (another program uses the package) Ctrl-C is Python's own, and all this does nothing.
+Without `signal_handling`, Ctrl-C keeps Python's behaviour and this module does nothing. That is the case
+where another program uses the package.
 """
 
 from __future__ import annotations
@@ -29,21 +32,22 @@ from enum import Enum, auto
 from typing import NoReturn
 
 #: Seconds after a signal when a command that has not ended by itself is ended.
-LIMIT = 1.7
+EXIT_LIMIT = 1.7
 
-#: Seconds after a signal when a COMMIT that still goes on is cancelled, and when it is given up: where the
-#: driver waits for a server that does not answer the cancellation either. Then its outcome is looked up.
+#: Seconds after a signal when a COMMIT that still runs is cancelled, and when it is abandoned. The second
+#: happens if the driver waits for a server that does not answer the cancellation either. The outcome of the
+#: COMMIT is then looked up.
 COMMIT_GRACE = (0.2, 0.4)
 
-#: Seconds that it has then if it is already about to say that it was interrupted.
-LAST_GRACE = 0.2
+#: Further seconds for a command that is already printing its message about the interruption.
+MESSAGE_GRACE = 0.2
 
-#: Seconds between two signals to the main thread: psycopg begins its wait of 0.1 s anew with each, and only
-#: then looks for signals.
-AGAIN = 0.2
+#: Seconds between two signals to the main thread. psycopg restarts its wait of 0.1 s with each signal and
+#: checks for signals only after the wait.
+SIGNAL_INTERVAL = 0.2
 
 #: Seconds between two attempts to stop what the main thread does.
-TICK = 0.05
+STOP_INTERVAL = 0.05
 
 _NAMES = ("SIGINT", "SIGTERM", "SIGHUP")
 _NUMBERS = [getattr(signal, name) for name in _NAMES if hasattr(signal, name)]
@@ -54,59 +58,59 @@ class Interrupted(KeyboardInterrupt):
 
 
 class Outcome(Enum):
-    """What became of the work that a command was to do, as far as it is known."""
+    """What became of a command's work, as far as it is known."""
 
     NOT_DONE = auto()
     #: All of it is committed.
     DONE = auto()
-    #: All of it is saved (files, settings, the schema), and no changeset tells of it.
+    #: All of it is saved (files, settings, the schema), but no changeset records it.
     SAVED = auto()
     #: The answer to COMMIT was lost, and the store could not be asked again.
     UNKNOWN = auto()
 
 
 class _State:
-    """What the main thread is at. Only `held_back` and the handler write it, in the main thread."""
+    """The state of the main thread. Only the main thread writes it: the handler and the context managers."""
 
     def __init__(self) -> None:
         self.is_handling = False
         self.number = signal.SIGINT  # of the first signal
-        self.since: float | None = None  # when it came
+        self.since: float | None = None  # when the first signal came
         self.is_raised = False
-        self.is_lost = False
+        self.is_dropped = False
         self.depth = 0
         self.can_break_commit = False
         self.breaks = 0
         self.status: int | None = None  # once the command has ended
         self.outcome = Outcome.NOT_DONE
-        self.is_told = False
+        self.is_reported = False
 
 
 _state = _State()
 _stoppers: dict[int, Callable[[], object]] = {}
-_leftovers: dict[int, Callable[[], object]] = {}
+_cleanups: dict[int, Callable[[], object]] = {}
 
 
 @contextmanager
-def handling(message: Callable[[], str]) -> Iterator[None]:
-    """Handles signals until the process ends; to be entered once, by the main thread. Holds them back but
-    within `released`.
+def signal_handling(message: Callable[[], str]) -> Iterator[None]:
+    """Handle signals until the process ends, and defer them outside of `signals_allowed`.
 
-    A signal that is ignored stays so: `nohup` and shells in the background rely on it.
+    The main thread enters this once. A signal that is ignored stays ignored: `nohup` and background jobs of
+    shells rely on it.
 
     Args:
-        message: gives the line for standard error if the process has to be ended from outside.
+        message: returns the line for standard error if the second thread has to end the process.
     """
     watched = [n for n in _NUMBERS if signal.getsignal(n) in (signal.SIG_DFL, signal.default_int_handler)]
     _state.is_handling, _state.depth = True, 1
     for number in watched:
         signal.signal(number, _on_signal)
-    sys.unraisablehook = _catch_lost
+    sys.unraisablehook = _on_unraisable
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
     signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
     threading.Thread(target=_watch, args=(reader, message), name="curation-signals", daemon=True).start()
-    if is_requested():  # it came before the thread could learn of it
+    if is_requested():  # the signal came before the thread could receive it
         os.write(writer, bytes([_state.number]))
     try:
         yield
@@ -115,17 +119,17 @@ def handling(message: Callable[[], str]) -> Iterator[None]:
             _state.status = ended.code
         raise
     finally:
-        # All is done and said: a signal that comes now could only spoil the end of the interpreter.
+        # The command has finished: a signal now could only disturb the interpreter's shutdown.
         for number in watched:
             signal.signal(number, signal.SIG_IGN)
         _clean_up()
         if is_requested() and _state.status is not None:
-            _exit(_state.status)  # nothing is waited for, such as threads of a pool
+            _exit(_state.status)  # without waiting for anything, such as the threads of a pool
 
 
 @contextmanager
-def released() -> Iterator[None]:
-    """Lets signals through until the end of this block, also one that was held back before."""
+def signals_allowed() -> Iterator[None]:
+    """Let signals raise Interrupted until the end of this block; also one that was deferred before."""
     before, _state.depth = _state.depth, 0
     try:
         check()
@@ -135,25 +139,25 @@ def released() -> Iterator[None]:
 
 
 def is_requested() -> bool:
-    """Whether a signal has asked the command to end."""
+    """Return whether a signal has asked the command to end."""
     return _state.since is not None
 
 
 def check() -> None:
-    """Raises Interrupted if a signal came while it could not be raised."""
+    """Raise Interrupted if a signal came while it could not be raised."""
     if is_requested() and not (_state.is_raised or _state.depth) and _is_main():
         _state.is_raised = True
         raise Interrupted
 
 
 def postpone() -> None:
-    """Takes an Interrupted back that was raised: `check` raises it again."""
+    """Withdraw an Interrupted that was raised, so that `check` raises it again."""
     _state.is_raised = False
 
 
 @contextmanager
-def held_back() -> Iterator[None]:
-    """Holds signals back until the end of this block, which must be short: closing, creating, renaming."""
+def signals_deferred() -> Iterator[None]:
+    """Defer signals until the end of this block. It must be short: closing, creating or renaming a file."""
     if not _is_main():
         yield
         return
@@ -167,7 +171,7 @@ def held_back() -> Iterator[None]:
 
 @contextmanager
 def committing() -> Iterator[None]:
-    """Holds signals back, and raises none at the end: who commits knows then what became of it."""
+    """Defer signals and raise nothing at the end: the caller first records the outcome of its commit."""
     _state.depth += 1
     try:
         yield
@@ -176,8 +180,8 @@ def committing() -> Iterator[None]:
 
 
 @contextmanager
-def breakable() -> Iterator[None]:
-    """Within `committing`, the COMMIT itself: Interrupted is raised if it goes on for too long."""
+def interruptible_commit() -> Iterator[None]:
+    """Wrap the COMMIT itself, within `committing`: Interrupted is raised if it takes too long."""
     _state.can_break_commit = True
     try:
         yield
@@ -186,47 +190,47 @@ def breakable() -> Iterator[None]:
 
 
 @contextmanager
-def stopping(stop: Callable[[], object]) -> Iterator[None]:
-    """Has a signal call `stop`, in another thread and more than once, while this block runs."""
-    key = keep_stopper(stop)
+def stop_on_signal(stop: Callable[[], object]) -> Iterator[None]:
+    """Have a signal call `stop` while this block runs, in another thread and possibly more than once."""
+    key = add_stopper(stop)
     try:
         yield
     finally:
-        drop_stopper(key)
+        remove_stopper(key)
 
 
-def keep_stopper(stop: Callable[[], object]) -> int:
-    """As `stopping`, until `drop_stopper` is called with what this returns."""
-    if _state.is_handling:  # else nobody would call it, and it would keep what it belongs to
+def add_stopper(stop: Callable[[], object]) -> int:
+    """Have a signal call `stop` until `remove_stopper` is called with the key that this returns."""
+    if _state.is_handling:  # otherwise nothing would call it, and it would keep its object alive
         _stoppers[id(stop)] = stop
     return id(stop)
 
 
-def drop_stopper(key: int) -> None:
+def remove_stopper(key: int) -> None:
     _stoppers.pop(key, None)
 
 
 @contextmanager
-def cleaning(clean: Callable[[], object]) -> Iterator[None]:
-    """Calls `clean` at the end of this block, however that comes; it must bear being called twice."""
+def cleaning_up(clean: Callable[[], object]) -> Iterator[None]:
+    """Call `clean` at the end of this block, however the block ends. It may be called twice."""
     key = id(clean)
-    _leftovers[key] = clean
+    _cleanups[key] = clean
     try:
         yield
     finally:
-        with held_back():
+        with signals_deferred():
             clean()
-            _leftovers.pop(key, None)
+            _cleanups.pop(key, None)
 
 
-def note(outcome: Outcome) -> None:
-    """Notes what became of the command's work, for what is said of an interruption."""
+def record_outcome(outcome: Outcome) -> None:
+    """Record what became of the command's work, for the message about an interruption."""
     _state.outcome = outcome
 
 
-def tell() -> Outcome:
-    """What is to be said of the interruption; whoever asks says it, and nobody else does."""
-    _state.is_told = True
+def claim_outcome() -> Outcome:
+    """Return the recorded outcome for the caller to report; from now on no other thread reports it."""
+    _state.is_reported = True
     return _state.outcome
 
 
@@ -246,55 +250,55 @@ def _on_signal(number: int, _: object) -> None:
 
 
 def _is_commit_stuck() -> bool:
-    """Whether a COMMIT goes on for so long that Interrupted is to be raised in it (once more)."""
+    """Return whether a COMMIT has run for so long that Interrupted is to be raised in it (once more)."""
     if not _state.can_break_commit or _state.since is None or _state.breaks >= len(COMMIT_GRACE):
         return False
     return time.monotonic() - _state.since > COMMIT_GRACE[_state.breaks]
 
 
-def _catch_lost(lost: sys.UnraisableHookArgs) -> None:
-    """Notes that Interrupted was raised in a callback or a finalizer, where Python drops it."""
-    if isinstance(lost.exc_value, Interrupted):
-        _state.is_raised, _state.is_lost = False, True
+def _on_unraisable(dropped: sys.UnraisableHookArgs) -> None:
+    """Note that Interrupted was raised in a callback or a finalizer, where Python drops exceptions."""
+    if isinstance(dropped.exc_value, Interrupted):
+        _state.is_raised, _state.is_dropped = False, True
     else:
-        sys.__unraisablehook__(lost)
+        sys.__unraisablehook__(dropped)
 
 
 def _watch(reader: int, message: Callable[[], str]) -> None:
-    """Waits for the first signal; then sees to it that the process ends."""
+    """Wait for the first signal, then make sure that the process ends."""
     signal.pthread_sigmask(signal.SIG_BLOCK, _NUMBERS)  # they are for the main thread
     while not any(number in _NUMBERS for number in os.read(reader, 64)):
         pass
     began = last = time.monotonic()
-    while (now := time.monotonic()) - began < LIMIT:
-        is_due = (_state.is_lost and not _state.is_raised) or _is_commit_stuck()
-        if is_due and now - last > AGAIN:
-            _state.is_lost, last = False, now
+    while (now := time.monotonic()) - began < EXIT_LIMIT:
+        needs_signal = (_state.is_dropped and not _state.is_raised) or _is_commit_stuck()
+        if needs_signal and now - last > SIGNAL_INTERVAL:
+            _state.is_dropped, last = False, now
             signal.pthread_kill(threading.main_thread().ident or 0, _state.number)
         if not (_state.is_raised or _state.depth):
-            _stop_all()
-        time.sleep(TICK)
-    _end(message)
+            _call_stoppers()
+        time.sleep(STOP_INTERVAL)
+    _end_process(message)
 
 
-def _stop_all() -> None:
+def _call_stoppers() -> None:
     for stop in list(_stoppers.values()):
-        with suppress(Exception):  # it is closed by now
+        with suppress(Exception):  # its connection may be closed already
             stop()
 
 
-def _end(message: Callable[[], str]) -> NoReturn:
-    """Ends the process from outside of the main thread, which does not come to it."""
-    if _state.is_told or _state.status is not None:
-        time.sleep(LAST_GRACE)  # it is at its last line
+def _end_process(message: Callable[[], str]) -> NoReturn:
+    """End the process from the second thread, since the main thread does not end it in time."""
+    if _state.is_reported or _state.status is not None:
+        time.sleep(MESSAGE_GRACE)  # the main thread is printing its last line
     else:
-        _say(message)
+        _print_error(message)
     _clean_up()
     _end_children()
     os._exit(1 if _state.status is None else _state.status)
 
 
-def _say(message: Callable[[], str]) -> None:
+def _print_error(message: Callable[[], str]) -> None:
     show_cursor = "\x1b[?25h" if sys.stderr.isatty() else ""  # a progress bar hides it
     with suppress(OSError):
         os.write(2, f"{show_cursor}Error: {message()}\n".encode())
@@ -309,13 +313,13 @@ def _exit(status: int) -> NoReturn:
 
 
 def _clean_up() -> None:
-    for clean in list(_leftovers.values()):
+    for clean in list(_cleanups.values()):
         with suppress(Exception):
             clean()
 
 
 def _end_children() -> None:
-    """Ends the processes that read files, and removes the folder of their sockets."""
+    """End the processes that read files, and remove the folder of their sockets."""
     if "multiprocessing.util" not in sys.modules:
         return
     import multiprocessing

@@ -1,18 +1,18 @@
-"""What may have been meant by a name that is not there; difflib is loaded where it is wanted only."""
+"""Suggestions for a name that does not exist. difflib is imported only where one is needed."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-#: Names that the nearest is looked for among: a second's work.
+#: Maximum number of names to compare: takes about a second.
 MAX_SUGGESTIONS = 50_000
 
-#: Names that are listed where none is near.
-_LISTED = 20
+#: Maximum number of names to list if none is similar.
+_MAX_LISTED = 20
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """Return the name that was probably meant, whatever its case; "" where none is near."""
+    """Return the known name that is most similar, ignoring case; "" if none is similar."""
     from difflib import get_close_matches
 
     folded: dict[str, str] = {}
@@ -24,15 +24,16 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 
 def unknown_name(kind: str, name: str, known: Iterable[str], listing: str = "") -> str:
-    """Return the line for a name that is not there: with the nearest one, or those that there are.
+    """Return the message for a name that does not exist, with the nearest name or the existing ones.
 
-    listing: a command that lists them, where they are too many to be named.
+    Args:
+        listing: a command that lists the names, named in the message if they are too many.
     """
     known = list(dict.fromkeys(known))
     if meant := nearest(name, known):
         return f"no {kind} {name!r}: did you mean {meant}?"
     verb = "is only" if len(known) == 1 else "are"
-    told = f"there {verb} {', '.join(known[:_LISTED]) or 'none'}"
-    if len(known) > _LISTED:
-        told += f" and {len(known) - _LISTED:,} more" + (f" (`{listing}`)" if listing else "")
-    return f"no {kind} {name!r}: {told}"
+    names = f"there {verb} {', '.join(known[:_MAX_LISTED]) or 'none'}"
+    if len(known) > _MAX_LISTED:
+        names += f" and {len(known) - _MAX_LISTED:,} more" + (f" (`{listing}`)" if listing else "")
+    return f"no {kind} {name!r}: {names}"

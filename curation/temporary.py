@@ -1,6 +1,7 @@
-"""Temporary files and folders, none of which a command leaves behind, however it ends (but for SIGKILL).
+"""Temporary files and folders, which are removed however a command ends (except by SIGKILL).
 
-The name is chosen and noted before anything has it: no moment is left at which a signal makes a file stay.
+A name is chosen and registered for removal before the file exists. So there is no moment at which a signal
+would leave a file behind.
 """
 
 from __future__ import annotations
@@ -11,14 +12,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from .interrupts import cleaning, held_back
+from .interrupts import cleaning_up, signals_deferred
 
 
 @contextmanager
 def temporary_file(final: Path, *, companions: Sequence[str] = ()) -> Iterator[Path]:
-    """A new, empty file beside the one whose place it is to take; gone at the end, unless it was renamed.
+    """Create an empty file in the folder of `final`, and remove it at the end unless it was renamed.
 
-    Only its owner may read it. `companions` are suffixes of further files that go with it.
+    Only its owner may read it.
+
+    Args:
+        final: the path that the file is to get when it is complete.
+        companions: suffixes of further files that are removed with it.
     """
     path = final.with_name(f".{final.name[:100]}.{os.urandom(4).hex()}")
 
@@ -26,7 +31,7 @@ def temporary_file(final: Path, *, companions: Sequence[str] = ()) -> Iterator[P
         for suffix in ("", *companions):
             Path(f"{path}{suffix}").unlink(missing_ok=True)
 
-    with cleaning(remove):
+    with cleaning_up(remove):
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
         yield path
 
@@ -34,28 +39,29 @@ def temporary_file(final: Path, *, companions: Sequence[str] = ()) -> Iterator[P
 def temporary_root() -> Path:
     """Return the system's folder for temporary files.
 
-    Python tries it out by writing a file when it is first asked: no signal may come in between.
+    Python tests the folder by writing a file when it is asked for the first time. A signal must not interrupt
+    this.
     """
     import tempfile
 
-    with held_back():
+    with signals_deferred():
         return Path(tempfile.gettempdir())
 
 
 @contextmanager
 def temporary_folder() -> Iterator[Path]:
-    """A new folder among the system's temporary ones; gone at the end, with all that is in it."""
+    """Create a folder for temporary files, and remove it at the end with everything in it."""
     import shutil
 
     path = temporary_root() / f"curation-{os.urandom(4).hex()}"
-    with cleaning(lambda: shutil.rmtree(path, ignore_errors=True)):
+    with cleaning_up(lambda: shutil.rmtree(path, ignore_errors=True)):
         path.mkdir(0o700)
         yield path
 
 
 def unnamed_file(mode: str = "w+b", **options: Any) -> IO[Any]:
-    """A file that is gone once it is closed, or its process ends. Who calls closes it."""
+    """Return an open file that vanishes when it is closed or its process ends. The caller closes it."""
     import tempfile
 
-    with held_back():  # where the system has no unnamed files, it has a name for a moment
+    with signals_deferred():  # on a system without unnamed files, it has a name for a moment
         return tempfile.TemporaryFile(mode, prefix="curation-", **options)

@@ -1,4 +1,4 @@
-"""Canonical URLs: by which two addresses of one story are known to be one."""
+"""Canonical URLs, which show that two addresses lead to the same story."""
 
 from __future__ import annotations
 
@@ -11,31 +11,34 @@ if TYPE_CHECKING:
     from yarl import URL
 
 
-#: Parameters that say where a reader came from, not what is read.
+#: Parameters that record where a reader came from and do not select the page.
 _TRACKING = frozenset({"dclid", "fbclid", "gclid", "igshid", "mc_cid", "mc_eid", "msclkid", "yclid"})
 
-#: What normalising leaves as it is.
+#: URLs that normalising does not change.
 _CANONICAL = re.compile(r"https?://[a-z0-9][a-z0-9.-]*[a-z]/[A-Za-z0-9._~/-]*")
 
-#: A host has at most 253 letters; one beyond ASCII takes time by the square of its length.
-_FAIR_HOST = re.compile(r"[^:/?#]{4,5}:[/\\]*+[^/\\?#]{0,1000}+(?:[/\\?#]|\Z)")
+#: A host has at most 253 characters. The time for one beyond ASCII grows with the square of its length.
+_LIMITED_HOST = re.compile(r"[^:/?#]{4,5}:[/\\]*+[^/\\?#]{0,1000}+(?:[/\\?#]|\Z)")
 
-#: Entities that upstream left in addresses, some escaped twice; `html.unescape` would also turn
-#: `&copy=2` into `©=2`.
+#: Entities that upstream left in addresses, some escaped twice. `html.unescape` would also turn `&copy=2`
+#: into `©=2`.
 _AMPERSAND = re.compile(r"&(?:(?:amp|#0?38);)+")
 
 
 def canonical_url(url: str | None) -> str | None:
-    """The one form of an http(s) URL: host and escapes normalised (RFC 3986), without fragment and
-    tracking parameters. None for what is no such URL: relative, empty, another scheme, malformed."""
+    """Return the canonical form of an http(s) URL, or None.
+
+    Host and escapes are normalised (RFC 3986), the fragment and tracking parameters are removed. None means
+    that the URL is empty, relative, malformed or of another scheme.
+    """
     url = (url or "").strip()
     if url[:4].lower() != "http":
         return None
     if _CANONICAL.fullmatch(url) and ".." not in url and "/." not in url:
-        return url  # most are: a tenth of the time
+        return url  # most URLs; takes a tenth of the time
     if "&#" in url or "&amp;" in url:
         url = _AMPERSAND.sub("&", url)
-    if not _FAIR_HOST.match(url):
+    if not _LIMITED_HOST.match(url):
         return None
     from yarl import URL
 
@@ -54,7 +57,7 @@ def canonical_url(url: str | None) -> str | None:
 
 
 def url_digest(url: str | None) -> bytes | None:
-    """SHA-256 of a canonical URL, its key; None for None."""
+    """Return the SHA-256 digest of a canonical URL, its key in the store; None for None."""
     return None if url is None else hashlib.sha256(url.encode()).digest()
 
 
@@ -65,7 +68,7 @@ def _without_tracking(url: URL) -> URL:
     kept = [pair for pair in pairs if not _is_tracking(unquote_plus(pair.partition("=")[0]))]
     if len(kept) == len(pairs):
         return url
-    # What is kept stays as it is: yarl's own `without_query_params` writes `?a` as `?a=`, `%20` as `+`.
+    # The other parameters must not change: yarl's `without_query_params` writes `?a` as `?a=`, `%20` as `+`.
     bare = str(url.with_query(None))
     return URL(f"{bare}?{'&'.join(kept)}" if kept else bare, encoded=True)
 

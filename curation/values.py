@@ -1,7 +1,7 @@
-"""A value as text: exact, harmless to a terminal, to a spreadsheet, or as JSON.
+"""Values as text: exact, as JSON, or safe to show in a terminal or a spreadsheet.
 
-These run for every cell, so that what is common (a number, null, a text that is plain) goes first:
-`str.isprintable` tells in a twentieth of the pattern's time that there is nothing to escape.
+These functions run for every cell, so they handle common values first: numbers, null and printable texts.
+`str.isprintable` finds that there is nothing to escape in a twentieth of the pattern's time.
 """
 
 from __future__ import annotations
@@ -14,34 +14,35 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import Any
 
-#: Terminal controls, and marks that turn the direction of what follows; `str.isprintable` is false of each.
+#: Terminal controls, and marks that change the direction of the text after them. `str.isprintable` is false
+#: for each of them.
 _UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
-#: With their wide forms, which a spreadsheet set to Japanese or Chinese takes for the same.
+#: With their full-width forms, which a spreadsheet set to Japanese or Chinese treats alike.
 _FORMULA_STARTS = frozenset("=+-@＝＋－＠")
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False)
 
 
-def _escaped(match: re.Match[str]) -> str:
+def _escape_match(match: re.Match[str]) -> str:
     return ascii(match[0])[1:-1]
 
 
 def escape(text: str) -> str:
-    """Text that a terminal shows and does not obey; line breaks stay."""
-    return text if text.isprintable() else _UNSAFE.sub(_escaped, text)
+    """Return a text with terminal controls escaped, so that a terminal only shows it. Line breaks stay."""
+    return text if text.isprintable() else _UNSAFE.sub(_escape_match, text)
 
 
-def encodable(text: str) -> str:
-    """Text that UTF-8 can hold: halves of a pair are shown as escapes, all else is as it was."""
-    return text if text.isprintable() else _SURROGATE.sub(_escaped, text)
+def escape_surrogates(text: str) -> str:
+    """Return a text that UTF-8 can encode: lone surrogates are escaped, all else is unchanged."""
+    return text if text.isprintable() else _SURROGATE.sub(_escape_match, text)
 
 
-def plain(value: Any) -> Any:
-    """A value as JSON has it: instants as ISO 8601 in UTC, exact numbers as numbers, bytes in hexadecimal."""
+def to_json_value(value: Any) -> Any:
+    """Return a value as a JSON type: instants in ISO 8601 (UTC), decimals as numbers, bytes as hex."""
     if isinstance(value, dt.datetime):
-        return _instant(value)
+        return _format_instant(value)
     if isinstance(value, dt.date | dt.time):
         return value.isoformat()
     if isinstance(value, Decimal):
@@ -56,14 +57,14 @@ def plain(value: Any) -> Any:
     return value
 
 
-def _instant(value: dt.datetime) -> str:
+def _format_instant(value: dt.datetime) -> str:
     if value.tzinfo is None:
         return value.isoformat(" ")
     return value.astimezone(dt.UTC).replace(tzinfo=None).isoformat() + "Z"
 
 
-def text_of(value: Any) -> str:
-    """A value as text, nothing escaped: empty for null, JSON for lists and mappings."""
+def to_text(value: Any) -> str:
+    """Return a value as text, without escaping: empty for null, JSON for lists and mappings."""
     kind = type(value)
     if kind is str:
         return str(value)
@@ -71,29 +72,29 @@ def text_of(value: Any) -> str:
         return ""
     if kind is int:
         return repr(value)
-    value = plain(value)
+    value = to_json_value(value)
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, list | dict):
-        return to_json(value)  # in which nothing is left that `escape` would make other than JSON
+        return to_json(value)  # it leaves nothing that `escape` would change
     return str(value)
 
 
-def shown(value: Any) -> str:
-    """A value as a cell of text: nothing for null, JSON for lists and mappings."""
-    return escape(text_of(value))
+def text_cell(value: Any) -> str:
+    """Return a value as the text of a cell, escaped: empty for null, JSON for lists and mappings."""
+    return escape(to_text(value))
 
 
 def spreadsheet_cell(value: Any) -> str:
-    """A cell that a spreadsheet shows: a text that it would run begins with an apostrophe."""
+    """Return the text of a cell that a spreadsheet only shows: an apostrophe goes before a formula."""
     if type(value) is str and value.isprintable():
         return f"'{value}" if value.lstrip()[:1] in _FORMULA_STARTS else value
-    text = shown(value)
+    text = text_cell(value)
     return f"'{text}" if isinstance(value, str) and is_formula(text) else text
 
 
 def is_formula(text: str) -> bool:
-    """Whether a spreadsheet would run a text; it passes blanks and tabs over, and so do we."""
+    """Return whether a spreadsheet would run a text as a formula. Spaces and tabs before it do not count."""
     return text.lstrip()[:1] in _FORMULA_STARTS
 
 
@@ -102,13 +103,13 @@ def is_number(value: object) -> bool:
 
 
 def is_numeric(values: Iterable[Any]) -> bool:
-    """Whether a column is numbers, with or without gaps."""
+    """Return whether all values of a column are numbers, apart from null, and at least one is."""
     present = [value for value in values if value is not None]
     return bool(present) and all(map(is_number, present))
 
 
-def distinct(columns: Sequence[str]) -> list[str]:
-    """Names of their own for columns of one name, which an object would lose: `a`, `a_2`."""
+def unique_names(columns: Sequence[str]) -> list[str]:
+    """Return column names made unique (`a`, `a_2`), since an object would lose a repeated name."""
     names: list[str] = []
     for column in columns:
         count = 1
@@ -121,22 +122,24 @@ def distinct(columns: Sequence[str]) -> list[str]:
 # --- JSON --------------------------------------------------------------------------------------------
 
 
-def _finite(value: Any) -> Any:
-    """A value in which numbers that JSON has not (NaN, infinity) are text."""
+def _replace_non_finite(value: Any) -> Any:
+    """Return a value in which numbers that JSON does not have (NaN, infinity) are text."""
     if isinstance(value, dict):
-        return {key: _finite(inner) for key, inner in value.items()}
+        return {key: _replace_non_finite(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [_finite(inner) for inner in value]
-    return plain(value) if isinstance(value, float) else value
+        return [_replace_non_finite(inner) for inner in value]
+    return to_json_value(value) if isinstance(value, float) else value
 
 
 def to_json(value: Any, indent: int | None = None) -> str:
-    """JSON that a terminal does not obey either: controls that JSON lets pass are escaped."""
-    return _escape_json(json.dumps(_finite(value), ensure_ascii=False, default=plain, indent=indent))
+    """Return a value as JSON that is safe in a terminal: controls that JSON permits are escaped too."""
+    return _escape_json(
+        json.dumps(_replace_non_finite(value), ensure_ascii=False, default=to_json_value, indent=indent)
+    )
 
 
 def json_cell(value: Any) -> str:
-    """One value as JSON; as `to_json`, but quick."""
+    """Return one value as JSON, like `to_json` but faster."""
     kind = type(value)
     if kind is str:
         return _escape_json(_ENCODER.encode(value))
@@ -151,12 +154,12 @@ def _escape_json(text: str) -> str:
     return text if text.isprintable() else _UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
-#: How the store holds instants, and gives them to SQL: in UTC, to the second or microsecond.
+#: How the store writes instants, and how SQL returns them: in UTC, to the second or microsecond.
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d{6})?")
 
 
 def parse_instant_text(text: str) -> dt.datetime | None:
-    """The instant that a text is, as SQL gives it; None for any other text."""
+    """Return the instant that a text from SQL states; None for any other text."""
     if len(text) not in (19, 26) or not _INSTANT.fullmatch(text):
         return None
     try:

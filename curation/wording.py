@@ -1,12 +1,12 @@
-"""Counts in sentences."""
+"""Numbers and nouns in messages."""
 
 from __future__ import annotations
 
 
 def counted(number: int, noun: str) -> str:
-    """Return a number and what it counts: `1 article`, `2,000 articles`.
+    """Return a number with its noun: `1 article`, `2,000 articles`.
 
     Args:
-        noun: in the singular; its plural takes an `s`.
+        noun: the singular. An `s` makes its plural.
     """
     return f"{number:,} {noun}{'' if number == 1 else 's'}"

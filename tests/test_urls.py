@@ -1,4 +1,4 @@
-"""Canonical URLs: one form for one address, and none for what is no address."""
+"""Canonical URLs: one form for each address, and None for anything else."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ from curation.urls import _CANONICAL, canonical_url, url_digest
         ("https://[::1]/x", "https://[::1]/x"),
     ],
 )
-def test_one_form(url: str, canonical: str) -> None:
+def test_a_url_has_one_canonical_form(url: str, canonical: str) -> None:
     assert canonical_url(url) == canonical
 
 
@@ -72,11 +72,11 @@ def test_one_form(url: str, canonical: str) -> None:
         "http://e.example:port/",
     ],
 )
-def test_none(url: str | None) -> None:
+def test_anything_else_has_no_canonical_form(url: str | None) -> None:
     assert canonical_url(url) is None
 
 
-def test_digest() -> None:
+def test_the_digest_of_a_url() -> None:
     assert url_digest("https://e.example/") == hashlib.sha256(b"https://e.example/").digest()
     assert url_digest(None) is None
 
@@ -135,7 +135,7 @@ urls = st.builds("{}://{}/{}".format, st.sampled_from(["http", "https", "HTTP"])
 
 @settings(max_examples=500, deadline=None)
 @given(urls)
-def test_a_canonical_url_is_its_own(url: str) -> None:
+def test_a_canonical_url_is_its_own_canonical_form(url: str) -> None:
     once = canonical_url(url)
     assert canonical_url(once) == once
 
@@ -161,9 +161,9 @@ def test_a_tracking_parameter_changes_nothing_else(url: str) -> None:
 
 @settings(max_examples=200, deadline=None)
 @given(st.from_regex(_CANONICAL, fullmatch=True))
-def test_what_the_fast_path_leaves_is_what_yarl_gives(url: str) -> None:
+def test_the_fast_path_agrees_with_yarl(url: str) -> None:
     try:
         expected = str(URL(url))
     except ValueError:
-        return  # no URL to yarl; the fast path may be kinder
+        return  # not a URL for yarl; the fast path may accept more
     assert canonical_url(url) == expected

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from ..backends import backend_of
 from ..backends.base import chunks
 from ..errors import SelectionError
-from ..paths import SPELT_SUFFIXES, without_suffix
+from ..paths import SUFFIX_SPELLINGS, without_suffix
 from ..store.database import empty_temp_table, temporary_table
 from ..store.names import KINDS, check_names, in_collection
 from ..store.schema import article_topics, articles, overrides, providers, sources, topics
@@ -302,7 +302,7 @@ def _readings(reference: str, *, exactly: bool) -> list[sa.ColumnElement[bool]]:
     if exactly:
         return [articles.c.path == reference]
     before = BOUNDARIES if reference[0].isalnum() else ("",)
-    wholes = [reference + suffix for suffix in ("", *SPELT_SUFFIXES)]
+    wholes = [reference + suffix for suffix in ("", *SUFFIX_SPELLINGS)]
     ends = (_ends_with(boundary + whole) for whole in wholes for boundary in before)
     return [articles.c.path == reference, sa.or_(articles.c.path.in_(wholes), *ends)]
 

@@ -132,7 +132,7 @@ class Sqlite(Backend):
         # Beside the file itself: a link to it in another folder is the same store.
         path = Path(f"{self.path.resolve()}.{key}.lock")
         lock = LockFile(path)
-        with interrupts.cleaning(lock.release):
+        with interrupts.cleaning_up(lock.release):
             try:
                 is_taken = lock.acquire()
             except OSError as error:
@@ -348,7 +348,7 @@ def _names(columns: Sequence[str]) -> str:
 
 
 def _prepare(driver: sqlite3.Connection, record: ConnectionPoolEntry) -> None:
-    record.info["stopper"] = interrupts.keep_stopper(driver.interrupt)
+    record.info["stopper"] = interrupts.add_stopper(driver.interrupt)
     driver.isolation_level = None  # BEGIN is ours alone, so that DDL rolls back too
     driver.execute("PRAGMA foreign_keys = ON")
     driver.execute("PRAGMA synchronous = NORMAL")
@@ -360,7 +360,7 @@ def _prepare(driver: sqlite3.Connection, record: ConnectionPoolEntry) -> None:
 
 def _forget(_driver: sqlite3.Connection, record: ConnectionPoolEntry) -> None:
     if (key := record.info.pop("stopper", None)) is not None:
-        interrupts.drop_stopper(key)
+        interrupts.remove_stopper(key)
 
 
 def _begin(connection: sa.Connection) -> None:

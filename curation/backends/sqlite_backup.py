@@ -8,7 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 from ..errors import StoreError
-from ..interrupts import Outcome, note, stopping
+from ..interrupts import Outcome, record_outcome, stop_on_signal
 from ..temporary import temporary_file
 
 #: Pages of one step, some 16 MB: a bar moves, and Ctrl-C is heard.
@@ -41,7 +41,7 @@ def copy_store(
             store.stat().st_mode & 0o777 | 0o200
         )  # writable, though the store may not be; documents hold what is secured: no one else reads them
         made.replace(file)
-    note(Outcome.SAVED)
+    record_outcome(Outcome.SAVED)
 
 
 def _refuse_place(store: Path, file: Path, *, replace: bool) -> None:
@@ -74,7 +74,7 @@ def copy_pages(
 
 
 def _check(copy: sqlite3.Connection) -> None:
-    with stopping(copy.interrupt):
+    with stop_on_signal(copy.interrupt):
         [(finding,)] = copy.execute("PRAGMA quick_check(1)")
     if finding != "ok":
         raise StoreError(

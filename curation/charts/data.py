@@ -16,7 +16,7 @@ from typing import Any, Literal
 from ..backends.queries import QueryResult
 from ..errors import ChartRefused
 from ..queries.reports import Chart, Report
-from ..values import is_numeric, plain, shown
+from ..values import is_numeric, text_cell, to_json_value
 from ..wording import counted
 
 #: Maximum number of rows of a chart. With more, it is unreadable and too heavy for viewers.
@@ -197,7 +197,7 @@ def make_label(value: object) -> str:
 
 def _single_line(value: object) -> str:
     """Return a value as text, with one space for each line break or run of spaces."""
-    return " ".join(shown(value).split())
+    return " ".join(text_cell(value).split())
 
 
 def _column_title(column: str) -> str:
@@ -205,7 +205,7 @@ def _column_title(column: str) -> str:
 
 
 def _to_number(value: object, column: str) -> Number | None:
-    value = plain(value)
+    value = to_json_value(value)
     if value is None or isinstance(value, bool):
         return None if value is None else int(value)
     try:

@@ -58,7 +58,7 @@ class LazyGroup(Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            with interrupts.released():
+            with interrupts.signals_allowed():
                 return super().invoke(ctx)
         except CurationError as error:
             message = interruption() if _was_interrupted(error) else str(error)
@@ -103,14 +103,14 @@ _INTERRUPTIONS = {
 
 def interruption() -> str:
     """Return what is said of an interruption, by what became of the command's work."""
-    return _INTERRUPTIONS[interrupts.tell()]
+    return _INTERRUPTIONS[interrupts.claim_outcome()]
 
 
 def _of_system(error: OSError) -> str:
     """What is said of an error of the operating system's: of standard output, also whether the work was done
     of which it should have told."""
     message = f"{error.strerror or error}: {error.filename or 'input or output'}"
-    done = _DONE_BEFORE.get(interrupts.tell()) if error.filename == streams.OUTPUT else None
+    done = _DONE_BEFORE.get(interrupts.claim_outcome()) if error.filename == streams.OUTPUT else None
     return f"{message}; {done}" if done else message
 
 
@@ -203,7 +203,7 @@ def main() -> None:
     gc.set_threshold(200_000, 20, 20)
     if "_CURATION_COMPLETE" in os.environ:
         import_module(".shells", __name__)
-    with interrupts.handling(interruption):
+    with interrupts.signal_handling(interruption):
         sys.exit(_run())
 
 

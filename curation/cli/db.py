@@ -51,7 +51,7 @@ def upgrade_command(revision: str) -> None:
 
     store = open_store(check=False)
     reached = migrate.upgrade(store, revision)
-    interrupts.note(interrupts.Outcome.SAVED)
+    interrupts.record_outcome(interrupts.Outcome.SAVED)
     click.echo(f"the schema is at {reached}")
     for role in readers_lacking_views(store):
         command = f"curation db grant-reader {shlex.quote(role)} --apply"
@@ -76,7 +76,7 @@ def downgrade_command(revision: str, yes: bool) -> None:
             f"What revisions after {revision} hold in {store.location} is lost. Go on?", abort=True, err=True
         )
     reached = migrate.downgrade(store, revision)
-    interrupts.note(interrupts.Outcome.SAVED)
+    interrupts.record_outcome(interrupts.Outcome.SAVED)
     click.echo(f"the schema is at {reached or 'base: no tables'}")
 
 
@@ -232,7 +232,7 @@ def grant_reader_command(role: str, apply: bool) -> None:
     store = open_store()
     if apply:
         grant_reader(store, role)
-        interrupts.note(interrupts.Outcome.SAVED)
+        interrupts.record_outcome(interrupts.Outcome.SAVED)
         click.echo(escape(f"{role!r} reads the views of {store.location} and nothing else"))
     else:
         lines = ["BEGIN", *reader_statements(store, role), "COMMIT"]
@@ -328,7 +328,7 @@ def reindex_command(verbose: bool) -> None:
     store = open_store()
     with showing_progress("indexing", verbose=verbose) as progress:
         done = reindex(store, progress)
-    interrupts.note(interrupts.Outcome.SAVED)
+    interrupts.record_outcome(interrupts.Outcome.SAVED)
     removed = f", {counted(done.orphans, 'unused row')} removed" if done.orphans else ""
     click.echo(f"rebuilt the index of {counted(done.articles, 'article')}{removed}")
 
@@ -351,7 +351,7 @@ def repair_command(verbose: bool) -> None:
     store = open_store()
     with showing_progress("repairing", verbose=verbose) as progress:
         fixed, links = repair(store, progress)
-    interrupts.note(interrupts.Outcome.SAVED)
+    interrupts.record_outcome(interrupts.Outcome.SAVED)
     click.echo(f"rewrote {counted(fixed, 'article')} and {counted(links, 'related link')}")
 
 

@@ -153,7 +153,7 @@ def _import(store: Store, dump: Dump, options: Options, *, verbose: bool) -> Sum
         _list_skipped(scan, summary)
     for line in _in_words(summary, time.monotonic() - began, dry_run=options.dry_run):
         click.echo(line)
-    interrupts.note(interrupts.Outcome.NOT_DONE)  # of the next dump
+    interrupts.record_outcome(interrupts.Outcome.NOT_DONE)  # of the next dump
     return summary
 
 

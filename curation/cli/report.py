@@ -126,7 +126,7 @@ def _draw(store: Store, report: Report, query: Query, folder: Path | None, targe
         if missing:
             click.echo(f"note: no font here has {missing[:20]}; an SVG leaves that to its viewer", err=True)
     if has_rows:
-        interrupts.note(interrupts.Outcome.NOT_DONE)  # of the rows, whatever was drawn
+        interrupts.record_outcome(interrupts.Outcome.NOT_DONE)  # of the rows, whatever was drawn
         print_rows(result.columns, rows)
 
 

@@ -46,13 +46,13 @@ class ChangeType(click.ParamType[Any]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         from ..editing.flags import ChangeBy
-        from ..integers import whole_number
+        from ..integers import parse_integer
 
         match = re.fullmatch(r"(?:=?(-|\+?)|(\+|-)=)([0-9]+)", value.strip())
         if match is None:
             self.fail(f"{value!r} is no change: write 80 or -1 to set it, +=10 or -=5 to move it", param, ctx)
         try:
-            number = whole_number(("-" if "-" in match.group(1, 2) else "") + match[3])
+            number = parse_integer(("-" if "-" in match.group(1, 2) else "") + match[3])
         except ValueError as error:
             shown = f"{value!r}" if len(value) < 30 else f"{value[:20]!r}..."
             self.fail(f"{shown} is {error}", param, ctx)

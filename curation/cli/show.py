@@ -64,17 +64,17 @@ def _lines(found: dict[str, Any]) -> list[tuple[str, object]]:
 
 
 def _flag_in_words(flag: dict[str, Any]) -> str:
-    from .output import shown
+    from .output import text_cell
 
-    value = shown(flag["value"]) or "none"
-    upstream = shown(flag["upstream"]) or "silent"
+    value = text_cell(flag["value"]) or "none"
+    upstream = text_cell(flag["upstream"]) or "silent"
     if flag["override"] is None:
         return f"{value} (upstream: {upstream})"
     why = f": {flag['reason']}" if flag["reason"] else ""
-    return f"{value} (decided by {flag['actor']} at {shown(flag['at'])}{why}; upstream: {upstream})"
+    return f"{value} (decided by {flag['actor']} at {text_cell(flag['at'])}{why}; upstream: {upstream})"
 
 
 def _part_in_words(part: dict[str, Any], names: tuple[str, ...]) -> str:
-    from .output import shown
+    from .output import text_cell
 
-    return "  ".join(shown(part[name]) for name in names if part[name] is not None)
+    return "  ".join(text_cell(part[name]) for name in names if part[name] is not None)

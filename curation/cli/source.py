@@ -176,7 +176,7 @@ def set_command(
         with following_future(connection, source_id):
             unset_settings(connection, source_id, unset)
             give_settings(connection, source_id, given)
-    interrupts.note(interrupts.Outcome.SAVED)
+    interrupts.record_outcome(interrupts.Outcome.SAVED)
     click.echo(f"{name}: set")
 
 
@@ -210,7 +210,7 @@ def infer_command(name: str, apply: bool) -> None:
     if apply and given:
         with store.writing(repeatable=True) as connection:
             set_settings(connection, name, given)
-        interrupts.note(interrupts.Outcome.SAVED)
+        interrupts.record_outcome(interrupts.Outcome.SAVED)
         click.echo(f"{name}: set", err=True)
     elif given:
         told = " ".join(f"--{key.replace('_', '-')} {value}" for key, value in given.items())

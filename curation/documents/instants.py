@@ -1,4 +1,4 @@
-"""Instants as files write them."""
+"""Parse instants as files write them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _INSTANT = re.compile(
     re.VERBOSE,
 )
 
-#: As RFC 822 and RFC 5322 have it, with a year from 1000 on: others are two digits to `email.utils`.
+#: The format of RFC 822 and RFC 5322, with a year from 1000. `email.utils` reads others as two-digit years.
 _MAIL_DATE = re.compile(
     r"""(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),?\ +)? [0-9]{1,2}\ +
     (?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)\ + [1-9][0-9]{3}\ +
@@ -25,18 +25,24 @@ _MAIL_DATE = re.compile(
 
 
 def parse_instant(text: str) -> tuple[dt.datetime | None, tuple[str, str] | None]:
-    """The UTC instant that a text states, and (code, message) of the notice it is worth, if any.
+    """Return the UTC instant that a text states, and (code, message) of a notice about it, if any.
 
-    Beside YAML's notation a date is read with blanks around it, with a leap second (as the second before
-    it), or as RFC 822 has it. (None, None) for a text that does not look like a date. Raises ValueError for
-    one that does and is none (2021-02-30), OverflowError for a year outside 1-9999.
+    Besides YAML's notation, this accepts spaces around a date, the format of RFC 822, and leap seconds. A
+    leap second is read as the second before it.
+
+    Returns:
+        (None, None) for a text that does not look like a date.
+
+    Raises:
+        ValueError: the text looks like a date but is not a valid one (2021-02-30).
+        OverflowError: the year is outside 1-9999.
     """
     bare = text.strip()
     match = _INSTANT.fullmatch(bare)
     if match is None:
-        mailed = _MAIL_DATE.fullmatch(bare)
-        return _parse_mail_date(mailed) if mailed else (None, None)
-    if len(match["year"].lstrip("0")) > 4:  # of thousands of digits Python makes no number
+        mail_date = _MAIL_DATE.fullmatch(bare)
+        return _parse_mail_date(mail_date) if mail_date else (None, None)
+    if len(match["year"].lstrip("0")) > 4:  # Python does not convert thousands of digits
         raise OverflowError("year out of range")
     part = {
         k: int(v) for k, v in match.groupdict(default="0").items() if k not in ("fraction", "sign", "zone")
@@ -48,18 +54,17 @@ def parse_instant(text: str) -> tuple[dt.datetime | None, tuple[str, str] | None
         raise ValueError("offset must be within a day")
     offset = dt.timedelta(hours=part["zh"], minutes=part["zm"]) * (-1 if match["sign"] == "-" else 1)
     is_leap = part["second"] == 60
-    moment = dt.datetime(  # the zone is checked and given last
+    moment = dt.datetime(  # the offset is checked above and applied last
         part["year"], part["month"], part["day"], part["hour"], part["minute"], part["second"] - is_leap,
         micro, dt.UTC,
     ) - offset  # fmt: skip
     if is_leap:
         _check_leap(moment)
     notice = None
-    if is_leap or bare != text:
-        notice = (
-            "odd_date",
-            f"a date with {'a leap second' if is_leap else 'blanks around it'} is read without",
-        )
+    if is_leap:
+        notice = ("odd_date", "a leap second is read as the second before it")
+    elif bare != text:
+        notice = ("odd_date", "spaces around a date are ignored")
     if match["hour"] is None:
         notice = ("date_without_time", "a date without a time is read as midnight UTC")
     elif match["zone"] is None:
@@ -68,7 +73,7 @@ def parse_instant(text: str) -> tuple[dt.datetime | None, tuple[str, str] | None
 
 
 def _check_leap(moment: dt.datetime) -> None:
-    """Raises ValueError unless a leap second may follow an instant: they end a day in UTC."""
+    """Raise ValueError unless a leap second may follow an instant: only at the end of a day in UTC."""
     if (moment.hour, moment.minute) != (23, 59):
         raise ValueError("second must be in 0..59")
 
@@ -80,19 +85,19 @@ def _parse_mail_date(match: re.Match[str]) -> tuple[dt.datetime | None, tuple[st
     if match["leap"]:
         text = f"{text[: match.start('leap')]}59{text[match.end('leap') :]}"
     moment = parsedate_to_datetime(text)
-    # Without a zone it is UTC that is meant: so RFC 5322 has -0000.
+    # Without a zone it is UTC: RFC 5322 defines -0000 so.
     moment = moment.replace(tzinfo=dt.UTC) if moment.tzinfo is None else moment.astimezone(dt.UTC)
     if match["leap"]:
         _check_leap(moment)
-    return moment, ("odd_date", "a date as in e-mail is read")
+    return moment, ("odd_date", "the date is read from the format of e-mail")
 
 
-def is_day(text: object) -> bool:
+def is_date_only(text: object) -> bool:
     """Return whether a text states a date without a time."""
     match = _INSTANT.fullmatch(text.strip()) if isinstance(text, str) else None
     return match is not None and match["hour"] is None
 
 
-def as_text(moment: dt.datetime | None) -> str | None:
-    """A UTC instant as every engine's driver takes it: `2021-05-28 16:00:00`."""
+def format_instant(moment: dt.datetime | None) -> str | None:
+    """Return a UTC instant as every engine's driver accepts it (`2021-05-28 16:00:00`); None for None."""
     return None if moment is None else moment.isoformat(" ")[:-6]  # without +00:00

@@ -1,4 +1,4 @@
-"""What is wrong in a file, and where: faults are collected while it is read, and placed at the end."""
+"""Issues of a file: collected while it is read, and given their line and column at the end."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ if TYPE_CHECKING:
     from .strict_yaml import Marks
     from .strict_yaml import Path as _Path
 
-#: Faults of one file that are listed one by one.
+#: Maximum number of issues that are listed for one file.
 MAX_ISSUES = 100
 
 
 class Issue(NamedTuple):
-    """One fault in one file that did not keep it out. Lines and columns count from 1 in the file."""
+    """One problem in one file: an error, a warning or a notice. Lines and columns count from 1."""
 
     severity: str
     code: str
@@ -26,11 +26,16 @@ class Issue(NamedTuple):
 
 
 class FastReadingError(Exception):
-    """A value may be read wrongly by the fast reader of YAML: the file has to be read carefully."""
+    """The fast reader of YAML may have read a value wrongly: the file has to be read carefully."""
 
 
 class Reading:
-    """A file being read: its values, and the faults found in them."""
+    """A file that is being read: its values, and the issues found in them.
+
+    values: the front matter.
+    body: the text after the front matter.
+    text: the source of the front matter.
+    """
 
     def __init__(
         self,
@@ -47,60 +52,63 @@ class Reading:
         self._marks = marks
         self._is_fast = marks is None and bool(text)
         self._first_line = first_line
-        self._faults = notices
+        self._issues = notices
         self._paths: dict[str, _Path] = {}
         self._seen: set[tuple[str, str]] = set()
         self.values = values
         if marks is not None:
-            self._note(marks)
+            self._add_notices(marks)
 
-    def _note(self, marks: Marks) -> None:
+    def _add_notices(self, marks: Marks) -> None:
         """Report what careful reading found."""
         for path, notice in marks.lookalikes:
             self.add_issue("notice", *notice, path)
         if marks.objection is not None:
             message, line, column = marks.objection
             line = None if line is None else line + self._first_line - 1
-            told = f"a stricter parser of YAML would refuse the file: {message}"
-            self._faults.append(Issue("notice", "loose_yaml", told, None, line, column))
+            message = f"a stricter YAML parser would reject the file: {message}"
+            self._issues.append(Issue("notice", "loose_yaml", message, None, line, column))
 
     def add_issue(self, severity: str, code: str, message: str, path: _Path) -> None:
+        """Add an issue of the value at a path, once for each code, up to `MAX_ISSUES` for the file."""
         name = field_name(path)
         self._paths[name] = path
         if (code, name) in self._seen or len(self._seen) > MAX_ISSUES:
             return
         self._seen.add((code, name))
         if len(self._seen) <= MAX_ISSUES:
-            self._faults.append(Issue(severity, code, message, name))
+            self._issues.append(Issue(severity, code, message, name))
         else:
-            told = f"more than {MAX_ISSUES} faults: the others are not listed"
-            self._faults.append(Issue("warning", "too_many_issues", told))
+            message = f"more than {MAX_ISSUES} issues; the others are not listed"
+            self._issues.append(Issue("warning", "too_many_issues", message))
 
-    def refuse(self, code: str, message: str, path: _Path) -> DocumentError:
+    def error_at(self, code: str, message: str, path: _Path) -> DocumentError:
+        """Return an error with the field, line and column of a value, for the caller to raise."""
         line, column = self._place(path)
         return DocumentError(code, message, line, column, field_name(path))
 
-    def plain_text(self, path: _Path) -> str | None:
-        """How a value was written, if without quotes; None for a quoted one."""
+    def unquoted_text(self, path: _Path) -> str | None:
+        """Return a value as it is written in the file; None if it is quoted."""
         return self._careful_marks().plain.get(path)
 
-    def placed_issues(self) -> tuple[Issue, ...]:
-        return tuple(map(self._placed, self._faults))
+    def locate_issues(self) -> tuple[Issue, ...]:
+        """Return all issues, each with the line and column of its field."""
+        return tuple(map(self._locate, self._issues))
 
-    def _placed(self, issue: Issue) -> Issue:
+    def _locate(self, issue: Issue) -> Issue:
         if issue.field is None:
             return issue
         line, column = self._place(self._paths[issue.field])
         return issue._replace(line=line, column=column)
 
-    def doubt(self) -> None:
-        """Raise FastReadingError if the values are the fast reader's, and so may not be what is written."""
+    def require_careful_reading(self) -> None:
+        """Raise FastReadingError if the values come from the fast reader, and so may be wrong."""
         if self._is_fast:
             raise FastReadingError
 
     def _careful_marks(self) -> Marks:
         if self._marks is None:
-            from . import strict_yaml  # an import that finds nothing changed loads no parser
+            from . import strict_yaml  # not loaded by an import that finds no changes
 
             try:
                 self._marks = strict_yaml.read_carefully(self.text)[1]
@@ -112,7 +120,7 @@ class Reading:
 
     def _place(self, path: _Path) -> tuple[int | None, int | None]:
         places = self._careful_marks().places
-        # What an alias or a merge brought has no place of its own: the nearest above it has.
+        # A value from an alias or a merge has no place of its own: the nearest value above it has one.
         while path and path not in places:
             path = path[:-1]
         place = places.get(path)
@@ -120,5 +128,5 @@ class Reading:
 
 
 def field_name(path: _Path) -> str:
-    """`related[3].publishedDateTime` for ("related", 3, "publishedDateTime")."""
+    """Return the name of a field: `related[3].publishedDateTime` for ("related", 3, "publishedDateTime")."""
     return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path).lstrip(".")

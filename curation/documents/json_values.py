@@ -1,4 +1,4 @@
-"""Values fit for `extra`: JSON that every engine stores, from whatever a front matter holds."""
+"""Convert values of front matter to JSON that every database engine stores, for `extra`."""
 
 from __future__ import annotations
 
@@ -13,101 +13,123 @@ from .instants import parse_instant
 from .issues import Reading
 from .yaml_signs import MAX_DEPTH
 
-MAX_TEXT = 1024 * 1024  # characters of one text field
+#: Maximum characters of one text field.
+MAX_TEXT = 1024 * 1024
 
 _Path = strict_yaml.Path
 
 NUMBER_STARTS = frozenset("+-0123456789")
 _SEXAGESIMAL = re.compile(r"[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?")
-_LONG_INTEGER_BITS = 14_000  # about 4,200 digits: near what Python itself refuses to write out
+#: About 4,200 digits, close to the limit above which Python refuses to convert an integer to text.
+_MAX_INTEGER_BITS = 14_000
 
-#: What a number that is read as zero may have been.
-_LOSES = re.compile(r"[0-9._][eE][-+]?[0-9_]|0{300}")
+#: Text that a reader may have turned into zero: a number with an exponent, or with very many zeros.
+_MAY_BECOME_ZERO = re.compile(r"[0-9._][eE][-+]?[0-9_]|0{300}")
 
-#: Stands for a value that no engine can hold.
-NOTHING = object()
+#: Returned in place of a value that no engine can store.
+UNSTORABLE = object()
 
 encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
-def storable(reading: Reading, value: Any, path: _Path) -> Any:
-    """A value fit for JSON on every engine; `NOTHING` for what none can hold, with a warning."""
+def make_storable(reading: Reading, value: Any, path: _Path) -> Any:
+    """Return a value as every engine can store it in JSON; `UNSTORABLE`, with a warning, if none can."""
     kind = type(value)
     if kind is str:
-        return storable_text(reading, value, path)
+        return make_storable_text(reading, value, path)
     if value is None or kind is bool or (kind is int and value in INT64):
         return value
     if kind is list and len(path) <= MAX_DEPTH:
-        return [
-            v for v in (storable(reading, v, (*path, i)) for i, v in enumerate(value)) if v is not NOTHING
-        ]
-    if kind is dict and len(path) <= MAX_DEPTH and _has_fair_keys(value):
-        pairs = ((k, storable(reading, v, (*path, k))) for k, v in value.items())
-        return {k: v for k, v in pairs if v is not NOTHING}
+        values = (make_storable(reading, v, (*path, i)) for i, v in enumerate(value))
+        return [v for v in values if v is not UNSTORABLE]
+    if kind is dict and len(path) <= MAX_DEPTH and _has_valid_keys(value):
+        pairs = ((k, make_storable(reading, v, (*path, k))) for k, v in value.items())
+        return {k: v for k, v in pairs if v is not UNSTORABLE}
     if kind is float and value and math.isfinite(value):
         return value
-    return _odd(reading, value, path)
+    return _check_unusual(reading, value, path)
 
 
-def _odd(reading: Reading, value: Any, path: _Path) -> Any:
-    """As `storable`, for a value that cannot be stored, or that may not be what the file says."""
-    if value != 0 or _LOSES.search(reading.text):
-        reading.doubt()
+def _check_unusual(reading: Reading, value: Any, path: _Path) -> Any:
+    """Return a zero; for any other value `UNSTORABLE`, with a warning.
+
+    Raises:
+        FastReadingError: the fast reader of YAML may have changed the value.
+    """
+    if value != 0 or _MAY_BECOME_ZERO.search(reading.text):
+        reading.require_careful_reading()
     if value == 0:
         return value
     if isinstance(value, float):
-        reading.add_issue("warning", "not_finite", f"{value} is not a number that can be stored", path)
+        reading.add_issue("warning", "not_finite", f"{value} cannot be stored as a number", path)
     elif isinstance(value, int):
-        reading.add_issue("warning", "integer_out_of_range", "a whole number outside 64 bits", path)
+        reading.add_issue("warning", "integer_out_of_range", "an integer outside the 64-bit range", path)
     else:
-        # Too deep, too many keys, keys that are no text: careful reading has refused such a document.
-        reading.add_issue("warning", "not_storable", f"a {kind_of(value)} that cannot be stored", path)
-    return NOTHING
+        # Too deep, too many keys, or keys that are not text. Careful reading rejects such a document.
+        reading.add_issue("warning", "not_storable", f"{describe_kind(value)} cannot be stored", path)
+    return UNSTORABLE
 
 
-def _has_fair_keys(value: dict[Any, Any]) -> bool:
+def _has_valid_keys(value: dict[Any, Any]) -> bool:
     return len(value) <= strict_yaml.MAX_KEYS and all(type(k) is str for k in value)
 
 
-def storable_text(reading: Reading, value: str, path: _Path) -> Any:
+def make_storable_text(reading: Reading, value: str, path: _Path) -> Any:
+    """Return a text; `UNSTORABLE`, with a warning, if it is too long."""
     if len(value) > MAX_TEXT:
-        reading.add_issue(
-            "warning",
-            "text_too_long",
-            f"a text of {len(value)} characters; at most {MAX_TEXT} are kept",
-            path,
-        )
-        return NOTHING
+        reading.add_issue("warning", "text_too_long", too_long_message(value), path)
+        return UNSTORABLE
     if value[:1] in NUMBER_STARTS:
-        check_plain(reading, value, path)
+        check_plain_scalar(reading, value, path)
     return value
 
 
-def check_plain(reading: Reading, value: str, path: _Path) -> None:
-    """A plain scalar that looks like a date must be one; one of base 60 is text, and that is said."""
+def check_plain_scalar(reading: Reading, value: str, path: _Path) -> None:
+    """Check a text for plain scalars that look like something else.
+
+    One that looks like a date must be a valid date. One that looks like a number of base 60 is reported with
+    a notice, since it is read as text.
+
+    Raises:
+        DocumentError: the text looks like a date, but is not a valid one.
+    """
     try:
         moment, _ = parse_instant(value)
     except OverflowError:
         return
     except ValueError as error:
-        if reading.plain_text(path) is not None:
-            raise reading.refuse("bad_date", f"{value!r} is no date: {error}", path) from None
+        if reading.unquoted_text(path) is not None:
+            raise reading.error_at("bad_date", f"{value!r} is not a valid date: {error}", path) from None
         return
-    if moment is None and _SEXAGESIMAL.fullmatch(value) and reading.plain_text(path) is not None:
+    if moment is None and _SEXAGESIMAL.fullmatch(value) and reading.unquoted_text(path) is not None:
         reading.add_issue("notice", "sexagesimal_lookalike", "a value like 1:30 is kept as text", path)
 
 
-def kind_of(value: object) -> str:
-    names = {list: "list", dict: "mapping", str: "text", bool: "flag", int: "number", float: "number"}
-    return names.get(type(value), type(value).__name__)
+_KINDS: dict[type, str] = {
+    list: "a list", dict: "a mapping", str: "a text", bool: "a boolean", int: "a number", float: "a number",
+    type(None): "null",
+}  # fmt: skip
 
 
-def written(value: object) -> str:
-    """A value's text; a whole number that Python refuses to write out is refused elsewhere."""
-    if isinstance(value, int) and value.bit_length() > _LONG_INTEGER_BITS:
-        return "a huge whole number"
+def describe_kind(value: object) -> str:
+    """Return the kind of a value for a message, such as "a list"."""
+    return _KINDS.get(type(value), f"a {type(value).__name__}")
+
+
+def too_long_message(text: str) -> str:
+    return f"a text of {len(text)} characters is not stored; the maximum is {MAX_TEXT}"
+
+
+def value_text(value: object) -> str:
+    """Return the text of a value, or a description of an integer that Python refuses to convert.
+
+    Other code rejects such an integer.
+    """
+    if isinstance(value, int) and value.bit_length() > _MAX_INTEGER_BITS:
+        return "a huge integer"
     return str(value)
 
 
-def short(text: str) -> str:
+def shorten(text: str) -> str:
+    """Return a text in quotes for a message, cut to 40 characters."""
     return repr(text if len(text) <= 40 else text[:39] + "…")

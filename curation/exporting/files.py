@@ -19,7 +19,7 @@ import sqlalchemy as sa
 
 from ..articles.selecting import Filters
 from ..documents.flag_editing import FlagValue, set_flag_lines
-from ..documents.parsing import read
+from ..documents.front_matter import read_front_matter
 from ..errors import CurationError
 from ..flags import FLAGS
 from ..scanning import Folder, fold_name, kind_of
@@ -247,7 +247,7 @@ def _place_of(held: StoredDocument) -> str:
 
 
 def _becomes(content: Content) -> bytes:
-    """What a document's file should be. Raises LineRefused where its flags cannot be changed in place."""
+    """What a document's file should be. Raises FlagEditError where its flags cannot be changed in place."""
     return set_flag_lines(content.imported, content.flags) if content.flags else content.imported
 
 
@@ -272,7 +272,7 @@ def _moved_flags(imported: bytes, was: bytes) -> dict[str, FlagValue]:
     """The flags on whose lines alone a file differs from what was imported; none where it differs
     elsewhere."""
     with suppress(CurationError):
-        now, then = read(was), read(imported)
+        now, then = read_front_matter(was), read_front_matter(imported)
         if now is not None and then is not None:
             moved = {
                 flag: now.values[flag]

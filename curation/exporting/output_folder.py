@@ -19,7 +19,7 @@ from types import TracebackType
 from typing import Self
 
 from ..errors import CurationError
-from ..interrupts import Outcome, held_back, note
+from ..interrupts import Outcome, record_outcome, signals_deferred
 
 #: Folders whose descriptors are kept open: files come in order of path, so that few are enough.
 _OPEN_FOLDERS = 32
@@ -92,7 +92,7 @@ class OutputFolder:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if kind is None and not self._is_dry:
-            note(Outcome.SAVED)
+            record_outcome(Outcome.SAVED)
         for descriptor in (*self._folders.values(), self._root):
             if descriptor is not None:
                 os.close(descriptor)
@@ -115,7 +115,7 @@ class OutputFolder:
         above = self._open(folder, make=True)
         assert above is not None
         earlier = self._status(above, name)
-        with held_back():
+        with signals_deferred():
             self._replace(above, name, data, earlier)
 
     def _replace(self, above: int, name: str, data: bytes, earlier: os.stat_result | None) -> None:

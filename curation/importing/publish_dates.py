@@ -13,8 +13,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from ..backends import backend_of
-from ..documents.due_dates import find_due
-from ..documents.instants import as_text
+from ..documents.due_dates import find_due_date
+from ..documents.instants import format_instant
 from ..store.database import now
 from ..store.schema import articles, imports, outdated_articles, source_settings
 from .reading.tasks import SCHEDULED
@@ -29,7 +29,7 @@ def publish_limit(connection: sa.Connection, source_id: int) -> str | None:
     query = sa.select(table.value).where(table.source_id == source_id, table.name == FUTURE)
     # `given` sorts before `read`, and wins.
     stated = connection.scalar(query.order_by(table.origin).limit(1))
-    return None if stated == "true" else as_text(now())
+    return None if stated == "true" else format_instant(now())
 
 
 def find_early(connection: sa.Connection, source_id: int, limit: str | None) -> Sequence[str]:
@@ -101,4 +101,4 @@ def _is_published() -> tuple[sa.ColumnElement[bool], ...]:
 def _due(path: str, extra: Mapping[str, Any]) -> dt.datetime:
     """Return from when on upstream publishes an article without `published_at`; one without any date is
     published at all times."""
-    return find_due(path, extra) or dt.datetime.min.replace(tzinfo=dt.UTC)
+    return find_due_date(path, extra) or dt.datetime.min.replace(tzinfo=dt.UTC)

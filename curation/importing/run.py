@@ -38,7 +38,7 @@ def import_dump(store: Store, dump: Dump, scan: Scan, options: Options) -> Summa
         run = Importer.start(PerBatch(store, check_lock), dump, options)
         try:
             summary = run.run(scan)
-            interrupts.note(interrupts.Outcome.DONE)
+            interrupts.record_outcome(interrupts.Outcome.DONE)
         except BaseException:
             with suppress(StoreError):  # what broke the import may break this too
                 run.fail()

@@ -23,7 +23,7 @@ from typing import IO
 from ..backends.queries import MAX_SQL, Query, QueryResult, UntypedValue
 from ..backends.sql_text import point_at_error, tokens
 from ..errors import QueryRefused
-from ..integers import whole_number
+from ..integers import parse_integer
 from ..store.database import PACKAGE, Store
 from ..suggestions import MAX_SUGGESTIONS, unknown_name
 
@@ -299,7 +299,7 @@ _NAMES = {
     "provider": "provider_stats",
 }
 _TYPES: dict[str, Callable[[str], object]] = {
-    "integer": whole_number, "text": str, "date": _day, **dict.fromkeys(_NAMES, str),
+    "integer": parse_integer, "text": str, "date": _day, **dict.fromkeys(_NAMES, str),
 }  # fmt: skip
 
 #: The type of a parameter that is one of some words.

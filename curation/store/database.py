@@ -129,7 +129,8 @@ class Store:
             try:
                 yield connection
             finally:
-                with interrupts.held_back():  # a connection that was closed half way would keep its locks
+                # A connection that was closed half way would keep its locks.
+                with interrupts.signals_deferred():
                     connection.close()
 
     @contextmanager
@@ -160,16 +161,16 @@ class Store:
         """Commits, and finds out what became of it where the answer was lost."""
         session = self.backend.session_of(connection)
         if not repeatable:
-            interrupts.note(Outcome.UNKNOWN)
+            interrupts.record_outcome(Outcome.UNKNOWN)
         try:
-            with interrupts.breakable():
+            with interrupts.interruptible_commit():
                 transaction.commit()
             outcome = Outcome.DONE
         except (sa.exc.DBAPIError, KeyboardInterrupt) as error:
             outcome = self._outcome(connection, key, session, error)
             self._raise(error, outcome, repeatable)
         if not repeatable:
-            interrupts.note(outcome)
+            interrupts.record_outcome(outcome)
 
     def _outcome(
         self, connection: sa.Connection, key: str | None, session: int | None, error: BaseException
@@ -203,7 +204,7 @@ class Store:
                 " may have been done; see `curation log`, and run this again only if it is not there"
             ) from error
         if not repeatable:
-            interrupts.note(Outcome.NOT_DONE)
+            interrupts.record_outcome(Outcome.NOT_DONE)
         raise error
 
     @property

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from ..documents.fields import Image, encode_image
+from ..documents.entries import Image, encode_image
 from ..importing.reading.files import Read, read_files
 from ..importing.reading.rows import ARTICLE_COLUMNS, FACTS, LINK_COLUMNS, ArticleRow, Facts, ImageUse
 from ..importing.reading.tasks import SCHEDULED, OutcomeKind, Task

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from ..backends.base import chunks
 from ..backends.types import Instant, Json
-from ..documents.instants import as_text
+from ..documents.instants import format_instant
 from ..importing.records.files import STALE
 from ..store.schema import articles, files, sources
 
@@ -80,7 +80,7 @@ class AsStored(Instant):
 
     def process_result_value(self, value: Any, dialect: sa.Dialect) -> Any:
         try:
-            return as_text(super().process_result_value(value, dialect))
+            return format_instant(super().process_result_value(value, dialect))
         except ValueError:
             return value
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from ..documents.fields import Image, Provider
+from ..documents.entries import Image, Provider
 from ..documents.parsing import Organization, parse_organization, parse_topic
 from ..importing.reading.files import Read, read_files
 from ..importing.reading.rows import Rows, provider_digest, topic_digest

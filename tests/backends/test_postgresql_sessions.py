@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from curation.backends.postgresql import Postgresql
 from curation.backends.types import Flag, Instant, Json, blob
-from curation.documents.instants import as_text
+from curation.documents.instants import format_instant
 from curation.errors import StoreError
 from curation.store import migrate
 from curation.store.database import Store, empty_temp_table, temporary_table
@@ -130,7 +130,7 @@ def test_what_is_written_in_bulk_comes_back(hostile: Store, rows: list[tuple[Any
     with hostile.writing() as connection:
         backend, table = hostile.backend, empty_temp_table(connection, _bulk)
         made = [
-            (number, as_text(at), data, None if value is None else json.dumps(value), text, flag)
+            (number, format_instant(at), data, None if value is None else json.dumps(value), text, flag)
             for number, (at, data, value, text, flag) in enumerate(rows)
         ]
         backend.bulk_insert(connection, table, table.c.keys(), made)

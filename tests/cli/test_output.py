@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from curation.cli.output import FORMATS, TEXT_FORMATS, escape, plain, shown, to_json
+from curation.cli.output import FORMATS, TEXT_FORMATS, escape, text_cell, to_json, to_json_value
 
 from ..support.cli_helpers import printed
 
@@ -63,7 +63,7 @@ def test_escape(text: str, escaped: str) -> None:
     ],
 )
 def test_shown(value: Any, text: str) -> None:
-    assert shown(value) == text
+    assert text_cell(value) == text
 
 
 @pytest.mark.parametrize(
@@ -77,8 +77,8 @@ def test_shown(value: Any, text: str) -> None:
     ],
 )
 def test_exact_numbers_are_numbers(value: Decimal, number: float) -> None:
-    assert plain(value) == number
-    assert type(plain(value)) is type(number)
+    assert to_json_value(value) == number
+    assert type(to_json_value(value)) is type(number)
 
 
 @pytest.mark.parametrize("value", [Decimal("NaN"), Decimal("-Infinity"), float("nan"), float("inf")])

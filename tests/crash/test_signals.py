@@ -267,7 +267,7 @@ import sys, sqlalchemy as sa
 from curation import interrupts
 from curation.store.database import Store
 from curation.cli import interruption
-with interrupts.handling(interruption), interrupts.released():
+with interrupts.signal_handling(interruption), interrupts.signals_allowed():
     try:
         with Store(sys.argv[1]).writing() as connection:
             connection.execute(sa.text("DELETE FROM search_queue"))
@@ -296,7 +296,7 @@ def test_a_long_statement_is_given_up(store: Store) -> None:
 def test_a_process_that_is_stuck_in_c_is_ended_from_outside(tmp_path: Path) -> None:
     code = (
         "import sqlite3, sys\nfrom curation import interrupts, temporary\nfrom pathlib import Path\n"
-        "with interrupts.handling(lambda: 'stuck'), interrupts.released(), temporary.temporary_file(Path(sys.argv[1])):\n"
+        "with interrupts.signal_handling(lambda: 'stuck'), interrupts.signals_allowed(), temporary.temporary_file(Path(sys.argv[1])):\n"
         "    print('begun', flush=True)\n"
         "    sqlite3.connect(':memory:').execute(\"SELECT instr(s, substr(s, 1, 9000000) || 'b') FROM"
         " (SELECT replace(printf('%18000000d', 1), ' ', 'a') AS s)\").fetchall()\n"
@@ -318,7 +318,7 @@ def test_a_process_that_is_stuck_in_c_is_ended_from_outside(tmp_path: Path) -> N
 def test_a_pager_that_waits_is_ended(tmp_path: Path) -> None:
     code = (
         "import sys\nfrom curation import interrupts\nfrom curation.cli.output.paging import _show\n"
-        "with interrupts.handling(str), interrupts.released(), open(sys.argv[1]) as text:\n"
+        "with interrupts.signal_handling(str), interrupts.signals_allowed(), open(sys.argv[1]) as text:\n"
         "    try:\n        _show(['sh', '-c', 'echo begun; exec sleep 60'], text)\n"
         "    except KeyboardInterrupt:\n        sys.exit(1)\n"
     )
@@ -372,7 +372,7 @@ def test_ctrl_c_shows_no_traceback_while_the_program_is_loaded() -> None:
 def test_nohup_is_obeyed(tmp_path: Path) -> None:
     code = (
         "import os, signal\nfrom curation import interrupts\nsignal.signal(signal.SIGHUP, signal.SIG_IGN)\n"
-        "with interrupts.handling(str), interrupts.released():\n    os.kill(os.getpid(), signal.SIGHUP)\n    print('goes on')\n"
+        "with interrupts.signal_handling(str), interrupts.signals_allowed():\n    os.kill(os.getpid(), signal.SIGHUP)\n    print('goes on')\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=HERE)
     assert (done.returncode, done.stdout) == (0, "goes on\n")
@@ -382,7 +382,7 @@ def test_an_interruption_that_a_callback_lost_comes_again() -> None:
     code = (
         "import os, signal, time, weakref\nfrom curation import interrupts\n"
         "class Gone: pass\n"
-        "with interrupts.handling(str), interrupts.released():\n"
+        "with interrupts.signal_handling(str), interrupts.signals_allowed():\n"
         "    gone = Gone()\n"
         "    seen = weakref.ref(gone, lambda _: (os.kill(os.getpid(), signal.SIGINT), time.sleep(0.01)))\n"
         "    try:\n        del gone\n        time.sleep(5)\n"
@@ -397,6 +397,6 @@ def test_sqlite_is_not_interrupted_where_nobody_handles_signals() -> None:
     from curation import interrupts
 
     with sqlite3.connect(":memory:") as connection:
-        key = interrupts.keep_stopper(connection.interrupt)
+        key = interrupts.add_stopper(connection.interrupt)
         assert key not in interrupts._stoppers
     connection.close()

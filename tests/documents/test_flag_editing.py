@@ -1,4 +1,4 @@
-"""Flags changed in place: the document says what is wanted, and no other line is another."""
+"""Flags edited in place: the document states the new values, and no other line changes."""
 
 from __future__ import annotations
 
@@ -12,20 +12,21 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from curation.documents.flag_editing import FlagValue, set_flag_lines
-from curation.documents.parsing import parse_article, read
-from curation.errors import DocumentError, LineRefused
+from curation.documents.front_matter import read_front_matter
+from curation.documents.parsing import parse_article
+from curation.errors import DocumentError, FlagEditError
 from curation.flags import FLAGS
 
 from ..support.tricky_documents import nasty_documents
 
 NASTY = dict(nasty_documents())
 
-#: A line of the top mapping that states a flag, and nothing else.
+#: A line of the top mapping that states a flag.
 FLAG_LINE = re.compile(r"""\s*(\? )?["']?(quality|heat|published|removed)["']?\s*:""")
 
 
 def values_of(data: bytes) -> dict[str, Any]:
-    reading = read(data)
+    reading = read_front_matter(data)
     assert reading is not None
     return reading.values
 
@@ -36,7 +37,7 @@ def wanted_values(data: bytes, flags: dict[str, FlagValue]) -> dict[str, Any]:
 
 
 def changed_lines(before: bytes, after: bytes) -> list[str]:
-    """The lines that one has and the other has not, their ends among them."""
+    """Return the lines that only one of the two texts has, with their line ends."""
     old, new = (re.findall(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+", data.decode()) for data in (before, after))
     at = 0
     while at < min(len(old), len(new)) and old[at] == new[at]:
@@ -44,8 +45,8 @@ def changed_lines(before: bytes, after: bytes) -> list[str]:
     end = 0
     while end < min(len(old), len(new)) - at and old[-1 - end] == new[-1 - end]:
         end += 1
-    told = difflib.ndiff(old[at : len(old) - end], new[at : len(new) - end])
-    return [line[2:] for line in told if line[0] in "+-"]
+    difference = difflib.ndiff(old[at : len(old) - end], new[at : len(new) - end])
+    return [line[2:] for line in difference if line[0] in "+-"]
 
 
 def edited(front: str, **flags: FlagValue) -> str:
@@ -88,16 +89,16 @@ def edited(front: str, **flags: FlagValue) -> str:
         ("{heat: 5, x: 1}\n", {"quality": 2}, "{quality: 2, heat: 5, x: 1}\n"),
         ("{x: 1, quality: , y: 2}\n", {"quality": 2}, "{x: 1, quality: 2, y: 2}\n"),
         ("b: &b\n  quality: 3\n<<: *b\n", {"quality": 4}, "b: &b\n  quality: 3\n<<: *b\nquality: 4\n"),
-        # as one reader of YAML has a text before, and the other behind
+        # one reader of YAML reads the text before the edit, the other one after it
         ("quality: 012\nsha: 61e9540\n", {"quality": 5}, "quality: 5\nsha: 61e9540\n"),
         ("quality: &x 1\nsha: [0e1234]\n", {"quality": 5}, "quality: 5\nsha: [0e1234]\n"),
     ],
 )
-def test_a_flag_has_its_own_line(front: str, flags: dict[str, FlagValue], after: str) -> None:
+def test_a_flag_is_edited_on_its_own_line(front: str, flags: dict[str, FlagValue], after: str) -> None:
     assert edited(front, **flags) == after
 
 
-def test_what_is_so_already_is_the_same_bytes() -> None:
+def test_unchanged_values_give_the_same_bytes() -> None:
     data = b"--- \r\nquality: 0x50\r\nheat: 84\r\npublished: true\r\n---\r\n\r\n"
     assert set_flag_lines(data, {"quality": 80, "published": True, "removed": None}) is data
 
@@ -105,29 +106,31 @@ def test_what_is_so_already_is_the_same_bytes() -> None:
 @pytest.mark.parametrize(
     ("front", "flags", "why"),
     [
-        ("quality: [80]\n", {"quality": 75}, "is not one value: mend it by hand"),
-        ("x: 1\nquality:\n  a: 80\n", {"quality": 75}, "is not one value: mend it by hand"),
-        ("quality: |\n  80\n", {"quality": 75}, "is not one value: mend it by hand"),
+        ("quality: [80]\n", {"quality": 75}, "is not a single value; edit the file manually"),
+        ("x: 1\nquality:\n  a: 80\n", {"quality": 75}, "is not a single value; edit the file manually"),
+        ("quality: |\n  80\n", {"quality": 75}, "is not a single value; edit the file manually"),
         ("quality: &q 80\nheat: *q\n", {"quality": 75}, "no anchor"),
-        ("a: &q 1\nquality: &q 80\nheat: *q\n", {"quality": 75}, "heat would change with it"),
-        ("b: &b\n  quality: 3\n<<: *b\n", {"quality": None}, "other lines would say otherwise"),
-        ("x: 1\nquality: !!int # c\n  80\n", {"quality": 75}, "quality holds a comment"),
-        ("x: 1\nquality: &q\n # c\n  80\n", {"quality": 75}, "quality holds a comment"),
+        ("a: &q 1\nquality: &q 80\nheat: *q\n", {"quality": 75}, "heat would change too"),
+        ("b: &b\n  quality: 3\n<<: *b\n", {"quality": None}, "the meaning of other lines would change"),
+        ("x: 1\nquality: !!int # c\n  80\n", {"quality": 75}, "quality contains a comment"),
+        ("x: 1\nquality: &q\n # c\n  80\n", {"quality": 75}, "quality contains a comment"),
         ("quality: 3\n", {"quality": None}, "the front matter is empty"),
-        ("{}\n", {"heat": 5}, "there is no field that heat could go behind"),
+        ("{}\n", {"heat": 5}, "there is no field to insert heat after"),
         ("? quality\nx: 1\n", {"quality": 4, "heat": 5}, "mapping values are not allowed"),
-        ("x: 1\n? quality\n", {"quality": 4}, "quality, in line 3, is not one value"),
+        ("x: 1\n? quality\n", {"quality": 4}, "quality in line 3 is not a single value"),
         ('{\n "heat",}\n', {"quality": 4, "heat": 5}, "did not find expected"),
         ("heat: 5\n", {"heat": None, "removed": True}, "the front matter is empty"),
     ],
 )
-def test_what_cannot_be_proved_is_refused(front: str, flags: dict[str, FlagValue], why: str) -> None:
-    with pytest.raises(LineRefused, match=re.escape(why)):
+def test_an_edit_that_changes_more_than_flags_is_rejected(
+    front: str, flags: dict[str, FlagValue], why: str
+) -> None:
+    with pytest.raises(FlagEditError, match=re.escape(why)):
         edited(front, **flags)
 
 
-def test_a_file_without_front_matter_is_refused() -> None:
-    with pytest.raises(LineRefused, match="no fence"):
+def test_a_file_without_front_matter_is_rejected() -> None:
+    with pytest.raises(FlagEditError, match="does not start with a fence"):
         set_flag_lines(b"# A README\n", {"heat": 1})
 
 
@@ -136,7 +139,7 @@ def test_the_corpus_is_valid_and_large() -> None:
     assert all(parse_article(data) is not None for data in NASTY.values())
 
 
-_SETS: tuple[dict[str, FlagValue], ...] = (
+_EDITS: tuple[dict[str, FlagValue], ...] = (
     {"quality": 75},
     {"heat": -1},
     {"published": False},
@@ -144,24 +147,24 @@ _SETS: tuple[dict[str, FlagValue], ...] = (
     {"quality": 1, "heat": 2, "published": True, "removed": False},
     {"heat": None},
 )
-#: What is refused, and rightly: a value that is tied to another's, and one that a merge brings.
-_REFUSED = {"tied_flags": {0, 4}, "merged": {0}}
+#: Edits that are rightly rejected: of a value that an anchor connects with another, and of a merged one.
+_REJECTED = {"tied_flags": {0, 4}, "merged": {0}}
 
 
 @pytest.mark.parametrize("name", NASTY)
-def test_nasty_documents_change_by_their_flags_lines(name: str) -> None:
+def test_only_the_lines_of_flags_change_in_nasty_documents(name: str) -> None:
     data = NASTY[name]
     is_flow = name.startswith(("flow_top", "json", "emoji_flow"))
-    for number, flags in enumerate(_SETS):
+    for number, flags in enumerate(_EDITS):
         try:
             after = set_flag_lines(data, flags)
-        except LineRefused:
-            assert number in _REFUSED.get(name.split("-")[0], ()), (name, flags)
+        except FlagEditError:
+            assert number in _REJECTED.get(name.split("-")[0], ()), (name, flags)
             continue
         assert repr(values_of(after)) == repr(sorted_like(wanted_values(data, flags), values_of(after)))
-        told = changed_lines(data, after)
-        assert len(told) <= 2 * len(flags) + 2 * ("below" in name), (name, told)
-        assert is_flow or "below" in name or all(FLAG_LINE.match(line) for line in told), (name, told)
+        lines = changed_lines(data, after)
+        assert len(lines) <= 2 * len(flags) + 2 * ("below" in name), (name, lines)
+        assert is_flow or "below" in name or all(FLAG_LINE.match(line) for line in lines), (name, lines)
 
 
 def sorted_like(values: dict[str, Any], order: dict[str, Any]) -> dict[str, Any]:
@@ -208,7 +211,7 @@ KEYS = st.sampled_from(["title", "provider", "topics", "Quality", "heatmap", "к
 
 @st.composite
 def documents(draw: st.DrawFn) -> bytes:
-    """Random front matter, written in a random style, with a random body."""
+    """Return random front matter, written in a random style, with a random body."""
     values = draw(st.dictionaries(KEYS, VALUES, min_size=1, max_size=5)) | draw(FLAG_VALUES)
     order = draw(st.permutations(list(values)))
     front = yaml.dump(
@@ -232,7 +235,7 @@ def documents(draw: st.DrawFn) -> bytes:
 def test_random_flags_of_random_documents(data: bytes, flags: dict[str, FlagValue]) -> None:
     try:
         before = values_of(data)
-    except DocumentError:  # dump writes what we refuse, such as dates that are none
+    except DocumentError:  # the dump may have what we reject, such as invalid dates
         return
     wanted = wanted_values(data, flags)
     if not wanted:
@@ -241,19 +244,19 @@ def test_random_flags_of_random_documents(data: bytes, flags: dict[str, FlagValu
     assert values_of(after).keys() == wanted.keys()
     assert all(repr(values_of(after)[key]) == repr(wanted[key]) for key in wanted)
     is_flow = data.lstrip(b"\xef\xbb\xbf-\r\n").startswith(b"{")
-    told = changed_lines(data, after)
-    moved = [flag for flag in flags if before.get(flag, flags) != flags[flag] or before.get(flag) is None]
-    assert len(told) <= 2 * len(moved) + 2 * is_flow * len(after)
-    assert is_flow or all(FLAG_LINE.match(line) for line in told)
+    lines = changed_lines(data, after)
+    changed = [flag for flag in flags if before.get(flag, flags) != flags[flag] or before.get(flag) is None]
+    assert len(lines) <= 2 * len(changed) + 2 * is_flow * len(after)
+    assert is_flow or all(FLAG_LINE.match(line) for line in lines)
     assert set_flag_lines(after, flags) == after
 
 
 @given(documents(), st.integers(0, 99), st.integers(100, 199))
-def test_a_flag_set_back_is_the_document_again(data: bytes, first: int, second: int) -> None:
+def test_resetting_a_flag_restores_the_document(data: bytes, first: int, second: int) -> None:
     try:
         start = set_flag_lines(data, {"quality": first, "published": True})
-    except (DocumentError, LineRefused):
+    except (DocumentError, FlagEditError):
         return
-    moved = set_flag_lines(start, {"quality": second, "published": False})
-    assert moved != start
-    assert set_flag_lines(moved, {"quality": first, "published": True}) == start
+    changed = set_flag_lines(start, {"quality": second, "published": False})
+    assert changed != start
+    assert set_flag_lines(changed, {"quality": first, "published": True}) == start

@@ -1,4 +1,4 @@
-"""What a document says of its flags, and what of them cannot be read: never does a typing error publish."""
+"""The flags that a document states, and those that cannot be read: a typing error never publishes."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curation.documents.parsing import Document, parse_article
-from curation.flags import FLAGS, Flags, is_about_flag, is_one_edit, visible_key
+from curation.flags import FLAGS, Flags, is_about_flag, is_one_edit_apart, normalize_key
 from curation.importing.merging.rules import effective, legible
 
 HIDING = ("published", "removed", "draft")
 
-#: What is neither true nor false, as it is written.
-NO_FLAG = (
+#: Values that are neither true nor false, as written in the file.
+NOT_FLAGS = (
     "flase", "'False '", "fals", "0", "1", "2", "-1", "0.0", "''", "' '", "null", "~", "", "[]", "[false]",
     "{}", "{a: false}", "nope", "non", "nein", "'\u200bfalse'", "'fa\u00adlse'", "'\u00a0false'", "F\u0410LSE",
     "f", "t", "'true,'", "truee", "2024-01-01", ".nan", "1e400", "99999999999999999999", "|\n  false",
     '"false\\u200b"', "'yes and no'", "on off",
 )  # fmt: skip
 
-#: What is no whole number of 64 bits, as it is written, with its code.
-NO_NUMBER = {
+#: Values that are not 64-bit integers, as written in the file, each with the code of its issue.
+NOT_NUMBERS = {
     "hot": "not_a_number", "'5O'": "not_a_number", "true": "not_a_number", "''": "not_a_number",
     "5,0": "not_a_number", "1.5": "not_an_integer", ".nan": "not_finite", "-.inf": "not_finite",
     "1e999": "not_a_number", "9223372036854775808": "integer_out_of_range",
@@ -44,13 +44,15 @@ def errors(document: Document) -> list[tuple[str, str | None]]:
 
 
 def shown_as_new(document: Document) -> bool:
-    """Whether upstream's word alone would show the document as a new article; drafts are for `rows`."""
+    """Return whether the upstream values alone would publish the document as a new article."""
     return effective(legible(document.flags, document.unclear, None), {}).published and not document.is_draft
 
 
 @pytest.mark.parametrize("field", HIDING)
-@pytest.mark.parametrize("written", NO_FLAG)
-def test_what_is_neither_true_nor_false_is_an_error_and_shows_nothing_new(field: str, written: str) -> None:
+@pytest.mark.parametrize("written", NOT_FLAGS)
+def test_a_value_that_is_neither_true_nor_false_is_an_error_and_publishes_nothing(
+    field: str, written: str
+) -> None:
     document = article(f"{field}: {written}")
     assert ("not_a_flag", field) in errors(document)
     assert document.unclear == {"published" if field == "draft" else field}
@@ -69,11 +71,11 @@ def test_a_word_for_a_flag_is_read_with_a_notice(field: str, written: str, value
 
 
 @pytest.mark.parametrize("field", ["quality", "heat"])
-@pytest.mark.parametrize("written", NO_NUMBER)
-def test_what_is_no_number_is_an_error_and_hides_nothing(field: str, written: str) -> None:
+@pytest.mark.parametrize("written", NOT_NUMBERS)
+def test_a_value_that_is_not_a_number_is_an_error_and_hides_nothing(field: str, written: str) -> None:
     document = article(f"{field}: {written}")
     found = [error for error in errors(document) if error[1] == field]
-    assert found == [(NO_NUMBER[written], field)]
+    assert found == [(NOT_NUMBERS[written], field)]
     assert document.unclear == {field}
     assert getattr(document.flags, field) is None
     assert shown_as_new(document)
@@ -81,18 +83,18 @@ def test_what_is_no_number_is_an_error_and_hides_nothing(field: str, written: st
 
 @pytest.mark.parametrize("written", ["", "null", "~"])
 @pytest.mark.parametrize("field", ["quality", "heat"])
-def test_a_number_that_is_nothing_is_absent(field: str, written: str) -> None:
+def test_a_null_number_is_absent(field: str, written: str) -> None:
     document = article(f"{field}: {written}")
     assert (document.unclear, document.issues, getattr(document.flags, field)) == (frozenset(), (), None)
 
 
 @pytest.mark.parametrize("front", ["", "published: true", "removed: false", "draft: false"])
-def test_what_is_silent_or_says_so_is_published(front: str) -> None:
+def test_a_document_without_flags_or_with_published_is_published(front: str) -> None:
     assert shown_as_new(article(front))
 
 
 @pytest.mark.parametrize("front", ["published: false", "removed: true", "draft: true", "draft: yes"])
-def test_what_says_so_is_not_published(front: str) -> None:
+def test_a_document_with_a_hiding_flag_is_not_published(front: str) -> None:
     document = article(front)
     assert (document.unclear, errors(document)) == (frozenset(), [])
     assert not shown_as_new(document)
@@ -103,9 +105,9 @@ def test_a_draft_stays_among_the_other_fields() -> None:
     assert json.loads(article("published: flase").extra) == {"published": "flase"}
 
 
-# --- keys that are nearly those of a field ----------------------------------------------------------------
+# --- keys that are similar to the key of a field ----------------------------------------------------------------
 
-#: How a key may be written so that it looks like another, but is none.
+#: Spellings of a key that look like it but differ from it.
 DISGUISES: dict[str, Callable[[str], str]] = {
     "title case": str.title,
     "upper case": str.upper,
@@ -141,7 +143,7 @@ def test_a_key_that_may_be_meant_to_hide_hides_a_new_article(
     assert shown_as_new(document)
 
 
-#: Keys of one typing error, with a value that hides.
+#: Keys with one typing error, with the value that hides.
 TYPING_ERRORS = (
     "publised: false", "publishd: no", "publlished: Off", "oublished: false", "pulbished: false",
     "upblished: false", "publishedd: false", "pubblished: false", "publisher: false", "Publised: false",
@@ -151,7 +153,7 @@ TYPING_ERRORS = (
     "dratf: true", "rdaft: true", "'draft:': true", "dr\u00e0ft: true",
 )  # fmt: skip
 
-#: Keys that are other words, keys of two typing errors, and such that hide nothing.
+#: Keys that are other words or have two typing errors, and keys with a value that hides nothing.
 OTHER_KEYS = (
     "publisher: The Sun", "publisher: true", "publised: true", "publised: maybe", "publised:", "publised: 0",
     "publish: true", "publish: false", "publishing: false", "ublishd: false", "drafts: [a, b]", "drafts: 3",
@@ -166,38 +168,36 @@ def test_a_typing_error_in_a_key_that_hides_hides_a_new_article(front: str) -> N
     assert [(issue.severity, issue.code) for issue in document.issues] == [("error", "misspelt_key")]
     assert len(document.unclear) == 1
     assert not shown_as_new(document)
-    beside = article(f"published: true\nremoved: false\ndraft: false\n{front}")
-    assert (beside.issues, beside.unclear, shown_as_new(beside)) == ((), frozenset(), True)
+    with_flags = article(f"published: true\nremoved: false\ndraft: false\n{front}")
+    assert (with_flags.issues, with_flags.unclear, shown_as_new(with_flags)) == ((), frozenset(), True)
 
 
 @pytest.mark.parametrize("front", OTHER_KEYS)
-def test_another_key_or_one_that_hides_nothing_is_no_typing_error(front: str) -> None:
+def test_another_key_or_one_that_hides_nothing_is_not_a_typing_error(front: str) -> None:
     document = article(front)
     assert (document.issues, document.unclear, shown_as_new(document)) == ((), frozenset(), True)
 
 
 @given(st.sampled_from(HIDING), st.text("adeh -\u00e9", max_size=1), st.integers(0, 9), st.integers(0, 1))
-def test_one_edit_is_one_character(word: str, one: str, at: int, gone: int) -> None:
-    edited = word[:at] + one + word[at + gone :]
-    assert is_one_edit(edited, word) is (edited != word)
-    assert is_one_edit(word, edited) is (edited != word)
+def test_one_edit_is_one_character(word: str, added: str, at: int, removed: int) -> None:
+    edited = word[:at] + added + word[at + removed :]
+    assert is_one_edit_apart(edited, word) is (edited != word)
+    assert is_one_edit_apart(word, edited) is (edited != word)
     swapped = word[:at] + word[at : at + 2][::-1] + word[at + 2 :]
-    assert is_one_edit(swapped, word) is (swapped != word)
-    assert not is_one_edit(f"{edited}zz", word) or len(edited) < len(word)
-    assert not is_one_edit(f"zz{word}", word)
+    assert is_one_edit_apart(swapped, word) is (swapped != word)
+    assert not is_one_edit_apart(f"{edited}zz", word) or len(edited) < len(word)
+    assert not is_one_edit_apart(f"zz{word}", word)
 
 
 @pytest.mark.parametrize("disguise", DISGUISES)
 @pytest.mark.parametrize("key", ["quality", "heat", "title", "publishedDateTime", "webUrl", "topics"])
-def test_another_key_that_is_nearly_a_fields_gives_a_warning_and_hides_nothing(
-    disguise: str, key: str
-) -> None:
+def test_a_key_similar_to_another_field_gives_a_warning_and_hides_nothing(disguise: str, key: str) -> None:
     document = article(f"{DISGUISES[disguise](key)}: x")
     assert [(issue.severity, issue.code) for issue in document.issues] == [("warning", "misspelt_key")]
     assert (document.unclear, shown_as_new(document)) == (frozenset(), True)
 
 
-def test_a_misspelt_key_beside_the_right_one_is_told_of_and_says_nothing() -> None:
+def test_a_misspelt_key_next_to_the_right_one_gives_a_warning() -> None:
     document = article("published: true\nPublished: false")
     assert [(issue.severity, issue.code) for issue in document.issues] == [("warning", "misspelt_key")]
     assert (document.flags.published, document.unclear) == (True, frozenset())
@@ -206,12 +206,12 @@ def test_a_misspelt_key_beside_the_right_one_is_told_of_and_says_nothing() -> No
 @pytest.mark.parametrize(
     "key", ["publish", "unpublished", "quality_", "heat2", "is_draft", "name", "Ubersicht"]
 )
-def test_a_key_that_is_another_word_is_no_mistake(key: str) -> None:
+def test_a_key_that_is_another_word_is_not_a_mistake(key: str) -> None:
     assert article(f"{key}: false").issues == ()
 
 
 @pytest.mark.parametrize(
-    ("code", "field", "due"),
+    ("code", "field", "expected"),
     [
         ("not_a_flag", "published", True),
         ("not_a_flag", "Published\u200b", True),
@@ -224,20 +224,20 @@ def test_a_key_that_is_another_word_is_no_mistake(key: str) -> None:
         ("not_a_flag", None, False),
     ],
 )
-def test_which_errors_keep_no_document_out(code: str, field: str | None, due: bool) -> None:
-    assert is_about_flag(code, field) is due
+def test_which_errors_are_about_flags(code: str, field: str | None, expected: bool) -> None:
+    assert is_about_flag(code, field) is expected
 
 
-def test_a_key_is_compared_without_what_cannot_be_seen() -> None:
-    assert visible_key("\ufeff Pub\u00adlished\u200b\t") == "published"
-    assert visible_key("publish ed") == "published"
-    assert visible_key("publish-ed") != "published"
+def test_a_key_is_compared_without_invisible_characters() -> None:
+    assert normalize_key("\ufeff Pub\u00adlished\u200b\t") == "published"
+    assert normalize_key("publish ed") == "published"
+    assert normalize_key("publish-ed") != "published"
 
 
-# --- whatever is written ----------------------------------------------------------------------------------
+# --- random values ----------------------------------------------------------------------------------
 
 TEXTS = st.text("aeflstru01 .\u200b\u00a0", max_size=5)
-KEYS = st.text("aeflstr", min_size=1, max_size=5)  # no number for a reader of YAML
+KEYS = st.text("aeflstr", min_size=1, max_size=5)  # never a number in YAML
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | TEXTS
     | st.sampled_from(["true", "False", "yes", "Off", "flase", "maybe"]),
@@ -251,16 +251,16 @@ def test_every_value_is_read_exactly_or_is_an_error(values: dict[str, object]) -
     import yaml
 
     document = article(yaml.safe_dump(values, allow_unicode=True) if values else "")
-    told = {field for _, field in errors(document)}
+    with_error = {field for _, field in errors(document)}
     for flag in FLAGS:
         value, read = values.get(flag), getattr(document.flags, flag)
         if type(value) is (bool if flag in HIDING else int) and -(2**63) <= int(value) < 2**63:
-            assert (read, flag in told) == (value, False)
+            assert (read, flag in with_error) == (value, False)
         elif read is None and flag in values and not (flag not in HIDING and value is None):
-            assert flag in told
+            assert flag in with_error
             assert flag in document.unclear
     if "draft" in values and type(values["draft"]) is not bool and not document.is_draft:
-        assert "draft" in told or str(values["draft"]).lower() in ("no", "off", "n", "false")
-    if any(field in told for field in HIDING):
+        assert "draft" in with_error or str(values["draft"]).lower() in ("no", "off", "n", "false")
+    if any(field in with_error for field in HIDING):
         assert not shown_as_new(document)
     assert isinstance(document.flags, Flags)

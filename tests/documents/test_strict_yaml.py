@@ -1,4 +1,4 @@
-"""Strict YAML: each line of its semantics, each refusal with its place, and that the two roads agree."""
+"""Strict YAML: each rule of its semantics, each error with its position, and that both readers agree."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from curation.documents.strict_yaml import MAX_EXPANSION, MAX_KEYS, load, read_c
 from curation.documents.yaml_signs import MAX_DEPTH
 from curation.errors import DocumentError
 
-roads = pytest.mark.parametrize("road", [load, read_carefully])
+both_readers = pytest.mark.parametrize("reader", [load, read_carefully])
 
 
-def refusal(text: str, road: Any = load) -> tuple[str, int | None, int | None]:
-    """Code, line and column with which a text is refused."""
+def error_of(text: str, reader: Any = load) -> tuple[str, int | None, int | None]:
+    """Return code, line and column of the error of a text."""
     with pytest.raises(DocumentError) as caught:
-        road(text)
+        reader(text)
     return caught.value.code, caught.value.line, caught.value.column
 
 
-# --- what is read ------------------------------------------------------------------------------------
+# --- valid texts ------------------------------------------------------------------------------------
 
 
-@roads
+@both_readers
 @pytest.mark.parametrize(
     ("written", "value"),
     [
@@ -55,7 +55,7 @@ def refusal(text: str, road: Any = load) -> tuple[str, int | None, int | None]:
         (".inf", math.inf),
         ("-.inf", -math.inf),
         ("99999999999999999999", 99999999999999999999),
-        # words that YAML 1.1 takes for flags
+        # words that are booleans in YAML 1.1
         ("yes", "yes"),
         ("No", "No"),
         ("on", "on"),
@@ -83,7 +83,7 @@ def refusal(text: str, road: Any = load) -> tuple[str, int | None, int | None]:
         ("'it''s'", "it's"),
         ('"x\\ty\\u00e9"', "x\tyé"),
         ('"\\e[31m"', "\x1b[31m"),
-        # tags of YAML's own
+        # YAML's own tags
         ("!!str 1", "1"),
         ("! 1", "1"),
         ("!!int 3", 3),
@@ -103,18 +103,18 @@ def refusal(text: str, road: Any = load) -> tuple[str, int | None, int | None]:
         ("b # 012", "b"),
     ],
 )
-def test_a_value(road: Any, written: str, value: Any) -> None:
-    read = road(f"a: {written}\n")[0]["a"]
+def test_a_value(reader: Any, written: str, value: Any) -> None:
+    read = reader(f"a: {written}\n")[0]["a"]
     assert read == value
     assert type(read) is type(value)
 
 
-@roads
-def test_nan_is_a_number(road: Any) -> None:
-    assert math.isnan(road("a: .nan\n")[0]["a"])
+@both_readers
+def test_nan_is_a_number(reader: Any) -> None:
+    assert math.isnan(reader("a: .nan\n")[0]["a"])
 
 
-@roads
+@both_readers
 @pytest.mark.parametrize(
     ("text", "values"),
     [
@@ -126,11 +126,11 @@ def test_nan_is_a_number(road: Any) -> None:
         ("a : b\n# note\n\nc: d\n", {"a": "b", "c": "d"}),
     ],
 )
-def test_a_text(road: Any, text: str, values: dict[str, Any]) -> None:
-    assert road(text)[0] == values
+def test_a_text(reader: Any, text: str, values: dict[str, Any]) -> None:
+    assert reader(text)[0] == values
 
 
-@roads
+@both_readers
 @pytest.mark.parametrize(
     ("text", "value"),
     [
@@ -143,11 +143,11 @@ def test_a_text(road: Any, text: str, values: dict[str, Any]) -> None:
         ("a: <<\n", "<<"),
     ],
 )
-def test_aliases_and_merges(road: Any, text: str, value: Any) -> None:
-    assert road(text)[0]["a"] == value
+def test_aliases_and_merges(reader: Any, text: str, value: Any) -> None:
+    assert reader(text)[0]["a"] == value
 
 
-@roads
+@both_readers
 @pytest.mark.parametrize(
     ("written", "value"),
     [
@@ -172,29 +172,29 @@ def test_aliases_and_merges(road: Any, text: str, value: Any) -> None:
         ("[a, 012]", ["a", "012"]),
     ],
 )
-def test_what_only_looks_suspicious_is_innocent(road: Any, written: str, value: Any) -> None:
-    assert road(f"a: {written}\nb: 1\n")[0] == {"a": value, "b": 1}
+def test_harmless_texts_that_look_suspicious(reader: Any, written: str, value: Any) -> None:
+    assert reader(f"a: {written}\nb: 1\n")[0] == {"a": value, "b": 1}
 
 
-@roads
+@both_readers
 @pytest.mark.parametrize("mark", ["\u2028", "\u2029"])
 @pytest.mark.parametrize("form", ["a: x{}y\n", "a: 'x{}y'\n", 'a: "x{}y"\n', "a: |-\n  x{}y\n"])
-def test_unicode_line_separators_are_text(road: Any, mark: str, form: str) -> None:
-    assert road(form.format(mark))[0] == {"a": f"x{mark}y"}
+def test_unicode_line_separators_are_text(reader: Any, mark: str, form: str) -> None:
+    assert reader(form.format(mark))[0] == {"a": f"x{mark}y"}
 
 
-@roads
-def test_a_surrogate_pair_written_as_escapes_is_refused_as_are_its_halves(road: Any) -> None:
-    assert refusal('a: "\\ud83d\\ude00"\n', road) == ("yaml_syntax", 1, 7)
+@both_readers
+def test_a_surrogate_pair_written_as_escapes_is_rejected(reader: Any) -> None:
+    assert error_of('a: "\\ud83d\\ude00"\n', reader) == ("yaml_syntax", 1, 7)
 
 
 @pytest.mark.parametrize("text", ["a: |\n  x", "a: >\n  x", "a: |+\n  x", "a: x", "a:\n  - |\n    x"])
-def test_a_text_without_a_last_line_end_is_the_same_on_both_roads(text: str) -> None:
+def test_both_readers_agree_on_a_text_without_a_last_line_end(text: str) -> None:
     assert load(text)[0] == read_carefully(text)[0]
 
 
 @pytest.mark.parametrize("number", ["1_000", "0b11", "+0x1F", "-0o17", "1__0", "-0", "1,000", "1.0.0"])
-def test_odd_numbers_are_the_same_on_both_roads(number: str) -> None:
+def test_both_readers_agree_on_unusual_numbers(number: str) -> None:
     careful = read_carefully(f"a: {number}\n")[0]
     assert repr(load(f"a: {number}\n")[0]) == repr(careful)
 
@@ -202,7 +202,7 @@ def test_odd_numbers_are_the_same_on_both_roads(number: str) -> None:
 # --- marks -------------------------------------------------------------------------------------------
 
 
-def test_careful_reading_knows_every_place() -> None:
+def test_careful_reading_records_every_position() -> None:
     places = read_carefully("a: 1\nb:\n  - c: é\n  - d\n")[1].places
     assert places == {
         (): (1, 1),
@@ -214,7 +214,7 @@ def test_careful_reading_knows_every_place() -> None:
     }
 
 
-def test_careful_reading_knows_how_plain_scalars_were_written() -> None:
+def test_careful_reading_records_how_plain_scalars_are_written() -> None:
     marks = read_carefully("a: 1.50\nb: '2'\nc: 012\nd: [00]\n")[1]
     assert marks.plain == {("a",): "1.50", ("c",): "012", ("d", 0): "00"}
     assert [(path, code) for path, (code, _) in marks.lookalikes] == [
@@ -223,7 +223,7 @@ def test_careful_reading_knows_how_plain_scalars_were_written() -> None:
 
 
 @pytest.mark.parametrize("date", ["0000-01-01", "0021-05-28", "01-02-03"])
-def test_a_date_is_no_octal_lookalike(date: str) -> None:
+def test_a_date_is_not_an_octal_lookalike(date: str) -> None:
     values, marks = read_carefully(f"a: {date}\n")
     assert values == {"a": date}
     assert marks.lookalikes == []
@@ -255,14 +255,14 @@ def test_a_leading_zero_is_never_lost(text: str) -> None:
     assert len(marks.lookalikes) == 1
 
 
-# --- what is refused ---------------------------------------------------------------------------------
+# --- errors -----------------------------------------------------------------------------------------
 
 
-@roads
+@both_readers
 @pytest.mark.parametrize(
     ("text", "code", "line", "column"),
     [
-        # A: the parsers object
+        # errors of the parsers
         ("a: 1\n\tb: 2\n", "yaml_syntax", 2, 1),
         ("a:\n\tb: c\n", "yaml_syntax", 2, 1),
         ("a: 1\nb: 'c\nd: e\n", "yaml_syntax", 2, 4),
@@ -294,7 +294,7 @@ def test_a_leading_zero_is_never_lost(text: str) -> None:
         ("null: a\n", "bad_key", 1, 1),
         ("~: a\n", "bad_key", 1, 1),
         ("b: &x c\n*x : d\n", "bad_key", 2, 1),
-        # B: libraries are silent
+        # texts that libraries accept
         ("a: 1\nb: 2\na: 3\n", "duplicate_key", 3, 1),
         ("a: 1\nb:\n  c: 1\n  'c': 2\n", "duplicate_key", 4, 3),
         ("a: {b: 1, b: 1}\n", "duplicate_key", 1, 11),
@@ -318,34 +318,34 @@ def test_a_leading_zero_is_never_lost(text: str) -> None:
         ("a: 1\n---\nb: 1\n", "several_documents", 2, 1),
     ],
 )
-def test_a_refusal(road: Any, text: str, code: str, line: int, column: int) -> None:
-    assert refusal(text, road) == (code, line, column)
+def test_an_error(reader: Any, text: str, code: str, line: int, column: int) -> None:
+    assert error_of(text, reader) == (code, line, column)
 
 
 @pytest.mark.parametrize("key", ["1", "true", "~"])
-def test_a_nested_key_is_text_too(key: str) -> None:
-    assert refusal(f"a:\n  {key}: b\n", read_carefully) == ("bad_key", 2, 3)
+def test_a_nested_key_must_be_text_too(key: str) -> None:
+    assert error_of(f"a:\n  {key}: b\n", read_carefully) == ("bad_key", 2, 3)
 
 
-def test_nesting_ends_at_the_limit() -> None:
+def test_nesting_has_a_limit() -> None:
     def nested(depth: int) -> str:
         return f"a: {'[' * (depth - 1)}{']' * (depth - 1)}\n"
 
     assert load(nested(MAX_DEPTH + 1))[0]["a"]
-    assert refusal(nested(MAX_DEPTH + 2)) == ("too_deep", 1, 4 + MAX_DEPTH)
+    assert error_of(nested(MAX_DEPTH + 2)) == ("too_deep", 1, 4 + MAX_DEPTH)
 
 
-def test_a_mapping_of_too_many_keys() -> None:
+def test_a_mapping_with_too_many_keys() -> None:
     many = "".join(f"k{i}: 1\n" for i in range(MAX_KEYS))
     assert len(load(many)[0]) == MAX_KEYS
-    assert refusal(f"{many}more: 1\n") == ("too_many_keys", 1, 1)
+    assert error_of(f"{many}more: 1\n") == ("too_many_keys", 1, 1)
 
 
 def test_billion_laughs() -> None:
     text = "a: &a [lol, lol, lol, lol, lol, lol, lol, lol]\n"
     for name, before in zip("bcdefghi", "abcdefgh", strict=True):
         text += f"{name}: &{name} [{', '.join([f'*{before}'] * 8)}]\n"
-    assert refusal(text)[0] == "alias_expansion"
+    assert error_of(text)[0] == "alias_expansion"
 
 
 def test_aliases_expand_up_to_the_limit() -> None:
@@ -353,12 +353,12 @@ def test_aliases_expand_up_to_the_limit() -> None:
         return f"a: &a {'x' * 1023}\nb: [{', '.join(['*a'] * times)}]\n"
 
     assert len(load(text(MAX_EXPANSION // 1024))[0]["b"]) == 64
-    assert refusal(text(MAX_EXPANSION // 1024 + 1))[0] == "alias_expansion"
+    assert error_of(text(MAX_EXPANSION // 1024 + 1))[0] == "alias_expansion"
 
 
-def test_a_whole_number_of_too_many_digits() -> None:
+def test_an_integer_with_too_many_digits() -> None:
     assert load(f"a: {'9' * MAX_DIGITS}\n")[0] == {"a": 10**MAX_DIGITS - 1}
-    assert refusal(f"a: 1\nb: {'9' * 5000}\n", read_carefully) == ("integer_too_long", 2, 4)
+    assert error_of(f"a: 1\nb: {'9' * 5000}\n", read_carefully) == ("integer_too_long", 2, 4)
 
 
 @pytest.mark.parametrize(
@@ -392,20 +392,20 @@ def test_a_whole_number_of_too_many_digits() -> None:
     ],
 )
 def test_the_process_survives(text: str) -> None:
-    # In a process of its own: what overflows a parser's stack kills it, and pytest with it.
+    # In a separate process: a stack overflow of a parser kills the process, and would kill pytest.
     program = (
         "from curation.errors import DocumentError\n"
         "from curation.documents.strict_yaml import load\n"
         f"try: load({text})\n"
-        "except DocumentError as error: print('refused')\n"
+        "except DocumentError as error: print('rejected')\n"
     )
     ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
-    assert (ran.returncode, ran.stdout) == (0, "refused\n")
+    assert (ran.returncode, ran.stdout) == (0, "rejected\n")
 
 
-# --- the two roads agree -----------------------------------------------------------------------------
+# --- both readers agree ------------------------------------------------------------------------------
 
-#: Every character but controls, surrogates and the two that stand for line separators.
+#: All characters except controls, surrogates and the two that replace line separators.
 characters = st.characters(exclude_categories=["Cc", "Cs"], exclude_characters="\ufdd0\ufdd1")
 words = st.sampled_from(
     [
@@ -464,7 +464,7 @@ texts = st.one_of(
     st.text(st.sampled_from("ab é:#-?&*![]{},'\"\n\\%@`|>"), max_size=20),
 )
 scalars = st.one_of(texts, st.integers(-(2**63), 2**63 - 1), st.booleans(), st.none())
-keys = st.text(characters, max_size=12).map("k{}".format)  # PyYAML leaves `0E0` without quotes
+keys = st.text(characters, max_size=12).map("k{}".format)  # PyYAML writes `0E0` without quotes
 values = st.recursive(
     scalars,
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(keys, inner, max_size=4),
@@ -475,14 +475,14 @@ front_matters = st.dictionaries(keys, values, min_size=1, max_size=8)
 
 @settings(max_examples=200, deadline=None)
 @given(front_matters)
-def test_both_roads_read_what_pyyaml_writes(values: dict[str, Any]) -> None:
+def test_both_readers_read_what_pyyaml_writes(values: dict[str, Any]) -> None:
     text = yaml.safe_dump(values, allow_unicode=True, sort_keys=False)
-    assert load(text)[0] == read_carefully(text)[0]  # not `values`: it leaves "0o7" without quotes
+    assert load(text)[0] == read_carefully(text)[0]  # not `values`: PyYAML writes "0o7" without quotes
 
 
 @settings(max_examples=200, deadline=None)
 @given(front_matters)
-def test_both_roads_read_a_block_style(values: dict[str, Any]) -> None:
+def test_both_readers_read_block_style(values: dict[str, Any]) -> None:
     text = rendered(values)
     read = load(text)[0]
     assert read == read_carefully(text)[0]
@@ -494,7 +494,7 @@ _WORDS = {"true", "false", "null"}
 
 
 def rendered(value: Any, indent: int = 0) -> str:
-    """Block-style YAML: plain words, literal blocks, all else as JSON has it."""
+    """Return block-style YAML: plain words, literal blocks, and JSON for all else."""
     if isinstance(value, dict) and value:
         return "".join(
             f"\n{' ' * indent}{json.dumps(k, ensure_ascii=False)}:{_below(v, indent)}"

@@ -1,6 +1,6 @@
-"""Two readers of YAML, and those of other projects, read whatever chance writes alike.
+"""Both readers of YAML, and those of other projects, agree on random texts.
 
-`CURATION_YAML_DOCUMENTS` is how many texts the long run compares (100,000).
+`CURATION_YAML_DOCUMENTS` is the number of texts that the long run compares (100,000).
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def texts(count: int) -> Iterator[str]:
 
 
 def outcome(text: str) -> tuple[object, ...]:
-    """What becomes of a document: its values and notices, or code and place of its refusal."""
+    """Return the values and notices of a document, or the code and position of its error."""
     try:
         document = parse_article(f"---\n{text}\n---\nbody\n".encode())
     except DocumentError as error:
@@ -45,12 +45,12 @@ def outcome(text: str) -> tuple[object, ...]:
 
 
 @few_or_many("count", 300, DOCUMENTS)
-def test_both_readers_read_a_document_alike(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_both_readers_agree_on_a_document(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
     fast = [outcome(text) for text in texts(count)]
     monkeypatch.setattr(strict_yaml, "load", strict_yaml.read_carefully)
     for text, read in zip(texts(count), fast, strict=True):
         assert outcome(text) == read, text
-    assert count // 4 < sum(len(read) > 3 for read in fast) < count  # most are read, and some refused
+    assert count // 4 < sum(len(read) > 3 for read in fast) < count  # most are read, some are rejected
 
 
 @pytest.mark.parametrize(
@@ -68,17 +68,17 @@ def test_both_readers_read_a_document_alike(count: int, monkeypatch: pytest.Monk
         "? {}",
     ],
 )
-def test_a_number_is_the_same_wherever_it_stands(form: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_number_is_the_same_in_any_position(form: str, monkeypatch: pytest.MonkeyPatch) -> None:
     fast = {text: outcome(text) for text in (form.format(number) + "\n" for number in NUMBERS)}
     monkeypatch.setattr(strict_yaml, "load", strict_yaml.read_carefully)
     assert {text: outcome(text) for text in fast} == fast
 
 
-# --- those of other projects ---------------------------------------------------------------------------
+# --- readers of other projects --------------------------------------------------------------------------
 
 
 class _WithoutDates(yaml.CSafeLoader):
-    """PyYAML, to which dates are texts."""
+    """PyYAML, with dates as text."""
 
 
 _WithoutDates.yaml_implicit_resolvers = {
@@ -98,28 +98,26 @@ def ruamel(text: str) -> Any:
 
 
 def attempt(read: Callable[[str], Any], text: str) -> Any:
-    """What a reader makes of a text; its error where it refuses it."""
+    """Return what a reader makes of a text, or its error."""
     try:
         with warnings.catch_warnings(action="ignore"):
             return read(text)
-    except Exception as error:  # noqa: BLE001 - whatever they raise
+    except Exception as error:  # noqa: BLE001 - they may raise anything
         return error
 
 
-#: What is refused here though others read it: keys that are no texts, and what no engine stores.
-REFUSED = {
+#: Errors here that other readers do not have: keys that are not text, and values that no engine stores.
+STRICTER = {
     "bad_key", "duplicate_key", "nul_character", "not_a_mapping", "empty_front_matter", "several_documents",
     "unsupported_tag", "bad_merge", "alias_cycle",
 }  # fmt: skip
 
 
 @few_or_many("count", 300, DOCUMENTS)
-def test_what_yaml_1_1_and_1_2_agree_on_is_read_so(count: int) -> None:
-    agreed = 0
+def test_a_text_that_means_the_same_in_yaml_1_1_and_1_2_is_read_so(count: int) -> None:
+    compared = 0
     for text in texts(count):
-        if (
-            "\u2028" in text or "\u2029" in text
-        ):  # which break lines for these two, as no text of YAML 1.2 has it
+        if "\u2028" in text or "\u2029" in text:  # the other two break lines at these, unlike YAML 1.2
             continue
         whole = text if text.endswith("\n") else f"{text}\n"
         one, other, ours = (
@@ -130,30 +128,32 @@ def test_what_yaml_1_1_and_1_2_agree_on_is_read_so(count: int) -> None:
         if isinstance(one, Exception) or repr(one) != repr(other):
             continue
         if isinstance(ours, DocumentError):
-            assert ours.code in REFUSED, (text, ours)
+            assert ours.code in STRICTER, (text, ours)
         else:
-            agreed += 1
-            assert repr(as_they_have_it(ours[0])) == repr(as_they_have_it(one)), text
-    assert agreed > count // 8
+            compared += 1
+            assert repr(with_lookalikes_as_numbers(ours[0])) == repr(with_lookalikes_as_numbers(one)), text
+    assert compared > count // 8
 
 
-def as_they_have_it(value: Any) -> Any:
-    """A value with look-alikes of numbers as the numbers that these two read, `0_1` and `1._5`."""
+def with_lookalikes_as_numbers(value: Any) -> Any:
+    """Return a value with texts such as `0_1` and `1._5` as the numbers that the other two readers return."""
     if isinstance(value, dict):
-        return {as_they_have_it(key): as_they_have_it(inner) for key, inner in value.items()}
+        return {
+            with_lookalikes_as_numbers(key): with_lookalikes_as_numbers(inner) for key, inner in value.items()
+        }
     if isinstance(value, list):
-        return [as_they_have_it(inner) for inner in value]
+        return [with_lookalikes_as_numbers(inner) for inner in value]
     if isinstance(value, str) and resolve(value)[1] is not None:
         number = pyyaml(value)
         return number if type(number) is not str and repr(number) == repr(attempt(ruamel, value)) else value
     return value
 
 
-# --- each kind by itself -------------------------------------------------------------------------------
+# --- single cases --------------------------------------------------------------------------------------
 
 
 def extra(*lines: str) -> tuple[str, list[str]]:
-    """What becomes of fields, as JSON, and the codes of the notices."""
+    """Return `extra` of a document with these lines, and the codes of its issues."""
     text = "\n".join(lines)
     document = parse_article(f"---\n{text}\n---\n".encode())
     assert document is not None
@@ -168,7 +168,7 @@ def extra(*lines: str) -> tuple[str, list[str]]:
 @pytest.mark.parametrize(
     "form", ["sha: {}", "a: [{}]", "a: {{b: {}}}", "a:\n  - {}", "provider: {{zoom: {}}}"]
 )
-def test_what_no_number_gives_back_is_text(form: str, text: str) -> None:
+def test_a_text_that_a_number_would_lose_stays_text(form: str, text: str) -> None:
     kept, codes = extra(form.format(text))
     assert f'"{text}"' in kept
     assert codes == ["number_lookalike"]
@@ -177,7 +177,7 @@ def test_what_no_number_gives_back_is_text(form: str, text: str) -> None:
 @pytest.mark.parametrize(
     "text", ["0.0", "-0.0", "0.", ".0", "1e3", "1_000", "1e308", "5e-324", "0x1F", "0b11"]
 )
-def test_a_number_stays_one(text: str) -> None:
+def test_a_number_stays_a_number(text: str) -> None:
     kept, codes = extra(f"a: {text}")
     read = yaml_rs.loads(kept)
     assert isinstance(read, dict)
@@ -186,12 +186,12 @@ def test_a_number_stays_one(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", [".inf", "-.INF", ".nan"])
-def test_what_is_written_as_infinite_is_still_refused_as_a_value(text: str) -> None:
+def test_an_explicit_infinity_cannot_be_stored(text: str) -> None:
     assert extra(f"a: {text}") == ("{}", ["not_finite"])
 
 
 @pytest.mark.parametrize("field", ["title", "excerpt", "slug"])
-def test_a_commit_is_a_title_and_not_infinity(field: str) -> None:
+def test_a_commit_hash_as_a_title_is_text_not_infinity(field: str) -> None:
     document = parse_article(f"---\n{field}: 61e9540\n---\n".encode())
     assert document is not None
     assert getattr(document, field) == "61e9540"
@@ -214,20 +214,20 @@ def test_a_commit_is_a_title_and_not_infinity(field: str) -> None:
         ("a: [\none,\ntwo\n]\n", {"a": ["one", "two"]}),
     ],
 )
-def test_where_they_differed(text: str, values: dict[str, Any]) -> None:
+def test_former_differences(text: str, values: dict[str, Any]) -> None:
     assert strict_yaml.load(text)[0] == values == strict_yaml.read_carefully(text)[0]
 
 
 @pytest.mark.parametrize(
     "text", ["a: {zoom: |}\n", "a: [|-, b]\n", "a: [b:, c]\n", "%FOO x\n---\na: b\n", "&\u2028a: b\n"]
 )
-def test_what_libyaml_refuses_both_refuse(text: str) -> None:
+def test_both_readers_reject_what_libyaml_rejects(text: str) -> None:
     for read in (strict_yaml.load, strict_yaml.read_carefully):
         with pytest.raises(DocumentError, match=r"."):
             read(text)
 
 
-def test_what_a_stricter_parser_refuses_is_a_notice_with_its_place() -> None:
+def test_a_text_that_a_stricter_parser_rejects_gives_a_notice() -> None:
     document = parse_article(b'---\nheat: 1\ntitle: "One\ntwo"\n---\n')
     assert document is not None
     assert document.title == "One two"
@@ -239,14 +239,14 @@ def test_what_a_stricter_parser_refuses_is_a_notice_with_its_place() -> None:
     "mark", ["\ufdd0", "\ufdd1", "\ufdd2", "\ue000", "\ufdd0\ufdd1\u2028", "\u2029\ufdd1"]
 )
 @pytest.mark.parametrize("more", ["", "x: \u2028\n", "x: 012\n"])
-def test_no_character_becomes_another(mark: str, more: str) -> None:
+def test_no_character_changes(mark: str, more: str) -> None:
     text = f'a: p{mark}q\nb: "{mark}"\n{more}'
     for read in (strict_yaml.load, strict_yaml.read_carefully):
         values, _ = read(text)
         assert (values["a"], values["b"]) == (f"p{mark}q", mark)
 
 
-def test_a_text_of_every_private_character_has_no_stand_in() -> None:
+def test_a_text_with_every_private_character_is_an_error() -> None:
     points = [*range(0xFDD0, 0xFDF0), *range(0xE000, 0xF900), *range(0xF0000, 0xFFFFE)]
     text = f'a: 012\nb: "\u2028{"".join(map(chr, points))}"\n'
     with pytest.raises(DocumentError) as caught:

@@ -204,9 +204,9 @@ def test_a_flag_changed_by_hand_is_not_taken_for_an_export(
 @pytest.mark.parametrize(
     ("front", "why"),
     [
-        ("quality: &q 80\nrating: *q\n", "cannot be changed on a line of its own"),
-        ("{}\n", "there is no field that quality could go behind"),
-        ("? quality\ntitle: T\n", "cannot be changed on a line of its own"),
+        ("quality: &q 80\nrating: *q\n", "cannot be changed in place"),
+        ("{}\n", "there is no field to insert quality after"),
+        ("? quality\ntitle: T\n", "cannot be changed in place"),
     ],
 )
 def test_what_cannot_be_changed_in_place_is_left_and_named(

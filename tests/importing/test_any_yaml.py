@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from curation.cli import cli
-from curation.documents.fields import Image
+from curation.documents.entries import Image
 from curation.documents.parsing import parse_article, parse_organization
 from curation.importing.reading.files import read_files
 from curation.importing.reading.rows import FACTS

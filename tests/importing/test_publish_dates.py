@@ -13,7 +13,7 @@ from click.testing import Result
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curation.documents.due_dates import find_due
+from curation.documents.due_dates import find_due_date
 from curation.importing import publish_dates, steps
 from curation.importing.records.summary import Summary
 from curation.store.database import Store
@@ -343,13 +343,13 @@ LATEST = {
 @pytest.mark.parametrize("written", LATEST)
 def test_a_date_that_cannot_be_read_counts_as_the_latest_that_it_can_mean(written: str) -> None:
     due = dt.datetime.fromisoformat(LATEST[written]).replace(tzinfo=dt.UTC)
-    assert find_due("_news/a.md", {"date": written}) == due
-    assert find_due("_news/a.md", {"date": int(written) if written.isdecimal() else written}) == due
+    assert find_due_date("_news/a.md", {"date": written}) == due
+    assert find_due_date("_news/a.md", {"date": int(written) if written.isdecimal() else written}) == due
 
 
 @pytest.mark.parametrize("value", ["9" * 100_000, "0" * 100_000 + "12090-01-01", "9999-12-31T23:59-05:00"])
 def test_a_number_of_thousands_of_digits_is_to_come(value: str) -> None:
-    due = find_due("_news/a.md", {"publishedDateTime": value})
+    due = find_due_date("_news/a.md", {"publishedDateTime": value})
     assert due is not None
     assert due.year == 9999
 
@@ -360,7 +360,7 @@ def test_a_number_of_thousands_of_digits_is_to_come(value: str) -> None:
     )
 )
 def test_whatever_dates_a_document_is_read(value: object) -> None:
-    due = find_due("_news/a.md", {"date": value})
+    due = find_due_date("_news/a.md", {"date": value})
     assert due is None or due.tzinfo is dt.UTC
 
 

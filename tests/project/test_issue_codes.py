@@ -16,17 +16,17 @@ ROOT = Path(curation.__file__).parent
 
 TREES = {file: ast.parse(file.read_text()) for file in sorted(ROOT.rglob("*.py"))}
 
-#: What makes a fault: the position of the code among its arguments, and the severity (None: the argument
+#: What makes an issue: the position of the code among its arguments, and the severity (None: the argument
 #: before it). The names with an underscore are functions of a module's own, and other modules may have others.
 MAKERS: dict[str, tuple[int, str | None]] = {
     "Issue": (1, None),
     "add_issue": (1, None),
     "DocumentError": (0, "error"),
     "PartialArchiveError": (0, "error"),
-    "refuse": (0, "error"),
-    "_issue": (0, "error"),
+    "error_at": (0, "error"),
+    "_yaml_error": (0, "error"),
     "_warn": (0, "warning"),
-    "_tell": (2, "error"),
+    "_add_error": (2, "error"),
 }
 
 

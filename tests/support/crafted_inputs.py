@@ -261,12 +261,12 @@ def search(data: bytes) -> None:
 
 def write(data: bytes) -> bytes:
     from curation.documents.flag_editing import set_flag_lines
-    from curation.errors import LineRefused
+    from curation.errors import FlagEditError
 
     try:
         data = set_flag_lines(data, {"quality": 6, "heat": 7, "published": False})
         return set_flag_lines(data, {"quality": None, "removed": True})
-    except LineRefused:
+    except FlagEditError:
         return data
 
 
@@ -283,7 +283,7 @@ def show(data: bytes) -> None:
     from curation.exporting.site.feeds import _clean
     from curation.importing.records.issues import short_message
     from curation.scanning import printable
-    from curation.values import json_cell, shown, spreadsheet_cell
+    from curation.values import json_cell, spreadsheet_cell, text_cell
 
     text = data.decode()
     for form in (
@@ -291,7 +291,7 @@ def show(data: bytes) -> None:
         _one_line,
         _short,
         json_cell,
-        shown,
+        text_cell,
         spreadsheet_cell,
         _clean,
         short_message,

@@ -17,8 +17,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import IO, Any
 
-from ...interrupts import Outcome, note
-from ...values import escape, plain, shown, to_json
+from ...interrupts import Outcome, record_outcome
+from ...values import escape, text_cell, to_json, to_json_value
 from .options import (
     BINARY_FORMATS,
     FORMATS,
@@ -42,11 +42,11 @@ __all__ = (
     "file_argument",
     "in_a_folder",
     "output_options",
-    "plain",
     "print_rows",
     "print_text",
-    "shown",
+    "text_cell",
     "to_json",
+    "to_json_value",
     "written_whole",
 )
 
@@ -147,7 +147,7 @@ def atomic_write(file: Path) -> Iterator[IO[bytes]]:
     if file.exists() and not file.is_file():
         with file.open("wb") as stream:
             yield stream
-        note(Outcome.SAVED)
+        record_outcome(Outcome.SAVED)
         return
     file = file.resolve()
     with temporary_file(file) as made:
@@ -155,7 +155,7 @@ def atomic_write(file: Path) -> Iterator[IO[bytes]]:
             yield stream
         made.chmod(file.stat().st_mode & 0o7777 if file.exists() else 0o666 & ~_umask())
         made.replace(file)
-    note(Outcome.SAVED)
+    record_outcome(Outcome.SAVED)
 
 
 def _umask() -> int:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from itertools import chain, islice
 from typing import Any
 
-from ...values import is_numeric, shown
+from ...values import is_numeric, text_cell
 from ...wording import counted
 from .options import Output, output_title
 
@@ -97,7 +97,7 @@ def _column_styles(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str
     """Numbers to the right, short words unbroken, room for text; said once, not in every cell."""
     styles = ""
     for i, _ in enumerate(columns):
-        longest = max((len(shown(row[i])) for row in rows), default=0)
+        longest = max((len(text_cell(row[i])) for row in rows), default=0)
         style = "white-space: pre" if longest <= _SHORT else "min-width: 10rem"
         if is_numeric(row[i] for row in rows):
             style = "white-space: pre; text-align: right"
@@ -108,11 +108,11 @@ def _column_styles(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str
 
 
 def _text(text: str) -> str:
-    return html.escape(shown(text))
+    return html.escape(text_cell(text))
 
 
 def _cell(value: Any) -> str:
-    text = shown(value)
+    text = text_cell(value)
     if _MARKS.search(text):
         text = html.escape(text)
     if text[:1] in "hH" and isinstance(value, str) and _is_link(value):

@@ -12,7 +12,7 @@ from contextlib import ExitStack, suppress
 from itertools import chain
 from typing import IO
 
-from ...interrupts import held_back
+from ...interrupts import signals_deferred
 from ...temporary import unnamed_file
 from ..streams import output_encoding
 
@@ -62,7 +62,7 @@ def _show(command: Sequence[str], text: IO[str]) -> None:
     sys.stdout.flush()
     environment = {"LESS": _LESS} | os.environ
     with ExitStack() as stack:
-        with held_back():  # else a signal while it starts would leave it running
+        with signals_deferred():  # else a signal while it starts would leave it running
             pager = stack.enter_context(subprocess.Popen(command, stdin=text, env=environment))  # noqa: S603 - the reader's own
             stack.push(lambda kind, *_: _end(pager) if kind else None)
         pager.wait()

@@ -24,7 +24,7 @@ from typing import IO, TYPE_CHECKING, Any
 import click
 
 from ...temporary import unnamed_file
-from ...values import distinct, encodable, parse_instant_text, plain, text_of
+from ...values import escape_surrogates, parse_instant_text, to_json_value, to_text, unique_names
 from .options import ColumnType, Output
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def write_parquet(
     except ImportError as error:
         raise click.ClickException("parquet needs a library: pip install 'curation[parquet]'") from error
 
-    names = distinct(columns)
+    names = unique_names(columns)
     with ExitStack() as files:
 
         def new_file() -> IO[bytes]:
@@ -141,7 +141,7 @@ def _typed(values: Sequence[Any]) -> Sequence[Any]:
         return told if told.count(None) == values.count(None) else values
     if Decimal not in types:
         return values
-    return [plain(value) if isinstance(value, Decimal) else value for value in values]
+    return [to_json_value(value) if isinstance(value, Decimal) else value for value in values]
 
 
 def _kind(values: Sequence[Any]) -> str:
@@ -200,7 +200,7 @@ def _array(values: Sequence[Any], kind: ColumnType) -> pa.Array:
     import pyarrow as pa
 
     if kind in ("text", "json"):
-        values = [None if value is None else encodable(text_of(value)) for value in values]
+        values = [None if value is None else escape_surrogates(to_text(value)) for value in values]
     elif kind == "bytes":
         values = [None if value is None else bytes(value) for value in values]
     return pa.array(values, _type(kind))
@@ -209,7 +209,7 @@ def _array(values: Sequence[Any], kind: ColumnType) -> pa.Array:
 def _schema(names: Sequence[str], kinds: Sequence[ColumnType]) -> pa.Schema:
     import pyarrow as pa
 
-    return pa.schema(list(zip(map(encodable, names), map(_type, kinds), strict=True)))
+    return pa.schema(list(zip(map(escape_surrogates, names), map(_type, kinds), strict=True)))
 
 
 def _table(names: Sequence[str], kinds: Sequence[ColumnType], arrays: Sequence[pa.Array]) -> pa.Table:

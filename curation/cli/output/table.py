@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import chain, islice
 from typing import Any, NamedTuple
 
-from ...values import is_numeric, shown
+from ...values import is_numeric, text_cell
 from .options import Output
 
 Row = Sequence[Any]
@@ -78,7 +78,7 @@ def _laid_out(columns: Sequence[str], rows: Iterator[Row], cell: Callable[[Any],
 
 
 def _one_line(value: Any) -> str:
-    return " ".join(shown(value).split()) if isinstance(value, str) else shown(value)
+    return " ".join(text_cell(value).split()) if isinstance(value, str) else text_cell(value)
 
 
 def _short(value: Any) -> str:

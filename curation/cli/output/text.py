@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from types import NoneType
 from typing import Any
 
-from ...values import distinct, encodable, json_cell, spreadsheet_cell, text_of
+from ...values import escape_surrogates, json_cell, spreadsheet_cell, to_text, unique_names
 from .options import Output
 
 Row = Sequence[Any]
@@ -47,7 +47,7 @@ def _separated(columns: Sequence[str], rows: Iterator[Row], output: Output, sepa
 
 
 def _raw_cell(value: Any) -> str:
-    return encodable(text_of(value))
+    return escape_surrogates(to_text(value))
 
 
 def json_lines(columns: Sequence[str], rows: Iterator[Row], _output: Output) -> Iterator[str]:
@@ -65,7 +65,7 @@ def jsonl_lines(columns: Sequence[str], rows: Iterator[Row], _output: Output) ->
 
 def _objects(columns: Sequence[str], rows: Iterator[Row]) -> Iterator[str]:
     """Each row as an object; the names are made JSON once, a third quicker than a dict a row."""
-    names = [json_cell(name).replace("%", "%%") for name in distinct(columns)]
+    names = [json_cell(name).replace("%", "%%") for name in unique_names(columns)]
     template = "{" + ", ".join(f"{name}: %s" for name in names) + "}"
     for row in rows:
         yield template % tuple(map(json_cell, row))

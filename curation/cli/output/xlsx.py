@@ -21,7 +21,7 @@ from typing import IO, TYPE_CHECKING, Any
 import click
 
 from ...temporary import temporary_folder, unnamed_file
-from ...values import encodable, escape, is_formula, parse_instant_text, shown, text_of
+from ...values import escape, escape_surrogates, is_formula, parse_instant_text, text_cell, to_text
 from ...wording import counted
 from .options import Output, output_title
 
@@ -124,7 +124,7 @@ def _write_sheets(workbook: Any, cells: _Cells, columns: Sequence[str], rows: It
 
 
 def _width(values: Sequence[Any]) -> int:
-    longest = max(max(map(len, shown(value).split("\n")), default=0) for value in values)
+    longest = max(max(map(len, text_cell(value).split("\n")), default=0) for value in values)
     return min(_WIDEST, max(_NARROWEST, longest + 2))
 
 
@@ -139,7 +139,7 @@ class _Cells:
         # Stays a text when someone opens the cell and leaves it.
         self._quoted: Format = workbook.add_format({"quote_prefix": True})
         self._nothing: Format = workbook.add_format({})
-        self._escape = encodable if raw else escape
+        self._escape = escape_surrogates if raw else escape
         self.cut = 0
 
     def write_row(self, sheet: Worksheet, number: int, row: Row) -> None:
@@ -185,7 +185,7 @@ class _Cells:
         elif isinstance(value, dt.time) and value.tzinfo is None:
             sheet.write_datetime(number, i, value, self._time)
         else:
-            self.write_text(sheet, number, i, text_of(value))
+            self.write_text(sheet, number, i, to_text(value))
 
 
 def _is_exact(value: float | Decimal) -> bool:

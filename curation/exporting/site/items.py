@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import quote
 
-from ...documents.instants import is_day
+from ...documents.instants import is_date_only
 from ...sources.site_settings import SiteSettings
 from .rows import Article, Json
 from .sections import PROFILE, Section
@@ -61,7 +61,7 @@ class Renderer:
 
         One without a time is midnight in that zone, as Jekyll has it; its instant may be of the day before.
         """
-        moment, is_midnight = _moment(article, key), is_day(article.extra.get(key))
+        moment, is_midnight = _moment(article, key), is_date_only(article.extra.get(key))
         if moment is None:
             return None
         zone = self.settings.zone

@@ -14,7 +14,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
 from ...documents.issues import Issue
-from ...documents.json_values import short
+from ...documents.json_values import shorten
 from ...urls import url_digest
 from ..merging.rules import SetAside, hides
 from ..merging.stories import Story, fold_url, spellings
@@ -136,6 +136,6 @@ def _is_same(one: Unplaced | Candidate, article: Candidate) -> bool:
 def _hidden_story(article: Candidate, key: _Key) -> Issue:
     in_common = _IN_COMMON.get(key[0])
     what = f"its {in_common} is that of" if in_common else "it has"
-    title = f" {short(article.story.title)}" if article.story.title else ""
+    title = f" {shorten(article.story.title)}" if article.story.title else ""
     story = f"{what} the story{title} that an editor hides at {article.path}"
     return Issue("warning", "hidden_story", f"not published until an editor decides: {story}", "published")

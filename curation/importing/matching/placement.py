@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from ...articles.upstream import hides
 from ...backends.base import chunks
-from ...documents.instants import as_text
+from ...documents.instants import format_instant
 from ...store.schema import articles, former_stories, overrides, set_aside_overrides
 from ..merging.rules import Decision, SetAside
 from ..merging.stored_state import STORY_COLUMNS, read_overrides, read_set_aside
@@ -227,7 +227,9 @@ def _former(connection: sa.Connection, source_id: int) -> list[Candidate]:
         .order_by(former.article_id, former.import_id)
     )  # fmt: skip
     return [
-        Candidate(key, path, Story(*story), text_hash, as_text(at), _HIDING, is_lost=False, is_former=True)
+        Candidate(
+            key, path, Story(*story), text_hash, format_instant(at), _HIDING, is_lost=False, is_former=True
+        )
         for key, path, text_hash, at, *story in connection.execute(query)
     ]
 
@@ -242,7 +244,14 @@ def read_candidates(
         article.body, article.content_hash, article.published_at, article.missing_since,
     ).where(*wanted)  # fmt: skip
     rows = [
-        (key, path, Story(title, digest, url, digest_body(body)), text_hash, as_text(at), since is not None)
+        (
+            key,
+            path,
+            Story(title, digest, url, digest_body(body)),
+            text_hash,
+            format_instant(at),
+            since is not None,
+        )
         for key, path, title, digest, url, body, text_hash, at, since in connection.execute(query)
     ]
     decided = read_overrides(connection, [row[0] for row in rows])

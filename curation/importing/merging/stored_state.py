@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from ...backends import backend_of
 from ...backends.base import chunks
-from ...documents.instants import as_text
+from ...documents.instants import format_instant
 from ...flags import FLAGS, Flags
 from ...store.schema import (
     articles,
@@ -71,7 +71,7 @@ def read_stored_state(connection: sa.Connection, article_ids: Sequence[int]) -> 
         )
         for row in rows:
             flags = (Effective(*row[9:13]), Flags(*row[13:17]), row[17])
-            story = (row[4], as_text(row[5]), Story(*row[6:9]))
+            story = (row[4], format_instant(row[5]), Story(*row[6:9]))
             stored[row[0]] = StoredState(*row[1:4], *story, *flags, bytes(row[18]), bytes(row[19]))
         _read_decisions(connection, ids, stored)
     return stored
@@ -195,7 +195,7 @@ def pass_on_former_stories(connection: sa.Connection, heirs: Mapping[int, int]) 
             query.where(aside.id.in_(ids))
         ):
             key = (heirs[row_id], import_id, changeset_id)
-            rows[key] = (*key, text_hash, as_text(at), *story)
+            rows[key] = (*key, text_hash, format_instant(at), *story)
     backend_of(connection).bulk_insert(connection, former_stories, _FORMER, list(rows.values()))
 
 

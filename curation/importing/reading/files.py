@@ -15,7 +15,7 @@ from ...documents.issues import Issue
 from ...documents.parsing import (
     Document,
     Organization,
-    TopicNote,
+    Topic,
     content_hash,
     parse_article,
     parse_organization,
@@ -31,7 +31,7 @@ class Note(NamedTuple):
     """A fresh file of the taxonomy: the number of its task, what it says, its bytes and their digest."""
 
     task: int
-    parsed: Organization | TopicNote
+    parsed: Organization | Topic
     content: bytes
     digest: bytes
 
@@ -133,7 +133,7 @@ def issues_of(kind: Kind, content: bytes) -> tuple[Issue, ...]:
 
 
 #: What reads a file of each kind.
-_PARSERS: dict[Kind, Callable[[bytes], Document | Organization | TopicNote | None]] = {
+_PARSERS: dict[Kind, Callable[[bytes], Document | Organization | Topic | None]] = {
     Kind.ARTICLE: parse_article,
     Kind.ORGANIZATION: parse_organization,
     Kind.TOPIC: parse_topic,

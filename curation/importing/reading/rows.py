@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from ...documents.due_dates import DATE_KEYS, find_due
-from ...documents.fields import Image, Provider, RelatedLink, encode_image
-from ...documents.instants import as_text
+from ...documents.due_dates import DATE_KEYS, find_due_date
+from ...documents.entries import Image, Provider, RelatedLink, encode_image
+from ...documents.instants import format_instant
 from ...documents.parsing import Document
 from ...paths import MAX_PATH
 from ...scanning import collection_of, slug_of
@@ -108,7 +108,7 @@ class Rows:
         """Adds a document's rows; its place is the number of articles before it."""
         place = len(self.articles)
         values = _article_values(path, document, text_hash)
-        due_at = values[_PUBLISHED_AT] or as_text(_find_due(path, document.extra))
+        due_at = values[_PUBLISHED_AT] or format_instant(_find_due(path, document.extra))
         self.articles.append(ArticleRow(self.provider(document.provider), values, document.unclear, due_at))
         self.documents.append((digest, content))
         for position, name in document.topics:
@@ -176,7 +176,7 @@ class Rows:
     def _add_link(self, article: int, position: int, link: RelatedLink) -> None:
         digest = url_digest(canonical_url(link.web_url))
         values = (
-            position, link.title, link.excerpt, as_text(link.published_at), link.web_url, digest,
+            position, link.title, link.excerpt, format_instant(link.published_at), link.web_url, digest,
             link.type, link.quality, link.extra,
         )  # fmt: skip
         place = len(self.links)
@@ -195,7 +195,7 @@ def _article_values(path: str, document: Document, text_hash: str) -> tuple[Any,
         *flags, status,
         document.title, url_digest(canonical), canonical,
         path, collection_of(path), document.slug or slug_of(path), document.category, document.type,
-        as_text(document.published_at), as_text(document.updated_at), text_hash,
+        format_instant(document.published_at), format_instant(document.updated_at), text_hash,
         document.original_url, document.web_url, document.amp_web_url, document.cdn_amp_web_url,
         document.excerpt, document.extra, document.featured_content, document.body,
     )  # fmt: skip
@@ -208,7 +208,7 @@ def _find_due(path: str, extra: str) -> dt.datetime | None:
     # Few documents have another date, and so few are decoded.
     folded = extra.lower()
     is_dated = any(key in folded for key in _DATED)
-    return find_due(path, json.loads(extra) if is_dated else {})
+    return find_due_date(path, json.loads(extra) if is_dated else {})
 
 
 def value_of(row: ArticleRow, column: str) -> Any:

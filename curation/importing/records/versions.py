@@ -18,7 +18,7 @@ from typing import NamedTuple
 import sqlalchemy as sa
 
 from ...backends import backend_of
-from ...documents.instants import as_text
+from ...documents.instants import format_instant
 from ...flags import FLAGS, Flags
 from ...store.schema import file_versions, imports
 
@@ -110,7 +110,9 @@ class Versions:
         upstream: Upstream,
     ) -> None:
         key = (self._source_id, path, self._import_id)
-        self._new.append((*key, digest, packed, as_text(since), last, *upstream.flags, upstream.status))
+        self._new.append(
+            (*key, digest, packed, format_instant(since), last, *upstream.flags, upstream.status)
+        )
 
     def flush(self, connection: sa.Connection) -> None:
         """Writes what was collected; the caller commits."""

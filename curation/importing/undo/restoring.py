@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from ...backends import backend_of
 from ...backends.base import chunks
-from ...documents.instants import as_text
+from ...documents.instants import format_instant
 from ...errors import DocumentError
 from ...flags import Flags
 from ...scanning import File, Kind
@@ -80,7 +80,7 @@ def restore_marks(context: UndoContext, versions: Sequence[Any]) -> None:
     backend = backend_of(connection)
     for table, key in ((articles, "article_id"), (taxonomy_documents, "note_id")):
         rows = [
-            (row_id, row.last_import_id, as_text(row.missing_since))
+            (row_id, row.last_import_id, format_instant(row.missing_since))
             for row in versions
             if (row_id := getattr(row, key)) is not None
         ]

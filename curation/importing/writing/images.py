@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from ...backends.base import chunks
-from ...documents.fields import Image, encode_image, read_image
+from ...documents.entries import Image, encode_image
+from ...documents.fields import read_image
 from ...documents.issues import Reading
 from ...documents.parsing import Document, parse_article, parse_organization
 from ...errors import DocumentError
@@ -173,7 +174,7 @@ class _Entry(Reading):
         super().__init__({}, "", "", None, [], first_line=1)
         self.needs_document = False
 
-    def plain_text(self, path: tuple[str | int, ...]) -> str | None:
+    def unquoted_text(self, path: tuple[str | int, ...]) -> str | None:
         del path
         self.needs_document = True
         return None

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import sqlalchemy as sa
 
-from ...paths import ARTICLE_SUFFIXES, SPELT_SUFFIXES
+from ...paths import ARTICLE_SUFFIXES, SUFFIX_SPELLINGS
 from ...store.schema import articles, collection_items, related_links
 
 #: The imports whose articles are looked at; None for all articles of the source.
@@ -70,7 +70,7 @@ def _first_article(source_id: int, *same: sa.ColumnElement[bool]) -> sa.ScalarSe
 
 def item_target(source_id: int) -> sa.ScalarSelect[int]:
     """The article that a row of `collection_items` names."""
-    paths = [collection_items.c.item_stem.concat(suffix) for suffix in SPELT_SUFFIXES]
+    paths = [collection_items.c.item_stem.concat(suffix) for suffix in SUFFIX_SPELLINGS]
     is_gone = sa.case((articles.c.missing_since.is_(None), 0), else_=1)
     return (
         sa.select(articles.c.id)

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from ...backends import backend_of
 from ...backends.base import chunks
-from ...documents.parsing import Organization, TopicNote, parse_organization, parse_topic
+from ...documents.parsing import Organization, Topic, parse_organization, parse_topic
 from ...store.schema import (
     images,
     provider_aliases,
@@ -110,14 +110,14 @@ def _known(connection: sa.Connection, row_ids: Sequence[int]) -> dict[int, Any]:
     return known
 
 
-def _name(rows: Rows, parsed: Organization | TopicNote) -> None:
+def _name(rows: Rows, parsed: Organization | Topic) -> None:
     if isinstance(parsed, Organization):
         rows.provider(parsed.provider)
     else:
         rows.topic(parsed.name)
 
 
-def _identity(references: References, parsed: Organization | TopicNote) -> tuple[int | None, int | None]:
+def _identity(references: References, parsed: Organization | Topic) -> tuple[int | None, int | None]:
     """The provider and the topic that a document is about: one of the two."""
     if isinstance(parsed, Organization):
         return references.providers[provider_digest(parsed.provider)], None
