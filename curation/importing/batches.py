@@ -15,7 +15,7 @@ from ..scanning import File, Kind
 from ..store.database import now
 from .context import ImportContext
 from .matching.moves import Plan
-from .matching.placement import Placement, find_overridden
+from .matching.placement import Placement, find_overridden_paths
 from .reading.files import Chunk, without
 from .reading.pipeline import CHUNK, cores, read_ahead
 from .reading.processes import process_pool
@@ -54,12 +54,12 @@ class BatchImporter:
         known, new = (files, ()) if self._context.is_first else self._by_place(files)
         if not self._context.is_first:
             with self._context.transactions.reading() as connection:
-                self._placing.expect_known(connection)
+                self._placing.load_hidden_stories(connection)
         with self._executor(len(files)) as executor:
             self._read_all(self._tasks(known), executor)
             if new or self._placing:
                 with self._context.transactions.reading() as connection:
-                    self._placing.expect_new(connection, self._find_gone(connection))
+                    self._placing.load_lost_articles(connection, self._find_gone(connection))
                 self._read_all(self._tasks(new), executor)
             if self._placing:
                 self._place(executor)
@@ -69,7 +69,7 @@ class BatchImporter:
         overrides: a new document may be one of them."""
         if not self._context.dump.within:
             return self._gone
-        paths = find_overridden(connection, self._records.source_id)
+        paths = find_overridden_paths(connection, self._records.source_id)
         return [*self._gone, *self._context.dump.tree.find_absent(paths)]
 
     def _by_place(self, files: Sequence[File]) -> tuple[list[File], list[File]]:
@@ -153,7 +153,7 @@ class BatchImporter:
             if plan is not None:
                 batch = [_refuse_changed(chunk, self._placing.digests) for chunk in batch]
             elif not self._context.is_first:
-                batch = self._placing.set_aside_unplaced(connection, batch)
+                batch = self._placing.defer_unplaced(connection, batch)
             returned = self._sort_out(batch, plan)
             self._settle(connection, batch, plan)
             if returned or any(read.fresh or read.notes for _, read in batch):

@@ -126,11 +126,11 @@ class Importer:
         if self._context.dump.within:
             return
         if gone:
-            from .matching.copies import doubt_copies
+            from .matching.copies import warn_about_copies
             from .writing.missing import mark_missing
 
             self._records.audit.open(connection)
-            doubt_copies(connection, self._records, gone)
+            warn_about_copies(connection, self._records, gone)
             self._summary.missing += mark_missing(connection, self._records, gone, now())
 
     def _with_unclear_flags(self, connection: sa.Connection) -> set[str]:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
-from ..importing.writing.orphans import USES, is_unused
+from ..importing.writing.orphans import USING_COLUMNS, is_unused
 from ..store.database import stream_rows
 from ..store.schema import articles, changes, documents, files, imports, sources, taxonomy_documents
 from .findings import Finding, subject_of
@@ -99,7 +99,7 @@ def _find_unended(connection: sa.Connection) -> Iterator[Finding]:
 
 def find_orphans(connection: sa.Connection) -> Iterator[Finding]:
     """Providers, topics and images that nobody uses: they go with their last user."""
-    for table in USES:
+    for table in USING_COLUMNS:
         row = table.alias("t")
         query = sa.select(row.c.id).where(is_unused(row, table)).order_by(row.c.id)
         for (key,) in stream_rows(connection, query):

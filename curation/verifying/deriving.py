@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from ..articles.searching import rebuild_index
 from ..backends import backend_of
-from ..importing.writing.images import settle_images
+from ..importing.writing.images import refresh_images
 from ..importing.writing.links import resolve_items, resolve_related
 from ..importing.writing.orphans import Orphans
 from ..store.database import Store
@@ -36,7 +36,7 @@ def reindex(store: Store, progress: Callable[[int, int], None] | None = None) ->
         backend_of(connection).lock_references(connection)
         orphans = _remove_orphans(connection)
         for ids in batches(connection, images):
-            settle_images(connection, ids)
+            refresh_images(connection, ids)
         for source_id in connection.scalars(sa.select(sources.c.id).order_by(sources.c.id)).all():
             resolve_related(connection, source_id, None)
             resolve_items(connection, source_id, None)

@@ -13,8 +13,8 @@ from ..documents.parsing import Organization, parse_organization, parse_topic
 from ..importing.reading.files import Read, read_files
 from ..importing.reading.rows import Rows, provider_digest, topic_digest
 from ..importing.reading.tasks import OutcomeKind, Task
-from ..importing.writing.images import find_unsettled
-from ..importing.writing.taxonomy import present_documents
+from ..importing.writing.images import find_outdated_images
+from ..importing.writing.taxonomy import read_present_documents
 from ..scanning import File, Kind
 from ..store.schema import (
     images,
@@ -82,11 +82,11 @@ def _find_misnamed(
             yield Finding("identity", f"{table} {key}", f"its digest is not that of its {told}")
 
 
-def _find_unsettled_images(connection: sa.Connection, ids: Sequence[int]) -> Iterator[Finding]:
+def _find_outdated_images(connection: sa.Connection, ids: Sequence[int]) -> Iterator[Finding]:
     """Images that do not say what their first use says: by source and path, those who are there before those
     who are missing."""
-    for image in find_unsettled(connection, ids):
-        wrong = f"not as its first use says: {', '.join(image.names)}"
+    for image in find_outdated_images(connection, ids):
+        wrong = f"not as its first use says: {', '.join(image.differing_columns)}"
         yield Finding("images", f"images {image.id}", wrong)
 
 
@@ -162,7 +162,7 @@ def _read(path: str, kind: str, content: bytes) -> Read:
 
 
 def _find_misdescribed_providers(connection: sa.Connection, ids: Sequence[int]) -> Iterator[Finding]:
-    present = present_documents(connection, taxonomy_documents.c.provider_id, ids)
+    present = read_present_documents(connection, taxonomy_documents.c.provider_id, ids)
     said = {key: parsed for key, content in present if (parsed := parse_organization(content))}
     older = _read_otherwise(connection, taxonomy_documents.c.provider_id, ids)
     aliases = _listed(connection, sa.select(provider_aliases).where(provider_aliases.c.provider_id.in_(ids)))
@@ -194,7 +194,7 @@ def _listed(connection: sa.Connection, query: sa.Select[Any]) -> dict[int, list[
 
 
 def _find_misdescribed_topics(connection: sa.Connection, ids: Sequence[int]) -> Iterator[Finding]:
-    present = present_documents(connection, taxonomy_documents.c.topic_id, ids)
+    present = read_present_documents(connection, taxonomy_documents.c.topic_id, ids)
     said = {key: parse_topic(content) for key, content in present}
     older = _read_otherwise(connection, taxonomy_documents.c.topic_id, ids)
     above = topics.alias("above")
@@ -232,7 +232,7 @@ _CHECKS: tuple[tuple[sa.Table, Callable[[sa.Connection, Sequence[int]], Iterator
     (providers, _find_misnamed_providers),
     (topics, _find_misnamed_topics),
     (images, _find_misnamed_images),
-    (images, _find_unsettled_images),
+    (images, _find_outdated_images),
     (taxonomy_documents, _find_untrue_documents),
     (taxonomy_documents, find_wrong_taxonomy_versions),
     (providers, _find_misdescribed_providers),

@@ -29,7 +29,7 @@ from curation.verifying.run import Finding, verify
 
 from ..support.cases import few_or_many, some
 from ..support.importing_helpers import import_folder, undo_one_import
-from ..support.random_dumps import Mixture
+from ..support.random_dumps import ChangingSource
 from ..support.random_histories import empty, small_batches
 from ..support.store_comparison import differences, rows
 from ..support.upstream_changes import Files, Site
@@ -54,8 +54,8 @@ class Newsroom:
     def __init__(self, store: Store, fresh: Store, root: Path, seed: int) -> None:
         self._store, self._fresh = store, fresh
         self._chance = chance = random.Random(seed)
-        self._mixtures = {name: Mixture(chance) for name in ("one", "two")}
-        self._sites = {name: Site(root / str(seed) / name) for name in self._mixtures}
+        self._sources = {name: ChangingSource(chance) for name in ("one", "two")}
+        self._sites = {name: Site(root / str(seed) / name) for name in self._sources}
         #: What the store has of each source; None where that is nothing, or a part of an import was undone.
         self._has: dict[str, Files | None] = {"one": None, "two": None}
         #: Imports that changed something: source, what the store had before, whether all of it was read.
@@ -63,7 +63,7 @@ class Newsroom:
         self.log: list[str] = []
 
     def begin(self) -> None:
-        for name in self._mixtures:
+        for name in self._sources:
             self._import(name)
 
     def step(self) -> None:
@@ -90,12 +90,12 @@ class Newsroom:
         return import_folder(store, site.root)
 
     def _import_any(self) -> None:
-        name = self._chance.choice(sorted(self._mixtures))
-        self._mixtures[name].change()
+        name = self._chance.choice(sorted(self._sources))
+        self._sources[name].change()
         self._import(name)
 
     def _import(self, name: str) -> None:
-        files = dict(self._mixtures[name].files)
+        files = dict(self._sources[name].files)
         summary = self._import_to(self._store, name, files)
         before = self._has[name]
         if summary.changeset_id is not None:

@@ -1,4 +1,4 @@
-"""A site of a few documents, and an editor's commands on them."""
+"""A small site on which tests run an editor's commands."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from click.testing import Result
 Curation = Callable[..., Result]
 
 
-class Desk:
-    """A site of a few documents, and an editor's commands on them."""
+class EditorSession:
+    """A site of a few documents, and the commands that run on it."""
 
     def __init__(self, curation: Curation, root: Path, name: str = "site") -> None:
         self._curation, self._root = curation, root / name
@@ -21,11 +21,11 @@ class Desk:
     def write(self, path: str, title: str, url: str | None, body: str, **flags: object) -> None:
         file = self._root / path
         file.parent.mkdir(parents=True, exist_ok=True)
-        said = "".join(f"{key}: {value}\n" for key, value in flags.items())
+        flag_lines = "".join(f"{key}: {value}\n" for key, value in flags.items())
         address = "" if url is None else f"webUrl: https://x.example/{url}\n"
-        file.write_text(f"---\ntitle: {title}\n{address}{said}---\n{body}\n")
+        file.write_text(f"---\ntitle: {title}\n{address}{flag_lines}---\n{body}\n")
 
-    def drop(self, path: str) -> None:
+    def delete(self, path: str) -> None:
         (self._root / path).unlink()
 
     def run(self, *arguments: str, status: int = 0) -> str:
@@ -33,25 +33,25 @@ class Desk:
         assert result.exit_code == status, result.output
         return result.output
 
-    def take_in(self, part: str = "", status: int = 0) -> None:
+    def import_files(self, part: str = "", status: int = 0) -> None:
         self.run("import", str(self._root / part), status=status)
 
     @property
     def overrides(self) -> dict[str, str]:
-        """The flags that are overridden, by path; at most one an article."""
+        """The overridden flag of each article, by path. An article has at most one."""
         query = "SELECT path, field FROM overrides JOIN articles ON articles.id = article_id ORDER BY path"
         rows = self._curation("sql", query, "--format", "csv").stdout
         return {row["path"]: row["field"] for row in csv.DictReader(io.StringIO(rows))}
 
     @property
     def shown(self) -> list[str]:
-        """The paths of what is published and not missing."""
-        told = self._curation(
+        """The paths of the articles that are published and not missing."""
+        table = self._curation(
             "list", "--published", "--columns", "path,missing_since", "--format", "csv"
         ).stdout
-        return [row["path"] for row in csv.DictReader(io.StringIO(told)) if not row["missing_since"]]
+        return [row["path"] for row in csv.DictReader(io.StringIO(table)) if not row["missing_since"]]
 
     @property
     def issues(self) -> set[tuple[str, str]]:
-        told = self._curation("issues", "--format", "csv").stdout
-        return {(row["code"], row["path"]) for row in csv.DictReader(io.StringIO(told))}
+        table = self._curation("issues", "--format", "csv").stdout
+        return {(row["code"], row["path"]) for row in csv.DictReader(io.StringIO(table))}

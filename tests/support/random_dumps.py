@@ -1,8 +1,7 @@
-"""Dumps of small sources that share images, providers, topics and stories, made at random: what
-`test_as_fresh` imports, decides on and undoes.
+"""Random dumps of small sources that share images, providers, topics and stories, for `test_as_fresh`.
 
-Few names and many ways to write them: so that what one document says of an image or a provider is often also
-said, otherwise, by another one.
+There are few names and many ways to write them. So several documents often state different facts of the same
+image or provider.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ ARTICLES = ("_news/a.md", "_news/b.md", "_news/c.html", "_learning/v/d.md", "_le
 ORGANIZATIONS = ("_data/organizations/o.md", "_data/organizations/p.md", "_data/organizations/q.md")
 TOPICS = ("_data/topics/t.yaml", "_data/topics/u.yaml")
 
-#: What an entry may say of an image beside its URL: in full, oddly, in part not to be stored, not at all.
+#: Facts of an image in an entry, after its URL: complete, unusual, partly impossible to store, or none.
 _FACTS = (
     "", "width: 100", "width: 200, height: 50", "width: 640.0", "width: -1", "width: 1e300", "width: .inf",
     "width: 100, isCached: true", "isCached: yes", "isCached: perhaps", "title: x", "title: 2024",
@@ -29,8 +28,8 @@ _FACTS = (
 def _image(chance: random.Random) -> str:
     url = f"https://i.example/{chance.randrange(3)}.png"
     facts = chance.choice(_FACTS)
-    told = f'{{url: "{url}"{facts and f", {facts}"}}}'
-    return told if chance.random() < 0.95 else "{width: 3}"
+    entry = f'{{url: "{url}"{facts and f", {facts}"}}}'
+    return entry if chance.random() < 0.95 else "{width: 3}"
 
 
 def _images(chance: random.Random, most: int = 2) -> str:
@@ -43,7 +42,7 @@ def _provider(chance: random.Random) -> str:
 
 
 def _article(chance: random.Random, token: int) -> bytes:
-    """A document of a story of its own, or of one of few whose titles and dates links name."""
+    """Return a document with the story of this number. Related links may refer to it by title and date."""
     lines = [f"title: {chance.choice((f'Tale {token}', f'Tale {token}', token))}\n"]
     lines += [f"originalUrl: https://x.example/{token}\n"] if chance.random() < 0.8 else []
     lines += ["publishedDateTime: 2020-01-01T00:00:00Z\n"] if chance.random() < 0.7 else []
@@ -54,19 +53,19 @@ def _article(chance: random.Random, token: int) -> bytes:
     lines += [_images(chance)]
     for _ in range(chance.choice((0, 0, 1, 2))):
         inner = _images(chance, 1).rstrip().replace("images: ", ", images: ")
-        named = chance.randint(1, max(token, 1))
+        number = chance.randint(1, max(token, 1))
         when = chance.choice((", publishedDateTime: 2020-01-01T00:00:00Z", ""))
-        url = chance.choice((f', webUrl: "https://x.example/{named}"', ""))
+        url = chance.choice((f', webUrl: "https://x.example/{number}"', ""))
         lines += [] if "related:\n" in lines else ["related:\n"]
-        lines += [f"- {{title: Tale {named}{when}{url}{inner}}}\n"]
+        lines += [f"- {{title: Tale {number}{when}{url}{inner}}}\n"]
     return f"---\n{''.join(lines)}---\nThe words of tale {token}, which are its own.\n".encode()
 
 
 def _organization(chance: random.Random) -> bytes:
-    said = f"name: {chance.choice('OP')}\ndomain: {chance.choice('op')}.example\n"
-    said += f"description: {chance.choice('xyz')}\n" if chance.random() < 0.5 else ""
-    said += f"otherNames: [{chance.choice(('One', 'Two', '3'))}]\n" if chance.random() < 0.5 else ""
-    return f"---\n{said}{_images(chance)}---\n".encode()
+    text = f"name: {chance.choice('OP')}\ndomain: {chance.choice('op')}.example\n"
+    text += f"description: {chance.choice('xyz')}\n" if chance.random() < 0.5 else ""
+    text += f"otherNames: [{chance.choice(('One', 'Two', '3'))}]\n" if chance.random() < 0.5 else ""
+    return f"---\n{text}{_images(chance)}---\n".encode()
 
 
 def _topic(chance: random.Random) -> bytes:
@@ -74,14 +73,14 @@ def _topic(chance: random.Random) -> bytes:
     return f"_id: {chance.choice(('s1', 's2'))}\nname: {chance.choice('TUV')}\n{parent}".encode()
 
 
-class Mixture:
-    """The files of one source, of which some change each time."""
+class ChangingSource:
+    """The files of one source. Each change affects some of them."""
 
     def __init__(self, chance: random.Random) -> None:
         self._chance = chance
         self._tokens = 0
         self.files: Files = {}
-        self._lost: Files = {}
+        self._deleted: Files = {}
         for path in (*ARTICLES, *ORGANIZATIONS, *TOPICS):
             if chance.random() < 0.6:
                 self._write(path)
@@ -92,10 +91,10 @@ class Mixture:
             what = self._chance.random()
             if what < 0.3:
                 if path in self.files:
-                    self._lost[path] = self.files.pop(path)
-            elif what < 0.4 and self._lost:
-                path = self._pick(sorted(self._lost))
-                self.files[path] = self._lost[path]
+                    self._deleted[path] = self.files.pop(path)
+            elif what < 0.4 and self._deleted:
+                path = self._pick(sorted(self._deleted))
+                self.files[path] = self._deleted[path]
             elif what < 0.48 and path in self.files and path in ARTICLES:
                 self._move(path)
             elif what < 0.52 and path in self.files:
@@ -118,7 +117,7 @@ class Mixture:
         )
 
     def _rewrite(self, path: str) -> None:
-        """The same story with other parts."""
+        """Replace a document by one with the same story and other parts."""
         token = self.files[path].rpartition(b" tale ")[2].partition(b",")[0]
         self.files[path] = _article(self._chance, int(token))
 

@@ -66,7 +66,7 @@ from curation.verifying.links import find_wrong_links
 from curation.verifying.run import verify
 
 from .importing_helpers import undo_one_import
-from .random_sites import Telling, World, _body, tells_of
+from .random_sites import Site, StoryTokens, _body, read_tokens
 
 SOURCE = "site"
 
@@ -88,7 +88,7 @@ class Row(NamedTuple):
     """An article, as far as it matters; `is_stated`: nothing that upstream says holds it back."""
 
     path: str
-    tells: Telling
+    tells: StoryTokens
     is_public: bool
     is_missing: bool
     status: str | None
@@ -103,7 +103,7 @@ class Decided(NamedTuple):
     flag: str
     value: int
     changeset_id: int
-    tells: Telling | None
+    tells: StoryTokens | None
 
     @property
     def hides(self) -> bool:
@@ -123,7 +123,7 @@ class State:
     kinds: dict[int, str]
     issues: set[tuple[str, str, str | None]]
 
-    def public(self) -> dict[int, Telling]:
+    def public(self) -> dict[int, StoryTokens]:
         return {key: row.tells for key, row in self.rows.items() if row.is_public}
 
     def editors(self) -> Counter[tuple[str, int, int]]:
@@ -141,10 +141,10 @@ def fail(law: str, *told: object) -> None:
 
 @dataclass
 class History:
-    """A store and a world that go through steps."""
+    """A store and a site that go through steps."""
 
     store: Store
-    world: World
+    site: Site
     seed: int
     #: What there was before each import, by its changeset.
     before_imports: dict[int, State] = field(default_factory=dict)
@@ -154,7 +154,7 @@ class History:
 
     def begin(self) -> None:
         chance = random.Random(self.seed)
-        self.world.fill(chance)
+        self.site.fill(chance)
         self.step(("import", self.seed))
         if chance.random() < 0.5:
             # There is no source yet where all documents were taken away before the first import.
@@ -183,8 +183,8 @@ class History:
 
     def _import(self, kind: str, chance: random.Random, before: State) -> None:
         if kind != "import again":
-            self.world.change(chance)
-        self.world.write()
+            self.site.change(chance)
+        self.site.write()
         options: dict[str, Any] = {"full": chance.random() < 0.2}
         options |= {"strict": True} if kind == "import, strict" else {}
         options |= {"dry_run": True} if kind == "import, dry" else {}
@@ -200,7 +200,7 @@ class History:
         hold_closed(before, after, summary)
         hold_unclear(before, after)
         if summary is not None and within is None:
-            hold_moves(before, after, self.world)
+            hold_moves(before, after, self.site)
             if chance.random() < 0.3:
                 again = self.import_(None)
                 if again.has_changed or again.changeset_id is not None:
@@ -208,7 +208,7 @@ class History:
                 hold_nothing_changed(after, self.look())
 
     def import_(self, within: str | None, **options: Any) -> Summary:
-        root = self.world.root
+        root = self.site.root
         paths = [root / within] if within else [root]
         [dump] = find_dumps(paths, source=SOURCE, root=root if within else None, rev=None, known={})
         with dump.tree:
@@ -216,7 +216,7 @@ class History:
             return import_dump(self.store, dump, scan, Options(actor="pipeline", **options))
 
     def _part(self, chance: random.Random) -> str | None:
-        places = set(self.world.docs)
+        places = set(self.site.docs)
         places |= {path.rpartition("/")[0] for path in places}
         return chance.choice(sorted(places)) if places else None
 
@@ -310,7 +310,7 @@ class History:
 
     def look(self) -> State:
         """Return what there is. Raises LawError if that is not sound."""
-        bodies = {digest_body(_body(n, 0)): n for n in range(self.world.tokens + 1)}
+        bodies = {digest_body(_body(n, 0)): n for n in range(self.site.token_count + 1)}
         issue = import_issues.c
         is_open = issue.resolved_import_id.is_(None)
         with self.store.reading() as connection:
@@ -334,7 +334,7 @@ def _rows(connection: sa.Connection) -> Iterator[tuple[int, Row]]:
         documents.c.content,
     ).join(documents, documents.c.article_id == article.id)  # fmt: skip
     for key, path, title, url, body, public, since, status, *upstream, content in connection.execute(query):
-        tells = tells_of(title, url, body)
+        tells = read_tokens(title, url, body)
         yield key, Row(path, tells, public, since is not None, status, tuple(upstream), bytes(content))
 
 
@@ -348,7 +348,7 @@ def _decided(connection: sa.Connection, bodies: dict[bytes | None, int]) -> Iter
         aside.title, aside.canonical_url, aside.body_digest,
     )  # fmt: skip
     for article_id, flag, value, changeset_id, title, url, body in connection.execute(query):
-        tells = tells_of(title, url, None)._replace(body=bodies.get(body))
+        tells = read_tokens(title, url, None)._replace(body=bodies.get(body))
         yield Decided(article_id, flag, value, changeset_id, tells)
 
 
@@ -376,7 +376,7 @@ def hold_nothing_changed(before: State, after: State) -> None:
 
 
 def hold_closed(
-    before: State, after: State, summary: Summary | None, was_public: dict[int, Telling] | None = None
+    before: State, after: State, summary: Summary | None, was_public: dict[int, StoryTokens] | None = None
 ) -> None:
     """Hold that no decision is lost, and nothing becomes public that was hidden."""
     if lost := before.editors() - after.editors():
@@ -489,18 +489,18 @@ HELD = (
 )  # fmt: skip
 
 
-def hold_moves(before: State, after: State, world: World) -> None:
+def hold_moves(before: State, after: State, site: Site) -> None:
     """Hold that documents which can only be one article are that article still."""
-    docs = {path: doc for path, doc in world.docs.items() if path not in world.damaged}
+    docs = {path: doc for path, doc in site.docs.items() if path not in site.damaged}
     by_path = {row.path: key for key, row in after.rows.items()}
     for path, doc in docs.items():
-        like = [key for key, row in before.rows.items() if row.tells.count_equal(doc.tells)]
-        if len(like) != 1 or before.rows[like[0]].tells.count_equal(doc.tells) < 2:
+        like = [key for key, row in before.rows.items() if row.tells.count_equal(doc.tokens)]
+        if len(like) != 1 or before.rows[like[0]].tells.count_equal(doc.tokens) < 2:
             continue
         was = before.rows[like[0]]
-        others = [p for p, other in docs.items() if p != path and other.tells.count_equal(was.tells)]
-        if not others and was.path not in world.damaged and by_path.get(path) != like[0]:
-            fail("what is surely the same article is that article", path, doc.tells, like[0], was.path)
+        others = [p for p, other in docs.items() if p != path and other.tokens.count_equal(was.tells)]
+        if not others and was.path not in site.damaged and by_path.get(path) != like[0]:
+            fail("what is surely the same article is that article", path, doc.tokens, like[0], was.path)
 
 
 # --- running and shrinking ------------------------------------------------------------------------------
@@ -533,7 +533,7 @@ def empty(store: Store) -> None:
 def run(store: Store, root: Path, seed: int, steps: Sequence[Step]) -> None:
     """Take some steps in a store that is emptied first. Raises whatever goes wrong, with the steps so far."""
     empty(store)
-    history = History(store, World(root), seed)
+    history = History(store, Site(root), seed)
     with small_batches(seed):
         try:
             history.begin()

@@ -1,7 +1,7 @@
-"""A made-up site whose documents are edited, moved and broken at random: what `histories` imports.
+"""A generated site whose documents are edited, moved and broken at random, for `random_histories`.
 
-Title, URL and body of a document each carry a token of their own (`t7`, `u7`, `b7`), so that a test can tell
-from the rows of a store, and from the files alike, which story an article tells.
+Title, URL and body of a document each contain a token (`t7`, `u7`, `b7`). From these a test can identify the
+story of an article, both in the rows of a store and in the files.
 """
 
 from __future__ import annotations
@@ -16,32 +16,32 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 
-class Telling(NamedTuple):
-    """What a document tells: the tokens of its title, URL and body; None for what it does not have."""
+class StoryTokens(NamedTuple):
+    """The tokens of a document's title, URL and body; None for an aspect that it does not have."""
 
     title: int | None
     url: int | None
     body: int | None
 
-    def count_equal(self, other: Telling) -> int:
-        """Return in how many aspects two are equal that both have."""
+    def count_equal(self, other: StoryTokens) -> int:
+        """Return how many aspects both have and are equal."""
         return sum(a is not None and a == b for a, b in zip(self, other, strict=True))
 
-    def count_different(self, other: Telling) -> int:
-        """Return in how many aspects two differ that both have."""
+    def count_different(self, other: StoryTokens) -> int:
+        """Return how many aspects both have and differ."""
         return sum(None not in (a, b) and a != b for a, b in zip(self, other, strict=True))
 
 
 @dataclass(frozen=True)
 class Doc:
-    """A document: what it tells, its lines of flags, and in which of several forms it is written."""
+    """A document: its tokens, its lines of flags, and the number of the form in which it is written."""
 
-    tells: Telling
+    tokens: StoryTokens
     flags: tuple[str, ...] = ()
     form: int = 0
 
     def write(self) -> bytes:
-        title, url, body = self.tells
+        title, url, body = self.tokens
         lines = ["---"]
         lines += (
             [] if title is None else [f"title: {json.dumps(_title(title, self.form), ensure_ascii=False)}"]
@@ -72,9 +72,9 @@ def _body(token: int, form: int) -> str:
     return (" ", "\n", "  ")[form % 3].join(("Once", f"b{token}", "and no more."))
 
 
-def tells_of(title: str | None, url: str | None, body: str | None) -> Telling:
-    """Return what is told by a title, a URL and a body, as a store has them."""
-    return Telling(*(_token(*pair) for pair in (("t", title), ("u", url), ("b", body))))
+def read_tokens(title: str | None, url: str | None, body: str | None) -> StoryTokens:
+    """Return the tokens of a title, a URL and a body as stored."""
+    return StoryTokens(*(_token(*pair) for pair in (("t", title), ("u", url), ("b", body))))
 
 
 def _token(letter: str, text: str | None) -> int | None:
@@ -82,7 +82,8 @@ def _token(letter: str, text: str | None) -> int | None:
     return int(found[1]) if found else None
 
 
-#: Flags as upstream states them; from PLAIN on they cannot be read, or may be meant to hide.
+#: Lines of flags as upstream writes them. The first `READABLE_COUNT` can be read. The others cannot, or may be
+#: meant to hide the article.
 FLAGS = (
     (), (), (), ("published: true",), ("published: false",), ("removed: true",), ("quality: 7", "heat: 3"),
     ("draft: true",), ("publishedDateTime: 2099-01-01T00:00:00Z",),
@@ -91,9 +92,9 @@ FLAGS = (
     ("published: ",), ("published: flase",), ("Published: false",), ("published: [false]",), ("removed: 1",),
     ("removed: ture",), ("quality: ten",), ("heat: 1e300",), ("removed: null", "published: true"),
 )  # fmt: skip
-PLAIN = 12
+READABLE_COUNT = 12
 
-#: What a file becomes that is no document any more.
+#: Ways to damage a file, so that it is no longer a document.
 DAMAGES: tuple[Callable[[bytes], bytes], ...] = (
     lambda content: b"",
     lambda content: b"\n \n",
@@ -111,37 +112,44 @@ FOLDERS = ("_news", "_posts", "_posts/_archive", "_drafts", "_news/_Drafts", "_n
 
 
 @dataclass
-class World:
-    """The files of a site: `docs` by path, `damaged` those of them that are broken, `lost` those that were
-    deleted or overwritten and may come back."""
+class Site:
+    """The files of a site.
+
+    Attributes:
+        root: The folder of the site.
+        docs: The documents by path.
+        damaged: The contents of broken files, by path.
+        deleted: The documents that were deleted or overwritten, with their paths. They may return.
+        token_count: The number of tokens used so far.
+    """
 
     root: Path
     docs: dict[str, Doc] = field(default_factory=dict)
     damaged: dict[str, bytes] = field(default_factory=dict)
-    lost: list[tuple[str, Doc]] = field(default_factory=list)
-    tokens: int = 0
-    #: Whether all flags can be read: what else is in doubt shows only then.
-    is_plain: bool = False
-    #: What each file was when it was last written.
+    deleted: list[tuple[str, Doc]] = field(default_factory=list)
+    token_count: int = 0
+    #: Whether all flags can be read. Other ambiguities have an effect only then.
+    has_readable_flags_only: bool = False
+    #: The content of each file when it was last written, by path.
     _written: dict[str, bytes] = field(default_factory=dict)
 
     def fill(self, chance: random.Random) -> None:
-        self.is_plain = chance.random() < 0.5
+        self.has_readable_flags_only = chance.random() < 0.5
         for _ in range(chance.randint(3, 6)):
             self.docs[self.free_path(chance)] = self.make_doc(chance)
 
     def make_doc(self, chance: random.Random) -> Doc:
         """Make a document of a new story; some have no URL or no body, few no title."""
         has = (chance.random() > 0.05, chance.random() > 0.3, chance.random() > 0.1)
-        tells = Telling(*(self.token() if one else None for one in has))
-        return Doc(tells, self.make_flags(chance), chance.randrange(60))
+        tokens = StoryTokens(*(self.make_token() if has_aspect else None for has_aspect in has))
+        return Doc(tokens, self.make_flags(chance), chance.randrange(60))
 
     def make_flags(self, chance: random.Random) -> tuple[str, ...]:
-        return chance.choice(FLAGS[:PLAIN] if self.is_plain else FLAGS)
+        return chance.choice(FLAGS[:READABLE_COUNT] if self.has_readable_flags_only else FLAGS)
 
-    def token(self) -> int:
-        self.tokens += 1
-        return self.tokens
+    def make_token(self) -> int:
+        self.token_count += 1
+        return self.token_count
 
     def free_path(self, chance: random.Random) -> str:
         """Make a path that no file has."""
@@ -152,7 +160,7 @@ class World:
                 return path
 
     def write(self) -> None:
-        """Bring the folder to what the world is."""
+        """Write the documents to the folder, and delete the other files."""
         wanted = {path: self.damaged.get(path, doc.write()) for path, doc in self.docs.items()}
         for path in self._written.keys() - wanted.keys():
             (self.root / path).unlink()
@@ -165,24 +173,24 @@ class World:
         self._written = wanted
 
     def change(self, chance: random.Random) -> None:
-        """Do something to some files."""
+        """Apply a few random changes."""
         for _ in range(chance.choice((0, 1, 1, 1, 2, 2, 3, 4))):
             if self.docs:
                 chance.choice(CHANGES)(self, chance)
             else:
                 add(self, chance)
 
-    # --- what is done to files --------------------------------------------------------------------------
+    # --- steps of changes -------------------------------------------------------------------------------
 
     def put(self, path: str, doc: Doc) -> None:
-        """Put a document at a path, over what was there."""
+        """Put a document at a path, and replace the one there."""
         if path in self.docs:
-            self.lost.append((path, self.docs[path]))
+            self.deleted.append((path, self.docs[path]))
         self.damaged.pop(path, None)
         self.docs[path] = doc
 
-    def take(self, path: str) -> Doc:
-        """Take the document at a path away; it is mended by that."""
+    def remove(self, path: str) -> Doc:
+        """Remove and return the document at a path, repaired if it was damaged."""
         self.damaged.pop(path, None)
         return self.docs.pop(path)
 
@@ -190,53 +198,53 @@ class World:
         return chance.choice(sorted(self.docs))
 
 
-def add(world: World, chance: random.Random) -> None:
-    world.put(world.free_path(chance), world.make_doc(chance))
+def add(site: Site, chance: random.Random) -> None:
+    site.put(site.free_path(chance), site.make_doc(chance))
 
 
-def edit(world: World, chance: random.Random) -> None:
-    """Rewrite one or two aspects; where that would be all, only one."""
-    path = world.pick(chance)
-    world.put(path, _edited(world, world.docs[path], chance, chance.choice((1, 1, 2))))
+def edit(site: Site, chance: random.Random) -> None:
+    """Rewrite one or two aspects, but not all of them."""
+    path = site.pick(chance)
+    site.put(path, _edit_aspects(site, site.docs[path], chance, chance.choice((1, 1, 2))))
 
 
-def _edited(world: World, doc: Doc, chance: random.Random, count: int) -> Doc:
-    has = [name for name in Telling._fields if getattr(doc.tells, name) is not None]
+def _edit_aspects(site: Site, doc: Doc, chance: random.Random, count: int) -> Doc:
+    has = [name for name in StoryTokens._fields if getattr(doc.tokens, name) is not None]
     if len(has) < 2:
         return replace(doc, form=chance.randrange(60))
     changed = chance.sample(has, min(count, len(has) - 1))
-    return replace(doc, tells=doc.tells._replace(**{name: world.token() for name in changed}))
+    return replace(doc, tokens=doc.tokens._replace(**{name: site.make_token() for name in changed}))
 
 
-def borrow(world: World, chance: random.Random) -> None:
-    """Rewrite one or two aspects as another document has them, or had."""
-    path = world.pick(chance)
-    doc, other = world.docs[path], chance.choice([*world.docs.values(), *(doc for _, doc in world.lost)])
-    names = chance.sample(Telling._fields, chance.choice((1, 1, 2)))
-    tells = doc.tells._replace(**{name: getattr(other.tells, name) for name in names})
-    if tells.count_equal(doc.tells):
-        world.put(path, replace(doc, tells=tells))
+def copy_aspects(site: Site, chance: random.Random) -> None:
+    """Copy one or two aspects from another document, or from a deleted one."""
+    path = site.pick(chance)
+    doc, other = site.docs[path], chance.choice([*site.docs.values(), *(doc for _, doc in site.deleted)])
+    names = chance.sample(StoryTokens._fields, chance.choice((1, 1, 2)))
+    tokens = doc.tokens._replace(**{name: getattr(other.tokens, name) for name in names})
+    if tokens.count_equal(doc.tokens):
+        site.put(path, replace(doc, tokens=tokens))
 
 
-def tidy(world: World, chance: random.Random) -> None:
-    """Write the same in another form: quotation marks, http and https, white space."""
-    path = world.pick(chance)
-    world.put(path, replace(world.docs[path], form=chance.randrange(60)))
+def tidy(site: Site, chance: random.Random) -> None:
+    """Write the same document in another form: other quotation marks, scheme or white space."""
+    path = site.pick(chance)
+    site.put(path, replace(site.docs[path], form=chance.randrange(60)))
 
 
-def flag(world: World, chance: random.Random) -> None:
-    path = world.pick(chance)
-    world.put(path, replace(world.docs[path], flags=world.make_flags(chance)))
+def flag(site: Site, chance: random.Random) -> None:
+    path = site.pick(chance)
+    site.put(path, replace(site.docs[path], flags=site.make_flags(chance)))
 
 
-def rename(world: World, chance: random.Random) -> None:
-    path = world.pick(chance)
-    world.put(world.free_path(chance), world.take(path))
+def rename(site: Site, chance: random.Random) -> None:
+    path = site.pick(chance)
+    site.put(site.free_path(chance), site.remove(path))
 
 
-def rename_slightly(world: World, chance: random.Random) -> None:
+def rename_slightly(site: Site, chance: random.Random) -> None:
     """Change a suffix, the case, or the Unicode form of a path."""
-    path = world.pick(chance)
+    path = site.pick(chance)
     folder, _, name = path.rpartition("/")
     stem, _, suffix = name.rpartition(".")
     form: Literal["NFC", "NFD"] = "NFC" if unicodedata.is_normalized("NFD", stem) else "NFD"
@@ -246,88 +254,86 @@ def rename_slightly(world: World, chance: random.Random) -> None:
         f"{stem.swapcase()}.{suffix}",
         f"{unicodedata.normalize(form, stem)}.{suffix}",
     )
-    world.put(f"{folder}/{chance.choice(names)}", world.take(path))
+    site.put(f"{folder}/{chance.choice(names)}", site.remove(path))
 
 
-def rename_folder(world: World, chance: random.Random) -> None:
+def rename_folder(site: Site, chance: random.Random) -> None:
     old, new = chance.sample(FOLDERS, 2)
-    for path in [path for path in sorted(world.docs) if path.rpartition("/")[0] == old]:
-        world.put(f"{new}/{path.rpartition('/')[2]}", world.take(path))
+    for path in [path for path in sorted(site.docs) if path.rpartition("/")[0] == old]:
+        site.put(f"{new}/{path.rpartition('/')[2]}", site.remove(path))
 
 
-def rename_and_edit(world: World, chance: random.Random) -> None:
-    path = world.pick(chance)
-    doc = _edited(world, world.take(path), chance, 1)
-    world.put(
-        world.free_path(chance), replace(doc, flags=chance.choice((doc.flags, world.make_flags(chance))))
-    )
+def rename_and_edit(site: Site, chance: random.Random) -> None:
+    path = site.pick(chance)
+    doc = _edit_aspects(site, site.remove(path), chance, 1)
+    site.put(site.free_path(chance), replace(doc, flags=chance.choice((doc.flags, site.make_flags(chance)))))
 
 
-def swap(world: World, chance: random.Random) -> None:
-    """Have two or three files change places."""
-    paths = chance.sample(sorted(world.docs), min(len(world.docs), chance.choice((2, 2, 3))))
-    docs = [world.take(path) for path in paths]
+def swap(site: Site, chance: random.Random) -> None:
+    """Exchange the paths of two or three documents."""
+    paths = chance.sample(sorted(site.docs), min(len(site.docs), chance.choice((2, 2, 3))))
+    docs = [site.remove(path) for path in paths]
     for path, doc in zip([*paths[1:], paths[0]], docs, strict=True):
-        world.put(path, doc)
+        site.put(path, doc)
 
 
-def overwrite(world: World, chance: random.Random) -> None:
-    """`mv a b`"""
-    path = world.pick(chance)
-    doc = world.take(path)
-    world.put(world.pick(chance) if world.docs else path, doc)
+def overwrite(site: Site, chance: random.Random) -> None:
+    """Move a document onto another one, like `mv a b`."""
+    path = site.pick(chance)
+    doc = site.remove(path)
+    site.put(site.pick(chance) if site.docs else path, doc)
 
 
-def copy(world: World, chance: random.Random) -> None:
-    """Copy a document; the original stays, or goes, now or later."""
-    path = world.pick(chance)
-    doc = world.docs[path]
+def copy(site: Site, chance: random.Random) -> None:
+    """Copy a document. The original may be deleted now or later."""
+    path = site.pick(chance)
+    doc = site.docs[path]
     for _ in range(chance.choice((1, 1, 2))):
-        copied = _edited(world, doc, chance, 1) if chance.random() < 0.3 else doc
-        world.put(world.free_path(chance), copied)
+        copied = _edit_aspects(site, doc, chance, 1) if chance.random() < 0.3 else doc
+        site.put(site.free_path(chance), copied)
     if chance.random() < 0.4:
-        delete(world, chance, path)
+        delete(site, chance, path)
 
 
-def delete(world: World, chance: random.Random, path: str | None = None) -> None:
-    path = path or world.pick(chance)
-    world.lost.append((path, world.take(path)))
+def delete(site: Site, chance: random.Random, path: str | None = None) -> None:
+    path = path or site.pick(chance)
+    site.deleted.append((path, site.remove(path)))
 
 
-def mark_present(world: World, chance: random.Random) -> None:
-    """Put what was lost at its path again, or at another."""
-    if world.lost:
-        # Mostly what went last, which nothing else resembles yet.
-        number = -1 if chance.random() < 0.6 else chance.randrange(len(world.lost))
-        path, doc = world.lost.pop(number)
-        world.put(path if chance.random() < 0.5 else world.free_path(chance), doc)
+def restore(site: Site, chance: random.Random) -> None:
+    """Restore a deleted document at its path or at another one."""
+    if site.deleted:
+        # Mostly the one that was deleted last, because no other document resembles it yet.
+        number = -1 if chance.random() < 0.6 else chance.randrange(len(site.deleted))
+        path, doc = site.deleted.pop(number)
+        site.put(path if chance.random() < 0.5 else site.free_path(chance), doc)
 
 
-def gather(world: World, chance: random.Random) -> None:
-    """Take all copies of a document away, and put one at another path."""
-    tells = world.docs[world.pick(chance)].tells
-    copies = [path for path in sorted(world.docs) if world.docs[path].tells == tells]
-    docs = [world.take(path) for path in copies]
-    world.put(world.free_path(chance), chance.choice(docs))
+def gather(site: Site, chance: random.Random) -> None:
+    """Remove all copies of a document, and put one at another path."""
+    tokens = site.docs[site.pick(chance)].tokens
+    copies = [path for path in sorted(site.docs) if site.docs[path].tokens == tokens]
+    docs = [site.remove(path) for path in copies]
+    site.put(site.free_path(chance), chance.choice(docs))
 
 
-def replace_story(world: World, chance: random.Random) -> None:
-    world.put(world.pick(chance), world.make_doc(chance))
+def replace_story(site: Site, chance: random.Random) -> None:
+    site.put(site.pick(chance), site.make_doc(chance))
 
 
-def damage(world: World, chance: random.Random) -> None:
-    path = world.pick(chance)
-    world.damaged[path] = chance.choice(DAMAGES)(world.docs[path].write())
+def damage(site: Site, chance: random.Random) -> None:
+    path = site.pick(chance)
+    site.damaged[path] = chance.choice(DAMAGES)(site.docs[path].write())
 
 
-def mend(world: World, chance: random.Random) -> None:
-    for path in sorted(world.damaged):
+def repair(site: Site, chance: random.Random) -> None:
+    for path in sorted(site.damaged):
         if chance.random() < 0.7:
-            del world.damaged[path]
+            del site.damaged[path]
 
 
-CHANGES: tuple[Callable[[World, random.Random], None], ...] = (
-    add, edit, edit, borrow, borrow, tidy, tidy, flag, flag, rename, rename, rename_slightly, rename_folder, rename_and_edit,
-    rename_and_edit, swap, swap, overwrite, overwrite, copy, copy, copy, gather, gather, delete, delete, mark_present, mark_present,
-    mark_present, replace_story, replace_story, damage, mend, mend,
+CHANGES: tuple[Callable[[Site, random.Random], None], ...] = (
+    add, edit, edit, copy_aspects, copy_aspects, tidy, tidy, flag, flag, rename, rename, rename_slightly, rename_folder, rename_and_edit,
+    rename_and_edit, swap, swap, overwrite, overwrite, copy, copy, copy, gather, gather, delete, delete, restore, restore,
+    restore, replace_story, replace_story, damage, repair, repair,
 )  # fmt: skip

@@ -409,14 +409,16 @@ class Model:
             if before[old].decided and _may_be(piece.told, before[old]):
                 is_held = _hides(before[old].decided.values())
                 then = "not published until an editor decides" if is_held else "no overrides are applied"
-                return self._doubt(piece, path, "ambiguous_move", f"may be what was {old}: {then}", is_held)
+                return self._doubt(
+                    piece, path, "ambiguous_move", f"may be the same article as {old}: {then}", is_held
+                )
         if is_new and self._give_back(piece):
             return None
         for old, other in before.items():
             if (found := _hidden_story(piece, other, is_own=old == path)) is not None:
                 title, in_common = found
-                what = f"its {in_common} is that of" if in_common else "it has"
-                story = f"{what} the story{title and ' ' + _short(title)} that an editor hides at {old}"
+                what = f"has the same {in_common} as" if in_common else "is the same as"
+                story = f"it {what} the story{title and ' ' + _short(title)} hidden by an editor at {old}"
                 message = _cut(f"not published until an editor decides: {story}")
                 return self._doubt(piece, path, "hidden_story", message, True)
         return None

@@ -1,7 +1,8 @@
-"""Match documents without an article of their own with the articles that they continue.
+"""Match documents that have no article yet with existing articles.
 
-- `moves`: which article a moved document continues, as pure functions; `placement` asks the store
-- `hidden_stories`: documents of a story that an editor hides are not published
+- `moves`: find the article of a moved document, as pure functions
+- `placement`: collect the documents to match, and read the store for `moves` and `hidden_stories`
+- `hidden_stories`: withhold documents of a story that an editor hides
 - `copies`: warn about copies of articles that go missing with their overrides
-- `other_sources`, `additions`: refuse documents that are mostly another source's articles
+- `other_sources`, `additions`: refuse documents that are mostly articles of another source
 """

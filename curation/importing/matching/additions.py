@@ -1,6 +1,7 @@
-"""Choose the documents that an import would add to a source, to compare them with other sources' articles.
+"""Find the documents that an import would add to a source, to compare them with articles of other sources.
 
-An import that changes little is not looked at, and nothing here loads the parser.
+An import that adds no more documents than the source has articles is not checked. This module does not load
+the parser.
 """
 
 from __future__ import annotations
@@ -13,56 +14,62 @@ import sqlalchemy as sa
 from ...scanning import File, Kind, Scan
 from ...store.schema import articles, sources
 
-#: Documents of the dump that are looked at, evenly chosen.
-SAMPLE = 200
+#: Maximum number of documents of a dump that are checked, evenly spaced.
+SAMPLE_SIZE = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Additions:
-    """Documents that are new to a source.
+    """The documents that are new to a source.
 
-    files: those at paths where the source has no article, of the `sampled` ones; `total` is how many
-        documents the dump has.
-    source_id: None for a new source; size: how many articles it has.
-    others: the names of the other sources, by id.
+    Attributes:
+        files: The sampled documents at paths where the source has no article.
+        sampled_count: The number of sampled documents.
+        document_count: The number of documents in the dump.
+        source_id: The source; None for a new source.
+        article_count: The number of articles that the source has.
+        other_sources: The names of the other sources, by id.
     """
 
     files: Sequence[File]
-    sampled: int
-    total: int
+    sampled_count: int
+    document_count: int
     source_id: int | None
-    size: int
-    others: Mapping[int, str]
+    article_count: int
+    other_sources: Mapping[int, str]
 
-    def are_many(self, count: int) -> bool:
-        """Return whether so many of `files` stand for more documents than the source has articles."""
-        return count * self.total > self.size * self.sampled
+    def outnumber_articles(self, count: int) -> bool:
+        """Return whether `count` sampled documents represent more documents than the source has articles."""
+        return count * self.document_count > self.article_count * self.sampled_count
 
 
 def find_additions(connection: sa.Connection, source: str, scan: Scan) -> Additions | None:
-    """Return what an import would add to a source.
+    """Return the documents that an import would add to a source.
 
     Returns:
-        None where there is nothing to compare: no other source, or not more additions than articles.
+        None if nothing needs to be compared: there is no other source, or the additions do not outnumber the
+        articles of the source.
     """
     names = dict(map(tuple, connection.execute(sa.select(sources.c.id, sources.c.name))))
     source_id = next((key for key, name in names.items() if name == source), None)
-    others = {key: name for key, name in names.items() if key != source_id}
-    found = [file for file in scan.files if file.kind is Kind.ARTICLE] if others else []
+    other_sources = {key: name for key, name in names.items() if key != source_id}
+    found = [file for file in scan.files if file.kind is Kind.ARTICLE] if other_sources else []
     if not found:
         return None
-    size = 0 if source_id is None else _count_articles(connection, source_id)
-    if len(found) <= size:
+    article_count = 0 if source_id is None else _count_articles(connection, source_id)
+    if len(found) <= article_count:
         return None
-    files = choose_evenly(found, SAMPLE)
-    known = _known_paths(connection, source_id, files) if source_id is not None and size else set()
+    files = choose_evenly(found, SAMPLE_SIZE)
+    known = (
+        _read_known_paths(connection, source_id, files) if source_id is not None and article_count else set()
+    )
     new = [file for file in files if file.path not in known]
-    additions = Additions(new, len(files), len(found), source_id, size, others)
-    return additions if additions.are_many(len(new)) else None
+    additions = Additions(new, len(files), len(found), source_id, article_count, other_sources)
+    return additions if additions.outnumber_articles(len(new)) else None
 
 
 def choose_evenly(files: Sequence[File], count: int) -> Sequence[File]:
-    """Return at most so many files, from the first to the last at equal distances."""
+    """Return at most `count` files, evenly spaced and beginning with the first."""
     if len(files) <= count:
         return files
     return [files[number * len(files) // count] for number in range(count)]
@@ -73,8 +80,8 @@ def _count_articles(connection: sa.Connection, source_id: int) -> int:
     return connection.scalar(query) or 0
 
 
-def _known_paths(connection: sa.Connection, source_id: int, files: Sequence[File]) -> set[str]:
-    """Return at which paths of some files a source has an article."""
+def _read_known_paths(connection: sa.Connection, source_id: int, files: Sequence[File]) -> set[str]:
+    """Return the paths among `files` at which a source has an article."""
     article = articles.c
     query = sa.select(article.path).where(
         article.source_id == source_id, article.path.in_([file.path for file in files])

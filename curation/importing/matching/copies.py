@@ -1,8 +1,8 @@
 """Warn about copies of articles that go missing with their overrides.
 
-A copy that was imported while the original was there is an article of its own, without the original's
-overrides. Once the original is gone, it may be what an editor's override was about; not so a copy that was
-there already when the editor decided.
+A copy that is imported while the original exists becomes a separate article without overrides. Once the
+original is gone, the overrides may belong to the copy. A copy that already existed when the editor decided
+causes no warning.
 """
 
 from __future__ import annotations
@@ -15,42 +15,49 @@ import sqlalchemy as sa
 from ...backends.base import chunks
 from ...store.schema import articles, changesets
 from ..records.import_records import ImportRecords
-from .moves import Candidate, ambiguous_move, sure_keys
+from .moves import Candidate, ambiguous_move, certain_keys
 from .placement import has_overrides, read_candidates
 
 
-def doubt_copies(connection: sa.Connection, records: ImportRecords, gone: Sequence[str]) -> None:
-    """Add a warning for each copy of an article with overrides that is about to be marked missing.
+def warn_about_copies(connection: sa.Connection, records: ImportRecords, gone: Sequence[str]) -> None:
+    """Add a warning to each copy of an article that has overrides and is about to be marked missing.
+
+    The caller commits.
 
     Args:
-        books: of the import, within whose transaction this runs.
-        gone: paths of the source whose files are gone.
+        gone: Paths of the source whose files are gone.
     """
-    originals = [article for paths in chunks(gone) for article in _overridden(connection, records, paths)]
+    originals = [
+        article for paths in chunks(gone) for article in _read_overridden(connection, records, paths)
+    ]
     if not originals:
         return
     by_key: dict[object, list[Candidate]] = defaultdict(list)
     for original in originals:
-        for key in sure_keys(original):
+        for key in certain_keys(original):
             by_key[key].append(original)
-    copies = _copies(connection, records, originals, set(gone))
+    copies = _read_copies(connection, records, originals, set(gone))
     records.issues.load(connection, [copy.path for copy in copies])
-    came_by = _changesets(connection, [copy.id for copy in copies])
+    added_by = _read_adding_changesets(connection, [copy.id for copy in copies])
     for copy in copies:
-        found = {article.id: article for key in sure_keys(copy) for article in by_key.get(key, ())}
-        meant = [article for article in found.values() if _decided_first(article) < came_by.get(copy.id, 0)]
-        if meant:
-            records.issues.add(copy.path, ambiguous_move(meant, is_held=False))
+        found = {article.id: article for key in certain_keys(copy) for article in by_key.get(key, ())}
+        matches = [
+            article
+            for article in found.values()
+            if _find_oldest_changeset(article) < added_by.get(copy.id, 0)
+        ]
+        if matches:
+            records.issues.add(copy.path, ambiguous_move(matches, is_withheld=False))
             records.doubts.add(copy.path)
 
 
-def _decided_first(article: Candidate) -> int:
-    """Return the changeset of an article's oldest override."""
+def _find_oldest_changeset(article: Candidate) -> int:
+    """Return the changeset id of an article's oldest override."""
     return min(decision.changeset_id for decision in article.overrides.values())
 
 
-def _changesets(connection: sa.Connection, article_ids: Sequence[int]) -> dict[int, int]:
-    """Return the changeset of the import that added each of some articles, by article id."""
+def _read_adding_changesets(connection: sa.Connection, article_ids: Sequence[int]) -> dict[int, int]:
+    """Return the changeset id of the import that added each article, by article id."""
     query = sa.select(articles.c.id, sa.func.min(changesets.c.id)).group_by(articles.c.id)
     query = query.join(changesets, changesets.c.import_id == articles.c.first_import_id)
     return {
@@ -60,21 +67,25 @@ def _changesets(connection: sa.Connection, article_ids: Sequence[int]) -> dict[i
     }
 
 
-def _overridden(
+def _read_overridden(
     connection: sa.Connection, records: ImportRecords, paths: Sequence[str]
 ) -> Iterable[Candidate]:
-    """Return the articles at some paths that have overrides and are not missing yet."""
+    """Return the articles at these paths that have overrides and are not missing yet."""
     article = articles.c
-    mine = (article.source_id == records.source_id, article.path.in_(paths), article.missing_since.is_(None))
-    return read_candidates(connection, *mine, has_overrides())
+    conditions = (
+        article.source_id == records.source_id,
+        article.path.in_(paths),
+        article.missing_since.is_(None),
+    )
+    return read_candidates(connection, *conditions, has_overrides())
 
 
-def _copies(
+def _read_copies(
     connection: sa.Connection, records: ImportRecords, originals: Sequence[Candidate], gone: set[str]
 ) -> list[Candidate]:
-    """Return the articles without overrides that have the content, URL or title of one of the originals."""
+    """Return the articles without overrides that share the content, URL or title of an original."""
     article = articles.c
-    mine = (
+    conditions = (
         article.source_id == records.source_id,
         article.missing_since.is_(None),
         ~has_overrides(),
@@ -86,5 +97,5 @@ def _copies(
             article.canonical_digest.in_([original.story.canonical_digest for original in some]),
             article.title.in_([original.story.title for original in some]),
         )
-        found |= {copy.id: copy for copy in read_candidates(connection, *mine, is_alike)}
+        found |= {copy.id: copy for copy in read_candidates(connection, *conditions, is_alike)}
     return [copy for copy in found.values() if copy.path not in gone]

@@ -1,11 +1,14 @@
-"""Hold documents that have a story which an editor hides.
+"""Withhold documents that have the story of an article that an editor hides.
 
-Of an article that is there, a document has the story if both have the same bytes, the same URL, or two of
-URL, title, body and date, unless two others differ. Of a story that no article has any more, the body alone
-is enough, too. Such a story is one that an article had before an import changed it, or one whose override is
-set aside.
+A withheld document is imported, but not published until an editor decides.
 
-These are pure functions; `placement` asks the store.
+A document has the story of an existing article if both share their bytes or their URL. Two of URL, title,
+body and date are enough too, unless two others of these differ.
+
+A *former story* is one that no article has any more: either an import replaced it, or its override is set
+aside. For a former story, the same body is enough too.
+
+These are pure functions. `placement` reads the store.
 """
 
 from __future__ import annotations
@@ -18,124 +21,134 @@ from ...documents.json_values import shorten
 from ...urls import url_digest
 from ..merging.rules import SetAside, hides
 from ..merging.stories import Story, fold_url, spellings
-from .moves import STRONG, Candidate, Plan, Unplaced, strong_keys, sure_keys
+from .moves import STRONG_RULES, Candidate, Plan, UnplacedDocument, certain_keys, strong_keys
 
-#: Characters, without white space, from which on a body says whose story it is: "Coming soon." does not.
+#: Minimum length of a body that identifies a story, in characters without white space. A placeholder such as
+#: "Coming soon." is too short.
 MIN_BODY = 16
 
 _Key = tuple[object, ...]
 
 
-def hold_hidden_stories(plan: Plan, unplaced: Iterable[Unplaced], hidden: HiddenStories) -> None:
-    """Add to a plan which documents are held."""
+def withhold_hidden_stories(plan: Plan, unplaced: Iterable[UnplacedDocument], hidden: HiddenStories) -> None:
+    """Add the documents that have a hidden story to `plan.withheld`, each with a warning."""
     for doc in unplaced:
-        mover = plan.moves.get(doc.path)
-        if doc.path in plan.held or (mover is not None and (mover.is_hidden or _is_same(doc, mover))):
+        article = plan.moves.get(doc.path)
+        if doc.path in plan.withheld or (
+            article is not None and (article.is_hidden or _is_certain_match(doc, article))
+        ):
             continue
-        back = {kept.field: kept.decision for kept in plan.returns.get(doc.path, ())}
-        found = None if hides(back) else next(hidden.find(doc), None)
+        overrides = {kept.field: kept.decision for kept in plan.returning.get(doc.path, ())}
+        found = None if hides(overrides) else next(hidden.find(doc), None)
         if found is not None:
-            plan.doubts[doc.path] = _hidden_story(*found)
-            plan.held.add(doc.path)
+            plan.warnings[doc.path] = _hidden_story_warning(*found)
+            plan.withheld.add(doc.path)
 
 
-def hold_documents(kept: SetAside) -> Candidate:
-    """Return a story whose override is set aside, as an article that has it."""
+def candidate_of_set_aside(kept: SetAside) -> Candidate:
+    """Return the story of an override that is set aside, as a candidate."""
     overrides = {kept.field: kept.decision}
     return Candidate(0, kept.path or "", kept.story, "", None, overrides, is_lost=False, is_former=True)
 
 
 def weak_keys(story: Story, *, is_brief: bool = False) -> list[_Key]:
-    """Return the keys of which one in common is enough for a story that an editor hid and that no article
-    has any more; `is_brief` leaves the body out."""
+    """Return the keys of a story. One shared key identifies a former story that an editor hid.
+
+    Args:
+        is_brief: Leave out the body, because it is too short.
+    """
     url, digest, body = fold_url(story.canonical_url), story.canonical_digest, story.body_digest
     keys: list[_Key] = [("url", url), ("digest", digest), ("body", None if is_brief else body)]
     return [key for key in keys if key[1] is not None]
 
 
-def spelled_keys(story: Story) -> list[_Key]:
-    """Return the keys that a story shares with itself where only a digest of its URL is known, as in rows of
-    older releases: that of each spelling of the URL."""
+def spelling_keys(story: Story) -> list[_Key]:
+    """Return a digest key for each spelling of a story's URL.
+
+    They find the same story in rows of older releases, which have only a digest of the URL.
+    """
     url = story.canonical_url
     return [("digest", url_digest(spelling)) for spelling in spellings(url)] if url else []
 
 
-def is_digest_only(story: Story) -> bool:
-    """Return whether only a digest of a story's URL is known."""
+def has_only_url_digest(story: Story) -> bool:
+    """Return whether a story has a digest of its URL, but not the URL."""
     return story.canonical_url is None and story.canonical_digest is not None
 
 
 class HiddenStories:
-    """The stories that an editor hides, by what they are known by."""
+    """An index of the stories that an editor hides."""
 
     def __init__(self, articles: Iterable[Candidate], former: Iterable[Candidate]) -> None:
-        """Index stories.
+        """Build the index.
 
         Args:
-            articles: articles that an editor hides, as they are.
-            former: stories that no article has any more; those that no override hides are left out.
+            articles: The articles that an editor hides, with their current stories.
+            former: Former stories. Those that no override hides are ignored.
         """
         self._by_key: dict[_Key, list[Candidate]] = defaultdict(list)
-        self._are_spelled = False
+        self._has_url_digests_only = False
         current: dict[int, set[_Key]] = {}
         for article in articles:
-            current[article.id] = faint = set(weak_keys(article.story))
-            self._add(article, [key for key in faint if key[0] == "url"])
+            current[article.id] = weak = set(weak_keys(article.story))
+            self._add(article, [key for key in weak if key[0] == "url"])
         for story in former:
             if story.is_hidden:
-                # What its article still says is no sign of what it said before.
+                # A key that the article still has does not identify its former story.
                 now = current.get(story.id, set())
                 self._add(story, [key for key in weak_keys(story.story) if key not in now])
-                self._are_spelled = self._are_spelled or is_digest_only(story.story)
+                self._has_url_digests_only = self._has_url_digests_only or has_only_url_digest(story.story)
 
-    def _add(self, article: Candidate, faint: Iterable[_Key]) -> None:
-        for key in (*strong_keys(article), *faint):
+    def _add(self, article: Candidate, weak: Iterable[_Key]) -> None:
+        for key in (*strong_keys(article), *weak):
             self._by_key[key].append(article)
 
     def __bool__(self) -> bool:
-        """Whether there are any."""
+        """Return whether the index has any story."""
         return bool(self._by_key)
 
-    def keys_of(self, one: Unplaced | Candidate) -> list[_Key]:
-        """Return the keys by which a document or an article may have one of these stories."""
-        is_brief = isinstance(one, Unplaced) and one.is_brief
-        spelled = spelled_keys(one.story) if self._are_spelled else []
-        return [*strong_keys(one), *weak_keys(one.story, is_brief=is_brief), *spelled]
+    def match_keys(self, item: UnplacedDocument | Candidate) -> list[_Key]:
+        """Return the keys by which a document or article can match one of these stories."""
+        is_brief = isinstance(item, UnplacedDocument) and item.is_brief
+        spelled = spelling_keys(item.story) if self._has_url_digests_only else []
+        return [*strong_keys(item), *weak_keys(item.story, is_brief=is_brief), *spelled]
 
-    def find(self, one: Unplaced | Candidate) -> Iterator[tuple[Candidate, _Key]]:
-        """Return the articles whose story a document or another article has, each with the key that they have
-        in common; not the article at its path, but for what that said before."""
-        own = one.occupant if isinstance(one, Unplaced) else one.id
-        for key in self.keys_of(one):
+    def find(self, item: UnplacedDocument | Candidate) -> Iterator[tuple[Candidate, _Key]]:
+        """Yield the hidden articles whose story `item` has, each with the key that both share.
+
+        The article itself, or the one at the document's path, matches only by a former story.
+        """
+        own = item.occupant if isinstance(item, UnplacedDocument) else item.id
+        for key in self.match_keys(item):
             for article in self._by_key.get(key, ()):
                 is_own = article.id == own and not article.is_former
-                if not is_own and not _differ(key, one, article):
+                if not is_own and not _contradicts(key, item, article):
                     yield article, key
 
-    def is_new_in(self, doc: Unplaced, before: Candidate) -> bool:
-        """Return whether a document has one of these stories that its article did not have before."""
-        known = set(self.keys_of(before))
-        had = {id(article) for article, _ in self.find(before) if _is_same(before, article)}
+    def has_new_match(self, doc: UnplacedDocument, before: Candidate) -> bool:
+        """Return whether a document has one of these stories and its article did not have it before."""
+        known = set(self.match_keys(before))
+        had = {id(article) for article, _ in self.find(before) if _is_certain_match(before, article)}
         return any(key not in known and id(article) not in had for article, key in self.find(doc))
 
 
-#: What two have in common, by the kind of the key.
-_IN_COMMON: dict[object, str] = {"url": "URL", "digest": "URL", "body": "text"}
+#: Names of shared aspects for warnings, by the first item of a key.
+_ASPECT_NAMES: dict[object, str] = {"url": "URL", "digest": "URL", "body": "text"}
 
 
-def _differ(key: _Key, one: Unplaced | Candidate, article: Candidate) -> bool:
-    """Return whether too much else differs of two that share a strong key."""
-    return isinstance(key[0], int) and STRONG[key[0]].differ((one, article))
+def _contradicts(key: _Key, item: UnplacedDocument | Candidate, article: Candidate) -> bool:
+    """Return whether two that share a strong key differ too much elsewhere."""
+    return isinstance(key[0], int) and STRONG_RULES[key[0]].contradicts((item, article))
 
 
-def _is_same(one: Unplaced | Candidate, article: Candidate) -> bool:
-    """Return whether two are surely the same, whatever their dates."""
-    return not sure_keys(one).isdisjoint(sure_keys(article))
+def _is_certain_match(item: UnplacedDocument | Candidate, article: Candidate) -> bool:
+    """Return whether two are certainly the same, regardless of their dates."""
+    return not certain_keys(item).isdisjoint(certain_keys(article))
 
 
-def _hidden_story(article: Candidate, key: _Key) -> Issue:
-    in_common = _IN_COMMON.get(key[0])
-    what = f"its {in_common} is that of" if in_common else "it has"
+def _hidden_story_warning(article: Candidate, key: _Key) -> Issue:
+    aspect = _ASPECT_NAMES.get(key[0])
+    relation = f"has the same {aspect} as" if aspect else "is the same as"
     title = f" {shorten(article.story.title)}" if article.story.title else ""
-    story = f"{what} the story{title} that an editor hides at {article.path}"
-    return Issue("warning", "hidden_story", f"not published until an editor decides: {story}", "published")
+    reason = f"it {relation} the story{title} hidden by an editor at {article.path}"
+    return Issue("warning", "hidden_story", f"not published until an editor decides: {reason}", "published")

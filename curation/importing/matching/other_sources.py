@@ -1,16 +1,17 @@
-"""Tell whether the documents that an import adds to a source are mostly another source's articles.
+"""Refuse an import if the documents that it adds to a source are mostly articles of another source.
 
-A folder that was renamed would else come in as a source of its own, without any override, and what an editor
-hid would be public again.
+Otherwise a renamed folder would be imported as a new source, without overrides, and articles that an editor
+hid would be published again.
 
-A document is another source's article if the two share evidence:
+A document counts as an article of another source if both share evidence:
 
-- the same bytes (but for `secured`), or two of URL, title and body, at any path
-- one of title and body, at the same path
-- the same URL, or the same bytes without URL and body, at any path
+- the same bytes (except `secured`), or two of URL, title and body, at any path
+- the title or the body, at the same path
+- the same URL at any path, or the same bytes at any path if both have neither URL nor body
 
-The last two count only where no other document that is looked at has the same title, body, URL or bytes: what
-several share, such as the title "Untitled", says nothing. Nor is one placeholder evidence of many documents.
+The last two count only if no other checked document has the same title, body, URL or bytes. A value that
+several documents share, such as the title "Untitled", is no evidence. One article counts for at most
+`MAX_COPIES` documents, so that a placeholder is no evidence of many.
 """
 
 from __future__ import annotations
@@ -34,22 +35,24 @@ from ..reading.tasks import Task
 from .additions import Additions
 from .moves import story_keys
 
-#: Documents of which one article is evidence: a story may lie at several paths.
+#: Maximum number of documents that one article counts for: a story may exist at several paths.
 MAX_COPIES = 3
 
-#: Articles of one title that are compared, and articles in all whose bodies are read.
-MAX_OF_TITLE = 10
+#: Maximum number of articles of one title that are compared.
+MAX_PER_TITLE = 10
+
+#: Maximum number of articles whose bodies are read.
 MAX_BODIES = 2_000
 
-#: Titles that are read at once: 20,000 take 3 MB.
-TITLES = 20_000
+#: Titles per read: 20,000 take 3 MB.
+TITLES_PER_READ = 20_000
 
 _Key = tuple[object, ...]
 _T = TypeVar("_T")
 
 
-class _Text(NamedTuple):
-    """A document or an article, as far as it is compared."""
+class _Content(NamedTuple):
+    """The compared parts of a document or an article."""
 
     path: str
     content_hash: str
@@ -59,109 +62,120 @@ class _Text(NamedTuple):
 class _Article(NamedTuple):
     id: int
     source_id: int
-    text: _Text
+    content: _Content
 
 
 def refuse_known_articles(connection: sa.Connection, dump: Dump, additions: Additions) -> None:
-    """Raise ImportFailed if additions are mostly the articles of one other source."""
+    """Raise ImportFailed if the additions are mostly articles of one other source."""
     comparison = _Comparison(_read_documents(dump, additions.files), additions)
     found = list(_find_articles(connection, comparison))
     rest = comparison.match(found)
-    if not comparison.is_decided():
+    if not comparison.is_conclusive():
         more = _find_by_title(connection, comparison.documents, {article.id for article in found})
         rest += comparison.match(more)
-        comparison.match(_with_bodies(connection, rest[:MAX_BODIES]))
-    comparison.raise_if_alike()
+        comparison.match(_read_bodies(connection, rest[:MAX_BODIES]))
+    comparison.raise_if_mostly_known()
 
 
 class _Comparison:
-    """The documents that are looked at, and which of them each source has."""
+    """The checked documents, and which of them each source has."""
 
-    def __init__(self, documents: Sequence[_Text], additions: Additions) -> None:
+    def __init__(self, documents: Sequence[_Content], additions: Additions) -> None:
         self.documents = documents
         self.additions = additions
         self._by_key: dict[_Key, list[int]] = defaultdict(list)
         self._known: dict[int, set[int]] = defaultdict(set)
-        shared = Counter(aspect for document in documents for aspect in _aspects(document))
+        shared = Counter(aspect for document in documents for aspect in _list_aspects(document))
         for number, document in enumerate(documents):
-            for key, aspect in _evidence(document):
+            for key, aspect in _list_evidence(document):
                 if aspect is None or shared[aspect] == 1:
                     self._by_key[key].append(number)
 
     def match(self, found: Iterable[_Article]) -> list[_Article]:
-        """Match articles with documents; return those that match none."""
+        """Match articles with the documents. Return the articles that match none."""
         return [article for article in found if not self._match(article)]
 
     def _match(self, article: _Article) -> bool:
         known = self._known[article.source_id]
-        alike = (number for key, _ in _evidence(article.text) for number in self._by_key.get(key, ()))
-        new = list(islice((number for number in dict.fromkeys(alike) if number not in known), MAX_COPIES))
+        numbers = (
+            number for key, _ in _list_evidence(article.content) for number in self._by_key.get(key, ())
+        )
+        new = list(islice((number for number in dict.fromkeys(numbers) if number not in known), MAX_COPIES))
         known.update(new)
         return bool(new)
 
-    def is_decided(self) -> bool:
-        """Return whether more evidence would change nothing: what a source has itself counts first."""
-        return not self.additions.size and self._most_alike() is not None
+    def is_conclusive(self) -> bool:
+        """Return whether more evidence would not change the result.
 
-    def raise_if_alike(self) -> None:
-        """Raise ImportFailed if most of the documents are one other source's."""
-        if (found := self._most_alike()) is not None:
+        This holds only for a source without articles: its own articles count before those of other sources.
+        """
+        return not self.additions.article_count and self._find_best_match() is not None
+
+    def raise_if_mostly_known(self) -> None:
+        """Raise ImportFailed if most of the documents are articles of one other source."""
+        if (found := self._find_best_match()) is not None:
             name, count, new = found
             raise ImportFailed(
-                f"{count:,} of {new:,} documents looked at are those of the source {name!r}:"
-                f" add `--source {name}` to import into it, or `--new-source` to keep them apart"
+                f"{count:,} of {new:,} checked documents are articles of the source {name!r}:"
+                f" add `--source {name}` to import into it, or `--new-source` to keep both sources separate"
             )
 
-    def _most_alike(self) -> tuple[str, int, int] | None:
-        """Return the other source that has most of the new documents, how many, and of how many."""
+    def _find_best_match(self) -> tuple[str, int, int] | None:
+        """Return the other source that has most of the new documents; None if no source has.
+
+        Returns:
+            Its name, how many of the new documents it has, and the number of new documents.
+        """
         own = self._known[self.additions.source_id] if self.additions.source_id is not None else set()
         new = len(self.documents) - len(own)
-        counts = Counter({key: len(self._known[key] - own) for key in self.additions.others})
+        counts = Counter({key: len(self._known[key] - own) for key in self.additions.other_sources})
         [(source_id, count)] = counts.most_common(1)
-        is_alike = 2 * count > new and self.additions.are_many(new)
-        return (self.additions.others[source_id], count, new) if is_alike else None
+        is_mostly_known = 2 * count > new and self.additions.outnumber_articles(new)
+        return (self.additions.other_sources[source_id], count, new) if is_mostly_known else None
 
 
 # --- evidence -------------------------------------------------------------------------------------------
 
 
-def _aspects(text: _Text) -> list[_Key]:
-    """Return the aspects that say nothing where several documents share them."""
-    story = text.story
+def _list_aspects(content: _Content) -> list[_Key]:
+    """Return the aspects of a document that are no evidence if several documents share them."""
+    story = content.story
     aspects: tuple[_Key, ...] = (
         ("url", fold_url(story.canonical_url)),
         ("title", fold_title(story.title) or None),
         ("body", story.body_digest),
-        ("bytes", text.content_hash),
+        ("bytes", content.content_hash),
     )
     return [aspect for aspect in aspects if aspect[1] is not None]
 
 
-def _evidence(text: _Text) -> Iterator[tuple[_Key, _Key | None]]:
-    """Return the keys of which one in common is evidence, the strongest first, each with the aspect that must
-    be this document's alone."""
-    aspects = _aspects(text)
+def _list_evidence(content: _Content) -> Iterator[tuple[_Key, _Key | None]]:
+    """Yield the keys of which one shared key is evidence, the strongest first.
+
+    Each comes with the aspect that no other checked document may have, or None.
+    """
+    aspects = _list_aspects(content)
     is_bare = not any(name in ("url", "body") for name, _ in aspects)
-    yield ("bytes", text.content_hash), ("bytes", text.content_hash) if is_bare else None
-    for key in story_keys(text.story):
+    yield ("bytes", content.content_hash), ("bytes", content.content_hash) if is_bare else None
+    for key in story_keys(content.story):
         yield key, None
     for aspect in aspects:
         name, value = aspect
         if name == "url":
             yield aspect, aspect
         elif name != "bytes":
-            yield (text.path, name, value), aspect
+            yield (content.path, name, value), aspect
 
 
 # --- the documents --------------------------------------------------------------------------------------
 
 
-def _read_documents(dump: Dump, files: Sequence[File]) -> list[_Text]:
-    """Read documents of a dump, those that can be read."""
+def _read_documents(dump: Dump, files: Sequence[File]) -> list[_Content]:
+    """Read documents of a dump, without those that cannot be read."""
     contents = [None] * len(files) if all(file.location for file in files) else dump.tree.read(files)
     tasks = [Task(file, None, content) for file, content in zip(files, contents, strict=True)]
     return [
-        _Text(value_of(row, "path"), value_of(row, "content_hash"), story_of(row, with_body=True))
+        _Content(value_of(row, "path"), value_of(row, "content_hash"), story_of(row, with_body=True))
         for row in read_files(tasks).rows.articles
     ]
 
@@ -170,9 +184,9 @@ def _read_documents(dump: Dump, files: Sequence[File]) -> list[_Text]:
 
 
 def _find_articles(connection: sa.Connection, comparison: _Comparison) -> Iterator[_Article]:
-    """Find the articles that have a document's path, bytes or URL, each once and without its body."""
+    """Yield the articles that have a document's path, bytes or URL, each once and without its body."""
     documents, article = comparison.documents, articles.c
-    source_ids = [*comparison.additions.others, comparison.additions.source_id or 0]
+    source_ids = [*comparison.additions.other_sources, comparison.additions.source_id or 0]
     urls = {url for d in documents if d.story.canonical_url for url in spellings(d.story.canonical_url)}
     wanted = [
         *(
@@ -191,11 +205,11 @@ def _find_articles(connection: sa.Connection, comparison: _Comparison) -> Iterat
 
 
 def _find_by_title(
-    connection: sa.Connection, documents: Sequence[_Text], seen: set[int]
+    connection: sa.Connection, documents: Sequence[_Content], seen: set[int]
 ) -> Iterator[_Article]:
-    """Find the articles that have a document's title and are not `seen`.
+    """Yield the articles that have a document's title and are not `seen`.
 
-    All titles are read, as all hashes are above: an index of them would slow every import down.
+    This reads all titles, as `_find_articles` reads all hashes: an index would slow down every import.
     """
     wanted = {fold_title(d.story.title) for d in documents if d.story.body_digest} - {""}
     if not wanted:
@@ -203,9 +217,9 @@ def _find_by_title(
     counts: Counter[str] = Counter()
     ids = []
     query = sa.select(articles.c.id, articles.c.title).where(articles.c.title.is_not(None))
-    for batch in connection.execute(query.execution_options(yield_per=TITLES)).partitions():
+    for batch in connection.execute(query.execution_options(yield_per=TITLES_PER_READ)).partitions():
         for (article_id, _), title in zip(batch, fold_titles(title for _, title in batch), strict=True):
-            if title in wanted and article_id not in seen and counts[title] < MAX_OF_TITLE:
+            if title in wanted and article_id not in seen and counts[title] < MAX_PER_TITLE:
                 counts[title] += 1
                 ids.append(article_id)
     for some in chunks(ids):
@@ -219,18 +233,18 @@ def _read_articles(connection: sa.Connection, wanted: sa.ColumnElement[bool]) ->
         article.title, article.canonical_digest, article.canonical_url,
     )  # fmt: skip
     for article_id, source_id, path, text_hash, *story in connection.execute(query.where(wanted)):
-        yield _Article(article_id, source_id, _Text(path, text_hash, Story(*story)))
+        yield _Article(article_id, source_id, _Content(path, text_hash, Story(*story)))
 
 
-def _with_bodies(connection: sa.Connection, found: Sequence[_Article]) -> Iterator[_Article]:
-    """Return articles with the digests of their bodies."""
+def _read_bodies(connection: sa.Connection, found: Sequence[_Article]) -> Iterator[_Article]:
+    """Yield articles with the digests of their bodies."""
     by_id = {article.id: article for article in found}
     query = sa.select(articles.c.id, articles.c.body)
     for some in chunks(list(by_id)):
         for article_id, body in connection.execute(query.where(articles.c.id.in_(some))):
             article = by_id[article_id]
-            story = article.text.story._replace(body_digest=digest_body(body))
-            yield article._replace(text=article.text._replace(story=story))
+            story = article.content.story._replace(body_digest=digest_body(body))
+            yield article._replace(content=article.content._replace(story=story))
 
 
 def _distinct(values: Iterable[_T]) -> list[_T]:

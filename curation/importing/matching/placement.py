@@ -1,7 +1,7 @@
-"""Keep documents without an article of their own aside until all are known, and find what they may continue.
+"""Collect the unplaced documents of an import, and read the articles that they may match.
 
-See `moves` for the rules. Files at known paths are read before those at new ones, so that every article
-which another story has pushed out of its place is known before the first new file is looked at.
+The rules are in `moves`. Files at known paths are read before files at new paths. So every article whose path
+another story has taken is known before the first new file is checked.
 """
 
 from __future__ import annotations
@@ -21,77 +21,88 @@ from ..merging.stored_state import STORY_COLUMNS, read_overrides, read_set_aside
 from ..merging.stories import Story, digest_body, fold_title, has_same_body, share_title_or_url
 from ..reading.files import Chunk, fresh_known, without
 from ..reading.rows import ArticleRow, story_of, value_of
-from .hidden_stories import MIN_BODY, HiddenStories, hold_documents, hold_hidden_stories, weak_keys
-from .moves import Candidate, Plan, Unplaced, make_plan
+from .hidden_stories import (
+    MIN_BODY,
+    HiddenStories,
+    candidate_of_set_aside,
+    weak_keys,
+    withhold_hidden_stories,
+)
+from .moves import Candidate, Plan, UnplacedDocument, make_plan
 
-#: As if an editor hid it: what former stories have.
+#: The overrides of former stories: they count as hidden by an editor.
 _HIDING = {"published": Decision(0, 0)}
 
 
 class Placement:
-    """The unplaced documents of one import, and the articles that they may continue."""
+    """The unplaced documents of one import, and the articles that they may match."""
 
     def __init__(self, source_id: int) -> None:
         self._source_id = source_id
-        self._unplaced: list[Unplaced] = []
-        #: SHA-256 of the documents that are kept aside, by path, as they were first read.
+        self._unplaced: list[UnplacedDocument] = []
+        #: SHA-256 of the deferred documents when they were first read, by path.
         self.digests: dict[str, bytes] = {}
         self._lost: dict[int, Candidate] = {}
-        #: What articles that an editor hides have as their stories before the import, and what they had.
-        self._stories = HiddenStories((), ())
+        #: Current and former stories of the articles that an editor hides, from before the import.
+        self._hidden_stories = HiddenStories((), ())
         self._set_aside: list[SetAside] = []
-        #: What new documents are looked up by; None as long as no new ones are read.
-        self._keys: set[object] | None = None
+        #: Keys of the articles that new documents may match; None until `load_lost_articles`.
+        self._lookup_keys: set[object] | None = None
 
     def __bool__(self) -> bool:
-        """Whether any document is kept aside."""
+        """Return whether any document is deferred."""
         return bool(self._unplaced)
 
-    def expect_known(self, connection: sa.Connection) -> None:
-        """Find the articles that an editor hides, and the overrides that wait for their story; to be called
-        before anything is written."""
+    def load_hidden_stories(self, connection: sa.Connection) -> None:
+        """Read the stories that an editor hides, and the overrides that are set aside.
+
+        Call this before anything is written.
+        """
         self._set_aside = [
             kept for _, kept in read_set_aside(connection, articles.c.source_id == self._source_id)
         ]
-        former = [*map(hold_documents, self._set_aside), *_former(connection, self._source_id)]
-        self._stories = HiddenStories(_hidden(connection, self._source_id), former)
+        former = [*map(candidate_of_set_aside, self._set_aside), *_read_former(connection, self._source_id)]
+        self._hidden_stories = HiddenStories(_read_hidden(connection, self._source_id), former)
 
-    def set_aside_unplaced(self, connection: sa.Connection, batch: Sequence[Chunk]) -> list[Chunk]:
-        """Keep the unplaced documents of a batch aside; returns the batch without them."""
-        displaced = self._find_pushed_out(connection, batch)
-        retold = self._find_retold(connection, batch) - displaced
-        leaving = displaced | retold
+    def defer_unplaced(self, connection: sa.Connection, batch: Sequence[Chunk]) -> list[Chunk]:
+        """Defer the unplaced documents of a batch. Return the batch without them."""
+        displaced = self._find_displaced(connection, batch)
+        with_hidden_story = self._find_with_hidden_story(connection, batch) - displaced
+        deferred_ids = displaced | with_hidden_story
         kept: list[Chunk] = []
         for tasks, read in batch:
-            aside = set()
-            for place, number in enumerate(read.fresh):
-                known, row = tasks[number].known, read.rows.articles[place]
+            deferred = set()
+            for index, number in enumerate(read.fresh):
+                known, row = tasks[number].known, read.rows.articles[index]
                 occupant = None if known is None else known.id
-                if (occupant not in leaving) if occupant is not None else self._keys is None:
+                if (occupant not in deferred_ids) if occupant is not None else self._lookup_keys is None:
                     continue
-                digest = read.rows.documents[place][0]
-                doc = _unplaced(tasks[number].file, digest, row, occupant)
-                if occupant is not None or self._is_known(doc):
-                    self._unplaced.append(replace(doc, is_retold=occupant in retold))
+                digest = read.rows.documents[index][0]
+                doc = _make_unplaced(tasks[number].file, digest, row, occupant)
+                if occupant is not None or self._must_be_deferred(doc):
+                    self._unplaced.append(replace(doc, has_hidden_story=occupant in with_hidden_story))
                     self.digests[doc.path] = digest
-                    aside.add(number)
-            kept.append(without((tasks, read), aside))
+                    deferred.add(number)
+            kept.append(without((tasks, read), deferred))
         return [chunk for chunk in kept if chunk[0]]
 
-    def expect_new(self, connection: sa.Connection, gone: Sequence[str]) -> None:
-        """Find the articles that new documents may continue; `gone` are the files that are there no more.
+    def load_lost_articles(self, connection: sa.Connection, gone: Sequence[str]) -> None:
+        """Read the articles that new documents may match.
 
-        To be called once, after all files at known paths were read.
+        Call this once, after all files at known paths are read.
+
+        Args:
+            gone: Paths of the files that are gone.
         """
-        self._add(_lost(connection, self._source_id, gone))
+        self._add_lost(_read_lost(connection, self._source_id, gone))
         stories = [(article.story, article.content_hash) for article in self._lost.values()]
         stories += [(kept.story, "") for kept in self._set_aside]
-        self._keys = {key for story, text_hash in stories for key in _keys(story, text_hash)}
+        self._lookup_keys = {key for story, text_hash in stories for key in _lookup_keys(story, text_hash)}
 
     def make_plan(self) -> Plan:
-        """Say what becomes of the documents that were kept aside."""
+        """Plan what to do with the deferred documents."""
         plan = make_plan(self._unplaced, list(self._lost.values()), self._set_aside)
-        hold_hidden_stories(plan, self._unplaced, self._stories)
+        withhold_hidden_stories(plan, self._unplaced, self._hidden_stories)
         moved = {article.id for article in plan.moves.values()}
         owners = {doc.occupant for doc in self._unplaced if doc.occupant is not None}
         for doc in self._unplaced:
@@ -100,47 +111,50 @@ class Placement:
                 plan.vacant.add(doc.path)
             elif moves and doc.occupant is not None and not leaves:
                 plan.displaced[doc.path] = doc.occupant
-            is_taken = doc.occupant is not None and (moves or leaves)
-            if is_taken or (moves and plan.moves[doc.path].id in owners):
+            is_path_exchanged = doc.occupant is not None and (moves or leaves)
+            if is_path_exchanged or (moves and plan.moves[doc.path].id in owners):
                 plan.entangled.add(doc.path)
         return plan
 
     @property
-    def unplaced(self) -> Sequence[Unplaced]:
-        """The documents that were kept aside, by path."""
+    def unplaced(self) -> Sequence[UnplacedDocument]:
+        """The deferred documents, sorted by path."""
         return sorted(self._unplaced, key=lambda doc: doc.path)
 
-    def _add(self, candidates: Iterable[Candidate]) -> None:
+    def _add_lost(self, candidates: Iterable[Candidate]) -> None:
         for candidate in candidates:
             self._lost.setdefault(candidate.id, candidate)
 
-    def _is_known(self, doc: Unplaced) -> bool:
-        """Return whether a new document has anything in common with a lost article, or the story of a hidden
-        one."""
-        if self._keys and not self._keys.isdisjoint(_keys(doc.story, doc.content_hash)):
+    def _must_be_deferred(self, doc: UnplacedDocument) -> bool:
+        """Return whether a new document shares a key with a lost article, or has a hidden story."""
+        if self._lookup_keys and not self._lookup_keys.isdisjoint(_lookup_keys(doc.story, doc.content_hash)):
             return True
-        return next(self._stories.find(doc), None) is not None
+        return next(self._hidden_stories.find(doc), None) is not None
 
-    def _find_retold(self, connection: sa.Connection, batch: Sequence[Chunk]) -> set[int]:
-        """Find the articles whose documents have a story now which an editor hides, and did not have it
-        before: that of another article, or a former one."""
-        found: dict[int, Unplaced] = {}
-        for known, row in fresh_known(batch) if self._stories else ():
-            doc = _unplaced(None, b"", row, known)
-            if next(self._stories.find(doc), None) is not None:
+    def _find_with_hidden_story(self, connection: sa.Connection, batch: Sequence[Chunk]) -> set[int]:
+        """Return the ids of articles whose documents now have a story that an editor hides.
+
+        It is the story of another article, or a former one, and the article did not have it before.
+        """
+        found: dict[int, UnplacedDocument] = {}
+        for known, row in fresh_known(batch) if self._hidden_stories else ():
+            doc = _make_unplaced(None, b"", row, known)
+            if next(self._hidden_stories.find(doc), None) is not None:
                 found[known] = doc
         before = [
             candidate
             for ids in chunks(list(found))
             for candidate in read_candidates(connection, articles.c.id.in_(ids))
         ]
-        return {article.id for article in before if self._stories.is_new_in(found[article.id], article)}
+        return {
+            article.id for article in before if self._hidden_stories.has_new_match(found[article.id], article)
+        }
 
-    def _find_pushed_out(self, connection: sa.Connection, batch: Sequence[Chunk]) -> set[int]:
-        """Find the articles at whose path another story lies now, or may lie; they become candidates.
+    def _find_displaced(self, connection: sa.Connection, batch: Sequence[Chunk]) -> set[int]:
+        """Return the ids of articles whose path another story has taken, or may have taken.
 
-        Where neither has a URL it cannot be told from the two alone (`is_another`), but by where the first
-        is told now.
+        They become candidates. If neither story has a URL, the two alone do not show whether they differ (see
+        `is_another`). It then depends on whether the first story is found at another path.
         """
         rows = dict(fresh_known(batch))
         columns = (articles.c.id, articles.c.title, articles.c.canonical_digest, articles.c.canonical_url)
@@ -155,66 +169,69 @@ class Placement:
             for candidate in read_candidates(connection, articles.c.id.in_(ids))
             if not has_same_body(candidate.story, story_of(rows[candidate.id], with_body=True))
         ]
-        self._add(displaced)
+        self._add_lost(displaced)
         return {candidate.id for candidate in displaced}
 
 
-def _unplaced(file: Any, digest: bytes, row: ArticleRow, occupant: int | None) -> Unplaced:
+def _make_unplaced(file: Any, digest: bytes, row: ArticleRow, occupant: int | None) -> UnplacedDocument:
     text_hash, published_at = value_of(row, "content_hash"), value_of(row, "published_at")
     is_brief = sum(map(len, value_of(row, "body").split(None, MIN_BODY))) < MIN_BODY
     story = story_of(row, with_body=True)
-    return Unplaced(file, digest, text_hash, story, published_at, occupant, is_brief=is_brief)
+    return UnplacedDocument(file, digest, text_hash, story, published_at, occupant, is_brief=is_brief)
 
 
-def _keys(story: Story, text_hash: str) -> set[object]:
-    """Return all by which a document may be found to continue a lost article: one in common is enough."""
+def _lookup_keys(story: Story, text_hash: str) -> set[object]:
+    """Return the keys by which a document may match a lost article. One shared key is enough."""
     more = (("hash", text_hash), ("title", fold_title(story.title)))
     return {*weak_keys(story), *(key for key in more if key[1])}
 
 
-# --- what the store has ---------------------------------------------------------------------------------
+# --- reading the store ----------------------------------------------------------------------------------
 
 
 def has_overrides() -> sa.ColumnElement[bool]:
-    """Return the condition that a row of `articles` has overrides."""
+    """Return the SQL condition that a row of `articles` has overrides."""
     return articles.c.id.in_(sa.select(overrides.c.article_id))
 
 
-def find_overridden(connection: sa.Connection, source_id: int) -> Sequence[str]:
+def find_overridden_paths(connection: sa.Connection, source_id: int) -> Sequence[str]:
     """Return the paths of a source's articles that have overrides and are not missing."""
     mine = (articles.c.source_id == source_id, articles.c.missing_since.is_(None))
     return connection.scalars(sa.select(articles.c.path).where(*mine, has_overrides())).all()
 
 
-def _lost(connection: sa.Connection, source_id: int, gone: Sequence[str]) -> Iterable[Candidate]:
-    """Find the articles whose files are gone, now or since an earlier import."""
+def _read_lost(connection: sa.Connection, source_id: int, gone: Sequence[str]) -> Iterable[Candidate]:
+    """Yield the articles whose files are gone, in this import or since an earlier one."""
     mine = articles.c.source_id == source_id
     for paths in chunks(gone):
         yield from read_candidates(connection, mine, articles.c.path.in_(paths))
     yield from read_candidates(connection, mine, articles.c.missing_since.is_not(None))
 
 
-def _hidden(connection: sa.Connection, source_id: int) -> Iterable[Candidate]:
-    """Find the articles that an editor hides: those of the source, and those that are missing in another one,
-    from where a document may have come."""
+def _read_hidden(connection: sa.Connection, source_id: int) -> Iterable[Candidate]:
+    """Return the articles that an editor hides.
+
+    These are the articles of the source, and the missing articles of other sources, because a document may
+    have moved from there.
+    """
     ids = sa.select(overrides.c.article_id).where(hides(overrides))
     is_near = sa.or_(articles.c.source_id == source_id, articles.c.missing_since.is_not(None))
     return read_candidates(connection, is_near, articles.c.id.in_(ids), is_lost=False)
 
 
-def _former(connection: sa.Connection, source_id: int) -> list[Candidate]:
-    """Return what hidden articles of a source said before, each as an article that says it.
+def _read_former(connection: sa.Connection, source_id: int) -> list[Candidate]:
+    """Return the former stories of hidden articles of a source, as candidates.
 
-    A row counts while the override that hid it stands, or is set aside.
+    A story counts as long as the override that hid it exists or is set aside.
     """
     former = former_stories.c
     is_hidden = sa.or_(
         *(
             sa.exists().where(
-                decided.c.article_id == former.article_id, decided.c.changeset_id == former.changeset_id,
-                hides(decided),
+                table.c.article_id == former.article_id, table.c.changeset_id == former.changeset_id,
+                hides(table),
             )
-            for decided in (overrides, set_aside_overrides)
+            for table in (overrides, set_aside_overrides)
         )
     )  # fmt: skip
     query = (
@@ -237,7 +254,11 @@ def _former(connection: sa.Connection, source_id: int) -> list[Candidate]:
 def read_candidates(
     connection: sa.Connection, *wanted: sa.ColumnElement[bool], is_lost: bool = True
 ) -> list[Candidate]:
-    """Return the articles that fulfil all conditions; `is_lost` says whether their documents are gone."""
+    """Return the articles that fulfil all conditions, as candidates.
+
+    Args:
+        is_lost: Whether their documents are gone.
+    """
     article = articles.c
     query = sa.select(
         article.id, article.path, article.title, article.canonical_digest, article.canonical_url,
@@ -254,5 +275,5 @@ def read_candidates(
         )
         for key, path, title, digest, url, body, text_hash, at, since in connection.execute(query)
     ]
-    decided = read_overrides(connection, [row[0] for row in rows])
-    return [Candidate(*row[:5], decided.get(row[0], {}), is_lost=is_lost, is_missing=row[5]) for row in rows]
+    by_id = read_overrides(connection, [row[0] for row in rows])
+    return [Candidate(*row[:5], by_id.get(row[0], {}), is_lost=is_lost, is_missing=row[5]) for row in rows]

@@ -50,7 +50,7 @@ def _added(context: UndoContext, table: sa.Table) -> sa.Select[tuple[int, str, b
 
 def _remove_articles(connection: sa.Connection, row_ids: Sequence[int]) -> None:
     orphans = Orphans()
-    orphans.note_released(connection, row_ids)
+    orphans.release_references_of(connection, row_ids)
     queue_for_search(connection, row_ids)
     for ids in chunks(row_ids):
         # Overrides that are left are the import's own, of doubtful articles. Changes that are left are those
@@ -58,5 +58,5 @@ def _remove_articles(connection: sa.Connection, row_ids: Sequence[int]) -> None:
         connection.execute(sa.delete(overrides).where(overrides.c.article_id.in_(ids)))
         connection.execute(sa.delete(changes).where(changes.c.article_id.in_(ids)))
         connection.execute(sa.delete(articles).where(articles.c.id.in_(ids)))
-    orphans.settle_images(connection, ())
+    orphans.refresh_images(connection, ())
     orphans.remove_orphans(connection)

@@ -13,7 +13,7 @@ from ...store.database import Store
 from ...store.schema import changesets, imports, sources
 from ..records.decision_notices import settle_decision_notices
 from ..writing.links import resolve_items, resolve_related
-from ..writing.orphans import settle_images_of
+from ..writing.orphans import refresh_images_of
 from .checks import check_undoable
 from .context import UndoContext, Undone
 from .limits import Undoing
@@ -63,7 +63,7 @@ def undo_import(
     restore_marks(context, versions)
     # Which use of an image comes first depends on marks and paths, which are written by now.
     touched = {row.article_id for row in versions if row.article_id is not None}
-    settle_images_of(connection, sorted(touched | moved_back))
+    refresh_images_of(connection, sorted(touched | moved_back))
     # Nothing records which links could have referred to a removed article.
     resolve_related(connection, undoing.source_id, None)
     resolve_items(connection, undoing.source_id, None)

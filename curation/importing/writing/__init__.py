@@ -1,7 +1,8 @@
-"""Write rows in bulk.
+"""Write the rows of an import in bulk.
 
-- `articles`, `taxonomy`, `images`, `references`: rows of documents and of what they share
-- `links`: which articles related links and collection items refer to
+- `articles`, `taxonomy`: rows of documents
+- `references`, `images`: rows that documents share
+- `links`: the articles that related links and collection items refer to
 - `paths`, `missing`: articles that moved, and files that are gone
-- `orphans`: remove providers, topics and images that nothing uses any more
+- `orphans`: removal of providers, topics and images that nothing uses any more
 """

@@ -1,8 +1,12 @@
-"""What the row of an image says, where those who use it say different things.
+"""Choose the facts of an image's row when its uses state different facts.
 
-The first use decides: by source and path, present articles' own images before those of their links, then
-organizations, then articles that are missing. Uses that say otherwise keep their entries beside them. So it
-comes out alike in whatever order documents came.
+The row has the facts of the first use in this order, each sorted by source and path:
+
+1. images of articles that are present, then images of their links
+2. images of organizations
+3. images of articles that are missing
+
+A use with other facts keeps its own entry. The result does not depend on the order of imports.
 """
 
 from __future__ import annotations
@@ -33,8 +37,16 @@ from ...store.schema import (
 from ..reading.rows import FACTS, Facts
 
 
-class _Use(NamedTuple):
-    """A use by an article or a link: where it stands, and its entry where the image's row is otherwise."""
+class _StoredUse(NamedTuple):
+    """A use of an image by an article or a link.
+
+    Attributes:
+        table: `article_images` or `related_link_images`.
+        key: Id of the article or link.
+        position: Position of the image in the article or link.
+        written: The entry as JSON, if it differs from the image's row.
+        is_missing: Whether the article is missing.
+    """
 
     table: sa.Table
     key: int
@@ -43,47 +55,53 @@ class _Use(NamedTuple):
     is_missing: bool
 
 
-class Unsettled(NamedTuple):
-    """An image whose row says otherwise than its first use: what it says, and what it ought to say."""
+class OutdatedImage(NamedTuple):
+    """An image whose row has other facts (`stored`) than its first use (`expected`)."""
 
     id: int
     url: str
     stored: Facts
-    due: Facts
-    uses: Sequence[_Use]
+    expected: Facts
+    uses: Sequence[_StoredUse]
 
     @property
-    def names(self) -> list[str]:
-        """The columns that differ."""
-        return [name for name, is_, ought in zip(FACTS, self.stored, self.due, strict=True) if is_ != ought]
+    def differing_columns(self) -> list[str]:
+        """The names of the columns that differ."""
+        return [
+            name
+            for name, stored, expected in zip(FACTS, self.stored, self.expected, strict=True)
+            if stored != expected
+        ]
 
 
-def settle_images(connection: sa.Connection, image_ids: Collection[int]) -> None:
-    """Lets the rows of these images say what their first use says."""
-    for image in find_unsettled(connection, image_ids):
-        _settle(connection, image)
+def refresh_images(connection: sa.Connection, image_ids: Collection[int]) -> None:
+    """Update the rows of these images to the facts of their first use. The caller commits."""
+    for image in find_outdated_images(connection, image_ids):
+        _refresh(connection, image)
 
 
-def find_unsettled(connection: sa.Connection, image_ids: Collection[int]) -> Iterator[Unsettled]:
-    """Find those of some images whose rows do not say what their first use says."""
+def find_outdated_images(connection: sa.Connection, image_ids: Collection[int]) -> Iterator[OutdatedImage]:
+    """Yield the images among these whose rows have other facts than their first use."""
     for some in chunks(sorted(image_ids)):
-        uses = _uses(connection, some)
-        without = [i for i in some if all(use.is_missing for use in uses.get(i, ()))]
-        by_organizations = _shown_by_organizations(connection, without) if without else {}
-        # Where no use has an entry of its own, all say what the row says.
-        unsure = [i for i in some if i in by_organizations or any(use.written for use in uses.get(i, ()))]
-        if not unsure:
+        uses = _read_uses(connection, some)
+        without_present_use = [i for i in some if all(use.is_missing for use in uses.get(i, ()))]
+        by_organizations = (
+            _read_facts_of_organizations(connection, without_present_use) if without_present_use else {}
+        )
+        # If no use has its own entry, all uses agree with the row.
+        may_differ = [i for i in some if i in by_organizations or any(use.written for use in uses.get(i, ()))]
+        if not may_differ:
             continue
         columns = (images.c.id, images.c.url, *(images.c[name] for name in FACTS))
-        rows = connection.execute(sa.select(*columns).where(images.c.id.in_(unsure))).all()
+        rows = connection.execute(sa.select(*columns).where(images.c.id.in_(may_differ))).all()
         for image_id, url, *row in rows:
-            used: Sequence[_Use] = uses.get(image_id, ())
+            used: Sequence[_StoredUse] = uses.get(image_id, ())
             stored = _facts(*row)
-            due = by_organizations.get(image_id)
-            if due is None:
-                due = stored if used[0].written is None else _read_facts(connection, used[0])
-            if due != stored:
-                yield Unsettled(image_id, url, stored, due, used)
+            expected = by_organizations.get(image_id)
+            if expected is None:
+                expected = stored if used[0].written is None else _read_facts(connection, used[0])
+            if expected != stored:
+                yield OutdatedImage(image_id, url, stored, expected, used)
 
 
 def _facts(
@@ -92,23 +110,24 @@ def _facts(
     return width, height, is_cached, title, attribution
 
 
-def _uses(connection: sa.Connection, image_ids: Sequence[int]) -> dict[int, list[_Use]]:
-    """The uses of images by articles and links, in order."""
-    uses: dict[int, list[_Use]] = {}
-    for table, query in _queries(image_ids).items():
+def _read_uses(connection: sa.Connection, image_ids: Sequence[int]) -> dict[int, list[_StoredUse]]:
+    """Return the uses of images by articles and links, by image id, in order of precedence."""
+    uses: dict[int, list[_StoredUse]] = {}
+    for table, query in _make_queries(image_ids).items():
         for image_id, key, position, extra, since in connection.execute(query):
-            written = None if extra is None else _encoded(extra)
-            uses.setdefault(image_id, []).append(_Use(table, key, position, written, since is not None))
+            written = None if extra is None else _encode(extra)
+            uses.setdefault(image_id, []).append(_StoredUse(table, key, position, written, since is not None))
     for found in uses.values():
         found.sort(key=lambda use: use.is_missing)
     return uses
 
 
-def _encoded(entry: Any) -> str:
+def _encode(entry: Any) -> str:
     return json.dumps(entry, ensure_ascii=False, separators=(",", ":"))
 
 
-def _queries(image_ids: Sequence[int]) -> Mapping[sa.Table, sa.Select[Any]]:
+def _make_queries(image_ids: Sequence[int]) -> Mapping[sa.Table, sa.Select[Any]]:
+    """Return the query for the uses of images in each table."""
     own, used, link = article_images.c, related_link_images.c, related_links.c
     order, since = (sources.c.name, articles.c.path), articles.c.missing_since
     of_articles = (
@@ -129,8 +148,8 @@ def _queries(image_ids: Sequence[int]) -> Mapping[sa.Table, sa.Select[Any]]:
     return {article_images: of_articles, related_link_images: of_links}
 
 
-def _shown_by_organizations(connection: sa.Connection, image_ids: Sequence[int]) -> dict[int, Facts]:
-    """What the first organization that shows an image says of it."""
+def _read_facts_of_organizations(connection: sa.Connection, image_ids: Sequence[int]) -> dict[int, Facts]:
+    """Return the facts of each image as stated by the first organization that shows it."""
     shown = sa.select(provider_images.c.provider_id, images.c.id, images.c.url).join(images)
     wanted: dict[int, dict[str, int]] = {}
     for provider_id, image_id, url in connection.execute(shown.where(images.c.id.in_(image_ids))):
@@ -153,11 +172,11 @@ def _shown_by_organizations(connection: sa.Connection, image_ids: Sequence[int])
     return found
 
 
-def _settle(connection: sa.Connection, image: Unsettled) -> None:
-    """Gives an image's row what is due to it, and each use the entry that the row does not give back."""
+def _refresh(connection: sa.Connection, image: OutdatedImage) -> None:
+    """Update an image's row, and the entry of each use that differs from the row before or after."""
     row = images.c.id == image.id
-    connection.execute(sa.update(images).where(row).values(dict(zip(FACTS, image.due, strict=True))))
-    before, now = (encode_image(Image(image.url, *said, None)) for said in (image.stored, image.due))
+    connection.execute(sa.update(images).where(row).values(dict(zip(FACTS, image.expected, strict=True))))
+    before, now = (encode_image(Image(image.url, *facts, None)) for facts in (image.stored, image.expected))
     for table, key, position, written, _ in image.uses:
         becomes = before if written is None else None if written == now else written
         if becomes != written:
@@ -167,8 +186,10 @@ def _settle(connection: sa.Connection, image: Unsettled) -> None:
 
 
 class _Entry(Reading):
-    """An entry that is read without its document. It notes whether the document is needed: an entry as JSON
-    does not say how a number was spelt."""
+    """An image's entry that is read from JSON instead of its document.
+
+    `needs_document` is set if that is not enough: JSON does not keep the spelling of a number.
+    """
 
     def __init__(self) -> None:
         super().__init__({}, "", "", None, [], first_line=1)
@@ -180,17 +201,17 @@ class _Entry(Reading):
         return None
 
 
-def _read_facts(connection: sa.Connection, use: _Use) -> Facts:
-    """Return what the entry of a use states, by the rules by which documents are read."""
+def _read_facts(connection: sa.Connection, use: _StoredUse) -> Facts:
+    """Return the facts that the entry of a use states, read by the rules for documents."""
     entry = _Entry()
     image = read_image(json.loads(use.written or "null"), (), entry)
     if image is None or entry.needs_document:
-        image = _in_document(connection, use) or image
+        image = _find_in_document(connection, use) or image
     return image[1:6] if image else (None,) * 5
 
 
-def _in_document(connection: sa.Connection, use: _Use) -> Image | None:
-    """Return the image of a use as its document states it; None if the document no longer has it."""
+def _find_in_document(connection: sa.Connection, use: _StoredUse) -> Image | None:
+    """Return the image of a use as stated in its document; None if the document no longer has it."""
     link = related_links.c
     if use.table is article_images:
         query = sa.select(documents.c.content, sa.null()).where(documents.c.article_id == use.key)
@@ -202,12 +223,12 @@ def _in_document(connection: sa.Connection, use: _Use) -> Image | None:
         document = parse_article(bytes(content))
     except DocumentError:  # a later release may read more strictly than the one that imported it
         return None
-    shown = _shown(document, place) if document else ()
+    shown = _images_at(document, place) if document else ()
     return shown[use.position] if use.position < len(shown) else None
 
 
-def _shown(document: Document, place: int | None) -> Sequence[Image]:
-    """Return the images of a document, or those of its related link at a place."""
+def _images_at(document: Document, place: int | None) -> Sequence[Image]:
+    """Return the images of a document, or of its related link at this position if one is given."""
     if place is None:
         return document.images
     return document.related[place].images if place < len(document.related) else ()

@@ -1,4 +1,4 @@
-"""Files that are gone, and files that are there again: marked, never deleted."""
+"""Mark the documents of files that are gone or have returned. Nothing is deleted."""
 
 from __future__ import annotations
 
@@ -12,42 +12,55 @@ from ...backends.base import chunks
 from ...store.schema import articles, taxonomy_documents
 from ..records.files import forget
 from ..records.import_records import ImportRecords
-from .orphans import settle_images_of
+from .orphans import refresh_images_of
 from .taxonomy import mark_taxonomy
 
 
 def mark_missing(
     connection: sa.Connection, records: ImportRecords, paths: Sequence[str], moment: dt.datetime
 ) -> int:
-    """Marks what these files held as missing since an instant; returns how many articles that are."""
+    """Mark the documents of these files as missing, and forget the files. The caller commits.
+
+    Args:
+        moment: The time since when they are missing, UTC.
+
+    Returns:
+        The number of articles marked.
+    """
     forget(connection, records.source_id, paths)
     return set_missing_since(connection, records, paths, moment)
 
 
 def mark_present(connection: sa.Connection, records: ImportRecords, paths: Sequence[str]) -> None:
-    """Says that files which were missing are there again, as they were."""
+    """Mark the documents of files that were missing as present and unchanged. The caller commits."""
     set_missing_since(connection, records, paths, None)
 
 
 def set_missing_since(
     connection: sa.Connection, records: ImportRecords, paths: Sequence[str], since: dt.datetime | None
 ) -> int:
-    """Marks articles and taxonomy as missing since an instant, None as there again, where they are not so
-    already; returns how many articles that are."""
-    marked = _rows(connection, articles, records.source_id, paths, is_missing=since is None)
+    """Mark articles and taxonomy as missing or present, except those that already are. The caller commits.
+
+    Args:
+        since: The time since when they are missing, UTC; None to mark them as present.
+
+    Returns:
+        The number of articles marked.
+    """
+    marked = _read_rows(connection, articles, records.source_id, paths, is_missing=since is None)
     ids = [row.id for row in marked]
     values = {"missing_since": since, "last_import_id": records.import_id}
     for some in chunks(ids):
         connection.execute(sa.update(articles).where(articles.c.id.in_(some)).values(values))
-    settle_images_of(connection, ids)
-    notes = _rows(connection, taxonomy_documents, records.source_id, paths, is_missing=since is None)
+    refresh_images_of(connection, ids)
+    notes = _read_rows(connection, taxonomy_documents, records.source_id, paths, is_missing=since is None)
     mark_taxonomy(connection, [row.id for row in notes], since)
     for row in (*marked, *notes):
         records.versions.add_marked(row.path, row.missing_since, row.last_import_id)
     return len(marked)
 
 
-def _rows(
+def _read_rows(
     connection: sa.Connection, table: sa.Table, source_id: int, paths: Sequence[str], *, is_missing: bool
 ) -> list[Any]:
     since = table.c.missing_since

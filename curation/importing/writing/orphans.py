@@ -1,5 +1,6 @@
-"""What a change leaves behind: providers, topics and images that nobody uses any more are removed, so that
-a store that was brought up to date is as one that was filled at once.
+"""Remove providers, topics and images that nothing uses any more.
+
+As a result, a store that was updated many times equals one that was filled at once.
 """
 
 from __future__ import annotations
@@ -23,10 +24,10 @@ from ...store.schema import (
     taxonomy_documents,
     topics,
 )
-from .images import settle_images
+from .images import refresh_images
 
-#: Where each is used; a row that is in none of these is an orphan.
-USES: dict[sa.Table, tuple[sa.Column[Any], ...]] = {
+#: The columns that refer to each table. A row to which none of them refers is an orphan.
+USING_COLUMNS: dict[sa.Table, tuple[sa.Column[Any], ...]] = {
     providers: (articles.c.provider_id, related_links.c.provider_id, taxonomy_documents.c.provider_id),
     topics: (article_topics.c.topic_id, taxonomy_documents.c.topic_id, topics.c.parent_id),
     images: (article_images.c.image_id, related_link_images.c.image_id, provider_images.c.image_id),
@@ -34,22 +35,22 @@ USES: dict[sa.Table, tuple[sa.Column[Any], ...]] = {
 
 
 def is_unused(row: sa.FromClause, table: sa.Table) -> sa.ColumnElement[bool]:
-    """Return whether nothing refers to a row of one of these tables; `row` is an alias of the table."""
-    return sa.and_(*(~sa.exists().where(column == row.c.id) for column in USES[table]))
+    """Return the SQL condition that nothing refers to `row`, which is an alias of `table`."""
+    return sa.and_(*(~sa.exists().where(column == row.c.id) for column in USING_COLUMNS[table]))
 
 
 class Orphans:
-    """What one transaction may have left without a user."""
+    """The rows that one transaction may have turned into orphans."""
 
     def __init__(self) -> None:
-        self._released: dict[sa.Table, set[int]] = {table: set() for table in USES}
+        self._released: dict[sa.Table, set[int]] = {table: set() for table in USING_COLUMNS}
 
     def release(self, table: sa.Table, row_ids: Iterable[int | None]) -> None:
-        """Notes rows that are used once less."""
+        """Note rows that have one reference less."""
         self._released[table].update(row_id for row_id in row_ids if row_id is not None)
 
-    def note_released(self, connection: sa.Connection, article_ids: Sequence[int]) -> None:
-        """Notes what articles refer to, before they are written anew."""
+    def release_references_of(self, connection: sa.Connection, article_ids: Sequence[int]) -> None:
+        """Note the rows to which articles refer, before these articles are written again."""
         link, used = related_links.c, related_link_images.c
         for ids in chunks(article_ids):
             for table, query in (
@@ -67,14 +68,14 @@ class Orphans:
                 self.release(table, connection.scalars(query))
 
     def remove_orphans(self, connection: sa.Connection) -> None:
-        """Removes what was released and has no other user; a topic's parent goes with its last child."""
+        """Remove the released rows that are orphans. A topic's parent may become an orphan with it."""
         for table, released in self._released.items():
             while released:
-                released = self._remove(connection, table, sorted(released))
+                released = self._remove_unused(connection, table, sorted(released))
 
-    def _remove(self, connection: sa.Connection, table: sa.Table, row_ids: Sequence[int]) -> set[int]:
-        """Removes the orphans among some rows; returns the topics that these were children of."""
-        above: set[int] = set()
+    def _remove_unused(self, connection: sa.Connection, table: sa.Table, row_ids: Sequence[int]) -> set[int]:
+        """Remove the orphans among these rows. Return the ids of the parents of removed topics."""
+        parents: set[int] = set()
         target = table.alias("t")
         unused = is_unused(target, table)
         for some in chunks(row_ids):
@@ -82,20 +83,22 @@ class Orphans:
             if not ids:
                 continue
             if table is topics:
-                parents = connection.scalars(sa.select(topics.c.parent_id).where(topics.c.id.in_(ids)))
-                above |= {parent for parent in parents if parent is not None}
+                parents_of_orphans = connection.scalars(
+                    sa.select(topics.c.parent_id).where(topics.c.id.in_(ids))
+                )
+                parents |= {parent for parent in parents_of_orphans if parent is not None}
             elif table is providers:
                 connection.execute(sa.delete(provider_aliases).where(provider_aliases.c.provider_id.in_(ids)))
             connection.execute(sa.delete(table).where(table.c.id.in_(ids)))
-        return above
+        return parents
 
-    def settle_images(self, connection: sa.Connection, deviating: Iterable[int]) -> None:
-        """Lets the rows of images say what they should, where uses differ or one was released."""
-        settle_images(connection, self._released[images].union(deviating))
+    def refresh_images(self, connection: sa.Connection, deviating: Iterable[int]) -> None:
+        """Refresh the images that were released, and those with a deviating use."""
+        refresh_images(connection, self._released[images].union(deviating))
 
 
-def settle_images_of(connection: sa.Connection, article_ids: Sequence[int]) -> None:
-    """Lets the images of articles that were marked or moved say what their first use now says."""
+def refresh_images_of(connection: sa.Connection, article_ids: Sequence[int]) -> None:
+    """Refresh the images of articles that were marked or moved, because their first use may have changed."""
     orphans = Orphans()
-    orphans.note_released(connection, article_ids)
-    orphans.settle_images(connection, ())
+    orphans.release_references_of(connection, article_ids)
+    orphans.refresh_images(connection, ())

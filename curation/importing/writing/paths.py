@@ -13,43 +13,47 @@ from ...store.schema import articles
 from ..records.files import forget
 from ..records.import_records import ImportRecords
 from .missing import set_missing_since
-from .orphans import settle_images_of
+from .orphans import refresh_images_of
 
 
 def free_paths(
     connection: sa.Connection,
     records: ImportRecords,
     movers: Sequence[int],
-    left: Sequence[str],
+    vacated: Sequence[str],
     displaced: Mapping[str, int],
     moment: dt.datetime,
 ) -> int:
-    """Free paths within a transaction that then writes the moved articles; returns how many went missing.
+    """Free paths in the transaction that writes the moved articles next. The caller commits.
 
     Args:
-        movers: ids of articles that are about to get another path.
-        left: paths where they were, and where no document lies now.
-        pushed_out: articles that a moved one pushes out of its path, by that path. They are missing from
-            now on, and keep their overrides under a path that no file has.
+        movers: Ids of the articles that are about to get another path.
+        vacated: Their old paths that have no document now.
+        displaced: Ids of the articles whose path a moved article takes, by that path. They become missing,
+            and keep their overrides under a path that no file has.
+        moment: The time since when displaced articles are missing, UTC.
+
+    Returns:
+        The number of articles that became missing.
     """
-    # At the paths of those that are pushed out there are files all the same.
+    # The files are not forgotten, because the paths of displaced articles still have files.
     missing = set_missing_since(connection, records, list(displaced), moment) if displaced else 0
-    forget(connection, records.source_id, left)
+    forget(connection, records.source_id, vacated)
     moves = [
         (article_id, path, path_of_displaced(path, article_id)) for path, article_id in displaced.items()
     ]
     for move in moves:
         records.audit.add_move(*move)
-    # No two articles of a source have the same path at any moment, and two may exchange theirs.
+    # Paths are unique within a source at any time, and two articles may exchange theirs.
     rows = [(article_id, new) for article_id, _, new in moves]
     rows += [(article_id, f"~{article_id}") for article_id in movers]
     backend_of(connection).bulk_update(connection, articles, ("id", "path"), rows)
-    # Which use of an image is the first depends on paths too; the movers are written anew after this.
-    settle_images_of(connection, list(displaced.values()))
+    # The first use of an image depends on paths. The movers are written after this.
+    refresh_images_of(connection, list(displaced.values()))
     return missing
 
 
 def path_of_displaced(path: str, article_id: int) -> str:
-    """Return the path of an article that was pushed out of its own: no content file ends so."""
+    """Return the new path of an article whose path was taken. It has a suffix that no content file has."""
     suffix = f"~{article_id}"
     return path[: MAX_PATH - len(suffix)] + suffix

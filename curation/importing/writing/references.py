@@ -1,4 +1,4 @@
-"""What many documents share: providers, topics and images, each known by the digest of its identity."""
+"""Find or add the rows that documents share: providers, topics and images, identified by digests."""
 
 from __future__ import annotations
 
@@ -13,31 +13,39 @@ from ..reading.rows import FACTS, Facts, ImageUse, Rows
 
 
 class References:
-    """The ids of what the rows of one transaction refer to, by digest. They are not kept beyond it: another
-    import may remove what nobody uses any more."""
+    """The ids of the providers, topics and images of one transaction, by digest.
+
+    They are valid only within the transaction, because another import may remove orphans afterwards.
+    """
 
     def __init__(self) -> None:
         self.providers: dict[bytes | None, int | None] = {None: None}
         self.topics: dict[bytes, int] = {}
         self._images: dict[bytes, tuple[int, str, Facts]] = {}
-        #: Images that were used otherwise than their rows say.
+        #: Ids of images with a use whose facts differ from the image's row.
         self.deviating: set[int] = set()
 
     @classmethod
-    def resolve(cls, connection: sa.Connection, several: Iterable[Rows]) -> References:
-        """Makes every provider, topic and image known, adding rows for the new ones; the caller holds
-        `lock_references`."""
+    def resolve(cls, connection: sa.Connection, rows_of_chunks: Iterable[Rows]) -> References:
+        """Find the ids of all providers, topics and images, and add rows for new ones.
+
+        The caller has called `lock_references`, and commits.
+        """
         references = cls()
-        named: tuple[dict[bytes, Any], ...] = ({}, {}, {})
-        for rows in several:
-            named[0].update(rows.named_providers)
-            named[1].update(rows.named_topics)
+        named_providers: dict[bytes, Any] = {}
+        named_topics: dict[bytes, Any] = {}
+        named_images: dict[bytes, Any] = {}
+        for rows in rows_of_chunks:
+            named_providers.update(rows.named_providers)
+            named_topics.update(rows.named_topics)
             for digest, image in rows.named_images.items():
-                named[2].setdefault(digest, image)
-        for digest, row_id in _ids(connection, providers, ("name", "domain"), named[0]).items():
+                named_images.setdefault(digest, image)
+        for digest, row_id in _find_or_add(
+            connection, providers, ("name", "domain"), named_providers
+        ).items():
             references.providers[digest] = row_id
-        references.topics = _ids(connection, topics, ("name",), named[1])
-        references._resolve_images(connection, named[2])
+        references.topics = _find_or_add(connection, topics, ("name",), named_topics)
+        references._resolve_images(connection, named_images)
         return references
 
     def _resolve_images(self, connection: sa.Connection, named: Mapping[bytes, tuple[Any, ...]]) -> None:
@@ -56,10 +64,11 @@ class References:
             self._images[digest] = (row[0], url, row[1])
 
     def image_id(self, digest: bytes) -> int:
+        """Return the id of an image's row."""
         return self._images[digest][0]
 
     def image_use(self, use: ImageUse) -> tuple[int, str | None]:
-        """The id of an image's row, and the entry as written where the row does not give it back."""
+        """Return the id of an image's row, and the entry as written if it differs from the row."""
         image_id, url, facts = self._images[use.image]
         if use.written is None and use.facts == facts:
             return image_id, None
@@ -67,13 +76,13 @@ class References:
         return image_id, use.as_written(url, facts)
 
 
-def _ids(
+def _find_or_add(
     connection: sa.Connection,
     table: sa.Table,
     columns: tuple[str, ...],
     rows: Mapping[bytes, tuple[Any, ...]],
 ) -> dict[bytes, int]:
-    """The id for each digest, adding the rows that are not there."""
+    """Return the id for each digest. Add the rows that do not exist."""
     found = backend_of(connection).find_rows(connection, table, ("digest", "id"), list(rows))
     ids = {bytes(digest): row_id for digest, row_id in found}
     return ids | _insert(connection, table, columns, {d: row for d, row in rows.items() if d not in ids})
@@ -85,7 +94,7 @@ def _insert(
     columns: tuple[str, ...],
     rows: Mapping[bytes, tuple[Any, ...]],
 ) -> dict[bytes, int]:
-    """Adds rows whose digests are known not to be there."""
+    """Add rows whose digests do not exist yet. Return their ids by digest."""
     if not rows:
         return {}
     backend = backend_of(connection)

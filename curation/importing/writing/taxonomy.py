@@ -1,7 +1,7 @@
-"""`_data/organizations` and `_data/topics`: what is known of providers and topics themselves.
+"""Write the documents of `_data/organizations` and `_data/topics`, and update providers and topics.
 
-What a provider or topic says is derived from the documents that are present, of all sources, the last by
-source and path having the last word; so it comes out alike in whatever order they came.
+The values of a provider or topic come from the documents that are present, of all sources. The last document
+by source and path takes precedence, so that the result does not depend on the order of imports.
 """
 
 from __future__ import annotations
@@ -32,21 +32,21 @@ from .references import References
 
 
 class TaxonomyWriter:
-    """Writes the taxonomy of one import; each call is part of the caller's transaction."""
+    """Writer of the taxonomy of one import. The caller of each method commits."""
 
     def __init__(self, records: ImportRecords) -> None:
         self._records = records
 
     def write(self, connection: sa.Connection, batch: Sequence[Chunk]) -> None:
-        """Keeps the documents, and brings providers and topics to what they now say."""
+        """Write the taxonomy documents of a batch, and update their providers and topics."""
         fresh = [(tasks[note.task], read, note) for tasks, read in batch for note in read.notes]
         if not fresh:
             return
         rows = Rows()
         for _, _, note in fresh:
-            _name(rows, note.parsed)
+            _add_name(rows, note.parsed)
         references = References.resolve(connection, [rows])
-        known = _known(connection, [task.known.id for task, _, _ in fresh if task.known is not None])
+        known = _read_documents(connection, [task.known.id for task, _, _ in fresh if task.known is not None])
         new, changed = [], []
         for task, read, note in fresh:
             self._records.issues.settle(task.file.path, read.outcomes[note.task].issues)
@@ -63,46 +63,52 @@ class TaxonomyWriter:
         backend = backend_of(connection)
         ids = backend.reserve_ids(connection, taxonomy_documents, len(new))
         backend.bulk_insert(
-            connection, taxonomy_documents, _NEW, [(i, *row) for i, row in zip(ids, new, strict=True)]
+            connection,
+            taxonomy_documents,
+            _INSERTED_COLUMNS,
+            [(i, *row) for i, row in zip(ids, new, strict=True)],
         )
-        backend.bulk_update(connection, taxonomy_documents, ("id", *_SAID), changed)
-        described = Described.of(known.values())
-        described.add(references.providers.values(), references.topics.values())
-        described.describe(connection)
+        backend.bulk_update(connection, taxonomy_documents, ("id", *_DOCUMENT_COLUMNS), changed)
+        changed_taxonomy = ChangedTaxonomy.from_documents(known.values())
+        changed_taxonomy.add(references.providers.values(), references.topics.values())
+        changed_taxonomy.update(connection)
 
-    def _keep_version(self, was: Any, content: bytes) -> None:
-        contents = (bytes(was.content), content)
+    def _keep_version(self, stored: Any, content: bytes) -> None:
+        contents = (bytes(stored.content), content)
         self._records.versions.add_changed(
-            was.path, contents, bytes(was.digest), was.missing_since, was.last_import_id
+            stored.path, contents, bytes(stored.digest), stored.missing_since, stored.last_import_id
         )
 
 
-#: What a document decides of its row.
-_SAID = (
+#: The columns of `taxonomy_documents` that depend on the document.
+_DOCUMENT_COLUMNS = (
     "provider_id", "topic_id", "front_matter", "digest", "content", "last_import_id", "missing_since",
 )  # fmt: skip
-_NEW = ("id", "source_id", "path", "kind", "first_import_id", *_SAID)
+_INSERTED_COLUMNS = ("id", "source_id", "path", "kind", "first_import_id", *_DOCUMENT_COLUMNS)
 
 
 def mark_taxonomy(connection: sa.Connection, row_ids: Sequence[int], since: dt.datetime | None) -> None:
-    """Marks documents whose files are not there since an instant (None: are there again), and brings
-    providers and topics to what the others say."""
-    known = _known(connection, row_ids)
+    """Mark documents as missing or present, and update their providers and topics. The caller commits.
+
+    Args:
+        since: The time since when they are missing, UTC; None to mark them as present.
+    """
+    known = _read_documents(connection, row_ids)
     for ids in chunks(row_ids):
         mine = taxonomy_documents.c.id.in_(ids)
         connection.execute(sa.update(taxonomy_documents).where(mine).values(missing_since=since))
-    Described.of(known.values()).describe(connection)
+    ChangedTaxonomy.from_documents(known.values()).update(connection)
 
 
 def delete_taxonomy(connection: sa.Connection, row_ids: Sequence[int]) -> None:
-    """Takes documents out, and brings providers and topics to what the others say."""
-    known = _known(connection, row_ids)
+    """Delete documents, and update their providers and topics. The caller commits."""
+    known = _read_documents(connection, row_ids)
     for ids in chunks(row_ids):
         connection.execute(sa.delete(taxonomy_documents).where(taxonomy_documents.c.id.in_(ids)))
-    Described.of(known.values()).describe(connection)
+    ChangedTaxonomy.from_documents(known.values()).update(connection)
 
 
-def _known(connection: sa.Connection, row_ids: Sequence[int]) -> dict[int, Any]:
+def _read_documents(connection: sa.Connection, row_ids: Sequence[int]) -> dict[int, Any]:
     known: dict[int, Any] = {}
     for ids in chunks(row_ids):
         query = sa.select(taxonomy_documents).where(taxonomy_documents.c.id.in_(ids))
@@ -110,7 +116,7 @@ def _known(connection: sa.Connection, row_ids: Sequence[int]) -> dict[int, Any]:
     return known
 
 
-def _name(rows: Rows, parsed: Organization | Topic) -> None:
+def _add_name(rows: Rows, parsed: Organization | Topic) -> None:
     if isinstance(parsed, Organization):
         rows.provider(parsed.provider)
     else:
@@ -118,48 +124,56 @@ def _name(rows: Rows, parsed: Organization | Topic) -> None:
 
 
 def _identity(references: References, parsed: Organization | Topic) -> tuple[int | None, int | None]:
-    """The provider and the topic that a document is about: one of the two."""
+    """Return the ids of the provider and the topic that a document describes; one of both is None."""
     if isinstance(parsed, Organization):
         return references.providers[provider_digest(parsed.provider)], None
     return None, references.topics[topic_digest(parsed.name)]
 
 
-class Described:
-    """Providers and topics whose documents have changed."""
+class ChangedTaxonomy:
+    """The providers and topics whose documents have changed."""
 
     def __init__(self) -> None:
         self._providers: set[int] = set()
         self._topics: set[int] = set()
 
     @classmethod
-    def of(cls, documents: Iterable[Any]) -> Described:
-        """Those that these rows of `taxonomy_documents` are about."""
-        described = cls()
+    def from_documents(cls, documents: Iterable[Any]) -> ChangedTaxonomy:
+        """Return the providers and topics of these rows of `taxonomy_documents`."""
+        changed_taxonomy = cls()
         for row in documents:
-            described.add([row.provider_id], [row.topic_id])
-        return described
+            changed_taxonomy.add([row.provider_id], [row.topic_id])
+        return changed_taxonomy
 
     def add(self, provider_ids: Iterable[int | None], topic_ids: Iterable[int | None]) -> None:
         self._providers.update(row_id for row_id in provider_ids if row_id is not None)
         self._topics.update(row_id for row_id in topic_ids if row_id is not None)
 
-    def describe(self, connection: sa.Connection) -> None:
-        """Brings them to what the documents that are present say."""
+    def update(self, connection: sa.Connection) -> None:
+        """Update the rows of these providers and topics from the documents that are present."""
         orphans = Orphans()
         orphans.release(providers, self._providers)
         orphans.release(topics, self._topics)
         for some in chunks(sorted(self._providers)):
-            _describe_providers(connection, some, orphans)
+            _update_providers(connection, some, orphans)
         for some in chunks(sorted(self._topics)):
-            _describe_topics(connection, some, orphans)
-        orphans.settle_images(connection, ())
+            _update_topics(connection, some, orphans)
+        orphans.refresh_images(connection, ())
         orphans.remove_orphans(connection)
 
 
-def present_documents(
+def read_present_documents(
     connection: sa.Connection, column: sa.Column[Any], ids: Sequence[int]
 ) -> list[tuple[int, bytes]]:
-    """What the present documents about some providers or topics say, the last word last."""
+    """Return the contents of the documents that are present, in rising order of precedence.
+
+    Args:
+        column: The column of `taxonomy_documents` that refers to providers or topics.
+        ids: The ids in this column.
+
+    Returns:
+        Pairs of a provider or topic id and the document's bytes.
+    """
     query = (
         sa.select(column, taxonomy_documents.c.content)
         .join(sources, sources.c.id == taxonomy_documents.c.source_id)
@@ -169,36 +183,40 @@ def present_documents(
     return [(row_id, bytes(content)) for row_id, content in connection.execute(query)]
 
 
-def _describe_providers(connection: sa.Connection, ids: Sequence[int], orphans: Orphans) -> None:
-    found = present_documents(connection, taxonomy_documents.c.provider_id, ids)
-    said = {row_id: parsed for row_id, content in found if (parsed := parse_organization(content))}
+def _update_providers(connection: sa.Connection, ids: Sequence[int], orphans: Orphans) -> None:
+    found = read_present_documents(connection, taxonomy_documents.c.provider_id, ids)
+    parsed_by_id = {row_id: parsed for row_id, content in found if (parsed := parse_organization(content))}
     rows = Rows()
-    shown = [(i, n, rows.image(image)) for i, o in said.items() for n, image in enumerate(o.images)]
+    shown = [(i, n, rows.image(image)) for i, o in parsed_by_id.items() for n, image in enumerate(o.images)]
     references = References.resolve(connection, [rows])
     used = sa.select(provider_images.c.image_id).where(provider_images.c.provider_id.in_(ids))
     orphans.release(images, connection.scalars(used))
     orphans.release(images, (references.image_id(digest) for _, _, digest in shown))
     backend = backend_of(connection)
-    aliases = [(i, n, name) for i, o in said.items() for n, name in enumerate(o.aliases)]
+    aliases = [(i, n, name) for i, o in parsed_by_id.items() for n, name in enumerate(o.aliases)]
     for table, column, values in (
         (provider_aliases, "name", aliases),
         (provider_images, "image_id", [(i, n, references.image_id(digest)) for i, n, digest in shown]),
     ):
         connection.execute(sa.delete(table).where(table.c.provider_id.in_(ids)))
         backend.bulk_insert(connection, table, ("provider_id", "position", column), values)
-    descriptions = [(i, said[i].description if i in said else None) for i in ids]
+    descriptions = [(i, parsed_by_id[i].description if i in parsed_by_id else None) for i in ids]
     backend.bulk_update(connection, providers, ("id", "description"), descriptions)
 
 
-def _describe_topics(connection: sa.Connection, ids: Sequence[int], orphans: Orphans) -> None:
-    found = present_documents(connection, taxonomy_documents.c.topic_id, ids)
-    said = {row_id: parse_topic(content) for row_id, content in found}
+def _update_topics(connection: sa.Connection, ids: Sequence[int], orphans: Orphans) -> None:
+    found = read_present_documents(connection, taxonomy_documents.c.topic_id, ids)
+    parsed_by_id = {row_id: parse_topic(content) for row_id, content in found}
     rows = Rows()
-    above = {row_id: rows.topic(note.parent) for row_id, note in said.items() if note.parent}
+    parent_digests = {row_id: rows.topic(note.parent) for row_id, note in parsed_by_id.items() if note.parent}
     references = References.resolve(connection, [rows])
     orphans.release(topics, connection.scalars(sa.select(topics.c.parent_id).where(topics.c.id.in_(ids))))
     values = [
-        (i, said[i].slug if i in said else None, references.topics[above[i]] if i in above else None)
+        (
+            i,
+            parsed_by_id[i].slug if i in parsed_by_id else None,
+            references.topics[parent_digests[i]] if i in parent_digests else None,
+        )
         for i in ids
     ]
     backend_of(connection).bulk_update(connection, topics, ("id", "slug", "parent_id"), values)

@@ -1,4 +1,4 @@
-"""Documents that have a story which an editor hides, now or before: told through the command, on both engines."""
+"""Documents with a current or former story of a hidden article, imported by the command on both engines."""
 
 from __future__ import annotations
 
@@ -11,181 +11,190 @@ from curation.importing.merging import stored_state
 from curation.store.database import Store
 from curation.store.schema import former_stories
 
-from ...support.editor_session import Curation, Desk
+from ...support.editor_session import Curation, EditorSession
 
 TEXT = "What the council did not want to hear."
 DAY = "2026-11-26"
 
 
 @pytest.fixture
-def desk(curation: Curation, tmp_path: Path) -> Desk:
-    return Desk(curation, tmp_path)
+def session(curation: Curation, tmp_path: Path) -> EditorSession:
+    return EditorSession(curation, tmp_path)
 
 
-def hide(desk: Desk, title: str = "T", url: str | None = "u", body: str = TEXT, **flags: object) -> None:
-    """Import an article that an editor then hides, at `_news/a.md`."""
-    desk.write("_news/a.md", title, url, body, **flags)
-    desk.write("_news/y.md", "Y", None, "Of another matter altogether.")
-    desk.take_in()
-    desk.run("unpublish", "_news/a.md")
+def import_and_hide(
+    session: EditorSession, title: str = "T", url: str | None = "u", body: str = TEXT, **flags: object
+) -> None:
+    """Import an article at `_news/a.md`, and unpublish it as an editor."""
+    session.write("_news/a.md", title, url, body, **flags)
+    session.write("_news/y.md", "Y", None, "Of another matter altogether.")
+    session.import_files()
+    session.run("unpublish", "_news/a.md")
 
 
-def assert_held(desk: Desk, *paths: str) -> None:
-    assert not set(paths) & set(desk.shown)
-    assert {path for code, path in desk.issues if code in ("hidden_story", "ambiguous_move")} >= set(paths)
-    desk.run("db", "verify")
+def assert_withheld(session: EditorSession, *paths: str) -> None:
+    assert not set(paths) & set(session.shown)
+    assert {path for code, path in session.issues if code in ("hidden_story", "ambiguous_move")} >= set(paths)
+    session.run("db", "verify")
 
 
 @pytest.mark.parametrize("steps", [2, 3])
-def test_an_article_that_says_again_what_was_hidden_is_not_shown(desk: Desk, steps: int) -> None:
-    hide(desk)
-    desk.write("_news/a.md", "T1", "u1", TEXT)
-    desk.take_in()
-    desk.write("_news/a.md", "T1", "u1", "Of the first other matter.")
-    desk.take_in()
+def test_an_article_whose_hidden_story_returns_is_withheld(session: EditorSession, steps: int) -> None:
+    import_and_hide(session)
+    session.write("_news/a.md", "T1", "u1", TEXT)
+    session.import_files()
+    session.write("_news/a.md", "T1", "u1", "Of the first other matter.")
+    session.import_files()
     if steps == 3:
-        desk.write("_news/a.md", "T2", "u2", "Of the second other matter.")
-        desk.take_in(status=3)
-    desk.write("_news/a.md", "T", "u", TEXT)
-    desk.take_in(status=3)
-    assert_held(desk, "_news/a.md")
+        session.write("_news/a.md", "T2", "u2", "Of the second other matter.")
+        session.import_files(status=3)
+    session.write("_news/a.md", "T", "u", TEXT)
+    session.import_files(status=3)
+    assert_withheld(session, "_news/a.md")
 
 
-def test_a_copy_of_a_hidden_article_is_not_shown_in_place_of_a_lost_one(desk: Desk) -> None:
-    hide(desk, "Morning briefing")
-    desk.write("_news/x.md", "Morning briefing", None, "")
-    desk.take_in()
-    desk.drop("_news/x.md")
-    desk.write("_news/c.md", "Morning briefing", "u", TEXT)
-    desk.take_in(status=3)
-    assert_held(desk, "_news/c.md")
+def test_a_copy_of_a_hidden_article_that_also_resembles_a_lost_one_is_withheld(
+    session: EditorSession,
+) -> None:
+    import_and_hide(session, "Morning briefing")
+    session.write("_news/x.md", "Morning briefing", None, "")
+    session.import_files()
+    session.delete("_news/x.md")
+    session.write("_news/c.md", "Morning briefing", "u", TEXT)
+    session.import_files(status=3)
+    assert_withheld(session, "_news/c.md")
 
 
-def test_a_copy_of_an_earlier_text_of_a_hidden_article_is_not_shown(desk: Desk) -> None:
-    hide(desk)
-    desk.write("_news/a.md", "T", "u", "Of what came of it.")
-    desk.take_in()
-    desk.write("_news/c.md", "T", "other", TEXT)
-    desk.take_in(status=3)
-    assert_held(desk, "_news/c.md")
+def test_a_copy_of_an_earlier_text_of_a_hidden_article_is_not_shown(session: EditorSession) -> None:
+    import_and_hide(session)
+    session.write("_news/a.md", "T", "u", "Of what came of it.")
+    session.import_files()
+    session.write("_news/c.md", "T", "other", TEXT)
+    session.import_files(status=3)
+    assert_withheld(session, "_news/c.md")
 
 
-def test_a_copy_of_an_earlier_version_is_known_by_its_bytes(desk: Desk) -> None:
-    """It has neither URL nor text; its title and its date are those of before."""
-    hide(desk, "T", None, "", publishedDateTime=DAY)
-    desk.write("_news/a.md", "T1", None, "", publishedDateTime=DAY)
-    desk.take_in()
-    desk.write("_news/c.md", "T", None, "", publishedDateTime=DAY)
-    desk.take_in(status=3)
-    assert_held(desk, "_news/c.md")
+def test_a_copy_of_an_earlier_version_is_found_by_its_bytes(session: EditorSession) -> None:
+    """The copy has neither URL nor text, but the title and date of the earlier version."""
+    import_and_hide(session, "T", None, "", publishedDateTime=DAY)
+    session.write("_news/a.md", "T1", None, "", publishedDateTime=DAY)
+    session.import_files()
+    session.write("_news/c.md", "T", None, "", publishedDateTime=DAY)
+    session.import_files(status=3)
+    assert_withheld(session, "_news/c.md")
 
 
-def test_what_a_hidden_article_said_before_is_known_wherever_its_veto_goes(desk: Desk) -> None:
-    hide(desk)
-    desk.write("_news/a.md", "T1", "u1", TEXT)
-    desk.take_in()
-    desk.write("_news/a.md", "T1", "u1", "Of the first other matter.")
-    desk.take_in()
-    desk.write("_news/a.md", "T2", "u2", "Of the second other matter.")
-    desk.take_in(status=3)
-    desk.write("_news/q.md", "T1", "u1", "Of the first other matter.")
-    desk.take_in()
-    assert desk.overrides == {"_news/q.md": "published"}
-    desk.write("_news/r.md", "T", "u", TEXT)
-    desk.take_in(status=3)
-    assert_held(desk, "_news/r.md")
+def test_former_stories_of_a_hidden_article_follow_its_override(session: EditorSession) -> None:
+    import_and_hide(session)
+    session.write("_news/a.md", "T1", "u1", TEXT)
+    session.import_files()
+    session.write("_news/a.md", "T1", "u1", "Of the first other matter.")
+    session.import_files()
+    session.write("_news/a.md", "T2", "u2", "Of the second other matter.")
+    session.import_files(status=3)
+    session.write("_news/q.md", "T1", "u1", "Of the first other matter.")
+    session.import_files()
+    assert session.overrides == {"_news/q.md": "published"}
+    session.write("_news/r.md", "T", "u", TEXT)
+    session.import_files(status=3)
+    assert_withheld(session, "_news/r.md")
 
 
 @pytest.mark.parametrize("path", ["_news/n.md", "_news/y.md"])
-def test_a_text_that_an_editor_hid_is_enough_for_a_document_to_be_held(desk: Desk, path: str) -> None:
-    """Be it new, or one that an article had already."""
-    hide(desk)
-    desk.write("_news/a.md", "T2", "u2", "Of the second other matter.")
-    desk.take_in(status=3)
-    desk.write(path, "Y", None, TEXT)
-    desk.take_in(status=3)
-    assert_held(desk, path)
+def test_the_text_of_a_former_hidden_story_is_enough_to_withhold_a_document(
+    session: EditorSession, path: str
+) -> None:
+    """The document is new, or belongs to a known article."""
+    import_and_hide(session)
+    session.write("_news/a.md", "T2", "u2", "Of the second other matter.")
+    session.import_files(status=3)
+    session.write(path, "Y", None, TEXT)
+    session.import_files(status=3)
+    assert_withheld(session, path)
 
 
-def test_the_url_of_a_hidden_article_is_enough_for_a_document_to_be_held(desk: Desk) -> None:
-    hide(desk)
-    desk.write("_news/b.md", "T, updated", "u", "What the council heard in the end.")
-    desk.take_in(status=3)
-    assert_held(desk, "_news/b.md")
+def test_the_url_of_a_hidden_article_is_enough_to_withhold_a_document(session: EditorSession) -> None:
+    import_and_hide(session)
+    session.write("_news/b.md", "T, updated", "u", "What the council heard in the end.")
+    session.import_files(status=3)
+    assert_withheld(session, "_news/b.md")
 
 
-def test_what_many_documents_say_holds_none(desk: Desk) -> None:
-    """A placeholder, and a title that comes each day."""
-    hide(desk, "Morning briefing", None, "Coming soon.", publishedDateTime=DAY)
-    desk.write("_news/a.md", "Morning briefing", None, TEXT, publishedDateTime=DAY)
-    desk.take_in()
-    desk.write("_news/n.md", "N", None, "Coming soon.")
-    desk.write(
+def test_a_common_text_or_title_does_not_withhold_documents(session: EditorSession) -> None:
+    """The text is a placeholder, and the title is used every day."""
+    import_and_hide(session, "Morning briefing", None, "Coming soon.", publishedDateTime=DAY)
+    session.write("_news/a.md", "Morning briefing", None, TEXT, publishedDateTime=DAY)
+    session.import_files()
+    session.write("_news/n.md", "N", None, "Coming soon.")
+    session.write(
         "_news/o.md", "Morning briefing", "o", "Of that day's other matters.", publishedDateTime="2026-11-27"
     )
-    desk.take_in()
-    assert sorted(desk.shown) == ["_news/n.md", "_news/o.md", "_news/y.md"]
+    session.import_files()
+    assert sorted(session.shown) == ["_news/n.md", "_news/o.md", "_news/y.md"]
 
 
-def test_the_same_title_and_day_is_not_enough_where_all_else_differs(desk: Desk) -> None:
-    hide(desk, "Morning briefing", publishedDateTime=DAY)
-    desk.write("_news/o.md", "Morning briefing", "o", "Of the day's other matters.", publishedDateTime=DAY)
-    desk.take_in()
-    assert sorted(desk.shown) == ["_news/o.md", "_news/y.md"]
+def test_the_same_title_and_day_is_not_enough_where_all_else_differs(session: EditorSession) -> None:
+    import_and_hide(session, "Morning briefing", publishedDateTime=DAY)
+    session.write("_news/o.md", "Morning briefing", "o", "Of the day's other matters.", publishedDateTime=DAY)
+    session.import_files()
+    assert sorted(session.shown) == ["_news/o.md", "_news/y.md"]
 
 
-def test_an_article_that_had_the_text_already_is_held_once_it_has_the_title_too(desk: Desk) -> None:
-    desk.write("_news/n.md", "N", None, TEXT, publishedDateTime=DAY)
-    hide(desk, "T", None, publishedDateTime=DAY)
-    desk.write("_news/n.md", "T", None, TEXT, publishedDateTime=DAY)
-    desk.take_in(status=3)
-    assert_held(desk, "_news/n.md")
+def test_an_article_that_had_the_text_is_withheld_once_it_has_the_title_too(session: EditorSession) -> None:
+    session.write("_news/n.md", "N", None, TEXT, publishedDateTime=DAY)
+    import_and_hide(session, "T", None, publishedDateTime=DAY)
+    session.write("_news/n.md", "T", None, TEXT, publishedDateTime=DAY)
+    session.import_files(status=3)
+    assert_withheld(session, "_news/n.md")
 
 
-def test_an_article_that_the_editor_left_beside_the_hidden_one_is_not_held(desk: Desk) -> None:
-    desk.write("_news/n.md", "T", "u", "What else there is to say.")
-    hide(desk)
-    desk.write("_news/n.md", "T", "u", TEXT)
-    desk.take_in()
-    assert "_news/n.md" in desk.shown
+def test_an_article_that_already_had_the_hidden_story_is_not_withheld(session: EditorSession) -> None:
+    session.write("_news/n.md", "T", "u", "What else there is to say.")
+    import_and_hide(session)
+    session.write("_news/n.md", "T", "u", TEXT)
+    session.import_files()
+    assert "_news/n.md" in session.shown
 
 
 def test_the_last_versions_of_a_hidden_article_are_kept(
-    desk: Desk, store: Store, monkeypatch: pytest.MonkeyPatch
+    session: EditorSession, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(stored_state, "KEPT_STORIES", 2)
-    hide(desk, "T0")
+    import_and_hide(session, "T0")
     for number in range(1, 5):
-        desk.write("_news/a.md", f"T{number}", "u", TEXT)
-        desk.take_in()
+        session.write("_news/a.md", f"T{number}", "u", TEXT)
+        session.import_files()
     with store.reading() as connection:
         kept = connection.scalars(sa.select(former_stories.c.title).order_by(former_stories.c.import_id))
         assert list(kept) == ["T2", "T3"]
 
 
-def test_an_import_that_is_undone_holds_nothing_any_more(desk: Desk) -> None:
-    hide(desk)
-    desk.write("_news/y.md", "T", "u", TEXT)
-    desk.take_in(status=3)
-    assert_held(desk, "_news/y.md")
-    desk.run("revert", "3")
-    assert (desk.shown, desk.issues) == (["_news/y.md"], set())
-    desk.run("db", "verify")
-    desk.write("_news/y.md", "Y", None, "Of another matter altogether.")
-    desk.take_in()
-    assert desk.shown == ["_news/y.md"]
+def test_an_undone_import_withholds_nothing(session: EditorSession) -> None:
+    import_and_hide(session)
+    session.write("_news/y.md", "T", "u", TEXT)
+    session.import_files(status=3)
+    assert_withheld(session, "_news/y.md")
+    session.run("revert", "3")
+    assert (session.shown, session.issues) == (["_news/y.md"], set())
+    session.run("db", "verify")
+    session.write("_news/y.md", "Y", None, "Of another matter altogether.")
+    session.import_files()
+    assert session.shown == ["_news/y.md"]
 
 
-def test_a_hidden_article_that_goes_to_another_source_is_not_shown(
+def test_a_hidden_article_that_moves_to_another_source_is_withheld(
     curation: Curation, tmp_path: Path
 ) -> None:
-    site, other = Desk(curation, tmp_path / "one"), Desk(curation, tmp_path / "two", "other")
-    hide(site)
+    site, other = (
+        EditorSession(curation, tmp_path / "one"),
+        EditorSession(curation, tmp_path / "two", "other"),
+    )
+    import_and_hide(site)
     other.write("_news/o.md", "O", "o", "Of the other source's matters.")
     other.write("_news/p.md", "P", "p", "Of more of the other source's matters.")
-    other.take_in()
-    site.drop("_news/a.md")
-    site.take_in()
+    other.import_files()
+    site.delete("_news/a.md")
+    site.import_files()
     other.write("_news/z.md", "T", "u", TEXT)
-    other.take_in(status=3)
-    assert_held(other, "_news/z.md")
+    other.import_files(status=3)
+    assert_withheld(other, "_news/z.md")

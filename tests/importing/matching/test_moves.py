@@ -1,4 +1,4 @@
-"""Which article a document at another path continues: `make_plan`, without a store."""
+"""Matching of documents and articles by `make_plan`, without a store."""
 
 from __future__ import annotations
 
@@ -10,8 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curation.importing.matching import moves
-from curation.importing.matching.hidden_stories import HiddenStories, hold_documents, hold_hidden_stories
-from curation.importing.matching.moves import Candidate, Plan, Unplaced
+from curation.importing.matching.hidden_stories import (
+    HiddenStories,
+    candidate_of_set_aside,
+    withhold_hidden_stories,
+)
+from curation.importing.matching.moves import Candidate, Plan, UnplacedDocument
 from curation.importing.merging.rules import Decision, SetAside
 from curation.importing.merging.stories import Story, digest_body
 from curation.scanning import File, Kind
@@ -24,12 +28,12 @@ SHOWN = {"published": Decision(1, 1)}
 
 
 def make_plan(
-    unplaced: Sequence[Unplaced], candidates: Sequence[Candidate], set_aside: Sequence[SetAside]
+    unplaced: Sequence[UnplacedDocument], candidates: Sequence[Candidate], set_aside: Sequence[SetAside]
 ) -> Plan:
-    """Say what becomes of documents, and which of them are held."""
+    """Plan what to do with documents, and which of them to withhold."""
     plan = moves.make_plan(unplaced, candidates, set_aside)
     hidden = [article for article in candidates if article.is_hidden]
-    hold_hidden_stories(plan, unplaced, HiddenStories(hidden, map(hold_documents, set_aside)))
+    withhold_hidden_stories(plan, unplaced, HiddenStories(hidden, map(candidate_of_set_aside, set_aside)))
     return plan
 
 
@@ -43,35 +47,35 @@ TWO = story("Two", "https://e.example/2", "The second.")
 
 
 def doc(
-    path: str, told: Story = ONE, text: str = "new", at: str | None = None, occupant: int | None = None
-) -> Unplaced:
-    return Unplaced(File(path, Kind.ARTICLE, None, path), b"", text, told, at, occupant)
+    path: str, own_story: Story = ONE, text: str = "new", at: str | None = None, occupant: int | None = None
+) -> UnplacedDocument:
+    return UnplacedDocument(File(path, Kind.ARTICLE, None, path), b"", text, own_story, at, occupant)
 
 
 def lost(
-    path: str, told: Story = ONE, text: str = "old", overrides: Mapping[str, Decision] | None = None,
+    path: str, own_story: Story = ONE, text: str = "old", overrides: Mapping[str, Decision] | None = None,
     **more: Any,
 ) -> Candidate:  # fmt: skip
     key = more.pop("id", None) or sum(map(ord, path))
     at = more.pop("at", None)
-    return Candidate(key, path, told, text, at, overrides or {}, **more)
+    return Candidate(key, path, own_story, text, at, overrides or {}, **more)
 
 
-def moved(docs: Sequence[Unplaced], articles: Sequence[Candidate]) -> dict[str, str]:
-    """The plan's moves: the old path by the new one."""
+def find_moves(docs: Sequence[UnplacedDocument], articles: Sequence[Candidate]) -> dict[str, str]:
+    """Return the old path of each moved document, by its new path."""
     return {path: article.path for path, article in make_plan(docs, articles, []).moves.items()}
 
 
-def said(plan: Plan) -> dict[str, tuple[str, str, str | None]]:
-    return {path: (issue.severity, issue.code, issue.field) for path, issue in plan.doubts.items()}
+def describe_warnings(plan: Plan) -> dict[str, tuple[str, str, str | None]]:
+    return {path: (issue.severity, issue.code, issue.field) for path, issue in plan.warnings.items()}
 
 
-# --- certain, and nearly so -------------------------------------------------------------------------------
+# --- certain and weak matches -----------------------------------------------------------------------------
 
 OTHER = story("Other", "https://e.example/other", "Other words.")
 
-#: Of a document and a lost article: what they tell, and what else is the same.
-CERTAIN: dict[str, tuple[Unplaced, Candidate]] = {
+#: A document and a lost article that certainly match, by what they have in common.
+CERTAIN: dict[str, tuple[UnplacedDocument, Candidate]] = {
     "the same text": (doc("new.md", ONE, "t"), lost("old.md", ONE, "t")),
     "the same text without title, URL and body": (
         doc("new.md", story(None, None), "t"), lost("old.md", story(None, None), "t")
@@ -123,11 +127,11 @@ def test_a_document_continues_an_article(
     )  # fmt: skip
     plan = make_plan([document], [article], [])
     assert plan.moves == {"new.md": article}
-    assert (plan.doubts, plan.held, plan.returns) == ({}, set(), {})
+    assert (plan.warnings, plan.withheld, plan.returning) == ({}, set(), {})
 
 
-#: What is not enough to be the same article, but enough to be in doubt.
-WEAK: dict[str, tuple[Unplaced, Candidate]] = {
+#: A document and a lost article that do not match, but resemble each other.
+WEAK: dict[str, tuple[UnplacedDocument, Candidate]] = {
     "URL, and another title": (
         doc("new.md", story("New", "https://e.example/1")), lost("old.md", story("Old", "https://e.example/1"))
     ),
@@ -151,7 +155,7 @@ WEAK: dict[str, tuple[Unplaced, Candidate]] = {
 
 @pytest.mark.parametrize("case", WEAK)
 @pytest.mark.parametrize("overrides", [{}, HIDDEN, REMOVED, RATED, SHOWN])
-def test_a_little_in_common_moves_nothing_and_keeps_hidden_what_was(
+def test_weak_evidence_moves_nothing_and_withholds_the_document_of_a_hidden_article(
     case: str, overrides: Mapping[str, Decision]
 ) -> None:
     document, article = WEAK[case]
@@ -160,9 +164,9 @@ def test_a_little_in_common_moves_nothing_and_keeps_hidden_what_was(
     assert plan.moves == {}
     is_hidden = overrides in (HIDDEN, REMOVED)
     field = "published" if is_hidden else None
-    assert said(plan) == ({"new.md": ("warning", "ambiguous_move", field)} if overrides else {})
-    assert plan.held == ({"new.md"} if is_hidden else set())
-    assert all("old.md" in issue.message for issue in plan.doubts.values())
+    assert describe_warnings(plan) == ({"new.md": ("warning", "ambiguous_move", field)} if overrides else {})
+    assert plan.withheld == ({"new.md"} if is_hidden else set())
+    assert all("old.md" in issue.message for issue in plan.warnings.values())
 
 
 @pytest.mark.parametrize(
@@ -174,122 +178,122 @@ def test_a_little_in_common_moves_nothing_and_keeps_hidden_what_was(
     ],
     ids=["nothing in common", "nothing at all", "nothing to see"],
 )
-def test_strangers_have_nothing_to_do_with_each_other(one: Story, other: Story) -> None:
+def test_documents_and_articles_without_common_keys_do_not_match(one: Story, other: Story) -> None:
     plan = make_plan([doc("new.md", one)], [lost("old.md", other, overrides=HIDDEN)], [])
     assert plan == Plan()
 
 
 @pytest.mark.parametrize(
-    ("overrides", "is_missing", "held"),
+    ("overrides", "is_missing", "withheld"),
     [(HIDDEN, False, {"new.md"}), (HIDDEN, True, set()), (RATED, False, set())],
 )
-def test_a_title_alone_holds_for_what_is_hidden_and_lost_now(
-    overrides: Mapping[str, Decision], is_missing: bool, held: set[str]
+def test_a_title_alone_withholds_a_document_if_the_hidden_article_was_just_lost(
+    overrides: Mapping[str, Decision], is_missing: bool, withheld: set[str]
 ) -> None:
     new, old = story("One", "https://e.example/1", "New."), story("One", "https://e.example/2", "Old.")
     plan = make_plan(
         [doc("new.md", new)], [lost("old.md", old, overrides=overrides, is_missing=is_missing)], []
     )
-    assert (plan.moves, plan.held, set(plan.doubts)) == ({}, held, held)
+    assert (plan.moves, plan.withheld, set(plan.warnings)) == ({}, withheld, withheld)
 
 
-# --- several ----------------------------------------------------------------------------------------------
+# --- several documents or articles ------------------------------------------------------------------------
 
 
-def test_of_several_that_could_be_meant_none_is_and_a_warning_names_them() -> None:
+def test_of_several_matching_articles_none_moves_and_a_warning_names_them() -> None:
     plan = make_plan(
         [doc("new.md")], [lost("b.md"), lost("a.md", overrides=HIDDEN), lost("c.md", overrides=RATED)], []
     )
     assert plan.moves == {}
-    assert said(plan) == {"new.md": ("warning", "ambiguous_move", "published")}
-    assert "a.md or c.md or b.md" in plan.doubts["new.md"].message
-    assert plan.held == {"new.md"}
+    assert describe_warnings(plan) == {"new.md": ("warning", "ambiguous_move", "published")}
+    assert "a.md or c.md or b.md" in plan.warnings["new.md"].message
+    assert plan.withheld == {"new.md"}
 
 
-def test_of_two_documents_neither_is_the_one_article_and_both_are_held() -> None:
+def test_if_two_documents_match_one_article_both_are_withheld() -> None:
     plan = make_plan([doc("x.md"), doc("y.md")], [lost("a.md", overrides=REMOVED)], [])
-    assert (plan.moves, plan.held) == ({}, {"x.md", "y.md"})
-    assert set(said(plan).values()) == {("warning", "ambiguous_move", "published")}
+    assert (plan.moves, plan.withheld) == ({}, {"x.md", "y.md"})
+    assert set(describe_warnings(plan).values()) == {("warning", "ambiguous_move", "published")}
 
 
-def test_of_several_nobody_has_decided_on_nothing_is_said() -> None:
+def test_several_matching_articles_without_overrides_cause_no_warning() -> None:
     assert make_plan([doc("x.md")], [lost("a.md"), lost("b.md")], []) == Plan()
 
 
 def test_a_warning_names_three_and_counts_the_others() -> None:
     many = [lost(f"a{number}.md", overrides=HIDDEN, id=number) for number in range(1, 8)]
-    message = make_plan([doc("new.md")], many, []).doubts["new.md"].message
+    message = make_plan([doc("new.md")], many, []).warnings["new.md"].message
     assert "a1.md or a2.md or a3.md or 4 more" in message
 
 
-def test_files_of_the_same_name_belong_together() -> None:
+def test_files_of_the_same_name_match_first() -> None:
     docs = [doc("new/a.md"), doc("new/b.md"), doc("new/c.md")]
     articles = [lost("old/b.md", overrides=HIDDEN), lost("old/a.md"), lost("old/c.md")]
-    assert moved(docs, articles) == {f"new/{name}.md": f"old/{name}.md" for name in "abc"}
+    assert find_moves(docs, articles) == {f"new/{name}.md": f"old/{name}.md" for name in "abc"}
 
 
 @pytest.mark.parametrize("name", ["A.md", "a.markdown", "a.html", "A.HTML", "ａ.md"])
-def test_names_that_differ_by_case_suffix_or_form_belong_together(name: str) -> None:
+def test_names_that_differ_by_case_suffix_or_unicode_form_match(name: str) -> None:
     docs = [doc(f"new/{name}"), doc("new/B.html")]
-    assert moved(docs, [lost("old/b.md"), lost("old/a.md")]) == {
+    assert find_moves(docs, [lost("old/b.md"), lost("old/a.md")]) == {
         f"new/{name}": "old/a.md", "new/B.html": "old/b.md",
     }  # fmt: skip
 
 
-def test_the_last_one_left_is_certain() -> None:
+def test_the_last_remaining_pair_matches() -> None:
     docs = [doc("new/a.md"), doc("new/other.md")]
-    assert moved(docs, [lost("old/a.md"), lost("old/b.md")]) == {
+    assert find_moves(docs, [lost("old/a.md"), lost("old/b.md")]) == {
         "new/a.md": "old/a.md", "new/other.md": "old/b.md",
     }  # fmt: skip
 
 
-def test_what_is_gone_now_goes_before_what_was_missing() -> None:
+def test_an_article_lost_in_this_import_precedes_a_missing_one() -> None:
     before, now = lost("before.md", overrides=HIDDEN, is_missing=True), lost("now.md", overrides=RATED)
     plan = make_plan([doc("new.md")], [before, now], [])
     assert plan.moves == {"new.md": now}
-    assert said(plan) == {}
+    assert describe_warnings(plan) == {}
 
 
-def test_a_thing_that_is_surely_the_same_goes_before_one_that_is_gone_now() -> None:
+def test_a_certain_match_precedes_an_article_lost_in_this_import() -> None:
     missing = lost("before.md", ONE, "t", HIDDEN, is_missing=True)
     similar = lost("now.md", story("One", None))
-    assert moved([doc("new.md", ONE, "t")], [similar, missing]) == {"new.md": "before.md"}
+    assert find_moves([doc("new.md", ONE, "t")], [similar, missing]) == {"new.md": "before.md"}
 
 
-def test_two_that_swap_names_follow_their_stories() -> None:
+def test_two_files_that_swap_names_are_matched_by_their_stories() -> None:
     first, second = lost("a.md", ONE, overrides=HIDDEN, id=1), lost("b.md", TWO, id=2)
     docs = [doc("a.md", TWO, occupant=1), doc("b.md", ONE, occupant=2)]
     plan = make_plan(docs, [first, second], [])
     assert plan.moves == {"a.md": second, "b.md": first}
-    assert (plan.doubts, plan.held) == ({}, set())
+    assert (plan.warnings, plan.withheld) == ({}, set())
 
 
 @pytest.mark.parametrize("number", [3, 5])
-def test_a_ring_of_names_follows_its_stories(number: int) -> None:
-    told = [story(f"T{n}", f"https://e.example/{n}", f"Body {n}.") for n in range(number)]
-    articles = [lost(f"{n}.md", told[n], id=n + 1) for n in range(number)]
-    docs = [doc(f"{n}.md", told[(n + 1) % number], occupant=n + 1) for n in range(number)]
-    assert moved(docs, articles) == {f"{n}.md": f"{(n + 1) % number}.md" for n in range(number)}
+def test_files_that_rotate_names_are_matched_by_their_stories(number: int) -> None:
+    stories = [story(f"T{n}", f"https://e.example/{n}", f"Body {n}.") for n in range(number)]
+    articles = [lost(f"{n}.md", stories[n], id=n + 1) for n in range(number)]
+    docs = [doc(f"{n}.md", stories[(n + 1) % number], occupant=n + 1) for n in range(number)]
+    assert find_moves(docs, articles) == {f"{n}.md": f"{(n + 1) % number}.md" for n in range(number)}
 
 
-def test_many_pairs_are_in_doubt_without_being_compared_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_pairs_are_ambiguous_without_being_compared_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(moves, "MAX_PAIRS", 3)
-    # Compared, these would have nothing to do with each other: title alone, URL and body differ.
+    # If compared one by one, they would not match: the titles are equal, but URL and body differ.
     docs = [doc(f"new{n}.md", story("One", f"https://n.example/{n}", f"New {n}.")) for n in range(2)]
     articles = [
         lost(f"old{n}.md", story("One", f"https://o.example/{n}", f"Old {n}."), overrides=HIDDEN, id=n + 1)
         for n in range(2)
     ]
     plan = make_plan(docs, articles, [])
-    assert (plan.moves, plan.held) == ({}, {"new0.md", "new1.md"})
+    assert (plan.moves, plan.withheld) == ({}, {"new0.md", "new1.md"})
 
 
-# --- held, and given back -----------------------------------------------------------------------------------
+# --- withheld documents and returned overrides ------------------------------------------------------------
 
 
 @pytest.mark.parametrize("overrides", [HIDDEN, REMOVED, RATED, SHOWN])
 @pytest.mark.parametrize("case", [case for case in CERTAIN if "alone" not in case])
-def test_a_copy_of_what_an_editor_hides_is_held(case: str, overrides: Mapping[str, Decision]) -> None:
+def test_a_copy_of_a_hidden_article_is_withheld(case: str, overrides: Mapping[str, Decision]) -> None:
     document, article = CERTAIN[case]
     article = lost(
         "there.md", article.story, article.content_hash, overrides, at=article.published_at, is_lost=False
@@ -297,30 +301,30 @@ def test_a_copy_of_what_an_editor_hides_is_held(case: str, overrides: Mapping[st
     plan = make_plan([document], [article], [])
     assert plan.moves == {}
     if overrides in (HIDDEN, REMOVED):
-        assert said(plan) == {"new.md": ("warning", "hidden_story", "published")}
-        assert "there.md" in plan.doubts["new.md"].message
-        assert plan.held == {"new.md"}
+        assert describe_warnings(plan) == {"new.md": ("warning", "hidden_story", "published")}
+        assert "there.md" in plan.warnings["new.md"].message
+        assert plan.withheld == {"new.md"}
     else:
         assert plan == Plan()
 
 
-def test_a_document_that_could_be_several_is_held_if_it_tells_what_is_hidden_where_it_was() -> None:
+def test_an_ambiguous_document_is_withheld_if_it_has_the_story_of_a_hidden_article() -> None:
     articles = [
         lost("a.md"),
         lost("b.md", overrides=RATED),
         lost("there.md", overrides=HIDDEN, is_lost=False),
     ]
     plan = make_plan([doc("new.md")], articles, [])
-    assert (plan.moves, plan.held) == ({}, {"new.md"})
-    assert said(plan) == {"new.md": ("warning", "hidden_story", "published")}
+    assert (plan.moves, plan.withheld) == ({}, {"new.md"})
+    assert describe_warnings(plan) == {"new.md": ("warning", "hidden_story", "published")}
 
 
-def aside(told: Story, field: str = "published", value: int = 0, key: int = 1) -> SetAside:
-    return SetAside(told, field, Decision(value, 7), key, "_news/there.md")
+def make_set_aside(own_story: Story, field: str = "published", value: int = 0, key: int = 1) -> SetAside:
+    return SetAside(own_story, field, Decision(value, 7), key, "_news/there.md")
 
 
 @pytest.mark.parametrize(
-    "told",
+    "own_story",
     [
         ONE,
         ONE._replace(body_digest=b"x"),
@@ -330,33 +334,33 @@ def aside(told: Story, field: str = "published", value: int = 0, key: int = 1) -
     ],
     ids=["the same", "URL and title", "title and body", "URL and body", "tidied"],
 )
-def test_overrides_that_wait_for_their_story_come_back_at_another_path(told: Story) -> None:
-    waiting = [aside(ONE), aside(ONE, "quality", 9, key=2), aside(TWO, key=3)]
-    plan = make_plan([doc("new.md", told)], [], waiting)
-    assert plan.returns == {"new.md": waiting[:2]}
-    assert (plan.moves, plan.doubts, plan.held) == ({}, {}, set())
+def test_overrides_that_are_set_aside_return_with_their_story_at_another_path(own_story: Story) -> None:
+    waiting = [make_set_aside(ONE), make_set_aside(ONE, "quality", 9, key=2), make_set_aside(TWO, key=3)]
+    plan = make_plan([doc("new.md", own_story)], [], waiting)
+    assert plan.returning == {"new.md": waiting[:2]}
+    assert (plan.moves, plan.warnings, plan.withheld) == ({}, {}, set())
 
 
-def test_overrides_come_back_once_and_another_copy_is_held() -> None:
-    plan = make_plan([doc("b.md"), doc("a.md")], [], [aside(ONE)])
-    assert plan.returns == {"a.md": [aside(ONE)]}
-    assert said(plan) == {"b.md": ("warning", "hidden_story", "published")}
-    assert plan.held == {"b.md"}
+def test_overrides_return_once_and_another_copy_is_withheld() -> None:
+    plan = make_plan([doc("b.md"), doc("a.md")], [], [make_set_aside(ONE)])
+    assert plan.returning == {"a.md": [make_set_aside(ONE)]}
+    assert describe_warnings(plan) == {"b.md": ("warning", "hidden_story", "published")}
+    assert plan.withheld == {"b.md"}
 
 
-def test_what_waits_of_another_article_is_no_concern_of_one_that_has_an_article() -> None:
-    """`merging.rules` gives an article its own overrides back; the document is held if its story is hidden elsewhere."""
-    plan = make_plan([doc("a.md", ONE, occupant=5)], [], [aside(ONE)])
-    assert plan.returns == {}
-    assert plan.held == {"a.md"}
+def test_overrides_of_another_article_do_not_return_to_a_known_article() -> None:
+    """`merging.rules` returns an article's own overrides. The document is withheld for the other article."""
+    plan = make_plan([doc("a.md", ONE, occupant=5)], [], [make_set_aside(ONE)])
+    assert plan.returning == {}
+    assert plan.withheld == {"a.md"}
 
 
-def test_the_latest_of_two_that_wait_comes_back() -> None:
-    both = [aside(ONE, "quality", 3, key=1), aside(ONE, "quality", 4, key=2)]
-    assert make_plan([doc("a.md")], [], both).returns == {"a.md": [both[1]]}
+def test_the_latest_of_two_overrides_returns() -> None:
+    both = [make_set_aside(ONE, "quality", 3, key=1), make_set_aside(ONE, "quality", 4, key=2)]
+    assert make_plan([doc("a.md")], [], both).returning == {"a.md": [both[1]]}
 
 
-# --- whatever happens ---------------------------------------------------------------------------------------
+# --- properties of every plan -----------------------------------------------------------------------------
 
 STORIES = st.builds(
     story,
@@ -373,66 +377,72 @@ DOCS = st.lists(
 
 
 @st.composite
-def articles_of(draw: st.DrawFn) -> list[Candidate]:
+def draw_articles(draw: st.DrawFn) -> list[Candidate]:
     paths = draw(st.lists(st.sampled_from(["o/a.md", "o/b.md", "p/a.md", "q.md"]), unique=True))
     found = []
     for number, path in enumerate(paths):
-        told, overrides = draw(STORIES), draw(OVERRIDES)
+        own_story, overrides = draw(STORIES), draw(OVERRIDES)
         text, is_missing, is_lost = draw(st.sampled_from("tuv")), draw(st.booleans()), draw(st.booleans())
         is_hidden = overrides in (HIDDEN, REMOVED)
         found.append(
-            lost(path, told, text, overrides, id=number + 1, is_missing=is_missing,
+            lost(path, own_story, text, overrides, id=number + 1, is_missing=is_missing,
                  is_lost=is_lost or is_missing or not is_hidden)
         )  # fmt: skip
     return found
 
 
-@given(DOCS, articles_of(), st.lists(st.builds(aside, STORIES), max_size=2))
-def test_every_plan_is_closed(
-    docs: list[Unplaced], articles: list[Candidate], waiting: list[SetAside]
+@given(DOCS, draw_articles(), st.lists(st.builds(make_set_aside, STORIES), max_size=2))
+def test_every_plan_is_consistent(
+    docs: list[UnplacedDocument], articles: list[Candidate], waiting: list[SetAside]
 ) -> None:
     waiting = [kept._replace(id=number) for number, kept in enumerate(waiting, 1)]
     plan = make_plan(docs, articles, waiting)
-    # No article is in two places, and none that is where it was moves.
+    # No article moves to two paths, and only lost articles move.
     assert len({a.id for a in plan.moves.values()}) == len(plan.moves)
     assert all(article.is_lost for article in plan.moves.values())
-    # A document is one of: moved, in doubt, with overrides that came back.
-    assert not plan.moves.keys() & plan.returns.keys()
-    assert not plan.moves.keys() & plan.doubts.keys() - plan.held
-    assert plan.held <= plan.doubts.keys()
-    given_back = [kept.id for some in plan.returns.values() for kept in some]
+    # A document is only one of: moved, with a warning, with returned overrides.
+    assert not plan.moves.keys() & plan.returning.keys()
+    assert not plan.moves.keys() & plan.warnings.keys() - plan.withheld
+    assert plan.withheld <= plan.warnings.keys()
+    given_back = [kept.id for some in plan.returning.values() for kept in some]
     assert len(given_back) == len(set(given_back))
-    # One that has text, or URL and title, of an article that an editor hides is hidden too, or that article.
+    # A document with the text, or URL and title, of a hidden article is withheld, or it is that article.
     for document in docs:
         for article in articles:
-            is_same = document.content_hash == article.content_hash or _is_told_alike(document, article)
+            is_same = document.content_hash == article.content_hash or _has_same_title_and_url(
+                document, article
+            )
             if article.is_hidden and is_same:
                 follows = plan.moves.get(document.path)
-                is_shut = document.path in plan.held or "published" in {
-                    kept.field for kept in plan.returns.get(document.path, ())
+                is_withheld = document.path in plan.withheld or "published" in {
+                    kept.field for kept in plan.returning.get(document.path, ())
                 }
-                assert is_shut or follows is not None
+                assert is_withheld or follows is not None
 
 
-def _is_told_alike(document: Unplaced, article: Candidate) -> bool:
+def _has_same_title_and_url(document: UnplacedDocument, article: Candidate) -> bool:
     one, other = document.story, article.story
     return None not in (one.title, one.canonical_url) and one[:3] == other[:3]
 
 
-@given(DOCS, articles_of(), st.randoms())
+@given(DOCS, draw_articles(), st.randoms())
 def test_a_plan_does_not_depend_on_the_order_of_files(
-    docs: list[Unplaced], articles: list[Candidate], chance: Any
+    docs: list[UnplacedDocument], articles: list[Candidate], chance: Any
 ) -> None:
     plan = make_plan(docs, articles, [])
     chance.shuffle(docs)
     chance.shuffle(articles)
     again = make_plan(docs, articles, [])
-    assert (again.moves, again.held, again.doubts.keys()) == (plan.moves, plan.held, plan.doubts.keys())
+    assert (again.moves, again.withheld, again.warnings.keys()) == (
+        plan.moves,
+        plan.withheld,
+        plan.warnings.keys(),
+    )
 
 
-def test_an_override_that_returns_and_hides_nothing_keeps_no_document_from_being_held() -> None:
-    """Its heat comes back with its story; another article that tells it is hidden all the same."""
-    aside = SetAside(doc("old.md").story, "heat", Decision(5, 1), 1, "old.md")
+def test_a_document_is_withheld_even_if_an_override_that_does_not_hide_it_returns() -> None:
+    """A heat override returns with the story, but an editor hides another article with this story."""
+    set_aside = SetAside(doc("old.md").story, "heat", Decision(5, 1), 1, "old.md")
     hidden = lost("there.md", overrides=HIDDEN, is_lost=False)
-    plan = make_plan([doc("new.md")], [hidden], [aside])
-    assert (set(plan.returns), plan.held) == ({"new.md"}, {"new.md"})
+    plan = make_plan([doc("new.md")], [hidden], [set_aside])
+    assert (set(plan.returning), plan.withheld) == ({"new.md"}, {"new.md"})

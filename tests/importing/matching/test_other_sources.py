@@ -1,4 +1,4 @@
-"""Documents that are another source's articles, under a new name: refused, with both ways on."""
+"""Imports that are refused because their documents are mostly articles of another source."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from ...support.store_digest import digests
 
 Command = Callable[..., Result]
 
-#: What `plain` writes in a document: its front matter, and a line of text.
+#: The front matter and text that `plain` writes. {0} is the number of the article.
 TITLE, WORDS = "title: Story {0}", "The words of {0}."
 
 
 def dump(root: Path, *numbers: int, tidied: bool = False, folder: str = "_news") -> Path:
-    """A folder with an article for each number."""
+    """Write an article for each number into a folder."""
     for number in numbers:
         file = root / folder / f"{number}.md"
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -40,7 +40,7 @@ def dump(root: Path, *numbers: int, tidied: bool = False, folder: str = "_news")
 
 
 def plain(root: Path, *numbers: int, at: str = "_news/{0}", front: str = TITLE, words: str = WORDS) -> Path:
-    """As `dump`, without URLs; all three texts have the number in them."""
+    """Write articles without URLs into a folder. {0} in the texts is replaced by the number."""
     for number in numbers:
         file = root / f"{at.format(number)}.md"
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -49,18 +49,18 @@ def plain(root: Path, *numbers: int, at: str = "_news/{0}", front: str = TITLE, 
 
 
 def write(root: Path, front: str) -> None:
-    """A folder with ten articles of this front matter, which has each one's number in it."""
+    """Write ten articles with this front matter. {0} in it is replaced by the number."""
     for file in sorted((dump(root, *range(10)) / "_news").iterdir()):
         file.write_text(f"---\n{front.format(file.stem)}---\nWords.\n")
 
 
-def names(store: Store) -> list[str]:
+def source_names(store: Store) -> list[str]:
     return [name for (name,) in rows(store, sa.select(sources.c.name).order_by(sources.c.id))]
 
 
 @pytest.fixture
 def known(curation: Command, tmp_path: Path) -> Path:
-    """A source of ten articles, one of which an editor hides."""
+    """Import a source of ten articles, and unpublish one of them. Return its folder."""
     root = dump(tmp_path / "site", *range(10))
     assert curation("import", str(root)).exit_code == 0
     assert curation("unpublish", "_news/3.md", "--actor", "ada").exit_code == 0
@@ -68,10 +68,12 @@ def known(curation: Command, tmp_path: Path) -> Path:
 
 
 def is_refused(result: Result, name: str) -> bool:
-    told = result.stderr.strip().splitlines()[-1]
+    message = result.stderr.strip().splitlines()[-1]
     parts = (f"--source {name}", "--new-source", repr(name))
     return (
-        result.exit_code == 1 and result.exception.__class__ is SystemExit and all(p in told for p in parts)
+        result.exit_code == 1
+        and result.exception.__class__ is SystemExit
+        and all(p in message for p in parts)
     )
 
 
@@ -84,29 +86,29 @@ def test_a_folder_that_was_renamed_is_refused_and_nothing_is_written(
     assert is_refused(curation("import", str(renamed), "--dry-run"), "site")
     assert is_refused(curation("import", str(renamed), "--source", "other"), "site")
     assert digests(store) == before
-    assert (names(store), count(store, imports)) == (["site"], 1)
+    assert (source_names(store), count(store, imports)) == (["site"], 1)
 
 
-def test_both_ways_on_do_what_they_say(store: Store, curation: Command, known: Path) -> None:
+def test_both_suggested_options_work(store: Store, curation: Command, known: Path) -> None:
     renamed = known.rename(known.with_name("site-2"))
     done = curation("import", str(renamed), "--source", "site")
     assert (done.exit_code, "10 unchanged" in done.stdout) == (0, True), done.output
-    assert (names(store), count(store, articles)) == (["site"], 10)
+    assert (source_names(store), count(store, articles)) == (["site"], 10)
     apart = Path(shutil.copytree(renamed, renamed.with_name("copy")))
     done = curation("import", str(apart), "--new-source")
     assert (done.exit_code, "10 added" in done.stdout) == (0, True), done.output
-    assert (names(store), count(store, articles)) == (["site", "copy"], 20)
+    assert (source_names(store), count(store, articles)) == (["site", "copy"], 20)
     assert count(store, overrides) == 1
-    # Once it is a source, nobody asks any more.
+    # A source that was imported with --new-source is not refused again.
     assert curation("import", str(apart)).exit_code == 0
 
 
-def test_a_first_import_asks_nobody(store: Store, curation: Command, tmp_path: Path) -> None:
+def test_a_first_import_is_not_refused(store: Store, curation: Command, tmp_path: Path) -> None:
     assert curation("import", str(dump(tmp_path / "site", *range(3)))).exit_code == 0
-    assert names(store) == ["site"]
+    assert source_names(store) == ["site"]
 
 
-#: Dumps that come beside the known one of ten, and whether they are taken for it.
+#: Dumps that are imported after the known one of ten articles, and whether they are refused.
 ALIKE: dict[str, tuple[Callable[[Path], object], bool]] = {
     "tidied": (lambda root: dump(root, *range(10), tidied=True), True),
     "other folders": (lambda root: dump(root, *range(10), folder="_posts/archive"), True),
@@ -131,7 +133,9 @@ ALIKE: dict[str, tuple[Callable[[Path], object], bool]] = {
 
 @pytest.mark.parametrize("case", some(ALIKE))
 @pytest.mark.usefixtures("known")
-def test_most_of_the_articles_tell(store: Store, curation: Command, tmp_path: Path, case: str) -> None:
+def test_an_import_is_refused_if_most_articles_are_known(
+    store: Store, curation: Command, tmp_path: Path, case: str
+) -> None:
     make, is_known = ALIKE[case]
     root = tmp_path / "comes"
     make(root)
@@ -142,7 +146,7 @@ def test_most_of_the_articles_tell(store: Store, curation: Command, tmp_path: Pa
         assert digests(store) == before
     else:
         assert "added" in result.stdout, result.output
-        assert names(store) == ["site", "comes"]
+        assert source_names(store) == ["site", "comes"]
 
 
 def test_the_source_that_has_most_of_them_is_named(curation: Command, known: Path) -> None:
@@ -151,39 +155,39 @@ def test_the_source_that_has_most_of_them_is_named(curation: Command, known: Pat
     assert is_refused(curation("import", str(dump(known.with_name("comes"), *range(25)))), "other")
 
 
-def test_what_is_gone_from_a_source_is_known_too(store: Store, curation: Command, known: Path) -> None:
-    """A folder is taken away, an import sees that, and it comes back under another name."""
+def test_missing_articles_of_a_source_count_too(store: Store, curation: Command, known: Path) -> None:
+    """Most files are deleted and become missing, and are then imported under another name."""
     comes = Path(shutil.copytree(known, known.with_name("comes")))
     for number in range(9):
         (known / "_news" / f"{number}.md").unlink()
     assert "9 missing" in curation("import", str(known)).stdout
     assert is_refused(curation("import", str(comes)), "site")
-    assert names(store) == ["site"]
+    assert source_names(store) == ["site"]
 
 
-def test_an_archive_is_looked_at_in_the_same_way(curation: Command, known: Path) -> None:
+def test_an_archive_is_checked_in_the_same_way(curation: Command, known: Path) -> None:
     made = shutil.make_archive(str(known.with_name("monday")), "gztar", known)
     assert is_refused(curation("import", made), "site")
     done = curation("import", made, "--source", "site")
     assert (done.exit_code, "10 unchanged" in done.stdout) == (0, True), done.output
 
 
-def test_the_other_folders_of_one_command_are_imported(store: Store, curation: Command, known: Path) -> None:
-    """What was done before the refusal stays done, as with every other error."""
+def test_the_folders_before_a_refused_one_are_imported(store: Store, curation: Command, known: Path) -> None:
+    """A refusal does not undo earlier imports of the command, like any other error."""
     new, renamed = dump(known.with_name("new"), *range(20, 25)), known.rename(known.with_name("renamed"))
     assert is_refused(curation("import", str(new), str(renamed)), "site")
-    assert names(store) == ["site", "new"]
+    assert source_names(store) == ["site", "new"]
     hidden = json.loads(curation("list", "--unpublished", "--format", "json").stdout)
     assert [row["path"] for row in hidden] == ["_news/3.md"]
 
 
-# --- known by content -----------------------------------------------------------------------------------
+# --- documents without URLs -----------------------------------------------------------------------------
 
 ELSEWHERE = {"at": "_posts/archive/{0}"}
 RENAMED = {"at": "_posts/2021-05-28-story-{0}"}
 STUB = {"front": "title: Untitled", "words": ""}
 
-#: What a known source of ten documents is written like, what comes beside it, and whether that is refused.
+#: The texts of the known source of ten documents, the dump that is imported next, and whether it is refused.
 WITHOUT_URLS: dict[str, tuple[dict[str, str], Callable[[Path], object], bool]] = {
     "the same": ({}, lambda root: plain(root, *range(10)), True),
     "other folders": ({}, lambda root: plain(root, *range(10), **ELSEWHERE), True),
@@ -194,11 +198,11 @@ WITHOUT_URLS: dict[str, tuple[dict[str, str], Callable[[Path], object], bool]] =
     "other files without bodies": (
         {"words": ""}, lambda root: plain(root, *range(10), **RENAMED, words=""), True
     ),
-    "secured anew": (
+    "other secured": (
         {"front": "title: Story {0}\nsecured: QUJD"},
         lambda root: plain(root, *range(10), **RENAMED, front="title: Story {0}\nsecured: REVG"), True,
     ),
-    "front matter written anew": (
+    "front matter rewritten": (
         {}, lambda root: plain(root, *range(10), **RENAMED, front="layout: post\ntitle: Story {0}"), True
     ),
     "titles tidied": (
@@ -246,7 +250,7 @@ WITHOUT_URLS: dict[str, tuple[dict[str, str], Callable[[Path], object], bool]] =
 
 
 @pytest.mark.parametrize("case", some(WITHOUT_URLS))
-def test_documents_without_urls_are_known_by_what_they_say(
+def test_documents_without_urls_are_compared_by_content(
     store: Store, curation: Command, tmp_path: Path, case: str
 ) -> None:
     of_known, make, is_known = WITHOUT_URLS[case]
@@ -269,7 +273,7 @@ def test_documents_without_urls_are_known_by_what_they_say(
         "http://e.example/a/{0}?y=2&x=1",
     ],
 )
-def test_urls_are_compared_as_those_of_stories(curation: Command, tmp_path: Path, url: str) -> None:
+def test_urls_are_folded_before_they_are_compared(curation: Command, tmp_path: Path, url: str) -> None:
     of_known = "title: Story {0}\nwebUrl: https://e.example/a/{0}?x=1&y=2"
     plain(tmp_path / "site", *range(10), front=of_known)
     assert curation("import", str(tmp_path / "site")).exit_code == 0
@@ -293,7 +297,7 @@ def test_each_part_of_a_source_that_was_split_is_refused(
     for name, numbers in (("news", range(5)), ("views", range(5, 10))):
         part = plain(tmp_path / name, *numbers, at=f"_{name}/{{0}}")
         assert is_refused(curation("import", str(part)), "site")
-    assert names(store) == ["site"]
+    assert source_names(store) == ["site"]
 
 
 def test_a_zip_under_another_name_is_refused(curation: Command, known: Path) -> None:
@@ -326,7 +330,7 @@ def test_a_clone_in_another_folder_is_refused(curation: Command, known: Path) ->
 
 
 @pytest.mark.usefixtures("known")
-def test_what_holds_no_documents_resembles_nothing(store: Store, curation: Command, tmp_path: Path) -> None:
+def test_a_source_without_articles_is_not_refused(store: Store, curation: Command, tmp_path: Path) -> None:
     empty = tmp_path / "empty"
     empty.mkdir()
     result = curation("import", str(empty))
@@ -336,22 +340,22 @@ def test_what_holds_no_documents_resembles_nothing(store: Store, curation: Comma
     note.write_text("---\nname: A\ndomain: a.example\n---\n")
     for name in ("taxonomy", "again"):
         assert curation("import", str(note.parents[2]), "--source", name).exit_code == 0
-    assert names(store) == ["site", "taxonomy", "again"]
+    assert source_names(store) == ["site", "taxonomy", "again"]
 
 
 def statements(store: Store, root: Path, source: str) -> list[str]:
-    """What is asked before a folder is imported as a source, up to the comparison."""
+    """Return the SQL statements that run before a folder is compared with other sources."""
     [dump] = find_dumps([root], source=source, root=None, rev=None, known={})
-    asked: list[str] = []
+    recorded: list[str] = []
 
     def note(*event: object) -> None:
-        asked.append(str(event[2]))
+        recorded.append(str(event[2]))
 
     scan = dump.tree.scan(dump.within)
     with store.reading() as connection:
         sa.event.listen(store.engine, "before_cursor_execute", note)
         assert find_additions(connection, source, scan) is None
-    return asked
+    return recorded
 
 
 def test_the_only_source_is_compared_with_nothing(store: Store, curation: Command, tmp_path: Path) -> None:
@@ -369,13 +373,13 @@ def test_documents_are_chosen_evenly(count: int, total: int) -> None:
     assert chosen[-1] >= total - total / count - 1  # type: ignore[operator]
 
 
-# --- a source that is known -----------------------------------------------------------------------------
+# --- known sources --------------------------------------------------------------------------------------
 
 
-def test_a_known_source_that_becomes_another_one_is_refused(
+def test_a_known_source_with_the_articles_of_another_is_refused(
     store: Store, curation: Command, known: Path
 ) -> None:
-    """Something else was imported first, so the source is not new."""
+    """Another document was imported first, so that the source is not new."""
     first = dump(known.with_name("first"), 40)
     assert curation("import", str(first), "--source", "site-2").exit_code == 0
     before = digests(store)
@@ -385,14 +389,14 @@ def test_a_known_source_that_becomes_another_one_is_refused(
     assert digests(store) == before
     done = curation("import", str(renamed), "--new-source")
     assert (done.exit_code, "10 added" in done.stdout) == (0, True), done.output
-    # Once they are the source's own articles, they are not new to it.
+    # They are articles of the source now, so they are not new to it.
     assert "10 unchanged" in curation("import", str(renamed)).stdout
     assert curation("import", str(dump(renamed, *range(10, 20)))).exit_code == 0
 
 
 @pytest.fixture
 def mirror(curation: Command, known: Path) -> Path:
-    """A source that lawfully has the ten articles of another one."""
+    """Import a copy of a source as a separate source. Return its folder."""
     root = Path(shutil.copytree(known, known.with_name("mirror")))
     assert curation("import", str(root), "--new-source").exit_code == 0
     return root
@@ -413,7 +417,9 @@ def test_a_mirror_that_moves_its_files_adds_nothing(curation: Command, known: Pa
     )
 
 
-def test_a_mirror_that_is_mostly_shared_anew_is_refused(curation: Command, known: Path, mirror: Path) -> None:
+def test_a_mirror_with_mostly_new_shared_articles_is_refused(
+    curation: Command, known: Path, mirror: Path
+) -> None:
     more = range(10, 30)
     assert curation("import", str(dump(known, *more))).exit_code == 0
     assert is_refused(curation("import", str(dump(mirror, *more))), "site")
@@ -421,7 +427,7 @@ def test_a_mirror_that_is_mostly_shared_anew_is_refused(curation: Command, known
     assert curation("import", str(mirror), "--full").exit_code == 0
 
 
-def test_sources_that_share_nothing_grow_as_they_like(curation: Command, known: Path) -> None:
+def test_sources_that_share_nothing_are_never_refused(curation: Command, known: Path) -> None:
     other = dump(known.with_name("other"), 40)
     assert curation("import", str(other)).exit_code == 0
     assert curation("import", str(dump(other, *range(40, 90)))).exit_code == 0
