@@ -97,7 +97,7 @@ def import_command(
             with dump.tree:
                 summary = _import(store, dump, options, verbose=verbose)
                 quarantined += summary.quarantined
-                doubtful += summary.doubtful
+                doubtful += summary.to_review
     where = "" if dry_run else ": see `curation issues`"
     if quarantined:
         files = "1 file was" if quarantined == 1 else f"{quarantined:,} files were"

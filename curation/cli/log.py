@@ -109,7 +109,7 @@ def _print_import(
         list_changes,
         matches_filters,
     )
-    from ..importing.records.log import find_import, list_documents, what_is_lacking
+    from ..importing.records.log import describe_gaps, find_import, list_documents
     from ..integers import INT64
 
     if given["flag"] or changeset_id not in INT64:
@@ -127,7 +127,7 @@ def _print_import(
     changes = counted(shown, "change")
     click.echo(f"{changes}: {summary or 'no documents'}, {others:,} of flags or paths", err=True)
     if limit is None or shown < limit:
-        for line in what_is_lacking(import_, numbers):
+        for line in describe_gaps(import_, numbers):
             click.echo(line, err=True)
     return True
 

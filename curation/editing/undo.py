@@ -108,7 +108,7 @@ def _stands() -> sa.ColumnElement[bool]:
 
 def _is_taken_over() -> sa.ColumnElement[bool]:
     """Whether an article is about another story now than it was at a change: canonical URL and title both
-    differ (`importing.merge.is_another`)."""
+    differ (`importing.merging.stories.is_different_story`)."""
     story, sooner, now = story_takeovers, story_takeovers.alias("sooner"), articles.alias("now")
     next_one = (
         sa.select(sa.func.min(sooner.c.last_changeset_id))

@@ -16,11 +16,11 @@ from ..store.database import now
 from .context import ImportContext
 from .matching.moves import Plan
 from .matching.placement import Placement, find_overridden_paths
-from .reading.files import Chunk, without
-from .reading.pipeline import CHUNK, cores, read_ahead
+from .reading.files import Chunk, drop_tasks
+from .reading.pipeline import CHUNK, count_cores, read_ahead
 from .reading.processes import process_pool
-from .reading.tasks import Known, Outcome, OutcomeKind, Task
-from .records.files import STATES, known_files
+from .reading.tasks import Outcome, OutcomeKind, StoredFile, Task
+from .records.files import STATES, load_stored_files
 from .writing.articles import ArticleWriter
 from .writing.missing import mark_present
 from .writing.paths import free_paths
@@ -74,11 +74,11 @@ class BatchImporter:
 
     def _by_place(self, files: Sequence[File]) -> tuple[list[File], list[File]]:
         """Part files at paths where the store has a document, or that are taxonomy, from the others."""
-        unsure = [f for f in files if f.kind is Kind.ARTICLE and not self._context.files.is_known(f.path)]
+        unsure = [f for f in files if f.kind is Kind.ARTICLE and not self._context.files.was_imported(f.path)]
         known: set[str] = set()
         with self._context.transactions.reading() as connection:
             for batch in chunks(unsure, BATCH):
-                known.update(known_files(connection, self._records.source_id, batch))
+                known.update(load_stored_files(connection, self._records.source_id, batch))
         new = [file for file in unsure if file.path not in known]
         paths = {file.path for file in new}
         return [file for file in files if file.path not in paths], new
@@ -99,7 +99,7 @@ class BatchImporter:
         if entangled:
             batch = list(read_ahead(self._tasks(entangled, plan), executor))
             batch = [_refuse_changed(chunk, self._placing.digests) for chunk in batch]
-            if any(outcome.what is not OutcomeKind.CHANGED for _, read in batch for outcome in read.outcomes):
+            if any(outcome.kind is not OutcomeKind.CHANGED for _, read in batch for outcome in read.outcomes):
                 # Without one of them the others have no place: the next import sees to all.
                 batch = [_refuse_changed(chunk, {}) for chunk in batch]
             self._write_one(batch, plan)
@@ -117,7 +117,7 @@ class BatchImporter:
         options = self._context.options
         if options.executor is not None:
             return nullcontext(options.executor)
-        jobs = options.jobs or cores()
+        jobs = options.jobs or count_cores()
         if jobs > 1 and files >= WORTH_PROCESSES:
             return process_pool(jobs)
         return nullcontext()
@@ -136,28 +136,28 @@ class BatchImporter:
                     by_file = dict(zip(given, contents, strict=True))
                     yield [Task(file, known.get(file.path), by_file.get(file)) for file in some]
 
-    def _known(self, batch: Sequence[File]) -> dict[str, Known]:
+    def _known(self, batch: Sequence[File]) -> dict[str, StoredFile]:
         if self._context.is_first:
             return {}
         with self._context.transactions.reading() as connection:
-            known = known_files(connection, self._records.source_id, batch)
+            known = load_stored_files(connection, self._records.source_id, batch)
         is_stale = self._context.files.is_stale
-        return {path: found.to_be_parsed() if is_stale(path) else found for path, found in known.items()}
+        return {path: found.as_stale() if is_stale(path) else found for path, found in known.items()}
 
     def _write(self, batch: Sequence[Chunk], plan: Plan | None) -> int:
         """Writes one batch in one transaction; returns how many files that were. Without a plan, documents
         that have no article of their own are kept aside."""
-        with self._summary.counting(), self._context.transactions.writing() as connection:
+        with self._summary.roll_back_on_error(), self._context.transactions.writing() as connection:
             self._context.transactions.store.backend.lock_references(connection)
-            self._records.hold(connection)
+            self._records.lock(connection)
             if plan is not None:
                 batch = [_refuse_changed(chunk, self._placing.digests) for chunk in batch]
             elif not self._context.is_first:
                 batch = self._placing.defer_unplaced(connection, batch)
             returned = self._sort_out(batch, plan)
             self._settle(connection, batch, plan)
-            if returned or any(read.fresh or read.notes for _, read in batch):
-                self._records.audit.open(connection)
+            if returned or any(read.article_tasks or read.taxonomy for _, read in batch):
+                self._records.audit.open_changeset(connection)
             if plan is not None:
                 self._free_paths(connection, batch, plan)
             self._taxonomy.write(connection, batch)
@@ -170,7 +170,7 @@ class BatchImporter:
         return sum(len(tasks) for tasks, _ in batch)
 
     def _free_paths(self, connection: sa.Connection, batch: Sequence[Chunk], plan: Plan) -> None:
-        fresh = [tasks[number].file.path for tasks, read in batch for number in read.fresh]
+        fresh = [tasks[number].file.path for tasks, read in batch for number in read.article_tasks]
         moves = [plan.moves[path] for path in fresh if path in plan.moves]
         movers, left = [move.id for move in moves], {move.path for move in moves}.difference(fresh)
         displaced = {path: plan.displaced[path] for path in fresh if path in plan.displaced}
@@ -184,7 +184,7 @@ class BatchImporter:
         returned = []
         for tasks, read in batch:
             for task, outcome in zip(tasks, read.outcomes, strict=True):
-                what, known = outcome.what, task.known
+                what, known = outcome.kind, task.known
                 self._context.files.add(task, outcome)
                 is_back = known is not None and known.is_missing
                 is_changed = what is OutcomeKind.CHANGED or is_back
@@ -205,24 +205,24 @@ class BatchImporter:
         self._records.issues.load(connection, paths)
         for tasks, read in batch:
             for task, outcome in zip(tasks, read.outcomes, strict=True):
-                path, what = task.file.path, outcome.what
+                path, what = task.file.path, outcome.kind
                 if what is OutcomeKind.QUARANTINED:
                     # What was said of the version that the store keeps stands.
-                    self._records.issues.settle(path, outcome.issues, is_kept_out=True)
+                    self._records.issues.set_open(path, outcome.issues, is_quarantined=True)
                 elif what is OutcomeKind.NOT_CONTENT:
-                    self._records.issues.settle_gone(path)
+                    self._records.issues.resolve_missing(path)
                 elif what is not OutcomeKind.CHANGED and task.known is not None and task.known.is_missing:
-                    self._records.issues.settle_back(path, outcome.issues)
+                    self._records.issues.set_open_after_return(path, outcome.issues)
                 elif what is not OutcomeKind.CHANGED:
-                    self._records.issues.settle_read(path)
+                    self._records.issues.resolve_quarantine(path)
 
 
-def _placed(known: dict[str, Known], plan: Plan, batch: Sequence[File]) -> dict[str, Known]:
+def _placed(known: dict[str, StoredFile], plan: Plan, batch: Sequence[File]) -> dict[str, StoredFile]:
     """What the store has of documents that were kept aside: the articles that they continue."""
     known = {path: found for path, found in known.items() if path not in plan.vacant}
     for file in batch:
         if (article := plan.moves.get(file.path)) is not None:
-            known[file.path] = Known(article.id, b"", "", article.is_missing)
+            known[file.path] = StoredFile(article.id, b"", "", article.is_missing)
     return known
 
 
@@ -231,13 +231,13 @@ def _refuse_changed(chunk: Chunk, digests: Mapping[str, bytes]) -> Chunk:
     tasks, read = chunk
     changed = {
         number
-        for place, number in enumerate(read.fresh)
+        for place, number in enumerate(read.article_tasks)
         if read.rows.documents[place][0] != digests.get(tasks[number].file.path)
     }
     if not changed:
         return chunk
     told = Issue("error", "changed_while_read", "the file changed while it was read; run the import again")
-    kept_tasks, kept = without(chunk, changed)
+    kept_tasks, kept = drop_tasks(chunk, changed)
     kept.outcomes.extend(Outcome(OutcomeKind.QUARANTINED, (told,)) for _ in changed)
     return [*kept_tasks, *(tasks[number] for number in sorted(changed))], kept
 

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from ..scanning import Dump
 from ..store.database import Store
-from .records.files import FileBook
+from .records.files import FileTracker
 from .records.import_records import ImportRecords
 from .records.summary import Options, Summary
 
@@ -72,5 +72,5 @@ class ImportContext:
     options: Options
     summary: Summary
     records: ImportRecords
-    files: FileBook
+    files: FileTracker
     is_first: bool

@@ -42,17 +42,17 @@ def import_site_config(connection: sa.Connection, tree: Tree, records: ImportRec
     if not isinstance(data, DocumentError) and len(data) > MAX_BYTES:
         data = DocumentError("file_too_large", f"{len(data)} bytes; at most {MAX_BYTES} are read")
     if isinstance(data, DocumentError):
-        records.issues.settle(CONFIG, [Issue("warning", data.code, data.message)], keep=_OF_THE_TEXT)
+        records.issues.set_open(CONFIG, [Issue("warning", data.code, data.message)], keep=_OF_THE_TEXT)
         return True
     stamp = stamp or hashlib.sha256(data).hexdigest()
     if stamp == before:
-        records.issues.settle(CONFIG, (), keep=_OF_THE_TEXT)
+        records.issues.set_open(CONFIG, (), keep=_OF_THE_TEXT)
     else:
         values, issues = read_config(data)
         stand = _still_stated(values, issues)
         with following_future(connection, records.source_id):
             _state(connection, records.source_id, {CONFIG: stamp, **(values or {})}, stand)
-        records.issues.settle(CONFIG, issues)
+        records.issues.set_open(CONFIG, issues)
     return True
 
 

@@ -23,15 +23,15 @@ from ..store.database import insert_row, now
 from ..store.schema import articles, changes, import_issues, imports, sources, taxonomy_documents
 from ..wording import counted
 from .context import ImportContext, Transactions
-from .merging.rules import DOUBTS, NOTICES
+from .merging.rules import MATCH_WARNINGS, OVERRIDE_CODES
 from .publish_dates import find_early, publish_limit
 from .records.audit import Audit
-from .records.decision_notices import settle_decision_notices
-from .records.files import FileBook, is_within_folder, remembered_files
+from .records.decision_notices import refresh_override_issues
+from .records.files import FileTracker, is_within_folder, load_file_states
 from .records.import_records import ImportRecords
-from .records.issues import OF_THE_SCAN, IssueBook
+from .records.issues import SCAN_CODES, IssueTracker
 from .records.summary import FlagChanges, Options, Summary
-from .records.versions import Versions, forget_old_versions
+from .records.versions import Versions, delete_old_versions
 from .site_config import import_site_config
 from .writing.links import resolve_items, resolve_related
 
@@ -84,7 +84,7 @@ class Importer:
         present = {file.path for file in scan.files}
         gone = self._find_gone(scan, present)
         is_full = self._context.options.full
-        wanted = scan.files if is_full else self._context.files.sort_out(scan.files, self._summary)
+        wanted = scan.files if is_full else self._context.files.select_to_read(scan.files, self._summary)
         if wanted:
             # An import that finds nothing changed loads no parser, which would be a quarter of its time.
             from .batches import BatchImporter
@@ -97,25 +97,25 @@ class Importer:
         """Return the files that the store knows and that are not there any more. One that is there and cannot
         be read is not gone, nor one of which nothing is known."""
         unread, kept_out = scan.unread_prefixes(), {path for path, _ in scan.issues}
-        gone = self._context.files.gone(present)
+        gone = self._context.files.missing_paths(present)
         return [path for path in gone if path not in kept_out and not path.startswith(unread)]
 
     def _finish(self, scan: Scan, present: set[str], gone: Sequence[str]) -> None:
         summary = self._summary
-        with summary.counting(), self._context.transactions.writing() as connection:
+        with summary.roll_back_on_error(), self._context.transactions.writing() as connection:
             self._context.transactions.store.backend.lock_references(connection)
             self._mark_gone(connection, gone)
             if summary.has_changed or len(self._to_resolve) > 1:
                 touched = None if self._context.is_first else self._to_resolve
                 resolve_related(connection, self._records.source_id, touched)
                 resolve_items(connection, self._records.source_id, touched)
-                forget_old_versions(connection, self._records.source_id)
+                delete_old_versions(connection, self._records.source_id)
             self._settle_scan(connection, scan, present)
             self._records.flush(connection)
             if self._records.issues:
-                settle_decision_notices(connection, self._records.source_id, self._records.issues)
+                refresh_override_issues(connection, self._records.source_id, self._records.issues)
                 self._records.flush(connection)
-            summary.doubtful = len(self._records.doubts | self._with_unclear_flags(connection))
+            summary.to_review = len(self._records.to_review | self._with_unclear_flags(connection))
             summary.changeset_id = self._records.audit.changeset_id
             summary.flags = _flag_changes(connection, self._records.audit.changeset_id)
             values = {"status": summary.status, "finished_at": now(), **summary.counts}
@@ -129,7 +129,7 @@ class Importer:
             from .matching.copies import warn_about_copies
             from .writing.missing import mark_missing
 
-            self._records.audit.open(connection)
+            self._records.audit.open_changeset(connection)
             warn_about_copies(connection, self._records, gone)
             self._summary.missing += mark_missing(connection, self._records, gone, now())
 
@@ -156,7 +156,7 @@ class Importer:
         besides: dict[str, Issue] = {}
         kept_out: dict[str, list[Issue]] = {}
         for path, issue in scan.issues:
-            if path not in present and self._context.files.is_known(path) and issue.code in NO_FILES:
+            if path not in present and self._context.files.was_imported(path) and issue.code in NO_FILES:
                 issue = issue._replace(severity="error")
             self._summary.quarantined += issue.severity == "error"
             if path in present:
@@ -165,22 +165,22 @@ class Importer:
                 kept_out.setdefault(path, []).append(issue)
         self._records.issues.load(connection, kept_out)
         for path, issues in kept_out.items():
-            self._records.issues.settle(path, issues, keep=OF_THE_SCAN.union(NOTICES))
+            self._records.issues.set_open(path, issues, keep=SCAN_CODES.union(OVERRIDE_CODES))
         if not self._context.dump.within:
-            self._context.files.settle_skipped(connection, present, scan.skipped_paths)
+            self._context.files.update_skipped(connection, present, scan.skipped_paths)
             self._context.files.flush(connection)
-            self._records.issues.settle_scan(connection, besides)
+            self._records.issues.set_scan_issues(connection, besides)
             unread = scan.unread_prefixes()
             seen = present | kept_out.keys()
             if self._has_config:
                 seen.add(CONFIG)
-            self._records.issues.settle_vanished(connection, seen, lambda path: not path.startswith(unread))
+            self._records.issues.resolve_vanished(connection, seen, lambda path: not path.startswith(unread))
 
     def refuse_issues(self, connection: sa.Connection) -> None:
         """Raises ImportFailed if any file of the dump has an open issue. What an editor's decision is
         about is no fault of a file."""
         table = import_issues.c
-        mine = [*self._open_issues(), table.code.not_in(set(NOTICES).difference(DOUBTS))]
+        mine = [*self._open_issues(), table.code.not_in(set(OVERRIDE_CODES).difference(MATCH_WARNINGS))]
         count = connection.scalar(sa.select(sa.func.count()).select_from(import_issues).where(*mine)) or 0
         if count:
             columns = (table.path, table.line, table.code, table.message)
@@ -206,7 +206,7 @@ def _make_records(
     return ImportRecords(
         source_id,
         import_id,
-        IssueBook(connection, source_id, import_id),
+        IssueTracker(connection, source_id, import_id),
         Audit({"kind": "import", "actor": options.actor, "import_id": import_id}),
         Versions(source_id, import_id),
     )
@@ -218,11 +218,11 @@ def _make_context(
     """What the steps of an import share, read at its beginning."""
     source_id = records.source_id
     with transactions.reading() as connection:
-        remembered = remembered_files(connection, source_id, dump.within)
+        remembered = load_file_states(connection, source_id, dump.within)
         is_first = not remembered and not _knows(connection, source_id)
-        files = FileBook(source_id, remembered)
+        files = FileTracker(source_id, remembered)
         if not is_first:
-            files.note_early(find_early(connection, source_id, records.publish_until))
+            files.force_parsing(find_early(connection, source_id, records.publish_until))
     summary = Summary(dump.source, records.import_id)
     return ImportContext(transactions, dump, options, summary, records, files, is_first)
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from ..documents.entries import Image, encode_image
-from ..importing.reading.files import Read, read_files
+from ..importing.reading.files import ReadResult, read_files
 from ..importing.reading.rows import ARTICLE_COLUMNS, FACTS, LINK_COLUMNS, ArticleRow, Facts, ImageUse
 from ..importing.reading.tasks import SCHEDULED, OutcomeKind, Task
 from ..scanning import File, Kind
@@ -82,25 +82,25 @@ def find_untrue_rows(connection: sa.Connection, article_ids: Sequence[int]) -> I
     broken = [
         s.id
         for s, outcome in zip(whole, read.outcomes, strict=True)
-        if outcome.what is not OutcomeKind.CHANGED
+        if outcome.kind is not OutcomeKind.CHANGED
     ]
     of_older_release = waiting | _read_ids(connection, broken, has_refused_file(articles))
     for stored, outcome in zip(whole, read.outcomes, strict=True):
-        if outcome.what is OutcomeKind.CHANGED:
+        if outcome.kind is OutcomeKind.CHANGED:
             continue
         if stored.id in of_older_release:
             yield Finding(OUTDATED, stored.subject, AS_OLDER)
         else:
             told = "; ".join(f"{issue.code}: {issue.message}" for issue in outcome.issues)
             yield Finding("rows", stored.subject, f"the document cannot be taken in: {told or 'it is none'}")
-    parsed = [whole[number] for number in read.fresh]
-    noted = {whole[number].id for number in read.fresh if read.outcomes[number].issues}
+    parsed = [whole[number] for number in read.article_tasks]
+    noted = {whole[number].id for number in read.article_tasks if read.outcomes[number].issues}
     yield from _compare(connection, parsed, read, outdated, waiting & noted)
 
 
 def parse_stored(
     connection: sa.Connection, article_ids: Sequence[int]
-) -> tuple[list[Stored], list[Stored], Read]:
+) -> tuple[list[Stored], list[Stored], ReadResult]:
     """The stored documents of some articles: those that are whole, those that are not, and the whole ones
     parsed."""
     whole: list[Stored] = []
@@ -115,7 +115,7 @@ def parse_stored(
 def _compare(
     connection: sa.Connection,
     parsed: Sequence[Stored],
-    read: Read,
+    read: ReadResult,
     outdated: Set[int],
     read_otherwise: Set[int],
 ) -> Iterator[Finding]:
@@ -211,7 +211,7 @@ def _as_imported(article: ArticleRow, stored: Mapping[str, Any]) -> tuple[Any, .
 # --- what the document says ----------------------------------------------------------------------------
 
 
-def _due_parts(read: Read, known_images: dict[bytes, tuple[str, Facts]]) -> list[_Parts]:
+def _due_parts(read: ReadResult, known_images: dict[bytes, tuple[str, Facts]]) -> list[_Parts]:
     """The parts of each parsed article, in the order of the tables' keys."""
 
     def use(image: ImageUse) -> tuple[bytes, str | None]:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import sqlalchemy as sa
 
 from ..flags import FLAGS, Flags
-from ..importing.merging.rules import Decision, Effective, effective, shown
+from ..importing.merging.rules import EffectiveFlags, Override, compute_effective, format_flag
 from ..store.schema import articles, changes, overrides, set_aside_overrides, sources
 from .findings import Finding, subject_of
 
@@ -38,12 +38,12 @@ class ArticleHistory:
     """What the store holds of one article's flags; its changes are by flag, in the order they were made."""
 
     subject: str
-    effective: Effective
+    effective: EffectiveFlags
     upstream: Flags
     #: Whether the document is as it came in first: upstream's flags are what they were then.
     is_as_added: bool
-    overrides: dict[str, Decision] = field(default_factory=dict)
-    set_aside: list[tuple[str, Decision]] = field(default_factory=list)
+    overrides: dict[str, Override] = field(default_factory=dict)
+    set_aside: list[tuple[str, Override]] = field(default_factory=list)
     changes: defaultdict[str, list[FlagChange]] = field(default_factory=lambda: defaultdict(list))
 
     def state(self, flag: str) -> State:
@@ -62,11 +62,14 @@ def find_wrong_flags(connection: sa.Connection, article_ids: Sequence[int]) -> I
 
 def _find_ineffective(held: ArticleHistory) -> Iterator[str]:
     """Flags that are not what overrides, upstream and the veto of removed make them."""
-    due = effective(held.upstream, {flag: decision.value for flag, decision in held.overrides.items()})
+    due = compute_effective(
+        held.upstream, {flag: decision.value for flag, decision in held.overrides.items()}
+    )
     for flag in FLAGS:
         is_, ought = getattr(held.effective, flag), getattr(due, flag)
         if is_ != ought:
-            yield f"{flag} is {shown(flag, is_)}, and by upstream and overrides {shown(flag, ought)}"
+            found, expected = format_flag(flag, is_), format_flag(flag, ought)
+            yield f"{flag} is {found}, and by upstream and overrides {expected}"
 
 
 def _find_broken_history(held: ArticleHistory) -> Iterator[str]:
@@ -75,7 +78,7 @@ def _find_broken_history(held: ArticleHistory) -> Iterator[str]:
     Before its first change a flag has no override: an article comes in without. What it was then is known
     as long as no import has changed the document.
     """
-    first = effective(held.upstream, {})
+    first = compute_effective(held.upstream, {})
     for flag in FLAGS:
         steps, present = held.changes[flag], held.state(flag)
         value = present.value if not steps else steps[0].old.value
@@ -129,8 +132,8 @@ _CHECKS: Sequence[tuple[str, Callable[[ArticleHistory], Iterator[str]]]] = (
 
 
 def _told(flag: str, state: State) -> str:
-    override = "no override" if state.override is None else f"override {shown(flag, state.override)}"
-    return f"{shown(flag, state.value)} ({override})"
+    override = "no override" if state.override is None else f"override {format_flag(flag, state.override)}"
+    return f"{format_flag(flag, state.value)} ({override})"
 
 
 def _told_apart(flag: str, *states: State) -> list[str]:
@@ -155,7 +158,7 @@ def _read(connection: sa.Connection, article_ids: Sequence[int]) -> dict[int, Ar
     )  # fmt: skip
     rows = connection.execute(query)
     held = {
-        key: ArticleHistory(subject, Effective(*flags[:4]), Flags(*flags[4:]), bool(is_as_added))
+        key: ArticleHistory(subject, EffectiveFlags(*flags[:4]), Flags(*flags[4:]), bool(is_as_added))
         for key, subject, is_as_added, *flags in rows
     }
     _read_decisions(connection, held)
@@ -169,9 +172,9 @@ def _read_decisions(connection: sa.Connection, held: dict[int, ArticleHistory]) 
         query = sa.select(*columns).where(table.c.article_id.in_(held)).order_by(*table.primary_key.columns)
         for article_id, flag, *decision in connection.execute(query):
             if table is overrides:
-                held[article_id].overrides[flag] = Decision(*decision)
+                held[article_id].overrides[flag] = Override(*decision)
             else:
-                held[article_id].set_aside.append((flag, Decision(*decision)))
+                held[article_id].set_aside.append((flag, Override(*decision)))
 
 
 def _read_changes(connection: sa.Connection, held: dict[int, ArticleHistory]) -> None:

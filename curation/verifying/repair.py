@@ -46,7 +46,7 @@ def repair(store: Store, progress: Callable[[int, int], None] | None = None) -> 
 
 def _repair_some(connection: sa.Connection, article_ids: Sequence[int]) -> tuple[int, int]:
     whole, _, read = parse_stored(connection, article_ids)
-    ids = [whole[number].id for number in read.fresh]
+    ids = [whole[number].id for number in read.article_tasks]
     due_articles = {
         article_id: _picked(ARTICLE_COLUMNS, row.values, _IN_ARTICLES)
         for article_id, row in zip(ids, read.rows.articles, strict=True)

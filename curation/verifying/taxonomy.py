@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from ..documents.entries import Image, Provider
 from ..documents.parsing import Organization, parse_organization, parse_topic
-from ..importing.reading.files import Read, read_files
+from ..importing.reading.files import ReadResult, read_files
 from ..importing.reading.rows import Rows, provider_digest, topic_digest
 from ..importing.reading.tasks import OutcomeKind, Task
 from ..importing.writing.images import find_outdated_images
@@ -64,7 +64,7 @@ def _find_misnamed_images(connection: sa.Connection, ids: Sequence[int]) -> Iter
 
 
 def _image_digest(url: str) -> bytes:
-    return Rows().image(Image(url, None, None, None, None, None, None))
+    return Rows().add_image(Image(url, None, None, None, None, None, None))
 
 
 def _find_misnamed(
@@ -136,9 +136,9 @@ def _untruth(
     if hashlib.sha256(content).digest() != digest:
         return _Untruth("the document is not the one that its digest is of")
     read = _read(path, kind, content)
-    if read.outcomes[0].what is not OutcomeKind.CHANGED:
+    if read.outcomes[0].kind is not OutcomeKind.CHANGED:
         return _Untruth("the document cannot be taken in", is_broken=True)
-    parsed = read.notes[0].parsed
+    parsed = read.taxonomy[0].parsed
     is_about = (
         (provider_digest(parsed.provider), None)
         if isinstance(parsed, Organization)
@@ -154,7 +154,7 @@ def _untruth(
     return _Untruth(told, is_noted=bool(read.outcomes[0].issues))
 
 
-def _read(path: str, kind: str, content: bytes) -> Read:
+def _read(path: str, kind: str, content: bytes) -> ReadResult:
     return read_files([Task(File(path, Kind(kind), None, None), None, content)])
 
 
@@ -179,7 +179,7 @@ def _find_misdescribed_providers(connection: sa.Connection, ids: Sequence[int]) 
             provider_aliases=(aliases.get(key, []), list(enumerate(note.aliases)) if note else []),
             provider_images=(
                 pictures.get(key, []),
-                [(n, rows.image(image)) for n, image in enumerate(note.images)] if note else [],
+                [(n, rows.add_image(image)) for n, image in enumerate(note.images)] if note else [],
             ),
         )
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from ..importing.records.versions import before
+from ..importing.records.versions import decode_delta
 from ..store.database import stream_rows
 from ..store.schema import (
     article_moves,
@@ -79,7 +79,7 @@ def _find_broken(subject: str, content: bytes, versions: Sequence[_Version]) -> 
         if version.delta is None:
             continue
         try:
-            content = before(version.delta, content)
+            content = decode_delta(version.delta, content)
         except zlib.error:
             content = b""
         if hashlib.sha256(content).digest() != version.digest:

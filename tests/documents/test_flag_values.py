@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from curation.documents.parsing import Document, parse_article
 from curation.flags import FLAGS, Flags, is_about_flag, is_one_edit_apart, normalize_key
-from curation.importing.merging.rules import effective, legible
+from curation.importing.merging.rules import compute_effective, replace_unreadable_flags
 
 HIDING = ("published", "removed", "draft")
 
@@ -45,7 +45,10 @@ def errors(document: Document) -> list[tuple[str, str | None]]:
 
 def shown_as_new(document: Document) -> bool:
     """Return whether the upstream values alone would publish the document as a new article."""
-    return effective(legible(document.flags, document.unclear, None), {}).published and not document.is_draft
+    return (
+        compute_effective(replace_unreadable_flags(document.flags, document.unclear, None), {}).published
+        and not document.is_draft
+    )
 
 
 @pytest.mark.parametrize("field", HIDING)

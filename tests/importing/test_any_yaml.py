@@ -143,6 +143,6 @@ def test_any_value_gives_rows_or_an_issue(random: Random) -> None:
         read = read_files([Task(File("_news/a.md", kind, None, None), None, text.encode())])
         [outcome] = read.outcomes
         codes = [issue.code for issue in outcome.issues]
-        assert outcome.what in (OutcomeKind.CHANGED, OutcomeKind.QUARANTINED), text
+        assert outcome.kind in (OutcomeKind.CHANGED, OutcomeKind.QUARANTINED), text
         assert "internal_error" not in codes, (text, outcome.issues)
-        assert codes or outcome.what is OutcomeKind.CHANGED, text
+        assert codes or outcome.kind is OutcomeKind.CHANGED, text

@@ -231,7 +231,7 @@ def test_of_two_copies_that_are_gone_the_shown_one_does_not_speak_for_the_hidden
     decide(store, "_news/a.md", removed=1)
     (tmp_path / "_news/a.md").unlink()
     (tmp_path / "_news/b.md").rename(tmp_path / "_news/c.md")
-    assert import_folder(store, tmp_path).doubtful == 1
+    assert import_folder(store, tmp_path).to_review == 1
     assert shown(store).keys() == {"_news/b.md"}  # it is missing
 
 
@@ -243,7 +243,7 @@ def test_what_was_hidden_is_known_where_its_own_document_is_rewritten_too(
     decide(store, "_news/a.md", removed=1)
     write(tmp_path, "_news/a.md", title="Story 2", body="Text 1.", url="https://e.org/2")
     write(tmp_path, "_news/b.md", title="Story 1", body="Text 3.", url="https://e.org/1")
-    assert import_folder(store, tmp_path).doubtful == 1
+    assert import_folder(store, tmp_path).to_review == 1
     assert shown(store) == {}
 
 
@@ -255,7 +255,7 @@ def test_what_has_the_address_of_an_article_in_doubt_is_not_shown(store: Store, 
     for path in ("_posts/b.md", "_posts/c.md"):
         write(tmp_path, path, 1, url="https://e.org/1")
     write(tmp_path, "_posts/d.md", 2, url="https://e.org/1")
-    assert import_folder(store, tmp_path).doubtful == 3
+    assert import_folder(store, tmp_path).to_review == 3
     assert shown(store) == {}
 
 
@@ -336,7 +336,7 @@ def test_all_decisions_follow_when_a_repository_moves_all_posts(store: Store, re
     began = time.perf_counter()
     summary = import_revision(store, repository, "moved")
     took = time.perf_counter() - began
-    assert (summary.moved, summary.added, summary.missing, summary.doubtful) == (POSTS, 0, 0, 0)
+    assert (summary.moved, summary.added, summary.missing, summary.to_review) == (POSTS, 0, 0, 0)
     assert len(before) == DECIDED
     assert decided(store) == before
     assert len(shown(store)) == POSTS - 6

@@ -71,7 +71,7 @@ def test_no_import_goes_on_beside_another_that_took_over(
         _end_lock_session(served)
         import_folder(served, SITE)
 
-    with pytest.raises(ImportFailed, match="another one of the source has begun"):
+    with pytest.raises(ImportFailed, match="another import of the source has started"):
         import_folder(served, SITE, progress=_after_first_batch(take_over))
     _assert_whole(served, ["failed", "succeeded"])
 
@@ -93,7 +93,7 @@ def test_an_editor_goes_on_while_a_batch_holds_its_import(served: Store) -> None
         connection.execute(sa.update(imports).values(status="running"))
     books: Any = ImportRecords(1, import_id, *[None] * 3)  # type: ignore[arg-type]
     with served.writing() as batch, served.writing() as editor:
-        books.hold(batch)
+        books.lock(batch)
         editor.execute(sa.text("SET LOCAL lock_timeout = '3s'"))
         assert set_flags(
             editor, Selection(["1"]), {"heat": 4711, "quality": 42}, actor="ann", reason=None
@@ -158,10 +158,10 @@ def test_editors_go_on_while_a_dry_run_is_in_the_middle(
     assert max(took) < 5
     assert digests(store) == before
     told = import_folder(store, site)
-    assert (dry.counts, dry.flags, dry.doubtful, dry.status) == (
+    assert (dry.counts, dry.flags, dry.to_review, dry.status) == (
         told.counts,
         told.flags,
-        told.doubtful,
+        told.to_review,
         told.status,
     )
     assert told.counts["added"] == told.counts["missing"] == 1

@@ -271,7 +271,7 @@ def test_processes_and_any_executor_give_the_same_rows(
         parallel = import_folder(store, site, source="processes", executor=executor)
     monkeypatch.setattr(pipeline, "CHUNK", 20)
     monkeypatch.setattr(batches, "CHUNK", 20)
-    monkeypatch.setattr(pipeline, "AHEAD", 5)
+    monkeypatch.setattr(pipeline, "MAX_PENDING", 5)
     with ThreadPoolExecutor(3) as threads:
         counting = Counting(threads)
         threaded = import_folder(store, site, source="threads", executor=counting)

@@ -484,11 +484,11 @@ def test_a_misspelt_key_hides_a_new_article_and_changes_no_known_one(
     source.write("_news/b.md", f"title: B\n{before}\n")
     summary = source.take_in()
     assert (source.state(), summary.added) == ((False, False, None), 3)
-    assert (summary.status, summary.quarantined, summary.doubtful) == ("partial", 0, 1)
+    assert (summary.status, summary.quarantined, summary.to_review) == ("partial", 0, 1)
     was = source.state("_news/b.md")
     source.write("_news/b.md", f"title: B\n{typo}\n")
     summary = source.take_in()
-    assert (summary.updated, summary.status, summary.doubtful) == (1, "partial", 2)
+    assert (summary.updated, summary.status, summary.to_review) == (1, "partial", 2)
     assert source.state("_news/b.md")[0] is was[0]
     with source.store.reading() as connection:
         assert not list(verify(connection))

@@ -430,7 +430,7 @@ def test_a_field_that_cannot_be_kept_is_left_empty_with_a_warning(store: Store, 
     text = file.read_text().replace("title: a.md", "title: [a]")
     file.write_text(text.replace("publishedDateTime: 2024-01-01T00:00:00Z", "publishedDateTime: soon"))
     summary = take_in(store, tmp_path, "s")
-    assert (summary.added, summary.quarantined, summary.doubtful, summary.status) == (1, 0, 0, "succeeded")
+    assert (summary.added, summary.quarantined, summary.to_review, summary.status) == (1, 0, 0, "succeeded")
     assert rows(store, sa.select(articles.c.title, articles.c.published_at)) == [(None, None)]
     said = sa.select(import_issues.c.severity, import_issues.c.code, import_issues.c.field).order_by(
         import_issues.c.field
@@ -457,20 +457,20 @@ def test_a_flag_that_cannot_be_read_is_an_error_and_stays_as_it_was(store: Store
     ]
     file.write_text(broken)
     summary = take_in(store, tmp_path, "s")
-    assert (summary.added, summary.quarantined, summary.doubtful, summary.status) == (1, 0, 1, "partial")
+    assert (summary.added, summary.quarantined, summary.to_review, summary.status) == (1, 0, 1, "partial")
     assert rows(store, flags) == [(None, None, False, False)]
     assert sorted(map(tuple, rows(store, said))) == told
     for word in ("false", "true"):
         file.write_text(text.replace("published: true", f"published: {word}"))
         summary = take_in(store, tmp_path, "s")
-        assert (summary.updated, summary.doubtful, summary.status) == (1, 0, "succeeded")
+        assert (summary.updated, summary.to_review, summary.status) == (1, 0, "succeeded")
         due = rows(store, flags)
         assert due == [(50, 70, word == "true", word == "true")]
         assert rows(store, said) == []
         file.write_text(broken)
         for _ in range(2):
             summary = import_folder(store, tmp_path, source="s", full=True)
-            assert (summary.quarantined, summary.doubtful, summary.status) == (0, 1, "partial")
+            assert (summary.quarantined, summary.to_review, summary.status) == (0, 1, "partial")
             assert rows(store, flags) == due
             assert sorted(map(tuple, rows(store, said))) == told
 

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from curation.errors import EditRefused
 from curation.importing.records import versions
-from curation.importing.records.versions import before, delta
+from curation.importing.records.versions import decode_delta, encode_delta
 from curation.store import migrate
 from curation.store.database import Store
 from curation.store.schema import (
@@ -223,8 +223,8 @@ def test_a_delta_is_small_and_gives_the_bytes_back() -> None:
         (b"", text),
         (text, b""),
     ):
-        assert before(delta(was, now), now) == was
-    assert len(delta(text[:20_000], text[:10_000] + b"x" + text[10_000:20_000])) < 300
+        assert decode_delta(encode_delta(was, now), now) == was
+    assert len(encode_delta(text[:20_000], text[:10_000] + b"x" + text[10_000:20_000])) < 300
 
 
 def test_what_a_later_import_wrote_is_kept_however_old_that_is(

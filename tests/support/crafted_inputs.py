@@ -281,7 +281,7 @@ def show(data: bytes) -> None:
     from curation.cli.output.page import _cell
     from curation.cli.output.table import _one_line, _short
     from curation.exporting.site.feeds import _clean
-    from curation.importing.records.issues import short_message
+    from curation.importing.records.issues import shorten_message
     from curation.scanning import printable
     from curation.values import json_cell, spreadsheet_cell, text_cell
 
@@ -294,7 +294,7 @@ def show(data: bytes) -> None:
         text_cell,
         spreadsheet_cell,
         _clean,
-        short_message,
+        shorten_message,
         printable,
     ):
         form(text)

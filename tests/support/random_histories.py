@@ -400,7 +400,7 @@ def _hold_set_aside_is_told(before: State, after: State, summary: Summary | None
         if (new.article_id, new.flag) not in stands:
             if (path, "override_set_aside", new.flag) not in after.issues:
                 fail("what is set aside is told", new, path)
-            if new.hides and was is not None and was.tells is None and summary and not summary.doubtful:
+            if new.hides and was is not None and was.tells is None and summary and not summary.to_review:
                 fail("a veto that is set aside makes exit code 3", new, path)
 
 

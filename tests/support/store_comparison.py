@@ -27,8 +27,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from curation.flags import FLAGS, is_about_flag
-from curation.importing.merging.rules import NOTICES
-from curation.importing.records.issues import short_message
+from curation.importing.merging.rules import OVERRIDE_CODES
+from curation.importing.records.issues import shorten_message
 from curation.store.database import Store
 from curation.store.schema import (
     articles,
@@ -113,7 +113,7 @@ class _Content:
         rows, keys = self.rows.setdefault(table.name, {}), self._keys.setdefault(table.name, {})
         found = [row._asdict() for row in connection.execute(sa.select(table))]
         if table.name == "import_issues":
-            found = [r for r in found if r["resolved_import_id"] is None and r["code"] not in NOTICES]
+            found = [r for r in found if r["resolved_import_id"] is None and r["code"] not in OVERRIDE_CODES]
         if table.name == "topics":  # they refer to each other
             keys |= {row["id"]: (row["name"],) for row in found}
         columns = [column for column in table.c if column.name != "id" and not _refers_to(column) & HISTORY]
@@ -340,14 +340,14 @@ def disagreements(store: Store, model: Model) -> list[str]:
             piece.missing,
             {kept.bare for kept in piece.decided.values()},
             Counter(kept.bare for kept in piece.aside),
-            {key: short_message(told) for key, told in piece.notices.items()},
+            {key: shorten_message(told) for key, told in piece.notices.items()},
         )
         names = ("effective", "missing", "overrides", "set aside", "notices")
         for name, ours, theirs in zip(names, found[path], due, strict=True):
             if ours != theirs:
                 lines.append(f"{path}: {name}: the store has {ours}, the model {theirs}")
     table = import_issues.c
-    given = rows(store, sa.select(table.path, table.code, table.field).where(table.code.in_(NOTICES)))
+    given = rows(store, sa.select(table.path, table.code, table.field).where(table.code.in_(OVERRIDE_CODES)))
     lines += [
         f"given: {key}"
         for key in _apart(Counter((path, code, flag or "") for path, code, flag in given), model.given)
@@ -376,7 +376,7 @@ def _found(store: Store) -> dict[str, tuple[Any, ...]]:
     for path, flag, value, actor, title, digest in rows(store, sa.select(*columns).select_from(by)):
         found[_plain(path)][3][Kept(flag, value, actor, title, digest and bytes(digest))] += 1
     wanted = sa.select(i.path, i.code, i.field, i.message).where(
-        i.code.in_(NOTICES), i.resolved_import_id.is_(None)
+        i.code.in_(OVERRIDE_CODES), i.resolved_import_id.is_(None)
     )
     for path, code, flag, message in rows(store, wanted):
         found[path][4][code, flag or ""] = message

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 
 from curation.documents.parsing import parse_article
 from curation.importing.reading import files
-from curation.importing.reading.files import Read
+from curation.importing.reading.files import ReadResult
 from curation.importing.reading.tasks import Task
 
 _EXPONENTIAL = re.compile(r"(?:a+)+b")
@@ -41,7 +41,7 @@ def _parse(data: bytes) -> object:
     return parse_article(data)
 
 
-def read_files(tasks: Sequence[Task]) -> Read:
+def read_files(tasks: Sequence[Task]) -> ReadResult:
     vars(files)["parse_article"] = _parse
     try:
         return files.read_files(tasks)

@@ -460,9 +460,7 @@ class Model:
         notices = self._change_story(piece, before) if _parts(before, told) else self._compare(piece, before)
         for kept in piece.aside:  # the last one speaks
             if kept.flag not in piece.decided:
-                message = (
-                    f"the editor's {kept.words} was about another story, {kept.title!r}, and is set aside"
-                )
+                message = f"the override {kept.words} was for another story, {kept.title!r}, and is set aside"
                 notices["override_set_aside", kept.flag] = message
         # Whether one is in doubt, editors say.
         notices |= {key: message for key, message in piece.notices.items() if key[0] in DOUBTS}
@@ -480,8 +478,10 @@ class Model:
             kept._replace(title=before.title, url=before.url, story=before) for kept in piece.decided.values()
         ]
         piece.decided = {flag: kept._replace(title=None, url=None, story=None) for flag, kept in back.items()}
-        told = "the story is back, and with it the editor's "
-        return {("override_returned", flag): told + kept.words for flag, kept in back.items()}
+        return {
+            ("override_returned", flag): f"the story is back, and its override {kept.words} applies again"
+            for flag, kept in back.items()
+        }
 
     def _compare(self, piece: Piece, before: Told) -> Notices:
         found = {}

@@ -48,7 +48,7 @@ def warn_about_copies(connection: sa.Connection, records: ImportRecords, gone: S
         ]
         if matches:
             records.issues.add(copy.path, ambiguous_move(matches, is_withheld=False))
-            records.doubts.add(copy.path)
+            records.to_review.add(copy.path)
 
 
 def _find_oldest_changeset(article: Candidate) -> int:

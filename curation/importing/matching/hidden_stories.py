@@ -19,8 +19,8 @@ from collections.abc import Iterable, Iterator
 from ...documents.issues import Issue
 from ...documents.json_values import shorten
 from ...urls import url_digest
-from ..merging.rules import SetAside, hides
-from ..merging.stories import Story, fold_url, spellings
+from ..merging.rules import SetAsideOverride, hides_article
+from ..merging.stories import Story, fold_url, url_variants
 from .moves import STRONG_RULES, Candidate, Plan, UnplacedDocument, certain_keys, strong_keys
 
 #: Minimum length of a body that identifies a story, in characters without white space. A placeholder such as
@@ -38,16 +38,16 @@ def withhold_hidden_stories(plan: Plan, unplaced: Iterable[UnplacedDocument], hi
             article is not None and (article.is_hidden or _is_certain_match(doc, article))
         ):
             continue
-        overrides = {kept.field: kept.decision for kept in plan.returning.get(doc.path, ())}
-        found = None if hides(overrides) else next(hidden.find(doc), None)
+        overrides = {kept.field: kept.override for kept in plan.returning.get(doc.path, ())}
+        found = None if hides_article(overrides) else next(hidden.find(doc), None)
         if found is not None:
             plan.warnings[doc.path] = _hidden_story_warning(*found)
             plan.withheld.add(doc.path)
 
 
-def candidate_of_set_aside(kept: SetAside) -> Candidate:
+def candidate_of_set_aside(kept: SetAsideOverride) -> Candidate:
     """Return the story of an override that is set aside, as a candidate."""
-    overrides = {kept.field: kept.decision}
+    overrides = {kept.field: kept.override}
     return Candidate(0, kept.path or "", kept.story, "", None, overrides, is_lost=False, is_former=True)
 
 
@@ -68,7 +68,7 @@ def spelling_keys(story: Story) -> list[_Key]:
     They find the same story in rows of older releases, which have only a digest of the URL.
     """
     url = story.canonical_url
-    return [("digest", url_digest(spelling)) for spelling in spellings(url)] if url else []
+    return [("digest", url_digest(spelling)) for spelling in url_variants(url)] if url else []
 
 
 def has_only_url_digest(story: Story) -> bool:

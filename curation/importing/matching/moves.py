@@ -30,7 +30,7 @@ from dataclasses import dataclass, field
 
 from ...documents.issues import Issue
 from ...scanning import File
-from ..merging.rules import Decision, SetAside, hides
+from ..merging.rules import Override, SetAsideOverride, hides_article
 from ..merging.stories import Story, fold_title, fold_url
 
 #: Maximum number of pairs of a document and an article that are compared one by one. In a larger group, all
@@ -84,14 +84,14 @@ class Candidate:
     story: Story
     content_hash: str
     published_at: str | None
-    overrides: Mapping[str, Decision] = field(default_factory=dict, hash=False)
+    overrides: Mapping[str, Override] = field(default_factory=dict, hash=False)
     is_lost: bool = True
     is_missing: bool = False
     is_former: bool = False
 
     @property
     def is_hidden(self) -> bool:
-        return hides(self.overrides)
+        return hides_article(self.overrides)
 
 
 _Item = UnplacedDocument | Candidate
@@ -120,14 +120,16 @@ class Plan:
     moves: dict[str, Candidate] = field(default_factory=dict)
     warnings: dict[str, Issue] = field(default_factory=dict)
     withheld: set[str] = field(default_factory=set)
-    returning: dict[str, list[SetAside]] = field(default_factory=dict)
+    returning: dict[str, list[SetAsideOverride]] = field(default_factory=dict)
     vacant: set[str] = field(default_factory=set)
     displaced: dict[str, int] = field(default_factory=dict)
     entangled: set[str] = field(default_factory=set)
 
 
 def make_plan(
-    unplaced: Sequence[UnplacedDocument], candidates: Sequence[Candidate], set_aside: Sequence[SetAside]
+    unplaced: Sequence[UnplacedDocument],
+    candidates: Sequence[Candidate],
+    set_aside: Sequence[SetAsideOverride],
 ) -> Plan:
     """Plan what to do with the unplaced documents of an import.
 
@@ -302,9 +304,9 @@ class _Planner:
             if found_by_id:
                 self._mark_ambiguous([self._docs[path]], list(found_by_id.values()))
 
-    def return_overrides(self, set_aside: Sequence[SetAside]) -> None:
+    def return_overrides(self, set_aside: Sequence[SetAsideOverride]) -> None:
         """Plan which overrides return. Each returns to the first document by path that has its story."""
-        waiting: dict[_Key, list[SetAside]] = defaultdict(list)
+        waiting: dict[_Key, list[SetAsideOverride]] = defaultdict(list)
         for kept in set_aside:
             for key in story_keys(kept.story):
                 waiting[key].append(kept)

@@ -28,9 +28,9 @@ from ...errors import ImportFailed
 from ...scanning import Dump, File
 from ...store.schema import articles
 from ...urls import url_digest
-from ..merging.stories import Story, digest_body, fold_title, fold_titles, fold_url, spellings
+from ..merging.stories import Story, digest_body, fold_title, fold_titles, fold_url, url_variants
 from ..reading.files import read_files
-from ..reading.rows import story_of, value_of
+from ..reading.rows import get_story, get_value
 from ..reading.tasks import Task
 from .additions import Additions
 from .moves import story_keys
@@ -175,7 +175,7 @@ def _read_documents(dump: Dump, files: Sequence[File]) -> list[_Content]:
     contents = [None] * len(files) if all(file.location for file in files) else dump.tree.read(files)
     tasks = [Task(file, None, content) for file, content in zip(files, contents, strict=True)]
     return [
-        _Content(value_of(row, "path"), value_of(row, "content_hash"), story_of(row, with_body=True))
+        _Content(get_value(row, "path"), get_value(row, "content_hash"), get_story(row, with_body=True))
         for row in read_files(tasks).rows.articles
     ]
 
@@ -187,7 +187,7 @@ def _find_articles(connection: sa.Connection, comparison: _Comparison) -> Iterat
     """Yield the articles that have a document's path, bytes or URL, each once and without its body."""
     documents, article = comparison.documents, articles.c
     source_ids = [*comparison.additions.other_sources, comparison.additions.source_id or 0]
-    urls = {url for d in documents if d.story.canonical_url for url in spellings(d.story.canonical_url)}
+    urls = {url for d in documents if d.story.canonical_url for url in url_variants(d.story.canonical_url)}
     wanted = [
         *(
             sa.and_(article.source_id.in_(source_ids), article.path.in_(some))

@@ -16,11 +16,11 @@ from ...articles.upstream import hides
 from ...backends.base import chunks
 from ...documents.instants import format_instant
 from ...store.schema import articles, former_stories, overrides, set_aside_overrides
-from ..merging.rules import Decision, SetAside
+from ..merging.rules import Override, SetAsideOverride
 from ..merging.stored_state import STORY_COLUMNS, read_overrides, read_set_aside
 from ..merging.stories import Story, digest_body, fold_title, has_same_body, share_title_or_url
-from ..reading.files import Chunk, fresh_known, without
-from ..reading.rows import ArticleRow, story_of, value_of
+from ..reading.files import Chunk, drop_tasks, iter_changed_articles
+from ..reading.rows import ArticleRow, get_story, get_value
 from .hidden_stories import (
     MIN_BODY,
     HiddenStories,
@@ -31,7 +31,7 @@ from .hidden_stories import (
 from .moves import Candidate, Plan, UnplacedDocument, make_plan
 
 #: The overrides of former stories: they count as hidden by an editor.
-_HIDING = {"published": Decision(0, 0)}
+_HIDING = {"published": Override(0, 0)}
 
 
 class Placement:
@@ -45,7 +45,7 @@ class Placement:
         self._lost: dict[int, Candidate] = {}
         #: Current and former stories of the articles that an editor hides, from before the import.
         self._hidden_stories = HiddenStories((), ())
-        self._set_aside: list[SetAside] = []
+        self._set_aside: list[SetAsideOverride] = []
         #: Keys of the articles that new documents may match; None until `load_lost_articles`.
         self._lookup_keys: set[object] | None = None
 
@@ -72,7 +72,7 @@ class Placement:
         kept: list[Chunk] = []
         for tasks, read in batch:
             deferred = set()
-            for index, number in enumerate(read.fresh):
+            for index, number in enumerate(read.article_tasks):
                 known, row = tasks[number].known, read.rows.articles[index]
                 occupant = None if known is None else known.id
                 if (occupant not in deferred_ids) if occupant is not None else self._lookup_keys is None:
@@ -83,7 +83,7 @@ class Placement:
                     self._unplaced.append(replace(doc, has_hidden_story=occupant in with_hidden_story))
                     self.digests[doc.path] = digest
                     deferred.add(number)
-            kept.append(without((tasks, read), deferred))
+            kept.append(drop_tasks((tasks, read), deferred))
         return [chunk for chunk in kept if chunk[0]]
 
     def load_lost_articles(self, connection: sa.Connection, gone: Sequence[str]) -> None:
@@ -137,7 +137,7 @@ class Placement:
         It is the story of another article, or a former one, and the article did not have it before.
         """
         found: dict[int, UnplacedDocument] = {}
-        for known, row in fresh_known(batch) if self._hidden_stories else ():
+        for known, row in iter_changed_articles(batch) if self._hidden_stories else ():
             doc = _make_unplaced(None, b"", row, known)
             if next(self._hidden_stories.find(doc), None) is not None:
                 found[known] = doc
@@ -154,29 +154,29 @@ class Placement:
         """Return the ids of articles whose path another story has taken, or may have taken.
 
         They become candidates. If neither story has a URL, the two alone do not show whether they differ (see
-        `is_another`). It then depends on whether the first story is found at another path.
+        `is_different_story`). It then depends on whether the first story is found at another path.
         """
-        rows = dict(fresh_known(batch))
+        rows = dict(iter_changed_articles(batch))
         columns = (articles.c.id, articles.c.title, articles.c.canonical_digest, articles.c.canonical_url)
         suspects = []
         for ids in chunks(list(rows)):
             for key, *story in connection.execute(sa.select(*columns).where(articles.c.id.in_(ids))):
-                if not share_title_or_url(Story(*story), story_of(rows[key])):
+                if not share_title_or_url(Story(*story), get_story(rows[key])):
                     suspects.append(key)
         displaced = [
             candidate
             for ids in chunks(suspects)
             for candidate in read_candidates(connection, articles.c.id.in_(ids))
-            if not has_same_body(candidate.story, story_of(rows[candidate.id], with_body=True))
+            if not has_same_body(candidate.story, get_story(rows[candidate.id], with_body=True))
         ]
         self._add_lost(displaced)
         return {candidate.id for candidate in displaced}
 
 
 def _make_unplaced(file: Any, digest: bytes, row: ArticleRow, occupant: int | None) -> UnplacedDocument:
-    text_hash, published_at = value_of(row, "content_hash"), value_of(row, "published_at")
-    is_brief = sum(map(len, value_of(row, "body").split(None, MIN_BODY))) < MIN_BODY
-    story = story_of(row, with_body=True)
+    text_hash, published_at = get_value(row, "content_hash"), get_value(row, "published_at")
+    is_brief = sum(map(len, get_value(row, "body").split(None, MIN_BODY))) < MIN_BODY
+    story = get_story(row, with_body=True)
     return UnplacedDocument(file, digest, text_hash, story, published_at, occupant, is_brief=is_brief)
 
 

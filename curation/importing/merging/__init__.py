@@ -1,6 +1,6 @@
-"""Merge upstream's flags with the overrides of editors.
+"""Merge upstream values with the overrides of editors.
 
-- `rules`: what each flag becomes, as pure functions: the one place of the rules
-- `stories`: whether two documents tell the same story
-- `stored_state`: flags, overrides and stories of known articles, as the rules need them
+- `rules`: the rules, as pure functions
+- `stories`: decide whether two documents tell the same story
+- `stored_state`: read and write the flags, overrides and stories of known articles
 """

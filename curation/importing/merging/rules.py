@@ -1,23 +1,25 @@
-"""Upstream against editor: who decides each flag. Pure functions, one place for the rules.
+"""Merge upstream values with overrides, flag by flag.
 
-| what happens | the flag becomes | what is said |
+All functions are pure. This module is the only place of the rules:
+
+| what happens | the flag becomes | what is reported |
 |---|---|---|
-| no override | what the document says; where it is silent: quality and heat none, published true, removed false | |
-| an override | the override; what upstream says is recorded beside it | `upstream_changed`, once upstream changes its mind to something else, until the two agree |
-| `removed` is in force | not published, whatever else is said: it is the editors' veto | |
-| a flag cannot be read | as it was, and not published if it was not; a new article, or another story at the path, is not published if `published`, `removed` or `draft` cannot be read | an error such as `not_a_flag`; the exit status is 3 |
-| a draft, or a date that is to come | not published by upstream's word; a date that has come is published by the next import | `upstream_status`: draft or scheduled |
-| another story takes over the path (canonical URL, title and body all differ) | what the new document says; the overrides were about the other story and are set aside | `override_set_aside`, for each flag, until the story or the decision comes back |
-| a story comes back (its canonical URL, its title or its body) | its overrides, which then stand again; an override given meanwhile is set aside with the story that it was about | `override_returned`, until the document next changes |
-| the file is at another path (the same bytes, or two of canonical URL, title, date and body) | as it was: it is the same article, with its overrides and history | counted as moved |
-| it is unclear which article a new file is | as the file says, but not published if one of them was hidden by an editor | `ambiguous_move`, until an editor decides |
-| an article with overrides goes missing, and a copy of it was imported since the editor decided | the copy stays as its file says | `ambiguous_move` on the copy, until an editor decides |
-| a new file, or one with another story before, has the story of an article which an editor hides, or that this article had since it was hidden | not published | `hidden_story`, until an editor decides |
-| the file is no document any more, or cannot be read | as it was | an error such as `no_opening_fence` |
-| the file is gone | as it was: the article is missing, and nothing is decided by that | |
-| the file is there again | as it was, or as the file now says | |
+| no override | the upstream value; if the document does not state it: quality and heat none, published true, removed false | |
+| an override | the override; the upstream value is recorded beside it | `upstream_changed`, once upstream changes to another value, until the two values are equal |
+| `removed` is in force | not published, whatever the other flags are: it is the editors' veto | |
+| a flag cannot be read | unchanged, and not published if it was not published before; a new article, or another story at the path, is not published if `published`, `removed` or `draft` cannot be read | an error such as `not_a_flag`; the exit status is 3 |
+| a draft, or a date in the future | not published by upstream; once the date has come, the next import publishes it | `upstream_status`: draft or scheduled |
+| another story replaces the one at the path (canonical URL, title and body all differ) | the value in the new document; the overrides were for the other story and are set aside | `override_set_aside`, for each flag, until the story comes back or an editor sets the flag |
+| a story comes back (with its canonical URL, its title or its body) | its overrides apply again; an override that was set meanwhile is set aside with the story that it was for | `override_returned`, until the document next changes |
+| the file is at another path (the same bytes, or two of canonical URL, title, date and body) | unchanged: it is the same article, with its overrides and history | counted as moved |
+| it is unclear which article a new file is | the value in the file, but not published if an editor has hidden one of these articles | `ambiguous_move`, until an editor decides |
+| an article with overrides goes missing, and a copy of it was imported after the editor set them | the copy keeps the value in its file | `ambiguous_move` on the copy, until an editor decides |
+| a new file, or one whose story has changed, has the story of an article that an editor hides, or a story that this article had since it was hidden | not published | `hidden_story`, until an editor decides |
+| the file is no longer a document, or cannot be read | unchanged | an error such as `no_opening_fence` |
+| the file is gone | unchanged: the article is missing, which changes no flag | |
+| the file is back | unchanged, or the value in the file if the file has changed | |
 
-The README shows the same table to users; a test holds the two together.
+The README shows the same table to users. A test compares the two.
 """  # noqa: E501
 
 from __future__ import annotations
@@ -27,41 +29,41 @@ from typing import NamedTuple
 
 from ...documents.issues import Issue
 from ...flags import HIDING, Flags
-from .stories import Story, is_another
+from .stories import Story, is_different_story
 
-#: The codes of warnings of documents that may be about an article which an editor hides.
-DOUBTS = ("ambiguous_move", "hidden_story")
+#: Codes of the warnings that a document may belong to another article, which has overrides.
+MATCH_WARNINGS = ("ambiguous_move", "hidden_story")
 
-#: The codes of issues that are about an editor's decision, not about a fault of the file.
-NOTICES = ("upstream_changed", "override_set_aside", "override_returned", *DOUBTS)
+#: Codes of the issues that concern an override and not a problem in the file.
+OVERRIDE_CODES = ("upstream_changed", "override_set_aside", "override_returned", *MATCH_WARNINGS)
 
 
-class Decision(NamedTuple):
-    """A standing override of a flag, and the changeset that made it; published and removed are 0 and 1."""
+class Override(NamedTuple):
+    """An override of a flag and the changeset that made it. Values of published and removed are 0 or 1."""
 
     value: int
     changeset_id: int
 
 
-#: Standing decisions by flag.
-Overrides = Mapping[str, Decision]
+#: Overrides by flag.
+Overrides = Mapping[str, Override]
 
 
-class SetAside(NamedTuple):
-    """A decision about a story that another one has taken the path of.
+class SetAsideOverride(NamedTuple):
+    """An override for a story that another story has replaced at its path.
 
-    id, path: of its row, and of the article there; None for one that has no row yet.
+    id, path: of its row, and of the article there; None if it has no row yet.
     """
 
     story: Story
     field: str
-    decision: Decision
+    override: Override
     id: int | None = None
     path: str | None = None
 
 
-class Effective(NamedTuple):
-    """What holds: published and removed are never None."""
+class EffectiveFlags(NamedTuple):
+    """The effective values of an article's flags. published and removed are never None."""
 
     quality: int | None
     heat: int | None
@@ -70,79 +72,103 @@ class Effective(NamedTuple):
 
 
 class Merged(NamedTuple):
-    """What an import makes of an article's decisions."""
+    """The flags and overrides of an article after an import."""
 
-    effective: Effective
+    effective: EffectiveFlags
     overrides: Overrides
-    set_aside: Sequence[SetAside]
+    set_aside: Sequence[SetAsideOverride]
     notices: Sequence[Issue]
 
     @property
-    def decided(self) -> tuple[Overrides, list[SetAside]]:
-        """What stands, and what is set aside."""
+    def all_overrides(self) -> tuple[Overrides, list[SetAsideOverride]]:
+        """The overrides in force, and those that are set aside."""
         return self.overrides, list(self.set_aside)
 
 
 def merge(
-    was: Flags,
+    before: Flags,
     upstream: Flags,
     stories: tuple[Story, Story],
     overrides: Overrides,
-    set_aside: Sequence[SetAside],
+    set_aside: Sequence[SetAsideOverride],
     open_conflicts: Container[str],
 ) -> Merged:
-    """What holds once a document has come: `was` is what upstream said before, `stories` the one before
-    and the one now, `open_conflicts` the flags that have an open `upstream_changed`."""
-    before, now = stories
+    """Merge a document that was imported again with the overrides of its article.
+
+    Args:
+        before: the upstream values before this import.
+        upstream: the upstream values in the document.
+        stories: the story before this import, and the one in the document.
+        overrides: those in force.
+        set_aside: those that are set aside at this path.
+        open_conflicts: flags that have an open `upstream_changed`.
+    """
+    old_story, story = stories
     notices: list[Issue] = []
-    if is_another(before, now):
-        aside = [*set_aside, *(SetAside(before, flag, decision) for flag, decision in overrides.items())]
-        back = {kept.field: kept for kept in aside if kept.id is not None and not is_another(kept.story, now)}
-        set_aside = [kept for kept in aside if kept not in back.values()]
-        overrides = {flag: kept.decision for flag, kept in back.items()}
-        notices += [_returned(flag, kept.decision) for flag, kept in back.items()]
+    if is_different_story(old_story, story):
+        replaced = [SetAsideOverride(old_story, flag, override) for flag, override in overrides.items()]
+        waiting = [*set_aside, *replaced]
+        returned = {
+            kept.field: kept
+            for kept in waiting
+            if kept.id is not None and not is_different_story(kept.story, story)
+        }
+        set_aside = [kept for kept in waiting if kept not in returned.values()]
+        overrides = {flag: kept.override for flag, kept in returned.items()}
+        notices += [_returned_notice(flag, override) for flag, override in overrides.items()]
     else:
-        notices += conflict_notices(was, upstream, overrides, open_conflicts)
-    notices += still_aside(set_aside, overrides)
-    values = {flag: decision.value for flag, decision in overrides.items()}
-    return Merged(effective(upstream, values), overrides, set_aside, notices)
+        notices += conflict_notices(before, upstream, overrides, open_conflicts)
+    notices += set_aside_warnings(set_aside, overrides)
+    values = {flag: override.value for flag, override in overrides.items()}
+    return Merged(compute_effective(upstream, values), overrides, set_aside, notices)
 
 
-def hides(overrides: Overrides) -> bool:
-    """Return whether an override keeps an article from being shown."""
-    return bool(hiding(overrides))
+def hides_article(overrides: Overrides) -> bool:
+    """Return whether an override hides an article."""
+    return bool(find_hiding_changesets(overrides))
 
 
-def hiding(overrides: Overrides) -> set[int]:
-    """Return the changesets of the overrides that keep an article from being shown."""
-    return {kept.changeset_id for flag, kept in overrides.items() if kept.value == HIDING.get(flag)}
+def find_hiding_changesets(overrides: Overrides) -> set[int]:
+    """Return the changesets of the overrides that hide an article."""
+    return {
+        override.changeset_id for flag, override in overrides.items() if override.value == HIDING.get(flag)
+    }
 
 
-def legible(flags: Flags, unclear: Collection[str], before: Flags | None) -> Flags:
-    """Return what a document says, where some flags cannot be read: for these what it said before.
+def replace_unreadable_flags(flags: Flags, unclear: Collection[str], before: Flags | None) -> Flags:
+    """Return a document's flags, where those that cannot be read have the values before.
 
-    `before` is None for a new article. It is not published if it may be meant to be hidden; nor is one that
-    upstream did not show before.
+    The result is not published if `published` or `removed` cannot be read and the article is new or was not
+    published before.
+
+    Args:
+        flags: as the document states them.
+        unclear: names of the flags that cannot be read.
+        before: the upstream values before; None for a new article.
     """
     may_hide = "published" in unclear or "removed" in unclear
     if before is None:
         return flags._replace(published=False) if may_hide else flags
-    # The `published` of a draft is false, whatever is written there.
+    # The `published` of a draft is false, even if the flag itself cannot be read.
     kept = {name: getattr(before, name) for name in unclear if getattr(flags, name) is not False}
     flags = flags._replace(**kept)
-    is_news = _shows(flags) and not _shows(before)
-    return flags._replace(published=False) if may_hide and is_news else flags
+    becomes_visible = _is_visible(flags) and not _is_visible(before)
+    return flags._replace(published=False) if may_hide and becomes_visible else flags
 
 
-def _shows(flags: Flags) -> bool:
+def _is_visible(flags: Flags) -> bool:
     return flags.published is not False and not flags.removed
 
 
-def effective(upstream: Flags, overrides: Mapping[str, int]) -> Effective:
-    """The effective values of an article's flags; `overrides` are by flag."""
+def compute_effective(upstream: Flags, overrides: Mapping[str, int]) -> EffectiveFlags:
+    """Return the effective values of an article's flags.
+
+    Args:
+        overrides: the overridden values by flag.
+    """
     removed = bool(overrides.get("removed", upstream.removed or False))
     published = overrides.get("published", True if upstream.published is None else upstream.published)
-    return Effective(
+    return EffectiveFlags(
         quality=overrides.get("quality", upstream.quality),
         heat=overrides.get("heat", upstream.heat),
         published=bool(published) and not removed,
@@ -153,32 +179,36 @@ def effective(upstream: Flags, overrides: Mapping[str, int]) -> Effective:
 def conflict_notices(
     before: Flags, upstream: Flags, overrides: Overrides, open_conflicts: Container[str]
 ) -> list[Issue]:
-    """A notice for each flag on which upstream says otherwise than the editor's standing decision.
+    """Return a notice for each flag with a conflict between upstream and the override.
 
-    It is given when upstream changes its mind, and stands (`open_conflicts`: the flags that have one)
-    until the two agree.
+    A conflict begins when the upstream value changes to another value than the override. It ends when the
+    two are equal, or when upstream no longer states the flag.
+
+    Args:
+        open_conflicts: flags that have an open notice.
     """
     notices = []
-    for flag, (decided, _) in overrides.items():
-        says, said = getattr(upstream, flag), getattr(before, flag)
-        if says is not None and says != decided and (says != said or flag in open_conflicts):
-            notices.append(Issue("notice", "upstream_changed", conflict_message(flag, says, decided), flag))
+    for flag, (override, _) in overrides.items():
+        new, old = getattr(upstream, flag), getattr(before, flag)
+        if new is not None and new != override and (new != old or flag in open_conflicts):
+            notices.append(Issue("notice", "upstream_changed", conflict_message(flag, new, override), flag))
     return notices
 
 
-def conflict_message(flag: str, says: int, decided: int) -> str:
-    """The words of a notice that upstream and an editor part."""
-    return f"upstream changed to {shown(flag, says)}; the override {shown(flag, decided)} is kept"
+def conflict_message(flag: str, upstream: int, override: int) -> str:
+    """Return the message of an `upstream_changed` notice."""
+    new, kept = format_flag(flag, upstream), format_flag(flag, override)
+    return f"upstream changed to {new}; the override {kept} is kept"
 
 
-def still_aside(set_aside: Iterable[SetAside], overrides: Overrides) -> list[Issue]:
-    """Return a warning for each flag that has a decision set aside and none that stands."""
+def set_aside_warnings(set_aside: Iterable[SetAsideOverride], overrides: Overrides) -> list[Issue]:
+    """Return a warning for each flag that has an override set aside and none in force."""
     latest = {kept.field: kept for kept in set_aside if kept.field not in overrides}
     return [
         Issue(
             "warning",
             "override_set_aside",
-            f"the editor's {shown(flag, kept.decision.value)} was about another story,"
+            f"the override {format_flag(flag, kept.override.value)} was for another story,"
             f" {kept.story.title!r}, and is set aside",
             flag,
         )
@@ -186,13 +216,13 @@ def still_aside(set_aside: Iterable[SetAside], overrides: Overrides) -> list[Iss
     ]
 
 
-def _returned(flag: str, decision: Decision) -> Issue:
-    message = f"the story is back, and with it the editor's {shown(flag, decision.value)}"
+def _returned_notice(flag: str, override: Override) -> Issue:
+    message = f"the story is back, and its override {format_flag(flag, override.value)} applies again"
     return Issue("notice", "override_returned", message, flag)
 
 
-def shown(flag: str, value: int | None) -> str:
-    """A flag's value in words: `true` and `false` for published and removed."""
+def format_flag(flag: str, value: int | None) -> str:
+    """Return a flag's value as text: `true` or `false` for published and removed, `none` for None."""
     if value is None:
         return "none"
     return str(bool(value)).lower() if flag in ("published", "removed") else str(value)

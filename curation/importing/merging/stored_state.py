@@ -1,4 +1,4 @@
-"""What holds of an article before an import touches it: its story, its flags, who decides them, its bytes."""
+"""Read and write the state of known articles: their story, flags, overrides and bytes before an import."""
 
 from __future__ import annotations
 
@@ -22,14 +22,15 @@ from ...store.schema import (
     set_aside_overrides,
     story_takeovers,
 )
-from .rules import Decision, Effective, Merged, SetAside, hides, hiding
-from .stories import Story, digest_body, has_same_title_or_url, is_another
+from .rules import EffectiveFlags, Merged, Override, SetAsideOverride, find_hiding_changesets, hides_article
+from .stories import Story, digest_body, has_same_title_or_url, is_different_story
 
-#: The columns that keep a story whose path another one has taken, in the order of `Story`.
+#: The columns of a story that another one has replaced at its path, in the order of `Story`.
 STORY_COLUMNS = ("title", "canonical_digest", "canonical_url", "body_digest")
 
 
-#: Former stories of an article that are kept: a document that is written anew each day makes as many.
+#: Maximum number of former stories that are kept for an article. A document that is rewritten each day
+#: makes one a day.
 KEPT_STORIES = 50
 
 _FORMER = ("article_id", "import_id", "changeset_id", "content_hash", "published_at", *STORY_COLUMNS)
@@ -37,7 +38,7 @@ _FORMER = ("article_id", "import_id", "changeset_id", "content_hash", "published
 
 @dataclass(slots=True)
 class StoredState:
-    """See the module; `content` is the document as last imported."""
+    """The state of an article before an import. `content` is the document as last imported."""
 
     first_import_id: int
     last_import_id: int
@@ -45,17 +46,17 @@ class StoredState:
     content_hash: str
     published_at: str | None
     story: Story
-    effective: Effective
+    effective: EffectiveFlags
     upstream: Flags
     upstream_status: str | None
     content: bytes
     digest: bytes
-    overrides: dict[str, Decision] = field(default_factory=dict)
-    set_aside: list[SetAside] = field(default_factory=list)
+    overrides: dict[str, Override] = field(default_factory=dict)
+    set_aside: list[SetAsideOverride] = field(default_factory=list)
 
 
 def read_stored_state(connection: sa.Connection, article_ids: Sequence[int]) -> dict[int, StoredState]:
-    """By article id; the rows are locked, so that no editor's decision comes between."""
+    """Return the state of some articles by id. Lock their rows, so that no editor changes them meanwhile."""
     stored: dict[int, StoredState] = {}
     article = articles.c
     query = sa.select(
@@ -70,33 +71,37 @@ def read_stored_state(connection: sa.Connection, article_ids: Sequence[int]) -> 
             query.where(article.id.in_(ids)).order_by(article.id).with_for_update(of=articles)
         )
         for row in rows:
-            flags = (Effective(*row[9:13]), Flags(*row[13:17]), row[17])
+            flags = (EffectiveFlags(*row[9:13]), Flags(*row[13:17]), row[17])
             story = (row[4], format_instant(row[5]), Story(*row[6:9]))
             stored[row[0]] = StoredState(*row[1:4], *story, *flags, bytes(row[18]), bytes(row[19]))
-        _read_decisions(connection, ids, stored)
+        _read_all_overrides(connection, ids, stored)
     return stored
 
 
-def _read_decisions(connection: sa.Connection, ids: Sequence[int], stored: dict[int, StoredState]) -> None:
-    for article_id, decided in read_overrides(connection, ids).items():
-        stored[article_id].overrides = decided
+def _read_all_overrides(
+    connection: sa.Connection, ids: Sequence[int], stored: dict[int, StoredState]
+) -> None:
+    for article_id, overridden in read_overrides(connection, ids).items():
+        stored[article_id].overrides = overridden
     for article_id, kept in read_set_aside(connection, set_aside_overrides.c.article_id.in_(ids)):
         stored[article_id].set_aside.append(kept)
 
 
-def read_overrides(connection: sa.Connection, article_ids: Sequence[int]) -> dict[int, dict[str, Decision]]:
+def read_overrides(connection: sa.Connection, article_ids: Sequence[int]) -> dict[int, dict[str, Override]]:
     """Return the overrides of some articles, by article id and flag."""
-    found: dict[int, dict[str, Decision]] = {}
+    found: dict[int, dict[str, Override]] = {}
     table = overrides.c
     query = sa.select(table.article_id, table.field, table.value, table.changeset_id)
     for ids in chunks(article_ids):
-        for article_id, name, *decision in connection.execute(query.where(table.article_id.in_(ids))):
-            found.setdefault(article_id, {})[name] = Decision(*decision)
+        for article_id, name, *override in connection.execute(query.where(table.article_id.in_(ids))):
+            found.setdefault(article_id, {})[name] = Override(*override)
     return found
 
 
-def read_set_aside(connection: sa.Connection, wanted: sa.ColumnElement[bool]) -> list[tuple[int, SetAside]]:
-    """Return overrides that wait for their story, by id, each with the id of the article there.
+def read_set_aside(
+    connection: sa.Connection, wanted: sa.ColumnElement[bool]
+) -> list[tuple[int, SetAsideOverride]]:
+    """Return the overrides that are set aside, in order of their ids, each with its article's id.
 
     Args:
         wanted: a condition on `set_aside_overrides` and `articles`.
@@ -112,61 +117,73 @@ def read_set_aside(connection: sa.Connection, wanted: sa.ColumnElement[bool]) ->
         .order_by(aside.id)
     )  # fmt: skip
     return [
-        (article_id, SetAside(Story(*story), name, Decision(value, changeset_id), row_id, path))
+        (article_id, SetAsideOverride(Story(*story), name, Override(value, changeset_id), row_id, path))
         for article_id, row_id, path, name, value, changeset_id, *story in connection.execute(query)
     ]
 
 
-def write_decisions(
+def write_overrides(
     connection: sa.Connection, changed: Iterable[tuple[int, StoredState | None, Merged]]
 ) -> None:
-    """Brings overrides, stored and set aside, of some articles to what was made of them; a new article has
-    nothing that stands."""
-    moved = [(i, s, m) for i, s, m in changed if s is None or m.decided != (s.overrides, s.set_aside)]
-    if not moved:
+    """Replace the overrides of some articles, in force and set aside, where they have changed.
+
+    Args:
+        changed: article id, its state before (None for a new article, which has no overrides), and the
+            result of the merge.
+    """
+    differing = [
+        (i, s, m) for i, s, m in changed if s is None or m.all_overrides != (s.overrides, s.set_aside)
+    ]
+    if not differing:
         return
-    for ids in chunks([article_id for article_id, _, _ in moved]):
+    for ids in chunks([article_id for article_id, _, _ in differing]):
         connection.execute(sa.delete(overrides).where(overrides.c.article_id.in_(ids)))
         connection.execute(sa.delete(set_aside_overrides).where(set_aside_overrides.c.article_id.in_(ids)))
     backend = backend_of(connection)
-    stored = [(i, flag, *decision) for i, _, m in moved for flag, decision in m.overrides.items()]
+    stored = [(i, flag, *override) for i, _, m in differing for flag, override in m.overrides.items()]
     backend.bulk_insert(connection, overrides, ("article_id", "field", "value", "changeset_id"), stored)
-    aside = [(i, kept.field, *kept.decision, *kept.story) for i, _, m in moved for kept in m.set_aside]
+    aside = [(i, kept.field, *kept.override, *kept.story) for i, _, m in differing for kept in m.set_aside]
     columns = ("id", "article_id", "field", "value", "changeset_id", *STORY_COLUMNS)
     row_ids = backend.reserve_ids(connection, set_aside_overrides, len(aside))
     rows = [(row_id, *values) for row_id, values in zip(row_ids, aside, strict=True)]
     backend.bulk_insert(connection, set_aside_overrides, columns, rows)
 
 
-def take_set_aside(connection: sa.Connection, row_ids: Sequence[int]) -> None:
-    """Take out overrides that were set aside, and are of another article now."""
+def delete_set_aside(connection: sa.Connection, row_ids: Sequence[int]) -> None:
+    """Delete set-aside overrides, by row id, that another article has now."""
     for ids in chunks(row_ids):
         connection.execute(sa.delete(set_aside_overrides).where(set_aside_overrides.c.id.in_(ids)))
 
 
-def note_takeovers(connection: sa.Connection, gone: Sequence[tuple[int, Story]]) -> None:
-    """Notes the stories that others have taken the paths of, by article id: what was decided so far was
-    about these. Of several between two changesets the first is noted: of the others nothing was decided."""
-    if not gone:
+def record_takeovers(connection: sa.Connection, replaced: Sequence[tuple[int, Story]]) -> None:
+    """Record the stories that others have replaced at their paths, by article id.
+
+    All earlier overrides of the article were for these stories. If several stories are replaced between two
+    changesets, only the first is recorded: there was no override for the others.
+    """
+    if not replaced:
         return
     last_id = connection.scalar(sa.select(sa.func.coalesce(sa.func.max(changesets.c.id), 0)))
-    noted: set[int] = set()
-    for ids in chunks([article_id for article_id, _ in gone]):
+    recorded: set[int] = set()
+    for ids in chunks([article_id for article_id, _ in replaced]):
         known = sa.select(story_takeovers.c.article_id).where(story_takeovers.c.article_id.in_(ids))
-        noted.update(connection.scalars(known.where(story_takeovers.c.last_changeset_id == last_id)))
-    rows = [(article_id, last_id, *story) for article_id, story in gone if article_id not in noted]
+        recorded.update(connection.scalars(known.where(story_takeovers.c.last_changeset_id == last_id)))
+    rows = [(article_id, last_id, *story) for article_id, story in replaced if article_id not in recorded]
     backend_of(connection).bulk_insert(connection, story_takeovers, story_takeovers.c.keys(), rows)
 
 
-def note_former_stories(
+def record_former_stories(
     connection: sa.Connection, import_id: int, former: Sequence[tuple[int, StoredState]]
 ) -> None:
-    """Keep what hidden articles said before this import, by article id: a copy that turns up later is not to
-    be published. Of each article the last `KEPT_STORIES` are kept."""
+    """Record the stories that hidden articles had before this import, by article id.
+
+    A copy of such a story that is imported later is not published. The last `KEPT_STORIES` of each article
+    are kept.
+    """
     rows = [
         (article_id, import_id, changeset_id, was.content_hash, was.published_at, *was.story)
         for article_id, was in former
-        for changeset_id in hiding(was.overrides)
+        for changeset_id in find_hiding_changesets(was.overrides)
     ]
     backend_of(connection).bulk_insert(connection, former_stories, _FORMER, rows)
     table = former_stories.c
@@ -180,49 +197,59 @@ def note_former_stories(
             connection.execute(sa.delete(former_stories).where(is_old))
 
 
-def pass_on_former_stories(connection: sa.Connection, heirs: Mapping[int, int]) -> None:
-    """Copy what articles said before to those that get an override of theirs back, which was set aside.
+def copy_former_stories(connection: sa.Connection, new_owners: Mapping[int, int]) -> None:
+    """Copy former stories to the articles to which a set-aside override of another article has returned.
 
     Args:
-        heirs: article ids by the ids of rows of `set_aside_overrides`.
+        new_owners: ids of these articles, by the ids of the rows in `set_aside_overrides`.
     """
     table, aside = former_stories.c, set_aside_overrides.c
     rows: dict[tuple[int, ...], tuple[Any, ...]] = {}
     query = sa.select(aside.id, *(table[name] for name in _FORMER[1:]))
     query = query.join(former_stories, table.article_id == aside.article_id).order_by(aside.id)
-    for ids in chunks(list(heirs)):
+    for ids in chunks(list(new_owners)):
         for row_id, import_id, changeset_id, text_hash, at, *story in connection.execute(
             query.where(aside.id.in_(ids))
         ):
-            key = (heirs[row_id], import_id, changeset_id)
+            key = (new_owners[row_id], import_id, changeset_id)
             rows[key] = (*key, text_hash, format_instant(at), *story)
     backend_of(connection).bulk_insert(connection, former_stories, _FORMER, list(rows.values()))
 
 
-def follow_stories(connection: sa.Connection, retold: Mapping[int, Story]) -> None:
-    """Keep the stories of takeovers as their articles tell them now, by article id: one that comes back with
-    a tidied title or address is the same, and is told apart by the words alone (`editing.undo`)."""
+def update_takeovers(connection: sa.Connection, stories: Mapping[int, Story]) -> None:
+    """Update recorded takeovers to the current wording of the same story, by article id.
+
+    A story may come back with a tidied title or URL. `editing.undo` compares stories by exact wording, so the
+    recorded one has to match.
+    """
     table, key = story_takeovers.c, ("article_id", "last_changeset_id")
-    for ids in chunks(list(retold)):
+    for ids in chunks(list(stories)):
         query = sa.select(*(table[name] for name in (*key, *STORY_COLUMNS))).where(table.article_id.in_(ids))
         for article_id, last_id, *columns in connection.execute(query).all():
-            story, now = Story(*columns), retold[article_id]
-            if story[:3] != now[:3] and not is_another(story, now):
+            story, current = Story(*columns), stories[article_id]
+            if story[:3] != current[:3] and not is_different_story(story, current):
                 row = sa.and_(table.article_id == article_id, table.last_changeset_id == last_id)
-                values = dict(zip(STORY_COLUMNS[:3], now[:3], strict=True))
+                values = dict(zip(STORY_COLUMNS[:3], current[:3], strict=True))
                 connection.execute(sa.update(story_takeovers).where(row).values(values))
 
 
-def with_bodies(
-    connection: sa.Connection, stored: Mapping[int, StoredState], now: Mapping[int, Story]
+def load_body_digests(
+    connection: sa.Connection, stored: Mapping[int, StoredState], current: Mapping[int, Story]
 ) -> None:
-    """Read the digests of bodies where they matter: title and URL are others now, or an editor hides it."""
-    suspects = [
+    """Read the digests of bodies where they matter.
+
+    They matter if title and URL have changed, or if an editor hides the article.
+
+    Args:
+        stored: the articles' states, whose stories get the digests.
+        current: the stories in the documents.
+    """
+    article_ids = [
         key
         for key, was in stored.items()
-        if hides(was.overrides) or not has_same_title_or_url(was.story, now[key])
+        if hides_article(was.overrides) or not has_same_title_or_url(was.story, current[key])
     ]
-    for ids in chunks(suspects):
+    for ids in chunks(article_ids):
         query = sa.select(articles.c.id, articles.c.body).where(articles.c.id.in_(ids))
         for article_id, body in connection.execute(query):
             was = stored[article_id]

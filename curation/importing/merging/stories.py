@@ -1,14 +1,14 @@
 """Decide whether two documents tell the same story.
 
-Upstream tidies titles and addresses all the time, and an editor's decision must outlive that. So a story is
-known by three aspects, each compared without what says nothing:
+Upstream often tidies titles and URLs, and an override must survive that. So a story has three aspects, and
+comparison ignores insignificant differences:
 
-- its canonical URL, without scheme, `www.`, slash at the end, and the order of its parameters
-- its title, without case, white space, quotation marks and Unicode form
-- its body, without white space
+- its canonical URL: ignores scheme, `www.`, a trailing slash, and the order of parameters
+- its title: ignores case, white space, quotation marks and Unicode form
+- its body: ignores white space
 
-At one path a document is another story only if all three differ. At another path it takes more: see
-`matching.moves`.
+At one path a document is a different story only if all three aspects differ. Documents at different paths
+must have more in common to be the same story: see `matching.moves`.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from typing import NamedTuple
 class Story(NamedTuple):
     """What a document is about.
 
-    canonical_url: as `urls.canonical_url` gives it; None where it is not known (rows of an older release).
-    body_digest: see `digest_body`; None for an empty body, and where nobody needs it.
+    canonical_url: result of `urls.canonical_url`; None if it is unknown (rows of an older release).
+    body_digest: result of `digest_body`; None for an empty body, or if it is not needed.
     """
 
     title: str | None
@@ -34,23 +34,24 @@ class Story(NamedTuple):
     body_digest: bytes | None = None
 
 
-def is_another(story: Story, other: Story) -> bool:
+def is_different_story(story: Story, other: Story) -> bool:
     """Return whether two documents at one path tell different stories: URL, title and body all differ.
 
-    Two that both have no URL, or both no title, are taken for one story: a decision is kept when in doubt.
+    Documents that both lack a URL, or both lack a title, count as the same story, so that overrides are
+    kept when in doubt.
     """
     return not (has_same_title_or_url(story, other) or has_same_body(story, other))
 
 
 def has_same_title_or_url(story: Story, other: Story) -> bool:
-    """Return whether titles or URLs are the same; a missing one is the same as a missing one."""
+    """Return whether titles or URLs are equal. Two missing values count as equal."""
     have_no_url = story.canonical_digest is None and other.canonical_digest is None
     have_no_title = not (fold_title(story.title) or fold_title(other.title))
     return share_title_or_url(story, other) or have_no_url or have_no_title
 
 
 def share_title_or_url(story: Story, other: Story) -> bool:
-    """Return whether two have the same title or URL; what neither has says nothing."""
+    """Return whether two stories have a title or a URL in common. Two missing values do not count."""
     if story.title and story.title == other.title:
         return True
     if story.canonical_digest is not None and story.canonical_digest == other.canonical_digest:
@@ -59,66 +60,68 @@ def share_title_or_url(story: Story, other: Story) -> bool:
     return any(one is not None and one == another for one, another in zip(*aspects, strict=True))
 
 
-def is_retold(story: Story, now: Story) -> bool:
-    """Return whether a document as it was could not be known for certain by what it says now: title, URL or
-    body are others, or it has but one of them."""
+def is_hard_to_recognize(story: Story, now: Story) -> bool:
+    """Return whether the current story is not enough to recognize the earlier one.
+
+    That is so if title, URL or body have changed, or if the earlier story has fewer than two of them.
+    """
     aspects = (story.title, story.canonical_digest, story.body_digest)
     return story != now or sum(aspect is not None for aspect in aspects) < 2
 
 
 def has_same_body(story: Story, other: Story) -> bool:
-    """Return whether both have a body, and the same."""
+    """Return whether both stories have a body, and the bodies are equal."""
     return story.body_digest is not None and story.body_digest == other.body_digest
 
 
 def digest_body(body: str) -> bytes | None:
-    """Return SHA-256 of a body without white space; None for an empty one."""
+    """Return the SHA-256 of a body without white space; None for an empty body."""
     bare = "".join(body.split())
     return hashlib.sha256(bare.encode()).digest() if bare else None
 
 
 @lru_cache(maxsize=10_000)
 def fold_title(title: str | None) -> str:
-    """Return what a title says: without case, white space, marks around words and Unicode form."""
+    """Return a title without case, white space, quotation marks and differences of Unicode form."""
     return _fold(title or "")
 
 
 def fold_titles(titles: Iterable[str]) -> list[str]:
-    """Return the same of many titles, without remembering them."""
+    """Return many titles, folded as by `fold_title` but without caching them."""
     return list(map(_fold, titles))
 
 
 def _fold(title: str) -> str:
     if "&" in title:
-        from html import unescape  # it loads the names of all entities
+        from html import unescape  # imported here because it loads the names of all entities
 
         title = unescape(title)
     if not title.isascii():
         title = unicodedata.normalize("NFKD", title)
-    return title.casefold().translate(_MEANING)
+    return title.casefold().translate(_FOLD_TABLE)
 
 
-#: White space, what cannot be seen, and quotation marks that open or close.
-_SAYS_NOTHING = frozenset({"Cc", "Cf", "Zs", "Zl", "Zp", "Pi", "Pf"})
-_QUOTES = frozenset("'\"`´′″‚„＂＇")  # the others are of the categories Pi and Pf
+#: Unicode categories of white space, invisible characters, and opening or closing quotation marks.
+_IGNORED_CATEGORIES = frozenset({"Cc", "Cf", "Zs", "Zl", "Zp", "Pi", "Pf"})
+_QUOTATION_MARKS = frozenset("'\"`´′″‚„＂＇")  # all others are in the categories Pi and Pf
 
 
-class _Meaning(dict[int, int | None]):
-    """What `str.translate` makes of each character that was met: itself, or nothing."""
+class _FoldTable(dict[int, int | None]):
+    """A table for `str.translate`, filled on demand, that maps each character to itself or to None."""
 
     def __missing__(self, code: int) -> int | None:
         character = chr(code)
-        says_nothing = unicodedata.category(character) in _SAYS_NOTHING or character in _QUOTES
-        self[code] = found = None if says_nothing else code
+        is_ignored = unicodedata.category(character) in _IGNORED_CATEGORIES or character in _QUOTATION_MARKS
+        self[code] = found = None if is_ignored else code
         return found
 
 
-_MEANING = _Meaning()
+_FOLD_TABLE = _FoldTable()
 
 
 @lru_cache(maxsize=10_000)
 def fold_url(canonical: str | None) -> str | None:
-    """Return what a canonical URL names, without the differences that sites leave open; None for None."""
+    """Return a canonical URL without insignificant differences (see the module); None for None."""
     if canonical is None:
         return None
     _, _, rest = canonical.partition("://")
@@ -127,13 +130,15 @@ def fold_url(canonical: str | None) -> str | None:
     return f"{address}?{'&'.join(sorted(filter(None, query.split('&'))))}" if query else address
 
 
-#: Parameters of a URL of which every order is a spelling.
+#: Largest number of URL parameters for which `url_variants` returns every order.
 MAX_ORDERED = 3
 
 
-def spellings(canonical: str) -> Iterator[str]:
-    """Return the canonical URLs that `fold_url` takes for one; of more parameters than `MAX_ORDERED` two
-    orders, as they are and sorted."""
+def url_variants(canonical: str) -> Iterator[str]:
+    """Yield the canonical URLs that `fold_url` maps to the same result.
+
+    With more than `MAX_ORDERED` parameters only two orders are included: as given, and sorted.
+    """
     _, _, rest = canonical.partition("://")
     address, _, query = rest.partition("?")
     bare = address.removeprefix("www.").rstrip("/")

@@ -1,7 +1,9 @@
 """Read files and compare them with what the store has.
 
-- `tasks`: what is to be read, and what became of it
-- `files`: read, parse and compare one chunk of files; `rows`: documents become rows
-- `pipeline`: read ahead on all cores, in order; `processes`: the executor
-- `deadlines`: files that take too long to parse
+- `tasks`: the files to read, and the outcome of each
+- `files`: read, parse and compare one chunk of files
+- `rows`: convert documents to rows
+- `pipeline`: read ahead on all cores, in order
+- `processes`: the executor
+- `deadlines`: time limits for files that take too long to parse
 """

@@ -1,10 +1,12 @@
-"""How long a file may take to be read, wherever it is read: one that takes longer, or kills the process that
-reads it, is refused, and the import goes on.
+"""Limit how long a file may take to be read.
 
-Files are read by chunks. In a process of ours (`processes`) the deadline holds whatever the code is: the
-process is killed. Here it is a timer, which ends loops of Python and of `re`, but no other loop of C and no
-crash; so only small files are read here, in the main thread, and a chunk that is overdue is handed to a
-process. There files are read one by one, and the one that is to blame is known by that.
+A file that takes too long, or crashes the process that reads it, is quarantined, and the import continues.
+
+Files are read in chunks. In a child process (`processes`) the limit holds for any code, because the process
+is killed. In this process a timer sets the limit. The timer ends loops in Python and in `re`, but no other
+loop in C, and it cannot prevent a crash. So only small files are read in this process, in the main thread.
+A chunk that exceeds the limit is passed to a child process, which reads its files one by one to find the
+one at fault.
 """
 
 from __future__ import annotations
@@ -18,78 +20,86 @@ from contextlib import ExitStack, contextmanager
 
 from ...documents.issues import Issue
 from . import processes
-from .files import Read, read_files
+from .files import ReadResult, read_files
 from .tasks import Outcome, OutcomeKind, Task
 
-#: Bytes of the largest file that is read here; what is larger is worth a process (some 0.1 s). A loop of C
-#: that is quadratic ends within seconds at this size.
-LARGEST_HERE = 128 * 1024
+#: Largest file, in bytes, that is read in this process. A larger file is worth starting a child process (some
+#: 0.1 s). A quadratic loop in C ends within seconds at this size.
+MAX_LOCAL_BYTES = 128 * 1024
+
+
+_ADVICE = "check the file for unusual content, then import it again"
 
 
 class _OverdueError(BaseException):
-    """Time is up: no `except Exception` is to hold it back."""
+    """The time limit is exceeded. A BaseException, so that no `except Exception` catches it."""
 
 
-def read_here(tasks: Sequence[Task]) -> Read | None:
-    """What became of files that are read in this thread; None where they took too long, or had better be read
-    by a process."""
-    if not _can_be_interrupted() or any(_size(task) > LARGEST_HERE for task in tasks):
+def read_locally(tasks: Sequence[Task]) -> ReadResult | None:
+    """Read files in this thread.
+
+    Returns:
+        None if the files took too long, or if a child process has to read them.
+    """
+    if not _can_be_interrupted() or any(_size(task) > MAX_LOCAL_BYTES for task in tasks):
         return None
     try:
-        with _interrupting(processes.SECONDS):
+        with _time_limit(processes.MAX_SECONDS):
             return read_files(tasks)
     except _OverdueError:
         return None
 
 
-def answer_of(future: Future[Read]) -> Read | None:
-    """What an executor says of a chunk of files, all before it being done; None where it took too long, or
-    its process died. An executor that is none of ours goes on with what it cannot end, and is not waited for.
+def wait_for_result(future: Future[ReadResult]) -> ReadResult | None:
+    """Return an executor's result for a chunk of files, once all earlier chunks are done.
+
+    Returns:
+        None if the chunk took too long or its process died. An executor from elsewhere cannot end the call.
+        It continues with it, and nothing waits for it.
     """
     try:
-        return future.result(2 * processes.SECONDS)
-    except (TimeoutError, processes.GivenUpError, processes.CrashedError):
+        return future.result(2 * processes.MAX_SECONDS)
+    except (TimeoutError, processes.CallTimeoutError, processes.ProcessDiedError):
         future.cancel()
         return None
 
 
-class Alone:
-    """Reads files one by one, in processes that may be killed; the first that is wanted starts them."""
+class SingleFileReader:
+    """A reader of files one by one, in child processes that can be killed. The first call starts them."""
 
     def __init__(self, stack: ExitStack, executor: Executor | None) -> None:
-        """`stack` ends the process, unless there is an executor of ours."""
+        """Use the given executor if it is a `ReaderPool`; else `stack` ends the process that is started."""
         self._stack = stack
-        self._executor = executor if isinstance(executor, processes.Readers) else None
+        self._executor = executor if isinstance(executor, processes.ReaderPool) else None
 
-    def read(self, tasks: Sequence[Task]) -> Iterator[tuple[Sequence[Task], Read]]:
-        """What became of each. Raises BrokenExecutor where no process can be started."""
+    def read(self, tasks: Sequence[Task]) -> Iterator[tuple[Sequence[Task], ReadResult]]:
+        """Yield each task with its result. Raise BrokenExecutor if no process can be started."""
         executor = self._executor = self._executor or self._stack.enter_context(processes.process_pool(1))
         futures = [executor.submit(read_files, [task]) for task in tasks]
         for task, future in zip(tasks, futures, strict=True):
-            yield [task], _read_alone(executor, task, future)
+            yield [task], _read_one(executor, task, future)
 
 
-def _read_alone(executor: Executor, task: Task, future: Future[Read]) -> Read:
+def _read_one(executor: Executor, task: Task, future: Future[ReadResult]) -> ReadResult:
     try:
         try:
             return future.result()
-        except processes.CrashedError:  # the system may have chosen it, being short of memory
+        except processes.ProcessDiedError:  # the system may have killed it because memory was short
             return executor.submit(read_files, [task]).result()
-    except processes.CrashedError:
-        told = "the process that reads it dies of it: see what is unusual in it, then import it again"
-        return _refused(Issue("error", "read_crashed", told))
-    except processes.GivenUpError:
-        told = f"reading it takes over {processes.SECONDS:g} seconds"
-        advice = "see what is unusual in it, then import it again"
-        return _refused(Issue("error", "read_timed_out", f"{told}: {advice}"))
+    except processes.ProcessDiedError:
+        message = f"the process that reads the file crashes; {_ADVICE}"
+        return _quarantine(Issue("error", "read_crashed", message))
+    except processes.CallTimeoutError:
+        message = f"reading the file takes over {processes.MAX_SECONDS:g} seconds; {_ADVICE}"
+        return _quarantine(Issue("error", "read_timed_out", message))
 
 
-def _refused(issue: Issue) -> Read:
-    return Read([Outcome(OutcomeKind.QUARANTINED, (issue,))])
+def _quarantine(issue: Issue) -> ReadResult:
+    return ReadResult([Outcome(OutcomeKind.QUARANTINED, (issue,))])
 
 
 def _size(task: Task) -> int:
-    """The bytes of a file; 0 for one that cannot be read anyway."""
+    """Return the size of a file in bytes; 0 for a file that cannot be read anyway."""
     if task.content is not None:
         return len(task.content) if isinstance(task.content, bytes) else 0
     try:
@@ -99,7 +109,7 @@ def _size(task: Task) -> int:
 
 
 def _can_be_interrupted() -> bool:
-    """Whether this is the main thread of a system with timers, and nobody else uses that."""
+    """Return whether this is the main thread, the system has timers, and no other code uses the timer."""
     return (
         hasattr(signal, "setitimer")
         and threading.current_thread() is threading.main_thread()
@@ -108,8 +118,11 @@ def _can_be_interrupted() -> bool:
 
 
 @contextmanager
-def _interrupting(seconds: float) -> Iterator[None]:
-    """Raises _OverdueError in what takes longer; again and again, as one that comes in a callback is lost."""
+def _time_limit(seconds: float) -> Iterator[None]:
+    """Raise _OverdueError in the block once `seconds` have passed.
+
+    The error is raised repeatedly, because one that is raised within a callback is lost.
+    """
     is_over = False
 
     def interrupt(*_: object) -> None:
@@ -123,7 +136,7 @@ def _interrupting(seconds: float) -> Iterator[None]:
     finally:
         try:
             is_over = True
-        finally:  # even where it is interrupted right here
+        finally:  # runs even if the timer interrupts the line above
             is_over = True
             signal.setitimer(signal.ITIMER_REAL, 0)
             signal.signal(signal.SIGALRM, before)

@@ -1,6 +1,6 @@
-"""Files read ahead, on all cores, in their order: the stage between the list of files and the writer.
+"""Read files ahead of the writer, on all cores and in order.
 
-Memory is bounded: at most `AHEAD` chunks of `CHUNK` files are read and not yet written.
+Memory is bounded: at most `MAX_PENDING` chunks of `CHUNK` files are read and not yet written.
 """
 
 from __future__ import annotations
@@ -12,70 +12,75 @@ from concurrent.futures import BrokenExecutor, Executor, Future
 from contextlib import ExitStack
 
 from ...errors import ImportFailed
-from .deadlines import Alone, answer_of, read_here
-from .files import Read, read_files
+from .deadlines import SingleFileReader, read_locally, wait_for_result
+from .files import ReadResult, read_files
 from .tasks import Task
 
-#: Files of one call of `read_files`: some 10 ms of work, and small beside it what the call costs.
+#: Files in one call of `read_files`: some 10 ms of work, so that the cost of the call is small.
 CHUNK = 100
 
-#: Chunks under way: what keeps the readers busy while a batch is being written.
-AHEAD = 48
+#: Chunks that are submitted and not yet returned: enough to keep the readers busy while a batch is written.
+MAX_PENDING = 48
 
 
 def read_ahead(
     chunks: Iterable[Sequence[Task]], executor: Executor | None
-) -> Iterator[tuple[Sequence[Task], Read]]:
-    """What became of each chunk of files, in order; read here where there is no executor.
+) -> Iterator[tuple[Sequence[Task], ReadResult]]:
+    """Yield each chunk of files with its result, in order.
 
-    Any `concurrent.futures.Executor` serves: tasks and answers are plain values, and whoever reads needs
-    the files' locations only. A chunk that takes too long, or whose process dies, is read anew file by file
-    (`Alone`), so that only the file that is to blame is refused. Raises ImportFailed where processes die
-    before they read anything.
+    A chunk that takes too long, or whose process dies, is read again file by file (`SingleFileReader`), so
+    that only the file at fault is quarantined.
+
+    Args:
+        executor: any `concurrent.futures.Executor`; None to read in this process. Tasks and results are plain
+            values, and the executor needs access only to the files' locations.
+
+    Raises:
+        ImportFailed: if processes die before they read anything.
     """
     try:
         with ExitStack() as stack:
-            alone = Alone(stack, executor)
-            answers = _read_here(chunks) if executor is None else _read_elsewhere(chunks, executor)
-            for tasks, read in answers:
+            reader = SingleFileReader(stack, executor)
+            results = _read_locally(chunks) if executor is None else _read_in_executor(chunks, executor)
+            for tasks, read in results:
                 if read is None:
-                    yield from alone.read(tasks)
+                    yield from reader.read(tasks)
                 else:
                     yield tasks, read
     except BrokenExecutor as error:
         raise ImportFailed(
-            "processes that read files end as they begin; what was committed is whole: see that there is"
-            " memory for them, then run this again"
+            "the processes that read files exit at startup; what was committed is kept."
+            " Check that enough memory is free, then run the import again"
         ) from error
 
 
-#: Files of a chunk, and what became of them; None where they have to be read one by one.
-_Answer = tuple[Sequence[Task], Read | None]
+#: The tasks of a chunk and their result; None if the files have to be read one by one.
+_ChunkResult = tuple[Sequence[Task], ReadResult | None]
 
 
-def _read_here(chunks: Iterable[Sequence[Task]]) -> Iterator[_Answer]:
+def _read_locally(chunks: Iterable[Sequence[Task]]) -> Iterator[_ChunkResult]:
     for tasks in chunks:
-        yield tasks, read_here(tasks)
+        yield tasks, read_locally(tasks)
 
 
-def _read_elsewhere(chunks: Iterable[Sequence[Task]], executor: Executor) -> Iterator[_Answer]:
-    pending: deque[tuple[Sequence[Task], Future[Read]]] = deque()
+def _read_in_executor(chunks: Iterable[Sequence[Task]], executor: Executor) -> Iterator[_ChunkResult]:
+    pending: deque[tuple[Sequence[Task], Future[ReadResult]]] = deque()
     try:
         for tasks in chunks:
             pending.append((tasks, executor.submit(read_files, tasks)))
-            if len(pending) >= AHEAD:
+            if len(pending) >= MAX_PENDING:
                 tasks, future = pending.popleft()
-                yield tasks, answer_of(future)
+                yield tasks, wait_for_result(future)
         while pending:
             tasks, future = pending.popleft()
-            yield tasks, answer_of(future)
+            yield tasks, wait_for_result(future)
     finally:
         for _, future in pending:
             future.cancel()
 
 
-def cores() -> int:
-    """The cores that this process may use."""
+def count_cores() -> int:
+    """Return the number of cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

@@ -1,4 +1,4 @@
-"""Processes of this machine that read files, as an executor."""
+"""Run calls in child processes, as an executor that can kill them."""
 
 from __future__ import annotations
 
@@ -23,46 +23,50 @@ _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
 
-#: What one call may take, in seconds. A file of ordinary content takes a thousandth of one, the slowest that
-#: was crafted at the size that an import reads a few: what takes longer on a busy machine is stuck.
-SECONDS = 20.0
+#: Time limit of one call, in seconds. A file of ordinary content takes a thousandth of a second. The slowest
+#: file that was crafted at the maximum size takes a few seconds. So a call that takes longer is stuck, even
+#: on a busy machine.
+MAX_SECONDS = 20.0
 
 
-#: Seconds to wait for a process that was killed; one that waits for a disk is not waited for.
-_PATIENCE = 5.0
+#: Seconds to wait for a killed process to exit. A process that is blocked on a disk is not waited for.
+_EXIT_SECONDS = 5.0
 
 
-#: Held while a process starts, for which a variable of this whole process is set: two threads may do so.
-_STARTING = threading.Lock()
+#: Held while a process starts. Starting sets an environment variable of this process, and two threads may
+#: do so at once.
+_START_LOCK = threading.Lock()
 
 
-class GivenUpError(Exception):
-    """A call whose process took too long, and was killed."""
+class CallTimeoutError(Exception):
+    """A call took too long, and its process was killed."""
 
 
-class CrashedError(Exception):
-    """A call whose process died of it."""
+class ProcessDiedError(Exception):
+    """The process of a call died."""
 
 
 @contextmanager
-def process_pool(jobs: int, *, seconds: float | None = None) -> Iterator[Readers]:
-    """An executor of `jobs` processes, that end when this one does, however it ends. A call that takes more
-    than `seconds` (`SECONDS`) raises GivenUpError, one that kills its process CrashedError; another process
-    goes on. Where none can be started, BrokenExecutor is raised.
+def process_pool(jobs: int, *, seconds: float | None = None) -> Iterator[ReaderPool]:
+    """Provide an executor of `jobs` processes, which end when this process ends for any reason.
 
-    They are forked from a clean server, or spawned: no lock and no connection of ours is theirs.
+    A call raises CallTimeoutError if it takes more than `seconds` (default `MAX_SECONDS`), ProcessDiedError
+    if its process dies. The process is replaced, and other calls continue. A call raises BrokenExecutor if
+    no process can be started.
+
+    Processes are forked from a clean server, or spawned, so they inherit no lock and no connection.
     """
     context = _context()
     readers: list[_Reader] = []
     try:
         for _ in range(jobs):
-            readers.append(_Reader(context, SECONDS if seconds is None else seconds))  # noqa: PERF401 - one may fail
-        with Readers(readers) as executor:
+            readers.append(_Reader(context, MAX_SECONDS if seconds is None else seconds))  # noqa: PERF401 - one may fail
+        with ReaderPool(readers) as executor:
             try:
                 yield executor
             finally:
                 for reader in readers:
-                    reader.stop()  # so that no thread waits for an answer that nobody wants
+                    reader.stop()  # so that no thread waits for a result that is not needed
                 executor.shutdown(cancel_futures=True)
     finally:
         for reader in readers:
@@ -71,7 +75,7 @@ def process_pool(jobs: int, *, seconds: float | None = None) -> Iterator[Readers
 
 
 class _Reader:
-    """A process that is asked by one thread, and replaced where it does not answer."""
+    """A child process that one thread calls. It is replaced if it does not answer."""
 
     def __init__(self, context: SpawnContext | ForkServerContext, seconds: float) -> None:
         self._context = context
@@ -81,38 +85,45 @@ class _Reader:
         self._start()
 
     def _start(self) -> None:
-        self._connection, theirs = self._context.Pipe()
-        with theirs, _away_from_here():
-            self._process = self._context.Process(target=_serve, args=(theirs,), daemon=True)
+        self._connection, child_end = self._context.Pipe()
+        with child_end, _without_current_folder():
+            self._process = self._context.Process(target=_serve, args=(child_end,), daemon=True)
             self._process.start()
         self._has_started = False
 
-    def ask(self, *call: Any) -> Any:
-        """What the process answers. Raises BrokenExecutor where none can be started."""
-        if not (self._has_started or self._awaits_start()):
-            self._replace()  # it was killed as it began; one that cannot begin ends again
-            if not self._awaits_start():
-                raise BrokenExecutor("a process ended as it began")
+    def call(self, *request: Any) -> Any:
+        """Call a function in the process and return its result.
+
+        Args:
+            request: the function, its positional arguments (a tuple) and its keyword arguments (a dict).
+
+        Raises:
+            BrokenExecutor: if no process can be started.
+        """
+        if not (self._has_started or self._wait_for_start()):
+            self._replace()  # it was killed at startup; one that cannot start exits again
+            if not self._wait_for_start():
+                raise BrokenExecutor("a process exited at startup")
         connection = self._connection
         try:
-            connection.send(call)
+            connection.send(request)
             if connection.poll(self._seconds):
                 return connection.recv()
         except (EOFError, OSError) as error:
             self._replace()
-            raise CrashedError("a process died") from error
+            raise ProcessDiedError("a process died") from error
         self._replace()
-        raise GivenUpError(f"a process took over {self._seconds:g} seconds")
+        raise CallTimeoutError(f"a process took over {self._seconds:g} seconds")
 
-    def _awaits_start(self) -> bool:
-        """Wait until the process has begun; return whether it has."""
+    def _wait_for_start(self) -> bool:
+        """Wait until the process has started or died. Return whether it has started."""
         with suppress(EOFError, OSError):
             self._connection.recv()
             self._has_started = True
         return self._has_started
 
     def _replace(self) -> None:
-        """Kills the process and starts another, unless the executor is being closed."""
+        """Kill the process and start another, unless the executor is being closed."""
         with self._stopping:
             if self._is_stopped:
                 return
@@ -124,51 +135,52 @@ class _Reader:
                 raise BrokenExecutor("no process can be started") from error
 
     def stop(self) -> None:
-        """Ends the process: who waits for its answer gets none."""
+        """Kill the process. A call that waits for a result fails."""
         with self._stopping:
             self._is_stopped = True
             self._process.kill()
 
     def close(self) -> None:
-        """Waits for the end of a process that was killed."""
-        self._process.join(_PATIENCE)
+        """Wait until the killed process has exited, and close its pipe."""
+        self._process.join(_EXIT_SECONDS)
         self._connection.close()
 
 
-class Readers(ThreadPoolExecutor):
-    """A thread for each process, and a pipe for each of the two.
+class ReaderPool(ThreadPoolExecutor):
+    """An executor with one thread and one pipe for each process.
 
-    `ProcessPoolExecutor` will not do: all its processes answer through one pipe, whose writing end it holds
-    too, so one that dies while it answers leaves it waiting for ever (seen with CPython 3.11), and it cannot
-    end one of them alone. A pipe with one process at its end is closed by that process's end.
+    `ProcessPoolExecutor` does not fit, for two reasons. All its processes answer through one pipe, whose
+    writing end the parent holds too. So a process that dies while it answers leaves the parent waiting
+    forever (seen with CPython 3.11). Also, it cannot kill one process alone. A pipe with one process at its
+    end is closed when that process exits.
     """
 
     def __init__(self, readers: list[_Reader]) -> None:
         self._free: SimpleQueue[_Reader] = SimpleQueue()
         for reader in readers:
             self._free.put(reader)
-        self._mine = threading.local()
-        super().__init__(len(readers), initializer=self._take)
+        self._local = threading.local()
+        super().__init__(len(readers), initializer=self._bind_reader)
 
-    def _take(self) -> None:
-        self._mine.reader = self._free.get_nowait()
+    def _bind_reader(self) -> None:
+        self._local.reader = self._free.get_nowait()
 
     def submit(self, fn: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> Future[_T]:
-        return super().submit(self._ask, fn, args, kwargs)
+        return super().submit(self._call_reader, fn, args, kwargs)
 
-    def _ask(self, *call: Any) -> Any:
-        reader: _Reader = self._mine.reader
-        return reader.ask(*call)
+    def _call_reader(self, *request: Any) -> Any:
+        reader: _Reader = self._local.reader
+        return reader.call(*request)
 
 
 def _serve(connection: Connection) -> None:
-    """Does what is asked until nobody asks any more."""
+    """Run the calls that arrive until the other end of the pipe is closed."""
     import gc
 
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that waits
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent process handles Ctrl-C
     gc.set_threshold(200_000, 20, 20)
     with suppress(EOFError, OSError):
-        connection.send(None)  # it has begun
+        connection.send(None)  # signal that this process has started
         while True:
             fn, args, kwargs = connection.recv()
             connection.send(fn(*args, **kwargs))
@@ -179,17 +191,20 @@ def _context() -> SpawnContext | ForkServerContext:
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["curation.importing.reading.files"])
-    temporary_root()  # where its socket will lie
-    with _away_from_here():
+    temporary_root()  # the folder of its socket
+    with _without_current_folder():
         _start_server()
     return context
 
 
 @contextmanager
-def _away_from_here() -> Iterator[None]:
-    """Have processes that begin within import no module from the current folder: a dump may lie there."""
+def _without_current_folder() -> Iterator[None]:
+    """Keep processes that start in the block from importing modules from the current folder.
+
+    The current folder may contain a dump.
+    """
     name = "PYTHONSAFEPATH"
-    with _STARTING:
+    with _START_LOCK:
         before = os.environ.get(name)
         os.environ[name] = "1"
         try:
@@ -202,20 +217,23 @@ def _away_from_here() -> Iterator[None]:
 
 
 def _start_server() -> None:
-    """Starts the server that processes are forked from. Ctrl-C is held back from it while it starts, and
-    it says nothing: what it or a process that is cut off by the end of ours had to say is a traceback."""
+    """Start the server that processes are forked from.
+
+    SIGINT (Ctrl-C) is blocked while it starts. The server's error output is discarded: if this process ends
+    abruptly, the server and its children would only print tracebacks.
+    """
     from multiprocessing import forkserver, resource_tracker
 
-    # A signal to all of a terminal's processes ends the tracker too; it is started again, and that is all.
+    # A signal to all processes of a terminal ends the tracker too. It restarts, so the warning is harmless.
     warnings.filterwarnings("ignore", module="multiprocessing.resource_tracker")
-    resource_tracker.ensure_running()  # it lets Ctrl-C through again once it has started
+    resource_tracker.ensure_running()  # it unblocks SIGINT once it has started
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    errors, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    errors, devnull = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     try:
-        os.dup2(nowhere, 2)
+        os.dup2(devnull, 2)
         forkserver.ensure_running()
     finally:
         os.dup2(errors, 2)
         os.close(errors)
-        os.close(nowhere)
+        os.close(devnull)
         signal.pthread_sigmask(signal.SIG_SETMASK, before)

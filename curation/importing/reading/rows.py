@@ -1,8 +1,11 @@
-"""Documents as rows, before anything has an id: pure, so that any process can make them.
+"""Convert documents to rows that have no ids yet.
 
-Values are as drivers take them: text, whole numbers, flags, bytes, None; instants are text of UTC
-(`2021-05-28 16:00:00`), which every engine reads alike. An article stands as its place among the others,
-a related link likewise, and a provider, topic or image as the digest of its identity.
+The code has no side effects, so it can run in any process. Values have types that database drivers accept:
+text, integers, booleans, bytes and None. Instants are text in UTC (`2021-05-28 16:00:00`), which every
+engine reads in the same way. Until ids exist, a row refers to others as follows:
+
+- to an article or a related link by its place (index) in the list
+- to a provider, topic or image by the digest of its identity
 """
 
 from __future__ import annotations
@@ -22,12 +25,12 @@ from ...documents.parsing import Document
 from ...paths import MAX_PATH
 from ...scanning import collection_of, slug_of
 from ...urls import canonical_url, url_digest
-from ..merging.rules import effective
+from ..merging.rules import compute_effective
 from ..merging.stories import Story, digest_body
 from .tasks import DRAFT
 
-#: The columns of `articles` that a document decides, in the order of `ArticleRow.values`. The effective
-#: flags stand first: an editor's decision replaces them.
+#: The columns of `articles` that come from a document, in the order of `ArticleRow.values`. The effective
+#: flags come first, because an override replaces them.
 ARTICLE_COLUMNS = (
     "quality", "heat", "published", "removed",
     "upstream_quality", "upstream_heat", "upstream_published", "upstream_removed", "upstream_status",
@@ -41,20 +44,25 @@ _PLACES = {column: place for place, column in enumerate(ARTICLE_COLUMNS)}
 _PUBLISHED_AT = _PLACES["published_at"]
 _STORY = slice(_PLACES["title"], _PLACES["canonical_url"] + 1)
 
-#: The columns of `related_links` that a document decides, in the order of `LinkRow.values`.
+#: The columns of `related_links` that come from a document, in the order of `LinkRow.values`.
 LINK_COLUMNS = (
     "position", "title", "excerpt", "published_at", "web_url", "canonical_digest", "type", "quality", "extra",
 )  # fmt: skip
 
-#: What a row of `images` and a use of it may state alike.
+#: Facts about an image that both its row in `images` and each use of it can state.
 FACTS = ("width", "height", "is_cached", "title", "attribution")
 
 Facts = tuple[int | None, int | None, bool | None, str | None, str | None]
 
 
 class ArticleRow(NamedTuple):
-    """An article: the digest of its provider, the values of `ARTICLE_COLUMNS`, the flags that its document
-    states so that they cannot be read, and the instant from which on upstream publishes it."""
+    """An article.
+
+    provider: digest of its provider.
+    values: in the order of `ARTICLE_COLUMNS`.
+    unclear: flags that its document states in a form that cannot be read.
+    due_at: instant from which upstream publishes it (UTC, as text).
+    """
 
     provider: bytes | None
     values: tuple[Any, ...]
@@ -63,7 +71,7 @@ class ArticleRow(NamedTuple):
 
 
 class LinkRow(NamedTuple):
-    """A related link: its article's place, its provider's digest, the values of `LINK_COLUMNS`."""
+    """A related link: its article's place, its provider's digest and the values of `LINK_COLUMNS`."""
 
     article: int
     provider: bytes | None
@@ -71,8 +79,13 @@ class LinkRow(NamedTuple):
 
 
 class ImageUse(NamedTuple):
-    """A use of an image by an article or a related link (`owner`, a place): the image's digest, what is
-    said of it here, and its entry as written where these do not give it back exactly."""
+    """The use of an image by an article or a related link.
+
+    owner: place of the article or link.
+    image: digest of the image.
+    facts: what the document states about the image here.
+    written: the entry as written, if the facts do not reproduce it exactly.
+    """
 
     owner: int
     position: int
@@ -80,17 +93,20 @@ class ImageUse(NamedTuple):
     facts: Facts
     written: str | None
 
-    def as_written(self, url: str, of_row: Facts) -> str | None:
-        """The entry as written, where the image's row does not give it back."""
-        if self.written is not None or self.facts == of_row:
+    def as_written(self, url: str, row_facts: Facts) -> str | None:
+        """Return the entry as written, or None if the image's row reproduces it."""
+        if self.written is not None or self.facts == row_facts:
             return self.written
         return encode_image(Image(url, *self.facts, None))
 
 
 @dataclass(slots=True)
 class Rows:
-    """The rows of some articles, and what they refer to: by its digest, the identity of each provider
-    (name, domain), topic (name) and image (url, and the facts of its first use here)."""
+    """The rows of some articles, and the identities that they refer to.
+
+    named_providers, named_topics, named_images: by digest, the name and domain of each provider, the name
+        of each topic, and the URL of each image with the facts of its first use here.
+    """
 
     articles: list[ArticleRow] = field(default_factory=list)
     documents: list[tuple[bytes, bytes]] = field(default_factory=list)
@@ -105,14 +121,15 @@ class Rows:
     named_images: dict[bytes, tuple[Any, ...]] = field(default_factory=dict)
 
     def add(self, path: str, document: Document, content: bytes, digest: bytes, text_hash: str) -> None:
-        """Adds a document's rows; its place is the number of articles before it."""
+        """Add the rows of a document. Its place is the number of articles before it."""
         place = len(self.articles)
         values = _article_values(path, document, text_hash)
-        due_at = values[_PUBLISHED_AT] or format_instant(_find_due(path, document.extra))
-        self.articles.append(ArticleRow(self.provider(document.provider), values, document.unclear, due_at))
+        due_at = values[_PUBLISHED_AT] or format_instant(_find_publication_date(path, document.extra))
+        provider = self.add_provider(document.provider)
+        self.articles.append(ArticleRow(provider, values, document.unclear, due_at))
         self.documents.append((digest, content))
         for position, name in document.topics:
-            self.topics.append((place, position, self.topic(name)))
+            self.topics.append((place, position, self.add_topic(name)))
         for position, image in enumerate(document.images):
             self.images.append(self._use(place, position, image))
         for position, author in enumerate(document.authors):
@@ -122,11 +139,11 @@ class Rows:
         for position, link in enumerate(document.related):
             self._add_link(place, position, link)
 
-    def only(self, places: Sequence[int]) -> Rows:
-        """Return the rows of some articles alone, and what these refer to."""
-        new = {place: at for at, place in enumerate(places)}
+    def subset(self, places: Sequence[int]) -> Rows:
+        """Return the rows of some articles, given by place, and the identities that these refer to."""
+        new = {place: new_place for new_place, place in enumerate(places)}
         numbers = [number for number, link in enumerate(self.links) if link.article in new]
-        links = {number: at for at, number in enumerate(numbers)}
+        links = {number: new_number for new_number, number in enumerate(numbers)}
         rows = Rows(
             articles=[self.articles[place] for place in places],
             documents=[self.documents[place] for place in places],
@@ -140,38 +157,36 @@ class Rows:
             ],
         )
         providers = {article.provider for article in rows.articles} | {link.provider for link in rows.links}
-        topics, images = (
-            {topic for *_, topic in rows.topics},
-            {u.image for u in (*rows.images, *rows.link_images)},
-        )
+        topics = {topic for *_, topic in rows.topics}
+        images = {use.image for use in (*rows.images, *rows.link_images)}
         rows.named_providers = {d: named for d, named in self.named_providers.items() if d in providers}
         rows.named_topics = {d: named for d, named in self.named_topics.items() if d in topics}
         rows.named_images = {d: named for d, named in self.named_images.items() if d in images}
         return rows
 
-    def provider(self, provider: Provider | None) -> bytes | None:
-        """The digest of a provider, whose identity is kept."""
+    def add_provider(self, provider: Provider | None) -> bytes | None:
+        """Record the identity of a provider and return its digest."""
         if provider is None:
             return None
         digest = provider_digest(provider)
         self.named_providers[digest] = (provider.name, provider.domain)
         return digest
 
-    def topic(self, name: str) -> bytes:
-        """The digest of a topic, whose name is kept."""
+    def add_topic(self, name: str) -> bytes:
+        """Record the name of a topic and return its digest."""
         digest = topic_digest(name)
         self.named_topics[digest] = (name,)
         return digest
 
-    def image(self, image: Image) -> bytes:
-        """The digest of an image, whose URL is kept, with the facts of its first use."""
+    def add_image(self, image: Image) -> bytes:
+        """Record the URL of an image with the facts of its first use, and return its digest."""
         digest = hashlib.sha256(image.url.encode()).digest()
         if digest not in self.named_images:
             self.named_images[digest] = image[:6]
         return digest
 
     def _use(self, owner: int, position: int, image: Image) -> ImageUse:
-        return ImageUse(owner, position, self.image(image), image[1:6], image.written)
+        return ImageUse(owner, position, self.add_image(image), image[1:6], image.written)
 
     def _add_link(self, article: int, position: int, link: RelatedLink) -> None:
         digest = url_digest(canonical_url(link.web_url))
@@ -180,7 +195,7 @@ class Rows:
             link.type, link.quality, link.extra,
         )  # fmt: skip
         place = len(self.links)
-        self.links.append(LinkRow(article, self.provider(link.provider), values))
+        self.links.append(LinkRow(article, self.add_provider(link.provider), values))
         for number, image in enumerate(link.images):
             self.link_images.append(self._use(place, number, image))
 
@@ -191,7 +206,7 @@ def _article_values(path: str, document: Document, text_hash: str) -> tuple[Any,
     if document.is_draft or is_draft_path(path):
         flags, status = flags._replace(published=False), DRAFT
     return (
-        *effective(flags, {}),
+        *compute_effective(flags, {}),
         *flags, status,
         document.title, url_digest(canonical), canonical,
         path, collection_of(path), document.slug or slug_of(path), document.category, document.type,
@@ -204,44 +219,46 @@ def _article_values(path: str, document: Document, text_hash: str) -> tuple[Any,
 _DATED = tuple(f'"{key.lower()}"' for key in DATE_KEYS)
 
 
-def _find_due(path: str, extra: str) -> dt.datetime | None:
-    # Few documents have another date, and so few are decoded.
+def _find_publication_date(path: str, extra: str) -> dt.datetime | None:
+    # Decoding is slow, and few documents have another date.
     folded = extra.lower()
     is_dated = any(key in folded for key in _DATED)
     return find_due_date(path, json.loads(extra) if is_dated else {})
 
 
-def value_of(row: ArticleRow, column: str) -> Any:
-    """Return an article's value of one of `ARTICLE_COLUMNS`."""
+def get_value(row: ArticleRow, column: str) -> Any:
+    """Return the value of an article in one of `ARTICLE_COLUMNS`."""
     return row.values[_PLACES[column]]
 
 
-def story_of(row: ArticleRow, *, with_body: bool = False) -> Story:
-    """Return what an article is about; with its body only where that is asked for, since it costs a hash."""
+def get_story(row: ArticleRow, *, with_body: bool = False) -> Story:
+    """Return the story of an article. The digest of its body is computed only on request: it takes time."""
     title, digest, url = row.values[_STORY]
-    return Story(title, digest, url, digest_body(value_of(row, "body")) if with_body else None)
+    return Story(title, digest, url, digest_body(get_value(row, "body")) if with_body else None)
 
 
 def is_draft_path(path: str) -> bool:
-    """Return whether a file lies in a folder for drafts, as Jekyll has it: `_drafts`, at any depth and in any
-    case."""
+    """Return whether a file is in a drafts folder of Jekyll: `_drafts`, at any depth and in any case."""
     return "/_drafts/" in f"/{path.lower()}"
 
 
 def item_stem(path: str, item: str) -> str | None:
-    """`_learning/videos/x` for the item `videos/x` of `_learning/collections/y.md`: items lie below the
-    folder above the collection's own. None for one that leads out of there."""
+    """Return the path of a collection's item without extension; None if it leads outside.
+
+    Items are below the parent of the collection's folder: the item `videos/x` of
+    `_learning/collections/y.md` is `_learning/videos/x`.
+    """
     above = path.split("/")[:-2]
     steps = item.split("/")
     stem = "/".join((*above, *steps))
-    leads_out = "" in steps or ".." in steps or "." in steps
-    return None if leads_out or len(stem) > MAX_PATH else stem
+    is_outside = "" in steps or ".." in steps or "." in steps
+    return None if is_outside or len(stem) > MAX_PATH else stem
 
 
 @lru_cache(maxsize=10_000)
 def provider_digest(provider: Provider) -> bytes:
-    """What identifies a provider: SHA-256 of its name and domain together."""
-    # NUL is in no text, and the letters tell an empty name from none.
+    """Return the digest of a provider: SHA-256 of its name and domain together."""
+    # No text contains NUL. The letters distinguish an empty name from a missing one.
     name = "" if provider.name is None else f"n{provider.name}"
     domain = "" if provider.domain is None else f"d{provider.domain}"
     return hashlib.sha256(f"{name}\0{domain}".encode()).digest()
@@ -249,5 +266,5 @@ def provider_digest(provider: Provider) -> bytes:
 
 @lru_cache(maxsize=10_000)
 def topic_digest(name: str) -> bytes:
-    """What identifies a topic: SHA-256 of its name."""
+    """Return the digest of a topic: SHA-256 of its name."""
     return hashlib.sha256(name.encode()).digest()

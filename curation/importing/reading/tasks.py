@@ -1,6 +1,6 @@
-"""What is to be done about the files of a dump, and what became of them: plain values, for any process.
+"""The files of a dump that are to be read, and their outcomes, as plain values for any process.
 
-Nothing here loads a parser or SQLAlchemy.
+This module loads no parser and no SQLAlchemy.
 """
 
 from __future__ import annotations
@@ -12,50 +12,59 @@ from ...documents.issues import Issue
 from ...errors import DocumentError
 from ...scanning import File
 
-#: Why upstream does not publish an article (`upstream_status`): it is a draft, or its date is to come.
+#: Why upstream does not publish an article (`upstream_status`): it is a draft, or its date is in the future.
 DRAFT, SCHEDULED = "draft", "scheduled"
 
 
-class Known(NamedTuple):
-    """What the store has of a file: its row's id, the digest of its bytes and the hash of its content
-    (taxonomy has no `secured`, and so no hash of its own)."""
+class StoredFile(NamedTuple):
+    """A file as the store has it.
+
+    id: of its row in `articles` or `taxonomy_documents`.
+    digest: SHA-256 of its bytes.
+    content_hash: hash of its content without `secured`. None for taxonomy, which has no `secured`.
+    """
 
     id: int
     digest: bytes
     content_hash: str | None
     is_missing: bool
 
-    def to_be_parsed(self) -> Known:
-        """Return the same, of a file that is to be parsed though its bytes are as before."""
+    def as_stale(self) -> StoredFile:
+        """Return a copy whose digest and hash match no file, so that the file is parsed in any case."""
         return self._replace(digest=b"", content_hash="")
 
 
 class Task(NamedTuple):
-    """A file to be read. `content` is given where the file cannot be read by its location: its bytes, or
-    what keeps it out."""
+    """A file to read.
+
+    content: its bytes, or the error that quarantines it. None if the file is read from its location.
+    """
 
     file: File
-    known: Known | None
+    known: StoredFile | None
     content: bytes | DocumentError | None = None
 
 
 class OutcomeKind(Enum):
-    """What became of a file."""
+    """What happened to a file."""
 
     __hash__ = object.__hash__  # an Enum's own is a Python function, called three times a file
 
-    UNCHANGED = "same"  # byte for byte as stored
-    NOT_CONTENT = "skipped"  # without a fence: not a document, and no fault
-    QUARANTINED = "quarantined"  # cannot be taken in; what the store has of it stays as it is
-    SECURED_ONLY = "resealed"  # only `secured` differs: the same article, with other bytes
-    CHANGED = "fresh"  # new or changed, and parsed
+    UNCHANGED = "unchanged"  # byte for byte as stored
+    NOT_CONTENT = "skipped"  # without front matter: not a document, and not an error
+    QUARANTINED = "quarantined"  # not imported because of an error; the store keeps its version
+    SECURED_ONLY = "secured only"  # only `secured` differs: the same article with other bytes
+    CHANGED = "changed"  # new or changed, and parsed
 
 
 class Outcome(NamedTuple):
-    """What became of a file, and its faults (of one that is as stored, only if it was missing); `content` and
-    `digest` of one that was resealed."""
+    """What happened to a file, and its issues.
 
-    what: OutcomeKind
+    issues: of an unchanged file only if the file was missing.
+    content, digest: only if the kind is SECURED_ONLY.
+    """
+
+    kind: OutcomeKind
     issues: tuple[Issue, ...] = ()
     content: bytes = b""
     digest: bytes = b""

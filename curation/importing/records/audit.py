@@ -1,8 +1,7 @@
-"""The changeset of an import: which flags it changed, of articles that were there before.
+"""Record the changeset of an import: the flags that it changed of known articles.
 
-An article's first values are in its first change's `old_value`, or still stand: nothing is written for
-an article that is new, unless it has overrides from the beginning. An import that changed nothing at all
-has no changeset.
+Nothing is recorded for a new article, unless it has overrides from the beginning. Its first values are the
+`old_value` of its first changes, or still the current ones. An import that changed nothing has no changeset.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from ...backends import backend_of
 from ...flags import FLAGS
 from ...store.database import insert_row, now
 from ...store.schema import article_moves, changes, changesets
-from ..merging.rules import Effective, Merged, Overrides
+from ..merging.rules import EffectiveFlags, Merged, Overrides
 
 _COLUMNS = (
     "id", "changeset_id", "article_id", "field", "old_value", "new_value",
@@ -25,44 +24,51 @@ _COLUMNS = (
 
 _Change = tuple[int, str, *tuple[int | None, ...]]
 
-#: In place of a decision, where there is none.
-_UNDECIDED = (None, None)
+#: The value and changeset of a missing override.
+_NO_OVERRIDE = (None, None)
 
 
 class Audit:
-    """Collects changes and writes them under one changeset, made when the first one comes."""
+    """Collects changes and writes them in one changeset, which is made with the first change."""
 
     def __init__(self, values: Mapping[str, Any]) -> None:
-        """`values` are the changeset's own: kind, actor, and what it comes from."""
+        """`values` are columns of the changeset, such as kind, actor and `import_id`."""
         self._values = values
         self._new: list[_Change] = []
         self._moves: list[tuple[int, str, str]] = []
         self.changeset_id: int | None = None
 
-    def add(self, article_id: int, was: tuple[Effective, Overrides], merged: Merged) -> None:
-        """Note what differs between what held and what holds now; `was` are the values before and the
-        overrides that stood, for a new article what it would be without overrides, and none."""
-        effective, overrides = was
+    def add_changes(self, article_id: int, before: tuple[EffectiveFlags, Overrides], merged: Merged) -> None:
+        """Add the differences in flags and overrides of an article.
+
+        Args:
+            before: effective values and overrides before; for a new article the values that it would have
+                without overrides, and none.
+            merged: the result of the import.
+        """
+        effective, overrides = before
         for name in FLAGS:
             old, new = getattr(effective, name), getattr(merged.effective, name)
-            before, after = overrides.get(name, _UNDECIDED), merged.overrides.get(name, _UNDECIDED)
-            if old != new or before != after:
-                self._new.append((article_id, name, _number(old), _number(new), *before, *after))
+            old_override = overrides.get(name, _NO_OVERRIDE)
+            new_override = merged.overrides.get(name, _NO_OVERRIDE)
+            if old != new or old_override != new_override:
+                values = (_number(old), _number(new), *old_override, *new_override)
+                self._new.append((article_id, name, *values))
 
     def add_move(self, article_id: int, old_path: str, new_path: str) -> None:
-        """Note that an article's document was found at another path."""
+        """Add the move of an article's document to another path."""
         self._moves.append((article_id, old_path, new_path))
 
-    def open(self, connection: sa.Connection) -> None:
-        """Makes the changeset, if it is not there: something is being changed."""
+    def open_changeset(self, connection: sa.Connection) -> None:
+        """Make the changeset, if it does not exist yet."""
         if self.changeset_id is None:
             self.changeset_id = insert_row(connection, changesets, {**self._values, "created_at": now()})
 
     def flush(self, connection: sa.Connection) -> None:
-        """Writes what was noted; the caller commits."""
+        """Write the collected changes. The caller commits."""
         if not (self._new or self._moves):
             return
-        self.open(connection)
+        self.open_changeset(connection)
         backend = backend_of(connection)
         moves = [(self.changeset_id, *move) for move in self._moves]
         backend.bulk_insert(connection, article_moves, article_moves.c.keys(), moves)

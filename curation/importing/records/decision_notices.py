@@ -1,4 +1,4 @@
-"""Notices about decisions, brought to what editors have decided since they were given."""
+"""Update issues about overrides after editors have changed the overrides."""
 
 from __future__ import annotations
 
@@ -8,45 +8,53 @@ import sqlalchemy as sa
 
 from ...flags import FLAGS
 from ...store.schema import articles, as_number, changesets, import_issues, overrides, set_aside_overrides
-from ..merging.rules import DOUBTS, conflict_message
-from .issues import IssueBook
+from ..merging.rules import MATCH_WARNINGS, conflict_message
+from .issues import IssueTracker
 
 
-def settle_decision_notices(connection: sa.Connection, source_id: int, book: IssueBook) -> None:
-    """Closes notices whose flag was decided otherwise since, or says in them what now stands."""
-    rows = connection.execute(_notices(source_id)).all()
-    book.load(connection, {row.path for row in rows})
+def refresh_override_issues(connection: sa.Connection, source_id: int, tracker: IssueTracker) -> None:
+    """Update or close the open issues about overrides of a source. The caller flushes the tracker."""
+    rows = connection.execute(_open_issues(source_id)).all()
+    tracker.load(connection, {row.path for row in rows})
     for row in rows:
-        if row.code in DOUBTS:
-            is_due = row.kind == "import" if row.field else not row.is_decided
-            book.settle_notice(row.path, row.code, row.field, row.message if is_due else None)
-        elif row.code == "override_set_aside":
-            is_due = row.value is None and row.is_aside
-            book.settle_notice(row.path, row.code, row.field, None if not is_due else row.message)
-        else:
-            parts = row.value is not None and row.upstream is not None and row.value != row.upstream
-            message = conflict_message(row.field, row.upstream, row.value) if parts else None
-            book.settle_notice(row.path, row.code, row.field, message)
+        message = _current_message(row)
+        tracker.update_message(row.path, row.code, row.field, message)
 
 
-def _notices(source_id: int) -> sa.Select[Any]:
-    """The open notices of a source about flags that have been decided otherwise, with what now stands."""
-    issue, override, decided = import_issues.c, overrides.c, overrides.alias("decided")
+def _current_message(row: sa.Row[Any]) -> str | None:
+    """Return the message that an issue should have; None if it should be closed."""
+    message: str = row.message
+    if row.code in MATCH_WARNINGS:
+        is_valid = row.kind == "import" if row.field else not row.has_overrides
+        return message if is_valid else None
+    if row.code == "override_set_aside":
+        is_valid = row.value is None and row.is_set_aside
+        return message if is_valid else None
+    is_conflict = row.value is not None and row.upstream is not None and row.value != row.upstream
+    return conflict_message(row.field, row.upstream, row.value) if is_conflict else None
+
+
+def _open_issues(source_id: int) -> sa.Select[Any]:
+    """Return a query of a source's open issues about overrides, each with the current state of its flag."""
+    issue, override, any_override = import_issues.c, overrides.c, overrides.alias("any_override")
     upstream = sa.case(
         *((issue.field == flag, as_number(articles.c[f"upstream_{flag}"])) for flag in FLAGS)
     ).label("upstream")
-    is_aside = (
+    is_set_aside = (
         sa.exists()
         .where(set_aside_overrides.c.article_id == articles.c.id, set_aside_overrides.c.field == issue.field)
-        .label("is_aside")
+        .label("is_set_aside")
     )
-    is_decided = (
-        sa.select(sa.literal(1)).where(decided.c.article_id == articles.c.id).exists().label("is_decided")
+    has_overrides = (
+        sa.select(sa.literal(1))
+        .where(any_override.c.article_id == articles.c.id)
+        .exists()
+        .label("has_overrides")
     )
     return (
         sa.select(
-            issue.path, issue.code, issue.field, issue.message, override.value, upstream, is_aside,
-            is_decided, changesets.c.kind,
+            issue.path, issue.code, issue.field, issue.message, override.value, upstream, is_set_aside,
+            has_overrides, changesets.c.kind,
         )
         .join(articles, sa.and_(articles.c.source_id == issue.source_id, articles.c.path == issue.path))
         .outerjoin(overrides, sa.and_(override.article_id == articles.c.id, override.field == issue.field))
@@ -54,6 +62,6 @@ def _notices(source_id: int) -> sa.Select[Any]:
         .where(
             issue.source_id == source_id,
             issue.resolved_import_id.is_(None),
-            issue.code.in_(("upstream_changed", "override_set_aside", *DOUBTS)),
+            issue.code.in_(("upstream_changed", "override_set_aside", *MATCH_WARNINGS)),
         )
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""What an import records beside the rows of articles: issues, changes and versions."""
+"""Collect what an import records besides articles: issues, changes and versions."""
 
 from __future__ import annotations
 
@@ -9,41 +9,46 @@ import sqlalchemy as sa
 from ...errors import ImportFailed
 from ...store.schema import imports
 from .audit import Audit
-from .issues import IssueBook
+from .issues import IssueTracker
 from .versions import Versions
 
 
 @dataclass(slots=True)
 class ImportRecords:
-    """Whose import it is, and what it keeps account of beside the rows.
+    """The records of one import.
 
-    publish_until: instant (UTC, as text) after which a date is to come, and its article not published yet;
-        None where the source publishes such articles too.
-    doubts: paths of documents that an editor must look at.
+    publish_until: instant (UTC, as text) after which a date is in the future, so that its article is not
+        published yet; None if the source publishes such articles too.
+    to_review: paths of documents that an editor must review.
     """
 
     source_id: int
     import_id: int
-    issues: IssueBook
+    issues: IssueTracker
     audit: Audit
     versions: Versions
     publish_until: str | None = None
-    doubts: set[str] = field(default_factory=set)
+    to_review: set[str] = field(default_factory=set)
 
-    def hold(self, connection: sa.Connection) -> None:
-        """Keeps another import of the source from beginning until commit. Raises ImportFailed if one has
-        begun, which is told by this one's status: its lock was lost meanwhile. Rows may still refer to
-        the import: PostgreSQL asks for that where an editor changes an article twice."""
+    def lock(self, connection: sa.Connection) -> None:
+        """Keep another import of the source from starting until commit.
+
+        Rows may still refer to the import: PostgreSQL needs that if an editor changes an article twice.
+
+        Raises:
+            ImportFailed: if another import has started because this one lost its lock. Then this import's
+                status is no longer `running`.
+        """
         table = imports.c
-        mine = sa.select(table.id).where(table.id == self.import_id, table.status == "running")
-        if connection.scalar(mine.with_for_update(key_share=True)) is None:
+        running = sa.select(table.id).where(table.id == self.import_id, table.status == "running")
+        if connection.scalar(running.with_for_update(key_share=True)) is None:
             raise ImportFailed(
-                f"import {self.import_id} lost its lock, and another one of the source has begun: it goes on"
-                " from what this one has committed"
+                f"import {self.import_id} lost its lock, and another import of the source has started;"
+                " it continues from what this import has committed"
             )
 
     def flush(self, connection: sa.Connection) -> None:
-        """Writes what was noted; the caller commits."""
+        """Write the collected records. The caller commits."""
         self.audit.flush(connection)
         self.issues.flush(connection)
         self.versions.flush(connection)

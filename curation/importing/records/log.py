@@ -1,8 +1,9 @@
-"""What an import did to documents: which it added, changed, lost and found again, as far as that is known.
+"""List the documents that an import added, changed, marked missing or found again, as far as that is known.
 
-What it added is known for good, unless it was taken out since. What it changed or lost is kept for the last
-imports of a source alone (`importing.versions.KEPT_IMPORTS`). The import's counts tell how many are lacking.
-Moves and changes of flags are in the history (`history.list_changes`).
+- Added documents are known permanently, unless they were deleted later.
+- Changed and missing documents are kept only for the last imports of a source
+  (`importing.versions.KEPT_IMPORTS`). The counts of the import show how many are not known.
+- Moves and changes of flags are in the history (`history.list_changes`).
 """
 
 from __future__ import annotations
@@ -25,12 +26,12 @@ from ...store.schema import (
 )
 from .versions import KEPT_IMPORTS
 
-#: What became of a document.
+#: What an import did to a document, in order of the listing.
 ADDED, CHANGED, MISSING, BACK = "added", "changed", "missing", "found again"
 
 
 class Import(NamedTuple):
-    """An import, by its changeset: how many articles it added, updated and lost."""
+    """An import and its changeset. `added`, `updated` and `missing` are numbers of articles."""
 
     changeset_id: int
     at: Any
@@ -45,10 +46,10 @@ class Import(NamedTuple):
 
 
 def find_import(connection: sa.Connection, changeset_id: int) -> Import | None:
-    """The import that made a changeset; None if it is no import's."""
-    told = (changesets.c[name] for name in ("id", "created_at", "kind", "actor", "reason"))
+    """Return the import that made a changeset; None if another command made it."""
+    columns = (changesets.c[name] for name in ("id", "created_at", "kind", "actor", "reason"))
     counts = (imports.c[name] for name in ("id", "added", "updated", "missing", "status"))
-    query = sa.select(*told, *counts).join(imports, imports.c.id == changesets.c.import_id)
+    query = sa.select(*columns, *counts).join(imports, imports.c.id == changesets.c.import_id)
     row = connection.execute(
         query.where(changesets.c.id == changeset_id, changesets.c.kind == "import")
     ).first()
@@ -58,11 +59,14 @@ def find_import(connection: sa.Connection, changeset_id: int) -> Import | None:
 def list_documents(
     connection: sa.Connection, import_: Import, limit: int | None, counted: Counter[tuple[str, bool]]
 ) -> Iterator[tuple[Any, ...]]:
-    """A row for each document that an import added, changed, lost or found again, by what it did and by path,
-    as they come; in the columns of `history.CHANGE_COLUMNS`, of which `flag` is `document`.
+    """Yield a row for each document that an import added, changed, marked missing or found again.
+
+    Rows have the columns of `history.CHANGE_COLUMNS`, with `document` as `flag`. They are streamed, ordered
+    by what happened and by path.
 
     Args:
-        counted: gets how many there were of what, by whether they are articles (or else taxonomy).
+        limit: maximum number of rows; None for all.
+        counted: receives the number of rows by what happened and whether it is an article (else taxonomy).
     """
     query = sa.union_all(*_added(import_.id), _versions(import_)).subquery()
     columns = query.c
@@ -82,8 +86,11 @@ def _added(import_id: int) -> Iterator[sa.Select[Any]]:
 
 
 def _versions(import_: Import) -> sa.Select[Any]:
-    """What files were before tells what became of them; that of one that moved lies at its old path, and says
-    nothing where its bytes are the same."""
+    """Return a query of the documents that an import changed, marked missing or found again.
+
+    It uses the versions of files before the import. The version of a moved document is at its old path. It is
+    excluded if the move did not change the bytes.
+    """
     version, move = file_versions.c, article_moves.c
     place = sa.case((version.delta.is_not(None), 1), (version.missing_since.is_(None), 2), else_=3).label(
         "place"
@@ -92,19 +99,21 @@ def _versions(import_: Import) -> sa.Select[Any]:
     at_path = sa.and_(articles.c.source_id == version.source_id, articles.c.path == version.path)
     article_id = sa.func.coalesce(move.article_id, articles.c.id)
     path = sa.func.coalesce(move.new_path, version.path)
-    is_moved_alone = sa.and_(move.article_id.is_not(None), version.digest == _digest_after(import_.id))
+    is_only_moved = sa.and_(move.article_id.is_not(None), version.digest == _digest_after(import_.id))
     return (
         sa.select(place, article_id.label("article_id"), path.label("path"))
         .select_from(file_versions)
         .outerjoin(article_moves, of_move)
         .outerjoin(articles, at_path)
-        .where(version.import_id == import_.id, sa.func.coalesce(is_moved_alone, sa.false()).is_(sa.false()))
+        .where(version.import_id == import_.id, sa.func.coalesce(is_only_moved, sa.false()).is_(sa.false()))
     )
 
 
 def _digest_after(import_id: int) -> sa.ColumnElement[Any]:
-    """The digest of the bytes that an import wrote of a document that moved: what they were before a later
-    import changed them, or what they are."""
+    """Return the digest of a moved document's bytes after an import.
+
+    These are the bytes before the next import that changed them, or else the current ones.
+    """
     move, later = article_moves.c, file_versions.alias("later")
     changed = (
         sa.select(later.c.digest)
@@ -121,18 +130,18 @@ def _digest_after(import_id: int) -> sa.ColumnElement[Any]:
     return sa.func.coalesce(changed, kept.correlate(article_moves).scalar_subquery())
 
 
-def what_is_lacking(import_: Import, counted: Counter[tuple[str, bool]]) -> list[str]:
-    """What is not known any more of an import, in lines."""
-    told = []
-    if (lacking := import_.added - counted[ADDED, True]) > 0:
-        told.append(f"{lacking:,} of the {import_.added:,} added were taken out since")
+def describe_gaps(import_: Import, counted: Counter[tuple[str, bool]]) -> list[str]:
+    """Return a line for each kind of document of an import that is not completely listed."""
+    lines = []
+    if (unlisted := import_.added - counted[ADDED, True]) > 0:
+        lines.append(f"not listed: {unlisted:,} of {import_.added:,} added articles (deleted since)")
     if import_.status == "reverted":
-        return [*told, "the import was undone: what is as it was before is not listed"]
+        return [*lines, "the import was reverted; documents that are as before are not listed"]
     for word, count, known in (
         ("updated", import_.updated, counted[CHANGED, True] + counted[BACK, True]),
         ("missing", import_.missing, counted[MISSING, True]),
     ):
-        if (lacking := count - known) > 0:
-            kept = f"kept for the last {KEPT_IMPORTS} imports of a source"
-            told.append(f"which {lacking:,} of the {count:,} {word} were is not known any more: it is {kept}")
-    return told
+        if (unlisted := count - known) > 0:
+            reason = f"kept for the last {KEPT_IMPORTS} imports of a source"
+            lines.append(f"not listed: {unlisted:,} of {count:,} {word} articles ({reason})")
+    return lines

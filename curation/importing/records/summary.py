@@ -1,4 +1,4 @@
-"""What an import is asked to do, and what it did."""
+"""The options and the summary of an import."""
 
 from __future__ import annotations
 
@@ -9,18 +9,25 @@ from dataclasses import dataclass, field
 
 from ...scanning import File, Kind
 
-#: What an import's row counts.
+#: The counts in an import's row.
 _COUNTS = ("added", "updated", "unchanged", "missing", "skipped", "quarantined", "moved")
 
-#: Called with the number of files done, of all.
+#: Called with the number of files done and the number of all files.
 Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How to import. `jobs` processes read (None: one a core), unless `executor` is given; `full` reads every
-    file; `strict` keeps nothing if there is any issue; `dry_run` keeps nothing at all. `new_source`:
-    what looks like another source's articles is kept apart from them."""
+    """Options of an import.
+
+    actor: name of the person or program that imports.
+    jobs: number of processes that read files; None for one per core. Unused if `executor` is given.
+    full: read every file, even if it seems unchanged.
+    strict: keep nothing if there is any issue.
+    dry_run: keep nothing in any case.
+    new_source: import as a new source, even if the articles look like those of another source.
+    progress: called after each batch.
+    """
 
     actor: str
     jobs: int | None = 1
@@ -34,7 +41,7 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class FlagChanges:
-    """How many articles an import changed a flag of, by what it became."""
+    """The number of articles of which an import changed, raised or lowered a flag."""
 
     field: str
     articles: int
@@ -44,11 +51,11 @@ class FlagChanges:
 
 @dataclass(slots=True)
 class Summary:
-    """What an import did, in articles (taxonomy is counted apart) and files.
+    """The result of an import, as numbers of articles and files. Taxonomy is counted separately.
 
-    doubtful: files that were imported, and that an editor must look at: a flag cannot be read, it is not
-        certain which article they are, or a veto was about another story.
-    without_fence: files that could be content, and are skipped since they have no front matter.
+    to_review: number of files that were imported and that an editor must review. A flag cannot be read, it is
+        unclear which article the file is, or a veto was for another story.
+    without_fence: paths of files that are skipped because they have no front matter.
     """
 
     source: str
@@ -60,7 +67,7 @@ class Summary:
     missing: int = 0
     skipped: int = 0
     quarantined: int = 0
-    doubtful: int = 0
+    to_review: int = 0
     taxonomy: int = 0
     changeset_id: int | None = None
     without_fence: list[str] = field(default_factory=list)
@@ -68,11 +75,11 @@ class Summary:
 
     @property
     def status(self) -> str:
-        return "partial" if self.quarantined or self.doubtful else "succeeded"
+        return "partial" if self.quarantined or self.to_review else "succeeded"
 
     @contextmanager
-    def counting(self) -> Iterator[None]:
-        """What is counted within holds only if it ends well: a batch that is not kept is not counted."""
+    def roll_back_on_error(self) -> Iterator[None]:
+        """Restore the counts if the block fails, because its batch is rolled back too."""
         before = {name: getattr(self, name) for name in _COUNTS}
         try:
             yield
@@ -82,7 +89,7 @@ class Summary:
             raise
 
     def count(self, state: str, file: File, *, is_new: bool, is_changed: bool) -> None:
-        """Counts a file by what became of it (a state of `files`)."""
+        """Count a file by its state in `files`."""
         if state == "quarantined":
             self.quarantined += 1
         elif state == "skipped":
@@ -99,7 +106,7 @@ class Summary:
 
     @property
     def has_changed(self) -> bool:
-        """Whether any article is otherwise than before."""
+        """Whether any article has changed."""
         return bool(self.added or self.updated or self.moved or self.missing)
 
     @property

@@ -1,11 +1,11 @@
-"""What files were before an import changed them: enough to undo it, and little more.
+"""Keep earlier versions of files, so that imports can be undone.
 
-The earlier bytes are kept as a delta against the later ones (heat changed: some 60 bytes), of the last
-`KEPT_IMPORTS` imports of a source that changed anything. The later bytes are taken without `secured`:
-upstream rewrites that all the time, and the delta must outlive it.
+The earlier bytes are stored as a delta against the later ones (some 60 bytes if heat changed). They are
+kept for the last `KEPT_IMPORTS` imports of a source that changed anything. The delta ignores `secured` in
+the later bytes, because upstream rewrites it often and the delta must stay valid.
 
-The bytes do not say what upstream's flags were where one cannot be read, since that is what it was before
-them. So the flags are kept too.
+If a flag cannot be read, its upstream value is the one from before, which the bytes do not contain. So the
+flags are kept too.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from ...documents.instants import format_instant
 from ...flags import FLAGS, Flags
 from ...store.schema import file_versions, imports
 
-#: Imports of a source that can be undone.
+#: Number of imports of a source that can be undone.
 KEPT_IMPORTS = 20
 
-#: Bytes of the later text that a delta can refer to: DEFLATE's window.
+#: Number of bytes of the later version that a delta can refer to: the window of DEFLATE.
 _WINDOW = 32 * 1024 - 512
 
-#: What upstream made of the flags, in the order of `Upstream`.
+#: The columns of the upstream values, in the order of `Upstream`.
 UPSTREAM_COLUMNS = (*(f"upstream_{flag}" for flag in FLAGS), "upstream_status")
 
 _COLUMNS = (
@@ -37,47 +37,48 @@ _COLUMNS = (
 
 
 class Upstream(NamedTuple):
-    """What upstream makes of an article's flags, and why it does not publish it (`upstream_status`)."""
+    """The upstream values of an article, and why upstream does not publish it (`upstream_status`)."""
 
     flags: Flags
     status: str | None
 
 
 class Restored(NamedTuple):
-    """What undoing an import restores beside documents.
+    """What undoing an import restores besides documents.
 
-    upstream: what upstream made of flags before it, by article id.
-    changeset_id: of the import, whose own overrides end.
+    upstream: the upstream values before the import, by article id.
+    changeset_id: of the import. Overrides that the import itself made are removed.
     """
 
     upstream: Mapping[int, Upstream]
     changeset_id: int
 
 
-#: Of taxonomy, which has no flags, and of files that were only marked.
+#: For taxonomy, which has no flags, and for files whose bytes did not change.
 _NO_UPSTREAM = Upstream(Flags(None, None, None, None), None)
 
 
-def delta(before: bytes, after: bytes) -> bytes:
-    """What gives `before` back, once `after` is there with any `secured`."""
-    packer = zlib.compressobj(9, zdict=_told(after))
+def encode_delta(before: bytes, after: bytes) -> bytes:
+    """Return a delta that restores `before` from `after`, whatever `secured` is in `after`."""
+    packer = zlib.compressobj(9, zdict=_delta_dictionary(after))
     return packer.compress(before) + packer.flush()
 
 
-def before(delta_: bytes, after: bytes) -> bytes:
-    """The earlier bytes."""
-    unpacker = zlib.decompressobj(zdict=_told(after))
-    return unpacker.decompress(delta_) + unpacker.flush()
+def decode_delta(delta: bytes, after: bytes) -> bytes:
+    """Return the earlier bytes."""
+    unpacker = zlib.decompressobj(zdict=_delta_dictionary(after))
+    return unpacker.decompress(delta) + unpacker.flush()
 
 
-def _told(content: bytes) -> bytes:
-    from ...documents.parsing import without_secured  # an import that finds nothing changed loads no parser
+def _delta_dictionary(content: bytes) -> bytes:
+    # Imported here, so that an import without changes loads no parser.
+    from ...documents.parsing import without_secured
 
     return without_secured(content)[:_WINDOW]
 
 
 class Versions:
-    """Collects what files were before one import."""
+    """Collects the versions of files before one import."""
 
     def __init__(self, source_id: int, import_id: int) -> None:
         self._source_id = source_id
@@ -93,40 +94,44 @@ class Versions:
         last_import_id: int,
         upstream: Upstream = _NO_UPSTREAM,
     ) -> None:
-        """A file's bytes (before, now), the digest of those before, and an article's flags before."""
-        self._add(path, digest, delta(*contents), missing_since, last_import_id, upstream)
+        """Add a file whose bytes changed.
 
-    def add_marked(self, path: str, missing_since: dt.datetime | None, last_import_id: int) -> None:
-        """A file that went missing or is there again, its bytes being as they were."""
+        Args:
+            contents: the bytes before and after.
+            digest: of the bytes before.
+            missing_since, last_import_id, upstream: values before.
+        """
+        self._add(path, digest, encode_delta(*contents), missing_since, last_import_id, upstream)
+
+    def add_presence_change(self, path: str, missing_since: dt.datetime | None, last_import_id: int) -> None:
+        """Add a file that went missing or came back with the same bytes, as it was before."""
         self._add(path, None, None, missing_since, last_import_id, _NO_UPSTREAM)
 
     def _add(
         self,
         path: str,
         digest: bytes | None,
-        packed: bytes | None,
+        delta: bytes | None,
         since: dt.datetime | None,
         last: int,
         upstream: Upstream,
     ) -> None:
         key = (self._source_id, path, self._import_id)
-        self._new.append(
-            (*key, digest, packed, format_instant(since), last, *upstream.flags, upstream.status)
-        )
+        self._new.append((*key, digest, delta, format_instant(since), last, *upstream.flags, upstream.status))
 
     def flush(self, connection: sa.Connection) -> None:
-        """Writes what was collected; the caller commits."""
+        """Write the collected versions. The caller commits."""
         backend_of(connection).bulk_insert(connection, file_versions, _COLUMNS, self._new)
         self._new = []
 
 
-def forget_old_versions(connection: sa.Connection, source_id: int) -> None:
-    """Drops what only imports before the last `KEPT_IMPORTS` need."""
+def delete_old_versions(connection: sa.Connection, source_id: int) -> None:
+    """Delete the versions of imports before the last `KEPT_IMPORTS`. The caller commits."""
     with_versions = sa.select(file_versions.c.import_id).where(file_versions.c.source_id == source_id)
     kept = (
         sa.select(imports.c.id)
         .where(imports.c.source_id == source_id, imports.c.id.in_(with_versions))
-        .order_by(imports.c.id.desc())  # a clock can be wrong
+        .order_by(imports.c.id.desc())  # by id, because a clock can be wrong
         .limit(KEPT_IMPORTS)
     )
     connection.execute(

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from ..publish_dates import publish_limit
 from ..records.audit import Audit
 from ..records.import_records import ImportRecords
-from ..records.issues import IssueBook
+from ..records.issues import IssueTracker
 from ..records.versions import Versions
 from .limits import DECIDED, LATER, Undoing
 
@@ -51,9 +51,9 @@ class UndoContext:
     ) -> UndoContext:
         """Open the changeset of the revert and return the context."""
         audit = Audit({"kind": "revert", "actor": actor, "reason": reason, "reverts_id": changeset_id})
-        audit.open(connection)
+        audit.open_changeset(connection)
         assert audit.changeset_id is not None
-        issues = IssueBook(connection, undoing.source_id, undoing.id)
+        issues = IssueTracker(connection, undoing.source_id, undoing.id)
         versions = Versions(undoing.source_id, undoing.id)
         limit = publish_limit(connection, undoing.source_id)
         records = ImportRecords(undoing.source_id, undoing.id, issues, audit, versions, limit)

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from ...backends import backend_of
 from ...backends.base import chunks
 from ...store.schema import article_moves, articles
-from ..records.files import forget
+from ..records.files import delete_file_states
 from .context import UndoContext
 from .limits import TAKEN, changed_later, decided_since
 
@@ -74,7 +74,7 @@ def _write_paths(context: UndoContext, free: Mapping[int, Any]) -> None:
     for key, move in free.items():
         records.audit.add_move(key, move.new_path, move.old_path)
     new_paths = [move.new_path for move in free.values()]
-    forget(connection, context.undoing.source_id, new_paths)
+    delete_file_states(connection, context.undoing.source_id, new_paths)
     records.issues.load(connection, new_paths)
     for path in new_paths:
-        records.issues.settle(path, (), keep=())
+        records.issues.set_open(path, (), keep=())

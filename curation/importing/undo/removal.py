@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from ...backends.base import chunks
 from ...store.schema import articles, changes, overrides, taxonomy_documents
-from ..records.files import forget
+from ..records.files import delete_file_states
 from ..writing.articles import queue_for_search
 from ..writing.orphans import Orphans
 from ..writing.taxonomy import delete_taxonomy
@@ -23,8 +23,8 @@ def remove_added(context: UndoContext) -> None:
         paths = [row.path for row in rows]
         context.records.issues.load(context.connection, paths)
         for path in paths:
-            context.records.issues.settle(path, ())
-        forget(context.connection, context.undoing.source_id, paths)
+            context.records.issues.set_open(path, ())
+        delete_file_states(context.connection, context.undoing.source_id, paths)
         row_ids = [row.id for row in rows]
         if table is articles:
             _remove_articles(context.connection, row_ids)

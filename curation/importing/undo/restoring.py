@@ -15,10 +15,10 @@ from ...errors import DocumentError
 from ...flags import Flags
 from ...scanning import File, Kind
 from ...store.schema import articles, documents, file_versions, files, taxonomy_documents
-from ..reading.files import issues_of, read_files
-from ..reading.tasks import Known, OutcomeKind, Task
-from ..records.files import forget
-from ..records.versions import UPSTREAM_COLUMNS, Restored, Upstream, before
+from ..reading.files import parse_issues, read_files
+from ..reading.tasks import OutcomeKind, StoredFile, Task
+from ..records.files import delete_file_states
+from ..records.versions import UPSTREAM_COLUMNS, Restored, Upstream, decode_delta
 from ..writing.articles import ArticleWriter
 from ..writing.taxonomy import TaxonomyWriter, mark_taxonomy
 from .context import UndoContext
@@ -60,15 +60,15 @@ def _restore(context: UndoContext, versions: Sequence[Any]) -> None:
     tasks = []
     for row in versions:
         key = row.article_id if row.note_id is None else row.note_id
-        known = Known(key, b"", None, is_missing=False)
-        content = before(bytes(row.delta), contents[row.path])
+        known = StoredFile(key, b"", None, is_missing=False)
+        content = decode_delta(bytes(row.delta), contents[row.path])
         tasks.append(Task(File(row.path, _kind_of(row), None, None), known, content))
     context.records.issues.load(context.connection, [row.path for row in versions])
     chunk = (tasks, read_files(tasks))
     TaxonomyWriter(context.records).write(context.connection, [chunk])
     restored = Restored(_upstream_before(versions), context.changeset_id)
     ArticleWriter(context.records).write(context.connection, [chunk], restored=restored)
-    context.undone.restored += sum(outcome.what is OutcomeKind.CHANGED for outcome in chunk[1].outcomes)
+    context.undone.restored += sum(outcome.kind is OutcomeKind.CHANGED for outcome in chunk[1].outcomes)
 
 
 def restore_marks(context: UndoContext, versions: Sequence[Any]) -> None:
@@ -91,7 +91,7 @@ def restore_marks(context: UndoContext, versions: Sequence[Any]) -> None:
     context.undone.marked = sum(row.delta is None for row in versions)
     _settle_issues(context, versions)
     paths = [row.path for row in versions]
-    forget(connection, source_id, paths)
+    delete_file_states(connection, source_id, paths)
     present = [(source_id, row.path, "imported") for row in versions if row.missing_since is None]
     backend.bulk_insert(connection, files, ("source_id", "path", "state"), present)
     for some in chunks(paths):
@@ -109,10 +109,10 @@ def _settle_issues(context: UndoContext, versions: Sequence[Any]) -> None:
         contents = _read_contents(context.connection, back)
         for row in some:
             if row.missing_since is not None:
-                issues.settle_gone(row.path)
+                issues.resolve_missing(row.path)
         for row in back:
             with suppress(DocumentError):  # a later release may read more strictly
-                issues.settle_back(row.path, issues_of(_kind_of(row), contents[row.path]))
+                issues.set_open_after_return(row.path, parse_issues(_kind_of(row), contents[row.path]))
 
 
 def _read_contents(connection: sa.Connection, versions: Sequence[Any]) -> dict[str, bytes]:

@@ -11,7 +11,7 @@ from ...backends import backend_of
 from ...errors import EditRefused
 from ...store.database import Store
 from ...store.schema import changesets, imports, sources
-from ..records.decision_notices import settle_decision_notices
+from ..records.decision_notices import refresh_override_issues
 from ..writing.links import resolve_items, resolve_related
 from ..writing.orphans import refresh_images_of
 from .checks import check_undoable
@@ -91,7 +91,7 @@ def _finish(context: UndoContext) -> None:
     connection, records = context.connection, context.records
     records.audit.flush(connection)
     records.issues.flush(connection)
-    settle_decision_notices(connection, context.undoing.source_id, records.issues)
+    refresh_override_issues(connection, context.undoing.source_id, records.issues)
     records.issues.flush(connection)
     if not context.can_be_repeated:
         is_mine = imports.c.id == context.undoing.id

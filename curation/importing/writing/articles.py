@@ -26,32 +26,32 @@ from ...store.schema import (
 )
 from ..matching.moves import Plan
 from ..merging.rules import (
-    DOUBTS,
-    Decision,
-    Effective,
+    MATCH_WARNINGS,
+    EffectiveFlags,
     Merged,
+    Override,
     Overrides,
-    SetAside,
-    effective,
-    hides,
-    legible,
+    SetAsideOverride,
+    compute_effective,
+    hides_article,
     merge,
-    still_aside,
+    replace_unreadable_flags,
+    set_aside_warnings,
 )
 from ..merging.stored_state import (
     StoredState,
-    follow_stories,
-    note_former_stories,
-    note_takeovers,
-    pass_on_former_stories,
+    copy_former_stories,
+    delete_set_aside,
+    load_body_digests,
     read_stored_state,
-    take_set_aside,
-    with_bodies,
-    write_decisions,
+    record_former_stories,
+    record_takeovers,
+    update_takeovers,
+    write_overrides,
 )
-from ..merging.stories import Story, has_same_title_or_url, is_another, is_retold
-from ..reading.files import Chunk, Read, fresh_known
-from ..reading.rows import ARTICLE_COLUMNS, LINK_COLUMNS, ArticleRow, Rows, story_of, value_of
+from ..merging.stories import Story, has_same_title_or_url, is_different_story, is_hard_to_recognize
+from ..reading.files import Chunk, ReadResult, iter_changed_articles
+from ..reading.rows import ARTICLE_COLUMNS, LINK_COLUMNS, ArticleRow, Rows, get_story, get_value
 from ..reading.tasks import SCHEDULED, OutcomeKind, Task
 from ..records.import_records import ImportRecords
 from ..records.versions import Restored, Upstream
@@ -105,9 +105,9 @@ class ArticleWriter:
             plan: The documents that moved or need a warning.
             restored: Further values to restore when an import is undone.
         """
-        if not any(read.fresh for _, read in batch):
+        if not any(read.article_tasks for _, read in batch):
             return
-        rows_by_id = dict(fresh_known(batch))
+        rows_by_id = dict(iter_changed_articles(batch))
         known = sorted(rows_by_id)
         orphans = Orphans()
         orphans.release_references_of(connection, known)
@@ -126,7 +126,7 @@ class ArticleWriter:
             (task.known.id, outcome.digest, outcome.content)
             for tasks, read in batch
             for task, outcome in zip(tasks, read.outcomes, strict=True)
-            if outcome.what is OutcomeKind.SECURED_ONLY and task.known is not None
+            if outcome.kind is OutcomeKind.SECURED_ONLY and task.known is not None
         ]
         if rows:
             backend_of(connection).bulk_update(
@@ -152,14 +152,14 @@ class _BatchRows:
         backend = backend_of(connection)
         self.references = References.resolve(connection, (read.rows for _, read in batch))
         self._stored = read_stored_state(connection, sorted(rows_by_id))
-        with_bodies(connection, self._stored, {key: story_of(row) for key, row in rows_by_id.items()})
+        load_body_digests(connection, self._stored, {key: get_story(row) for key, row in rows_by_id.items()})
         #: For each article that moved: its old path, its flags in conflict, and its open warnings there.
         self._moved = {
-            a.id: (a.path, self._open_conflicts(a.path), records.issues.open_of(a.path, DOUBTS))
+            a.id: (a.path, self._open_conflicts(a.path), records.issues.open_issues(a.path, MATCH_WARNINGS))
             for a in plan.moves.values()
             if a.id in rows_by_id
         }
-        fresh = sum(len(read.fresh) for _, read in batch)
+        fresh = sum(len(read.article_tasks) for _, read in batch)
         self._new_ids = iter(backend.reserve_ids(connection, articles, fresh - len(rows_by_id)))
         links = sum(len(read.rows.links) for _, read in batch)
         self._link_ids = iter(backend.reserve_ids(connection, related_links, links))
@@ -176,10 +176,10 @@ class _BatchRows:
         self._returned_overrides: dict[int, int] = {}
         self._parts: dict[sa.Table, list[tuple[Any, ...]]] = {table: [] for table in _PART_COLUMNS}
 
-    def add(self, tasks: Sequence[Task], read: Read) -> None:
+    def add(self, tasks: Sequence[Task], read: ReadResult) -> None:
         """Add the rows of the files that were read."""
         ids = []
-        for index, number in enumerate(read.fresh):
+        for index, number in enumerate(read.article_tasks):
             task, issues = tasks[number], read.outcomes[number].issues
             row, (_, content) = read.rows.articles[index], read.rows.documents[index]
             if task.known is None:
@@ -193,11 +193,11 @@ class _BatchRows:
         paths = {task.file.path for tasks, _ in batch for task in tasks} if self._moved else ()
         for old_path, _, _ in self._moved.values():
             if old_path not in paths:
-                self._records.issues.settle(old_path, (), keep=())
+                self._records.issues.set_open(old_path, (), keep=())
 
     def _open_conflicts(self, path: str) -> set[str]:
         """Return the flags of a path that have an open conflict notice."""
-        return {name for name in self._records.issues.fields_with(path, "upstream_changed") if name}
+        return {name for name in self._records.issues.open_fields(path, "upstream_changed") if name}
 
     def _add_new(self, path: str, row: ArticleRow, issues: tuple[Issue, ...]) -> int:
         article_id, import_id = next(self._new_ids), self._records.import_id
@@ -206,7 +206,7 @@ class _BatchRows:
         if path in self._plan.warnings or path in self._plan.returning:
             values, issues = self._apply_plan_to_new(article_id, path, values, issues)
         self._new.append((article_id, provider_id, self._records.source_id, import_id, import_id, *values))
-        self._records.issues.settle(path, issues)
+        self._records.issues.set_open(path, issues)
         return article_id
 
     def _adjust_flags(self, row: ArticleRow, before: Upstream | None) -> tuple[Any, ...]:
@@ -223,12 +223,14 @@ class _BatchRows:
         is_early = limit is not None and row.due_at is not None and row.due_at > limit
         if not (row.unclear or is_early):
             return row.values
-        flags = legible(Flags(*row.values[_UPSTREAM]), row.unclear, before.flags if before else None)
-        status = value_of(row, "upstream_status")
+        flags = replace_unreadable_flags(
+            Flags(*row.values[_UPSTREAM]), row.unclear, before.flags if before else None
+        )
+        status = get_value(row, "upstream_status")
         was_scheduled = before is not None and before.status == SCHEDULED
         if is_early and status is None and (was_scheduled or flags.published is not False):
             flags, status = flags._replace(published=False), SCHEDULED
-        return (*effective(flags, {}), *flags, status, *row.values[_FIRST_OTHER:])
+        return (*compute_effective(flags, {}), *flags, status, *row.values[_FIRST_OTHER:])
 
     def _apply_plan_to_new(
         self, article_id: int, path: str, values: tuple[Any, ...], issues: tuple[Issue, ...]
@@ -236,12 +238,14 @@ class _BatchRows:
         """Give a new article the overrides that return with its story, and withhold it if planned."""
         returning = self._plan.returning.get(path, [])
         self._returned_overrides.update({kept.id: article_id for kept in returning if kept.id is not None})
-        overrides = {kept.field: kept.decision for kept in returning}
+        overrides = {kept.field: kept.override for kept in returning}
         upstream = Flags(*values[_UPSTREAM])
-        merged = self._apply_plan(path, upstream, Merged(effective(upstream, {}), overrides, (), ()), None)
-        as_upstream = Effective(*values[:4])
+        merged = self._apply_plan(
+            path, upstream, Merged(compute_effective(upstream, {}), overrides, (), ()), None
+        )
+        as_upstream = EffectiveFlags(*values[:4])
         self._merged.append((article_id, None, merged))
-        self._records.audit.add(article_id, (as_upstream, {}), merged)
+        self._records.audit.add_changes(article_id, (as_upstream, {}), merged)
         return (*merged.effective, *values[_UPSTREAM.start :]), (*issues, *merged.notices)
 
     def _apply_plan(self, path: str, upstream: Flags, merged: Merged, before: Story | None) -> Merged:
@@ -255,20 +259,22 @@ class _BatchRows:
             before: The previous story of a known article; None for a new article.
         """
         overrides, notices, set_aside = dict(merged.overrides), list(merged.notices), list(merged.set_aside)
-        is_withheld = path in self._plan.withheld and not hides(overrides)
+        is_withheld = path in self._plan.withheld and not hides_article(overrides)
         if before is None and ("published" in overrides or "removed" in overrides):
             is_withheld = False
         if path in self._plan.warnings and (is_withheld or path not in self._plan.withheld):
             notices.append(self._plan.warnings[path])
-            self._records.doubts.add(path)
+            self._records.to_review.add(path)
         if is_withheld:
             showing = [flag for flag in ("published", "removed") if flag in overrides]
-            added = [SetAside(before, flag, overrides.pop(flag)) for flag in showing if before is not None]
-            set_aside, notices = [*set_aside, *added], [*notices, *still_aside(added, {})]
+            added = [
+                SetAsideOverride(before, flag, overrides.pop(flag)) for flag in showing if before is not None
+            ]
+            set_aside, notices = [*set_aside, *added], [*notices, *set_aside_warnings(added, {})]
             assert self._records.audit.changeset_id is not None  # open, because this batch changes rows
-            overrides["published"] = Decision(0, self._records.audit.changeset_id)
+            overrides["published"] = Override(0, self._records.audit.changeset_id)
         values = {flag: decision.value for flag, decision in overrides.items()}
-        return Merged(effective(upstream, values), overrides, set_aside, notices)
+        return Merged(compute_effective(upstream, values), overrides, set_aside, notices)
 
     def _add_changed(
         self, path: str, article_id: int, row: ArticleRow, content: bytes, issues: tuple[Issue, ...]
@@ -276,7 +282,7 @@ class _BatchRows:
         stored = self._stored[article_id]
         old_path, conflicts, warnings = self._moved.get(article_id) or (path, self._open_conflicts(path), [])
         story = self._read_story(row, stored)
-        has_other_story = is_another(stored.story, story)
+        has_other_story = is_different_story(stored.story, story)
         values = self._adjust_flags(row, self._find_upstream_before(article_id, stored, has_other_story))
         upstream = Flags(*values[_UPSTREAM])
         overrides = self._find_overrides(stored)
@@ -291,14 +297,18 @@ class _BatchRows:
         self._merged.append((article_id, stored, merged))
         if has_other_story:
             self._replaced.append((article_id, stored.story))
-            if hides(stored.overrides) and not hides(merged.overrides):
-                self._records.doubts.add(path)
+            if hides_article(stored.overrides) and not hides_article(merged.overrides):
+                self._records.to_review.add(path)
         elif stored.story[:2] != story[:2]:
             self._edited[article_id] = story
-        if self._restored is None and hides(stored.overrides) and is_retold(stored.story, story):
+        if (
+            self._restored is None
+            and hides_article(stored.overrides)
+            and is_hard_to_recognize(stored.story, story)
+        ):
             self._former.append((article_id, stored))
-        self._records.issues.settle(path, (*issues, *merged.notices, *warnings))
-        self._records.audit.add(article_id, (stored.effective, stored.overrides), merged)
+        self._records.issues.set_open(path, (*issues, *merged.notices, *warnings))
+        self._records.audit.add_changes(article_id, (stored.effective, stored.overrides), merged)
         if path != old_path:
             self._records.audit.add_move(article_id, old_path, path)
         self._records.versions.add_changed(
@@ -327,9 +337,9 @@ class _BatchRows:
 
     def _read_story(self, row: ArticleRow, stored: StoredState) -> Story:
         """Return the story of a document, with its body if that is needed for the comparison."""
-        story = story_of(row)
-        needs_body = hides(stored.overrides) or not has_same_title_or_url(stored.story, story)
-        return story_of(row, with_body=True) if needs_body else story
+        story = get_story(row)
+        needs_body = hides_article(stored.overrides) or not has_same_title_or_url(stored.story, story)
+        return get_story(row, with_body=True) if needs_body else story
 
     def _add_parts(self, rows: Rows, ids: Sequence[int]) -> None:
         """Add the rows that belong to articles. `rows` refers to articles by their index in `ids`."""
@@ -351,15 +361,15 @@ class _BatchRows:
         """Write the rows. The caller commits."""
         backend = backend_of(connection)
         backend.bulk_insert(connection, articles, _INSERTED_COLUMNS, self._new)
-        pass_on_former_stories(connection, self._returned_overrides)
-        take_set_aside(connection, list(self._returned_overrides))
+        copy_former_stories(connection, self._returned_overrides)
+        delete_set_aside(connection, list(self._returned_overrides))
         backend.bulk_update(connection, articles, _UPDATED_COLUMNS, self._changed)
         for table, columns in _PART_COLUMNS.items():
             backend.bulk_insert(connection, table, columns, self._parts[table])
-        write_decisions(connection, self._merged)
-        note_takeovers(connection, self._replaced)
-        note_former_stories(connection, self._records.import_id, self._former)
-        follow_stories(connection, self._edited)
+        write_overrides(connection, self._merged)
+        record_takeovers(connection, self._replaced)
+        record_former_stories(connection, self._records.import_id, self._former)
+        update_takeovers(connection, self._edited)
         queue_for_search(connection, [row[0] for row in (*self._new, *self._changed)])
 
 

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from ...backends.base import chunks
 from ...store.schema import articles, taxonomy_documents
-from ..records.files import forget
+from ..records.files import delete_file_states
 from ..records.import_records import ImportRecords
 from .orphans import refresh_images_of
 from .taxonomy import mark_taxonomy
@@ -27,7 +27,7 @@ def mark_missing(
     Returns:
         The number of articles marked.
     """
-    forget(connection, records.source_id, paths)
+    delete_file_states(connection, records.source_id, paths)
     return set_missing_since(connection, records, paths, moment)
 
 
@@ -56,7 +56,7 @@ def set_missing_since(
     notes = _read_rows(connection, taxonomy_documents, records.source_id, paths, is_missing=since is None)
     mark_taxonomy(connection, [row.id for row in notes], since)
     for row in (*marked, *notes):
-        records.versions.add_marked(row.path, row.missing_since, row.last_import_id)
+        records.versions.add_presence_change(row.path, row.missing_since, row.last_import_id)
     return len(marked)
 
 

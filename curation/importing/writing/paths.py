@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from ...backends import backend_of
 from ...paths import MAX_PATH
 from ...store.schema import articles
-from ..records.files import forget
+from ..records.files import delete_file_states
 from ..records.import_records import ImportRecords
 from .missing import set_missing_since
 from .orphans import refresh_images_of
@@ -38,7 +38,7 @@ def free_paths(
     """
     # The files are not forgotten, because the paths of displaced articles still have files.
     missing = set_missing_since(connection, records, list(displaced), moment) if displaced else 0
-    forget(connection, records.source_id, vacated)
+    delete_file_states(connection, records.source_id, vacated)
     moves = [
         (article_id, path, path_of_displaced(path, article_id)) for path, article_id in displaced.items()
     ]

@@ -39,7 +39,7 @@ class TaxonomyWriter:
 
     def write(self, connection: sa.Connection, batch: Sequence[Chunk]) -> None:
         """Write the taxonomy documents of a batch, and update their providers and topics."""
-        fresh = [(tasks[note.task], read, note) for tasks, read in batch for note in read.notes]
+        fresh = [(tasks[note.task], read, note) for tasks, read in batch for note in read.taxonomy]
         if not fresh:
             return
         rows = Rows()
@@ -49,7 +49,7 @@ class TaxonomyWriter:
         known = _read_documents(connection, [task.known.id for task, _, _ in fresh if task.known is not None])
         new, changed = [], []
         for task, read, note in fresh:
-            self._records.issues.settle(task.file.path, read.outcomes[note.task].issues)
+            self._records.issues.set_open(task.file.path, read.outcomes[note.task].issues)
             values = (
                 *_identity(references, note.parsed), note.parsed.front_matter, note.digest, note.content,
                 self._records.import_id, None,
@@ -118,9 +118,9 @@ def _read_documents(connection: sa.Connection, row_ids: Sequence[int]) -> dict[i
 
 def _add_name(rows: Rows, parsed: Organization | Topic) -> None:
     if isinstance(parsed, Organization):
-        rows.provider(parsed.provider)
+        rows.add_provider(parsed.provider)
     else:
-        rows.topic(parsed.name)
+        rows.add_topic(parsed.name)
 
 
 def _identity(references: References, parsed: Organization | Topic) -> tuple[int | None, int | None]:
@@ -187,7 +187,9 @@ def _update_providers(connection: sa.Connection, ids: Sequence[int], orphans: Or
     found = read_present_documents(connection, taxonomy_documents.c.provider_id, ids)
     parsed_by_id = {row_id: parsed for row_id, content in found if (parsed := parse_organization(content))}
     rows = Rows()
-    shown = [(i, n, rows.image(image)) for i, o in parsed_by_id.items() for n, image in enumerate(o.images)]
+    shown = [
+        (i, n, rows.add_image(image)) for i, o in parsed_by_id.items() for n, image in enumerate(o.images)
+    ]
     references = References.resolve(connection, [rows])
     used = sa.select(provider_images.c.image_id).where(provider_images.c.provider_id.in_(ids))
     orphans.release(images, connection.scalars(used))
@@ -208,7 +210,9 @@ def _update_topics(connection: sa.Connection, ids: Sequence[int], orphans: Orpha
     found = read_present_documents(connection, taxonomy_documents.c.topic_id, ids)
     parsed_by_id = {row_id: parse_topic(content) for row_id, content in found}
     rows = Rows()
-    parent_digests = {row_id: rows.topic(note.parent) for row_id, note in parsed_by_id.items() if note.parent}
+    parent_digests = {
+        row_id: rows.add_topic(note.parent) for row_id, note in parsed_by_id.items() if note.parent
+    }
     references = References.resolve(connection, [rows])
     orphans.release(topics, connection.scalars(sa.select(topics.c.parent_id).where(topics.c.id.in_(ids))))
     values = [

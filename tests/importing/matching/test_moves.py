@@ -16,19 +16,21 @@ from curation.importing.matching.hidden_stories import (
     withhold_hidden_stories,
 )
 from curation.importing.matching.moves import Candidate, Plan, UnplacedDocument
-from curation.importing.merging.rules import Decision, SetAside
+from curation.importing.merging.rules import Override, SetAsideOverride
 from curation.importing.merging.stories import Story, digest_body
 from curation.scanning import File, Kind
 from curation.urls import canonical_url, url_digest
 
-HIDDEN = {"published": Decision(0, 1)}
-REMOVED = {"removed": Decision(1, 1)}
-RATED = {"quality": Decision(9, 1)}
-SHOWN = {"published": Decision(1, 1)}
+HIDDEN = {"published": Override(0, 1)}
+REMOVED = {"removed": Override(1, 1)}
+RATED = {"quality": Override(9, 1)}
+SHOWN = {"published": Override(1, 1)}
 
 
 def make_plan(
-    unplaced: Sequence[UnplacedDocument], candidates: Sequence[Candidate], set_aside: Sequence[SetAside]
+    unplaced: Sequence[UnplacedDocument],
+    candidates: Sequence[Candidate],
+    set_aside: Sequence[SetAsideOverride],
 ) -> Plan:
     """Plan what to do with documents, and which of them to withhold."""
     plan = moves.make_plan(unplaced, candidates, set_aside)
@@ -53,7 +55,7 @@ def doc(
 
 
 def lost(
-    path: str, own_story: Story = ONE, text: str = "old", overrides: Mapping[str, Decision] | None = None,
+    path: str, own_story: Story = ONE, text: str = "old", overrides: Mapping[str, Override] | None = None,
     **more: Any,
 ) -> Candidate:  # fmt: skip
     key = more.pop("id", None) or sum(map(ord, path))
@@ -118,7 +120,7 @@ CERTAIN: dict[str, tuple[UnplacedDocument, Candidate]] = {
 @pytest.mark.parametrize("is_missing", [False, True], ids=["gone now", "missing before"])
 @pytest.mark.parametrize("case", CERTAIN)
 def test_a_document_continues_an_article(
-    case: str, is_missing: bool, overrides: Mapping[str, Decision]
+    case: str, is_missing: bool, overrides: Mapping[str, Override]
 ) -> None:
     document, article = CERTAIN[case]
     article = lost(
@@ -156,7 +158,7 @@ WEAK: dict[str, tuple[UnplacedDocument, Candidate]] = {
 @pytest.mark.parametrize("case", WEAK)
 @pytest.mark.parametrize("overrides", [{}, HIDDEN, REMOVED, RATED, SHOWN])
 def test_weak_evidence_moves_nothing_and_withholds_the_document_of_a_hidden_article(
-    case: str, overrides: Mapping[str, Decision]
+    case: str, overrides: Mapping[str, Override]
 ) -> None:
     document, article = WEAK[case]
     article = lost("old.md", article.story, overrides=overrides, at=article.published_at)
@@ -188,7 +190,7 @@ def test_documents_and_articles_without_common_keys_do_not_match(one: Story, oth
     [(HIDDEN, False, {"new.md"}), (HIDDEN, True, set()), (RATED, False, set())],
 )
 def test_a_title_alone_withholds_a_document_if_the_hidden_article_was_just_lost(
-    overrides: Mapping[str, Decision], is_missing: bool, withheld: set[str]
+    overrides: Mapping[str, Override], is_missing: bool, withheld: set[str]
 ) -> None:
     new, old = story("One", "https://e.example/1", "New."), story("One", "https://e.example/2", "Old.")
     plan = make_plan(
@@ -293,7 +295,7 @@ def test_many_pairs_are_ambiguous_without_being_compared_one_by_one(monkeypatch:
 
 @pytest.mark.parametrize("overrides", [HIDDEN, REMOVED, RATED, SHOWN])
 @pytest.mark.parametrize("case", [case for case in CERTAIN if "alone" not in case])
-def test_a_copy_of_a_hidden_article_is_withheld(case: str, overrides: Mapping[str, Decision]) -> None:
+def test_a_copy_of_a_hidden_article_is_withheld(case: str, overrides: Mapping[str, Override]) -> None:
     document, article = CERTAIN[case]
     article = lost(
         "there.md", article.story, article.content_hash, overrides, at=article.published_at, is_lost=False
@@ -319,8 +321,10 @@ def test_an_ambiguous_document_is_withheld_if_it_has_the_story_of_a_hidden_artic
     assert describe_warnings(plan) == {"new.md": ("warning", "hidden_story", "published")}
 
 
-def make_set_aside(own_story: Story, field: str = "published", value: int = 0, key: int = 1) -> SetAside:
-    return SetAside(own_story, field, Decision(value, 7), key, "_news/there.md")
+def make_set_aside(
+    own_story: Story, field: str = "published", value: int = 0, key: int = 1
+) -> SetAsideOverride:
+    return SetAsideOverride(own_story, field, Override(value, 7), key, "_news/there.md")
 
 
 @pytest.mark.parametrize(
@@ -393,7 +397,7 @@ def draw_articles(draw: st.DrawFn) -> list[Candidate]:
 
 @given(DOCS, draw_articles(), st.lists(st.builds(make_set_aside, STORIES), max_size=2))
 def test_every_plan_is_consistent(
-    docs: list[UnplacedDocument], articles: list[Candidate], waiting: list[SetAside]
+    docs: list[UnplacedDocument], articles: list[Candidate], waiting: list[SetAsideOverride]
 ) -> None:
     waiting = [kept._replace(id=number) for number, kept in enumerate(waiting, 1)]
     plan = make_plan(docs, articles, waiting)
@@ -442,7 +446,7 @@ def test_a_plan_does_not_depend_on_the_order_of_files(
 
 def test_a_document_is_withheld_even_if_an_override_that_does_not_hide_it_returns() -> None:
     """A heat override returns with the story, but an editor hides another article with this story."""
-    set_aside = SetAside(doc("old.md").story, "heat", Decision(5, 1), 1, "old.md")
+    set_aside = SetAsideOverride(doc("old.md").story, "heat", Override(5, 1), 1, "old.md")
     hidden = lost("there.md", overrides=HIDDEN, is_lost=False)
     plan = make_plan([doc("new.md")], [hidden], [set_aside])
     assert (set(plan.returning), plan.withheld) == ({"new.md"}, {"new.md"})

@@ -1,5 +1,8 @@
-"""The rules of upstream against editor, as laws over random histories: stories that come, change, go and
-come back at one path, upstream values, and decisions in between; and what is said of it in a store."""
+"""Properties of the merge rules over random histories, and the issues that they leave in a store.
+
+In a history, stories appear, change, disappear and come back at one path. Upstream values and overrides change in
+between.
+"""
 
 from __future__ import annotations
 
@@ -19,14 +22,14 @@ from curation.editing.flags import set_flags
 from curation.flags import FLAGS, Flags
 from curation.importing.merging import rules as rules
 from curation.importing.merging.rules import (
-    NOTICES,
-    Decision,
+    OVERRIDE_CODES,
     Merged,
-    SetAside,
-    effective,
+    Override,
+    SetAsideOverride,
+    compute_effective,
     merge,
 )
-from curation.importing.merging.stories import Story, is_another
+from curation.importing.merging.stories import Story, is_different_story
 from curation.store.database import Store
 from curation.store.schema import import_issues
 
@@ -45,7 +48,7 @@ UPSTREAM = st.builds(
     st.none() | SWITCHES,
     st.none() | SWITCHES,
 )
-#: A canonical URL by its digest; of one that an older release kept, the digest alone is known.
+#: Canonical URLs by digest. None stands for a row of an older release, which has the digest alone.
 URLS: dict[bytes | None, tuple[str | None, ...]] = {
     None: (None,),
     b"1": ("https://a.example/1", "http://www.a.example/1/", None),
@@ -53,7 +56,7 @@ URLS: dict[bytes | None, tuple[str | None, ...]] = {
     b"3": ("https://a.example/3", None),
 }
 ADDRESSES = st.sampled_from([(digest, url) for digest, urls in URLS.items() for url in urls])
-#: Few titles, URLs and bodies, so that stories come back whole and in part; some documents have none of them.
+#: Few titles, URLs and bodies, so that stories come back completely and in part. Some documents have none of them.
 STORIES = st.builds(
     lambda title, address, body: Story(title, address[0], address[1], body),
     st.sampled_from([None, "a", "A ", "b", "c"]),
@@ -66,7 +69,7 @@ VALUES = st.fixed_dictionaries(
 
 
 class Document(NamedTuple):
-    """A document that comes in."""
+    """A document that is imported."""
 
     story: Story
     upstream: Flags
@@ -76,130 +79,129 @@ DOCUMENTS = st.builds(Document, STORIES, UPSTREAM)
 HISTORIES = st.lists(DOCUMENTS | VALUES, min_size=1, max_size=14)
 
 
-class Place:
-    """One path of a source: what stands, what is set aside, which notices are open."""
+class PathModel:
+    """One path of a source: its overrides, in force and set aside, and its open issues."""
 
     def __init__(self, first: Document) -> None:
         self.document = first
-        self.overrides: dict[str, Decision] = {}
-        self.set_aside: list[SetAside] = []
+        self.overrides: dict[str, Override] = {}
+        self.set_aside: list[SetAsideOverride] = []
         self.notices: set[tuple[str, str | None]] = set()
         self._ids = iter(range(1, 10_000))
         self._changesets = iter(range(1, 10_000))
 
-    def decide(self, values: dict[str, int]) -> None:
+    def override(self, values: dict[str, int]) -> None:
         changeset = next(self._changesets)
-        self.overrides |= {flag: Decision(value, changeset) for flag, value in values.items()}
+        self.overrides |= {flag: Override(value, changeset) for flag, value in values.items()}
 
-    def merged(self, document: Document) -> Merged:
-        said = {field for code, field in self.notices if code == "upstream_changed" and field}
+    def merge(self, document: Document) -> Merged:
+        open_conflicts = {field for code, field in self.notices if code == "upstream_changed" and field}
         stories = (self.document.story, document.story)
-        was = self.document.upstream
-        return merge(was, document.upstream, stories, self.overrides, self.set_aside, said)
+        before = self.document.upstream
+        return merge(before, document.upstream, stories, self.overrides, self.set_aside, open_conflicts)
 
-    def take_in(self, document: Document) -> Merged:
-        merged = self.merged(document)
+    def import_document(self, document: Document) -> Merged:
+        merged = self.merge(document)
         self.document = document
         self.overrides = dict(merged.overrides)
-        # As the store does: all are written anew, in their order.
+        # The store also writes all of them again, in order.
         self.set_aside = [kept._replace(id=next(self._ids)) for kept in merged.set_aside]
         self.notices = {(issue.code, issue.field) for issue in merged.notices}
         return merged
 
     @property
-    def decisions(self) -> Counter[tuple[str, Decision]]:
-        """All that was decided and not decided anew, standing or set aside."""
-        return Counter([*self.overrides.items(), *((kept.field, kept.decision) for kept in self.set_aside)])
+    def all_overrides(self) -> Counter[tuple[str, Override]]:
+        """All overrides that were not replaced, in force or set aside."""
+        return Counter([*self.overrides.items(), *((kept.field, kept.override) for kept in self.set_aside)])
 
 
-class Happened(NamedTuple):
-    """A document that came in, and what was made of it."""
+class Step(NamedTuple):
+    """The import of a document, with the state before it and the result."""
 
     before: Document
     now: Document
-    overrides: dict[str, Decision]
-    set_aside: list[SetAside]
-    said: set[str | None]
-    decisions: Counter[tuple[str, Decision]]
+    overrides: dict[str, Override]
+    set_aside: list[SetAsideOverride]
+    open_conflicts: set[str | None]
+    all_overrides: Counter[tuple[str, Override]]
     merged: Merged
-    path: Place
+    path: PathModel
 
 
-def happened(first: Document, history: list[Document | dict[str, int]]) -> list[Happened]:
-    """What was made of each document of a history; `path` is as it is at the end."""
-    path, found = Place(first), []
+def run_history(first: Document, history: list[Document | dict[str, int]]) -> list[Step]:
+    """Return a step for each document of a history. The `path` of each step is in its final state."""
+    path, steps = PathModel(first), []
     for event in history:
         if isinstance(event, dict):
-            path.decide(event)
+            path.override(event)
             continue
-        said = {field for code, field in path.notices if code == "upstream_changed"}
-        before = (path.document, event, dict(path.overrides), list(path.set_aside), said, path.decisions)
-        found.append(Happened(*before, path.take_in(event), path))
-    return found
+        open_conflicts = {field for code, field in path.notices if code == "upstream_changed"}
+        overrides, set_aside = dict(path.overrides), list(path.set_aside)
+        before = (path.document, event, overrides, set_aside, open_conflicts, path.all_overrides)
+        steps.append(Step(*before, path.import_document(event), path))
+    return steps
 
 
 @given(DOCUMENTS, HISTORIES)
-def test_no_decision_ever_disappears(first: Document, history: list[Document | dict[str, int]]) -> None:
-    """It stands, or it is set aside with the story that it was about; and none comes from nowhere."""
-    for was in happened(first, history):
-        now = Counter([*was.merged.overrides.items(), *((k.field, k.decision) for k in was.merged.set_aside)])
-        assert now == was.decisions
-        for kept in was.merged.set_aside:
-            assert kept in was.set_aside or kept == SetAside(
-                was.before.story, kept.field, was.overrides[kept.field]
+def test_no_override_ever_disappears(first: Document, history: list[Document | dict[str, int]]) -> None:
+    """It is in force, or it is set aside with its story. None appears from nowhere."""
+    for step in run_history(first, history):
+        now = Counter(
+            [*step.merged.overrides.items(), *((k.field, k.override) for k in step.merged.set_aside)]
+        )
+        assert now == step.all_overrides
+        for kept in step.merged.set_aside:
+            assert kept in step.set_aside or kept == SetAsideOverride(
+                step.before.story, kept.field, step.overrides[kept.field]
             )
 
 
 @given(DOCUMENTS, HISTORIES)
-def test_decisions_stand_as_long_as_the_story_does(
+def test_overrides_stay_in_force_as_long_as_the_story_does(
     first: Document, history: list[Document | dict[str, int]]
 ) -> None:
-    for was in happened(first, history):
-        if not is_another(was.before.story, was.now.story):
-            assert was.merged.overrides == was.overrides
-            assert was.merged.set_aside == was.set_aside
+    for step in run_history(first, history):
+        if not is_different_story(step.before.story, step.now.story):
+            assert step.merged.overrides == step.overrides
+            assert step.merged.set_aside == step.set_aside
         else:
-            assert not set(was.merged.overrides.values()) & set(was.overrides.values())
+            assert not set(step.merged.overrides.values()) & set(step.overrides.values())
 
 
 @given(DOCUMENTS, VALUES, st.lists(DOCUMENTS | VALUES, max_size=10))
-def test_a_story_that_comes_back_has_its_own_decisions_and_no_others(
+def test_a_story_that_comes_back_has_its_own_overrides_and_no_others(
     first: Document, values: dict[str, int], meanwhile: list[Document | dict[str, int]]
 ) -> None:
-    """However many stories came in between, and whatever was decided about them."""
-    path = Place(first)
-    path.decide(values)
-    due = dict(path.overrides)
-    others = [e for e in meanwhile if isinstance(e, dict) or _are_strangers(e.story, first.story)]
+    """This holds for any number of stories in between, and any overrides of them."""
+    path = PathModel(first)
+    path.override(values)
+    expected = dict(path.overrides)
+    others = [e for e in meanwhile if isinstance(e, dict) or is_different_story(e.story, first.story)]
     for event in others:
-        path.decide(event) if isinstance(event, dict) and path.document != first else None
-        path.take_in(event) if isinstance(event, Document) else None
+        path.override(event) if isinstance(event, dict) and path.document != first else None
+        path.import_document(event) if isinstance(event, Document) else None
     if path.document == first:
         return
-    path.take_in(first)
-    assert path.overrides == due
-
-
-def _are_strangers(story: Story, other: Story) -> bool:
-    return is_another(story, other)
+    path.import_document(first)
+    assert path.overrides == expected
 
 
 @given(DOCUMENTS, DOCUMENTS, VALUES, VALUES)
-def test_two_stories_may_flap_for_ever(
+def test_two_stories_can_alternate_forever(
     one: Document, other: Document, of_one: dict[str, int], of_other: dict[str, int]
 ) -> None:
-    if not is_another(one.story, other.story):
+    if not is_different_story(one.story, other.story):
         return
-    path = Place(one)
-    path.decide(of_one)
+    path = PathModel(one)
+    path.override(of_one)
     first = dict(path.overrides)
-    path.take_in(other)
-    path.decide(of_other)
+    path.import_document(other)
+    path.override(of_other)
     second = dict(path.overrides)
     for _ in range(3):
-        path.take_in(one)
+        path.import_document(one)
         assert (path.overrides, len(path.set_aside)) == (first, len(second))
-        path.take_in(other)
+        path.import_document(other)
         assert (path.overrides, len(path.set_aside)) == (second, len(first))
 
 
@@ -207,113 +209,111 @@ def test_two_stories_may_flap_for_ever(
 def test_the_same_document_again_changes_nothing(
     first: Document, history: list[Document | dict[str, int]]
 ) -> None:
-    for was in happened(first, history):
-        path = was.path
+    for step in run_history(first, history):
+        path = step.path
     else:
         if not isinstance(history[-1], Document):
             return
-        once = path.take_in(path.document)
-        again = path.take_in(path.document)
-        assert once.effective == was.merged.effective
-        assert once.overrides == was.merged.overrides
+        once = path.import_document(path.document)
+        again = path.import_document(path.document)
+        assert once.effective == step.merged.effective
+        assert once.overrides == step.merged.overrides
         assert [k._replace(id=None) for k in once.set_aside] == [
-            k._replace(id=None) for k in was.merged.set_aside
+            k._replace(id=None) for k in step.merged.set_aside
         ]
-        # That a story is back is said until the document next changes; it is not merged before.
-        assert [n for n in was.merged.notices if n.code != "override_returned"] == list(once.notices)
+        # `override_returned` stays open until the document next changes, and there is no merge before that.
+        assert [n for n in step.merged.notices if n.code != "override_returned"] == list(once.notices)
         assert again == once._replace(set_aside=again.set_aside)
 
 
 @given(DOCUMENTS, HISTORIES)
-def test_what_holds_is_the_decision_or_else_what_upstream_says(
+def test_the_effective_value_is_the_override_or_else_the_upstream_value(
     first: Document, history: list[Document | dict[str, int]]
 ) -> None:
-    for was in happened(first, history):
-        decided = {flag: decision.value for flag, decision in was.merged.overrides.items()}
-        holds = was.merged.effective
-        assert holds == effective(was.now.upstream, decided)
-        assert not (holds.published and holds.removed)
+    for step in run_history(first, history):
+        values = {flag: override.value for flag, override in step.merged.overrides.items()}
+        found = step.merged.effective
+        assert found == compute_effective(step.now.upstream, values)
+        assert not (found.published and found.removed)
         for flag in ("quality", "heat"):
-            assert getattr(holds, flag) == decided.get(flag, getattr(was.now.upstream, flag))
-        assert holds.removed == bool(decided.get("removed", was.now.upstream.removed))
-        if not holds.removed:
-            upstream = was.now.upstream.published
-            assert holds.published == bool(decided.get("published", upstream is None or upstream))
+            assert getattr(found, flag) == values.get(flag, getattr(step.now.upstream, flag))
+        assert found.removed == bool(values.get("removed", step.now.upstream.removed))
+        if not found.removed:
+            upstream = step.now.upstream.published
+            assert found.published == bool(values.get("published", upstream is None or upstream))
 
 
 @given(UPSTREAM)
-def test_without_decisions_upstream_holds_and_absent_means_published(upstream: Flags) -> None:
+def test_without_overrides_upstream_values_apply_and_the_default_is_published(upstream: Flags) -> None:
     removed = upstream.removed is True
     published = upstream.published is not False and not removed
-    assert effective(upstream, {}) == (upstream.quality, upstream.heat, published, removed)
+    assert compute_effective(upstream, {}) == (upstream.quality, upstream.heat, published, removed)
 
 
 @given(DOCUMENTS, HISTORIES)
-def test_no_notice_without_a_cause_and_no_cause_without_a_notice(
-    first: Document, history: list[Document | dict[str, int]]
-) -> None:
-    for was in happened(first, history):
-        said = [(notice.code, notice.field) for notice in was.merged.notices]
-        assert len(said) == len(set(said))
-        assert all(n.severity == SEVERITIES[n.code] for n in was.merged.notices)
-        assert set(said) == _due(was)
+def test_issues_match_their_causes(first: Document, history: list[Document | dict[str, int]]) -> None:
+    for step in run_history(first, history):
+        found = [(notice.code, notice.field) for notice in step.merged.notices]
+        assert len(found) == len(set(found))
+        assert all(n.severity == SEVERITIES[n.code] for n in step.merged.notices)
+        assert set(found) == expected_issues(step)
 
 
-#: What is said of decisions; that one is set aside is graver.
+#: The severity of issues about overrides.
 SEVERITIES = {"upstream_changed": "notice", "override_returned": "notice", "override_set_aside": "warning"}
 
 
-def _due(was: Happened) -> set[tuple[str, str]]:
-    """What is to be said, flag by flag."""
-    due = set()
-    is_new_story = is_another(was.before.story, was.now.story)
+def expected_issues(step: Step) -> set[tuple[str, str]]:
+    """Return the code and flag of each issue that the rules require."""
+    expected = set()
+    is_new_story = is_different_story(step.before.story, step.now.story)
     for flag in FLAGS:
-        stands = was.merged.overrides.get(flag)
-        if stands and is_new_story:
-            due.add(("override_returned", flag))
-        if stands and not is_new_story:
-            said, says = getattr(was.before.upstream, flag), getattr(was.now.upstream, flag)
-            if says not in (None, stands.value) and (says != said or flag in was.said):
-                due.add(("upstream_changed", flag))
-        if not stands and any(kept.field == flag for kept in was.merged.set_aside):
-            due.add(("override_set_aside", flag))
-    return due
+        override = step.merged.overrides.get(flag)
+        if override and is_new_story:
+            expected.add(("override_returned", flag))
+        if override and not is_new_story:
+            old, new = getattr(step.before.upstream, flag), getattr(step.now.upstream, flag)
+            if new not in (None, override.value) and (new != old or flag in step.open_conflicts):
+                expected.add(("upstream_changed", flag))
+        if not override and any(kept.field == flag for kept in step.merged.set_aside):
+            expected.add(("override_set_aside", flag))
+    return expected
 
 
 @given(UPSTREAM, UPSTREAM, VALUES, STORIES)
-def test_upstream_changed_when_it_changes_its_mind_until_the_two_agree(
+def test_upstream_changed_is_open_from_a_new_upstream_value_until_both_are_equal(
     one: Flags, other: Flags, values: dict[str, int], story: Story
 ) -> None:
-    path = Place(Document(story, one))
-    path.decide(values)
-    path.take_in(Document(story, one))
-    assert path.notices == set()  # it says what it said when the editor decided
-    path.take_in(Document(story, other))
-    parted = set(path.notices)
-    path.take_in(Document(story, other))
-    assert path.notices == parted
-    switches = (_as_said(values.get(flag)) for flag in ("published", "removed"))
-    agreed = Flags(values.get("quality"), values.get("heat"), *switches)
-    path.take_in(Document(story, agreed))
+    path = PathModel(Document(story, one))
+    path.override(values)
+    path.import_document(Document(story, one))
+    assert path.notices == set()  # the upstream value is the same as when the editor set the override
+    path.import_document(Document(story, other))
+    conflicts = set(path.notices)
+    path.import_document(Document(story, other))
+    assert path.notices == conflicts
+    switches = (_switch(values.get(flag)) for flag in ("published", "removed"))
+    adopted = Flags(values.get("quality"), values.get("heat"), *switches)
+    path.import_document(Document(story, adopted))
     assert path.notices == set()
 
 
-def _as_said(value: int | None) -> bool | None:
+def _switch(value: int | None) -> bool | None:
     return bool(value) if value is not None else None
 
 
 @given(STORIES, STORIES)
-def test_another_story_is_one_whose_title_url_and_body_all_differ(one: Story, other: Story) -> None:
-    assert is_another(one, other) == is_another(other, one)
-    assert not is_another(one, one)
-    assert not is_another(one, other._replace(title=one.title))
-    assert not is_another(one, other._replace(canonical_digest=one.canonical_digest))
+def test_a_story_is_different_if_title_url_and_body_all_differ(one: Story, other: Story) -> None:
+    assert is_different_story(one, other) == is_different_story(other, one)
+    assert not is_different_story(one, one)
+    assert not is_different_story(one, other._replace(title=one.title))
+    assert not is_different_story(one, other._replace(canonical_digest=one.canonical_digest))
     has_body = one.body_digest is not None
-    assert is_another(one, other._replace(body_digest=one.body_digest)) == (
+    assert is_different_story(one, other._replace(body_digest=one.body_digest)) == (
         _has_other_title(one, other) and _has_other_url(one, other) and not has_body
     )
     has_other_body = one.body_digest is None or one.body_digest != other.body_digest
-    assert is_another(one, other) == (
+    assert is_different_story(one, other) == (
         _has_other_title(one, other) and _has_other_url(one, other) and has_other_body
     )
 
@@ -323,75 +323,75 @@ def _has_other_title(one: Story, other: Story) -> bool:
 
 
 def _has_other_url(one: Story, other: Story) -> bool:
-    """Two URLs of these tests are one if their last figure is, which is the digest too."""
+    """Compare digests: in these tests equal URLs have equal digests."""
     return one.canonical_digest != other.canonical_digest
 
 
-def _is_shown(flags: Flags) -> bool:
+def _is_visible(flags: Flags) -> bool:
     return flags.published is not False and not flags.removed
 
 
 @given(UPSTREAM, st.none() | UPSTREAM, st.sets(st.sampled_from(FLAGS)))
-def test_what_cannot_be_read_is_as_before_and_of_a_new_article_not_published(
-    says: Flags, before: Flags | None, unclear: set[str]
+def test_an_unreadable_flag_is_unchanged_and_a_new_article_is_not_published(
+    stated: Flags, before: Flags | None, unclear: set[str]
 ) -> None:
-    says = says._replace(**dict.fromkeys(unclear))
-    read = rules.legible(says, unclear, before)
-    if before is not None and not _is_shown(before) and unclear & {"published", "removed"}:
-        assert not _is_shown(read)
+    stated = stated._replace(**dict.fromkeys(unclear))
+    read = rules.replace_unreadable_flags(stated, unclear, before)
+    if before is not None and not _is_visible(before) and unclear & {"published", "removed"}:
+        assert not _is_visible(read)
     for flag in FLAGS:
-        if flag == "published" and before is not None and not _is_shown(before) and read.published is False:
-            continue  # what was not shown is not shown by a flag that cannot be read
+        if flag == "published" and before is not None and not _is_visible(before) and read.published is False:
+            continue  # an unreadable flag never publishes what was not published
         if flag not in unclear and before is not None:
-            assert getattr(read, flag) == getattr(says, flag)
+            assert getattr(read, flag) == getattr(stated, flag)
         elif before is not None:
             assert getattr(read, flag) == getattr(before, flag)
         elif flag != "published":
-            assert getattr(read, flag) == getattr(says, flag)
+            assert getattr(read, flag) == getattr(stated, flag)
     if before is None:
-        is_shut = not unclear.isdisjoint(("published", "removed"))
-        assert read.published is (False if is_shut else says.published)
-        assert not (is_shut and effective(read, {}).published)
+        must_hide = not unclear.isdisjoint(("published", "removed"))
+        assert read.published is (False if must_hide else stated.published)
+        assert not (must_hide and compute_effective(read, {}).published)
 
 
 @given(VALUES)
 def test_an_editor_hides_by_published_and_by_removed(values: dict[str, int]) -> None:
-    overrides = {flag: Decision(value, 1) for flag, value in values.items()}
-    assert rules.hides(overrides) == (values.get("published") == 0 or values.get("removed") == 1)
+    overrides = {flag: Override(value, 1) for flag, value in values.items()}
+    assert rules.hides_article(overrides) == (values.get("published") == 0 or values.get("removed") == 1)
 
 
 @pytest.mark.parametrize(
     ("flag", "value", "word"),
     [("quality", 0, "0"), ("published", 0, "false"), ("removed", 1, "true"), ("heat", None, "none")],
 )
-def test_values_are_told_in_words(flag: str, value: int | None, word: str) -> None:
-    assert rules.shown(flag, value) == word
+def test_values_are_formatted_as_words(flag: str, value: int | None, word: str) -> None:
+    assert rules.format_flag(flag, value) == word
 
 
 _PATH = "_news/a.md"
 
 
-def _article(told: str = "", title: str = "a") -> bytes:
-    return f"---\ntitle: {title}\noriginalUrl: https://a.example/{title}\n{told}---\n".encode()
+def _article(flags: str = "", title: str = "a") -> bytes:
+    return f"---\ntitle: {title}\noriginalUrl: https://a.example/{title}\n{flags}---\n".encode()
 
 
 _SECOND = _article("quality: 5\n", "second")
 _RATED = {rating: _article(f"quality: {rating}\n") for rating in (5, 6, 9)}
-_ASIDE = "override_set_aside: the editor's 9 was about another story, 'a', and is set aside"
-_RETURNED = "override_returned: the story is back, and with it the editor's 9"
-_PARTS = "upstream_changed: upstream changed to 6; the override 9 is kept"
+_ASIDE = "override_set_aside: the override 9 was for another story, 'a', and is set aside"
+_RETURNED = "override_returned: the story is back, and its override 9 applies again"
+_CONFLICT = "upstream_changed: upstream changed to 6; the override 9 is kept"
 
-#: Dumps of one article that upstream had rated 5 and an editor 9, and decisions on its quality; each with the
-#: notices that are open then. A decision has its say at the next import.
-NOTICED: dict[str, Sequence[tuple[bytes | int | None, Sequence[str]]]] = {
-    "upstream parts, the file is gone, and there again": (
-        (_RATED[6], (_PARTS,)),
-        (None, (_PARTS,)),
-        (_RATED[6], (_PARTS,)),
-        (_article("quality: 6\nheat: 1\n"), (_PARTS,)),
+#: Dumps of one article (None: without it) and overrides of its quality, each with the issues that are open then.
+#: Upstream had rated it 5 and an editor 9. An override affects issues at the next import.
+SEQUENCES: dict[str, Sequence[tuple[bytes | int | None, Sequence[str]]]] = {
+    "a conflict, then the file is gone and comes back": (
+        (_RATED[6], (_CONFLICT,)),
+        (None, (_CONFLICT,)),
+        (_RATED[6], (_CONFLICT,)),
+        (_article("quality: 6\nheat: 1\n"), (_CONFLICT,)),
         (_RATED[9], ()),
     ),
-    "a decision is set aside, the file is gone, and there again": (
+    "an override is set aside, then the file is gone and comes back": (
         (_SECOND, (_ASIDE,)),
         (None, (_ASIDE,)),
         (_SECOND, (_ASIDE,)),
@@ -402,76 +402,77 @@ NOTICED: dict[str, Sequence[tuple[bytes | int | None, Sequence[str]]]] = {
         (_RATED[5], (_RETURNED,)),
         (_article("quality: 5\nheat: 1\n"), ()),
     ),
-    "a file that is broken meanwhile": (
-        (_RATED[6], (_PARTS,)),
-        (b"---\n[\n---\n", (_PARTS,)),
-        (_RATED[6], (_PARTS,)),
+    "a file that is invalid in between": (
+        (_RATED[6], (_CONFLICT,)),
+        (b"---\n[\n---\n", (_CONFLICT,)),
+        (_RATED[6], (_CONFLICT,)),
         (_SECOND, (_ASIDE,)),
         (b"---\n[\n---\n", (_ASIDE,)),
         (_SECOND, (_ASIDE,)),
     ),
-    "an editor agrees with upstream, and then does not": (
-        (_RATED[6], (_PARTS,)),
-        (6, (_PARTS,)),
+    "an editor adopts the upstream value, and then another": (
+        (_RATED[6], (_CONFLICT,)),
+        (6, (_CONFLICT,)),
         (_RATED[6], ()),
         (8, ()),
         (_RATED[6], ()),
         (_RATED[5], ("upstream_changed: upstream changed to 5; the override 8 is kept",)),
     ),
-    "an editor decides otherwise, but not as upstream": (
-        (_RATED[6], (_PARTS,)),
-        (8, (_PARTS,)),
+    "an editor changes the override, but not to the upstream value": (
+        (_RATED[6], (_CONFLICT,)),
+        (8, (_CONFLICT,)),
         (_RATED[6], ("upstream_changed: upstream changed to 6; the override 8 is kept",)),
         (9, ("upstream_changed: upstream changed to 6; the override 8 is kept",)),
-        (None, (_PARTS,)),
-        (6, (_PARTS,)),
+        (None, (_CONFLICT,)),
+        (6, (_CONFLICT,)),
         (None, ()),
         (_RATED[6], ()),
     ),
-    "an editor decides anew what was set aside": (
+    "an editor overrides again what was set aside": (
         (_SECOND, (_ASIDE,)),
         (3, (_ASIDE,)),
         (_SECOND, ()),
         (_RATED[5], (_RETURNED,)),
-        (_SECOND, ("override_returned: the story is back, and with it the editor's 3",)),
+        (_SECOND, ("override_returned: the story is back, and its override 3 applies again",)),
         (_article("", "third"), (_ASIDE.replace("9", "3").replace("'a'", "'second'"),)),
     ),
-    "an editor agrees while the file is broken": (
-        (_RATED[6], (_PARTS,)),
-        (6, (_PARTS,)),
+    "an editor adopts the upstream value while the file is invalid": (
+        (_RATED[6], (_CONFLICT,)),
+        (6, (_CONFLICT,)),
         (b"---\n[\n---\n", ()),
         (_RATED[6], ()),
     ),
 }
 
 
-@pytest.mark.parametrize("story", some(NOTICED))
-def test_notices_stay_until_what_they_say_is_so_no_more(store: Store, tmp_path: Path, story: str) -> None:
+@pytest.mark.parametrize("name", some(SEQUENCES))
+def test_issues_stay_open_as_long_as_they_are_true(store: Store, tmp_path: Path, name: str) -> None:
     site = Site(tmp_path / "site")
-    steps: list[tuple[bytes | int | None, Sequence[str]]] = [(_RATED[5], ()), (9, ()), *NOTICED[story]]
-    for number, (happens, due) in enumerate(steps):
-        if isinstance(happens, int):
+    steps: list[tuple[bytes | int | None, Sequence[str]]] = [(_RATED[5], ()), (9, ()), *SEQUENCES[name]]
+    for number, (event, expected) in enumerate(steps):
+        if isinstance(event, int):
             with store.writing() as connection:
-                set_flags(connection, Selection([_PATH]), {"quality": happens}, actor="ada", reason=None)
+                set_flags(connection, Selection([_PATH]), {"quality": event}, actor="ada", reason=None)
         else:
-            site.hold({"_news/always.md": _article()} | ({} if happens is None else {_PATH: happens}))
+            site.hold({"_news/always.md": _article()} | ({} if event is None else {_PATH: event}))
             import_folder(store, site.root)
         table = import_issues.c
-        wanted = sa.select(table.code, table.message).where(
-            table.code.in_(NOTICES), table.resolved_import_id.is_(None)
+        query = sa.select(table.code, table.message).where(
+            table.code.in_(OVERRIDE_CODES), table.resolved_import_id.is_(None)
         )
-        assert (number, [f"{code}: {told}" for code, told in rows(store, wanted)]) == (number, list(due))
+        found = [f"{code}: {message}" for code, message in rows(store, query)]
+        assert (number, found) == (number, list(expected))
 
 
 def test_the_readme_has_the_table_of_the_rules() -> None:
     assert rules.__doc__ is not None
-    ours = _table(rules.__doc__)
-    assert len(ours) > 5
-    assert ours in _tables(README.read_text(encoding="utf-8"))
+    rows_of_rules = _table(rules.__doc__)
+    assert len(rows_of_rules) > 5
+    assert rows_of_rules in _tables(README.read_text(encoding="utf-8"))
 
 
 def _tables(text: str) -> list[list[list[str]]]:
-    """The rows of every Markdown table of a text, its rule left out; a cell's spaces say nothing."""
+    """Return the rows of each Markdown table in a text, without separator lines and cell padding."""
     blocks = re.findall(r"(?m)(?:^\|.*\n?)+", text)
     return [_table(block) for block in blocks]
 

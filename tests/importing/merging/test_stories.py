@@ -1,4 +1,4 @@
-"""When two documents tell the same story: pairs of titles, of addresses and of bodies."""
+"""Whether two documents tell the same story: pairs of titles, of URLs and of bodies."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from curation.importing.merging.stories import (
     fold_url,
     has_same_body,
     has_same_title_or_url,
-    is_another,
+    is_different_story,
 )
 from curation.urls import canonical_url, url_digest
 
@@ -100,33 +100,35 @@ def story(title: str | None = None, url: str | None = None, body: str = "") -> S
 
 
 @pytest.mark.parametrize(("one", "other"), SAME_TITLES)
-def test_titles_that_say_the_same(one: str | None, other: str | None) -> None:
+def test_equal_titles(one: str | None, other: str | None) -> None:
     assert fold_title(one) == fold_title(other)
     first, second = (
         story(one, "https://e.example/1", "one"),
         story(other, "https://e.example/2", "two"),
     )
     assert has_same_title_or_url(first, second)
-    assert not is_another(first, second)
+    assert not is_different_story(first, second)
 
 
 @pytest.mark.parametrize(("one", "other"), OTHER_TITLES)
-def test_titles_that_say_something_else(one: str | None, other: str | None) -> None:
+def test_different_titles(one: str | None, other: str | None) -> None:
     assert fold_title(one) != fold_title(other)
-    assert is_another(story(one, "https://e.example/1", "one"), story(other, "https://e.example/2", "two"))
+    assert is_different_story(
+        story(one, "https://e.example/1", "one"), story(other, "https://e.example/2", "two")
+    )
 
 
 @pytest.mark.parametrize(("one", "other"), SAME_URLS)
-def test_addresses_that_name_the_same(one: str, other: str) -> None:
+def test_equal_urls(one: str, other: str) -> None:
     assert fold_url(canonical_url(one)) == fold_url(canonical_url(other)) is not None
     assert has_same_title_or_url(story("one", one, "one"), story("two", other, "two"))
-    assert not is_another(story("one", one, "one"), story("two", other, "two"))
+    assert not is_different_story(story("one", one, "one"), story("two", other, "two"))
 
 
 @pytest.mark.parametrize(("one", "other"), OTHER_URLS)
-def test_addresses_that_name_something_else(one: str, other: str | None) -> None:
+def test_different_urls(one: str, other: str | None) -> None:
     assert fold_url(canonical_url(one)) != fold_url(canonical_url(other))
-    assert is_another(story("one", one, "one"), story("two", other, "two"))
+    assert is_different_story(story("one", one, "one"), story("two", other, "two"))
 
 
 @pytest.mark.parametrize(
@@ -145,28 +147,30 @@ def test_addresses_that_name_something_else(one: str, other: str | None) -> None
 def test_bodies(one: str, other: str, are_same: bool) -> None:
     first, second = story("one", "https://e.example/1", one), story("two", "https://e.example/2", other)
     assert has_same_body(first, second) is are_same
-    assert is_another(first, second) is not are_same
+    assert is_different_story(first, second) is not are_same
 
 
-def test_tidied_title_and_address_at_once_are_the_same_story() -> None:
-    assert not is_another(
+def test_a_tidied_title_and_url_at_once_are_the_same_story() -> None:
+    assert not is_different_story(
         story("It's a story", "http://x.org/foo", "the same words"),
         story("It’s a story", "https://x.org/foo", "the same words"),
     )
-    assert not is_another(
+    assert not is_different_story(
         story("Cafe", "https://x.org/f", "the same words"), story("“Cafe” ", "https://x.org/f/", "others")
     )
-    # Title and address are others by what they say, and the body alone tells.
-    assert not is_another(
+    # Title and URL are really different, and the body alone is equal.
+    assert not is_different_story(
         story("Café", "https://x.org/f", "the same words"), story("Cafe", "https://x.org/g", "the same words")
     )
 
 
-def test_of_an_older_release_the_digest_of_the_address_is_known_and_nothing_else() -> None:
+def test_rows_of_older_releases_have_only_the_digest_of_the_url() -> None:
     now = story("two", "https://e.example/a", "two")
-    assert not is_another(Story("one", now.canonical_digest), now)
-    assert is_another(Story("one", url_digest("https://e.example/b")), now)
-    assert is_another(Story("one", url_digest("http://e.example/a")), now)  # a digest cannot be tidied
+    assert not is_different_story(Story("one", now.canonical_digest), now)
+    assert is_different_story(Story("one", url_digest("https://e.example/b")), now)
+    assert is_different_story(
+        Story("one", url_digest("http://e.example/a")), now
+    )  # a digest cannot be normalized
 
 
 TITLES = st.none() | st.text("aAéE ’'\u200b", max_size=4)
@@ -182,14 +186,14 @@ STORIES = st.builds(story, TITLES, URLS, BODIES)
 
 
 @given(STORIES, STORIES)
-def test_it_is_the_same_either_way_round_and_every_story_is_itself(one: Story, other: Story) -> None:
-    assert is_another(one, other) == is_another(other, one)
+def test_comparison_is_symmetric_and_reflexive(one: Story, other: Story) -> None:
+    assert is_different_story(one, other) == is_different_story(other, one)
     assert has_same_title_or_url(one, other) == has_same_title_or_url(other, one)
-    assert not is_another(one, one)
+    assert not is_different_story(one, one)
 
 
 @given(TITLES, URLS)
-def test_what_is_folded_stays_as_it_is(title: str | None, url: str | None) -> None:
+def test_folding_is_idempotent(title: str | None, url: str | None) -> None:
     assert fold_title(fold_title(title)) == fold_title(title)
     folded = fold_url(canonical_url(url))
     assert folded is None or fold_url(f"https://{folded}") == folded

@@ -1,5 +1,7 @@
-"""A document that takes its reader for ever, or kills it, is an issue of its file: the import goes on, wherever
-files are read, and what the store has of the file stays as it was."""
+"""A document that its reader never finishes, or that crashes it, is an issue of its file.
+
+The import continues, wherever files are read, and the stored version of the file is kept.
+"""
 
 from __future__ import annotations
 
@@ -24,8 +26,8 @@ from ...support.cases import some
 from ...support.importing_helpers import import_folder
 from ...support.places import CHECKOUT
 
-#: Where files are read (here, in processes of ours, by an executor that is given), and what some documents do
-#: there. What holds the interpreter's lock, or kills its process, is for processes of ours.
+#: Where files are read (in this process, in a pool of child processes, by an executor that is given), and what
+#: some documents do there. Only the pool survives documents that hold the interpreter's lock or kill the process.
 PLACES: dict[str, tuple[Callable[[], AbstractContextManager[Executor | None]], dict[str, str]]] = {
     "here": (nullcontext, {"b": "loop", "d": "match", "e": "sleep"}),
     "processes": (
@@ -38,22 +40,22 @@ CODES = {"die": "read_crashed", "crash": "read_crashed"}
 
 
 @pytest.fixture(autouse=True)
-def hurried(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Documents are read by readers that some of them are too much for, within a second."""
+def short_time_limit(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Read documents with `stuck_readers` and a time limit of one second."""
     for module in (deadlines, pipeline):
         monkeypatch.setattr(module, "read_files", stuck_readers.read_files)
-    monkeypatch.setattr(processes, "SECONDS", 1.0)
+    monkeypatch.setattr(processes, "MAX_SECONDS", 1.0)
     monkeypatch.syspath_prepend(str(CHECKOUT))  # processes import `tests.support.stuck_readers`
     yield
     assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
 
 
-def write_site(root: Path, **does: str) -> Path:
-    """Documents a, b, c …, of which some do something to their reader."""
+def write_site(root: Path, **actions: str) -> Path:
+    """Write the documents a to h, of which some do something to their reader."""
     folder = root / "site" / "_news"
     folder.mkdir(parents=True, exist_ok=True)
     for name in "abcdefgh":
-        line = f"do: {does[name]}\n" if name in does else ""
+        line = f"do: {actions[name]}\n" if name in actions else ""
         (folder / f"{name}.md").write_text(f"---\ntitle: {name}\n{line}---\nbody of {name}\n")
     return root / "site"
 
@@ -72,13 +74,15 @@ def open_issues(store: Store) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("place", some(PLACES))
-def test_a_document_is_refused_and_the_others_are_read(store: Store, tmp_path: Path, place: str) -> None:
-    make, does = PLACES[place]
-    with make() as executor:
-        summary = import_folder(store, write_site(tmp_path, **does), executor=executor)
-    assert open_issues(store) == {name: CODES.get(what, "read_timed_out") for name, what in does.items()}
-    assert titles(store) == [name for name in "abcdefgh" if name not in does]
-    assert (summary.added, summary.quarantined) == (8 - len(does), len(does))
+def test_a_document_is_quarantined_and_the_others_are_read(store: Store, tmp_path: Path, place: str) -> None:
+    make_executor, actions = PLACES[place]
+    with make_executor() as executor:
+        summary = import_folder(store, write_site(tmp_path, **actions), executor=executor)
+    assert open_issues(store) == {
+        name: CODES.get(action, "read_timed_out") for name, action in actions.items()
+    }
+    assert titles(store) == [name for name in "abcdefgh" if name not in actions]
+    assert (summary.added, summary.quarantined) == (8 - len(actions), len(actions))
 
 
 def test_a_thread_other_than_the_main_one_has_a_process_read(store: Store, tmp_path: Path) -> None:
@@ -91,7 +95,7 @@ def test_a_thread_other_than_the_main_one_has_a_process_read(store: Store, tmp_p
 def test_a_large_file_is_read_by_a_process(store: Store, tmp_path: Path) -> None:
     site = write_site(tmp_path, c="hold")
     with (site / "_news" / "c.md").open("a") as file:
-        file.write("x\n" * deadlines.LARGEST_HERE)
+        file.write("x\n" * deadlines.MAX_LOCAL_BYTES)
     import_folder(store, site)
     assert (open_issues(store), titles(store)) == ({"c": "read_timed_out"}, list("abdefgh"))
 
@@ -112,7 +116,7 @@ def test_an_article_stays_as_it_was_until_its_file_can_be_read(
     assert curation("unpublish", "_news/c.md").exit_code == 0
     before = json.loads(curation("show", "_news/c.md", "--format", "json").stdout)
     write_site(tmp_path, c="loop")
-    for _ in range(2):  # it is tried again, though the file is as it was
+    for _ in range(2):  # it is read again, although the file is unchanged
         result = curation("import", str(site))
         assert (result.exit_code, open_issues(store)) == (3, {"c": "read_timed_out"})
         assert json.loads(curation("show", "_news/c.md", "--format", "json").stdout) == before
@@ -121,9 +125,9 @@ def test_an_article_stays_as_it_was_until_its_file_can_be_read(
     assert (curation("import", str(site)).exit_code, open_issues(store)) == (0, {})
 
 
-def test_processes_that_cannot_begin_end_the_import(
+def test_processes_that_cannot_start_end_the_import(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(processes, "_serve", stuck_readers.leave)
-    with processes.process_pool(1) as executor, pytest.raises(ImportFailed, match="end as they begin"):
+    with processes.process_pool(1) as executor, pytest.raises(ImportFailed, match="exit at startup"):
         import_folder(store, write_site(tmp_path), executor=executor)

@@ -1,4 +1,4 @@
-"""What an import did to documents, in `curation log N`."""
+"""`curation log N` lists the documents that an import changed."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def documents(result: Result) -> list[tuple[str, str]]:
 
 @pytest.fixture
 def root(tmp_path: Path, curation: Curation) -> Path:
-    """A dump of five stories, which was imported once."""
+    """A dump of five stories that was imported once."""
     for name in "abcde":
         write(tmp_path / "dump", name)
     assert curation("import", str(tmp_path / "dump")).exit_code == 0
@@ -74,7 +74,7 @@ def test_an_import_lists_what_it_added_changed_moved_lost_and_found_again(
 
 
 @pytest.mark.parametrize("form", ["table", "csv", "jsonl", "markdown", "html"])
-def test_it_comes_in_every_form_and_as_much_as_is_wanted(root: Path, curation: Curation, form: str) -> None:
+def test_every_format_and_limit_works(root: Path, curation: Curation, form: str) -> None:
     assert "_news/c.md" in curation("log", "1", "--format", form).stdout
     some = curation("log", "1", "--limit", "2", "--format", "json")
     assert documents(some) == [("added", "_news/a.md"), ("added", "_news/b.md")]
@@ -93,56 +93,56 @@ def test_a_document_that_moved_and_changed_is_in_the_list_under_its_new_path(
     assert ("path", "_news/a.md", "_news/z.md") in {(r["flag"], r["old"], r["new"]) for r in rows(found)}
 
 
-def test_what_is_not_known_any_more_is_said(root: Path, curation: Curation) -> None:
+def test_documents_that_are_no_longer_known_are_counted(root: Path, curation: Curation) -> None:
     (root / "_news/b.md").unlink()
     for number in range(versions.KEPT_IMPORTS + 2):
         write(root, "a", str(number))
         assert curation("import", str(root)).exit_code == 0
     found = curation("log", "2", "--format", "json")
     assert documents(found) == []
-    kept = "is not known any more: it is kept for the last 20 imports of a source"
+    reason = "kept for the last 20 imports of a source"
     assert found.stderr.splitlines()[2:] == [
-        f"which 1 of the 1 updated were {kept}",
-        f"which 1 of the 1 missing were {kept}",
+        f"not listed: 1 of 1 updated articles ({reason})",
+        f"not listed: 1 of 1 missing articles ({reason})",
     ]
-    assert curation("log", "4", "--format", "json").stderr.count("not known") == 0
+    assert "not listed" not in curation("log", "4", "--format", "json").stderr
 
 
-def test_what_was_taken_out_since_is_said(root: Path, curation: Curation) -> None:
+def test_articles_that_were_deleted_since_are_counted(root: Path, curation: Curation) -> None:
     assert curation("revert", "1").exit_code == 0
-    assert "5 of the 5 added were taken out since" in curation("log", "1").stderr
+    assert "not listed: 5 of 5 added articles (deleted since)" in curation("log", "1").stderr
     assert "changes" in curation("log", "2").stderr
 
 
-def test_filters_that_an_import_passes_leave_it_whole(root: Path, curation: Curation) -> None:
-    whole = documents(curation("log", "1", "--format", "json"))
+def test_filters_that_match_an_import_leave_it_complete(root: Path, curation: Curation) -> None:
+    complete = documents(curation("log", "1", "--format", "json"))
     for given in (
         ["--kind", "import"],
         ["--since", "2020-01-01"],
         ["--kind", "import", "--until", "2099-01-01"],
     ):
-        assert documents(curation("log", "1", *given, "--format", "json")) == whole
+        assert documents(curation("log", "1", *given, "--format", "json")) == complete
     assert documents(curation("log", "1", "--kind", "edit", "--format", "json")) == []
 
 
-def test_of_an_import_that_was_undone_that_is_said(root: Path, curation: Curation) -> None:
+def test_a_reverted_import_is_reported(root: Path, curation: Curation) -> None:
     write(root, "a", "other words")
     assert curation("import", str(root)).exit_code == 0
     assert curation("revert", "2").exit_code == 0
-    told = curation("log", "2").stderr
-    assert "the import was undone: what is as it was before is not listed" in told
-    assert "not known" not in told
+    message = curation("log", "2").stderr
+    assert "the import was reverted; documents that are as before are not listed" in message
+    assert "not listed:" not in message
 
 
-def test_taxonomy_is_part_of_it(curation: Curation, site: Path) -> None:
+def test_taxonomy_is_listed(curation: Curation, site: Path) -> None:
     assert curation("import", str(site)).exit_code == 0
     first = curation("log", "1", "--format", "json")
     assert Counter(what for what, _ in documents(first)) == {"added": 60}
-    assert "not known" not in first.stderr
+    assert "not listed" not in first.stderr
     topic = next((site / "_data/topics").glob("*.yaml"))
     topic.write_text(topic.read_text() + "\nnote: x\n")
     shutil.rmtree(site / "_data/organizations")
     assert curation("import", str(site)).exit_code == 0
-    told = documents(curation("log", "2", "--format", "json"))
-    assert ("changed", f"_data/topics/{topic.name}") in told
-    assert {what for what, path in told if "organizations" in path} == {"missing"}
+    listed = documents(curation("log", "2", "--format", "json"))
+    assert ("changed", f"_data/topics/{topic.name}") in listed
+    assert {what for what, path in listed if "organizations" in path} == {"missing"}
