@@ -1,7 +1,9 @@
-"""Tables, transactions, migrations and roles of a store.
+"""The database of the store: tables, transactions, migrations and read-only roles.
 
-- `schema`, `columns`: the tables; `descriptions`: what their columns and the views' mean
+- `schema`, `columns`: the tables
+- `descriptions`: descriptions of tables, views and their columns
 - `database`: `Store`, which begins and ends transactions
-- `migrate`: the schema from revision to revision; `readers`: roles that read the views
-- `names`: the names of sources, topics and providers that a store has
+- `migrate`: upgrades and downgrades of the schema
+- `readers`: roles that may only read the views
+- `names`: checks of names of sources, topics, providers and the like
 """

@@ -1,6 +1,6 @@
-"""The tables of the store: names and columns here are what users' SQL may rely on.
+"""The tables of the store. SQL of users may rely on these names and columns.
 
-Migrations build them (`migrations/versions`); a test holds the two to each other.
+Migrations create the tables (`migrations/versions`), and a test compares them with this module.
 """
 
 from __future__ import annotations
@@ -11,16 +11,16 @@ import sqlalchemy as sa
 
 from ..backends.types import Flag, Instant, Json, blob, digest, integer, name, text
 from ..paths import MAX_PATH
-from .columns import count, flag, identity, index_some, position, reference, stated, story, table
+from .columns import count, flag, partial_index, position, reference, row_id, story_key, table, upstream_flags
 from .columns import metadata as metadata
 from .columns import with_table_options as with_table_options
 
-#: Characters of a source's name.
+#: Maximum number of characters of a source's name.
 MAX_NAME = 190
 
 
 def as_number(column: sa.ColumnElement[Any]) -> sa.ColumnElement[int]:
-    """A flag's column as overrides and changes hold its values: true and false are 1 and 0."""
+    """Return a flag's column as a number, as in overrides and changes: true is 1 and false is 0."""
     if not isinstance(column.type, Flag):
         return column
     return sa.case((column.is_(sa.true()), 1), (column.is_(sa.false()), 0))
@@ -28,15 +28,15 @@ def as_number(column: sa.ColumnElement[Any]) -> sa.ColumnElement[int]:
 
 sources = table(
     "sources",
-    identity(),
+    row_id(),
     sa.Column("name", name(MAX_NAME), nullable=False, unique=True),
     sa.Column("location", text(), nullable=False),
-    # The rule by which upstream makes heat and published (`scoring`); null where it is not known.
+    # The rule by which upstream computes heat and published (`scoring`); null if unknown.
     sa.Column("related_bonus", integer()),
     sa.Column("publish_threshold", integer()),
 )
 
-#: What differs from site to site (`site_settings`); where both origins state a setting, `given` wins.
+#: Settings of a site (`site_settings`). If both origins have a setting, `given` has priority.
 source_settings = table(
     "source_settings",
     reference("source_id", "sources", key=True),
@@ -49,7 +49,7 @@ source_settings = table(
 
 imports = table(
     "imports",
-    identity(),
+    row_id(),
     reference("source_id", "sources"),
     sa.Column("started_at", Instant(), nullable=False),
     sa.Column("finished_at", Instant()),
@@ -69,7 +69,7 @@ imports = table(
 
 import_issues = table(
     "import_issues",
-    identity(),
+    row_id(),
     reference("import_id", "imports"),
     reference("source_id", "sources"),
     sa.Column("path", text(), nullable=False),
@@ -85,8 +85,8 @@ import_issues = table(
     sa.Index(None, "import_id"),
 )
 
-#: The files of a source as they were when they were last read: what an import need not read again.
-#: `stamp` tells without reading whether the bytes are still the same; null where nothing can.
+#: The files of a source as of their latest import, so that an import can skip unchanged files. `stamp` shows
+#: without reading a file whether its bytes are the same; null if nothing can show that.
 files = table(
     "files",
     reference("source_id", "sources", key=True),
@@ -97,10 +97,10 @@ files = table(
     rowid=False,
 )
 
-#: What a file's article was before an import changed it: what undoing that import needs. `delta` is the
-#: earlier bytes, compressed against the later ones; null where the import only marked it missing or found
-#: it again. A flag that cannot be read in these bytes is what it was before them, so upstream's flags are
-#: kept too; in rows of older releases, where that is not known, `upstream_published` is false.
+#: The state of a file's article before an import changed it. Reverting that import restores it. `delta` has
+#: the earlier bytes, compressed against the later ones; null if only `missing_since` changed. A flag that is
+#: not legible in these bytes has an even earlier value, so the upstream values are stored too. In rows of
+#: older releases these are unknown, and `upstream_published` is false.
 file_versions = table(
     "file_versions",
     reference("source_id", "sources", key=True),
@@ -110,14 +110,14 @@ file_versions = table(
     sa.Column("delta", blob()),
     sa.Column("missing_since", Instant()),
     reference("last_import_id", "imports"),
-    *stated(published=sa.false()),
+    *upstream_flags(published=sa.false()),
     sa.Column("upstream_status", name(16)),
     sa.Index(None, "import_id"),
 )
 
 providers = table(
     "providers",
-    identity(),
+    row_id(),
     sa.Column("name", text()),
     sa.Column("domain", text()),
     sa.Column("description", text()),
@@ -126,7 +126,7 @@ providers = table(
 
 images = table(
     "images",
-    identity(),
+    row_id(),
     sa.Column("url", text(), nullable=False),
     sa.Column("width", integer()),
     sa.Column("height", integer()),
@@ -155,7 +155,7 @@ provider_images = table(
 
 topics = table(
     "topics",
-    identity(),
+    row_id(),
     sa.Column("name", text(), nullable=False),
     sa.Column("slug", text()),
     reference("parent_id", "topics", null=True),
@@ -163,10 +163,10 @@ topics = table(
     sa.Index(None, "parent_id"),
 )
 
-# The long columns stand last: SQLite reads a row's overflow pages only as far as it must.
+# Long columns are last, because SQLite reads the overflow pages of a row only as far as it must.
 articles = table(
     "articles",
-    identity(),
+    row_id(),
     reference("source_id", "sources"),
     sa.Column("path", name(MAX_PATH), nullable=False),
     sa.Column("collection", name(MAX_PATH), nullable=False),
@@ -178,7 +178,7 @@ articles = table(
     sa.Column("heat", integer()),
     *flag("published", null=False),
     *flag("removed", null=False),
-    *stated(),
+    *upstream_flags(),
     sa.Column("published_at", Instant()),
     sa.Column("updated_at", Instant()),
     reference("provider_id", "providers", null=True),
@@ -196,14 +196,14 @@ articles = table(
     sa.Column("extra", Json(), nullable=False),
     sa.Column("featured_content", text()),
     sa.Column("body", text(), nullable=False),
-    # Why upstream does not publish it, where that is not its `published`: a draft, or a date to come.
+    # Why upstream does not publish the article, if not by `published`: a draft, or a future publication date.
     sa.Column("upstream_status", name(16)),
     sa.CheckConstraint("upstream_status IN ('draft', 'scheduled')", name="upstream_status"),
     sa.UniqueConstraint("source_id", "path"),
     sa.Index(None, "canonical_digest"),
     sa.Index(None, "last_import_id"),
     sa.Index(None, "published", "quality"),
-    # What reports count is all in these two: they never read the articles themselves.
+    # These two have all columns that reports count, so that reports need not read the articles themselves.
     sa.Index(
         "ix_articles_by_provider",
         "provider_id", "quality", "published", "heat", "published_at", "missing_since",
@@ -212,19 +212,19 @@ articles = table(
         "ix_articles_by_date",
         "published_at", "source_id", "published", "quality", "heat", "missing_since",
     ),
-    # What waits for review, in the words of `sql/reports/review.sql`.
-    index_some(
+    # Articles of the review queue, by the conditions of `sql/reports/review.sql`.
+    partial_index(
         "ix_articles_conflicts", "quality", "published_at", "id",
         where="NOT removed AND missing_since IS NULL AND CASE WHEN quality <> upstream_quality OR"
         " heat <> upstream_heat OR published <> upstream_published OR removed <> upstream_removed"
         " THEN 1 ELSE 0 END = 1",
     ),
-    index_some(
+    partial_index(
         "ix_articles_unjudged", "published_at", "id",
         where="NOT removed AND missing_since IS NULL AND published IS TRUE AND quality IS NULL",
     ),
-    # What an import looks at again once the date has come.
-    index_some(
+    # Articles that an import reads again when their date has come.
+    partial_index(
         "ix_articles_scheduled", "source_id", "published_at", where="upstream_status = 'scheduled'",
     ),
 )  # fmt: skip
@@ -243,7 +243,7 @@ article_images = table(
     reference("article_id", "articles", key=True),
     position(),
     reference("image_id", "images"),
-    # What this article says of the image, where that differs from the image's own row.
+    # Properties of the image in this article that differ from the image's own row.
     sa.Column("extra", Json()),
     sa.Index(None, "image_id"),
     rowid=False,
@@ -259,7 +259,7 @@ article_authors = table(
 
 related_links = table(
     "related_links",
-    identity(),
+    row_id(),
     reference("article_id", "articles"),
     sa.Column("position", integer(), nullable=False),
     sa.Column("title", text()),
@@ -294,7 +294,7 @@ collection_items = table(
     reference("article_id", "articles", key=True),
     position(),
     sa.Column("item_path", text(), nullable=False),
-    # The path that `item_path` means, from the source's root and without suffix.
+    # The path of the item, relative to the source's root and without suffix.
     sa.Column("item_stem", name(MAX_PATH)),
     sa.Column("item_id", sa.ForeignKey("articles.id", ondelete="SET NULL")),
     sa.Index(None, "item_stem"),
@@ -311,7 +311,7 @@ documents = table(
 
 taxonomy_documents = table(
     "taxonomy_documents",
-    identity(),
+    row_id(),
     reference("source_id", "sources"),
     sa.Column("path", name(MAX_PATH), nullable=False),
     sa.Column("kind", name(16), nullable=False),
@@ -331,7 +331,7 @@ taxonomy_documents = table(
 
 changesets = table(
     "changesets",
-    identity(),
+    row_id(),
     sa.Column("kind", name(16), nullable=False),
     sa.Column("actor", text(), nullable=False),
     sa.Column("reason", text()),
@@ -346,7 +346,7 @@ changesets = table(
 
 _IS_FIELD = "field IN ('quality', 'heat', 'published', 'removed')"
 
-#: Values are whole numbers; published and removed are 0 and 1.
+#: Values are integers; published and removed are 0 and 1.
 overrides = table(
     "overrides",
     reference("article_id", "articles", key=True, cascade=False),
@@ -358,31 +358,31 @@ overrides = table(
     rowid=False,
 )
 
-#: Decisions about a story whose path another story has taken over; they come back if the story does.
+#: Inactive overrides of stories whose path now has another story. They become active again with the story.
 set_aside_overrides = table(
     "set_aside_overrides",
-    identity(),
+    row_id(),
     reference("article_id", "articles", cascade=False),
     sa.Column("field", name(16), nullable=False),
     sa.Column("value", integer(), nullable=False),
     reference("changeset_id", "changesets"),
-    *story(),
+    *story_key(),
     sa.CheckConstraint(_IS_FIELD, name="field"),
     sa.Index(None, "article_id"),
     sa.Index(None, "changeset_id"),
 )
 
-#: The story that an article was about until another one took its path over, after `last_changeset_id` (the
-#: latest changeset of all then, 0 if there was none): what was decided up to there was about it.
+#: The earlier story of an article whose path now has another story. `last_changeset_id` is the latest
+#: changeset when it was replaced, 0 if there was none. Changes up to that one concern the earlier story.
 story_takeovers = table(
     "story_takeovers",
     reference("article_id", "articles", key=True),
     sa.Column("last_changeset_id", integer(), primary_key=True, autoincrement=False),
-    *story(),
+    *story_key(),
     rowid=False,
 )
 
-#: The stories that a hidden article had before imports changed it: `changeset_id` hid each of them.
+#: The earlier stories of hidden articles that imports changed. The changeset `changeset_id` hid the article.
 former_stories = table(
     "former_stories",
     reference("article_id", "articles", key=True),
@@ -390,18 +390,18 @@ former_stories = table(
     reference("changeset_id", "changesets", key=True),
     sa.Column("content_hash", name(64), nullable=False),
     sa.Column("published_at", Instant()),
-    *story(),
+    *story_key(),
     sa.Index(None, "import_id"),
     sa.Index(None, "changeset_id"),
     rowid=False,
 )
 
-#: `old_value` and `new_value` are effective values; the overrides before and after stand beside them
-#: because a decision can change who decides without changing the value. `..._decision_id` is the changeset
-#: that each override is of: undoing gives a decision back to who made it.
+#: `old_value` and `new_value` are effective values. The overrides are stored too, because a change can set or
+#: remove an override without changing the effective value. `..._decision_id` is the changeset that made each
+#: override, so that reverting restores its author.
 changes = table(
     "changes",
-    identity(),
+    row_id(),
     reference("changeset_id", "changesets"),
     reference("article_id", "articles", cascade=False),
     sa.Column("field", name(16), nullable=False),
@@ -416,7 +416,7 @@ changes = table(
     sa.Index(None, "article_id"),
 )
 
-#: A key for each transaction that wrote, of the last day; see `Store.writing`. Nothing refers to it.
+#: Keys of the write transactions of the last day; see `Store.writing`. No other table refers to them.
 units_of_work = table(
     "units_of_work",
     sa.Column("key", name(64), primary_key=True),
@@ -424,7 +424,7 @@ units_of_work = table(
     rowid=False,
 )
 
-#: Articles whose documents an import found at another path of the source.
+#: Articles whose files an import found at another path of the source.
 article_moves = table(
     "article_moves",
     reference("changeset_id", "changesets", key=True),
@@ -435,12 +435,12 @@ article_moves = table(
     rowid=False,
 )
 
-#: Articles whose flags were read by rules that no longer apply, until they are parsed again: migrations and
-#: changed settings add them.
+#: Articles whose flags were read by rules that no longer apply, until an import parses them again. Migrations
+#: and changes of settings add them.
 outdated_articles = table("outdated_articles", reference("article_id", "articles", key=True), rowid=False)
 
-#: Articles that the full-text index has yet to take in anew, or to forget: those that were changed since.
-#: The index itself (`article_search`) is each engine's own, and made by migrations alone.
+#: Articles that changed since the full-text index was updated, so that it must add, update or remove them.
+#: The index itself (`article_search`) differs between engines, and only migrations create it.
 search_queue = table(
     "search_queue", sa.Column("article_id", integer(), primary_key=True, autoincrement=False)
 )

@@ -50,8 +50,8 @@ LEFT JOIN articles t ON t.id = l.target_id
 ORDER BY a.quality IS NULL, a.quality DESC, a.id, coalesce(t.quality, l.quality) IS NULL,
   coalesce(t.quality, l.quality) DESC, l.position LIMIT :limit""",
     "collections": """
-SELECT c.id, c.title, i.position, i.item_path, CASE WHEN t.id IS NULL THEN 'names no article'
-  WHEN t.missing_since IS NOT NULL THEN 'its file is gone' ELSE 'not published' END, c.path
+SELECT c.id, c.title, i.position, i.item_path, CASE WHEN t.id IS NULL THEN 'no such article'
+  WHEN t.missing_since IS NOT NULL THEN 'article is missing' ELSE 'not published' END, c.path
 FROM collection_items i JOIN articles c ON c.id = i.article_id LEFT JOIN articles t ON t.id = i.item_id
 WHERE c.missing_since IS NULL AND (t.id IS NULL OR t.missing_since IS NOT NULL OR NOT t.published)
 ORDER BY c.path, i.position LIMIT :limit""",

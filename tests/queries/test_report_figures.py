@@ -229,10 +229,10 @@ def missing_items(told: Chronicle) -> Iterator[Row]:
             named = sorted((a for a in found if a), key=lambda a: a.missing)
             if named and not named[0].missing and named[0].holds("published"):
                 continue
-            why = "names no article" if not named else "not published"
+            why = "no such article" if not named else "not published"
             yield {
                 "collection": article.id, "title": article.title, "position": position, "item": item,
-                "why": "its file is gone" if named and named[0].missing else why, "path": article.path,
+                "why": "article is missing" if named and named[0].missing else why, "path": article.path,
             }  # fmt: skip
 
 

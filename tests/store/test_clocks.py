@@ -1,7 +1,6 @@
-"""Clocks that are wrong: what comes after what is told by ids, on every engine.
+"""Wrong clocks: ids give the order of imports, on every engine.
 
-A machine's clock runs ahead, is put right, jumps back. No import that can be undone is forgotten by that, and none
-that cannot is said to be undone.
+A machine's clock runs ahead, is corrected, or jumps back. Which imports can be reverted does not depend on it.
 """
 
 from __future__ import annotations
@@ -32,29 +31,27 @@ from ..support.store_digest import digests
 
 TODAY = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 
-#: What tells of what was done, and is not undone.
-HISTORY = ("imports", "changesets", "changes", "file_versions")
-
 SetClock = Callable[[float], None]
 
 
 @pytest.fixture
 def set_clock(monkeypatch: pytest.MonkeyPatch) -> SetClock:
-    """Sets the clock to so many days from today."""
-    moment = [TODAY]
-    of_all = [module for name, module in sys.modules.items() if name.startswith("curation.")]
+    """Return a function that sets the clock to a number of days from today."""
+    current = [TODAY]
+    modules = [module for name, module in sys.modules.items() if name.startswith("curation.")]
     real = database.now
-    for module in of_all:
+    for module in modules:
         if getattr(module, "now", None) is real:
-            monkeypatch.setattr(module, "now", lambda: moment[0])
+            monkeypatch.setattr(module, "now", lambda: current[0])
 
     def set_to(days: float) -> None:
-        moment[0] = TODAY + dt.timedelta(days=days)
+        current[0] = TODAY + dt.timedelta(days=days)
 
     return set_to
 
 
-def take_in(store: Store, root: Path, quality: int) -> int:
+def import_quality(store: Store, root: Path, quality: int) -> int:
+    """Import a document with a quality, and return the changeset."""
     write_story(root, "a.md", quality=quality)
     changeset_id = import_folder(store, root, source="s").changeset_id
     assert changeset_id is not None
@@ -71,9 +68,9 @@ def test_an_import_after_a_clock_that_ran_ahead_can_be_undone(
 ) -> None:
     for number in range(versions.KEPT_IMPORTS + 2):  # a year ahead
         set_clock(365 + number)
-        take_in(store, tmp_path, number)
+        import_quality(store, tmp_path, number)
     set_clock(0)
-    last = take_in(store, tmp_path, 99)
+    last = import_quality(store, tmp_path, 99)
     assert undo_one_import(store, last, actor="ann").restored == 1
     assert quality(store) == versions.KEPT_IMPORTS + 1
 
@@ -81,29 +78,33 @@ def test_an_import_after_a_clock_that_ran_ahead_can_be_undone(
 @pytest.mark.long
 @settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.integers(-3000, 3000), min_size=4, max_size=7))
-def test_the_last_imports_can_be_undone_whatever_the_clock_said(
+def test_the_last_imports_can_be_undone_with_any_clock(
     store: Store, tmp_path: Path, set_clock: SetClock, days: list[int]
 ) -> None:
-    kept = 3
-    versions.KEPT_IMPORTS, was = kept, versions.KEPT_IMPORTS
+    limit = 3
+    versions.KEPT_IMPORTS, default = limit, versions.KEPT_IMPORTS
     try:
         set_clock(0)
         source = tmp_path / "site"
-        states, made = [], []
+        states, changeset_ids = [], []
         for number, day in enumerate([0, *days]):
             set_clock(day)
-            made.append(take_in(store, source, len(rows(store, sa.select(imports.c.id))) * 10 + number))
+            changeset_ids.append(
+                import_quality(store, source, len(rows(store, sa.select(imports.c.id))) * 10 + number)
+            )
             states.append(quality(store))
-        for changeset_id, before in list(zip(made[1:], states, strict=False))[: -kept - 1 : -1]:
+        for changeset_id, before in list(zip(changeset_ids[1:], states, strict=False))[: -limit - 1 : -1]:
             undo_one_import(store, changeset_id, actor="ann")
             assert quality(store) == before
     finally:
-        versions.KEPT_IMPORTS = was
+        versions.KEPT_IMPORTS = default
 
 
-def test_the_last_import_is_the_one_that_came_last(store: Store, tmp_path: Path, set_clock: SetClock) -> None:
+def test_the_last_import_is_the_one_with_the_highest_id(
+    store: Store, tmp_path: Path, set_clock: SetClock
+) -> None:
     write_story(tmp_path, "a.md")
-    for number, day in enumerate((300, 0, 0)):  # ahead; put right; and another at the same moment
+    for number, day in enumerate((300, 0, 0)):  # ahead, corrected, and again the same moment
         set_clock(day)
         if number == 2:
             (tmp_path / "_news" / "b.md").write_text("---\na: [\n---\n")
@@ -111,11 +112,11 @@ def test_the_last_import_is_the_one_that_came_last(store: Store, tmp_path: Path,
     with store.reading() as connection:
         [row] = read_status(connection).rows
     assert row[8] == "partial"
-    [told] = report_rows(store, "stale", {})
-    assert str(told["last_import"]).startswith("2026-01-01")
+    [source] = report_rows(store, "stale", {})
+    assert str(source["last_import"]).startswith("2026-01-01")
 
 
-def test_what_failed_is_unfinished_whatever_the_clock_said(
+def test_a_failed_import_is_unfinished_with_any_clock(
     store: Store, tmp_path: Path, set_clock: SetClock
 ) -> None:
     write_story(tmp_path, "a.md")
@@ -133,7 +134,7 @@ def test_what_failed_is_unfinished_whatever_the_clock_said(
 
 
 @pytest.mark.parametrize("lost", ["all", "one", "taxonomy"])
-def test_what_is_not_kept_is_not_undone(
+def test_an_import_without_earlier_versions_cannot_be_undone(
     store: Store, site: Path, curation: Callable[..., Result], lost: str
 ) -> None:
     import_folder(store, site)
@@ -146,29 +147,29 @@ def test_what_is_not_kept_is_not_undone(
     summary = import_folder(store, site)
     paths = sa.select(file_versions.c.path).order_by(file_versions.c.path)
     assert len(rows(store, paths)) == 5
-    gone = {
+    deleted = {
         "all": sa.true(),
         "one": file_versions.c.path == f"_news/{news[0].name}",
         "taxonomy": file_versions.c.path == f"_data/topics/{topic.name}",
     }[lost]
     with store.writing() as connection:
-        connection.execute(sa.delete(file_versions).where(gone))
-    was = digests(store)
+        connection.execute(sa.delete(file_versions).where(deleted))
+    before = digests(store)
     result = curation("revert", str(summary.changeset_id))
     assert (result.exit_code, result.stdout) == (1, "")
     assert "cannot be undone: what" in result.stderr
     assert len(result.stderr.splitlines()) == 1
-    assert digests(store) == was
+    assert digests(store) == before
     with pytest.raises(EditRefused, match=r"what \d of its files were before is not kept"):
         undo_one_import(store, summary.changeset_id or 0, actor="ann")
 
 
-def test_what_a_later_import_changed_too_is_counted(store: Store, tmp_path: Path) -> None:
-    """Its row is the later import's: only the count of what was changed tells that it is not kept."""
-    take_in(store, tmp_path, 1)
+def test_files_that_a_later_import_changed_are_counted(store: Store, tmp_path: Path) -> None:
+    """Only the count of changed files shows that an earlier version is lost."""
+    import_quality(store, tmp_path, 1)
     write_story(tmp_path, "b.md", quality=1)
-    second = take_in(store, tmp_path, 2)
-    take_in(store, tmp_path, 3)
+    second = import_quality(store, tmp_path, 2)
+    import_quality(store, tmp_path, 3)
     with store.writing() as connection:
         first = connection.scalar(sa.select(sa.func.min(file_versions.c.import_id)))
         connection.execute(sa.delete(file_versions).where(file_versions.c.import_id == first))

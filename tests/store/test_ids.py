@@ -1,6 +1,6 @@
-"""An id is never given to a second row, on no engine: a list of ids that someone kept hits nothing else.
+"""No engine uses an id for a second row, so that a saved list of ids never selects other rows.
 
-`CURATION_SEEDS=20` goes through as many histories (2).
+`CURATION_SEEDS=20` runs that many histories instead of 2.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def ids_of(store: Store) -> dict[str, set[int]]:
 
 
 def write_rich(root: Path, name: str, chance: random.Random) -> None:
-    """A document that has a provider, a topic, an image and a related link, each perhaps of its own."""
+    """Write a document with a provider, a topic, an image and a related link, each one of six."""
     one = chance.randrange(6)
     (root / "_news").mkdir(parents=True, exist_ok=True)
     (root / "_data" / "topics").mkdir(parents=True, exist_ok=True)
@@ -47,7 +47,7 @@ def write_rich(root: Path, name: str, chance: random.Random) -> None:
 
 
 @pytest.mark.parametrize("seed", [0, *(pytest.param(n, marks=pytest.mark.long) for n in range(1, SEEDS))])
-def test_a_new_row_has_an_id_that_none_ever_had(
+def test_a_new_row_has_an_id_that_no_row_ever_had(
     store: Store, tmp_path: Path, curation: Callable[..., Result], seed: int
 ) -> None:
     chance = random.Random(seed)
@@ -56,19 +56,19 @@ def test_a_new_row_has_an_id_that_none_ever_had(
     before = ids_of(store)
     write_rich(root, "always", chance)
     for step in range(16):
-        what = chance.randrange(6) if step else 0
-        if what < 2:
+        action = chance.randrange(6) if step else 0
+        if action < 2:
             for name in chance.sample("abcdefgh", 3):
                 write_rich(root, name, chance)
             imported.append(import_folder(store, root, source="s").changeset_id)
-        elif what == 2:
+        elif action == 2:
             for file in sorted(root.rglob("?.*"))[:2]:
                 file.unlink()
             imported.append(import_folder(store, root, source="s").changeset_id)
-        elif what == 3 and imported:
+        elif action == 3 and imported:
             with suppress(EditRefused):
                 undo_one_import(store, imported.pop() or 0, actor="ann")
-        elif what == 4:
+        elif action == 4:
             curation("set", "--source", "s", "--heat", f"={chance.randrange(9)}", "--yes")
         else:
             last = rows(store, sa.select(sa.func.max(changesets.c.id)).where(changesets.c.kind == "edit"))
@@ -76,31 +76,31 @@ def test_a_new_row_has_an_id_that_none_ever_had(
         now = ids_of(store)
         for name, found in now.items():
             new = found - before[name]
-            assert all(row_id > greatest[name] for row_id in new), (step, what, name, new, greatest[name])
+            assert all(row_id > greatest[name] for row_id in new), (step, action, name, new, greatest[name])
             greatest[name] = max(greatest[name], *new, 0)
         before = now
     with store.reading() as connection:
         assert list(verify(connection)) == []
 
 
-def test_an_article_that_was_taken_out_leaves_its_id_alone(store: Store, tmp_path: Path) -> None:
+def test_the_id_of_a_removed_article_is_not_used_again(store: Store, tmp_path: Path) -> None:
     write_story(tmp_path, "a.md")
     import_folder(store, tmp_path, source="s")
     write_story(tmp_path, "b.md")
     summary = import_folder(store, tmp_path, source="s")
-    [(gone,)] = rows(store, sa.select(articles.c.id).where(articles.c.path == "_news/b.md"))
+    [(removed,)] = rows(store, sa.select(articles.c.id).where(articles.c.path == "_news/b.md"))
     undo_one_import(store, summary.changeset_id or 0, actor="ann")
     (tmp_path / "_news" / "b.md").unlink()
     write_story(tmp_path, "c.md")
     import_folder(store, tmp_path, source="s")
     [(new,)] = rows(store, sa.select(articles.c.id).where(articles.c.path == "_news/c.md"))
-    assert new > gone
+    assert new > removed
 
 
-def test_a_version_that_was_seen_is_of_no_other_change(
+def test_a_version_never_names_a_later_change(
     store: Store, tmp_path: Path, curation: Callable[..., Result]
 ) -> None:
-    """`--if-unchanged-since` would take a later change for the one that was seen."""
+    """Otherwise `--if-unchanged-since` would accept a later change as the one that was seen."""
     write_story(tmp_path, "a.md")
     write_story(tmp_path, "b.md")
     import_folder(store, tmp_path, source="s")
@@ -116,7 +116,7 @@ def test_a_version_that_was_seen_is_of_no_other_change(
     assert (refused.exit_code, summary.updated) == (1, 1)
 
 
-def test_what_is_rolled_back_and_what_another_program_writes(store: Store) -> None:
+def test_ids_after_a_rollback_and_after_rows_of_another_program(store: Store) -> None:
     values = {"name": "a", "location": "/a"}
     with store.writing() as connection:
         first = insert_row(connection, sources, values)
@@ -125,22 +125,22 @@ def test_what_is_rolled_back_and_what_another_program_writes(store: Store) -> No
         again = insert_row(connection, sources, values)
         assert again >= first
         assert list(backend_of(connection).reserve_ids(connection, sources, 0)) == []
-        given = list(backend_of(connection).reserve_ids(connection, sources, 3))
-        assert given == sorted({*given})
-        assert given[0] > again
+        reserved = list(backend_of(connection).reserve_ids(connection, sources, 3))
+        assert reserved == sorted({*reserved})
+        assert reserved[0] > again
     with store.writing() as connection:
         connection.execute(sa.text("INSERT INTO sources (id, name, location) VALUES (99, 'b', '/b')"))
     with store.reading() as connection:
-        told = [finding.wrong for finding in verify(connection)]
-    if backend_of(store.engine).makes_store:  # its counter takes such a row into account; a sequence does not
-        assert told == []
+        findings = [finding.wrong for finding in verify(connection)]
+    if backend_of(store.engine).makes_store:  # its counter considers such a row, unlike a sequence
+        assert findings == []
         with store.writing() as connection:
             assert insert_row(connection, sources, {"name": "c", "location": "/c"}) == 100
     else:
-        assert told == [f"it has id 99, and the last one that was given out is {given[-1]}"]
+        assert findings == [f"it has id 99, and the last one that was given out is {reserved[-1]}"]
 
 
-def test_an_older_store_begins_with_the_ids_that_it_has(empty_database: str, tmp_path: Path) -> None:
+def test_an_upgraded_store_continues_after_its_highest_id(empty_database: str, tmp_path: Path) -> None:
     store = Store(empty_database)
     migrate.upgrade(store)
     write_story(tmp_path, "a.md")

@@ -1,4 +1,4 @@
-"""The schema up, down and up again with rows, on every engine; two runners; the rules of revisions."""
+"""Upgrades and downgrades with rows, on every engine; concurrent migrations; the rules of revisions."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import ast
 import re
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,8 +19,8 @@ from curation.backends.base import ENGINE_TABLES
 from curation.editing.undo import revert_changeset
 from curation.errors import StoreError
 from curation.store import migrate
-from curation.store.database import Store, head_revision, migrations_folder
-from curation.store.schema import articles, changes, metadata, search_queue
+from curation.store.database import Store, head_revision, insert_row, migrations_folder
+from curation.store.schema import articles, changes, import_issues, metadata, search_queue
 
 from ..support.editing_helpers import assert_sound
 from ..support.importing_helpers import import_folder
@@ -49,8 +50,8 @@ def test_up_down_and_up_again_with_rows(empty_database: str) -> None:
     migrate.check(store)
 
 
-def test_decisions_of_an_older_release_are_still_their_makers(empty_database: str) -> None:
-    """Revision 0006 knew no `..._decision_id` and no scores."""
+def test_overrides_of_an_older_release_keep_their_changesets(empty_database: str) -> None:
+    """Revision 0006 has no `..._decision_id` and no scores."""
     store = Store(empty_database)
     migrate.upgrade(store)
     import_folder(store, SITE, actor="tester")
@@ -88,16 +89,16 @@ def test_decisions_of_an_older_release_are_still_their_makers(empty_database: st
         )
     migrate.upgrade(store)
     with store.reading() as connection:
-        decided = sa.select(changes.c.old_decision_id, changes.c.new_decision_id).order_by(changes.c.id)
-        told = [tuple(by and by - last for by in row) for row in connection.execute(decided)]
-    assert told == [(None, 1), (1, 2), (2, 1), (1, None), (None, 1)]
+        query = sa.select(changes.c.old_decision_id, changes.c.new_decision_id).order_by(changes.c.id)
+        found = [tuple(by and by - last for by in row) for row in connection.execute(query)]
+    assert found == [(None, 1), (1, 2), (2, 1), (1, None), (None, 1)]
     assert_sound(store)
     with store.writing() as connection:
         revert_changeset(connection, last + 5, actor="bob")
     assert_sound(store)
 
 
-def test_scores_are_known_again_after_a_downgrade(empty_database: str) -> None:
+def test_scores_stay_scores_after_a_downgrade(empty_database: str) -> None:
     store = Store(empty_database)
     migrate.upgrade(store)
     insert = "INSERT INTO changesets (id, kind, actor, created_at, reason) VALUES (:i, :k, 'a', :at, :r)"
@@ -109,14 +110,14 @@ def test_scores_are_known_again_after_a_downgrade(empty_database: str) -> None:
     migrate.downgrade(store, "0008")
     migrate.upgrade(store)
     with store.reading() as connection:
-        kept = connection.execute(sa.text("SELECT kind, reason FROM changesets ORDER BY id")).all()
-    assert [tuple(row) for row in kept] == reasons
+        found = connection.execute(sa.text("SELECT kind, reason FROM changesets ORDER BY id")).all()
+    assert [tuple(row) for row in found] == reasons
 
 
-def test_what_is_read_otherwise_than_before_is_parsed_by_the_next_import(
+def test_documents_that_an_older_release_reads_differently_are_parsed_by_the_next_import(
     empty_database: str, tmp_path: Path
 ) -> None:
-    """Revision 0021 knew no dates but `publishedDateTime`, no `_Drafts`, and no typing errors in keys."""
+    """Revision 0021 reads only `publishedDateTime` as a date, and neither `_Drafts` nor misspelt keys."""
     store = Store(empty_database)
     migrate.upgrade(store)
     hidden = {
@@ -129,9 +130,11 @@ def test_what_is_read_otherwise_than_before_is_parsed_by_the_next_import(
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text(f"---\ntitle: {path}\nneeds: 1\n{front}\n---\nThe words of {path}.\n")
     import_folder(store, tmp_path)
-    as_before = "UPDATE articles SET upstream_status = NULL, upstream_published = NULL, published = true"
+    as_older_release = (
+        "UPDATE articles SET upstream_status = NULL, upstream_published = NULL, published = true"
+    )
     with store.writing() as connection:
-        connection.execute(sa.text(as_before))
+        connection.execute(sa.text(as_older_release))
     for revision in ("0021", "0020", "0021"):
         stands = store.revision()
         assert stands is not None
@@ -141,16 +144,17 @@ def test_what_is_read_otherwise_than_before_is_parsed_by_the_next_import(
     assert (summary.updated, summary.unchanged) == (len(hidden), len(shown))
     with store.reading() as connection:
         published = sa.select(articles.c.path).where(articles.c.upstream_published.is_(None))
-        still = set(connection.scalars(published))
-    # What cannot be read stays as it was.
+        unchanged = set(connection.scalars(published))
+    # Flags that are not legible keep their values.
     assert (
-        still & {"_posts/2099-01-01-a.md", "_posts/99-1-1-b.md", "_news/_Drafts/c.md", "_news/d.md"} == set()
+        unchanged & {"_posts/2099-01-01-a.md", "_posts/99-1-1-b.md", "_news/_Drafts/c.md", "_news/d.md"}
+        == set()
     )
-    assert shown.keys() <= still
+    assert shown.keys() <= unchanged
 
 
-def test_the_full_text_index_is_built_anew_up_down_and_up_again(empty_database: str) -> None:
-    """Revision 0025: after each step the index is empty, and all articles wait for it."""
+def test_the_full_text_index_is_rebuilt_by_upgrade_and_downgrade(empty_database: str) -> None:
+    """After each step across revision 0025 the index is empty, and all articles are in its queue."""
     store = Store(empty_database)
     migrate.upgrade(store)
     import_folder(store, SITE, actor="tester")
@@ -169,6 +173,55 @@ def test_the_full_text_index_is_built_anew_up_down_and_up_again(empty_database: 
 def _found(store: Store, query: str) -> list[int]:
     with store.reading() as connection:
         return sorted(connection.scalars(find_matches(connection, query)))
+
+
+#: Names that revisions 0027 to 0029 change, before and after.
+CODES = {
+    "upstream_parts": "upstream_changed",
+    "internal_fault": "internal_error",
+    "too_many_faults": "too_many_issues",
+}
+STATES = {"kept": "imported", "passed": "skipped", "refused": "quarantined"}
+INDEX = {"ix_articles_parted": "ix_articles_conflicts"}
+
+
+def test_renamed_values_have_their_old_names_after_a_downgrade(edited: Store) -> None:
+    """The store `edited` has files in each state, and an open conflict."""
+    with edited.writing() as connection:
+        for code in ("internal_error", "too_many_issues"):
+            issue = {"severity": "error", "code": code, "path": "_news/2020-01-01-broken.md", "message": "x"}
+            insert_row(connection, import_issues, {"import_id": 2, "source_id": 1, **issue})
+    before = digests(edited)
+    states, codes, indexes = read_names(edited)
+    assert states.keys() == {*STATES.values()}
+    assert codes.keys() >= {*CODES.values()}
+    assert indexes.keys() >= {*INDEX.values()}
+
+    migrate.downgrade(edited, "0026")
+    assert read_names(edited) == (renamed(states, STATES), renamed(codes, CODES), renamed(indexes, INDEX))
+    with pytest.raises(StoreError), edited.writing() as connection:
+        connection.execute(sa.text("UPDATE files SET state = 'imported'"))
+
+    migrate.upgrade(edited)
+    assert read_names(edited) == (states, codes, indexes)
+    assert digests(edited) == before
+    migrate.check(edited)
+
+
+def renamed(counts: Counter[str], names: dict[str, str]) -> Counter[str]:
+    """Return counts by the old names."""
+    old_names = {new: old for old, new in names.items()}
+    return Counter({old_names.get(name, name): n for name, n in counts.items()})
+
+
+def read_names(store: Store) -> tuple[Counter[str], Counter[str], Counter[str]]:
+    """Return the states of files, the codes of open issues, and the indexes of articles, each with its count."""
+    is_open = "WHERE resolved_import_id IS NULL"
+    with store.reading() as connection:
+        states = connection.scalars(sa.text("SELECT state FROM files")).all()
+        codes = connection.scalars(sa.text(f"SELECT code FROM import_issues {is_open}")).all()
+        indexes = [str(index["name"]) for index in sa.inspect(connection).get_indexes("articles")]
+    return Counter(states), Counter(codes), Counter(indexes)
 
 
 def test_tables_of_another_program_are_left_alone(empty_database: str) -> None:
@@ -200,10 +253,10 @@ def test_the_tables_are_those_of_the_schema(store: Store) -> None:
             assert inspector.get_pk_constraint(table.name)["constrained_columns"], table.name
 
 
-def test_check_sees_what_is_not_as_it_should_be(store: Store) -> None:
+def test_check_reports_differences_from_the_schema(store: Store) -> None:
     with store.writing() as connection:
         connection.execute(sa.text("DROP INDEX ix_articles_by_date"))
-    with pytest.raises(StoreError, match="not as the schema says"):
+    with pytest.raises(StoreError, match="differ from the schema"):
         migrate.check(store)
 
 
@@ -253,13 +306,15 @@ def test_a_failing_migration_leaves_nothing_behind(
         assert sa.inspect(connection).get_table_names() == []
 
 
-def test_a_store_of_another_release_names_the_command(store: Store, curation: Callable[..., Result]) -> None:
-    for revision, said in (("0000", "run `curation db upgrade`"), ("9999", "install a newer curation")):
+def test_a_store_of_another_release_is_an_error_with_the_command_to_run(
+    store: Store, curation: Callable[..., Result]
+) -> None:
+    for revision, message in (("0000", "run `curation db upgrade`"), ("9999", "install a newer curation")):
         with store.writing() as connection:
             connection.execute(sa.text("UPDATE curation_version SET version_num = :r"), {"r": revision})
         result = curation("status")
         assert result.exit_code == 1
-        assert said in result.stderr
+        assert message in result.stderr
 
 
 @pytest.mark.parametrize("file", REVISIONS, ids=lambda file: file.name)

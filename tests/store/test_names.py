@@ -1,4 +1,4 @@
-"""Names that are nowhere: in filters, parameters, commands and options."""
+"""Unknown names in filters, parameters, commands and options."""
 
 from __future__ import annotations
 
@@ -37,43 +37,41 @@ COMMANDS = [
 
 @pytest.mark.parametrize("command", some([(command,) for command in COMMANDS], 3))
 @pytest.mark.parametrize("kind", list(FILTERS))
-def test_a_name_that_is_nowhere_is_an_error_that_says_what_is_near(
+def test_an_unknown_name_is_an_error_with_a_suggestion(
     imported: Store, curation: Curation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str,
     command: tuple[str, ...],
 ) -> None:  # fmt: skip
     monkeypatch.chdir(tmp_path)
-    name, near = FILTERS[kind]
-    result = curation(*command, f"--{kind}", name, f"--{kind}", near)
-    told = f"Error: no {kind} {name!r}: did you mean {near}?\n"
-    assert (result.exit_code, result.stdout, result.stderr) == (1, "", told)
+    name, similar = FILTERS[kind]
+    result = curation(*command, f"--{kind}", name, f"--{kind}", similar)
+    message = f"Error: no {kind} {name!r}: did you mean {similar}?\n"
+    assert (result.exit_code, result.stdout, result.stderr) == (1, "", message)
     assert not (tmp_path / "out").exists()
 
 
-def test_a_name_that_is_there_and_finds_nothing_is_an_empty_result(
-    imported: Store, curation: Curation
-) -> None:
+def test_a_known_name_without_matches_is_an_empty_result(imported: Store, curation: Curation) -> None:
     result = curation("list", "--collection", "learning", "--topic", "Tides", "--until", "1970-01-01")
     assert (result.exit_code, result.stderr) == (0, "")
     for collection in ("learning", "learning/videos"):
         assert curation("list", "--collection", collection).exit_code == 0
 
 
-def test_however_many_names_there_are_one_query_looks_for_them(imported: Store) -> None:
-    asked: list[str] = []
+def test_one_query_looks_for_all_names(imported: Store) -> None:
+    statements: list[str] = []
     with imported.reading() as connection:
-        sa.event.listen(connection, "before_cursor_execute", lambda *told: asked.append(told[2]))
+        sa.event.listen(connection, "before_cursor_execute", lambda *event: statements.append(event[2]))
         filter_conditions(
             connection, Filters(topic=["Tides"] * 9, provider=["The Tidal Times"], type=["video"])
         )
-        assert len(asked) == 1
+        assert len(statements) == 1
         filter_conditions(connection, Filters(published=True))
-        assert len(asked) == 1
+        assert len(statements) == 1
 
 
-def test_another_name_of_a_provider_leads_to_its_own(imported: Store, curation: Curation) -> None:
+def test_an_alias_of_a_provider_suggests_its_name(imported: Store, curation: Curation) -> None:
     with imported.writing() as connection:
-        is_it = providers.c.name == "The Tidal Times"
-        key = connection.scalar(sa.select(providers.c.id).where(is_it))
+        has_name = providers.c.name == "The Tidal Times"
+        key = connection.scalar(sa.select(providers.c.id).where(has_name))
         row = {"provider_id": key, "position": 99, "name": "Wave & Ebb"}
         connection.execute(sa.insert(provider_aliases).values(row))
     result = curation("list", "--provider", "wave & ebb")
@@ -81,7 +79,7 @@ def test_another_name_of_a_provider_leads_to_its_own(imported: Store, curation: 
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["log", "--actor", "amn"], "no actor 'amn': did you mean ann?"),
         (["issues", "--import", "99"], "no import 99: `curation report imports` lists them"),
@@ -100,22 +98,22 @@ def test_another_name_of_a_provider_leads_to_its_own(imported: Store, curation: 
         (["report", "duplicates", "-p", "same=both"], "no same 'both': there are url, title"),
     ],
 )  # fmt: skip
-def test_so_it_is_with_all_that_has_a_name(
-    imported: Store, curation: Curation, arguments: list[str], said: str
+def test_other_unknown_names_have_suggestions_too(
+    imported: Store, curation: Curation, arguments: list[str], message: str
 ) -> None:
     assert curation("set", "1", "--heat", "1", "--actor", "ann").exit_code == 0
     result = curation(*arguments)
     assert (result.exit_code, result.stdout) == (1, "")
-    assert result.stderr.startswith(f"Error: {said}")
+    assert result.stderr.startswith(f"Error: {message}")
 
 
 @pytest.mark.parametrize("given", ["collection=%", "collection=ne%", "collection=news"])
-def test_a_report_takes_a_pattern(imported: Store, curation: Curation, given: str) -> None:
+def test_a_report_accepts_a_pattern(imported: Store, curation: Curation, given: str) -> None:
     assert curation("report", "published", "-p", given).exit_code == 0
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["improt", str(SITE)], "No such command 'improt'. Did you mean 'curation import'?"),
         (["db", "updrade"], "No such command 'updrade'. Did you mean 'curation db upgrade'?"),
@@ -128,18 +126,18 @@ def test_a_report_takes_a_pattern(imported: Store, curation: Curation, given: st
         (["list", "--database", "x"], "--database goes before the command: curation --database ... list"),
     ],
 )
-def test_what_is_typed_wrongly_is_answered_with_what_is_near(
-    store: Store, arguments: list[str], said: str
+def test_misspelt_commands_and_options_have_suggestions(
+    store: Store, arguments: list[str], message: str
 ) -> None:
     from click.testing import CliRunner
 
     from curation.cli import cli
 
     result = CliRunner().invoke(cli, arguments, prog_name="curation")
-    assert (result.exit_code, result.stderr.splitlines()[-1]) == (2, f"Error: {said}")
+    assert (result.exit_code, result.stderr.splitlines()[-1]) == (2, f"Error: {message}")
 
 
-def test_nearness_is_of_letters_whatever_their_case() -> None:
+def test_suggestions_ignore_case() -> None:
     assert nearest("TIDES", ["Tides", "tide pools"]) == "Tides"
     assert nearest("straße", ["STRASSE"]) == "STRASSE"
     assert nearest("xyz", []) == ""

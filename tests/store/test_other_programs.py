@@ -1,4 +1,4 @@
-"""A file of another program's is named as that, and never touched."""
+"""A file of another program is reported as that, and never changed."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ COMMANDS = [
     ["db", "backup", "copy.db"],
 ]  # fmt: skip
 
-#: What other programs' files hold.
+#: Files of other programs.
 FILES = {
     "a table": "CREATE TABLE moz_places (id INTEGER); INSERT INTO moz_places VALUES (1)",
     "a table of one of our names": "CREATE TABLE articles (id INTEGER)",
@@ -42,7 +42,7 @@ def run(file: Path, *arguments: str) -> Result:
 
 @pytest.mark.parametrize("command", some([(command,) for command in COMMANDS], 5))
 @pytest.mark.parametrize("kind", list(FILES))
-def test_a_file_of_another_program_is_named_as_that_and_left_alone(
+def test_a_file_of_another_program_is_reported_and_not_changed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, command: list[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -53,14 +53,14 @@ def test_a_file_of_another_program_is_named_as_that_and_left_alone(
     result = run(file, *command)
     assert (result.exit_code, result.stdout) == (1, "")
     [line] = result.stderr.splitlines()
-    assert line.startswith(f"Error: {file} is the file of another program (it holds ")
+    assert line.startswith(f"Error: {file} belongs to another program (it has ")
     assert line.endswith("give another path with --database")
     assert "upgrade" not in line
     assert file.read_bytes() == before
     assert sorted(path.name for path in tmp_path.iterdir()) == ["places.sqlite"]
 
 
-def test_what_is_ours_or_nobodys_is_not_taken_for_another_programs(tmp_path: Path) -> None:
+def test_a_file_of_ours_or_without_tables_is_not_reported_as_another_programs(tmp_path: Path) -> None:
     file = tmp_path / "store.db"
     file.touch()
     assert "no store at" in run(file, "status").stderr

@@ -1,4 +1,4 @@
-"""A store that cannot be written to, or whose file is damaged: what each command says of it."""
+"""Read-only and damaged stores: the result of each command."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ from ..support.importing_helpers import import_folder
 from ..support.places import SITE
 from ..support.stores import ON_SQLITE
 
-#: What takes from root the right to write where permissions forbid it.
-BOUND = ["setpriv", "--bounding-set", "-dac_override"] if os.geteuid() == 0 else []
+#: The command that takes from root the right to write against permissions.
+UNPRIVILEGED = ["setpriv", "--bounding-set", "-dac_override"] if os.geteuid() == 0 else []
 
 READING = (
     ["status"], ["list"], ["show", "1"], ["log"], ["issues"], ["report", "topics"], ["sql", "SELECT 1"],
@@ -41,8 +41,8 @@ WRITING = (
     ["revert", "1"],
     ["db", "reindex"],
 )
-#: What nothing is kept of.
-TRYING = (
+#: Commands whose changes are rolled back.
+DRY_RUNS = (
     ["set", "1", "--heat", "3", "--dry-run"],
     ["reset", "1", "--dry-run"],
     ["import", str(SITE), "--new-source", "--dry-run"],
@@ -54,18 +54,18 @@ TRYING = (
 @pytest.fixture
 def folder(request: pytest.FixtureRequest, tmp_path: Path, sqlite_site: Path) -> Iterator[Path]:
     """A folder with a store."""
-    if BOUND and not shutil.which(BOUND[0]):
+    if UNPRIVILEGED and not shutil.which(UNPRIVILEGED[0]):
         miss("no setpriv, and root may write anywhere")
-    made = tmp_path / "store"
-    made.mkdir()
-    shutil.copy(sqlite_site, made / "store.db")
-    yield made
-    made.chmod(0o755)
+    created = tmp_path / "store"
+    created.mkdir()
+    shutil.copy(sqlite_site, created / "store.db")
+    yield created
+    created.chmod(0o755)
 
 
 @contextmanager
-def closed(folder: Path) -> Iterator[None]:
-    """The folder and its files, read-only."""
+def read_only(folder: Path) -> Iterator[None]:
+    """Make a folder and its files read-only."""
     for file in folder.iterdir():
         file.chmod(0o444)
     folder.chmod(0o555)
@@ -75,14 +75,14 @@ def closed(folder: Path) -> Iterator[None]:
 
 def run(database: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     environment = os.environ | {"CURATION_ACTOR": "ann"}
-    command = [*BOUND, sys.executable, "-P", "-m", "curation", "--database", str(database), *arguments]
+    command = [*UNPRIVILEGED, sys.executable, "-P", "-m", "curation", "--database", str(database), *arguments]
     return subprocess.run(command, capture_output=True, text=True, env=environment)
 
 
 def test_a_read_only_store_can_be_read_and_copied(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     out.mkdir()
-    with closed(folder):
+    with read_only(folder):
         for arguments in READING:
             done = run(folder / "store.db", *arguments)
             assert (done.returncode, "Error" in done.stderr) == (0, False), (arguments, done.stderr)
@@ -92,15 +92,20 @@ def test_a_read_only_store_can_be_read_and_copied(folder: Path, tmp_path: Path) 
             assert done.returncode == 1
             assert len(done.stderr.splitlines()) == 1, done.stderr
             assert "the store is read-only: check the permissions of" in done.stderr, (arguments, done.stderr)
-        for arguments in TRYING:
+        for arguments in DRY_RUNS:
             done = run(folder / "store.db", *arguments)
             assert (done.returncode, "Error" in done.stderr) == (0, False), (arguments, done.stderr)
     assert [file.name for file in folder.iterdir()] == ["store.db"]
     assert Store(str(out / "copy.db")).revision() is not None
 
 
-def test_what_waits_beside_a_read_only_store_is_read_too(folder: Path) -> None:
-    """A copy of a store in use: its last changes are in the -wal alone."""
+def test_the_wal_of_a_read_only_store_is_read_too(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a copy of a store that is in use, only the -wal has the latest changes."""
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setenv("TMPDIR", str(temporary))
     with closing(sqlite3.connect(folder / "store.db")) as writer:
         writer.execute("PRAGMA wal_autocheckpoint = 0")
         writer.execute("UPDATE articles SET title = 'Waiting' WHERE id = 1")
@@ -110,18 +115,18 @@ def test_what_waits_beside_a_read_only_store_is_read_too(folder: Path) -> None:
     (folder / "store.db").write_bytes(before)
     (folder / "store.db-wal").write_bytes(wal)
     (folder / "store.db-shm").unlink(missing_ok=True)
-    with closed(folder):
+    with read_only(folder):
         for arguments in (
             ["sql", "SELECT title FROM articles WHERE id = 1"],
             ["list", "--columns", "title", "--limit", "0"],
         ):
             done = run(folder / "store.db", *arguments)
             assert (done.returncode, "Waiting" in done.stdout) == (0, True), done.stderr
-    assert not list(Path("/tmp").glob("curation-*/store.db"))
+    assert not list(temporary.iterdir())
 
 
 def test_a_read_only_store_is_searched_as_far_as_it_is_indexed(folder: Path) -> None:
-    with closed(folder):
+    with read_only(folder):
         done = run(folder / "store.db", "search", "tide")
     assert (done.returncode, "what changed since the last search is not found yet" in done.stderr) == (
         0,
@@ -129,7 +134,7 @@ def test_a_read_only_store_is_searched_as_far_as_it_is_indexed(folder: Path) -> 
     )
 
 
-def test_a_newer_store_is_no_matter_for_this_release(store: Store, curation: Callable[..., Result]) -> None:
+def test_a_newer_store_is_an_error(store: Store, curation: Callable[..., Result]) -> None:
     with store.writing() as connection:
         connection.execute(sa.text(f"UPDATE {VERSION_TABLE} SET version_num = '9999'"))
     for arguments in (
@@ -140,9 +145,9 @@ def test_a_newer_store_is_no_matter_for_this_release(store: Store, curation: Cal
         ["list"],
         ["import", str(SITE)],
     ):
-        told = curation(*arguments)
-        assert (told.exit_code, told.stderr.count("\n")) == (1, 1)
-        assert "install a newer curation" in told.stderr, arguments
+        result = curation(*arguments)
+        assert (result.exit_code, result.stderr.count("\n")) == (1, 1)
+        assert "install a newer curation" in result.stderr, arguments
     with pytest.raises(StoreError, match="install a newer"):
         migrate.upgrade(store)
 
@@ -156,7 +161,7 @@ COMMANDS = (
 )  # fmt: skip
 
 
-#: What the schema is declared by, within the file.
+#: The SQL of the schema within the file.
 _DECLARED = re.compile(rb"CREATE (?:TABLE|INDEX|TRIGGER|VIEW|VIRTUAL TABLE) [ -~\n]{30,}")
 
 

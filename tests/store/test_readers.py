@@ -1,4 +1,4 @@
-"""Readers, on a real PostgreSQL: each connects, reads every view, and can do nothing else."""
+"""Readers on a real PostgreSQL: each connects, reads every view, and can do nothing else."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def url_as(store: Store, role: str) -> str:
 
 @pytest.fixture
 def served(postgresql_url: str, postgresql_template: str) -> Iterator[Store]:
-    """A store on PostgreSQL, with the sample site; roles that its test makes are gone afterwards."""
+    """Yield a store on PostgreSQL with the sample site. Roles that a test creates are dropped afterwards."""
     store = Store(new_database(postgresql_url, f" TEMPLATE {postgresql_template}"))
     import_folder(store, SITE, actor="tester")
     with store.reading() as connection:
@@ -102,17 +102,17 @@ def test_a_reader_reads_each_view_and_nothing_else(served: Store, role: str) -> 
                 reader.execute(statement)
         reader.execute(
             "SET default_transaction_read_only = off"
-        )  # what it can lift keeps from accidents only
+        )  # a reader can lift this guard against accidents
         for statement in REFUSED:
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 reader.execute(statement)
 
 
-def test_the_commands_run_as_a_reader_where_views_suffice(served: Store, role: str) -> None:
+def test_commands_that_read_only_views_run_as_a_reader(served: Store, role: str) -> None:
     grant_reader(served, role)
     database = url_as(served, role)
     result = run(database, "sql", "SELECT count(*) AS n FROM published_articles", "--format", "csv")
-    assert (result.exit_code, result.stderr) == (0, ""), result.stderr  # and no warning of its powers
+    assert (result.exit_code, result.stderr) == (0, ""), result.stderr  # and no warning of its privileges
     tables = {table.name for table in find_tables()}
     for report in find_reports():
         asks_tables = tables & set(re.findall(r"\b(?:FROM|JOIN) (\w+)", report.sql))
@@ -126,7 +126,7 @@ def test_the_commands_run_as_a_reader_where_views_suffice(served: Store, role: s
         assert (result.exit_code, len(result.stderr.splitlines())) == (1, 1)
 
 
-def test_what_is_printed_does_the_same(served: Store) -> None:
+def test_the_printed_statements_do_the_same(served: Store) -> None:
     printed = run(url_as(served, "curation"), "db", "grant-reader", ODD).stdout
     with served.reading() as connection:
         assert not connection.scalar(sa.text("SELECT count(*) FROM pg_roles WHERE rolname = :r"), {"r": ODD})
@@ -141,8 +141,8 @@ def test_what_is_printed_does_the_same(served: Store) -> None:
     grant_reader(served, ODD)
 
 
-def test_who_wrote_before_writes_still(served: Store, role: str) -> None:
-    """An editor's role that owns nothing: commands of theirs make temporary tables."""
+def test_an_editor_can_still_write(served: Store, role: str) -> None:
+    """The role of an editor owns nothing, and its commands create temporary tables."""
     editor = f"editor_{uuid.uuid4().hex[:8]}"
     execute(
         served,
@@ -158,7 +158,7 @@ def test_who_wrote_before_writes_still(served: Store, role: str) -> None:
 
 
 def test_a_schema_that_anyone_could_write_to_is_closed(served: Store, role: str) -> None:
-    """As PostgreSQL 14 makes it; the store's owner is one of those anyone."""
+    """PostgreSQL 14 creates such schemas. The owner of the tables needs the right to create tables, too."""
     owner = f"owner_{uuid.uuid4().hex[:8]}"
     execute(served, "GRANT CREATE ON SCHEMA public TO PUBLIC", f"CREATE ROLE {owner} LOGIN",
             f"ALTER TABLE articles OWNER TO {owner}")  # fmt: skip
@@ -174,7 +174,7 @@ def test_a_schema_that_anyone_could_write_to_is_closed(served: Store, role: str)
 
 
 @pytest.mark.parametrize(
-    ("power", "said"),
+    ("privilege", "message"),
     [
         ("ALTER ROLE {} SUPERUSER", "superuser"),
         ("ALTER ROLE {} CREATEROLE", "make roles"),
@@ -189,10 +189,12 @@ def test_a_schema_that_anyone_could_write_to_is_closed(served: Store, role: str)
         ),
     ],
 )
-def test_a_role_that_can_do_more_is_refused_whole(served: Store, role: str, power: str, said: str) -> None:
-    execute(served, f"CREATE ROLE {role} LOGIN", power.replace("{}", role))
+def test_a_role_with_other_privileges_is_an_error(
+    served: Store, role: str, privilege: str, message: str
+) -> None:
+    execute(served, f"CREATE ROLE {role} LOGIN", privilege.replace("{}", role))
     result = run(url_as(served, "curation"), "db", "grant-reader", role, "--apply")
-    assert (result.exit_code, said in result.stderr, "nothing was changed" in result.stderr) == (
+    assert (result.exit_code, message in result.stderr, "nothing was changed" in result.stderr) == (
         1,
         True,
         True,
@@ -206,12 +208,12 @@ def test_a_role_that_can_do_more_is_refused_whole(served: Store, role: str, powe
 
 
 @pytest.mark.parametrize("name", ["", "public", "none", "pg_reader", "x" * 64, "é" * 32, "a\nb", "a\0b"])
-def test_what_can_be_no_role_is_refused(served: Store, name: str) -> None:
+def test_an_invalid_role_name_is_an_error(served: Store, name: str) -> None:
     with pytest.raises(SelectionError):
         reader_statements(served, name)
 
 
-def test_who_may_not_grant_is_told_in_a_line(served: Store, role: str) -> None:
+def test_a_missing_right_to_grant_is_an_error_of_one_line(served: Store, role: str) -> None:
     execute(served, f"CREATE ROLE {role} LOGIN", f"GRANT SELECT ON curation_version TO {role}")
     result = run(url_as(served, role), "db", "grant-reader", "another", "--apply")
     assert (result.exit_code, len(result.stderr.splitlines()), "permission denied" in result.stderr) == (
@@ -229,7 +231,7 @@ def test_an_sqlite_file_has_no_roles(tmp_path: Path) -> None:
         assert (result.exit_code, "its permissions" in result.stderr) == (1, True)
 
 
-# --- views that are made anew ----------------------------------------------------------------------------
+# --- views that are created again ------------------------------------------------------------------------
 
 
 REVISION = """
@@ -247,7 +249,7 @@ def upgrade():
 """
 
 
-def test_views_that_a_revision_makes_anew_keep_their_grants(
+def test_views_that_a_revision_creates_again_keep_their_grants(
     served: Store, role: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "migrations"
@@ -273,14 +275,14 @@ def test_views_that_a_revision_makes_anew_keep_their_grants(
         assert f"{role}=r*/curation" in acl[0]
 
 
-def test_a_run_up_and_down_keeps_grants_where_the_views_are_made_anew(served: Store, role: str) -> None:
+def test_downgrade_and_upgrade_keep_the_grants_of_views(served: Store, role: str) -> None:
     grant_reader(served, role)
     migrate.downgrade(served, "0012")  # the views stay
     migrate.upgrade(served)
     assert readers_lacking_views(served) == []
 
 
-def test_upgrading_names_the_readers_that_lack_a_view(served: Store, role: str) -> None:
+def test_upgrading_reports_readers_that_may_not_read_a_view(served: Store, role: str) -> None:
     grant_reader(served, role)
     migrate.downgrade(served, "0011")  # there are no views
     result = run(url_as(served, "curation"), "db", "upgrade")

@@ -1,4 +1,4 @@
-"""The views, on every engine: the columns that are told of, and the figures that the files say."""
+"""The views on every engine: their descriptions, and their figures compared with the files."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ import sqlalchemy as sa
 import yaml
 from click.testing import Result
 
+from curation.store import migrate
 from curation.store.database import PACKAGE, Store
 from curation.store.descriptions import find_views
 
@@ -63,7 +64,7 @@ def mean(values: list[int]) -> object:
 
 
 def figures(fms: list[dict[str, Any]]) -> dict[str, Any]:
-    """What is told of some articles together."""
+    """Return the figures of some articles together."""
     shown = sum(map(is_published, fms))
     return {
         "articles": len(fms),
@@ -74,16 +75,16 @@ def figures(fms: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-# --- what is told of them --------------------------------------------------------------------------------
+# --- descriptions ----------------------------------------------------------------------------------------
 
 
-def test_the_views_are_those_of_the_contract_and_every_column_is_told_of(store: Store) -> None:
-    told = {view.name: view for view in find_views()}
-    assert told.keys() == CONTRACT
+def test_every_view_of_the_contract_and_its_columns_have_descriptions(store: Store) -> None:
+    described = {view.name: view for view in find_views()}
+    assert described.keys() == CONTRACT
     with store.reading() as connection:
         inspector = sa.inspect(connection)
         assert set(inspector.get_view_names()) == CONTRACT
-        for name, found in told.items():
+        for name, found in described.items():
             assert [c["name"] for c in inspector.get_columns(name)] == list(found.columns), name
             assert found.purpose.endswith("."), name
             assert all(found.columns.values()), name
@@ -96,7 +97,7 @@ def test_every_view_is_in_the_readme() -> None:
     assert all(f"`{name}`" in text for name in CONTRACT)
 
 
-def test_postgresql_says_what_its_columns_mean(postgresql_url: str, postgresql_template: str) -> None:
+def test_postgresql_has_the_descriptions_as_comments(postgresql_url: str, postgresql_template: str) -> None:
     store = Store(f"{postgresql_url}/{postgresql_template}")
     query = sa.text(
         "SELECT col_description('review_queue'::regclass, 1), obj_description('review_queue'::regclass)"
@@ -104,8 +105,48 @@ def test_postgresql_says_what_its_columns_mean(postgresql_url: str, postgresql_t
     with store.reading() as connection:
         first, whole = connection.execute(query).one()
     store.engine.dispose()
-    told = {view.name: view for view in find_views()}["review_queue"]
-    assert (first, whole) == (told.columns["id"], told.purpose)
+    described = {view.name: view for view in find_views()}["review_queue"]
+    assert (first, whole) == (described.columns["id"], described.purpose)
+
+
+#: What each engine stores of the texts of views.
+STORED_TEXTS = {
+    "sqlite": "SELECT name, sql FROM sqlite_master WHERE type = 'view'",
+    "postgresql": "SELECT concat_ws('.', c.relname, a.attname), d.description FROM pg_class c"
+    " JOIN pg_description d ON d.objoid = c.oid AND d.classoid = 'pg_class'::regclass"
+    " LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = d.objsubid AND d.objsubid > 0"
+    " WHERE c.relkind = 'v'",
+}
+
+
+def stored_texts(store: Store) -> dict[str, str]:
+    """Return the comments of views and columns on PostgreSQL, and the statements of views on SQLite."""
+    with store.reading() as connection:
+        query = sa.text(STORED_TEXTS[connection.dialect.name])
+        return {row[0]: row[1] for row in connection.execute(query)}
+
+
+def test_each_revision_has_its_texts_of_views(store: Store) -> None:
+    newest = stored_texts(store)
+    assert len(newest) >= len(CONTRACT)
+    migrate.downgrade(store, "0029")
+    earlier = stored_texts(store)
+    assert earlier.keys() == newest.keys()
+    assert earlier != newest
+    migrate.downgrade(store, "0011")
+    migrate.upgrade(store, "0029")
+    assert stored_texts(store) == earlier
+    migrate.upgrade(store)
+    assert stored_texts(store) == newest
+
+
+def test_views_of_users_that_depend_on_ours_stay(store: Store) -> None:
+    migrate.downgrade(store, "0029")
+    with store.writing() as connection:
+        connection.execute(sa.text("CREATE VIEW mine AS SELECT path FROM open_issues"))
+    for change, revision in ((migrate.upgrade, "0030"), (migrate.downgrade, "0029")):
+        change(store, revision)
+        assert view(store, "mine") == []
 
 
 def test_no_view_shows_documents() -> None:
@@ -113,7 +154,20 @@ def test_no_view_shows_documents() -> None:
         assert "documents" not in file.read_text(), file
 
 
-def test_the_command_tells_of_them(curation: Callable[..., Result]) -> None:
+def test_the_newest_views_differ_from_earlier_ones_only_in_comments() -> None:
+    """Revision 0030 replaces views in place on PostgreSQL, which requires the same columns."""
+    folder = PACKAGE / "sql" / "views"
+    for file in (folder / "0030").glob("*.sql"):
+        earlier = max(path for path in folder.glob(f"*/{file.name}") if path.parent.name < "0030")
+        assert without_comments(file) == without_comments(earlier), file.name
+
+
+def without_comments(file: Path) -> list[str]:
+    lines = (line.partition("--")[0].rstrip() for line in file.read_text(encoding="utf-8").splitlines())
+    return [line for line in lines if line]
+
+
+def test_the_command_shows_the_descriptions(curation: Callable[..., Result]) -> None:
     views = json.loads(curation("db", "views", "--format", "json").stdout)
     assert {row["view"] for row in views} == CONTRACT
     columns = json.loads(curation("db", "views", "open_issues", "--format", "json").stdout)
@@ -121,10 +175,10 @@ def test_the_command_tells_of_them(curation: Callable[..., Result]) -> None:
     assert curation("db", "views", "x").exit_code == 1
 
 
-# --- what they say ---------------------------------------------------------------------------------------
+# --- articles and their figures --------------------------------------------------------------------------
 
 
-def test_the_overview_says_what_the_files_say(filled: Store, documents: Documents) -> None:
+def test_the_overview_has_the_values_of_the_files(filled: Store, documents: Documents) -> None:
     found = {row["path"]: row for row in view(filled, "article_overview")}
     assert found.keys() == documents.keys()
     for path, fm in documents.items():
@@ -146,13 +200,13 @@ def test_providers_are_counted(filled: Store, documents: Documents) -> None:
     assert found.keys() == groups.keys()
     for key, fms in groups.items():
         qualities = [fm["quality"] for fm in fms if fm.get("quality") is not None]
-        due = figures(fms) | {
+        expected = figures(fms) | {
             "median_quality": pytest.approx(statistics.median(qualities)) if qualities else None
         }
-        assert {name: found[key][name] for name in due} == due, key
+        assert {name: found[key][name] for name in expected} == expected, key
         moments = sorted(m for fm in fms if (m := moment(fm.get("publishedDateTime"))))
-        told = [moment(found[key][name]) for name in ("first_published_at", "last_published_at")]
-        assert told == ([moments[0], moments[-1]] if moments else [None, None])
+        ends = [moment(found[key][name]) for name in ("first_published_at", "last_published_at")]
+        assert ends == ([moments[0], moments[-1]] if moments else [None, None])
 
 
 def test_topics_are_counted_with_those_below(filled: Store, root: Path, documents: Documents) -> None:
@@ -175,28 +229,28 @@ def test_topics_are_counted_with_those_below(filled: Store, root: Path, document
             len(paths), len(below), above.get(row["topic"]),
         )  # fmt: skip
         if paths:
-            due = figures([documents[path] for path in paths])
-            assert {name: row[name] for name in due} == due
+            expected = figures([documents[path] for path in paths])
+            assert {name: row[name] for name in expected} == expected
     assert {row["topic"] for row in view(filled, "topic_stats")} >= groups.keys()
 
 
 def test_months_are_counted_in_utc(filled: Store, documents: Documents) -> None:
     groups = defaultdict(list)
     for fm in documents.values():
-        if told := moment(fm.get("publishedDateTime")):
-            groups[told[:7]].append(fm)
+        if at := moment(fm.get("publishedDateTime")):
+            groups[at[:7]].append(fm)
     found = {row["month"]: row for row in view(filled, "monthly_stats")}
     assert found.keys() == groups.keys()
     for month, fms in groups.items():
-        due = figures(fms)
-        assert {name: found[month][name] for name in due} == due
+        expected = figures(fms)
+        assert {name: found[month][name] for name in expected} == expected
 
 
 def test_related_articles_are_named(filled: Store, documents: Documents) -> None:
     by_story = {
         (fm.get("title"), moment(fm.get("publishedDateTime"))): path for path, fm in documents.items()
     }
-    due = {
+    expected = {
         (path, i): (
             r["title"],
             r.get("quality"),
@@ -206,8 +260,8 @@ def test_related_articles_are_named(filled: Store, documents: Documents) -> None
         for i, r in enumerate(fm.get("related") or [])
     }
     found = {(row["path"], row["position"]): row for row in view(filled, "related_graph")}
-    assert found.keys() == due.keys()
-    for key, (title, stated, target) in due.items():
+    assert found.keys() == expected.keys()
+    for key, (title, stated, target) in expected.items():
         row = found[key]
         assert (row["related_title"], row["stated_quality"]) == (title, stated)
         if target is not None:
@@ -221,9 +275,9 @@ def test_related_articles_are_named(filled: Store, documents: Documents) -> None
 
 def test_stories_at_two_paths_are_found(filled: Store, documents: Documents) -> None:
     titles = Counter(fm.get("title") or fm.get("name") for fm in documents.values())
-    due = {title: n for title, n in titles.items() if title and n > 1}
+    expected = {title: n for title, n in titles.items() if title and n > 1}
     rows = view(filled, "duplicate_stories")
-    assert {row["story"]: row["copies"] for row in rows if row["same"] == "title"} == due
+    assert {row["story"]: row["copies"] for row in rows if row["same"] == "title"} == expected
     for url, n in Counter(row["story"] for row in rows if row["same"] == "url").items():
         assert n == next(row["copies"] for row in rows if row["story"] == url) > 1
 
@@ -240,7 +294,7 @@ def test_images_are_counted(filled: Store, documents: Documents) -> None:
 @pytest.mark.long
 @pytest.mark.parametrize("root", ["powerapps", "diablo4"], indirect=True)
 def test_what_is_published_is_what_the_site_shows(filled: Store, root: Path) -> None:
-    """A real dump has the pages that its site made."""
+    """A real dump contains the pages that its site generated."""
     pages = root / "api" / "news"
     slugs = {
         t["_id"]: t["name"]
@@ -264,10 +318,10 @@ def test_what_is_published_is_what_the_site_shows(filled: Store, root: Path) -> 
     assert checked
 
 
-# --- what editors and imports did ------------------------------------------------------------------------
+# --- changes and imports ---------------------------------------------------------------------------------
 
 
-def test_each_change_is_in_the_history_and_counted_for_who_made_it(edited: Store) -> None:
+def test_each_change_is_in_the_history_and_counted_for_its_actor(edited: Store) -> None:
     history = view(edited, "flag_history", "ORDER BY change_id")
     heat = [row for row in history if row["flag"] == "heat"]
     assert len(heat) == 22
@@ -283,11 +337,11 @@ def test_each_change_is_in_the_history_and_counted_for_who_made_it(edited: Store
     }
 
 
-def test_imports_and_their_issues_are_told(edited: Store) -> None:
+def test_imports_and_their_issues_are_listed(edited: Store) -> None:
     first, second = view(edited, "import_history", "ORDER BY import_id")
     assert (first["added"], first["status"], first["changeset_id"]) == (50, "succeeded", 1)
     assert (second["updated"], second["quarantined"], second["status"]) == (1, 1, "partial")
-    assert second["open_issues"] == second["issues"] == 2  # the broken file, and upstream that parts
+    assert second["open_issues"] == second["issues"] == 2  # the broken file, and a conflict
     issues = {row["code"]: row for row in view(edited, "open_issues")}
     assert (issues["yaml_syntax"]["path"], issues["yaml_syntax"]["severity"]) == (
         "_news/2020-01-01-broken.md",
@@ -296,7 +350,7 @@ def test_imports_and_their_issues_are_told(edited: Store) -> None:
     assert issues["upstream_changed"]["field"] == "quality"
 
 
-def test_what_waits_is_in_the_queue_for_its_reason(edited: Store) -> None:
+def test_articles_are_in_the_review_queue_with_a_reason(edited: Store) -> None:
     waiting = view(edited, "review_queue", "ORDER BY priority, quality DESC, path")
     leader = "_news/2021-05-28-needle-rock-goes-led.md"
     assert leader in {row["path"] for row in waiting if row["priority"] == 1}
@@ -304,4 +358,4 @@ def test_what_waits_is_in_the_queue_for_its_reason(edited: Store) -> None:
         1: "conflict with upstream", 2: "good, but not published", 3: "published, never judged",
     }  # fmt: skip
     assert all(not row["published"] and row["quality"] >= 60 for row in waiting if row["priority"] == 2)
-    assert leader not in {row["path"] for row in waiting if row["priority"] == 2}  # it is decided
+    assert leader not in {row["path"] for row in waiting if row["priority"] == 2}  # it has an override

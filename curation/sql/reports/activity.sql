@@ -1,8 +1,8 @@
 -- title: Editors' activity
--- purpose: Who decided how much, day by day (UTC), the latest first.
+-- purpose: Changesets and changes of each actor by day (UTC), latest first.
 -- chart: bars day changes by actor kind
--- parameter: kind edit|import|revert|score edit edit, import, revert or score; % stands for any
--- parameter: limit integer 60 how many rows at most
+-- parameter: kind edit|import|revert|score edit edit, import, revert or score; % matches any
+-- parameter: limit integer 60 maximum number of rows
 SELECT day, actor, kind, changesets, changes, articles, last_at
 FROM editor_activity
 WHERE kind LIKE :kind

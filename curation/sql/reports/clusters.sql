@@ -1,6 +1,6 @@
 -- title: Related clusters
--- purpose: Stories with related articles: the leader, which nothing outranks, and those that it outranks.
--- parameter: limit integer 100 how many rows at most
+-- purpose: Articles that no related article outranks (leaders), with the related articles that they outrank.
+-- parameter: limit integer 100 maximum number of rows
 WITH leaders AS (
   SELECT article_id, quality
   FROM related_graph

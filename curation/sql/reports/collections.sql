@@ -1,10 +1,10 @@
 -- title: Collections with missing items
--- purpose: Items of collections that name no article, or one that is not shown or whose file is gone.
--- parameter: limit integer 100 how many rows at most
+-- purpose: Items of collections whose article does not exist, is not published or is missing.
+-- parameter: limit integer 100 maximum number of rows
 SELECT c.id AS collection, c.title, i.position, i.item_path AS item,
   CASE
-    WHEN t.id IS NULL THEN 'names no article'
-    WHEN t.missing_since IS NOT NULL THEN 'its file is gone'
+    WHEN t.id IS NULL THEN 'no such article'
+    WHEN t.missing_since IS NOT NULL THEN 'article is missing'
     ELSE 'not published'
   END AS why,
   c.path

@@ -1,7 +1,7 @@
 -- title: Duplicate stories
--- purpose: Stories that lie at more than one path, by address (url) or by title.
--- parameter: same url|title % url or title; % stands for both
--- parameter: limit integer 100 how many rows at most
+-- purpose: Stories that are at more than one path, with the same URL or title.
+-- parameter: same url|title % url or title; % matches both
+-- parameter: limit integer 100 maximum number of rows
 SELECT same, story, copies, article_id AS article, published, published_at, provider, path
 FROM duplicate_stories
 WHERE same LIKE :same

@@ -1,8 +1,8 @@
 -- title: Heat over time
--- purpose: How an article's heat moved from its first import on, and who moved it; by the article's id.
+-- purpose: Every change of an article's heat since its first import, with who changed it.
 -- chart: steps at new
 -- parameter: article integer 1 the article's id
-WITH moved AS (
+WITH heat_changes AS (
   SELECT change_id, at, old_value, new_value, kind, actor, reason, changeset_id
   FROM flag_history
   WHERE article_id = :article AND flag = 'heat'
@@ -12,7 +12,7 @@ FROM (
   SELECT
     0 AS change_id, i.started_at AS at, CAST(NULL AS bigint) AS old_value,
     CASE
-      WHEN EXISTS (SELECT 1 FROM moved) THEN (SELECT m.old_value FROM moved m ORDER BY m.change_id LIMIT 1)
+      WHEN EXISTS (SELECT 1 FROM heat_changes) THEN (SELECT h.old_value FROM heat_changes h ORDER BY h.change_id LIMIT 1)
       ELSE a.heat
     END AS new_value,
     'import' AS kind, CAST(NULL AS text) AS actor, CAST(NULL AS text) AS reason, CAST(NULL AS bigint) AS changeset_id
@@ -20,6 +20,6 @@ FROM (
   JOIN imports i ON i.id = a.first_import_id
   WHERE a.id = :article
   UNION ALL
-  SELECT * FROM moved
+  SELECT * FROM heat_changes
 ) steps
 ORDER BY change_id

@@ -1,8 +1,8 @@
 -- title: Images
--- purpose: Images that want a look: without a size, of an odd one (under 50 pixels, or five times as wide as high, or the other way round), missing from a published article, or used the most.
--- parameter: used integer 10 how many articles make an image one of the most used
--- parameter: limit integer 100 how many rows at most
--- Missing articles do not count, but are looked for among what is found alone.
+-- purpose: Images to check: no size, odd size (a side under 50 pixels or over five times the other), much used, and published articles without an image.
+-- parameter: used integer 10 minimum number of articles that use a much used image
+-- parameter: limit integer 100 maximum number of rows
+-- Missing articles do not count. The view excludes them after the first selection, which is faster.
 WITH found AS (
   SELECT 'no size' AS why, id FROM images WHERE width IS NULL OR height IS NULL
   UNION ALL
@@ -22,6 +22,6 @@ FROM (
   FROM articles a
   WHERE a.published IS TRUE AND a.missing_since IS NULL
     AND NOT EXISTS (SELECT 1 FROM article_images i WHERE i.article_id = a.id)
-) looked_at
+) images_to_check
 ORDER BY why DESC, articles DESC, url, path
 LIMIT :limit

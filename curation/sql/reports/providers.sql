@@ -1,11 +1,11 @@
 -- title: Providers
--- purpose: Who carries the site: articles, how many are shown, how good they are, and whether it is more or less of late.
+-- purpose: Providers with their number of articles, published share, quality and recent trend.
 -- chart: shares provider articles published
--- parameter: minimum integer 1 fewest articles of a provider that is listed
--- parameter: recent date today-90 recent articles are those from this day on (UTC)
--- parameter: earlier date today-180 the earlier ones, which the trend compares them with, are those from this day on
--- parameter: limit integer 20 how many rows at most
--- The view provider_stats, but with the median of those that are listed alone.
+-- parameter: minimum integer 1 minimum number of articles of a provider
+-- parameter: recent date today-90 first day of the recent period (UTC)
+-- parameter: earlier date today-180 first day of the earlier period (UTC), which the trend compares with the recent one
+-- parameter: limit integer 20 maximum number of rows
+-- Like the view provider_stats, but it computes medians only for the providers that are listed.
 WITH by_quality AS (
   SELECT
     provider_id, quality, count(*) AS articles, count(CASE WHEN published THEN 1 END) AS published,

@@ -1,8 +1,8 @@
 -- title: Published now
--- purpose: What the site shows, in the site's own order of news: the newest first.
--- parameter: collection collection % a collection such as news; % stands for any text
--- parameter: limit integer 50 how many rows at most
--- Dated and undated apart, each cut at the limit: so an index leads to the newest, and the rest is not read.
+-- purpose: Published articles, latest first, as the site orders news.
+-- parameter: collection collection % a collection such as news; % matches any text
+-- parameter: limit integer 50 maximum number of rows
+-- Dated and undated articles are limited separately, so that an index finds the latest and the others are not read.
 WITH dated AS (
   SELECT id FROM articles
   WHERE published IS TRUE AND missing_since IS NULL AND published_at IS NOT NULL AND collection LIKE :collection

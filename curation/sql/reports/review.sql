@@ -1,10 +1,10 @@
 -- title: Review queue
 -- purpose: Articles that wait for an editor, and why: may be hidden, story replaced, conflict with upstream, good but not published, never judged.
--- parameter: quality integer 60 lowest quality of an unpublished article that is listed
+-- parameter: quality integer 60 minimum quality of an unpublished article
 -- parameter: limit integer 20 maximum number of rows
 -- The limit applies to each reason, so that an index finds the first rows and the others are not read.
 WITH doubtful AS (
-  -- an import makes an override only where an article may be hidden
+  -- an import makes an override only for an article that may be hidden
   SELECT DISTINCT a.id, 0 AS priority, 'may be a hidden article' AS why,
     a.quality, a.published_at
   FROM changesets c
@@ -29,7 +29,7 @@ conflicts AS (
   SELECT id, 1 AS priority, 'conflict with upstream' AS why
   FROM articles
   WHERE NOT removed AND missing_since IS NULL
-    -- the same condition as of ix_articles_conflicts
+    -- this is the condition of ix_articles_conflicts
     AND CASE
       WHEN quality <> upstream_quality OR heat <> upstream_heat
         OR published <> upstream_published OR removed <> upstream_removed THEN 1 ELSE 0

@@ -1,6 +1,6 @@
 -- title: Stale sources
--- purpose: When each source was last taken in whole, and when anything in it last changed; the stalest first.
--- The last import is the one with the greatest id: a clock can be wrong.
+-- purpose: The last completed import and the last change of each source, stalest first.
+-- The last import is the one with the highest id, because a clock can be wrong.
 SELECT h.source, (SELECT i.started_at FROM import_history i WHERE i.import_id = h.last_import) AS last_import,
   (SELECT i.started_at FROM import_history i WHERE i.import_id = h.last_change) AS last_change, h.failed
 FROM (

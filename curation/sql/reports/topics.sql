@@ -1,8 +1,8 @@
 -- title: Topics
--- purpose: What the site is about: articles of each topic, and of those below it, how many are shown, and how good they are.
+-- purpose: Topics with their number of articles (alone, and with the topics below), published share and quality.
 -- chart: shares topic articles published
--- parameter: parent topic % the topic above, such as Rivers; % stands for any text, and for none
--- parameter: limit integer 50 how many rows at most
+-- parameter: parent topic % the parent topic, such as Rivers; % matches any text and topics without a parent
+-- parameter: limit integer 50 maximum number of rows
 SELECT
   topic, parent, articles, articles_below, published,
   round(CAST(100 * share_published AS numeric), 1) AS share_published,
