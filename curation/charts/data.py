@@ -137,8 +137,8 @@ def build_chart(
     chart_rows = [
         _Row(
             row[indexes[0]],
-            [_to_number(row[i], name) for i, name in zip(indexes[1:], chart.values, strict=False)],
-            [row[i] for i in indexes[len(chart.values) + 1 :]],
+            [_to_number(row[i], name) for i, name in zip(indexes[1:], chart.value_columns, strict=False)],
+            [row[i] for i in indexes[len(chart.value_columns) + 1 :]],
         )
         for row in rows
     ]
@@ -146,7 +146,7 @@ def build_chart(
     if chart_rows and chart.kind in ("lines", "steps") and axis == "names":
         value = next(make_label(row.key) for row in chart_rows if _parse_time(row.key) is None)
         raise ChartRefused(
-            f"a chart of {chart.kind} needs dates or numbers in {chart.along}, which has '{value}'"
+            f"a chart of {chart.kind} needs dates or numbers in {chart.axis_column}, which has '{value}'"
         )
     panels, notes = _make_panels(chart_rows, axis, chart)
     defaults = {parameter.name: parameter.default for parameter in report.parameters}
@@ -161,8 +161,8 @@ def build_chart(
         context=" · ".join([*_time_range(panels, axis), *conditions]),
         kind=chart.kind,
         axis=axis,
-        axis_name=_column_title(chart.along),
-        values=[_column_title(name) for name in chart.values],
+        axis_name=_column_title(chart.axis_column),
+        values=[_column_title(name) for name in chart.value_columns],
         panels=panels,
         notes=[*notes, *_limit_note(len(rows), parameters)],
         columns=[make_label(column) for column in columns],
@@ -320,16 +320,16 @@ def _make_panels(rows: Sequence[_Row], axis: Axis, chart: Chart) -> tuple[list[P
     kept = [row for row in rows if axis == "names" or row.key is not None]
     if len(kept) < len(rows):
         without = counted(len(rows) - len(kept), "row")
-        notes.append(f"{without} without {_column_title(chart.along)} not shown")
+        notes.append(f"{without} without {_column_title(chart.axis_column)} not shown")
     groups: dict[str | None, list[Mark]] = {}
     for row in kept:
-        name = ", ".join(make_label(value) for value in row.group) if chart.by else None
-        groups.setdefault(name, []).append(_make_mark(row, axis, _column_title(chart.along)))
+        name = ", ".join(make_label(value) for value in row.group) if chart.panel_columns else None
+        groups.setdefault(name, []).append(_make_mark(row, axis, _column_title(chart.axis_column)))
     panels = [Panel(name, marks) for name, marks in groups.items()]
     panels.sort(key=lambda panel: -sum(abs(m.values[0] or 0) for m in panel.marks))
     if len(panels) > MAX_PANELS:
         hidden = len(panels) - MAX_PANELS
-        notes.append(f"{hidden:,} more by {', '.join(map(_column_title, chart.by))} not shown")
+        notes.append(f"{hidden:,} more by {', '.join(map(_column_title, chart.panel_columns))} not shown")
     sorted_panels = [_sort_marks(panel, axis, chart) for panel in panels[:MAX_PANELS]]
     return _limit_marks(sorted_panels, axis, chart, notes), notes
 
@@ -341,7 +341,7 @@ def _sort_marks(panel: Panel, axis: Axis, chart: Chart) -> Panel:
     for one, other in pairwise(marks):
         if one.position == other.position and chart.kind != "steps":
             raise ChartRefused(
-                f"several rows have {chart.along} {one.label}: group them, or draw them in panels "
+                f"several rows have {chart.axis_column} {one.label}: group them, or draw them in panels "
                 "(`-- chart: ... by COLUMN`)"
             )
     return replace(panel, marks=marks)
@@ -365,7 +365,7 @@ def _limit_marks(panels: Sequence[Panel], axis: Axis, chart: Chart, notes: list[
     )
     hidden = sum(max(len(panel.marks) - limit, 0) for panel in panels)
     if hidden:
-        name = "more" if axis == "names" else f"with a lower {_column_title(chart.along)}"
+        name = "more" if axis == "names" else f"with a lower {_column_title(chart.axis_column)}"
         notes.insert(0, f"{hidden:,} {name} not shown")
     return [replace(panel, marks=keep(panel.marks)) for panel in panels]
 

@@ -323,7 +323,7 @@ def reindex_command(verbose: bool) -> None:
     Example:
       curation db reindex
     """
-    from ..verifying.deriving import reindex
+    from ..verifying.reindexing import reindex
 
     store = open_store()
     with showing_progress("indexing", verbose=verbose) as progress:

@@ -9,11 +9,10 @@ from contextlib import contextmanager
 
 import click
 
+from ..progress import Progress
+
 #: Seconds between two lines of `--verbose`.
 EVERY = 3.0
-
-#: Called with what is done, of all.
-Progress = Callable[[int, int], None]
 
 
 @contextmanager

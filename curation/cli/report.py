@@ -105,13 +105,13 @@ def _draw(store: Store, report: Report, query: Query, folder: Path | None, targe
     """Draws a report, and prints its rows too where the options of output ask for them."""
     from ..charts import check_library, print_chart, render, suffix_of
     from ..charts.data import build_chart, read_rows
-    from ..queries.reports import chart_of
+    from ..queries.reports import find_chart
 
     output = chosen_output()
     has_rows = output.format is not None or output.file is not None
     if target == "-" and has_rows and output.file is None:
         raise click.UsageError("the picture and the rows would mix: give --output FILE, or --chart a file")
-    chart = chart_of(report, folder)
+    chart = find_chart(report, folder)
     if target != "-":
         check_library()
     with running_query(store, query, report) as result:

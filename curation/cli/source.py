@@ -56,14 +56,14 @@ def show_command(name: str) -> None:
     Example:
       curation source show powerapps
     """
-    from ..sources.rule_settings import read_settings, source_id_of
-    from ..sources.site_settings import SETTINGS, stated_settings
+    from ..sources.rule_settings import find_source_id, read_rule_settings
+    from ..sources.site_settings import SETTINGS, read_setting_values
 
     store = open_store()
     with store.reading() as connection:
-        source_id = source_id_of(connection, name)
-        rule = read_settings(connection, source_id)
-        stated = stated_settings(connection, source_id)
+        source_id = find_source_id(connection, name)
+        rule = read_rule_settings(connection, source_id)
+        stated = read_setting_values(connection, source_id)
     rows = [
         ("related-bonus", rule.related_bonus, "", "heat for each related article"),
         ("publish-threshold", rule.publish_threshold, "", "the least heat that is published"),
@@ -161,8 +161,8 @@ def set_command(
       curation source set powerapps --unset zone
     """
     from ..importing.publish_dates import following_future
-    from ..sources.rule_settings import lock_source, set_settings
-    from ..sources.site_settings import give_settings, unset_settings
+    from ..sources.rule_settings import lock_source, set_rule_settings
+    from ..sources.site_settings import set_site_settings, unset_site_settings
 
     asked = {"related_bonus": related_bonus, "publish_threshold": publish_threshold}
     rule = {key: value for key, value in asked.items() if value is not None}
@@ -172,10 +172,10 @@ def set_command(
     with open_store().writing(repeatable=True) as connection:
         source_id = lock_source(connection, name)
         if rule:
-            set_settings(connection, name, rule)
+            set_rule_settings(connection, name, rule)
         with following_future(connection, source_id):
-            unset_settings(connection, source_id, unset)
-            give_settings(connection, source_id, given)
+            unset_site_settings(connection, source_id, unset)
+            set_site_settings(connection, source_id, given)
     interrupts.record_outcome(interrupts.Outcome.SAVED)
     click.echo(f"{name}: set")
 
@@ -193,11 +193,11 @@ def infer_command(name: str, apply: bool) -> None:
       curation source infer diablo4 --apply --format csv --output disobeying.csv
     """
     from ..scoring.inferring import infer_settings
-    from ..sources.rule_settings import set_settings, source_id_of
+    from ..sources.rule_settings import find_source_id, set_rule_settings
 
     store = open_store()
     with store.reading() as connection:
-        found = infer_settings(connection, source_id_of(connection, name))
+        found = infer_settings(connection, find_source_id(connection, name))
     bonus, threshold = found.settings
     first, last = found.thresholds or (None, None)
     as_well = f" (any from {first} to {last} fits)" if first != last else ""
@@ -209,7 +209,7 @@ def infer_command(name: str, apply: bool) -> None:
     given = {key: value for key, value in found.settings._asdict().items() if value is not None}
     if apply and given:
         with store.writing(repeatable=True) as connection:
-            set_settings(connection, name, given)
+            set_rule_settings(connection, name, given)
         interrupts.record_outcome(interrupts.Outcome.SAVED)
         click.echo(f"{name}: set", err=True)
     elif given:

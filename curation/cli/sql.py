@@ -43,12 +43,12 @@ def sql_command(
       curation sql --file - < question.sql
     """
     from ..backends.queries import Query
-    from ..queries.reports import untyped_values
+    from ..queries.reports import parse_parameters
 
     sql = _text(query, sql_file)
     store = open_store()
     warn_of_privileges(store)
-    print_query_result(store, Query(sql, untyped_values(parameters), timeout, limit))
+    print_query_result(store, Query(sql, parse_parameters(parameters), timeout, limit))
 
 
 def _text(query: str | None, file: Path | None) -> str:

@@ -22,6 +22,7 @@ from ..documents.flag_editing import FlagValue, set_flag_lines
 from ..documents.front_matter import read_front_matter
 from ..errors import CurationError
 from ..flags import FLAGS
+from ..progress import Progress
 from ..scanning import Folder, fold_name, kind_of
 from ..sources.finding import Source, check_own_folder
 from .documents import (
@@ -33,9 +34,6 @@ from .documents import (
     read_past_decisions,
 )
 from .output_folder import UNFINISHED_FILE, OutputFolder, PathRefused, checked_path
-
-#: Called with how many documents are done, of all.
-Progress = Callable[[int, int], None]
 
 
 class FileChange(NamedTuple):

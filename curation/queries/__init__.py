@@ -1,6 +1,6 @@
-"""SQL for anyone.
+"""Read-only SQL on a store.
 
 - `reports`: named reports and ad-hoc queries
-- `suggestions`: which table or column a wrong name may mean
+- `suggestions`: similar names for unknown tables and columns
 - `datasette`: metadata for Datasette
 """

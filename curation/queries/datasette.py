@@ -1,8 +1,8 @@
-"""A store as Datasette shows it: its metadata, by the form that Datasette 0.65 reads.
+"""Makes the metadata of a store for Datasette, in the format of Datasette 0.65.
 
-Every table and view is described with its columns, every named report is a canned query. What holds the
-bytes of documents, and with them what is `secured`, is not shown; neither may anyone run SQL of their own,
-which would reach it.
+The metadata describes every table and view with its columns. Every named report is a canned query. Tables
+that contain the bytes of documents, and so their `secured` parts, are closed. Visitors cannot run SQL of
+their own, because it could read these tables.
 """
 
 from __future__ import annotations
@@ -17,32 +17,37 @@ from ..backends.sql_text import tokens
 from ..errors import StoreError
 from ..store.database import Store
 from ..store.descriptions import Relation, find_tables, find_views
-from .reports import Parameter, Report, days_ago
+from .reports import Parameter, Report, parse_days_ago
 
-#: The full-text index has a copy of its own of what articles say: nobody is to see that either.
+#: The full-text index has its own copy of the texts of articles, so its tables are closed too.
 _INDEX = "article_search"
 
-#: What is there for curation's own sake: kept out of the way.
+#: Tables for curation's internal use. Datasette lists hidden tables last, and they stay readable.
 _HIDDEN = ("files", "search_queue", "story_takeovers", "former_stories", "curation_version", "id_counters")
 
-_SEARCHED = {"fts_table": _INDEX, "fts_pk": "id"}
+_TEXT_SEARCH = {"fts_table": _INDEX, "fts_pk": "id"}
 
-#: How a table or view is shown: what its rows are called where others refer to them, what to filter by, and
-#: the order to begin with. Datasette's units are left out: it makes 1,200 pixels "1.2 kpx".
-_SHOWN: dict[str, dict[str, Any]] = {
+#: Options for the pages of tables and views: the column that names a row where others refer to it, the
+#: columns to filter by, and the initial order. There are no units, because Datasette shows 1,200 pixels as
+#: "1.2 kpx".
+_PAGE_OPTIONS: dict[str, dict[str, Any]] = {
     "sources": {"label_column": "name"},
     "imports": {"label_column": "started_at", "sort_desc": "id", "facets": ["source_id", "status"]},
     "import_issues": {"label_column": "message", "facets": ["severity", "code"]},
     "providers": {"label_column": "name"},
     "images": {"label_column": "url"},
     "topics": {"label_column": "name"},
-    "articles": {"label_column": "path", "facets": ["collection", "type", "published"], **_SEARCHED},
+    "articles": {"label_column": "path", "facets": ["collection", "type", "published"], **_TEXT_SEARCH},
     "related_links": {"label_column": "title"},
     "changesets": {"label_column": "actor", "sort_desc": "id", "facets": ["kind", "actor"]},
     "changes": {"sort_desc": "id", "facets": ["field"]},
     "overrides": {"facets": ["field"]},
-    "article_overview": {"facets": ["collection", "type", "published"], **_SEARCHED},
-    "published_articles": {"sort_desc": "published_at", "facets": ["collection", "type"], **_SEARCHED},
+    "article_overview": {"facets": ["collection", "type", "published"], **_TEXT_SEARCH},
+    "published_articles": {
+        "sort_desc": "published_at",
+        "facets": ["collection", "type"],
+        **_TEXT_SEARCH,
+    },
     "review_queue": {"sort": "priority", "facets": ["why"]},
     "provider_stats": {"sort_desc": "articles"},
     "topic_stats": {"sort_desc": "articles"},
@@ -58,21 +63,25 @@ _SHOWN: dict[str, dict[str, Any]] = {
 
 
 def describe(store: Store, reports: Sequence[Report]) -> dict[str, Any]:
-    """The metadata of a store, with these reports as canned queries; raises StoreError for one that is no
-    file of SQLite's."""
+    """Return the metadata of a store, with these reports as canned queries.
+
+    Raises:
+        StoreError: The store is not an SQLite file.
+    """
     file = store.backend.file
     if file is None:
         raise StoreError(
-            f"Datasette opens SQLite files, and {store.location} is none; for a BI tool that connects to it,"
-            " `curation db grant-reader ROLE` makes a role"
+            f"Datasette opens SQLite files only, not {store.location}; for a BI tool that connects to the"
+            " database, create a role with `curation db grant-reader ROLE`"
         )
     store.check()
     database = {
         "title": f"curation: {file.stem}",
-        "description": "Articles with the flags that hold, what upstream says, and what editors decided, when"
-        " and why. Instants are UTC. Begin with the view article_overview, or with a query.",
+        "description": "Articles with their effective and upstream values, and who changed which flag, when"
+        " and why. Times are in UTC. Start with the view article_overview, or with a query.",
         "allow_sql": False,
         "tables": _describe_relations(store),
+        # The prefix keeps the names of queries apart from those of tables, such as `topics`.
         "queries": {f"report_{report.name}": _describe_report(report) for report in reports},
     }
     return {"databases": {file.stem: database}}
@@ -81,27 +90,27 @@ def describe(store: Store, reports: Sequence[Report]) -> dict[str, Any]:
 def _describe_relations(store: Store) -> dict[str, Any]:
     with store.reading() as connection:
         names = sa.inspect(connection).get_table_names()
-    told: dict[str, dict[str, Any]] = {name: {} for name in names}
-    told |= {relation.name: _describe(relation) for relation in (*find_tables(), *find_views())}
-    for name, shown in told.items():
+    pages: dict[str, dict[str, Any]] = {name: {} for name in names}
+    pages |= {relation.name: _describe_relation(relation) for relation in (*find_tables(), *find_views())}
+    for name, page in pages.items():
         if name in SECRET_TABLES or name.startswith(_INDEX):
-            shown |= {"hidden": True, "allow": False}
+            page |= {"hidden": True, "allow": False}
         elif name in _HIDDEN:
-            shown["hidden"] = True
-    return told
+            page["hidden"] = True
+    return pages
 
 
-def _describe(relation: Relation) -> dict[str, Any]:
+def _describe_relation(relation: Relation) -> dict[str, Any]:
     columns = dict(relation.columns)
-    return {"description": relation.purpose, "columns": columns, **_SHOWN.get(relation.name, {})}
+    return {"description": relation.purpose, "columns": columns, **_PAGE_OPTIONS.get(relation.name, {})}
 
 
 def _describe_report(report: Report) -> dict[str, Any]:
-    """A canned query. Its name is not the report's alone: `topics` would stand in the way of the table."""
-    told = [f"{p.name}: {p.meaning}; {p.default} where it is left empty." for p in report.parameters]
+    """Return a report as a canned query."""
+    parameters = [f"{p.name}: {p.meaning} (default: {p.default})." for p in report.parameters]
     return {
         "title": report.title,
-        "description": " ".join((report.purpose, *told)),
+        "description": " ".join((report.purpose, *parameters)),
         "sql": _with_defaults(report),
         "params": [parameter.name for parameter in report.parameters],
         "hide_sql": True,
@@ -109,35 +118,41 @@ def _describe_report(report: Report) -> dict[str, Any]:
 
 
 def _with_defaults(report: Report) -> str:
-    """A report's SQL as it can be asked without values: Datasette knows no defaults, and gives each value
-    as text, '' for none."""
+    """Return a report's SQL with the defaults of its parameters built in.
+
+    Datasette has no defaults. It passes each value as text, and an empty field as ''.
+    """
     known = {parameter.name: parameter for parameter in report.parameters}
     lines = report.sql.strip().splitlines()
-    head = next(number for number, line in enumerate(lines) if not line.startswith("--"))
-    sql = "\n".join(lines[head:]).rstrip(";")
-    told, last = "", 0
+    first = next(number for number, line in enumerate(lines) if not line.startswith("--"))
+    sql = "\n".join(lines[first:]).rstrip(";")
+    result, last = "", 0
     for token in tokens(sql, escapes=False):
         if parameter := known.get(token.parameter):
-            told += sql[last : token.start] + _FORMS.get(parameter.type, _text)(parameter)
+            result += sql[last : token.start] + _EXPRESSIONS.get(parameter.type, _text_expression)(parameter)
             last = token.end
-    return told + sql[last:]
+    return result + sql[last:]
 
 
-def _given(parameter: Parameter, default: str) -> str:
+def _with_default(parameter: Parameter, default: str) -> str:
     return f"coalesce(nullif(:{parameter.name}, ''), {default})"
 
 
-def _text(parameter: Parameter) -> str:
-    return _given(parameter, "'" + parameter.default.replace("'", "''") + "'")
+def _text_expression(parameter: Parameter) -> str:
+    return _with_default(parameter, "'" + parameter.default.replace("'", "''") + "'")
 
 
-def _date(parameter: Parameter) -> str:
-    """`today-90` is reckoned when the query is asked."""
-    days = days_ago(parameter.default)
-    return _text(parameter) if days is None else _given(parameter, f"date('now', '-{days} days')")
+def _date_expression(parameter: Parameter) -> str:
+    """Return SQL for a date. A default such as `today-90` is computed when the query runs."""
+    days = parse_days_ago(parameter.default)
+    return (
+        _text_expression(parameter)
+        if days is None
+        else _with_default(parameter, f"date('now', '-{days} days')")
+    )
 
 
-_FORMS: dict[str, Callable[[Parameter], str]] = {
-    "integer": lambda parameter: f"CAST({_text(parameter)} AS INTEGER)",
-    "date": _date,
+_EXPRESSIONS: dict[str, Callable[[Parameter], str]] = {
+    "integer": lambda parameter: f"CAST({_text_expression(parameter)} AS INTEGER)",
+    "date": _date_expression,
 }

@@ -1,4 +1,4 @@
-"""What may have been meant by the name of a table or column that is not there."""
+"""Suggests a table or column for an unknown name in a query."""
 
 from __future__ import annotations
 
@@ -12,29 +12,36 @@ from ..store.schema import metadata
 
 
 def suggest(kind: str, name: str, sql: str) -> str:
-    """In place of a "table" or "column" of a query that is not there: the nearest name there is, or the
-    command that lists what there is."""
-    relations = _relations()
+    """Return a hint for an unknown name in a query: a similar name, or the command that lists all names.
+
+    Args:
+        kind: What the name should be: "table" or "column".
+
+    Returns:
+        The hint, or "" if a query with an unknown column contains no known table.
+    """
+    relations = _find_relations()
     if kind == "table":
-        found = _nearest(name, relations)
-        return f"did you mean {found}?" if found else "`curation db views` lists what is there to ask"
-    named = {token.name.lower() for token in tokens(sql, escapes=True)} & relations.keys()
-    found = _nearest(name, {column for relation in named for column in relations[relation]})
-    if found or not named:
+        found = _find_similar(name, relations)
+        return f"did you mean {found}?" if found else "`curation db views` lists what can be queried"
+    queried = {token.name.lower() for token in tokens(sql, escapes=True)} & relations.keys()
+    found = _find_similar(name, {column for relation in queried for column in relations[relation]})
+    if found or not queried:
         return f"did you mean {found}?" if found else ""
-    relation = min(named)
+    relation = min(queried)
     if relation in metadata.tables:
         return f"{relation} has {', '.join(relations[relation])}"
     return f"`curation db views {relation}` lists its columns"
 
 
-def _relations() -> Mapping[str, Collection[str]]:
-    """The columns of each table and view that a query may read."""
+def _find_relations() -> Mapping[str, Collection[str]]:
+    """Return the columns of each table and view that a query may read."""
     tables = {
         table.name: table.c.keys() for table in metadata.tables.values() if table.name not in SECRET_TABLES
     }
     return tables | {view.name: list(view.columns) for view in find_views()}
 
 
-def _nearest(name: str, names: Collection[str]) -> str:
+def _find_similar(name: str, names: Collection[str]) -> str:
+    """Return the most similar name; "" if none is similar."""
     return next(iter(get_close_matches(name.lower(), names, n=1, cutoff=0.6)), "")

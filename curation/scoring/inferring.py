@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ..sources.rule_settings import MOST_BONUS, Settings
+from ..sources.rule_settings import MAX_BONUS, RuleSettings
 from ..store.schema import articles, as_number, related_links
 from .rule import (
     EARLIER,
@@ -37,7 +37,7 @@ class InferredSettings:
     - `violations`: what does not follow the rule: (article id, path, why)
     """
 
-    settings: Settings
+    settings: RuleSettings
     thresholds: tuple[int, int] | None
     covered: int
     with_related: int
@@ -57,7 +57,7 @@ def infer_settings(connection: sa.Connection, source_id: int) -> InferredSetting
         (row.heat, bool(row.published)) for row in rows if row.published is not None and not row.removed
     ]
     thresholds = find_thresholds(stated)
-    settings = Settings(bonus, round_number(*thresholds) if thresholds else None)
+    settings = RuleSettings(bonus, round_number(*thresholds) if thresholds else None)
     violations = [(row.id, row.path, why) for row in rows for why in _find_violations(row, settings)]
     with_related = sum(row.related > 0 for row in rows)
     return InferredSettings(settings, thresholds, len(rows), with_related, violations)
@@ -105,7 +105,7 @@ def find_bonus(gaps: Iterable[tuple[int, int]]) -> int | None:
     for gap, related in gaps:
         if related > 0:
             lowest, highest = -(-(gap - MAX_REMAINDER) // related), gap // related
-            votes.update(range(max(lowest, 0), min(highest, MOST_BONUS) + 1))
+            votes.update(range(max(lowest, 0), min(highest, MAX_BONUS) + 1))
     if not votes:
         return None
     best = max(votes.values())
@@ -149,7 +149,7 @@ def _roughness(number: int) -> int:
     return next(i for i, step in enumerate(_ROUND) if number % step == 0)
 
 
-def _find_violations(row: Any, settings: Settings) -> Iterator[str]:
+def _find_violations(row: Any, settings: RuleSettings) -> Iterator[str]:
     """Yield what does not follow the rule in the flags of a document."""
     bonus, threshold = settings.related_bonus or 0, settings.publish_threshold
     lowest = row.quality + bonus * row.related

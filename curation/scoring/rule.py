@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from ..articles.upstream import is_unclear
 from ..backends.types import integer
-from ..sources.rule_settings import MOST_BONUS
+from ..sources.rule_settings import MAX_BONUS
 from ..store.schema import articles, as_number, related_links, sources
 
 #: The heat of an article that is outranked.
@@ -165,7 +165,7 @@ def select_scores(where: sa.ColumnElement[bool]) -> sa.Select[Any]:
             is_within_bounds(article.quality),
             is_within_bounds(article.upstream_quality),
             is_within_bounds(article.upstream_heat),
-            bonus.between(-MOST_BONUS, MOST_BONUS),
+            bonus.between(-MAX_BONUS, MAX_BONUS),
             sa.or_(sources.c.related_bonus.is_not(None), related.c.listed.is_(None)),
         )
     )

@@ -1,5 +1,6 @@
-"""What is set for each source.
+"""The sources of a store and their settings.
 
-- `site_settings`: its dates and addresses; `rule_settings`: the rule of its heat and published flags
-- `finding`: which source a folder belongs to
+- `site_settings`: dates, addresses and page sizes of a source's site
+- `rule_settings`: the rule for heat and published
+- `finding`: the source of an export, and whether a folder belongs to it
 """

@@ -1,4 +1,4 @@
-"""The one source that an export is of, and whether a folder is its own."""
+"""Finds the source of an export, and checks whether a folder belongs to it."""
 
 from __future__ import annotations
 
@@ -12,11 +12,14 @@ from ..errors import SelectionError
 from ..scanning import printable
 from ..store.schema import articles, files, imports, sources, taxonomy_documents
 from ..wording import counted
-from .rule_settings import source_id_of
+from .rule_settings import find_source_id
+
+#: Maximum number of names of a folder that an error lists.
+_MAX_LISTED_NAMES = 3
 
 
 class Source(NamedTuple):
-    """A source, and where it was last imported from."""
+    """A source, and the location of its last import."""
 
     id: int
     name: str
@@ -24,64 +27,71 @@ class Source(NamedTuple):
 
 
 def find_source(connection: sa.Connection, names: Sequence[str]) -> Source:
-    """The source that is named, or the only one there is. Raises SelectionError otherwise."""
+    """Return the named source; without a name, the only source of the store.
+
+    Raises:
+        SelectionError: There is no such source, or it is unclear which one.
+    """
     wanted = list(dict.fromkeys(names))
     if not wanted:
         wanted = list(connection.scalars(sa.select(sources.c.name).order_by(sources.c.name)))
     if not wanted:
-        raise SelectionError("nothing to export: `curation import FOLDER` takes a dump in")
+        raise SelectionError("nothing to export: import a folder first with `curation import FOLDER`")
     if len(wanted) > 1:
-        raise SelectionError(f"an export is of one source: say which by --source, {', '.join(wanted)}")
-    row = sources.c.id == source_id_of(connection, wanted[0])
+        raise SelectionError(f"there are several sources: select one with --source ({', '.join(wanted)})")
+    has_id = sources.c.id == find_source_id(connection, wanted[0])
     return Source(
-        *connection.execute(sa.select(sources.c.id, sources.c.name, sources.c.location).where(row)).one()
+        *connection.execute(sa.select(sources.c.id, sources.c.name, sources.c.location).where(has_id)).one()
     )
 
 
-#: Names that are told of what lies in a folder.
-_TOLD = 3
-
-
-def was_imported(connection: sa.Connection, place: Path) -> bool:
-    """Whether a file is what an import read: it may hold more than is exported."""
-    location = printable(str(place.resolve()))
-    of_import = sa.select(imports.c.id).where(imports.c.location == location)
-    of_source = sa.select(sources.c.id).where(sources.c.location == location)
-    return connection.scalar(sa.union_all(of_import, of_source).limit(1)) is not None
+def was_imported(connection: sa.Connection, file: Path) -> bool:
+    """Return whether a file was imported. Such a file may contain more than is exported."""
+    location = printable(str(file.resolve()))
+    by_import = sa.select(imports.c.id).where(imports.c.location == location)
+    by_source = sa.select(sources.c.id).where(sources.c.location == location)
+    return connection.scalar(sa.union_all(by_import, by_source).limit(1)) is not None
 
 
 def check_own_folder(
     connection: sa.Connection, source: Source, root: Path, names: Sequence[str], paths: Collection[str]
 ) -> None:
-    """Raises SelectionError unless a folder is a tree of a source: the one that it was imported from, or one
-    in which its files lie at their paths. That is so if half of the content in the folder does, or half of
-    the source's files are there: what was left out, added or removed since does not matter.
+    """Check that a folder belongs to a source, so that an export may write to it.
+
+    It belongs to the source if the source was imported from it. It also does if at least half of the folder's
+    content files have a path of the source, or at least half of the source's paths are in the folder. So some
+    files may have been left out, added or removed since.
 
     Args:
-        names: what lies in the folder.
-        paths: the content in the folder and below, by its path from there.
+        names: The names in the folder.
+        paths: The paths of the content files in and below the folder, relative to it.
+
+    Raises:
+        SelectionError: The folder does not belong to the source.
     """
     if printable(str(root.resolve())) == source.location:
         return
-    known = _paths_of(connection, source.id) if paths else set()
+    known = _read_paths(connection, source.id) if paths else set()
     shared = len(known.intersection(paths))
     if shared and 2 * shared >= min(len(known), len(paths)):
         return
     if paths:
         content = counted(len(paths), "content file")
-        held = f"{content}, {shared:,} of them at a path of source {source.name!r}"
+        contents = f"{content}, {shared:,} of them at a path of source {source.name!r}"
     else:
-        more = f" and {len(names) - _TOLD:,} more" if len(names) > _TOLD else ""
-        held = f"{', '.join(names[:_TOLD])}{more}, and no document of source {source.name!r}"
+        hidden = len(names) - _MAX_LISTED_NAMES
+        more = f" and {hidden:,} more" if hidden > 0 else ""
+        contents = f"{', '.join(names[:_MAX_LISTED_NAMES])}{more}, and no document of source {source.name!r}"
     own = Path(source.location)
     where = f" ({own})" if own.is_dir() else ""
     raise SelectionError(
-        f"nothing was written: {root} holds {held}; name an empty or new folder, or the source's own{where}"
+        f"nothing was written: {root} contains {contents};"
+        f" use an empty or new folder, or the source's own{where}"
     )
 
 
-def _paths_of(connection: sa.Connection, source_id: int) -> set[str]:
-    """The paths of all files that a source has or had, as far as they are known."""
+def _read_paths(connection: sa.Connection, source_id: int) -> set[str]:
+    """Return all known paths of a source, including those of missing articles."""
     tables = (articles, taxonomy_documents, files)
     selects = (sa.select(table.c.path).where(table.c.source_id == source_id) for table in tables)
     return set(connection.scalars(sa.union_all(*selects)))

@@ -1,4 +1,4 @@
-"""The settings of a source by which its heat and published are made."""
+"""The settings of a source for the rule that computes heat and published."""
 
 from __future__ import annotations
 
@@ -10,19 +10,22 @@ import sqlalchemy as sa
 from ..store.names import check_names
 from ..store.schema import sources
 
-#: The greatest bonus: so far beyond any that is meant, and sums stay within 64 bits.
-MOST_BONUS = 10**9
+#: The maximum bonus. It is far above any realistic value, and keeps sums within 64 bits.
+MAX_BONUS = 10**9
 
 
-class Settings(NamedTuple):
-    """Heat for each related article, and the least heat that is published; None where it is not known."""
+class RuleSettings(NamedTuple):
+    """The bonus of heat for each related article, and the lowest heat that is published.
+
+    None means that the setting is unknown.
+    """
 
     related_bonus: int | None
     publish_threshold: int | None
 
 
-def source_id_of(connection: sa.Connection, name: str) -> int:
-    """The id of a source; raises SelectionError, naming those there are, if there is none."""
+def find_source_id(connection: sa.Connection, name: str) -> int:
+    """Return the id of a source. Raises SelectionError, which lists the sources, if there is none."""
     check_names(connection, {"source": [name]})
     query = sa.select(sources.c.id).where(sources.c.name == name)
     source_id: int = connection.execute(query).scalar_one()
@@ -30,20 +33,25 @@ def source_id_of(connection: sa.Connection, name: str) -> int:
 
 
 def lock_source(connection: sa.Connection, name: str) -> int:
-    """The id of a source whose settings nobody else changes until commit. Raises SelectionError."""
-    source_id = source_id_of(connection, name)
+    """Lock the settings of a source until the transaction ends, and return the source's id.
+
+    Raises:
+        SelectionError: There is no such source.
+    """
+    source_id = find_source_id(connection, name)
     row = sa.select(sources.c.id).where(sources.c.id == source_id)
-    connection.execute(row.with_for_update(key_share=True))  # rows that refer to it can be added meanwhile
+    # With `key_share`, others can still insert rows that refer to the source.
+    connection.execute(row.with_for_update(key_share=True))
     return source_id
 
 
-def set_settings(connection: sa.Connection, name: str, given: Mapping[str, int]) -> None:
-    """Sets some of a source's settings, by the names of `Settings`; the caller commits."""
-    row = sources.c.id == source_id_of(connection, name)
-    connection.execute(sa.update(sources).where(row).values(**given))
+def set_rule_settings(connection: sa.Connection, name: str, given: Mapping[str, int]) -> None:
+    """Set some of a source's rule settings; the caller commits. Keys are fields of `RuleSettings`."""
+    has_id = sources.c.id == find_source_id(connection, name)
+    connection.execute(sa.update(sources).where(has_id).values(**given))
 
 
-def read_settings(connection: sa.Connection, source_id: int) -> Settings:
-    """What is known of a source's rule."""
+def read_rule_settings(connection: sa.Connection, source_id: int) -> RuleSettings:
+    """Return the rule settings of a source."""
     row = sa.select(sources.c.related_bonus, sources.c.publish_threshold).where(sources.c.id == source_id)
-    return Settings(*connection.execute(row).one())
+    return RuleSettings(*connection.execute(row).one())

@@ -1,7 +1,10 @@
-"""What differs from site to site, as settings of a source: which there are, and which value holds.
+"""The settings of a source that describe its site.
 
-A setting is *given* (`curation source set`), or *read* from the site's own `_config.yml` when the whole
-source is imported, or has its default: the first of these that there is holds. All stand in `SETTINGS`.
+A setting has the first value that exists of these:
+
+1. *given* by `curation source set`
+2. *read* from the site's `_config.yml`, whenever the whole source is imported
+3. the default in `SETTINGS`
 """
 
 from __future__ import annotations
@@ -18,41 +21,41 @@ from ..errors import SelectionError
 from ..store.schema import source_settings
 from ..suggestions import unknown_name
 
-#: Characters of the longest value.
+#: Maximum number of characters of a value.
 MAX_VALUE = 500
 
-#: Items of the longest page, and of the longest feed.
-MOST_ITEMS = 1_000
+#: Maximum number of items of a page or a feed.
+MAX_ITEMS = 1_000
 
-#: The sections of a site and how many items a page of each has, as the sites of this family do it.
+#: The sections of a site, each with the default number of items per page of sites of this family.
 PAGE_SIZES = {"news": 25, "learning": 30, "samples": 25, "people": 30, "communities": 30}
 
 
-def _text(value: str) -> str:
+def _check_text(value: str) -> str:
     if len(value) > MAX_VALUE or not value.isprintable():
         raise ValueError(f"a line of at most {MAX_VALUE} printable characters")
     return value
 
 
-_ADDRESS = re.compile(r"https?://[A-Za-z0-9.\[\]:-]+(?:/[A-Za-z0-9._~%!$&'()*+,;=:@/-]*)?")
+_URL = re.compile(r"https?://[A-Za-z0-9.\[\]:-]+(?:/[A-Za-z0-9._~%!$&'()*+,;=:@/-]*)?")
 _PATH = re.compile(r"(?:/[A-Za-z0-9._~%!$&'()*+,;=:@-]+)*")
 
 
-def _address(value: str) -> str:
-    """An address to which paths are added: without query, and without the slash at its end."""
-    if len(value) > MAX_VALUE or (value and not _ADDRESS.fullmatch(value)):
-        raise ValueError("an address such as https://example.org/site")
+def _check_url(value: str) -> str:
+    """Check a URL to which paths are appended: without query. Return it without a trailing slash."""
+    if len(value) > MAX_VALUE or (value and not _URL.fullmatch(value)):
+        raise ValueError("a URL such as https://example.org/site")
     return value.rstrip("/")
 
 
-def _path(value: str) -> str:
-    bare = value.rstrip("/")
-    if len(value) > MAX_VALUE or not _PATH.fullmatch(bare) or {".", ".."} & set(bare.split("/")):
-        raise ValueError("empty, or a path such as /site")
-    return bare
+def _check_path(value: str) -> str:
+    path = value.rstrip("/")
+    if len(value) > MAX_VALUE or not _PATH.fullmatch(path) or {".", ".."} & set(path.split("/")):
+        raise ValueError("a path such as /site, or empty")
+    return path
 
 
-def _zone(value: str) -> str:
+def _check_zone(value: str) -> str:
     try:
         ZoneInfo(value)
     except (ValueError, OSError, LookupError) as error:
@@ -60,21 +63,24 @@ def _zone(value: str) -> str:
     return value
 
 
-def _number(value: str) -> str:
-    if not re.fullmatch("[0-9]{1,4}", value) or not 1 <= int(value) <= MOST_ITEMS:
-        raise ValueError(f"a whole number from 1 to {MOST_ITEMS}")
+def _check_number(value: str) -> str:
+    if not re.fullmatch("[0-9]{1,4}", value) or not 1 <= int(value) <= MAX_ITEMS:
+        raise ValueError(f"a whole number from 1 to {MAX_ITEMS}")
     return str(int(value))
 
 
-def _switch(value: str) -> str:
+def _check_switch(value: str) -> str:
     if value.lower() not in ("true", "false"):
         raise ValueError("true or false")
     return value.lower()
 
 
 class Setting(NamedTuple):
-    """A setting: `check` gives a value as it is kept, or raises ValueError with what it should be; `key` is
-    what `_config.yml` calls it."""
+    """A setting of a source.
+
+    - `check`: returns a value in its stored form, or raises ValueError with a phrase for what is valid
+    - `key`: the setting's name in `_config.yml`; None if it is not read from there
+    """
 
     name: str
     meaning: str
@@ -86,24 +92,25 @@ class Setting(NamedTuple):
 SETTINGS = {
     setting.name: setting
     for setting in (
-        Setting("url", "where the site's files are, without the base path", _address, key="url"),
-        Setting("base-url", "the site's path there; empty or /site", _path, key="baseurl"),
-        Setting("web-url", "where readers see the site; by default url and base-url", _address, key="webUrl"),
-        Setting("title", "the site's title, for feeds; by default the source's name", _text, key="title"),
-        Setting("topic", "the site's own topic, which has no pages of its own", _text, key="topic"),
-        Setting("locale", "the language of its content", _text, "en-us", "locale"),
-        Setting("zone", "the time zone of dates, but for those of news", _zone,
+        Setting("url", "URL of the site's files, without the base path", _check_url, key="url"),
+        Setting("base-url", "path of the site below url: /site, or empty", _check_path, key="baseurl"),
+        Setting("web-url", "URL of the site for readers; default: url + base-url", _check_url, key="webUrl"),
+        Setting("title", "title of the site in feeds; default: the source's name", _check_text, key="title"),
+        Setting("topic", "topic of the whole site, which has no pages of its own", _check_text, key="topic"),
+        Setting("locale", "language of the content", _check_text, "en-us", "locale"),
+        Setting("zone", "time zone of dates, except those of news", _check_zone,
                 "America/Los_Angeles", "timezone"),
-        *(Setting(f"page-size.{section}", f"items on a page of {section}", _number, str(size))
+        *(Setting(f"page-size.{section}", f"items per page of {section}", _check_number, str(size))
           for section, size in PAGE_SIZES.items()),
-        Setting("feed-length", "items of a feed", _number, "30"),
-        Setting("future", "true publishes articles whose date is still to come", _switch, "false", "future"),
+        Setting("feed-length", "items per feed", _check_number, "30"),
+        Setting("future", "whether articles with a future date are published: true or false", _check_switch,
+                "false", "future"),
     )
 }  # fmt: skip
 
 
-class Stated(NamedTuple):
-    """The value of a setting that holds, and who says so: given, read, or default."""
+class SettingValue(NamedTuple):
+    """The value of a setting, and its origin: given, read, or default."""
 
     value: str
     origin: str
@@ -111,7 +118,7 @@ class Stated(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class SiteSettings:
-    """The settings of a source that hold. `root` is url and base-url together, without a slash at its end."""
+    """The settings of a source. `root` is url and base-url together, without a trailing slash."""
 
     root: str
     web_url: str
@@ -124,11 +131,11 @@ class SiteSettings:
 
 
 def read_site_settings(connection: sa.Connection, source_id: int, source: str) -> SiteSettings:
-    """What holds for a source. Raises SelectionError where it is not known where the site is."""
-    value = {name: stated.value for name, stated in stated_settings(connection, source_id).items()}
+    """Return the settings of a source. Raises SelectionError if it has no URL."""
+    value = {name: setting.value for name, setting in read_setting_values(connection, source_id).items()}
     if not value["url"]:
         raise SelectionError(
-            f"{source} has no address: `curation source set {source} --url https://example.org` gives it one"
+            f"{source} has no URL: set it with `curation source set {source} --url https://example.org`"
         )
     root = value["url"] + value["base-url"]
     return SiteSettings(
@@ -143,29 +150,31 @@ def read_site_settings(connection: sa.Connection, source_id: int, source: str) -
     )
 
 
-def stated_settings(connection: sa.Connection, source_id: int) -> dict[str, Stated]:
-    """Every setting by name, with the value that holds."""
+def read_setting_values(connection: sa.Connection, source_id: int) -> dict[str, SettingValue]:
+    """Return the value of every setting, by name."""
     table = source_settings.c
     query = sa.select(table.name, table.value, table.origin).where(table.source_id == source_id)
-    # `given` sorts before `read`: what is given comes last, and stands.
+    # `read` comes before `given` in this order, so the dictionary keeps the given value.
     rows = connection.execute(query.order_by(table.origin.desc()))
-    found = {name: Stated(value, origin) for name, value, origin in rows}
-    return {name: found.get(name, Stated(setting.default, "default")) for name, setting in SETTINGS.items()}
+    found = {name: SettingValue(value, origin) for name, value, origin in rows}
+    return {
+        name: found.get(name, SettingValue(setting.default, "default")) for name, setting in SETTINGS.items()
+    }
 
 
-def checked(name: str, value: str) -> str:
-    """A value of a setting as it is kept. Raises SelectionError that says what it should be."""
+def _check_value(name: str, value: str) -> str:
+    """Return a value of a setting in its stored form. Raises SelectionError if it is invalid."""
     _check_names([name])
     try:
         return SETTINGS[name].check(value)
     except ValueError as error:
-        raise SelectionError(f"{name} cannot be {value[:80]!r}: it is {error}") from None
+        raise SelectionError(f"invalid {name} {value[:80]!r}: give {error}") from None
 
 
-def give_settings(connection: sa.Connection, source_id: int, given: Mapping[str, str]) -> None:
-    """Sets some settings of a source; the caller commits. Raises SelectionError for a value that is none."""
-    values = {name: checked(name, value) for name, value in given.items()}
-    _forget(connection, source_id, values)
+def set_site_settings(connection: sa.Connection, source_id: int, given: Mapping[str, str]) -> None:
+    """Set some settings of a source; the caller commits. Raises SelectionError for an invalid value."""
+    values = {name: _check_value(name, value) for name, value in given.items()}
+    _delete_given(connection, source_id, values)
     rows = [
         {"source_id": source_id, "name": name, "origin": "given", "value": value}
         for name, value in values.items()
@@ -174,18 +183,18 @@ def give_settings(connection: sa.Connection, source_id: int, given: Mapping[str,
         connection.execute(sa.insert(source_settings), rows)
 
 
-def unset_settings(connection: sa.Connection, source_id: int, names: Collection[str]) -> None:
-    """Forgets what was given: what was read or the default holds again; the caller commits."""
+def unset_site_settings(connection: sa.Connection, source_id: int, names: Collection[str]) -> None:
+    """Delete given values, so that the read value or the default applies again; the caller commits."""
     _check_names(names)
-    _forget(connection, source_id, names)
+    _delete_given(connection, source_id, names)
 
 
 def _check_names(names: Collection[str]) -> None:
-    if wrong := [name for name in names if name not in SETTINGS]:
-        raise SelectionError(unknown_name("setting", wrong[0], SETTINGS))
+    if unknown := [name for name in names if name not in SETTINGS]:
+        raise SelectionError(unknown_name("setting", unknown[0], SETTINGS))
 
 
-def _forget(connection: sa.Connection, source_id: int, names: Collection[str]) -> None:
+def _delete_given(connection: sa.Connection, source_id: int, names: Collection[str]) -> None:
     table = source_settings.c
-    mine = (table.source_id == source_id, table.origin == "given", table.name.in_(list(names)))
-    connection.execute(sa.delete(source_settings).where(*mine))
+    is_given = (table.source_id == source_id, table.origin == "given", table.name.in_(list(names)))
+    connection.execute(sa.delete(source_settings).where(*is_given))

@@ -1,16 +1,16 @@
-"""Is the store sound? Each check is a function that yields findings; nothing here writes but `repair` and
-`deriving`.
+"""Checks the integrity of a store, and repairs it.
 
-`run.verify` is the way in. In its order:
+Each check is a function that yields findings. Checks never write; only `repair` and `reindexing` do.
+`run.verify` runs all checks, in this order:
 
-- `engine`: what the engine itself finds wrong, and references to rows that are not there
+- `engine`: damage that the engine itself finds, and references to rows that do not exist
 - `search`: the full-text index
-- `counts`: files, imports and documents that must match one to one, and rows that nobody uses
-- `taxonomy`, `links`: what providers, topics and related links have from documents other than their own
-- `imports`: counts of imports, their changesets, and where articles moved
-- `versions`: what files were before imports changed them
-- `contents`: the stored documents, parsed again, against every row that was made of them
-- `flags`: who decides each flag, and whether its history leads to what it is now
+- `counts`: articles, documents, files and imports that do not match one to one, and unused rows
+- `taxonomy`, `links`: values of providers, topics and related links that come from other documents
+- `imports`: counts of imports, changesets and moves
+- `versions`: the earlier content of files
+- `contents`: stored documents, parsed again, against the rows made from them
+- `flags`: effective values of flags, overrides and the history of changes
 
-What ought to be is asked of `importing`, by whose rules the rows were made; no rule stands here twice.
+The expected values come from `importing`, which made the rows. No rule is defined a second time here.
 """

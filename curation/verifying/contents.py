@@ -1,4 +1,4 @@
-"""The stored documents of articles, parsed again, against every row that was made of them."""
+"""Parses the stored documents of articles again, and compares them with every row made from them."""
 
 from __future__ import annotations
 
@@ -33,35 +33,38 @@ from ..store.schema import (
 )
 from ..wording import counted
 from .findings import (
-    AS_OLDER,
     OUTDATED,
+    OUTDATED_MESSAGE,
     Finding,
-    as_made,
-    has_refused_file,
+    as_imported,
+    has_quarantined_file,
     has_stale_file,
-    plain,
     subject_of,
+    unwrap_bytes,
 )
 
-#: The flags in force are editors' too: `flags` looks at them.
-_SAID = ARTICLE_COLUMNS[4:]
+#: Columns that only the document decides. Editors also decide effective values, which `flags` checks.
+_DOCUMENT_COLUMNS = ARTICLE_COLUMNS[4:]
 
-#: Instants and digests: a session that was not pinned shifted the ones, and stored the others as text, until
-#: `repair` makes them right.
-OF_SESSION = frozenset({"published_at", "updated_at", "canonical_digest"})
+#: Columns of instants and digests. In earlier releases, settings of the session could shift instants and
+#: store digests as text. `repair` fixes both.
+SESSION_COLUMNS = frozenset({"published_at", "updated_at", "canonical_digest"})
 
-#: What a release that knew no drafts and no dates to come made otherwise; it knew no status either.
-_OF_OLDER_RELEASES = frozenset({"upstream_published", "upstream_status"})
+#: Columns that differ if an older release parsed the document. It had no drafts, future dates and status.
+_OUTDATED_COLUMNS = frozenset({"upstream_published", "upstream_status"})
 
-#: More than any time zone is from UTC, in whatever year.
-_MOST_OFFSET = dt.timedelta(hours=17)
+#: More than the offset from UTC of any time zone in any year.
+_MAX_OFFSET = dt.timedelta(hours=17)
 
-#: Rows of a part of an article, such as its topics; each without the article's id.
+#: The rows of an article in other tables, such as its topics, by table and without the article's id.
 _Parts = dict[str, list[tuple[Any, ...]]]
 
 
-class Stored(NamedTuple):
-    """An article's document, and its row: its provider's digest, then the values of `_SAID`."""
+class StoredArticle(NamedTuple):
+    """An article's document and row.
+
+    `row` has the digest of the article's provider, then the values of `_DOCUMENT_COLUMNS`.
+    """
 
     id: int
     subject: str
@@ -71,40 +74,45 @@ class Stored(NamedTuple):
     row: tuple[Any, ...]
 
 
-def find_untrue_rows(connection: sa.Connection, article_ids: Sequence[int]) -> Iterator[Finding]:
-    """What the rows of some articles say otherwise than their documents."""
-    whole, damaged, read = parse_stored(connection, article_ids)
+def find_wrong_rows(connection: sa.Connection, article_ids: Sequence[int]) -> Iterator[Finding]:
+    """Find rows of some articles that differ from their documents."""
+    whole, damaged, read = parse_stored_documents(connection, article_ids)
     for stored in damaged:
-        yield Finding("documents", stored.subject, "the document is not the one that its digest is of")
+        yield Finding("documents", stored.subject, "the document does not match its digest")
     ids = [stored.id for stored in whole]
     outdated = _read_outdated(connection, ids)
-    waiting = outdated | _read_ids(connection, ids, has_stale_file(articles))
+    waiting = outdated | _select_ids(connection, ids, has_stale_file(articles))
     broken = [
         s.id
         for s, outcome in zip(whole, read.outcomes, strict=True)
         if outcome.kind is not OutcomeKind.CHANGED
     ]
-    of_older_release = waiting | _read_ids(connection, broken, has_refused_file(articles))
+    may_be_outdated = waiting | _select_ids(connection, broken, has_quarantined_file(articles))
     for stored, outcome in zip(whole, read.outcomes, strict=True):
         if outcome.kind is OutcomeKind.CHANGED:
             continue
-        if stored.id in of_older_release:
-            yield Finding(OUTDATED, stored.subject, AS_OLDER)
+        if stored.id in may_be_outdated:
+            yield Finding(OUTDATED, stored.subject, OUTDATED_MESSAGE)
         else:
-            told = "; ".join(f"{issue.code}: {issue.message}" for issue in outcome.issues)
-            yield Finding("rows", stored.subject, f"the document cannot be taken in: {told or 'it is none'}")
+            reasons = "; ".join(f"{issue.code}: {issue.message}" for issue in outcome.issues)
+            wrong = f"the document cannot be imported: {reasons or 'it is not a document'}"
+            yield Finding("rows", stored.subject, wrong)
     parsed = [whole[number] for number in read.article_tasks]
-    noted = {whole[number].id for number in read.article_tasks if read.outcomes[number].issues}
-    yield from _compare(connection, parsed, read, outdated, waiting & noted)
+    with_issues = {whole[number].id for number in read.article_tasks if read.outcomes[number].issues}
+    yield from _compare(connection, parsed, read, outdated, waiting & with_issues)
 
 
-def parse_stored(
+def parse_stored_documents(
     connection: sa.Connection, article_ids: Sequence[int]
-) -> tuple[list[Stored], list[Stored], ReadResult]:
-    """The stored documents of some articles: those that are whole, those that are not, and the whole ones
-    parsed."""
-    whole: list[Stored] = []
-    damaged: list[Stored] = []
+) -> tuple[list[StoredArticle], list[StoredArticle], ReadResult]:
+    """Read and parse the stored documents of some articles.
+
+    Returns:
+        The articles whose document matches its digest, those whose document does not, and the result of
+        parsing the former.
+    """
+    whole: list[StoredArticle] = []
+    damaged: list[StoredArticle] = []
     for stored in _read_articles(connection, article_ids):
         is_whole = hashlib.sha256(stored.content).digest() == stored.digest
         (whole if is_whole else damaged).append(stored)
@@ -114,135 +122,152 @@ def parse_stored(
 
 def _compare(
     connection: sa.Connection,
-    parsed: Sequence[Stored],
+    parsed: Sequence[StoredArticle],
     read: ReadResult,
     outdated: Set[int],
-    read_otherwise: Set[int],
+    read_differently: Set[int],
 ) -> Iterator[Finding]:
-    """What rows say otherwise than parsed documents. The flags of `outdated` articles, and all of those of
-    `read_otherwise`, an older release may have read by other rules: that is no damage."""
+    """Find rows that differ from parsed documents.
+
+    Differences that an older release may have caused are not damage. For articles in `outdated`, these are
+    the columns of `_OUTDATED_COLUMNS`. For articles in `read_differently`, they are all columns.
+    """
     ids = [stored.id for stored in parsed]
-    held, known_images = _read_parts(connection, ids)
-    due = _due_parts(read, known_images)
+    stored_parts, known_images = _read_parts(connection, ids)
+    expected_parts = _make_parts(read, known_images)
     for place, stored in enumerate(parsed):
         article = read.rows.articles[place]
-        names = ("provider_id", *_SAID)
-        ought = _as_imported(article, dict(zip(names, stored.row, strict=True)))
-        differing = [value for value in zip(names, stored.row, ought, strict=True) if value[1] != value[2]]
-        is_older = bool(differing) and stored.id in outdated and _is_of_older_release(differing)
-        findings = list(_differences(stored, [] if is_older else differing, held[stored.id], due[place]))
-        if stored.id in read_otherwise and any(finding.check == "rows" for finding in findings):
-            is_older = True
+        names = ("provider_id", *_DOCUMENT_COLUMNS)
+        expected = _make_row(article, dict(zip(names, stored.row, strict=True)))
+        differing = [value for value in zip(names, stored.row, expected, strict=True) if value[1] != value[2]]
+        is_outdated = bool(differing) and stored.id in outdated and _is_by_older_release(differing)
+        parts = (stored_parts[stored.id], expected_parts[place])
+        findings = list(_find_differences(stored, [] if is_outdated else differing, *parts))
+        if stored.id in read_differently and any(finding.check == "rows" for finding in findings):
+            is_outdated = True
             findings = [finding for finding in findings if finding.check != "rows"]
-        if is_older:
-            yield Finding(OUTDATED, stored.subject, AS_OLDER)
+        if is_outdated:
+            yield Finding(OUTDATED, stored.subject, OUTDATED_MESSAGE)
         yield from findings
 
 
-def _differences(
-    stored: Stored, differing: Sequence[tuple[str, Any, Any]], held: _Parts, due: _Parts
+def _find_differences(
+    stored: StoredArticle,
+    differing: Sequence[tuple[str, Any, Any]],
+    stored_parts: _Parts,
+    expected_parts: _Parts,
 ) -> Iterator[Finding]:
-    """What an article's rows say otherwise than its document: values of its own, and its parts."""
+    """Find differences between an article's rows and its document.
+
+    Args:
+        differing: Values of the article's own row that differ: column, stored and expected value.
+    """
     if differing:
-        check = "session" if all(is_by_session(*value) for value in differing) else "rows"
-        problem = f"articles: not as the document says: {', '.join(name for name, *_ in differing)}"
-        yield Finding(check, stored.subject, problem)
-    for table, rows in due.items():
-        is_ = held[table]
-        if (wrong := _difference(is_, rows)) is not None:
-            is_of_session = table == "related_links" and _are_by_session(is_, rows)
-            yield Finding("session" if is_of_session else "rows", stored.subject, f"{table}: {wrong}")
+        check = "session" if all(_differs_only_by_session(*value) for value in differing) else "rows"
+        wrong = f"articles: differs from the document: {', '.join(name for name, *_ in differing)}"
+        yield Finding(check, stored.subject, wrong)
+    for table, expected in expected_parts.items():
+        rows = stored_parts[table]
+        if (difference := _describe_difference(rows, expected)) is not None:
+            is_by_session = table == "related_links" and _differ_only_by_session(rows, expected)
+            check = "session" if is_by_session else "rows"
+            yield Finding(check, stored.subject, f"{table}: {difference}")
 
 
-def _is_of_older_release(differing: Sequence[tuple[str, Any, Any]]) -> bool:
-    """Return whether an older release made the values that are not as they ought to be: name, is, ought."""
-    knows_status = any(name == "upstream_status" and is_ is not None for name, is_, _ in differing)
-    return not knows_status and _OF_OLDER_RELEASES.issuperset(name for name, *_ in differing)
+def _is_by_older_release(differing: Sequence[tuple[str, Any, Any]]) -> bool:
+    """Return whether an older release made the differing values: column, stored and expected value."""
+    has_status = any(name == "upstream_status" and stored is not None for name, stored, _ in differing)
+    return not has_status and _OUTDATED_COLUMNS.issuperset(name for name, *_ in differing)
 
 
-def is_by_session(name: str, is_: Any, ought: Any) -> bool:
-    """Whether a value is as it ought to be, or differs by what the settings of a session made of it: an
-    instant by the offset of a time zone, a digest by being its text in hexadecimal."""
-    if is_ == ought:
+def _differs_only_by_session(name: str, stored: Any, expected: Any) -> bool:
+    """Return whether a value is as expected, or differs only because of settings of the session.
+
+    Then an instant differs by the offset of a time zone, and a digest is stored as hexadecimal text.
+    """
+    if stored == expected:
         return True
-    if name not in OF_SESSION or is_ is None or ought is None:
+    if name not in SESSION_COLUMNS or stored is None or expected is None:
         return False
-    if isinstance(ought, bytes):
-        return bool(is_ == b"\\x" + ought.hex().encode())
+    if isinstance(expected, bytes):
+        return bool(stored == b"\\x" + expected.hex().encode())
     try:
-        return abs(dt.datetime.fromisoformat(is_) - dt.datetime.fromisoformat(ought)) < _MOST_OFFSET
+        return abs(dt.datetime.fromisoformat(stored) - dt.datetime.fromisoformat(expected)) < _MAX_OFFSET
     except (TypeError, ValueError):
         return False
 
 
-def _are_by_session(links: list[tuple[Any, ...]], due: list[tuple[Any, ...]]) -> bool:
+def _differ_only_by_session(links: list[tuple[Any, ...]], expected: list[tuple[Any, ...]]) -> bool:
     names = (*LINK_COLUMNS, "provider_id")
-    return len(links) == len(due) and all(
-        is_by_session(*value)
-        for link, ought in zip(links, due, strict=True)
-        for value in zip(names, link, ought, strict=True)
+    return len(links) == len(expected) and all(
+        _differs_only_by_session(*value)
+        for link, expected_link in zip(links, expected, strict=True)
+        for value in zip(names, link, expected_link, strict=True)
     )
 
 
-def _difference(held: list[tuple[Any, ...]], due: list[tuple[Any, ...]]) -> str | None:
-    """Where the rows of a part are not what the document says; None if nowhere."""
-    if held == due:
+def _describe_difference(rows: list[tuple[Any, ...]], expected: list[tuple[Any, ...]]) -> str | None:
+    """Return where stored rows differ from the expected ones; None if nowhere."""
+    if rows == expected:
         return None
-    if len(held) != len(due):
-        return f"{counted(len(held), 'row')}, and by the document {len(due)}"
-    positions = (row[0] for row, ought in zip(held, due, strict=True) if row != ought)
-    return f"not as the document says at position {', '.join(map(str, positions))}"
+    if len(rows) != len(expected):
+        return f"{counted(len(rows), 'row')}, but the document gives {len(expected)}"
+    positions = (row[0] for row, expected_row in zip(rows, expected, strict=True) if row != expected_row)
+    return f"differs from the document at position {', '.join(map(str, positions))}"
 
 
-def _as_imported(article: ArticleRow, stored: Mapping[str, Any]) -> tuple[Any, ...]:
-    """Return a document's values as an import makes them: a flag that cannot be read is what it was before,
-    and before its date an article is not published."""
-    due = dict(zip(_SAID, article.values[4:], strict=True))
+def _make_row(article: ArticleRow, stored: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Return the values of an article's row as an import makes them from its document.
+
+    An import keeps the previous value of a flag that cannot be read. It does not publish an article before
+    its date.
+    """
+    values = dict(zip(_DOCUMENT_COLUMNS, article.values[4:], strict=True))
     unclear = {f"upstream_{flag}" for flag in article.unclear}
     if unclear & {"upstream_published", "upstream_removed"} and stored["upstream_published"] is False:
-        unclear.add("upstream_published")  # what may be meant to be hidden is not published
-    due |= {name: stored[name] for name in unclear}
-    is_dated = article.due_at is not None and due["upstream_status"] is None
+        unclear.add("upstream_published")  # an article that may have to be hidden is not published
+    values |= {name: stored[name] for name in unclear}
+    is_dated = article.due_at is not None and values["upstream_status"] is None
     if is_dated and stored["upstream_status"] == SCHEDULED:
-        due |= {"upstream_status": SCHEDULED, "upstream_published": False}
-    return article.provider, *due.values()
+        values |= {"upstream_status": SCHEDULED, "upstream_published": False}
+    return article.provider, *values.values()
 
 
-# --- what the document says ----------------------------------------------------------------------------
+# --- expected rows ---------------------------------------------------------------------------------------
 
 
-def _due_parts(read: ReadResult, known_images: dict[bytes, tuple[str, Facts]]) -> list[_Parts]:
-    """The parts of each parsed article, in the order of the tables' keys."""
+def _make_parts(read: ReadResult, known_images: dict[bytes, tuple[str, Facts]]) -> list[_Parts]:
+    """Return the expected parts of each parsed article, in the order of the tables' keys."""
 
-    def use(image: ImageUse) -> tuple[bytes, str | None]:
-        """As the store must have it beside what the image's row says; one that has no row differs anyway."""
+    def make_use(image: ImageUse) -> tuple[bytes, str | None]:
+        """Return a use of an image. It has a text only if the image's row differs from the document."""
         row = known_images.get(image.image)
         return image.image, image.as_written(*row) if row else image.written
 
     rows = read.rows
-    due: list[_Parts] = [{table: [] for table in _HELD} for _ in rows.articles]
+    parts: list[_Parts] = [{table: [] for table in _PART_QUERIES} for _ in rows.articles]
     for place, position, topic in rows.topics:
-        due[place]["article_topics"].append((position, topic))
+        parts[place]["article_topics"].append((position, topic))
     for place, *author in rows.authors:
-        due[place]["article_authors"].append(tuple(author))
+        parts[place]["article_authors"].append(tuple(author))
     for place, *item in rows.items:
-        due[place]["collection_items"].append(tuple(item))
+        parts[place]["collection_items"].append(tuple(item))
     for link in rows.links:
-        due[link.article]["related_links"].append((*link.values, link.provider))
+        parts[link.article]["related_links"].append((*link.values, link.provider))
     for image in rows.images:
-        due[image.owner]["article_images"].append((image.position, *use(image)))
+        parts[image.owner]["article_images"].append((image.position, *make_use(image)))
     for image in rows.link_images:
         link = rows.links[image.owner]
-        row = (link.values[0], image.position, *use(image))
-        due[link.article]["related_link_images"].append(row)
-    return due
+        row = (link.values[0], image.position, *make_use(image))
+        parts[link.article]["related_link_images"].append(row)
+    return parts
 
 
-# --- what the store holds ------------------------------------------------------------------------------
+# --- stored rows -----------------------------------------------------------------------------------------
 
 
-def _read_articles(connection: sa.Connection, article_ids: Sequence[int]) -> Iterator[Stored]:
-    columns = (providers.c.digest, *(as_made(articles.c[name]) for name in _SAID))
+def _read_articles(connection: sa.Connection, article_ids: Sequence[int]) -> Iterator[StoredArticle]:
+    columns = (providers.c.digest, *(as_imported(articles.c[name]) for name in _DOCUMENT_COLUMNS))
     query = (
         sa.select(
             articles.c.id, subject_of(articles), articles.c.path, documents.c.content,
@@ -255,74 +280,76 @@ def _read_articles(connection: sa.Connection, article_ids: Sequence[int]) -> Ite
         .order_by(articles.c.id)
     )  # fmt: skip
     for key, subject, path, content, digest, *row in connection.execute(query):
-        yield Stored(key, subject, path, bytes(content), bytes(digest), tuple(map(plain, row)))
+        yield StoredArticle(key, subject, path, bytes(content), bytes(digest), tuple(map(unwrap_bytes, row)))
 
 
 def _read_outdated(connection: sa.Connection, article_ids: Sequence[int]) -> set[int]:
-    """Return which of some articles wait for an import to parse them again."""
+    """Return those of the given article ids that wait to be parsed again by an import."""
     key = outdated_articles.c.article_id
     return set(connection.scalars(sa.select(key).where(key.in_(article_ids))))
 
 
-def _read_ids(
-    connection: sa.Connection, article_ids: Sequence[int], is_so: sa.ColumnElement[bool]
+def _select_ids(
+    connection: sa.Connection, article_ids: Sequence[int], condition: sa.ColumnElement[bool]
 ) -> set[int]:
-    """Return those of some articles of which a condition is true."""
+    """Return those of the given article ids that meet a condition."""
     if not article_ids:
         return set()
     key = articles.c.id
-    return set(connection.scalars(sa.select(key).where(key.in_(article_ids), is_so)))
+    return set(connection.scalars(sa.select(key).where(key.in_(article_ids), condition)))
 
 
 _LINK = related_links.c
 _IMAGE = (images.c.digest, images.c.url, *(images.c[name] for name in FACTS))
 
-#: The parts of articles, in order: the article's id, what is compared, and of images what their rows say.
-_HELD: dict[str, sa.Select[Any]] = {
+#: Queries for the parts of articles. Columns are the article's id, the values to compare and, for images, the
+#: values of the image's row.
+_PART_QUERIES: dict[str, sa.Select[Any]] = {
     "article_topics": sa.select(
         article_topics.c.article_id, article_topics.c.position, topics.c.digest
     ).outerjoin(topics, topics.c.id == article_topics.c.topic_id),
     "article_authors": sa.select(article_authors),
     "collection_items": sa.select(*(c for c in collection_items.c if c.name != "item_id")),
     "related_links": sa.select(
-        _LINK.article_id, *(as_made(_LINK[name]) for name in LINK_COLUMNS), providers.c.digest
+        _LINK.article_id, *(as_imported(_LINK[name]) for name in LINK_COLUMNS), providers.c.digest
     ).outerjoin(providers, providers.c.id == _LINK.provider_id),
     "article_images": sa.select(
-        article_images.c.article_id, article_images.c.position, *_IMAGE, as_made(article_images.c.extra)
+        article_images.c.article_id, article_images.c.position, *_IMAGE, as_imported(article_images.c.extra)
     ).outerjoin(images, images.c.id == article_images.c.image_id),
     "related_link_images": sa.select(
         _LINK.article_id, _LINK.position, related_link_images.c.position.label("number"),
-        *_IMAGE, as_made(related_link_images.c.extra),
+        *_IMAGE, as_imported(related_link_images.c.extra),
     )
     .join_from(related_links, related_link_images, related_link_images.c.related_link_id == _LINK.id)
     .outerjoin(images, images.c.id == related_link_images.c.image_id),
 }  # fmt: skip
 
-#: How many positions a row begins with, where that is not one.
-_KEYS = {"related_link_images": 2}
+#: The number of positions that a row starts with, if it is not one.
+_KEY_LENGTHS = {"related_link_images": 2}
 
-#: Digest, URL, facts and what is written of an image stand at the end of a row.
-_OF_IMAGE = len(_IMAGE) + 1
+#: The number of columns of an image, at the end of a row: digest, URL, facts and text.
+_IMAGE_COLUMNS = len(_IMAGE) + 1
 
 
 def _read_parts(
     connection: sa.Connection, article_ids: Sequence[int]
 ) -> tuple[dict[int, _Parts], dict[bytes, tuple[str, Facts]]]:
-    """The parts of some articles, and what the rows of their images say."""
-    held: dict[int, _Parts] = {key: defaultdict(list) for key in article_ids}
+    """Return the stored parts of some articles, and the values of their images' rows by digest."""
+    parts: dict[int, _Parts] = {key: defaultdict(list) for key in article_ids}
     known: dict[bytes, tuple[str, Facts]] = {}
-    for table, query in _HELD.items():
+    for table, query in _PART_QUERIES.items():
         owner = query.selected_columns[0]
         for key, *row in connection.execute(query.where(owner.in_(article_ids))):
-            values = tuple(map(plain, row))
+            values = tuple(map(unwrap_bytes, row))
             if table.endswith("images"):
-                digest, url, width, height, is_cached, title, attribution, extra = values[-_OF_IMAGE:]
+                digest, url, width, height, is_cached, title, attribution, extra = values[-_IMAGE_COLUMNS:]
                 facts = (width, height, is_cached, title, attribution)
                 known[digest] = (url, facts)
-                # Earlier releases kept such an entry where a part that cannot be stored was left out.
-                is_told = extra == encode_image(Image(url, *facts, None))
-                values = (*values[:-_OF_IMAGE], digest, None if is_told else extra)
-            held[key][table].append(values)
-        for parts in held.values():
-            parts[table].sort(key=itemgetter(*range(_KEYS.get(table, 1))))
-    return held, known
+                # Earlier releases also stored a text that equals the image's row, if a part that cannot be
+                # stored was left out.
+                is_redundant = extra == encode_image(Image(url, *facts, None))
+                values = (*values[:-_IMAGE_COLUMNS], digest, None if is_redundant else extra)
+            parts[key][table].append(values)
+        for tables in parts.values():
+            tables[table].sort(key=itemgetter(*range(_KEY_LENGTHS.get(table, 1))))
+    return parts, known

@@ -1,4 +1,4 @@
-"""What checks yield, and how they go through a store of any size."""
+"""The findings of checks, and what several checks share."""
 
 from __future__ import annotations
 
@@ -13,21 +13,27 @@ from ..documents.instants import format_instant
 from ..importing.records.files import STALE
 from ..store.schema import articles, files, sources
 
-#: Rows of a table that are looked at together; their documents are in memory at once.
+#: Number of rows that are checked together. Their documents are in memory at the same time.
 BATCH = 300
 
-#: The checks of what is derived from the rest: `reindex` makes it anew.
+#: The checks of derived data, which `reindex` rebuilds.
 DERIVED = frozenset({"search", "images", "links", "orphans", "ids"})
 
-#: The check of findings that are no damage: an older release read a document otherwise, and the next import
-#: reads it again.
+#: The check of findings that are not damage: an older release parsed a document by other rules. The next
+#: import parses it again.
 OUTDATED = "outdated"
-AS_OLDER = "it is as an older release read it; the next import of its file reads it again"
+OUTDATED_MESSAGE = (
+    "it was parsed by the rules of an older release; the next import of its file parses it again"
+)
 
 
 class Finding(NamedTuple):
-    """One thing that is not as it must be: which check found it, of what, and what is wrong. `subject` is
-    `source:path` for what comes from a file. What documents say is not repeated: some of it is secured."""
+    """One problem in a store.
+
+    - `check`: the name of the check that found it
+    - `subject`: the row or object; `source:path` for one that comes from a file
+    - `wrong`: the problem. It never quotes documents, because parts of them are secured.
+    """
 
     check: str
     subject: str
@@ -35,28 +41,27 @@ class Finding(NamedTuple):
 
 
 def subject_of(table: sa.FromClause) -> sa.ColumnElement[str]:
-    """`source:path` of a table's rows; the query joins `sources`."""
+    """Return SQL for `source:path` of a table's rows. The query must join `sources`."""
     return sources.c.name.concat(":").concat(table.c.path)
 
 
 def has_stale_file(table: sa.FromClause) -> sa.ColumnElement[bool]:
-    """Return whether the file of a table's row is to be parsed again whatever its bytes are: an older release
-    read it."""
+    """Return SQL for whether a row's file must be parsed again, because an older release parsed it."""
     return _has_file(table, files.c.stamp == STALE)
 
 
-def has_refused_file(table: sa.FromClause) -> sa.ColumnElement[bool]:
-    """Return whether the file of a table's row was refused when it was last read."""
+def has_quarantined_file(table: sa.FromClause) -> sa.ColumnElement[bool]:
+    """Return SQL for whether a row's file was quarantined when it was last read."""
     return _has_file(table, files.c.state == "quarantined")
 
 
-def _has_file(table: sa.FromClause, is_so: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
-    same = (files.c.source_id == table.c.source_id, files.c.path == table.c.path)
-    return sa.exists().where(*same, is_so)
+def _has_file(table: sa.FromClause, condition: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
+    is_same = (files.c.source_id == table.c.source_id, files.c.path == table.c.path)
+    return sa.exists().where(*is_same, condition)
 
 
-def of_article(connection: sa.Connection, article_ids: Sequence[int]) -> dict[int, str]:
-    """`source:path` of some articles, by id."""
+def find_subjects(connection: sa.Connection, article_ids: Sequence[int]) -> dict[int, str]:
+    """Return `source:path` of some articles, by id."""
     query = sa.select(articles.c.id, subject_of(articles)).join_from(articles, sources)
     found: dict[int, str] = {}
     for ids in chunks(article_ids):
@@ -65,7 +70,7 @@ def of_article(connection: sa.Connection, article_ids: Sequence[int]) -> dict[in
 
 
 def batches(connection: sa.Connection, table: sa.Table) -> Iterator[Sequence[int]]:
-    """The ids of a table in ascending order, `BATCH` at a time."""
+    """Yield the ids of a table in ascending order, `BATCH` at a time."""
     query = sa.select(table.c.id).order_by(table.c.id).limit(BATCH)
     ids = connection.scalars(query).all()
     while ids:
@@ -73,8 +78,11 @@ def batches(connection: sa.Connection, table: sa.Table) -> Iterator[Sequence[int
         ids = connection.scalars(query.where(table.c.id > ids[-1])).all()
 
 
-class AsStored(Instant):
-    """An instant as documents' rows have it; what is none comes as it is, to be told, not to be raised."""
+class DocumentInstant(Instant):
+    """An instant in the text form of documents.
+
+    An invalid value is returned unchanged, so that a check can report it instead of failing.
+    """
 
     cache_ok = True
 
@@ -85,13 +93,13 @@ class AsStored(Instant):
             return value
 
 
-def as_made(column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
-    """A column as `importing.rows` makes its values: JSON and instants are text."""
+def as_imported(column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+    """Return a column in the form of `importing.reading.rows`: JSON and instants are text."""
     if isinstance(column.type, Instant):
-        return sa.type_coerce(column, AsStored())
+        return sa.type_coerce(column, DocumentInstant())
     return sa.cast(column, sa.Text) if isinstance(column.type, Json) else column
 
 
-def plain(value: Any) -> Any:
-    """A value as it was written, whatever the driver wraps bytes in."""
+def unwrap_bytes(value: Any) -> Any:
+    """Return a value, with bytes instead of a driver's memoryview."""
     return bytes(value) if isinstance(value, memoryview) else value

@@ -1,4 +1,7 @@
-"""Whether the full-text index has every article as it now is, but for those that it has yet to take in."""
+"""Checks that the full-text index has the current text of every article.
+
+Articles that wait to be indexed are not checked.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +10,12 @@ from collections.abc import Iterator
 import sqlalchemy as sa
 
 from ..backends import backend_of
-from .findings import Finding, of_article
+from .findings import Finding, find_subjects
 
 
 def find_wrong_index(connection: sa.Connection) -> Iterator[Finding]:
-    """What is missing in the index, too much, or of another text."""
-    wrong = list(backend_of(connection).find_wrong_index(connection))
-    subjects = of_article(connection, [key for key, _ in wrong if key is not None])
-    for key, told in wrong:
-        yield Finding("search", "index" if key is None else subjects[key], told)
+    """Find missing, superfluous and differing rows of the index."""
+    problems = list(backend_of(connection).find_wrong_index(connection))
+    subjects = find_subjects(connection, [key for key, _ in problems if key is not None])
+    for key, wrong in problems:
+        yield Finding("search", "index" if key is None else subjects[key], wrong)

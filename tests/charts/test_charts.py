@@ -143,7 +143,11 @@ def test_rows_and_chart_together(store: Store, curation: Callable[..., Result], 
 @pytest.mark.parametrize(
     ("arguments", "status", "said"),
     [
-        (["review", "--chart", "x.svg"], 1, "has no picture: activity, heat, imports, months"),
+        (
+            ["review", "--chart", "x.svg"],
+            1,
+            "has no chart: reports with a chart are activity, heat, imports, months",
+        ),
         (["topics", "--chart", "x.jpg"], 2, "ends in none of .svg, .png, .html"),
         (["topics", "--chart", "no-such/x.svg"], 2, "there is no folder 'no-such'"),
         (["--chart", "x.svg"], 2, "give its NAME"),
@@ -159,13 +163,13 @@ def test_what_cannot_be_drawn_is_reported_in_one_line(
 @pytest.mark.parametrize(
     ("chart", "said"),
     [
-        ("pie a n", "of kind bars, shares, stacks, lines, steps"),
+        ("pie a n", "where KIND is bars, shares, stacks, lines, steps"),
         ("bars a", "KIND COLUMN VALUE"),
         ("", "KIND COLUMN VALUE"),
         ("bars a n by", "KIND COLUMN VALUE"),
-        ("shares a n", "a chart of shares has 2 columns of values, not 1"),
-        ("steps a n n", "a chart of steps has 1 columns of values, not 2"),
-        ("bars a n n n n n n n n", "a chart of bars has at most 7 columns of values, not 8"),
+        ("shares a n", "a chart of shares has 2 value columns, not 1"),
+        ("steps a n n", "a chart of steps has 1 value column, not 2"),
+        ("bars a n n n n n n n n", "a chart of bars has at most 7 value columns, not 8"),
     ],
 )
 def test_an_invalid_header_is_reported(tmp_path: Path, chart: str, said: str) -> None:

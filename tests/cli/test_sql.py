@@ -210,7 +210,7 @@ def test_a_column_without_a_name_is_called_as_it_was_written(
         ("SELECT :heat, :heat, titel FROM articles WHERE heat > :heat", (1, 22), "did you mean title?"),
         ("SELECT * FROM artikles", (1, 15), "did you mean articles?"),
         ("SELECT * FROM artcle_overview", (1, 15), "did you mean article_overview?"),
-        ("SELECT * FROM zzz", (1, 15), "`curation db views` lists what is there"),
+        ("SELECT * FROM zzz", (1, 15), "`curation db views` lists what can be queried"),
         ("SELECT zzz FROM sources", (1, 8), "sources has id, name, location, related_bonus, publish_threshold"),
         ("SELECT zzz FROM open_issues", (1, 8), "`curation db views open_issues` lists its columns"),
         ("SELECT heat FROM provider_stats", (1, 8), "did you mean mean_heat?"),

@@ -24,7 +24,7 @@ from curation.editing.undo import revert_changeset
 from curation.errors import EditRefused, SelectionError
 from curation.flags import FLAGS
 from curation.scoring.applying import score_articles
-from curation.sources.rule_settings import set_settings
+from curation.sources.rule_settings import set_rule_settings
 from curation.store import migrate
 from curation.store.database import Store
 from curation.store.schema import articles, changesets, overrides
@@ -49,7 +49,7 @@ class History:
         self.made: list[int] = []
         import_folder(store, root, source="site")
         with store.writing() as connection:
-            set_settings(connection, "site", {"related_bonus": 20, "publish_threshold": 70})
+            set_rule_settings(connection, "site", {"related_bonus": 20, "publish_threshold": 70})
         self.start = self.state()
 
     def state(self) -> State:

@@ -15,7 +15,7 @@ from curation.errors import EditRefused, SelectionError
 from curation.flags import FLAGS
 from curation.importing.records.summary import Summary
 from curation.scoring.applying import score_articles
-from curation.sources.rule_settings import set_settings
+from curation.sources.rule_settings import set_rule_settings
 from curation.store.database import Store
 from curation.store.schema import articles, changes, changesets
 
@@ -228,7 +228,7 @@ def test_a_table_of_another_program_keeps_its_rows(filled: Store, name: str) -> 
     with filled.writing() as connection:
         connection.execute(sa.text(f"CREATE TABLE {name} (theirs integer)"))
         connection.execute(sa.text(f"INSERT INTO {name} VALUES (7)"))
-        set_settings(connection, "site", {"related_bonus": 20, "publish_threshold": 70})
+        set_rule_settings(connection, "site", {"related_bonus": 20, "publish_threshold": 70})
     edit = decide(filled, LEADER, quality=90, removed=1)
     assert take_back(filled, edit.changeset_id).changed == 1
     with filled.writing() as connection:

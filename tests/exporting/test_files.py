@@ -237,7 +237,7 @@ def test_of_several_sources_one_is_named(site_curation: Curation, site: Path, tm
     assert site_curation("import", str(site), "--source", "other", "--new-source").exit_code == 0
     result = site_curation("export", "files", str(tmp_path / "out"))
     assert result.exit_code == 1
-    assert "say which by --source, other, site" in result.stderr
+    assert "select one with --source (other, site)" in result.stderr
     assert told(site_curation("export", "files", str(tmp_path / "out"), "--source", "other")).startswith(
         "60 written"
     )
@@ -349,7 +349,7 @@ def test_an_empty_store_says_what_to_do(curation: Curation, tmp_path: Path) -> N
     result = curation("export", "files", str(tmp_path / "out"))
     assert (result.exit_code, result.stderr) == (
         1,
-        "Error: nothing to export: `curation import FOLDER` takes a dump in\n",
+        "Error: nothing to export: import a folder first with `curation import FOLDER`\n",
     )
     assert not (tmp_path / "out").exists()
 

@@ -57,8 +57,8 @@ def test_a_folder_with_other_things_is_refused_with_what_it_holds(
     result = site_curation("export", "files", str(out), *mode)
     assert (result.exit_code, result.stdout) == (1, "")
     [line] = result.stderr.splitlines()
-    assert line.startswith(f"Error: nothing was written: {out} holds ")
-    assert line.endswith(f"; name an empty or new folder, or the source's own ({site})")
+    assert line.startswith(f"Error: nothing was written: {out} contains ")
+    assert line.endswith(f"; use an empty or new folder, or the source's own ({site})")
     assert everything(out) == before
 
 
@@ -67,9 +67,11 @@ def test_what_is_there_is_named(site_curation: Curation, tmp_path: Path, site: P
     out.mkdir()
     for name in ("c", "a", "b", "d", "e"):
         (out / name).mkdir()
-    assert "holds a, b, c and 2 more, and no document of source 'site'; name" in told_of(site_curation, out)
+    assert "contains a, b, c and 2 more, and no document of source 'site'; use" in told_of(site_curation, out)
     other_site(out)
-    assert "holds 4 content files, 1 of them at a path of source 'site'; name" in told_of(site_curation, out)
+    assert "contains 4 content files, 1 of them at a path of source 'site'; use" in told_of(
+        site_curation, out
+    )
     shutil.rmtree(site)
     assert told_of(site_curation, out).endswith("or the source's own\n")
 

@@ -336,7 +336,7 @@ def test_a_source_must_be_clear_and_have_an_address(
     (taken / "_config.yml").unlink()
     import_folder(store, taken, source="bare")
     several = curation("export", "api", str(target))
-    assert (several.exit_code, "say which by --source, bare, site" in several.stderr) == (1, True)
+    assert (several.exit_code, "select one with --source (bare, site)" in several.stderr) == (1, True)
     bare = curation("export", "api", str(target), "--source", "bare")
     assert (bare.exit_code, "`curation source set bare --url " in bare.stderr) == (1, True)
     assert not target.exists()

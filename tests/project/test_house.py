@@ -24,6 +24,7 @@ LAYERS = (
         "interrupts",
         "suggestions",
         "paths",
+        "progress",
         "values",
         "wording",
     ),

@@ -1,4 +1,4 @@
-"""Reports of one's own, on every engine; what ours say is in `test_report_figures`."""
+"""Reports from a user's folder, on every engine. `test_report_figures` tests the built-in reports."""
 
 from __future__ import annotations
 
@@ -15,50 +15,53 @@ from ..support.cases import some
 from ..support.stores import ON_SQLITE
 
 OWN = """-- title: Own
--- purpose: How many are at least so hot.
--- parameter: heat integer 100 the least heat
+-- purpose: Number of articles with at least this heat.
+-- parameter: heat integer 100 minimum heat
 SELECT count(*) AS n FROM articles WHERE heat >= :heat
 """
 
 
-def test_a_report_of_ones_own_joins_the_list(
+def test_an_own_report_is_listed(
     edited: Store, tmp_path: Path, curation: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "hot.sql").write_text(OWN)
     (tmp_path / "topics.sql").write_text(OWN)
     listed = json.loads(curation("report", "--reports", str(tmp_path), "--format", "json").stdout)
-    told = {row["report"]: row["what for"] for row in listed}
-    assert told.keys() >= {"hot", "review"}
-    assert told["topics"] == "How many are at least so hot."  # in place of ours
+    purposes = {row["report"]: row["what for"] for row in listed}
+    assert purposes.keys() >= {"hot", "review"}
+    assert purposes["topics"] == "Number of articles with at least this heat."  # replaces the built-in report
     monkeypatch.setenv("CURATION_REPORTS", str(tmp_path))
     assert json.loads(curation("report", "hot", "-p", "heat=7", "--format", "json").stdout) != [{"n": 0}]
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
-        ("SELECT 1", "does not say its title"),
-        ("-- title: x\nSELECT 1", "does not say its purpose"),
+        ("SELECT 1", "has no title"),
+        ("-- title: x\nSELECT 1", "has no purpose"),
         ("-- title: x\n-- purpose: y\n-- parameter: z\nSELECT 1", "NAME TYPE DEFAULT MEANING"),
-        ("-- title: x\n-- purpose: y\n-- parameter: z float 1 m\nSELECT 1", "of type integer, text, date"),
-        ("", "does not say its title"),
-        ("-- title: x\n-- purpose: y\n", "asks nothing: give one SELECT"),
-        ("-- title: x\n-- purpose: y\n;\n/* later */ ;", "asks nothing: give one SELECT"),
-        ("-- title: x\n-- purpose: y\n-- parameter: z date today-x m\nSELECT :z", "z=today-x: date wanted"),
+        (
+            "-- title: x\n-- purpose: y\n-- parameter: z float 1 m\nSELECT 1",
+            "where TYPE is integer, text, date",
+        ),
+        ("", "has no title"),
+        ("-- title: x\n-- purpose: y\n", "has no query: add one SELECT"),
+        ("-- title: x\n-- purpose: y\n;\n/* later */ ;", "has no query: add one SELECT"),
+        ("-- title: x\n-- purpose: y\n-- parameter: z date today-x m\nSELECT :z", "z=today-x: date expected"),
         ("-- title: x\n-- purpose: y\n-- parameter: limit integer ten m\nSELECT 1", "limit=ten: integer"),
     ],
 )
-def test_a_file_that_is_no_report_is_told_in_a_line(
-    curation: Callable[..., Result], tmp_path: Path, text: str, said: str
+def test_an_invalid_report_is_an_error_in_one_line(
+    curation: Callable[..., Result], tmp_path: Path, text: str, message: str
 ) -> None:
     (tmp_path / "wrong.sql").write_text(text)
     result = curation("report", "wrong", "--reports", str(tmp_path))
-    assert (result.exit_code, said in result.stderr, "wrong.sql" in result.stderr) == (1, True, True)
-    assert "is no folder" in curation("report", "--reports", str(tmp_path / "wrong.sql")).stderr
+    assert (result.exit_code, message in result.stderr, "wrong.sql" in result.stderr) == (1, True, True)
+    assert "is not a folder" in curation("report", "--reports", str(tmp_path / "wrong.sql")).stderr
 
 
 @ON_SQLITE
-def test_a_report_that_asks_nothing_keeps_no_other_from_datasette(
+def test_a_report_without_a_query_does_not_stop_the_others_for_datasette(
     store: Store, curation: Callable[..., Result], tmp_path: Path
 ) -> None:
     (tmp_path / "empty.sql").write_text("-- title: x\n-- purpose: y\n")
@@ -69,10 +72,10 @@ def test_a_report_that_asks_nothing_keeps_no_other_from_datasette(
     assert database["queries"]["report_hot"]["title"] == "Own"
     assert "report_empty" not in database["queries"]
     assert "left out: " in result.stderr
-    assert "empty.sql asks nothing" in result.stderr
+    assert "empty.sql has no query" in result.stderr
 
 
-def test_a_file_that_is_no_report_spoils_no_other(
+def test_an_invalid_report_does_not_stop_others(
     edited: Store, tmp_path: Path, curation: Callable[..., Result]
 ) -> None:
     (tmp_path / "bad.sql").write_text("SELECT 1")
@@ -84,8 +87,6 @@ def test_a_file_that_is_no_report_spoils_no_other(
 
 
 @pytest.mark.parametrize("limit", some(["-1", "9" * 25, "9" * 5000]))
-def test_a_limit_that_no_engine_takes_is_refused_by_its_name(
-    edited: Store, curation: Callable[..., Result], limit: str
-) -> None:
+def test_an_invalid_limit_is_refused(edited: Store, curation: Callable[..., Result], limit: str) -> None:
     result = curation("report", "review", "-p", f"limit={limit}")
     assert (result.exit_code, result.stderr.startswith("Error: limit=")) == (1, True), result.stderr

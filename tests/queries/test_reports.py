@@ -1,4 +1,4 @@
-"""Reports and ad-hoc SQL, on every engine: right figures, and nothing but reading."""
+"""Reports and ad-hoc SQL, on every engine: correct numbers, and read-only access."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def is_published(fm: dict[str, object]) -> bool:
     return fm.get("published") is not False and fm.get("removed") is not True
 
 
-def test_every_report_says_what_it_is_and_runs(filled: Store) -> None:
+def test_every_report_has_a_description_and_runs(filled: Store) -> None:
     reports = find_reports()
     assert {"review", "providers", "topics"} <= {r.name for r in reports}
     for found in reports:
@@ -53,16 +53,16 @@ def test_every_report_says_what_it_is_and_runs(filled: Store) -> None:
         report(filled, found.name)
 
 
-def test_the_figures_of_topics(filled: Store) -> None:
-    told: dict[str, list[dict[str, object]]] = defaultdict(list)
+def test_the_numbers_of_topics(filled: Store) -> None:
+    groups: dict[str, list[dict[str, object]]] = defaultdict(list)
     for fm in front_matters().values():
         topics = fm.get("topics") or []
         assert isinstance(topics, list)
         for topic in {t for t in topics if t}:
-            told[topic].append(fm)
+            groups[topic].append(fm)
     found = {row["topic"]: row for row in report(filled, "topics")}
-    assert set(found) == set(told)
-    for topic, articles in told.items():
+    assert set(found) == set(groups)
+    for topic, articles in groups.items():
         published = sum(map(is_published, articles))
         assert (found[topic]["articles"], found[topic]["published"]) == (len(articles), published)
         qualities = [as_number(fm["quality"]) for fm in articles if "quality" in fm]
@@ -70,22 +70,22 @@ def test_the_figures_of_topics(filled: Store) -> None:
         assert mean == pytest.approx(statistics.mean(qualities), abs=0.051)
 
 
-def test_the_figures_of_providers(filled: Store) -> None:
-    told: dict[tuple[object, object], list[dict[str, object]]] = defaultdict(list)
+def test_the_numbers_of_providers(filled: Store) -> None:
+    groups: dict[tuple[object, object], list[dict[str, object]]] = defaultdict(list)
     for fm in front_matters().values():
         if isinstance(provider := fm.get("provider"), dict):
-            told[provider["name"], provider["domain"]].append(fm)
+            groups[provider["name"], provider["domain"]].append(fm)
     found = {(row["provider"], row["domain"]): row for row in report(filled, "providers", limit="1000")}
-    assert set(found) == set(told)
-    for key, articles in told.items():
+    assert set(found) == set(groups)
+    for key, articles in groups.items():
         published = sum(map(is_published, articles))
         assert (found[key]["articles"], found[key]["published"]) == (len(articles), published)
         share = as_number(found[key]["share_published"])
         assert share == pytest.approx(100 * published / len(articles), abs=0.051)
-    assert len(report(filled, "providers", minimum="4")) == sum(len(a) >= 4 for a in told.values())
+    assert len(report(filled, "providers", minimum="4")) == sum(len(a) >= 4 for a in groups.values())
 
 
-def test_what_waits_for_review(filled: Store, curation: Callable[..., Result]) -> None:
+def test_articles_that_wait_for_review(filled: Store, curation: Callable[..., Result]) -> None:
     waiting = report(filled, "review", limit="1000")
     good = {
         p
@@ -98,28 +98,30 @@ def test_what_waits_for_review(filled: Store, curation: Callable[..., Result]) -
         if front_matters()[p].get("heat") != -1 and front_matters()[p].get("removed") is not True
     }
     assert {row["path"] for row in waiting if row["why"] == "good, but not published"} == good
-    unjudged = {p for p, fm in front_matters().items() if is_published(fm) and fm.get("quality") is None}
-    assert {row["path"] for row in waiting if row["why"] == "published, never judged"} == unjudged
+    without_quality = {
+        p for p, fm in front_matters().items() if is_published(fm) and fm.get("quality") is None
+    }
+    assert {row["path"] for row in waiting if row["why"] == "published, never judged"} == without_quality
     curation("set", "needle-rock-goes-led", "--quality", "1")
     assert report(filled, "review")[0]["why"] == "conflict with upstream"
 
 
-def test_a_report_refuses_what_it_does_not_know(filled: Store) -> None:
+def test_unknown_names_and_parameters_are_refused(filled: Store) -> None:
     with pytest.raises(QueryRefused, match="there are activity, clusters"):
         find_report("nothing")
     with pytest.raises(QueryRefused, match="no parameter of topics 'x': there are parent, limit"):
         report(filled, "topics", x="1")
-    with pytest.raises(QueryRefused, match="integer wanted"):
+    with pytest.raises(QueryRefused, match="integer expected"):
         report(filled, "topics", limit="many")
 
 
-def test_sql_takes_parameters_in_place_of_names(filled: Store) -> None:
+def test_sql_parameters_are_replaced_by_name(filled: Store) -> None:
     sql = "SELECT id, ':no' AS kept, '%' AS sign FROM articles WHERE heat > :heat AND title LIKE :like -- :not this"
     found = answer(filled, Query(sql, {"heat": "100", "like": "Needle%"}))
     assert [(row["kept"], row["sign"]) for row in found] == [(":no", "%")]
 
 
-def test_instants_read_alike_on_every_engine(filled: Store) -> None:
+def test_instants_have_the_same_form_on_every_engine(filled: Store) -> None:
     sql = "SELECT published_at FROM articles WHERE path = '_news/2023-03-01-storm-agatha-meets-the-breakwater.md'"
     assert answer(filled, Query(sql, {})) == [{"published_at": "2023-03-01 14:00:00"}]
 
@@ -187,7 +189,7 @@ ESCAPES = [
 
 
 @pytest.mark.parametrize("sql", ESCAPES)
-def test_sqlite_holds_against_escapes(tmp_path: Path, sql: str) -> None:
+def test_sqlite_refuses_escapes(tmp_path: Path, sql: str) -> None:
     from curation.store import migrate
 
     store = Store(str(tmp_path / "store.db"))
@@ -209,7 +211,7 @@ def test_sqlite_builds_no_giant_values(tmp_path: Path) -> None:
     assert MAX_VALUE < 20_000_000
 
 
-def test_postgresql_holds_what_a_cursor_can_hold(postgresql_url: str, postgresql_template: str) -> None:
+def test_postgresql_runs_only_what_a_cursor_can_run(postgresql_url: str, postgresql_template: str) -> None:
     store = Store(f"{postgresql_url}/{postgresql_template}")
     for sql in (
         "COPY articles TO '/tmp/x'",
@@ -228,7 +230,7 @@ def test_postgresql_holds_what_a_cursor_can_hold(postgresql_url: str, postgresql
             answer(store, Query(sql, {}))
 
 
-def test_postgresql_says_how_powerful_the_asker_is(postgresql_url: str, postgresql_template: str) -> None:
+def test_postgresql_reports_unsafe_privileges(postgresql_url: str, postgresql_template: str) -> None:
     owner = Store(f"{postgresql_url}/{postgresql_template}")
     assert "superuser" in (owner.backend.unsafe_privileges() or "")
     with owner.writing() as connection:

@@ -29,7 +29,7 @@ from curation.scoring.inferring import (
     infer_settings,
     round_number,
 )
-from curation.sources.rule_settings import Settings, set_settings, source_id_of
+from curation.sources.rule_settings import RuleSettings, find_source_id, set_rule_settings
 from curation.store.database import Store
 from curation.store.schema import articles, changesets, overrides
 from curation.verifying.run import verify
@@ -89,7 +89,7 @@ def site(store: Store, tmp_path: Path) -> Path:
 def set_rule(store: Store, name: str, bonus: int | None, threshold: int) -> None:
     given_ = {"publish_threshold": threshold} | ({} if bonus is None else {"related_bonus": bonus})
     with store.writing() as connection:
-        set_settings(connection, name, given_)
+        set_rule_settings(connection, name, given_)
 
 
 def override_flags(store: Store, title: str, **flags: int) -> Edit:
@@ -184,7 +184,7 @@ def test_without_related_articles_there_is_no_bonus() -> None:
 
 def infer(store: Store, name: str) -> InferredSettings:
     with store.reading() as connection:
-        return infer_settings(connection, source_id_of(connection, name))
+        return infer_settings(connection, find_source_id(connection, name))
 
 
 def test_the_settings_are_inferred_and_violations_are_listed(store: Store, tmp_path: Path) -> None:
@@ -197,7 +197,7 @@ def test_the_settings_are_inferred_and_violations_are_listed(store: Store, tmp_p
     file.write_text(file.read_text().replace("heat: 91", "heat: 150"))
     import_folder(store, root, source="site")
     found = infer(store, "site")
-    assert (found.settings, found.covered, found.conforming) == (Settings(20, 70), 7, 6)
+    assert (found.settings, found.covered, found.conforming) == (RuleSettings(20, 70), 7, 6)
     assert [(path, why) for _, path, why in found.violations] == [
         ("_news/odd.md", "heat is 150, but the rule gives 90 to 98")
     ]
@@ -216,13 +216,13 @@ def unpacked(tmp_path: Path, name: str, part: str) -> Path:
 @pytest.mark.parametrize(
     ("name", "part", "settings"),
     [
-        ("powerapps", "powerapps", Settings(None, 70)),
-        ("diablo4-snapshots", "01", Settings(20, 80)),  # all hidden articles are outranked: 0 to 87 fit
-        ("diablo4-snapshots", "03", Settings(20, 70)),
+        ("powerapps", "powerapps", RuleSettings(None, 70)),
+        ("diablo4-snapshots", "01", RuleSettings(20, 80)),  # all hidden articles are outranked: 0 to 87 fit
+        ("diablo4-snapshots", "03", RuleSettings(20, 70)),
     ],
 )
 def test_the_rule_of_a_real_site_is_inferred(
-    store: Store, tmp_path: Path, name: str, part: str, settings: Settings
+    store: Store, tmp_path: Path, name: str, part: str, settings: RuleSettings
 ) -> None:
     root = unpacked(tmp_path, name, part)
     import_folder(store, root, source="real")

@@ -1,4 +1,4 @@
-"""What differs from site to site: given, read from the site's own `_config.yml`, or default."""
+"""Site settings: given, read from the site's `_config.yml`, or default."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ from ..support.importing_helpers import import_folder
 Curation = Callable[..., Result]
 
 
-def shown(curation: Curation) -> dict[str, tuple[str | int | None, str]]:
-    """Value and origin of each setting of the source `site`."""
+def read_shown_settings(curation: Curation) -> dict[str, tuple[str | int | None, str]]:
+    """Return value and origin of each setting of the source `site`, as `source show` prints them."""
     rows = json.loads(curation("source", "show", "site", "--format", "json").stdout)
     return {row["setting"]: (row["value"], row["origin"]) for row in rows}
 
 
 def issues(store: Store) -> list[tuple[str, str, str, int | None]]:
-    """Path, severity, code and line of each open issue about the configuration."""
+    """Return path, severity, code and line of each open issue about `_config.yml`."""
     table = import_issues.c
     query = sa.select(table.path, table.severity, table.code, table.line)
     with store.reading() as connection:
@@ -44,11 +44,11 @@ def issues(store: Store) -> list[tuple[str, str, str, int | None]]:
     return [tuple(row) for row in found]
 
 
-def test_the_config_is_read_what_is_given_wins_and_can_be_unset(
+def test_given_settings_override_the_config_until_they_are_unset(
     store: Store, curation: Curation, site: Path
 ) -> None:
     import_folder(store, site)
-    read = shown(curation)
+    read = read_shown_settings(curation)
     assert read["url"] == ("https://pages.tidewater.example", "read")
     assert read["base-url"] == ("/today", "read")
     assert read["web-url"] == ("https://today.tidewater.example", "read")
@@ -59,18 +59,18 @@ def test_the_config_is_read_what_is_given_wins_and_can_be_unset(
     given = ("--zone", "Europe/Rome", "--page-size", "news=7", "--base-url", "/x/", "--related-bonus", "3")
     assert curation("source", "set", "site", *given).exit_code == 0
     import_folder(store, site, full=True)
-    now = shown(curation)
+    now = read_shown_settings(curation)
     assert now["zone"] == ("Europe/Rome", "given")
     assert now["page-size.news"] == ("7", "given")
     assert now["base-url"] == ("/x", "given")
     assert now["related-bonus"] == (3, "")
     unset = ("--unset", "zone", "--unset", "page-size.news", "--unset", "base-url")
     assert curation("source", "set", "site", *unset).exit_code == 0
-    assert shown(curation) == read | {"related-bonus": (3, "")}
+    assert read_shown_settings(curation) == read | {"related-bonus": (3, "")}
 
 
 @pytest.mark.parametrize(
-    ("option", "value", "told"),
+    ("option", "value", "message"),
     [
         ("--zone", "Europe/Rom", "time zone"),
         ("--zone", "../../etc/passwd", "time zone"),
@@ -81,8 +81,8 @@ def test_the_config_is_read_what_is_given_wins_and_can_be_unset(
         ("--page-size", "blogs=7", "no setting"),
         ("--page-size", "news", "write SECTION=N"),
         ("--feed-length", "-1", "whole number"),
-        ("--url", "javascript:alert(1)", "an address"),
-        ("--url", "https://example.org/?q", "an address"),
+        ("--url", "javascript:alert(1)", "a URL"),
+        ("--url", "https://example.org/?q", "a URL"),
         ("--base-url", "today", "a path"),
         ("--base-url", "/a b", "a path"),
         ("--base-url", "/..", "a path"),
@@ -90,17 +90,17 @@ def test_the_config_is_read_what_is_given_wins_and_can_be_unset(
         ("--unset", "colour", "no setting 'colour'"),
     ],
 )
-def test_a_value_that_is_none_is_refused_in_one_line(
-    imported: Store, curation: Curation, option: str, value: str, told: str
+def test_an_invalid_value_is_refused_in_one_line(
+    imported: Store, curation: Curation, option: str, value: str, message: str
 ) -> None:
-    before = shown(curation)
+    before = read_shown_settings(curation)
     refused = curation("source", "set", "site", "--locale", "de", option, value)
     assert refused.exit_code in (1, 2)
-    assert told in refused.stderr.splitlines()[-1]
-    assert shown(curation) == before
+    assert message in refused.stderr.splitlines()[-1]
+    assert read_shown_settings(curation) == before
 
 
-def test_a_source_that_there_is_not(store: Store, curation: Curation) -> None:
+def test_an_unknown_source(store: Store, curation: Curation) -> None:
     for refused in (curation("source", "show", "x"), curation("source", "set", "x", "--locale", "de")):
         assert (refused.exit_code, "no source 'x'" in refused.stderr) == (1, True)
 
@@ -125,7 +125,7 @@ def test_every_kind_of_dump_gives_its_config(store: Store, curation: Curation, s
         [dump] = find_dumps([path], source="site", root=None, rev=rev, known={})
         with dump.tree:
             import_dump(store, dump, dump.tree.scan(), Options(actor="tester"))
-        assert shown(curation)["base-url"] == ("/today", "read"), path
+        assert read_shown_settings(curation)["base-url"] == ("/today", "read"), path
 
 
 @pytest.mark.parametrize(
@@ -142,21 +142,21 @@ def test_every_kind_of_dump_gives_its_config(store: Store, curation: Curation, s
         ]
     ),
 )
-def test_a_broken_config_is_an_issue_and_stops_nothing(
+def test_a_broken_config_is_an_issue_and_does_not_stop_the_import(
     imported: Store, store: Store, curation: Curation, site: Path, text: bytes, code: str, line: int | None
 ) -> None:
-    before = shown(curation)
-    whole = (site / "_config.yml").read_bytes()
+    before = read_shown_settings(curation)
+    original = (site / "_config.yml").read_bytes()
     (site / "_config.yml").write_bytes(text)
-    for _ in range(2):  # found again, it is the same issue
+    for _ in range(2):  # the second import finds the same issue
         assert import_folder(store, site).status == "succeeded"
         assert issues(store) == [("_config.yml", "warning", code, line)]
     field = {b"baseurl": "base-url", b"url": "url"}.get(text.splitlines()[-1].partition(b":")[0], "")
-    stands = [field] if code == "bad_setting" else list(before)
-    assert [shown(curation)[name] for name in stands] == [before[name] for name in stands]
-    (site / "_config.yml").write_bytes(whole)
+    unchanged = [field] if code == "bad_setting" else list(before)
+    assert [read_shown_settings(curation)[name] for name in unchanged] == [before[name] for name in unchanged]
+    (site / "_config.yml").write_bytes(original)
     import_folder(store, site)
-    assert (issues(store), shown(curation)) == ([], before)
+    assert (issues(store), read_shown_settings(curation)) == ([], before)
 
 
 def test_anchors_and_merges_are_read_as_jekyll_does(store: Store, curation: Curation, site: Path) -> None:
@@ -165,7 +165,7 @@ def test_anchors_and_merges_are_read_as_jekyll_does(store: Store, curation: Cura
         "base: &base\n  layout: post\ndefaults:\n  - <<: *base\n    type: x\n"
     )
     import_folder(store, site)
-    found = shown(curation)
+    found = read_shown_settings(curation)
     assert (issues(store), found["title"], found["zone"]) == (
         [],
         ("2024", "read"),
@@ -184,14 +184,14 @@ def test_anchors_and_merges_are_read_as_jekyll_does(store: Store, curation: Cura
         "zoom: [" + ", ".join(["*u"] * 9000) + "]", "<<: *none", "<<: 5", "zoom: \u2028x", "zoom:\n- <<: [1, {a: b}]",
     ],
 )  # fmt: skip
-def test_settings_are_read_whatever_else_the_config_says(other: str) -> None:
+def test_settings_are_read_despite_other_content(other: str) -> None:
     text = f"url: &u https://example.org\n{other}\ntitle: 1.50\ntimezone: Europe/Rome\nbaseurl: *p\n"
     values, issues = site_config.read_config(text.replace("*p", "/p").encode())
     wanted = {"url": "https://example.org", "title": "1.50", "zone": "Europe/Rome", "base-url": "/p"}
     assert (values, issues) == (wanted, [])
 
 
-def test_the_last_of_a_setting_that_is_stated_twice_counts() -> None:
+def test_the_last_value_of_a_repeated_setting_counts() -> None:
     values, [issue] = site_config.read_config(b"url: https://a.example\ntitle: a\ntitle: b\n")
     assert values == {"url": "https://a.example", "title": "b"}
     assert (issue.code, issue.line, issue.message) == (
@@ -201,32 +201,30 @@ def test_the_last_of_a_setting_that_is_stated_twice_counts() -> None:
     )
 
 
-def test_settings_may_be_merged_into_the_config_or_stand_in_its_first_document() -> None:
+def test_settings_are_read_from_merges_and_from_the_first_document_only() -> None:
     text = b"base: &b {url: https://a.example, title: a}\n<<: *b\ntitle: b\n---\ntitle: c\n"
     assert site_config.read_config(text) == ({"url": "https://a.example", "title": "b"}, [])
 
 
 @pytest.mark.parametrize("text", ["url: [\n", "- a\n", "a\n", "url: x\n\tb: c\n", "x: " + "[" * 5000])
-def test_what_is_no_yaml_is_no_config(text: str) -> None:
+def test_invalid_yaml_is_not_a_config(text: str) -> None:
     values, [issue] = site_config.read_config(text.encode())
     assert (values, issue.code) == (None, "bad_config")
 
 
-def test_what_the_config_no_longer_says_is_no_longer_read(
-    store: Store, curation: Curation, site: Path
-) -> None:
+def test_a_setting_removed_from_the_config_is_deleted(store: Store, curation: Curation, site: Path) -> None:
     import_folder(store, site)
     (site / "_config.yml").write_text("title: Other\n")
     import_folder(store, site)
-    assert shown(curation)["url"] == ("", "default")
+    assert read_shown_settings(curation)["url"] == ("", "default")
     (site / "_config.yml").write_text("# title: Coast\n")
     import_folder(store, site)
-    assert (issues(store), shown(curation)["title"]) == ([], ("", "default"))
+    assert (issues(store), read_shown_settings(curation)["title"]) == ([], ("", "default"))
     (site / "_config.yml").write_text("title: Other\n")
     import_folder(store, site)
     (site / "_config.yml").unlink()
     import_folder(store, site)
-    assert shown(curation)["title"] == ("Other", "read")
+    assert read_shown_settings(curation)["title"] == ("Other", "read")
 
 
 def test_a_link_is_not_followed(store: Store, curation: Curation, site: Path) -> None:
@@ -238,10 +236,10 @@ def test_a_link_is_not_followed(store: Store, curation: Curation, site: Path) ->
     os.link(site.parent / "config", site / "_config.yml")
     import_folder(store, site)
     assert issues(store) == [("_config.yml", "warning", "hard_link", None)]
-    assert shown(curation)["url"] == ("", "default")
+    assert read_shown_settings(curation)["url"] == ("", "default")
 
 
-def test_a_config_that_is_as_before_is_not_parsed(
+def test_an_unchanged_config_is_not_parsed_again(
     store: Store, site: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import_folder(store, site)
@@ -249,10 +247,10 @@ def test_a_config_that_is_as_before_is_not_parsed(
     import_folder(store, site)
 
 
-def test_a_part_of_a_source_or_a_dry_run_reads_none(store: Store, curation: Curation, site: Path) -> None:
+def test_a_partial_import_or_a_dry_run_reads_no_config(store: Store, curation: Curation, site: Path) -> None:
     import_folder(store, site)
     (site / "_config.yml").write_text("title: Other\n")
     import_folder(store, site, dry_run=True)
     [dump] = find_dumps([site / "_news"], source="site", root=site, rev=None, known={})
     import_dump(store, dump, dump.tree.scan(dump.within), Options(actor="tester"))
-    assert shown(curation)["title"] == ("Tidewater Today", "read")
+    assert read_shown_settings(curation)["title"] == ("Tidewater Today", "read")

@@ -137,7 +137,7 @@ def test_ids_after_a_rollback_and_after_rows_of_another_program(store: Store) ->
         with store.writing() as connection:
             assert insert_row(connection, sources, {"name": "c", "location": "/c"}) == 100
     else:
-        assert findings == [f"it has id 99, and the last one that was given out is {reserved[-1]}"]
+        assert findings == [f"its highest id is 99, but its counter is at {reserved[-1]}"]
 
 
 def test_an_upgraded_store_continues_after_its_highest_id(empty_database: str, tmp_path: Path) -> None:

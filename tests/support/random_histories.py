@@ -48,7 +48,7 @@ from curation.importing.run import import_dump
 from curation.importing.undo import restoring
 from curation.scanning import find_dumps
 from curation.scoring.applying import score_articles
-from curation.sources.rule_settings import set_settings
+from curation.sources.rule_settings import set_rule_settings
 from curation.store.database import Store
 from curation.store.schema import (
     articles,
@@ -60,7 +60,7 @@ from curation.store.schema import (
     overrides,
     set_aside_overrides,
 )
-from curation.verifying.counts import find_uncounted
+from curation.verifying.counts import find_unmatched_rows
 from curation.verifying.flags import find_wrong_flags
 from curation.verifying.links import find_wrong_links
 from curation.verifying.run import verify
@@ -159,7 +159,7 @@ class History:
         if chance.random() < 0.5:
             # There is no source yet where all documents were taken away before the first import.
             with suppress(SelectionError), self.store.writing() as connection:
-                set_settings(connection, SOURCE, {"related_bonus": 2, "publish_threshold": 3})
+                set_rule_settings(connection, SOURCE, {"related_bonus": 2, "publish_threshold": 3})
 
     def step(self, step: Step) -> None:
         """Take a step and hold the laws. Raises LawError."""
@@ -316,7 +316,7 @@ class History:
         with self.store.reading() as connection:
             rows = dict(_rows(connection))
             # The engine's own checks take longer than all the rest; `run` has them made at the end.
-            checks = (find_uncounted, find_wrong_links, lambda c: find_wrong_flags(c, list(rows)))
+            checks = (find_unmatched_rows, find_wrong_links, lambda c: find_wrong_flags(c, list(rows)))
             if wrong := [finding for check in checks for finding in check(connection)]:
                 fail("the store is sound", *wrong)
             issues = connection.execute(sa.select(issue.path, issue.code, issue.field).where(is_open))

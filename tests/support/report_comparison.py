@@ -1,4 +1,4 @@
-"""A report beside the rows that are due: all columns, in order, figures to the place that they are rounded to."""
+"""Compare reports with expected rows: all columns, in order, and numbers as rounded."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from .reference_model import Chronicle
 
 Row = dict[str, Any]
 
-#: More rows than any report has here.
+#: More rows than any report of the tests has.
 ALL = 1_000_000
 
 
-def check(told: Chronicle, name: str, due: Sequence[Row], **parameters: object) -> None:
-    """The report says what is due: all of it, and with a limit its first three rows."""
+def check(chronicle: Chronicle, name: str, expected: Sequence[Row], **parameters: object) -> None:
+    """Check that a report has the expected rows, and with a limit the first three of them."""
     limits = [ALL, 3] if any(p.name == "limit" for p in find_report(name).parameters) else [None]
     for limit in limits:
         given = parameters if limit is None else parameters | {"limit": limit}
-        found = rows(told.store, name, {k: str(v) for k, v in given.items()})
-        assert found == list(due[:limit]), f"{name} {given}"
-        assert [list(row) for row in found] == [list(row) for row in due[:limit]]
+        found = rows(chronicle.store, name, {k: str(v) for k, v in given.items()})
+        assert found == list(expected[:limit]), f"{name} {given}"
+        assert [list(row) for row in found] == [list(row) for row in expected[:limit]]
 
 
 def rows(store: Store, name: str, parameters: dict[str, str]) -> list[Row]:
@@ -40,7 +40,7 @@ def plain(value: object) -> object:
 
 
 def ordered(rows: Iterable[Row], *columns: str) -> list[Row]:
-    """Rows by some columns, `-` before one that descends; what is not known comes last."""
+    """Sort rows by columns; a column with `-` is descending. Nulls come last."""
     found = list(rows)
     for column in reversed(columns):
         name = column.removeprefix("-")
@@ -51,13 +51,15 @@ def ordered(rows: Iterable[Row], *columns: str) -> list[Row]:
 
 
 def without(rows: Iterable[Row], *columns: str) -> list[Row]:
-    """Rows without the columns that only order them."""
+    """Return rows without columns that are only for sorting."""
     return [{name: value for name, value in row.items() if name not in columns} for row in rows]
 
 
 def rounded(value: Fraction | None) -> Any:
-    """A figure to one place. Exact halves may go up or down: SQLite rounds binary fractions, PostgreSQL
-    decimal ones."""
+    """Return a number rounded to one decimal place, to compare with.
+
+    Exact halves may be rounded up or down, because SQLite rounds binary fractions and PostgreSQL decimal ones.
+    """
     if value is None:
         return None
     is_half = (value * 10) % 1 == Fraction(1, 2)
@@ -70,5 +72,5 @@ def mean(values: Iterable[int | None]) -> Any:
 
 
 def like(value: str, pattern: str) -> bool:
-    """Whether a text is the one that a parameter names; `%` names any."""
+    """Return whether a text matches a parameter; `%` matches any text."""
     return pattern in ("%", value)

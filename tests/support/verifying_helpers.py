@@ -1,4 +1,4 @@
-"""A store with all that can happen to articles, and a way to damage it."""
+"""Fill a store with everything that can happen to articles, and damage it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from curation.store.database import Store
 
 from .importing_helpers import import_folder
 
-DECIDED = "_news/2021-05-28-needle-rock-goes-led.md"
+OVERRIDDEN = "_news/2021-05-28-needle-rock-goes-led.md"
 
 
 PLAIN = "_news/2022-10-10-the-bollard-column-again.md"
@@ -24,7 +24,7 @@ PLAIN = "_news/2022-10-10-the-bollard-column-again.md"
 REPLACED = "_news/2022-05-05-salt-and-vinegar-and-concrete.md"
 
 
-GONE = "_news/2022-08-08-we-moved-the-office-above-the-spring-line.md"
+MISSING = "_news/2022-08-08-we-moved-the-office-above-the-spring-line.md"
 
 
 BROKEN = "_games/keep-the-light.md"
@@ -41,14 +41,15 @@ _GUARDS_OFF = {
 }
 
 
-def decide(store: Store, path: str, **decisions: int) -> None:
+def override_flags(store: Store, path: str, **flags: int) -> None:
+    """Set flags of an article as an editor."""
     with store.writing() as connection:
-        set_flags(connection, Selection([path]), decisions, actor="editor", reason=None)
+        set_flags(connection, Selection([path]), flags, actor="editor", reason=None)
 
 
 @contextmanager
 def unguarded(store: Store) -> Iterator[sa.Connection]:
-    """A transaction in which the engine lets anything be written; what is written is never kept."""
+    """Return a transaction without the engine's constraints; it is always rolled back."""
     with store.engine.connect() as connection:
         driver: Any = connection.connection.driver_connection
         for statement in _GUARDS_OFF[store.backend.name]:
@@ -60,18 +61,18 @@ def unguarded(store: Store) -> Iterator[sa.Connection]:
 
 
 def fill(store: Store, site: Path) -> None:
-    """All that can come upon articles: decisions, another story, a file gone, a file broken."""
+    """Import a site twice, with overrides between, and with a replaced story, a missing and a broken file."""
     import_folder(store, site)
-    decide(store, DECIDED, quality=80)
-    decide(store, DECIDED, quality=70, published=0)
-    decide(store, "_samples/flash-pattern-simulator.md", removed=1)
-    decide(store, REPLACED, heat=5)
-    decide(store, GONE, heat=6)
+    override_flags(store, OVERRIDDEN, quality=80)
+    override_flags(store, OVERRIDDEN, quality=70, published=0)
+    override_flags(store, "_samples/flash-pattern-simulator.md", removed=1)
+    override_flags(store, REPLACED, heat=5)
+    override_flags(store, MISSING, heat=6)
     (site / REPLACED).write_text(ANOTHER)
-    (site / GONE).unlink()
+    (site / MISSING).unlink()
     (site / BROKEN).write_text("---\ntitle: [\n---\n")
-    text = (site / DECIDED).read_text()
-    (site / DECIDED).write_text(text.replace("\nheat: ", "\nheat: 1"))
+    text = (site / OVERRIDDEN).read_text()
+    (site / OVERRIDDEN).write_text(text.replace("\nheat: ", "\nheat: 1"))
     (site / "_data/topics/02-tides.yaml").unlink()
     summary = import_folder(store, site)
     assert (summary.updated, summary.missing, summary.quarantined) == (2, 1, 1)

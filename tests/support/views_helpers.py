@@ -1,4 +1,4 @@
-"""Compare what views show with what files say."""
+"""Compare values of views with values of files."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import datetime as dt
 
 
 def moment(value: str | dt.datetime | None) -> str | None:
-    """An instant as far as both engines tell it alike: to the second, UTC."""
+    """Return an instant in UTC and to the second, in one form for both engines."""
     if isinstance(value, str):
         value = dt.datetime.fromisoformat(value)
     if value is None:

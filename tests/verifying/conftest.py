@@ -1,4 +1,4 @@
-"""Fixtures: a store with all that can happen to articles."""
+"""Fixtures: a store with everything that can happen to articles."""
 
 from __future__ import annotations
 
@@ -13,6 +13,6 @@ from ..support.verifying_helpers import fill
 
 @pytest.fixture
 def filled(store: Store, site: Path) -> Store:
-    """A store with decisions, a replaced story, a file that is gone and one that is broken."""
+    """A store with overrides, a replaced story, a missing file and a broken file."""
     fill(store, site)
     return store

@@ -1,7 +1,9 @@
-"""`db verify` under mutation: one value of a store is changed, in any column of any table, or in the full-text
-index. It is found, or the column is listed here with the reason why it cannot be.
+"""Mutation tests of `db verify`: one value of a store changes, in any table or in the full-text index.
 
-`CURATION_MUTATIONS` is how many there are on each engine in the long run (100); `CURATION_SEED` is the first.
+Either `db verify` finds the change, or a list in this file has the column with the reason why it cannot.
+
+`CURATION_MUTATIONS` is the number of mutations on each engine in the long run (default: 100), `CURATION_SEED`
+the seed of the random numbers.
 """
 
 from __future__ import annotations
@@ -25,24 +27,24 @@ from ..support.importing_helpers import import_folder
 from ..support.places import SITE
 from ..support.store_mutations import COLUMNS, INDEX, Mutation, mutate
 from ..support.stores import make_store
-from ..support.verifying_helpers import DECIDED, PLAIN, decide, fill, unguarded
+from ..support.verifying_helpers import OVERRIDDEN, PLAIN, fill, override_flags, unguarded
 
 MUTATIONS = int(os.environ.get("CURATION_MUTATIONS", "100"))
-FIRST = int(os.environ.get("CURATION_SEED", "0"))
+SEED = int(os.environ.get("CURATION_SEED", "0"))
 
-_SET = "it was set by hand, and no history of it is kept"
-_CLOCK = "clocks are wrong and jump, and imports are ordered by id"
-_DUMP = "the dump alone tells, and it is not kept"
-_SAID = "it is what a release said of bytes that are not kept"
-_STORY = "a story that is no more: no document tells it"
-_FREE = "anything may stand there"
-_BEFORE = "it is what was before, and nothing else tells that"
-_ROOM = "rows that nothing refers to may have any id (what was never given out, PostgreSQL tells)"
+_SET = "it was set manually, and it has no history"
+_CLOCK = "clocks can be wrong or jump, and imports are ordered by id"
+_DUMP = "only the dump has it, and the dump is not stored"
+_ISSUE = "it is the result of parsing bytes that are not stored"
+_STORY = "it describes a former story, which no document has any more"
+_FREE = "any value is valid"
+_PREVIOUS = "it is a previous value, and nothing else has it"
+_UNREFERENCED = "a row without references may have any id (PostgreSQL knows which ids were never assigned)"
 
-#: Columns of which a change is never found, and why.
+#: Columns whose changes are never found, and why.
 UNCHECKABLE = {
     ("sources", "name"): _SET,
-    ("sources", "location"): "a source lies wherever the next import finds it",
+    ("sources", "location"): "the next import may find the source at any location",
     ("sources", "related_bonus"): _SET,
     ("sources", "publish_threshold"): _SET,
     ("source_settings", "source_id"): _SET,
@@ -55,19 +57,19 @@ UNCHECKABLE = {
     ("imports", "git_commit"): _DUMP,
     ("imports", "unchanged"): _DUMP,
     ("imports", "skipped"): _DUMP,
-    ("import_issues", "path"): _SAID,
-    ("import_issues", "severity"): _SAID,
-    ("import_issues", "code"): _SAID,
-    ("import_issues", "line"): _SAID,
-    ("import_issues", "column"): _SAID,
-    ("import_issues", "field"): _SAID,
-    ("import_issues", "message"): _SAID,
-    ("files", "stamp"): "it is a hint; without it the file is read again",
-    ("file_versions", "upstream_quality"): _BEFORE,
-    ("file_versions", "upstream_heat"): _BEFORE,
-    ("file_versions", "upstream_published"): _BEFORE,
-    ("file_versions", "upstream_removed"): _BEFORE,
-    ("file_versions", "upstream_status"): _BEFORE,
+    ("import_issues", "path"): _ISSUE,
+    ("import_issues", "severity"): _ISSUE,
+    ("import_issues", "code"): _ISSUE,
+    ("import_issues", "line"): _ISSUE,
+    ("import_issues", "column"): _ISSUE,
+    ("import_issues", "field"): _ISSUE,
+    ("import_issues", "message"): _ISSUE,
+    ("files", "stamp"): "it is only a hint; without it the file is read again",
+    ("file_versions", "upstream_quality"): _PREVIOUS,
+    ("file_versions", "upstream_heat"): _PREVIOUS,
+    ("file_versions", "upstream_published"): _PREVIOUS,
+    ("file_versions", "upstream_removed"): _PREVIOUS,
+    ("file_versions", "upstream_status"): _PREVIOUS,
     ("changesets", "actor"): _FREE,
     ("changesets", "reason"): _FREE,
     ("changesets", "created_at"): _CLOCK,
@@ -92,55 +94,55 @@ UNCHECKABLE = {
     ("former_stories", "body_digest"): _STORY,
     ("units_of_work", "key"): _FREE,
     ("units_of_work", "finished_at"): _CLOCK,
-    ("outdated_articles", "article_id"): "what an older release read is known to the migration alone",
+    ("outdated_articles", "article_id"): "only the migration knows what an older release read",
 }
 
-#: Columns of which a change is found where another row tells of it, and why not everywhere.
+#: Columns whose changes are found only if another row contradicts them, and why not always.
 SOMETIMES = {
     **{
-        (table, "id"): _ROOM
+        (table, "id"): _UNREFERENCED
         for table in (
             "imports", "import_issues", "taxonomy_documents", "changesets", "set_aside_overrides", "changes",
             "related_links",
         )
     },
-    ("imports", "source_id"): "an import that wrote nothing is told of by nothing",
-    ("imports", "status"): "one that failed wrote as one that ended; doubts are not counted",
-    ("imports", "quarantined"): "the dump alone tells how many; that there were any, the status does",
-    ("imports", "updated"): "versions are kept of the last imports of a source",
-    ("imports", "missing"): "versions are kept of the last imports of a source",
-    ("import_issues", "import_id"): "of two imports of a source each may have found it",
-    ("import_issues", "source_id"): "another source's import may have found it",
-    ("import_issues", "resolved_import_id"): "of two later imports each may have mended it",
-    ("files", "source_id"): "a file that was skipped is told of by nothing",
-    ("files", "path"): "a file that was skipped is told of by nothing",
-    ("files", "state"): "whether a file that has an article was refused, the dump alone tells",
-    ("file_versions", "source_id"): "the import may be another source's",
-    ("file_versions", "path"): "a version of a file that was only marked has no bytes",
-    ("file_versions", "missing_since"): "that it was missing is counted; since when, nothing tells",
-    ("file_versions", "import_id"): "the first version of a file may be of any import before the next one",
-    ("file_versions", "last_import_id"): "before the first version any import may have changed it",
-    ("articles", "first_import_id"): "an import that failed or was undone has no sure counts",
-    ("articles", "last_import_id"): "without versions any import may have changed it",
-    ("articles", "missing_since"): "that it is missing is checked; since when, nothing tells",
-    ("taxonomy_documents", "first_import_id"): "the taxonomy is not counted",
-    ("taxonomy_documents", "last_import_id"): "the taxonomy is not counted",
-    ("taxonomy_documents", "missing_since"): "that it is missing is checked; since when, nothing tells",
-    ("changesets", "kind"): "an edit may as well be a score",
-    ("changesets", "import_id"): "an import without changes of flags is told of by its changeset alone",
-    ("changesets", "reverts_id"): "which of several was reverted, nothing else tells",
-    ("changes", "changeset_id"): "a change that ends an override may be of any changeset",
-    ("changes", "old_value"): "the first value of a flag is known as long as no import changed the document",
-    ("changes", "old_decision_id"): "rows of older releases do not tell",
-    ("article_moves", "changeset_id"): "a single move may be of any changeset",
-    ("article_moves", "old_path"): "where an article was before its first move, only versions tell",
-    ("search_queue", "article_id"): "what waits to be indexed may be there already",
+    ("imports", "source_id"): "nothing refers to an import that wrote nothing",
+    ("imports", "status"): "a failed import wrote the same rows as a complete one; doubtful files are not counted",
+    ("imports", "quarantined"): "only the dump has the number; the status shows whether there were any",
+    ("imports", "updated"): "versions are kept only for the last imports of a source",
+    ("imports", "missing"): "versions are kept only for the last imports of a source",
+    ("import_issues", "import_id"): "any import of the source may have found it",
+    ("import_issues", "source_id"): "an import of the other source may have found it",
+    ("import_issues", "resolved_import_id"): "any later import may have resolved it",
+    ("files", "source_id"): "nothing refers to a skipped file",
+    ("files", "path"): "nothing refers to a skipped file",
+    ("files", "state"): "only the dump shows whether a file with an article was quarantined",
+    ("file_versions", "source_id"): "the import may belong to the other source",
+    ("file_versions", "path"): "a version has no bytes if the file was only marked missing",
+    ("file_versions", "missing_since"): "the number of missing files is checked, but nothing else has the time",
+    ("file_versions", "import_id"): "the first version may belong to any import before the next version",
+    ("file_versions", "last_import_id"): "any import before the first version may have changed it",
+    ("articles", "first_import_id"): "a failed or undone import has no exact counts",
+    ("articles", "last_import_id"): "without versions, any import may have changed it",
+    ("articles", "missing_since"): "it is checked that the file is missing, but nothing else has the time",
+    ("taxonomy_documents", "first_import_id"): "taxonomy documents are not counted",
+    ("taxonomy_documents", "last_import_id"): "taxonomy documents are not counted",
+    ("taxonomy_documents", "missing_since"): "it is checked that the file is missing, but nothing else has the time",
+    ("changesets", "kind"): "an edit may just as well be a score",
+    ("changesets", "import_id"): "nothing else refers to the changeset of an import without changes of flags",
+    ("changesets", "reverts_id"): "nothing else shows which of several changesets was reverted",
+    ("changes", "changeset_id"): "a change that removes an override may belong to any changeset",
+    ("changes", "old_value"): "the first value of a flag is known only until an import changes the document",
+    ("changes", "old_decision_id"): "rows of older releases lack it",
+    ("article_moves", "changeset_id"): "a single move may belong to any changeset",
+    ("article_moves", "old_path"): "only versions show the path before the first move",
+    ("search_queue", "article_id"): "an article that waits to be indexed may already be indexed",
 }  # fmt: skip
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
 def rich(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    """A store with a row in every table, most often several; what tests do to it is rolled back."""
+    """A store with at least one row in every table. Tests roll back their changes."""
     folder = tmp_path_factory.mktemp("rich")
     made = make_store(request, folder)
     enrich(made, folder)
@@ -149,13 +151,13 @@ def rich(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 
 def enrich(store: Store, folder: Path) -> None:
-    """Have happen all that leaves rows: of two sources that share images, decisions, moves, other stories."""
+    """Fill every table: two sources with shared images, overrides, moves and replaced stories."""
     site = Path(shutil.copytree(SITE, folder / "site"))
     fill(store, site)
     hidden = site / "_news/2022-10-10-the-bollard-column-again.md"
-    decide(store, PLAIN, published=0)
+    override_flags(store, PLAIN, published=0)
     hidden.write_text(hidden.read_text().replace("\ntitle: ", "\ntitle: Still "))
-    (site / DECIDED).rename(site / "_news/moved.md")
+    (site / OVERRIDDEN).rename(site / "_news/moved.md")
     (site / "_news/noted.md").write_text(
         "---\ntitle: 2024\nimages:\n- {url: 'https://e.org/i.png', title: 2024, width: 5}\n---\nNoted.\n"
     )
@@ -175,13 +177,13 @@ def enrich(store: Store, folder: Path) -> None:
 
 
 def _mutations(store: Store, count: int) -> Iterator[tuple[Mutation, list[str]]]:
-    """Random mutations, each column once before any comes again; and what is then found."""
-    chance = random.Random(FIRST)
+    """Yield random mutations with their findings. Every column has its turn before any is repeated."""
+    rng = random.Random(SEED)
     order: list[tuple[str, str]] = []
     while count:
-        order = order or chance.sample(COLUMNS, len(COLUMNS))
+        order = order or rng.sample(COLUMNS, len(COLUMNS))
         with unguarded(store) as connection:
-            mutation = mutate(connection, chance, *order.pop())
+            mutation = mutate(connection, rng, *order.pop())
             if mutation is None:
                 continue
             count -= 1
@@ -189,22 +191,22 @@ def _mutations(store: Store, count: int) -> Iterator[tuple[Mutation, list[str]]]
 
 
 @few_or_many("count", 8, MUTATIONS)
-def test_a_value_that_is_changed_is_found_or_listed(rich: Store, count: int) -> None:
+def test_a_changed_value_is_found_or_listed(rich: Store, count: int) -> None:
     wrong = []
     for mutation, found in _mutations(rich, count):
         column = mutation[:2]
         if column in SOMETIMES or bool(found) != (column in UNCHECKABLE):
             continue
-        wrong.append(f"{'found, though listed' if found else 'not found'}: {mutation} {found[:1]}")
+        wrong.append(f"{'found, but listed' if found else 'not found'}: {mutation} {found[:1]}")
     assert not wrong, "\n".join(wrong)
 
 
-def test_the_lists_name_columns_that_there_are() -> None:
+def test_the_lists_have_existing_columns_only() -> None:
     assert not (UNCHECKABLE.keys() | SOMETIMES.keys()) - set(COLUMNS)
     assert not UNCHECKABLE.keys() & SOMETIMES.keys()
 
 
-def test_a_store_is_sound_that_has_a_row_in_every_table(rich: Store) -> None:
+def test_a_store_with_a_row_in_every_table_is_sound(rich: Store) -> None:
     with rich.reading() as connection:
         assert {finding.check for finding in verify(connection)} == set()
         empty = [
@@ -216,10 +218,10 @@ def test_a_store_is_sound_that_has_a_row_in_every_table(rich: Store) -> None:
 
 
 def test_a_change_of_the_index_is_found(rich: Store) -> None:
-    chance = random.Random(FIRST)
+    rng = random.Random(SEED)
     for name, sql in INDEX[rich.backend.name].items():
         with unguarded(rich) as connection:
-            assert connection.exec_driver_sql(sql.format(chance.randrange(20))).rowcount, name
+            assert connection.exec_driver_sql(sql.format(rng.randrange(20))).rowcount, name
             found = list(verify(connection))
         checks = {finding.check for finding in found}
         assert checks == {"search"}, (name, found)

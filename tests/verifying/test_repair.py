@@ -1,4 +1,4 @@
-"""Dates and digests that a session stored otherwise are named, and made right."""
+"""Dates and digests that a session stored wrongly are found and repaired."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..support.places import SITE
 Run = Callable[..., Result]
 
 
-#: What sessions of Tokyo and with `standard_conforming_strings = off` wrote.
+#: What sessions with the time zone of Tokyo and `standard_conforming_strings = off` wrote.
 _CHANGES = {
     "sqlite": ["published_at = datetime(published_at, '-9 hours')"],
     "postgresql": [
@@ -26,17 +26,17 @@ _CHANGES = {
 }
 
 
-def test_shifted_dates_and_digests_are_named_and_repaired(store: Store, curation: Run) -> None:
+def test_shifted_dates_and_digests_are_found_and_repaired(store: Store, curation: Run) -> None:
     import_folder(store, SITE)
     with store.writing() as connection:
         for table in ("articles", "related_links"):
             for change in _CHANGES[store.backend.name]:
                 connection.exec_driver_sql(f"UPDATE {table} SET {change}")
-    refused = curation("db", "verify", "--format", "csv")
-    assert refused.exit_code == 1
-    assert "`curation db repair`" in refused.stderr
+    failed = curation("db", "verify", "--format", "csv")
+    assert failed.exit_code == 1
+    assert "`curation db repair`" in failed.stderr
     checks = {finding.check for finding in _findings(store)}
-    assert {"session"} <= checks <= {"session", "links"}  # by which an article is found
+    assert {"session"} <= checks <= {"session", "links"}  # links find their article by its date or digest
     fixed = curation("db", "repair")
     assert (fixed.exit_code, fixed.stdout.startswith("rewrote ")) == (0, True), fixed.output
     assert curation("db", "verify").exit_code == 0

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import sqlalchemy as sa
 
 from ...errors import SelectionError
+from ...progress import Progress
 from ...sources.finding import find_source
 from ...sources.site_settings import SiteSettings, read_site_settings
 from ...store.names import in_collection
@@ -21,9 +22,6 @@ from .pages import Pages, as_entry, as_line, page
 from .rows import Article, public_ids, read_public_articles
 from .sections import SECTIONS, Section
 from .sitemaps import Sitemap
-
-#: Called with what is done, of all.
-Progress = Callable[[int, int], None]
 
 
 def export_site(

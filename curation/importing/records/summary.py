@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from ...progress import Progress
 from ...scanning import File, Kind
 
 #: The counts in an import's row.
 _COUNTS = ("added", "updated", "unchanged", "missing", "skipped", "quarantined", "moved")
-
-#: Called with the number of files done and the number of all files.
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)

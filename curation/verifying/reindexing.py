@@ -1,9 +1,12 @@
-"""What is derived from the rest of the store, made anew: the full-text index, what images and links say by
-who is there, what nobody uses any more, and from where on ids are given out."""
+"""Rebuilds what is derived from the rest of the store.
+
+This is the full-text index, the values of shared images, the targets of links and collection items, and the
+counters of ids. Unused providers, topics and images are deleted.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import NamedTuple
 
@@ -14,25 +17,29 @@ from ..backends import backend_of
 from ..importing.writing.images import refresh_images
 from ..importing.writing.links import resolve_items, resolve_related
 from ..importing.writing.orphans import Orphans
+from ..progress import Progress
 from ..store.database import Store
 from ..store.schema import images, metadata, providers, sources, topics
 from .findings import batches
 
 
 class Reindexed(NamedTuple):
-    """How many articles the full-text index has, and how many rows nobody used."""
+    """The number of articles in the full-text index, and of deleted rows that were unused."""
 
     articles: int
     orphans: int
 
 
-def reindex(store: Store, progress: Callable[[int, int], None] | None = None) -> Reindexed:
-    """Makes anew what can be derived, in one transaction; commits by itself. `progress` is told articles of
-    the index done, of all.
+def reindex(store: Store, progress: Progress | None = None) -> Reindexed:
+    """Rebuild what is derived, in one transaction, and commit it.
 
-    Raises ImportFailed while an import of any source is running: each would wait for the other.
+    Args:
+        progress: Called with the number of indexed articles, and of all.
+
+    Raises:
+        ImportFailed: An import is running. It and this function would wait for each other.
     """
-    with _without_imports(store), store.writing(repeatable=True) as connection:
+    with _blocking_imports(store), store.writing(repeatable=True) as connection:
         backend_of(connection).lock_references(connection)
         orphans = _remove_orphans(connection)
         for ids in batches(connection, images):
@@ -46,26 +53,26 @@ def reindex(store: Store, progress: Callable[[int, int], None] | None = None) ->
 
 
 @contextmanager
-def _without_imports(store: Store) -> Iterator[None]:
-    """No import runs meanwhile."""
+def _blocking_imports(store: Store) -> Iterator[None]:
+    """Keep imports from running meanwhile. Raises ImportFailed if one is running."""
     with store.reading() as connection:
         names = connection.scalars(sa.select(sources.c.name).order_by(sources.c.name)).all()
-    with ExitStack() as held:
+    with ExitStack() as locks:
         for name in names:
-            held.enter_context(store.importing(name))
+            locks.enter_context(store.importing(name))
         yield
 
 
 def _remove_orphans(connection: sa.Connection) -> int:
-    """Removes providers, topics and images that nobody uses; returns how many."""
+    """Delete unused providers, topics and images, and return their number."""
     shared = (providers, topics, images)
-    before = _count(connection, shared)
+    before = _count_rows(connection, shared)
     orphans = Orphans()
     for table in shared:
         orphans.release(table, connection.scalars(sa.select(table.c.id)))
     orphans.remove_orphans(connection)
-    return before - _count(connection, shared)
+    return before - _count_rows(connection, shared)
 
 
-def _count(connection: sa.Connection, tables: tuple[sa.Table, ...]) -> int:
+def _count_rows(connection: sa.Connection, tables: tuple[sa.Table, ...]) -> int:
     return sum(connection.scalar(sa.select(sa.func.count()).select_from(table)) or 0 for table in tables)
