@@ -1,7 +1,7 @@
-"""The command line: each module parses, calls one function of the house, and prints.
+"""The command line: each module parses arguments, calls one function of the package, and prints.
 
-Modules here import only click at their top, and what they need inside: SQLAlchemy takes a quarter of a
-second to import, and `curation --help` needs none of it.
+Modules here import only click at their top, and all else inside functions. SQLAlchemy takes a quarter of a
+second to import, and `curation --help` does not need it.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ import click
 from .. import __version__, interrupts
 from ..errors import CurationError, UsageError
 from . import streams
-from .groups import Group, explained
+from .groups import Group, explain_misplaced_option
+from .help_groups import GENERAL, Option, option
 
-#: Command -> its module here; the command has the module's name, but for words that Python keeps.
+#: Each command and its module. A module gets a trailing underscore where Python reserves or uses the name.
 COMMANDS = {
     "import": "import_",
     "status": "status",
@@ -44,7 +45,7 @@ COMMANDS = {
 
 
 class LazyGroup(Group):
-    """Imports a command's module when the command is wanted, and shows errors as one line."""
+    """The top-level group: imports a command's module when it runs, and shows errors as one line."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -61,74 +62,73 @@ class LazyGroup(Group):
             with interrupts.signals_allowed():
                 return super().invoke(ctx)
         except CurationError as error:
-            message = interruption() if _was_interrupted(error) else str(error)
-            raise (_misuse if isinstance(error, UsageError) else _one_line)(message) from error
+            message = interruption_message() if _was_interrupted(error) else str(error)
+            raise (_usage_error if isinstance(error, UsageError) else _error)(message) from error
         except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError) as error:
-            if (said := _said_better(error)) is not error:
-                raise said from error
+            if (improved := _improve_message(error)) is not error:
+                raise improved from error
             raise
         except OSError as error:
-            raise _one_line(_of_system(error)) from error
+            raise _error(_describe_os_error(error)) from error
         except KeyboardInterrupt as error:
-            raise _one_line(interruption()) from error
+            raise _error(interruption_message()) from error
         except UnicodeEncodeError as error:
-            raise _one_line("an argument, or a line of standard input, is not UTF-8: give text") from error
+            raise _error("an argument or a line of standard input is not valid UTF-8") from error
         except Exception as error:
             if os.environ.get("CURATION_DEBUG"):
                 raise
-            raise _one_line(_unforeseen(error, ctx)) from error
+            raise _error(_describe_unexpected(error, ctx)) from error
 
 
-def _unforeseen(error: Exception, ctx: click.Context) -> str:
-    """What is said of an error that nobody foresaw: the store may be damaged, or it is ours."""
+def _describe_unexpected(error: Exception, ctx: click.Context) -> str:
+    """Describe an unexpected error: an interruption, a damaged store, or an internal error."""
     if _was_interrupted(error):
-        return interruption()
-    if damage := _damage(ctx):
+        return interruption_message()
+    if damage := _describe_damage(ctx):
         return damage
     kind = type(error).__name__
-    return f"this is a fault of curation's ({kind}: {error}); CURATION_DEBUG=1 shows where"
+    return f"internal error ({kind}: {error}); set CURATION_DEBUG=1 to see the traceback"
 
 
-#: What is said of an interruption. A command whose repetition does no harm (an import) is never unknown.
-_INTERRUPTIONS = {
-    interrupts.Outcome.NOT_DONE: "interrupted: nothing is half done; run this again to go on",
-    interrupts.Outcome.DONE: "interrupted, but the work was already done: `curation log` shows it",
+#: The message for each outcome. A command that is safe to repeat, such as an import, is never UNKNOWN.
+_INTERRUPTION_MESSAGES = {
+    interrupts.Outcome.NOT_DONE: "interrupted: the store is consistent. Run the command again to continue",
+    interrupts.Outcome.DONE: "interrupted, but the work was already done: see `curation log`",
     interrupts.Outcome.SAVED: "interrupted, but the work was already done",
     interrupts.Outcome.UNKNOWN: (
-        "interrupted while the store was committing: it may have been done;"
-        " see `curation log` before you run this again"
+        "interrupted during a commit: the work may have been done."
+        " Check `curation log` before you run the command again"
     ),
 }
 
 
-def interruption() -> str:
-    """Return what is said of an interruption, by what became of the command's work."""
-    return _INTERRUPTIONS[interrupts.claim_outcome()]
+def interruption_message() -> str:
+    """Return the message for an interruption, which depends on the outcome of the command's work."""
+    return _INTERRUPTION_MESSAGES[interrupts.claim_outcome()]
 
 
-def _of_system(error: OSError) -> str:
-    """What is said of an error of the operating system's: of standard output, also whether the work was done
-    of which it should have told."""
+def _describe_os_error(error: OSError) -> str:
+    """Describe an error of the operating system; for standard output, also whether the work was done."""
     message = f"{error.strerror or error}: {error.filename or 'input or output'}"
-    done = _DONE_BEFORE.get(interrupts.claim_outcome()) if error.filename == streams.OUTPUT else None
+    done = _DONE_BEFORE_ERROR.get(interrupts.claim_outcome()) if error.filename == streams.OUTPUT else None
     return f"{message}; {done}" if done else message
 
 
-_DONE_BEFORE = {
-    interrupts.Outcome.DONE: "the work was done before, and `curation log` shows it",
-    interrupts.Outcome.SAVED: "the work was done before",
+_DONE_BEFORE_ERROR = {
+    interrupts.Outcome.DONE: "the work was already done: see `curation log`",
+    interrupts.Outcome.SAVED: "the work was already done",
 }
 
 
-def _said_better(error: BaseException) -> BaseException:
-    """An error of click's as it is to be said."""
-    if type(error) is click.UsageError:  # click names an argument too many as it is written
+def _improve_message(error: BaseException) -> BaseException:
+    """Return click's error with escaped text or a better hint, or the same error."""
+    if type(error) is click.UsageError:  # click repeats an extra argument without escaping it
         return click.UsageError(_escaped(error.format_message()), error.ctx)
-    return explained(error) if isinstance(error, click.UsageError) else error
+    return explain_misplaced_option(error) if isinstance(error, click.UsageError) else error
 
 
 def _was_interrupted(error: BaseException | None) -> bool:
-    """Whether an error is what a signal led to, such as that of a connection which was closed by it."""
+    """Return whether a signal caused an error, such as that of a connection which the signal closed."""
     if interrupts.is_requested():
         return True
     while error is not None and not isinstance(error, KeyboardInterrupt):
@@ -136,16 +136,16 @@ def _was_interrupted(error: BaseException | None) -> bool:
     return error is not None
 
 
-def _damage(ctx: click.Context) -> str | None:
-    """What is said of a store in which something is stored that nobody stores, on which a command failed."""
+def _describe_damage(ctx: click.Context) -> str | None:
+    """Return a message if a command failed because the store is damaged."""
     try:
         from ..store.database import Store
 
         store = Store(ctx.find_root().obj)
-        told = store.damage() if store.backend.store_exists() else None
-    except Exception:  # noqa: BLE001 - it is asked beside an error, which is told then
+        damage = store.damage() if store.backend.store_exists() else None
+    except Exception:  # noqa: BLE001 - the first error is reported instead
         return None
-    return f"{store.location} is damaged ({told}): restore it from a backup" if told else None
+    return f"{store.location} is damaged ({damage}): restore it from a backup" if damage else None
 
 
 def _escaped(message: str) -> str:
@@ -154,17 +154,18 @@ def _escaped(message: str) -> str:
     return escape(message)
 
 
-def _one_line(message: str) -> click.ClickException:
+def _error(message: str) -> click.ClickException:
     return click.ClickException(_escaped(message))
 
 
-class _Misuse(click.ClickException):
+class _UsageError(click.ClickException):
+    """An error of usage without the hint to --help, which does not explain it."""
+
     exit_code = click.UsageError.exit_code
 
 
-def _misuse(message: str) -> click.ClickException:
-    """An error of usage that is no fault of the command, whose help would not help."""
-    return _Misuse(_escaped(message))
+def _usage_error(message: str) -> click.ClickException:
+    return _UsageError(_escaped(message))
 
 
 @click.group(
@@ -172,72 +173,75 @@ def _misuse(message: str) -> click.ClickException:
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Start with `curation import FOLDER`, then `curation report`.",
 )
-@click.option(
+@option(
     "--database",
     metavar="URL_OR_PATH",
     envvar="CURATION_DATABASE",
     default="curation.db",
     show_default=True,
     show_envvar=True,
-    help="The store: the path of an SQLite file, or a postgresql:// URL.",
+    help_group=GENERAL,
+    help="Store: the path of an SQLite file, or a postgresql:// URL.",
 )
-@click.version_option(__version__, package_name="curation")
+@click.version_option(__version__, package_name="curation", cls=Option, help_group=GENERAL)
 @click.pass_context
 def cli(ctx: click.Context, database: str) -> None:
-    """Keeps editorial decisions about content that lives in front-matter files.
+    """Keep editorial decisions about front-matter content in SQL.
 
-    Imports dumps of documents again and again, keeps what editors decide (quality, heat, published,
-    removed) through every import, and answers any question in SQL.
+    Import dumps of documents as often as you like. Editors' overrides of quality, heat, published and
+    removed survive every import. Query everything in SQL.
     """
     ctx.obj = database
 
 
 def main() -> None:
-    """The `curation` command. However it ends, no temporary file and no process of its own is left.
+    """Run the `curation` command and exit. No temporary file or child process outlives it.
 
-    A signal ends it with one line and status 1, as any failure does: a script tells the four statuses apart,
-    not signals.
+    A signal ends it with one line and exit status 1, as any failure does. Scripts can rely on the four exit
+    statuses.
     """
-    # A command makes 100,000 objects that no cycle holds, when it loads modules, scans or writes a batch: to
-    # look for cycles at each 700th took a fifth of an import's time.
+    # A command creates 100,000 objects without reference cycles when it loads modules, scans or writes a
+    # batch. A garbage collection at every 700th took a fifth of an import's time.
     gc.set_threshold(200_000, 20, 20)
     if "_CURATION_COMPLETE" in os.environ:
         import_module(".shells", __name__)
-    with interrupts.signal_handling(interruption):
+    with interrupts.signal_handling(interruption_message):
         sys.exit(_run())
 
 
 def _run() -> int:
-    """Run the command, with what it printed all written; return its exit status. Says what click would say of
-    Ctrl-C outside of a command."""
-    is_said = True
+    """Run the command, write all of its output, and return its exit status.
+
+    Prints the errors that click's standalone mode would print, and the message for Ctrl-C outside of a
+    command.
+    """
+    has_error = True
     try:
         streams.prepare()
         status = cli(prog_name="curation", windows_expand_args=False, standalone_mode=False)
-        is_said = False
+        has_error = False
     except click.ClickException as error:
         error.show()
         status = error.exit_code
     except click.Abort:
-        click.echo(f"Error: {interruption()}" if interrupts.is_requested() else "Aborted!", err=True)
+        click.echo(f"Error: {interruption_message()}" if interrupts.is_requested() else "Aborted!", err=True)
         status = 1
-    except (CurationError, OSError) as error:  # of what comes before a command, such as --help
-        _one_line(_of_system(error) if isinstance(error, OSError) else str(error)).show()
+    except (CurationError, OSError) as error:  # raised outside of a command, such as by --help
+        _error(_describe_os_error(error) if isinstance(error, OSError) else str(error)).show()
         status = 1
-    except SystemExit as ended:  # partly done; or nobody reads standard output any more
-        status, is_said = ended.code, False
-    return _ended(status if isinstance(status, int) else 0, is_said=is_said)
+    except SystemExit as ended:  # partly done, or standard output was closed by its reader
+        status, has_error = ended.code, False
+    return _flush_output(status if isinstance(status, int) else 0, has_error=has_error)
 
 
-def _ended(status: int, *, is_said: bool) -> int:
-    """Write what is still held of standard output; return the exit status. Where it cannot be written that is
-    said, unless an error was."""
+def _flush_output(status: int, *, has_error: bool) -> int:
+    """Write buffered output and return the exit status. Reports a failure unless an error was printed."""
     try:
         streams.flush()
     except OSError as error:
-        if is_said:
+        if has_error:
             return status
         if not isinstance(error, BrokenPipeError):
-            _one_line(_of_system(error)).show()
+            _error(_describe_os_error(error)).show()
         return 1
     return status

@@ -1,4 +1,4 @@
-"""Completion of names by the shell; what goes wrong while someone types is not said."""
+"""Shell completion of names. Errors are not shown while the user types."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ import click
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
-#: What click calls to complete a value.
+#: The function that click calls to complete a value.
 Completer = Callable[[click.Context, click.Parameter, str], list[str]]
 
 
 def names_of(kind: str) -> Completer:
-    """Completes names of a kind that the store knows: source, topic, provider, and so on."""
+    """Return a completer for names of a kind in the store: source, topic, provider, and so on."""
 
-    def find(connection: sa.Connection, begun: str) -> list[str]:
+    def find(connection: sa.Connection, prefix: str) -> list[str]:
         from ..articles.completing import complete
 
-        return complete(connection, kind, begun)
+        return complete(connection, kind, prefix)
 
     return _completer(find)
 
@@ -42,22 +42,22 @@ def _completer(find: Callable[[sa.Connection, str], list[str]]) -> Completer:
     return complete
 
 
-def _articles(connection: sa.Connection, begun: str) -> list[str]:
+def _find_articles(connection: sa.Connection, prefix: str) -> list[str]:
     from ..articles.completing import complete_article
 
-    return complete_article(connection, begun)
+    return complete_article(connection, prefix)
 
 
 def report_names(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
-    """Completes the names of reports, those of a user's own folder too."""
+    """Complete the names of reports, those of the user's own folder included."""
     from ..errors import CurationError
     from ..queries.reports import find_reports
 
     with suppress(CurationError):
-        found = find_reports(ctx.params.get("folder"))
-        return [report.name for report in found if report.name.startswith(incomplete)]
+        reports = find_reports(ctx.params.get("folder"))
+        return [report.name for report in reports if report.name.startswith(incomplete)]
     return []
 
 
-#: Completes articles by their paths.
-article_paths = _completer(_articles)
+#: Completes the paths of articles.
+article_paths = _completer(_find_articles)

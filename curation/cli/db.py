@@ -1,4 +1,4 @@
-"""`curation db`: the schema of the store, its soundness, and copies of it."""
+"""`curation db`: the schema, integrity and backups of the store."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ import click
 from .. import interrupts
 from ..wording import counted
 from .groups import Group
-from .options import is_interactive, open_store, reports_found, reports_option
+from .help_groups import GENERAL, OUTPUT, option
+from .options import all_reports, is_interactive, open_store, reports_option, verbose_option
 from .output import (
     Output,
     atomic_write,
+    check_folder,
     chosen_output,
     escape,
-    in_a_folder,
     output_options,
     print_rows,
 )
@@ -33,13 +34,15 @@ if TYPE_CHECKING:
 
 @click.group("db", cls=Group)
 def db_command() -> None:
-    """Looks after the store: its schema, its soundness, and copies of it."""
+    """Manage the store: schema, integrity, backups."""
 
 
 @db_command.command("upgrade")
 @click.argument("revision", default="head")
 def upgrade_command(revision: str) -> None:
-    """Brings the schema up to this release (or to REVISION); makes it where there is none.
+    """Upgrade the schema to this release, or create it.
+
+    REVISION upgrades only up to that revision. The upgrade is one transaction.
 
     \b
     Examples:
@@ -50,19 +53,21 @@ def upgrade_command(revision: str) -> None:
     from ..store.readers import readers_lacking_views
 
     store = open_store(check=False)
-    reached = migrate.upgrade(store, revision)
+    new_revision = migrate.upgrade(store, revision)
     interrupts.record_outcome(interrupts.Outcome.SAVED)
-    click.echo(f"the schema is at {reached}")
+    click.echo(f"the schema is at {new_revision}")
     for role in readers_lacking_views(store):
         command = f"curation db grant-reader {shlex.quote(role)} --apply"
-        click.echo(escape(f"note: {role!r} may not read every view: run `{command}`"), err=True)
+        click.echo(escape(f"note: role {role!r} cannot read every view: run `{command}`"), err=True)
 
 
 @db_command.command("downgrade")
 @click.argument("revision")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@option("--yes", is_flag=True, help_group=GENERAL, help="Do not ask for confirmation.")
 def downgrade_command(revision: str, yes: bool) -> None:
-    """Takes the schema back to REVISION; `base` takes every table away. What they held is lost.
+    """Downgrade the schema to an earlier revision.
+
+    Data that the earlier schema has no place for is lost. The revision `base` drops all tables.
 
     \b
     Example:
@@ -73,16 +78,18 @@ def downgrade_command(revision: str, yes: bool) -> None:
     store = open_store(check=False)
     if not yes and is_interactive():
         click.confirm(
-            f"What revisions after {revision} hold in {store.location} is lost. Go on?", abort=True, err=True
+            f"This deletes the data of all revisions after {revision} in {store.location}. Continue?",
+            abort=True,
+            err=True,
         )
-    reached = migrate.downgrade(store, revision)
+    new_revision = migrate.downgrade(store, revision)
     interrupts.record_outcome(interrupts.Outcome.SAVED)
-    click.echo(f"the schema is at {reached or 'base: no tables'}")
+    click.echo(f"the schema is at {new_revision or 'base: no tables'}")
 
 
 @db_command.command("current")
 def current_command() -> None:
-    """Says at which revision the store is, and at which this release.
+    """Show the schema revision of the store and of this release.
 
     \b
     Example:
@@ -93,7 +100,7 @@ def current_command() -> None:
 
     store = open_store(check=False)
     if not store.backend.store_exists():
-        raise StoreError(f"no store at {store.location}: make one with `curation import PATH`")
+        raise StoreError(f"no store at {store.location}: create one with `curation import PATH`")
     store.refuse_other_program()
     click.echo(f"{store.revision() or 'none'} (this release: {head_revision()})")
 
@@ -101,7 +108,7 @@ def current_command() -> None:
 @db_command.command("history")
 @output_options
 def history_command() -> None:
-    """Lists the revisions of the schema, oldest first.
+    """List the schema revisions, oldest first.
 
     \b
     Example:
@@ -115,7 +122,7 @@ def history_command() -> None:
 
 @db_command.command("check")
 def check_command() -> None:
-    """Checks that the store's tables are exactly those of this release.
+    """Check that the tables match this release.
 
     \b
     Example:
@@ -124,14 +131,16 @@ def check_command() -> None:
     from ..store import migrate
 
     migrate.check(open_store(check=False))
-    click.echo("the schema is as it should be")
+    click.echo("the schema matches this release")
 
 
 @db_command.command("tables")
 @click.argument("table", required=False)
 @output_options
 def tables_command(table: str | None) -> None:
-    """Tells what the tables hold; of one table each column. PostgreSQL knows it too, as comments.
+    """Describe the tables, or the columns of one table.
+
+    In PostgreSQL, the comments of tables and columns have the same texts.
 
     \b
     Examples:
@@ -147,7 +156,9 @@ def tables_command(table: str | None) -> None:
 @click.argument("view", required=False)
 @output_options
 def views_command(view: str | None) -> None:
-    """Tells what the views show, that reports and anyone's SQL may rely on; of one view each column.
+    """Describe the views, or the columns of one view.
+
+    Reports and your own SQL can rely on the views: they have the same columns on every engine.
 
     \b
     Examples:
@@ -159,33 +170,33 @@ def views_command(view: str | None) -> None:
     _print_relations("view", find_views(), view)
 
 
-def _print_relations(kind: str, found: Sequence[Relation], name: str | None) -> None:
-    """All that there are, or one with its columns."""
+def _print_relations(kind: str, relations: Sequence[Relation], name: str | None) -> None:
+    """Print all tables or views, or the columns of the one with a name."""
     from ..errors import SelectionError
     from ..suggestions import unknown_name
 
-    known = {relation.name: relation for relation in found}
+    by_name = {relation.name: relation for relation in relations}
     if name is None:
-        told = f"what it {'holds' if kind == 'table' else 'shows'}"
-        print_rows((kind, "columns", told), [(r.name, len(r.columns), r.purpose) for r in found])
-    elif name in known:
-        print_rows(("column", "meaning"), known[name].columns.items())
+        heading = f"what it {'holds' if kind == 'table' else 'shows'}"
+        print_rows((kind, "columns", heading), [(r.name, len(r.columns), r.purpose) for r in relations])
+    elif name in by_name:
+        print_rows(("column", "meaning"), by_name[name].columns.items())
     else:
-        raise SelectionError(unknown_name(kind, name, known, f"curation db {kind}s"))
+        raise SelectionError(unknown_name(kind, name, by_name, f"curation db {kind}s"))
 
 
 @db_command.command("metadata")
-@click.option(
+@option(
     "--output", type=click.Path(dir_okay=False, allow_dash=True, path_type=Path), metavar="FILE",
-    callback=in_a_folder, help="Write to a file instead, whole or not at all.",
+    callback=check_folder, help_group=OUTPUT, help="Write to a file instead, completely or not at all.",
 )  # fmt: skip
 @reports_option
 def metadata_command(output: Path | None, folder: Path | None) -> None:
-    """Writes what Datasette needs to know of an SQLite store: what tables, views and columns hold, and the
-    named reports as queries.
+    """Write metadata for Datasette.
 
-    The tables that hold documents, and with them what is secured, are closed, and so is SQL of visitors'
-    own. Give the file to Datasette by -m, beside a store of the name that it was made for.
+    It describes the tables, views and columns of an SQLite store, and includes the named reports as queries.
+    It blocks the tables that contain documents, and so the `secured` fields, and SQL by visitors. Pass the
+    file to Datasette with -m, together with a store of the same name.
 
     \b
     Examples:
@@ -198,12 +209,12 @@ def metadata_command(output: Path | None, folder: Path | None) -> None:
     from ..queries.datasette import describe
     from .output.encoding import opened_text
 
-    with reports_found(folder) as reports:
-        told = describe(open_store(check=False), reports)
-        text = json.dumps(told, indent=2, ensure_ascii=False) + "\n"
+    with all_reports(folder) as reports:
+        metadata = describe(open_store(check=False), reports)
+        text = json.dumps(metadata, indent=2, ensure_ascii=False) + "\n"
         if output is None or output == Path("-"):
-            with opened_text("json") as told_here:
-                told_here.write(text)
+            with opened_text("json") as text_stream:
+                text_stream.write(text)
             return
         with atomic_write(output) as stream:
             stream.write(text.encode())
@@ -211,15 +222,16 @@ def metadata_command(output: Path | None, folder: Path | None) -> None:
 
 @db_command.command("grant-reader")
 @click.argument("role")
-@click.option("--apply", is_flag=True, help="Run the statements, in one transaction.")
+@option("--apply", is_flag=True, help_group=GENERAL, help="Run the SQL in one transaction.")
 def grant_reader_command(role: str, apply: bool) -> None:
-    """Prints the SQL that makes ROLE one of PostgreSQL that reads the views and nothing else.
+    """Print SQL for a PostgreSQL role that reads only the views.
 
-    The role is for BI tools and analysts; `curation sql`, and the reports that ask views alone, run as it too
-    (for these it also reads at which revision the schema is). A new role has no password: \\password in psql
-    sets one. A role that is there keeps its settings, and is granted what it lacks. From then on nobody makes
-    temporary tables, or tables in the store's schema, just by being let in; those who write to the store, and
-    its owner, are granted it by name.
+    The role is for BI tools and analysts. `curation sql` works with it too, and so do the reports that use
+    only views (for these, the role can also read the schema revision). A new role has no password: set one
+    with \\password in psql. An existing role keeps its settings and gets the privileges that it lacks.
+
+    The SQL also revokes the right of PUBLIC to create temporary tables, or tables in the store's schema. The
+    store's owner and the roles that write to the store are granted it by name.
 
     \b
     Examples:
@@ -233,29 +245,28 @@ def grant_reader_command(role: str, apply: bool) -> None:
     if apply:
         grant_reader(store, role)
         interrupts.record_outcome(interrupts.Outcome.SAVED)
-        click.echo(escape(f"{role!r} reads the views of {store.location} and nothing else"))
+        click.echo(escape(f"role {role!r} can read the views of {store.location} and nothing else"))
     else:
         lines = ["BEGIN", *reader_statements(store, role), "COMMIT"]
         click.echo("".join(f"{escape(line)};\n" for line in lines), nl=False)
 
 
 @db_command.command("verify")
-@click.option("--verbose", is_flag=True, help="Without a terminal too, say every few seconds how far it is.")
+@verbose_option
 @output_options
 def verify_command(verbose: bool) -> None:
-    """Checks that what the store holds is sound; changes nothing.
+    """Check the integrity of the store without changing it.
 
-    Every reference leads somewhere; every article has its document and its file; each stored document,
-    parsed again, says what the tables say; every flag is what upstream and editors make it, and its history
-    leads there; links name the articles they ought to; earlier versions of files can be given back; the
-    full-text index has each article as it is. It reads all of the store in one transaction, while others go
-    on working. Whatever is wrong is listed; then the exit status is 1.
+    The checks compare references; articles with their documents and files; stored documents, parsed again,
+    with the tables; flags with upstream values, overrides and history; links; earlier versions of files; and
+    the full-text index. They read the whole store in one transaction, while others continue to work. All
+    findings are listed, and the exit status is 1 if there are any.
 
-    The README lists what is compared, and what nothing else tells: such as names and settings of sources,
-    times, actors, reasons and issues. What is derived is rebuilt by `curation db reindex`.
+    The README lists what is compared, and what cannot be checked, such as names and settings of sources,
+    times, actors, reasons and issues. `curation db reindex` rebuilds derived data.
 
-    Check `outdated` lists documents that an older release read otherwise. They are no damage: the next import
-    of their files reads them again, and the exit status is 0 if nothing else is listed.
+    The check `outdated` lists documents that an older release parsed differently. They are not damaged: the
+    next import of their files reads them again. If nothing else is listed, the exit status is 0.
 
     \b
     Examples:
@@ -269,54 +280,54 @@ def verify_command(verbose: bool) -> None:
     store, checks = open_store(), Counter[str]()
     with store.reading() as connection, showing_progress("verifying", verbose=verbose) as progress:
         counts = count(connection)
-        findings = _noted(verify(connection, progress), checks)
+        findings = _count_checks(verify(connection, progress), checks)
         first = list(filter(None, [next(findings, None)]))
         if first or chosen_output() != Output():
             print_rows(Finding._fields, chain(first, findings))
     if found := checks.total() - checks[OUTDATED]:
-        raise StoreError(f"{counted(found, 'finding')}: {_advice(checks)}")
-    told = ", ".join(f"{number:,} {noun}" for noun, number in counts._asdict().items())
-    click.echo(f"the store is sound: {told} checked", err=chosen_output() != Output())
-    if waiting := checks[OUTDATED]:
-        noun, them = ("document is", "it") if waiting == 1 else ("documents are", "them")
+        raise StoreError(f"{counted(found, 'finding')}: {_advise(checks)}")
+    summary = ", ".join(f"{number:,} {noun}" for noun, number in counts._asdict().items())
+    click.echo(f"no problems found: {summary} checked", err=chosen_output() != Output())
+    if outdated := checks[OUTDATED]:
+        verb = "was" if outdated == 1 else "were"
         click.echo(
-            f"note: {waiting:,} {noun} as an older release read {them}:"
-            " run `curation import` on their sources again",
+            f"note: {counted(outdated, 'document')} {verb} parsed by an older release:"
+            " run `curation import` on the sources again",
             err=True,
         )
 
 
-def _advice(checks: Counter[str]) -> str:
-    """What to do about what was found."""
+def _advise(checks: Counter[str]) -> str:
+    """Return what to do about the findings."""
     from ..verifying.findings import DERIVED, OUTDATED
 
     if checks["session"]:
-        return "`curation db repair` fixes those of check 'session'; then verify again"
+        return "run `curation db repair`, which fixes check 'session', then `curation db verify` again"
     if checks.keys() - DERIVED - {OUTDATED}:
         return (
-            "restore a backup that `curation db verify` finds sound; if there is none, keep a copy"
-            " (`curation db backup FILE`) and report what is listed"
+            "restore a backup that passes `curation db verify`; if there is none, keep a copy"
+            " (`curation db backup FILE`) and report the findings"
         )
-    return "run `curation db reindex`, which makes them anew from the rest; then verify again"
+    return "run `curation db reindex`, which rebuilds this data, then `curation db verify` again"
 
 
-def _noted(findings: Iterator[Finding], checks: Counter[str]) -> Iterator[Finding]:
-    """The findings; how many there are of each check is noted as they go by."""
+def _count_checks(findings: Iterator[Finding], checks: Counter[str]) -> Iterator[Finding]:
+    """Yield the findings, and count those of each check."""
     for finding in findings:
         checks[finding.check] += 1
         yield finding
 
 
 @db_command.command("reindex")
-@click.option("--verbose", is_flag=True, help="Without a terminal too, say every few seconds how far it is.")
+@verbose_option
 def reindex_command(verbose: bool) -> None:
-    """Rebuild what is derived from the rest of the store.
+    """Rebuild derived data such as the full-text index.
 
-    This is the full-text index, the values of images that several documents show, the targets of related
-    links and collection items, unused providers, topics and images, and the counters of ids. `curation db
-    verify` lists what is wrong with them as checks `search`, `images`, `links`, `orphans` and `ids`.
+    This also covers the values of images that several documents show, the targets of related links and
+    collection items, unused providers, topics and images, and the counters of ids. `curation db verify`
+    reports problems with them as checks `search`, `images`, `links`, `orphans` and `ids`.
 
-    It is one transaction, which can be run again. It fails while an import is running, and other commands
+    The command is one transaction and can be repeated. It fails while an import is running. Other commands
     that write wait for it.
 
     \b
@@ -327,20 +338,20 @@ def reindex_command(verbose: bool) -> None:
 
     store = open_store()
     with showing_progress("indexing", verbose=verbose) as progress:
-        done = reindex(store, progress)
+        result = reindex(store, progress)
     interrupts.record_outcome(interrupts.Outcome.SAVED)
-    removed = f", {counted(done.orphans, 'unused row')} removed" if done.orphans else ""
-    click.echo(f"rebuilt the index of {counted(done.articles, 'article')}{removed}")
+    deleted = f", {counted(result.orphans, 'unused row')} deleted" if result.orphans else ""
+    click.echo(f"rebuilt the index of {counted(result.articles, 'article')}{deleted}")
 
 
 @db_command.command("repair")
-@click.option("--verbose", is_flag=True, help="Without a terminal too, say every few seconds how far it is.")
+@verbose_option
 def repair_command(verbose: bool) -> None:
-    """Rewrite dates that an earlier release stored in a wrong time zone.
+    """Rewrite dates that an earlier release stored wrongly.
 
     Earlier releases shifted dates on PostgreSQL where PGTZ was set, and stored digests as text where
     standard_conforming_strings was off. `curation db verify` lists both as check `session`. Dates and digests
-    of articles and related links are read from the stored documents again; nothing else changes.
+    of articles and related links are read from the stored documents again. Nothing else changes.
 
     \b
     Example:
@@ -357,15 +368,15 @@ def repair_command(verbose: bool) -> None:
 
 @db_command.command("backup")
 @click.argument("file", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path))
-@click.option("--force", is_flag=True, help="Replace FILE if it is there.")
-@click.option("--verbose", is_flag=True, help="Without a terminal too, say every few seconds how far it is.")
+@option("--force", is_flag=True, help_group=GENERAL, help="Overwrite FILE if it exists.")
+@verbose_option
 def backup_command(file: Path, force: bool, verbose: bool) -> None:
-    """Copies the store to FILE as it is at this moment, while others go on working.
+    """Copy the store to a file while it is in use.
 
-    The copy is one SQLite file, which appears only once it is whole and checked; give it to --database, or
-    put it in the place of a store that nobody has open (with no -wal or -shm file of the old one left
-    there). It holds all that the store holds, what is secured too. For PostgreSQL this only says which
-    command of PostgreSQL's makes a backup.
+    The copy is one SQLite file, which appears only once it is complete and checked. Use it with --database,
+    or in place of a store that nobody has open; first delete the -wal and -shm files of the old store. It
+    contains everything, `secured` fields included. For PostgreSQL, the command only names PostgreSQL's own
+    backup command.
 
     \b
     Examples:

@@ -1,4 +1,4 @@
-"""How commands that decide do it, or only try it, and what they say of it."""
+"""Changes of flags: applied or only shown by a dry run, and summarized."""
 
 from __future__ import annotations
 
@@ -19,62 +19,66 @@ if TYPE_CHECKING:
     from ..store.database import Store
 
 
-#: What is told of each change.
+#: The columns of a dry run: one row for each change.
 CHANGE_NAMES = ("article", "path", "flag", "old", "new")
-
-
-#: What is said where nothing was to be changed.
-NOTHING_TO_CHANGE = "it is so already"
 
 
 def apply_edit(
     store: Store,
-    doing: Callable[[sa.Connection], Edit],
+    edit_flags: Callable[[sa.Connection], Edit],
     verb: str,
     *,
     is_dry: bool,
-    idle: str = NOTHING_TO_CHANGE,
+    why_unchanged: str = "",
 ) -> None:
-    """Decides in a transaction, which of a dry run is rolled back, and says what was done or would be, or why
-    nothing was (`idle`); exits with 3 if articles were left alone."""
-    changed: list[tuple[Any, ...]] = []
+    """Change flags in one transaction, which a dry run rolls back, and print a summary.
+
+    Exits with status 3 if articles were left alone.
+
+    Args:
+        edit_flags: makes the changes on a connection and does not commit.
+        verb: the past tense for the summary, such as "changed".
+        why_unchanged: the reason to print if there is nothing to change.
+    """
+    changes: list[tuple[Any, ...]] = []
     with store.rolled_back() if is_dry else store.writing() as connection:
-        edit = doing(connection)
+        edit = edit_flags(connection)
         if is_dry:
-            changed = read_changes(connection, edit.changeset_id)
+            changes = read_changes(connection, edit.changeset_id)
     if is_dry:
-        print_rows(CHANGE_NAMES, changed)
-    told = f"nothing to change: {idle}" if edit.changeset_id is None else _in_words(edit, verb, is_dry=is_dry)
-    _report(edit, told, is_dry=is_dry)
+        print_rows(CHANGE_NAMES, changes)
+    _print_summary(edit, _summarize(edit, verb, why_unchanged, is_dry=is_dry), is_dry=is_dry)
 
 
 def read_changes(connection: sa.Connection, changeset_id: int | None) -> list[tuple[Any, ...]]:
-    """Each change that a dry run would have made, to be printed once nobody waits for its transaction."""
+    """Return the changes of a dry run, to be printed after its transaction, which blocks others."""
     from ..articles.history import HistoryFilters, list_changes
 
     if changeset_id is None:
         return []
-    found = list_changes(connection, HistoryFilters(), changeset_id)
-    wanted = [found.columns.index(name) for name in CHANGE_NAMES]
-    return [tuple(row[i] for i in wanted) for row in found.rows]
+    table = list_changes(connection, HistoryFilters(), changeset_id)
+    positions = [table.columns.index(name) for name in CHANGE_NAMES]
+    return [tuple(row[i] for i in positions) for row in table.rows]
 
 
-def _report(edit: Edit, told: str, *, is_dry: bool) -> None:
-    """In words, or as a row where a form or a file is asked for."""
+def _print_summary(edit: Edit, summary: str, *, is_dry: bool) -> None:
+    """Print the summary, and a row of counts too where --format or --output asks for one."""
     is_row = not is_dry and chosen_output() != Output()
     if is_row:
         row = (edit.changeset_id, edit.changed, edit.selected, edit.refused)
         print_rows(("changeset", "changed", "selected", "refused"), [row])
-    click.echo(told, err=is_dry or is_row)
+    click.echo(summary, err=is_dry or is_row)
     for refusal in edit.refusals:
-        named = ", ".join(refusal.paths) + (", ..." if refusal.count > len(refusal.paths) else "")
-        click.echo(escape(f"{refusal.count:,} left alone, {refusal.why}: {named}"), err=True)
+        paths = ", ".join(refusal.paths) + (", ..." if refusal.count > len(refusal.paths) else "")
+        click.echo(escape(f"{refusal.count:,} left alone, {refusal.why}: {paths}"), err=True)
     if edit.refusals:
         sys.exit(PARTLY_DONE)
 
 
-def _in_words(edit: Edit, verb: str, *, is_dry: bool) -> str:
+def _summarize(edit: Edit, verb: str, why_unchanged: str, *, is_dry: bool) -> str:
+    if edit.changeset_id is None:
+        return f"nothing to change: {why_unchanged}" if why_unchanged else "nothing to change"
     changed = f"{edit.changed:,} of {counted(edit.selected, 'article')}"
     if is_dry:
-        return f"a dry run: {changed} would change; nothing was kept"
+        return f"dry run: {changed} would change; nothing was saved"
     return f"changeset {edit.changeset_id}: {verb} {changed}"

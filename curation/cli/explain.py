@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import click
 
+from .help_groups import Command
 from .options import article_argument, open_store
 from .output import output_options, print_rows
 
 
-@click.command("explain")
+@click.command("explain", cls=Command)
 @article_argument("article")
 @output_options
 def explain_command(article: str) -> None:
-    """Tells why an article's heat and published are what they are: quality, related articles and the one that
-    outranks it, bonus, remainder, threshold, and who decided otherwise.
+    """Explain how an article gets its heat and published.
 
-    The bonus and the threshold are settings of the source: `curation source infer NAME --apply` finds them.
+    The rows show quality, related articles and the one that outranks it, bonus, remainder and threshold, and
+    any override. Bonus and threshold are settings of the source: `curation source infer NAME --apply` finds
+    them.
 
     \b
     Examples:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from .. import interrupts
+from ..wording import counted
+from .help_groups import GENERAL, OUTPUT, SELECTION, Command, option
 from .options import PARTLY_DONE, actor_option, open_store
 from .output import escape
 from .progress import showing_progress
@@ -22,58 +25,80 @@ if TYPE_CHECKING:
     from ..store.database import Store
 
 
-@click.command("import")
+@click.command("import", cls=Command)
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...", type=click.Path(path_type=Path))
-@click.option("--source", metavar="NAME", help="The source's name; by default the root folder's.")
-@click.option(
-    "--root", metavar="FOLDER", type=click.Path(path_type=Path),
-    help="The source's root, where PATH is a part of it; in an archive or a repository, a path inside.",
-)  # fmt: skip
-@click.option(
-    "--new-source", is_flag=True, help="Keep documents apart that look like another source's articles.",
-)  # fmt: skip
-@click.option("--rev", metavar="REV", help="Read PATH, a git repository, at this revision; no checkout.")
-@click.option(
-    "--jobs", metavar="N", type=click.IntRange(min=1), help="Read in N processes; by default one a core.",
-)  # fmt: skip
-@click.option("--full", is_flag=True, help="Read every file, even one whose size and times are as before.")
-@click.option("--strict", is_flag=True, help="Keep nothing if any file has an issue.")
-@click.option("--dry-run", is_flag=True, help="Keep nothing; say what would change.")
-@click.option(
-    "--verbose", is_flag=True,
-    help="List skipped files, and why; without a terminal too, say every few seconds how far it is.",
-)  # fmt: skip
+@option(
+    "--source",
+    metavar="NAME",
+    help_group=SELECTION,
+    help="Source name; by default that of the root folder.",
+)
+@option(
+    "--root",
+    metavar="FOLDER",
+    type=click.Path(path_type=Path),
+    help_group=SELECTION,
+    help="Root of the source if PATH is a part of it; in an archive or a repository, a path inside.",
+)
+@option(
+    "--new-source",
+    is_flag=True,
+    help_group=SELECTION,
+    help="Import as a new source, even if the documents look like those of another source.",
+)
+@option(
+    "--rev",
+    metavar="REV",
+    help_group=SELECTION,
+    help="Revision of the git repository PATH; needs no checkout.",
+)
+@option(
+    "--full",
+    is_flag=True,
+    help_group=SELECTION,
+    help="Read every file, even with unchanged size and times.",
+)
+@option(
+    "--verbose",
+    is_flag=True,
+    help_group=OUTPUT,
+    help="List skipped files and why; print progress even without a terminal.",
+)
+@option(
+    "--jobs",
+    metavar="N",
+    type=click.IntRange(min=1),
+    help_group=GENERAL,
+    help="Number of processes that read; by default one per core.",
+)
+@option("--strict", is_flag=True, help_group=GENERAL, help="Save nothing if any file has an issue.")
+@option("--dry-run", is_flag=True, help_group=GENERAL, help="Save nothing; report what would change.")
 @actor_option
 def import_command(
     paths: tuple[Path, ...],
     source: str | None,
     root: Path | None,
-    new_source: bool,
     rev: str | None,
-    jobs: int | None,
-    full: bool,
-    strict: bool,
-    dry_run: bool,
     verbose: bool,
-    actor: str,
+    **settings: Any,
 ) -> None:
-    """Takes dumps of documents in, again and again.
+    """Import documents from a folder, archive or git revision.
 
     PATH is a source's root (the folder that holds `_news`, `_learning`, `_data` and the like), a file or
     folder within the root of a known source, an archive (.zip, .tar, .tar.gz, .tar.xz, .tar.zst), or a git
-    repository with --rev. New documents become articles, changed ones are updated; what editors decided
-    stands. A file that is gone is marked missing, if its whole source was imported.
+    repository with --rev. New documents become articles, changed ones are updated, and editors' overrides
+    stay. A file that is gone is marked missing if its whole source was imported.
 
-    A file whose size and times (or git blob) are as before is not read. --full reads all: for a file
-    system whose times cannot be trusted.
+    A file with unchanged size and times (or git blob) is not read. Use --full on a file system with
+    unreliable times.
 
-    A file that was renamed or moved is the same article, with its overrides and history. An import is
-    refused if most documents that it adds are articles of one other source, and it adds more than the
-    source has. --source imports into that one; --new-source keeps the two apart.
+    A renamed or moved file stays the same article, with its overrides and history. An import is refused if
+    most of the documents that it adds are articles of one other source, and it adds more than that source
+    has. Import into that source with --source, or keep the two apart with --new-source.
 
-    A file that is broken is put aside as an issue and the rest goes on: then the exit status is 3, and
-    `curation issues` says what is wrong and where. So it is if a flag cannot be read, and if it is not
-    certain which article a file is: nothing that an editor hid is published then.
+    A broken file is quarantined and the rest is imported. The exit status is then 3, and `curation issues`
+    shows what is wrong and where. The same holds for an unreadable flag, and for a file that may belong to
+    several articles: what an editor has hidden stays hidden.
 
     \b
     Examples:
@@ -86,32 +111,38 @@ def import_command(
     from ..importing.records.summary import Options
     from ..scanning import find_dumps
 
-    options = Options(
-        actor=actor, jobs=jobs, full=full, strict=strict, dry_run=dry_run, new_source=new_source
-    )
-    quarantined = doubtful = 0
-    with _chosen_store(dry_run=dry_run) as store:
-        known = _locations(store) if store.backend.store_exists() else {}
-        for dump in find_dumps(paths, source=source, root=root, rev=rev, known=known):
+    options = Options(**settings)
+    problems: Counter[str] = Counter()
+    with _open_or_create_store(dry_run=options.dry_run) as store:
+        locations = _read_locations(store) if store.backend.store_exists() else {}
+        for dump in find_dumps(paths, source=source, root=root, rev=rev, known=locations):
             interrupts.check()
             with dump.tree:
                 summary = _import(store, dump, options, verbose=verbose)
-                quarantined += summary.quarantined
-                doubtful += summary.to_review
-    where = "" if dry_run else ": see `curation issues`"
-    if quarantined:
-        files = "1 file was" if quarantined == 1 else f"{quarantined:,} files were"
-        click.echo(f"{files} not imported because of an error{where}", err=True)
-    if doubtful:
-        files = "1 file is" if doubtful == 1 else f"{doubtful:,} files are"
-        click.echo(f"{files} in doubt or with unreadable flags{where}", err=True)
-    if quarantined or doubtful:
+                problems.update(quarantined=summary.quarantined, doubtful=summary.to_review)
+    _report_problems(problems, dry_run=options.dry_run)
+    if problems.total():
         sys.exit(PARTLY_DONE)
 
 
+def _report_problems(problems: Counter[str], *, dry_run: bool) -> None:
+    next_step = "" if dry_run else ": see `curation issues`"
+    if quarantined := problems["quarantined"]:
+        verb = "was" if quarantined == 1 else "were"
+        click.echo(
+            f"{counted(quarantined, 'file')} {verb} not imported because of an error{next_step}", err=True
+        )
+    if doubtful := problems["doubtful"]:
+        verb = "needs" if doubtful == 1 else "need"
+        click.echo(
+            f"{counted(doubtful, 'file')} {verb} review: unreadable flags, or an uncertain match{next_step}",
+            err=True,
+        )
+
+
 @contextmanager
-def _chosen_store(*, dry_run: bool) -> Iterator[Store]:
-    """The store that --database names; for a dry run, where it is absent, one in passing."""
+def _open_or_create_store(*, dry_run: bool) -> Iterator[Store]:
+    """Yield the store that --database names, or for a dry run without a store a temporary one."""
     from ..store.database import Store
 
     store = open_store(check=False)
@@ -129,7 +160,8 @@ def _chosen_store(*, dry_run: bool) -> Iterator[Store]:
         yield store
 
 
-def _locations(store: Store) -> dict[str, str]:
+def _read_locations(store: Store) -> dict[str, str]:
+    """Return the location of each source, by its name."""
     import sqlalchemy as sa
 
     from ..store.schema import sources
@@ -139,6 +171,7 @@ def _locations(store: Store) -> dict[str, str]:
 
 
 def _import(store: Store, dump: Dump, options: Options, *, verbose: bool) -> Summary:
+    """Import one dump and print a summary."""
     from dataclasses import replace
 
     from ..importing.run import import_dump, scan_dump
@@ -146,14 +179,14 @@ def _import(store: Store, dump: Dump, options: Options, *, verbose: bool) -> Sum
     began = time.monotonic()
     scan = scan_dump(dump)
     with showing_progress(dump.source, verbose=verbose) as progress:
-        if not store.backend.store_exists():  # only now is it known that there is something to hold
-            _make(store, dry_run=options.dry_run)
+        if not store.backend.store_exists():  # a failed scan must not leave an empty store
+            _create(store, dry_run=options.dry_run)
         summary = import_dump(store, dump, scan, replace(options, progress=progress))
     if verbose:
         _list_skipped(scan, summary)
-    for line in _in_words(summary, time.monotonic() - began, dry_run=options.dry_run):
+    for line in _summarize(summary, time.monotonic() - began, dry_run=options.dry_run):
         click.echo(line)
-    interrupts.record_outcome(interrupts.Outcome.NOT_DONE)  # of the next dump
+    interrupts.record_outcome(interrupts.Outcome.NOT_DONE)  # the next dump begins
     return summary
 
 
@@ -164,15 +197,15 @@ def _list_skipped(scan: Scan, summary: Summary) -> None:
         click.echo(escape(f"skipped {path}: {why_skipped(path)}"), err=True)
 
 
-def _make(store: Store, *, dry_run: bool) -> None:
+def _create(store: Store, *, dry_run: bool) -> None:
     from ..store import migrate
 
     migrate.upgrade(store)
     if not dry_run:
-        click.echo(f"made the store {escape(str(store.location))}", err=True)
+        click.echo(f"created the store {escape(str(store.location))}", err=True)
 
 
-def _in_words(summary: Summary, seconds: float, *, dry_run: bool) -> Iterator[str]:
+def _summarize(summary: Summary, seconds: float, *, dry_run: bool) -> Iterator[str]:
     counts = {name: count for name, count in summary.counts.items() if count or name != "moved"}
     parts = ", ".join(f"{count:,} {name}" for name, count in counts.items())
     yield f"{summary.source}: {parts} ({seconds:.1f} s)"
@@ -183,6 +216,6 @@ def _in_words(summary: Summary, seconds: float, *, dry_run: bool) -> Iterator[st
             f" ({change.raised:,} {up}, {change.lowered:,} {down})"
         )
     if dry_run:
-        yield "  a dry run: nothing of this was kept"
+        yield "  dry run: nothing was saved"
     elif summary.changeset_id is not None:
         yield f"  changeset {summary.changeset_id}: `curation revert {summary.changeset_id}` undoes it"

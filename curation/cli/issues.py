@@ -4,21 +4,31 @@ from __future__ import annotations
 
 import click
 
+from .help_groups import SELECTION, Command, option
 from .options import open_store
 from .output import output_options, print_rows
 
 
-@click.command("issues")
-@click.option("--import", "import_id", type=int, metavar="ID", help="Only those that this import found.")
-@click.option("--all", "all_", is_flag=True, help="Notices, and what is mended, too.")
-@click.option("--skipped", is_flag=True, help="List the files that imports skip, and why, instead.")
+@click.command("issues", cls=Command)
+@option(
+    "--import",
+    "import_id",
+    type=int,
+    metavar="ID",
+    help_group=SELECTION,
+    help="Only issues that this import found.",
+)
+@option("--all", "all_", is_flag=True, help_group=SELECTION, help="Also notices, and issues that are fixed.")
+@option(
+    "--skipped", is_flag=True, help_group=SELECTION, help="List skipped files and why, instead of issues."
+)
 @output_options
 def issues_command(import_id: int | None, all_: bool, skipped: bool) -> None:
-    """Shows what could not be taken in as it is, with file, line and column.
+    """List problems in imported files, with line and column.
 
-    An error keeps a file out, or a flag as it was. A warning leaves a field empty, or names a document in
-    doubt. A notice (--all) says what was read otherwise than written. Mend the file and import again: the
-    issue closes by itself.
+    An error quarantines a file, or leaves a flag as it was. A warning leaves a field empty, or marks an
+    article that needs review. A notice (--all) reports a value that was read differently from how it was
+    written. Fix the file and import it again: that closes the issue.
 
     \b
     Examples:
@@ -30,7 +40,7 @@ def issues_command(import_id: int | None, all_: bool, skipped: bool) -> None:
     from ..store.names import check_import
 
     if skipped and (all_ or import_id is not None):
-        raise click.UsageError("--skipped lists files, not issues: leave --all and --import out")
+        raise click.UsageError("--skipped lists files, not issues: omit --all and --import")
     store = open_store()
     with store.reading() as connection:
         if import_id is not None:

@@ -6,32 +6,39 @@ from typing import Any
 
 import click
 
-from .options import ID, chosen_filters, filter_options, open_store, ready_to_search
+from .help_groups import OUTPUT, Command, option
+from .options import ID, chosen_filters, filter_options, open_store, prepare_search
 from .output import chosen_output, output_options, print_rows
 
-#: Rows of a table where --limit does not say; other forms are read by programs, and have no limit.
+#: Rows of a table without --limit. Other formats are for programs and have no limit.
 TABLE_ROWS = 50
 
 
-@click.command("list")
+@click.command("list", cls=Command)
 @filter_options
-@click.option(
+@option(
+    "--columns",
+    metavar="NAMES",
+    help_group=OUTPUT,
+    help="Columns to show, separated by commas; `--columns help` lists them.",
+)
+@option(
     "--sort",
     default="-published_at",
     show_default=True,
     metavar="COLUMN",
-    help="Order by a column; `-` in front for descending.",
+    help_group=OUTPUT,
+    help="Sort column; a leading `-` sorts in descending order.",
 )
-@click.option(
-    "--limit",
-    type=ID,
-    metavar="N",
-    help=f"At most N rows, 0 for all; by default {TABLE_ROWS} in a table, else all.",
-)
-@click.option("--columns", metavar="NAMES", help="Columns to show, with commas; `--columns help` lists them.")
+@option(
+    "--limit", type=ID, metavar="N", help_group=OUTPUT,
+    help=f"Maximum number of rows (0 = all); by default {TABLE_ROWS} in a table, else all.",
+)  # fmt: skip
 @output_options
 def list_command(sort: str, limit: int | None, columns: str | None, **options: Any) -> None:
-    """Lists articles, the newest first.
+    """List articles, newest first.
+
+    Filters of different kinds are combined with AND, values of one repeatable filter with OR.
 
     \b
     Examples:
@@ -48,11 +55,11 @@ def list_command(sort: str, limit: int | None, columns: str | None, **options: A
         limit = TABLE_ROWS
     filters = chosen_filters(options)
     store = open_store()
-    ready_to_search(store, filters)
+    prepare_search(store, filters)
     names = tuple(name.strip() for name in columns.split(",")) if columns else DEFAULT_COLUMNS
     with store.reading() as connection:
         found = list_articles(connection, filters, columns=names, sort=sort, limit=limit or None)
         total = count_articles(connection, filters)
         shown = print_rows(found.columns, found.rows)
     if shown < total:
-        click.echo(f"{shown} of {total:,}; --limit 0 shows all", err=True)
+        click.echo(f"{shown:,} of {total:,}; use --limit 0 to show all", err=True)

@@ -9,6 +9,7 @@ import click
 
 from ..wording import counted
 from .completion import names_of
+from .help_groups import OUTPUT, SELECTION, Command, option
 from .options import ID, MomentType, article_argument, open_store
 from .output import chosen_output, escape, output_options, print_rows
 
@@ -19,36 +20,46 @@ if TYPE_CHECKING:
 
     from ..articles.listing import Table
 
-#: Rows of a table where --limit does not say; other forms are read by programs, and have no limit.
+#: Rows of a table without --limit. Other formats are for programs and have no limit.
 TABLE_ROWS = 50
 
 
-@click.command("log")
+@click.command("log", cls=Command)
 @article_argument("what", required=False, metavar="[CHANGESET|ARTICLE]")
-@click.option("--article", metavar="ARTICLE", help="Of this article; an id is one here.")
-@click.option(
+@option(
+    "--article",
+    metavar="ARTICLE",
+    help_group=SELECTION,
+    help="Changes of this article; also accepts an id.",
+)
+@option(
     "--actor",
-    "actor",
     multiple=True,
     metavar="NAME",
     shell_complete=names_of("actor"),
-    help="By this actor; repeat for several.",
+    help_group=SELECTION,
+    help="Actor name; repeatable.",
 )
-@click.option(
-    "--kind", multiple=True, type=click.Choice(["edit", "import", "revert", "score"]), help="Of this kind."
+@option(
+    "--kind",
+    multiple=True,
+    type=click.Choice(["edit", "import", "revert", "score"]),
+    help_group=SELECTION,
+    help="Kind of changeset; repeatable.",
 )
-@click.option(
-    "--flag", multiple=True, type=click.Choice(["quality", "heat", "published", "removed"]),
-    help="That changed this flag.",
+@option(
+    "--flag",
+    multiple=True,
+    type=click.Choice(["quality", "heat", "published", "removed"]),
+    help_group=SELECTION,
+    help="Changes of this flag; repeatable.",
+)
+@option("--since", type=MomentType(), help_group=SELECTION, help="Made at or after this date (UTC).")
+@option("--until", type=MomentType(), help_group=SELECTION, help="Made before this date (UTC).")
+@option(
+    "--limit", type=ID, metavar="N", help_group=OUTPUT,
+    help=f"Maximum number of rows (0 = all); by default {TABLE_ROWS} in a table, else all.",
 )  # fmt: skip
-@click.option("--since", type=MomentType(), help="Made at or after this date (UTC).")
-@click.option("--until", type=MomentType(), help="Made before this date (UTC).")
-@click.option(
-    "--limit",
-    type=ID,
-    metavar="N",
-    help=f"At most N lines, 0 for all; by default {TABLE_ROWS} in a table, else all.",
-)
 @output_options
 def log_command(
     what: str | None,
@@ -60,11 +71,12 @@ def log_command(
     until: dt.datetime | None,
     limit: int | None,
 ) -> None:
-    """Shows who changed what and why, the newest first: a line for each changeset.
+    """Show who changed what, when and why.
 
-    A number is a changeset, and shown in full, each change of a flag; of an import also each document that it
-    added, changed, moved, lost or found again. An article, by its path, a unique end
-    of it, or its URL, is shown with every change of its flags (by its id: --article 42).
+    Without an argument, this lists changesets, newest first. With a changeset number, it shows each change of
+    a flag. For an import, it also shows each document that was added, changed, moved, missing or found again.
+    With an article (a path, a unique end of a path, or a URL), it shows every change of its flags. To give an
+    article by its id, use --article.
 
     \b
     Examples:
@@ -74,7 +86,7 @@ def log_command(
       curation log --format jsonl --output changes.jsonl
     """
     if what and article:
-        raise click.UsageError("give a changeset or an article, or --article, not both")
+        raise click.UsageError("give either an argument or --article, not both")
     is_changeset = what is not None and what.isascii() and what.isdigit() and len(what) < 20
     if limit is None and chosen_output().form == "table" and not is_changeset:
         limit = TABLE_ROWS
@@ -88,17 +100,20 @@ def log_command(
     if is_changeset:
         click.echo(counted(shown, "change"), err=True)
     elif not shown:
-        told = "no changes that match" if what or article or any(filters.values()) else "no changes yet"
-        click.echo(told, err=True)
+        is_filtered = what or article or any(filters.values())
+        click.echo("no matching changes" if is_filtered else "no changes yet", err=True)
     elif limit and shown == limit:
-        click.echo(f"the last {limit:,}; --limit 0 shows all", err=True)
+        click.echo(f"the newest {limit:,}; use --limit 0 to show all", err=True)
 
 
 def _print_import(
-    connection: sa.Connection, changeset_id: int, limit: int | None, given: dict[str, Any]
+    connection: sa.Connection, changeset_id: int, limit: int | None, filters: dict[str, Any]
 ) -> bool:
-    """Prints an import in full, documents before flags, as the rows come; False for another changeset, one
-    that the filters leave out, and where only changes of a flag are wanted."""
+    """Print all changes of an import, documents before flags, as the rows are read.
+
+    Returns False, and prints nothing, for a changeset that is not an import or that the filters exclude, and
+    with a filter on flags.
+    """
     from collections import Counter
     from itertools import chain, islice
 
@@ -112,53 +127,54 @@ def _print_import(
     from ..importing.records.log import describe_gaps, find_import, list_documents
     from ..integers import INT64
 
-    if given["flag"] or changeset_id not in INT64:
+    if filters["flag"] or changeset_id not in INT64:
         return False
     import_ = find_import(connection, changeset_id)
-    if import_ is None or not matches_filters(connection, HistoryFilters(**given), changeset_id):
+    if import_ is None or not matches_filters(connection, HistoryFilters(**filters), changeset_id):
         return False
-    numbers: Counter[tuple[str, bool]] = Counter()
+    counts: Counter[tuple[str, bool]] = Counter()
     click.echo(escape(describe_changeset(connection, changeset_id)), err=True)
-    documents = list_documents(connection, import_, limit, numbers)
+    documents = list_documents(connection, import_, limit, counts)
     flags = list_changes(connection, HistoryFilters(), changeset_id, limit).rows
     shown = print_rows(CHANGE_COLUMNS, islice(chain(documents, flags), limit))
-    summary = ", ".join(f"{n:,} {what}" for what, n in _summed(numbers).items())
-    others = shown - numbers.total()
+    summary = ", ".join(f"{n:,} {kind}" for kind, n in _sum_by_kind(counts).items())
+    others = shown - counts.total()
     changes = counted(shown, "change")
     click.echo(f"{changes}: {summary or 'no documents'}, {others:,} of flags or paths", err=True)
     if limit is None or shown < limit:
-        for line in describe_gaps(import_, numbers):
+        for line in describe_gaps(import_, counts):
             click.echo(line, err=True)
     return True
 
 
-def _summed(counted: Mapping[tuple[str, bool], int]) -> dict[str, int]:
-    summed: dict[str, int] = {}
-    for (what, _), count in counted.items():
-        summed[what] = summed.get(what, 0) + count
-    return summed
+def _sum_by_kind(counts: Mapping[tuple[str, bool], int]) -> dict[str, int]:
+    sums: dict[str, int] = {}
+    for (kind, _), count in counts.items():
+        sums[kind] = sums.get(kind, 0) + count
+    return sums
 
 
 def _find(
     connection: sa.Connection,
     what: str | None,
     article: str | None,
-    given: dict[str, Any],
+    filters: dict[str, Any],
     limit: int | None,
     *,
     is_changeset: bool,
 ) -> Table:
+    """Return the changes of a changeset or of an article, or else the changesets."""
     from ..articles.history import HistoryFilters, describe_changeset, list_changes, list_changesets
     from ..articles.selecting import find_article
     from ..store.names import check_names
 
-    check_names(connection, {"actor": given["actor"]})
-    named = article or (None if is_changeset else what)
-    article_id = find_article(connection, named) if named is not None else None
-    filters = HistoryFilters(**given, article_id=article_id)
+    check_names(connection, {"actor": filters["actor"]})
+    reference = article or (None if is_changeset else what)
+    article_id = find_article(connection, reference) if reference is not None else None
+    history_filters = HistoryFilters(**filters, article_id=article_id)
     if is_changeset:
         click.echo(escape(describe_changeset(connection, int(what or 0))), err=True)
-        return list_changes(connection, filters, int(what or 0), limit)
+        return list_changes(connection, history_filters, int(what or 0), limit)
     if article_id is not None:
-        return list_changes(connection, filters, limit=limit)
-    return list_changesets(connection, filters, limit)
+        return list_changes(connection, history_filters, limit=limit)
+    return list_changesets(connection, history_filters, limit)

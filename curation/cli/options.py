@@ -1,4 +1,4 @@
-"""Options that several commands share, and how their text becomes what the house works with."""
+"""Options that several commands share, and the conversion of their values."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .completion import article_paths, names_of
+from .help_groups import GENERAL, OUTPUT, SELECTION, option
 from .progress import showing_progress
 
 if TYPE_CHECKING:
@@ -23,15 +24,15 @@ if TYPE_CHECKING:
     from ..store.database import Store
 
 
-#: Numbers that an id, a version or a limit can be: those that every engine takes.
+#: An id, a version or a limit: the whole numbers from 0 that every engine accepts.
 ID = click.IntRange(0, 2**63 - 1)
 
-#: The exit status when files were quarantined or articles refused, and the rest was done.
+#: The exit status of a command that did only a part, such as an import with quarantined files.
 PARTLY_DONE = 3
 
 
 def open_store(*, check: bool = True) -> Store:
-    """The store that --database names; with `check`, only if its schema is this release's."""
+    """Return the store that --database names. With `check`, its schema must be that of this release."""
     from ..store.database import Store
 
     store = Store(click.get_current_context().find_root().obj)
@@ -41,23 +42,23 @@ def open_store(*, check: bool = True) -> Store:
 
 
 class RangeType(click.ParamType[tuple[int | None, int | None]]):
-    """`30..60`, `30..`, `..60` or `42`: whole numbers, both ends included."""
+    """A range of whole numbers that includes both ends: `30..60`, `30..`, `..60` or `42`."""
 
     name = "range"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         match = re.fullmatch(r"(-?\d++)?(\.\.)?(-?\d++)?", value.strip())
         if match is None or not (match[1] or match[3]) or (match[1] and match[3] and not match[2]):
-            self.fail(f"{value!r} is no range: write 30..60, 30.., ..60 or 42", param, ctx)
+            self.fail(f"{value!r} is not a range: write 30..60, 30.., ..60 or 42", param, ctx)
         if any(number and (len(number) > 20 or abs(int(number)) >= 2**63) for number in match.group(1, 3)):
-            self.fail(f"{value!r} is no range of 64-bit numbers", param, ctx)
+            self.fail(f"{value!r} is not a range of 64-bit numbers", param, ctx)
         low, dots, high = match[1], match[2], match[3]
         start = int(low) if low else None
         return (start, int(high) if high else None) if dots else (int(low or high), int(low or high))
 
 
 class MomentType(click.ParamType[dt.datetime]):
-    """A date, or an instant; UTC where no zone is given."""
+    """A date or an instant, in UTC unless it states a zone."""
 
     name = "date"
 
@@ -66,157 +67,181 @@ class MomentType(click.ParamType[dt.datetime]):
             moment = dt.datetime.fromisoformat(value)
             return moment.replace(tzinfo=dt.UTC) if moment.tzinfo is None else moment.astimezone(dt.UTC)
         except (ValueError, OverflowError):
-            self.fail(f"{value!r} is no date: write 2021-05-28 or 2021-05-28T16:00:00Z", param, ctx)
+            self.fail(f"{value!r} is not a date: write 2021-05-28 or 2021-05-28T16:00:00Z", param, ctx)
 
 
-_SEVERAL: dict[str, Any] = {"multiple": True, "metavar": "NAME"}
+_REPEATABLE: dict[str, Any] = {"help_group": SELECTION, "multiple": True, "metavar": "NAME"}
 
 _FILTERS = (
-    click.option(
-        "--source", shell_complete=names_of("source"), help="Of this source; repeat for several.", **_SEVERAL
-    ),
-    click.option(
+    option("--source", shell_complete=names_of("source"), help="Source name; repeatable.", **_REPEATABLE),
+    option(
         "--collection",
         shell_complete=names_of("collection"),
-        help="In this collection or below it (news, learning).",
-        **_SEVERAL,
+        help="Collection, with those below it (news, learning); repeatable.",
+        **_REPEATABLE,
     ),
-    click.option(
+    option(
         "--type",
         "type_",
         shell_complete=names_of("type"),
-        help="Of this type (article, video, course).",
-        **_SEVERAL,
+        help="Type (article, video, course); repeatable.",
+        **_REPEATABLE,
     ),
-    click.option("--category", shell_complete=names_of("category"), help="Of this category.", **_SEVERAL),
-    click.option(
-        "--topic", shell_complete=names_of("topic"), help="On this topic, by its exact name.", **_SEVERAL
-    ),
-    click.option(
-        "--provider", shell_complete=names_of("provider"), help="From the provider of this name.", **_SEVERAL
-    ),
-    click.option(
-        "--domain", shell_complete=names_of("domain"), help="From the provider of this domain.", **_SEVERAL
-    ),
-    click.option("--since", type=MomentType(), help="Published at or after this date (UTC)."),
-    click.option("--until", type=MomentType(), help="Published before this date (UTC)."),
-    click.option("--overridden", is_flag=True, help="With a standing decision of an editor."),
-    click.option("--missing", is_flag=True, help="Whose file is not in the dump any more."),
-    click.option(
+    option("--category", shell_complete=names_of("category"), help="Category; repeatable.", **_REPEATABLE),
+    option("--topic", shell_complete=names_of("topic"), help="Exact topic name; repeatable.", **_REPEATABLE),
+    option("--provider", shell_complete=names_of("provider"), help="Provider; repeatable.", **_REPEATABLE),
+    option("--domain", shell_complete=names_of("domain"), help="Provider domain; repeatable.", **_REPEATABLE),
+    option("--since", type=MomentType(), help_group=SELECTION, help="Published at or after this date (UTC)."),
+    option("--until", type=MomentType(), help_group=SELECTION, help="Published before this date (UTC)."),
+    option("--overridden", is_flag=True, help_group=SELECTION, help="With an editor's override."),
+    option("--missing", is_flag=True, help_group=SELECTION, help="With a file that is gone from the source."),
+    option(
         "--search",
         metavar="QUERY",
-        help='Saying all these words, "phrases" and pref*; see `curation search`.',
+        help_group=SELECTION,
+        help='Matching all words, "phrases" and prefixes*; see `curation search`.',
     ),
 )
 
 _FLAG_FILTERS = (
-    click.option(
-        "--quality", "quality", type=RangeType(), metavar="RANGE", help="Of quality 30..60, ..30 or 42."
+    option(
+        "--quality",
+        type=RangeType(),
+        metavar="RANGE",
+        help_group=SELECTION,
+        help="Quality range, for example 30..60 or ..30 or 42.",
     ),
-    click.option("--heat", "heat", type=RangeType(), metavar="RANGE", help="Of heat 10.., ..10 or -1."),
-    click.option("--published/--unpublished", "published", default=None, help="Shown, or not shown."),
-    click.option("--removed", "removed", is_flag=True, default=None, help="Removed by an editor's veto."),
-)
+    option(
+        "--heat",
+        type=RangeType(),
+        metavar="RANGE",
+        help_group=SELECTION,
+        help="Heat range, for example 10.. or ..10 or 5..20.",
+    ),
+    option(
+        "--published/--unpublished", "published", default=None, help_group=SELECTION,
+        help="Published, or not published.",
+    ),
+    option(
+        "--removed", is_flag=True, default=None, help_group=SELECTION, help="Removed by an editor."
+    ),
+)  # fmt: skip
 
 
 def filter_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Adds all filters; `chosen_filters` gathers them from the command's keywords."""
+    """Add all filters. `chosen_filters` collects them from the command's keyword arguments."""
     return add_options(_FILTERS + _FLAG_FILTERS, command)
 
 
-def filter_options_but_flags(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Adds the filters but those on flags, for a command whose --quality and the like say what becomes."""
+def filter_options_without_flags(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the filters except those on flags, for a command where --quality and the like are changes."""
     return add_options(_FILTERS, command)
 
 
 def add_options(options: Sequence[Callable[..., Any]], command: Callable[..., Any]) -> Callable[..., Any]:
-    """Decorates a command with options, so that its help lists them in this order."""
-    for option in reversed(options):
-        command = option(command)
+    """Decorate a command with options, in the order in which its help lists them."""
+    for decorate in reversed(options):
+        command = decorate(command)
     return command
 
 
 def chosen_filters(options: dict[str, Any]) -> Filters:
-    """The filters among a command's options."""
+    """Return the filters among a command's keyword arguments."""
     from dataclasses import fields
 
     from ..articles.selecting import Filters
 
-    given = {name.rstrip("_"): value for name, value in options.items()}
-    return Filters(**{field.name: given[field.name] for field in fields(Filters) if field.name in given})
+    values = {name.rstrip("_"): value for name, value in options.items()}
+    return Filters(**{field.name: values[field.name] for field in fields(Filters) if field.name in values})
 
 
 def article_argument(name: str, **settings: Any) -> Callable[..., Any]:
-    """An argument that names articles, completed by their paths."""
+    """Return a decorator that adds an argument for articles, with completion of paths."""
     return click.argument(name, shell_complete=article_paths, **settings)
 
 
-def ready_to_search(store: Store, filters: Filters) -> None:
-    """Brings the full-text index up to date, if it is to be asked."""
+def prepare_search(store: Store, filters: Filters) -> None:
+    """Bring the full-text index up to date if the filters contain a search. Commits."""
     if filters.search is None:
         return
     from ..articles.searching import index_queued, parse_query
 
-    parse_query(filters.search)  # what is no query is refused before there is anything to do
+    parse_query(filters.search)  # reject an invalid query before the work starts
     from ..errors import StoreReadOnly
 
     try:
         with showing_progress("indexing", verbose=False) as progress:
             index_queued(store, progress)
     except StoreReadOnly:
-        click.echo("the store is read-only: what changed since the last search is not found yet", err=True)
+        click.echo("warning: the store is read-only: changes since the last search are not indexed", err=True)
 
 
-def named_place(ctx: click.Context, param: click.Parameter, value: str) -> Path:
-    """The path that an argument names. An empty one, such as a variable that is not set, is not this
-    folder."""
+def to_path(ctx: click.Context, param: click.Parameter, value: str) -> Path:
+    """Convert an argument to a path.
+
+    An empty argument, such as an unset shell variable, is an error: `Path("")` is the current folder.
+    """
     if not value:
-        raise click.BadParameter("an empty name is no place: write . for this folder", ctx, param)
+        raise click.BadParameter("empty path; use . for the current folder", ctx, param)
     return Path(value)
 
 
 def actor_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Adds --actor: who does it, by default the login name."""
-    return click.option(
+    """Add --actor: the name that is recorded with a changeset."""
+    return option(
         "--actor", envvar="CURATION_ACTOR", show_envvar=True, metavar="NAME",
-        default=_login_name, help="Who decides (not authenticated); by default the login name.",
-        callback=_named,
+        default=_login_name, callback=_check_actor, help_group=GENERAL,
+        help="Who makes the change (not authenticated); by default the login name.",
     )(command)  # fmt: skip
 
 
-def _named(ctx: click.Context, param: click.Parameter, value: str) -> str:
+def _check_actor(ctx: click.Context, param: click.Parameter, value: str) -> str:
     if not value.strip():
-        raise click.BadParameter("who decides has a name", ctx, param)
+        raise click.BadParameter("--actor must not be empty", ctx, param)
     return value
 
 
 def _login_name() -> str:
     try:
         return getpass.getuser()
-    except (KeyError, OSError):  # no name for this user id, as in some containers
+    except (KeyError, OSError):  # the user id has no name, as in some containers
         return f"uid {os.getuid()}"
 
 
+def reason_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add --reason: a text that is recorded with a changeset."""
+    return option("--reason", metavar="TEXT", help_group=GENERAL, help="Why; recorded in the log.")(command)
+
+
+def verbose_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add --verbose, for a command that shows its progress."""
+    return option(
+        "--verbose", is_flag=True, help_group=OUTPUT, help="Print progress even without a terminal.",
+    )(command)  # fmt: skip
+
+
 def parameters_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Adds -p KEY=VALUE, given to the command as `parameters`, a dict."""
-    return click.option(
-        "-p", "parameters", multiple=True, metavar="KEY=VALUE", callback=_parameters,
-        help="A parameter of the query; repeat for several.",
+    """Add -p KEY=VALUE, passed to the command as `parameters`, a dict."""
+    return option(
+        "-p", "parameters", multiple=True, metavar="KEY=VALUE", callback=_to_parameters, help_group=SELECTION,
+        help="Query parameter; repeatable.",
     )(command)  # fmt: skip
 
 
 def reports_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Adds --reports, given to the command as `folder`."""
-    return click.option(
+    """Add --reports, passed to the command as `folder`."""
+    return option(
         "--reports", "folder", envvar="CURATION_REPORTS", show_envvar=True, metavar="DIR",
-        type=click.Path(path_type=Path), help="A folder of reports of your own, which join the list.",
+        type=click.Path(path_type=Path), help_group=SELECTION, help="Folder of your own reports.",
     )(command)  # fmt: skip
 
 
 @contextmanager
-def reports_found(folder: Path | None) -> Iterator[list[Report]]:
-    """Every report, for something to be done with them; then it is told which files are none, and the
-    command exits with 3 if there are any."""
+def all_reports(folder: Path | None) -> Iterator[list[Report]]:
+    """Yield all reports, those of a folder included.
+
+    At the end, names the files that are not valid reports. If there are any, the command exits with 3.
+    """
     from ..queries.reports import find_reports
     from .output import escape
 
@@ -229,14 +254,14 @@ def reports_found(folder: Path | None) -> Iterator[list[Report]]:
 
 
 def timeout_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Adds --timeout, in seconds."""
-    return click.option(
+    """Add --timeout, in seconds."""
+    return option(
         "--timeout", type=click.FloatRange(min=0.001), default=60.0, show_default=True,
-        metavar="SECONDS", help="Stop after so long.",
+        metavar="SECONDS", help_group=GENERAL, help="Time limit of the query.",
     )(command)  # fmt: skip
 
 
-def _parameters(ctx: click.Context, param: click.Parameter, values: Sequence[str]) -> dict[str, str]:
+def _to_parameters(ctx: click.Context, param: click.Parameter, values: Sequence[str]) -> dict[str, str]:
     pairs = [value.partition("=") for value in values]
     if wrong := [key for key, sign, _ in pairs if not sign or not key.isidentifier()]:
         raise click.BadParameter(f"{wrong[0]!r}: write KEY=VALUE", ctx, param)
@@ -244,15 +269,15 @@ def _parameters(ctx: click.Context, param: click.Parameter, values: Sequence[str
 
 
 def is_interactive() -> bool:
-    """Whether someone is there to be asked."""
+    """Return whether a user can answer a prompt."""
     return sys.stdin.isatty() and sys.stderr.isatty()
 
 
 def chosen_articles(arguments: Sequence[str], filters: Filters) -> Selection:
-    """The articles that arguments name, with `-` standing for those on standard input, one a line.
+    """Return the selection by arguments and filters; `-` reads references from standard input, one per line.
 
-    Raises SelectionError if `-` was given and nothing came: a query that found nothing must not leave
-    the filters alone to choose.
+    Raises SelectionError if `-` was given and standard input is empty. Otherwise a query without results
+    would leave the selection to the filters alone.
     """
     from ..articles.selecting import Selection
 
@@ -264,19 +289,21 @@ def _read_references() -> list[str]:
     from ..errors import SelectionError
 
     try:
-        read = [reference for line in sys.stdin if (reference := _reference_in(line.strip()))]
+        read = [reference for line in sys.stdin if (reference := _parse_reference(line.strip()))]
     except UnicodeError as error:
-        raise SelectionError(f"standard input is no text of this terminal's encoding: {error}") from error
+        raise SelectionError(f"standard input is not in the encoding of the terminal: {error}") from error
     if not read:
-        raise SelectionError("nothing on standard input: what was to be chosen by `-` is empty")
+        raise SelectionError("nothing on standard input: `-` needs references, one per line")
     if wrong := [reference for reference in read if "\0" in reference]:
-        raise SelectionError(f"a NUL on standard input, in {wrong[0]!r}: references are text, one a line")
+        raise SelectionError(f"a NUL on standard input, in {wrong[0]!r}: references are text, one per line")
     return read
 
 
-def _reference_in(line: str) -> str:
-    """The reference in a line: all of it, or the first cell of CSV or TSV as our commands write it (a
-    text with a comma is quoted there)."""
+def _parse_reference(line: str) -> str:
+    """Return the reference in a line: the whole line, or the first cell of CSV or TSV.
+
+    Our commands quote a text with a comma in CSV.
+    """
     cell = re.match(r'"((?:[^"]|"")*)"|(\d+)(?=,)|([^\t]*)(?=\t)', line)
     if cell is None:
         return line

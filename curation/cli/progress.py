@@ -1,4 +1,4 @@
-"""Progress of long work, on standard error: a bar on a terminal, else a line now and then if asked for."""
+"""Progress of long work, on standard error: a bar on a terminal, or lines with --verbose."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ import click
 
 from ..progress import Progress
 
-#: Seconds between two lines of `--verbose`.
+#: Seconds between two lines of --verbose.
 EVERY = 3.0
 
 
 @contextmanager
 def showing_progress(label: str, *, verbose: bool, bar: bool = True) -> Iterator[Progress]:
-    """A function to be told how far the work is."""
+    """Yield a function that shows progress: a bar on a terminal, lines with `verbose`, else nothing."""
     if bar and sys.stderr.isatty():
-        with _bar(label) as advance:
+        with _showing_bar(label) as advance:
             yield advance
     else:
-        yield _lines(label) if verbose else _nobody_looks
+        yield _line_printer(label) if verbose else _show_nothing
 
 
 @contextmanager
-def _bar(label: str) -> Iterator[Progress]:
+def _showing_bar(label: str) -> Iterator[Progress]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bar
@@ -42,7 +42,7 @@ def _bar(label: str) -> Iterator[Progress]:
     )
     with Bar(*columns, console=Console(stderr=True, highlight=False), transient=True) as bar:
         task = bar.add_task(escape(label).replace("[", r"\["), total=None, rate="")
-        rate = _rate()
+        rate = _start_rate()
 
         def advance(done: int, total: int) -> None:
             bar.update(task, completed=done, total=total, rate=f"{rate(done):,.0f}/s")
@@ -50,13 +50,13 @@ def _bar(label: str) -> Iterator[Progress]:
         yield advance
 
 
-def _nobody_looks(done: int, total: int) -> None:
+def _show_nothing(done: int, total: int) -> None:
     pass
 
 
-def _lines(label: str) -> Progress:
+def _line_printer(label: str) -> Progress:
     last = time.monotonic()
-    rate = _rate()
+    rate = _start_rate()
 
     def advance(done: int, total: int) -> None:
         nonlocal last
@@ -69,8 +69,8 @@ def _lines(label: str) -> Progress:
     return advance
 
 
-def _rate() -> Callable[[int], float]:
-    """How much is done in a second, from the first moment on."""
+def _start_rate() -> Callable[[int], float]:
+    """Return a function that computes the items per second since now."""
     began = time.monotonic()
 
     def rate(done: int) -> float:

@@ -1,4 +1,4 @@
-"""A query of a command's: told what it might do, ended with the command, bounded in what it takes."""
+"""Queries of `sql` and `report`: warnings, cancellation, and a limit on memory."""
 
 from __future__ import annotations
 
@@ -18,40 +18,42 @@ if TYPE_CHECKING:
     from ..queries.reports import Report
     from ..store.database import Store
 
-#: Bytes that a query and its answer may take.
+#: Bytes of memory that a query and its result may use.
 MEMORY = 2 * 1024**3
 
 
 def warn_of_privileges(store: Store) -> None:
-    """Says what a query of a stranger's making could do here that nothing keeps it from."""
-    if power := store.backend.unsafe_privileges():
-        click.echo(f"warning: {power}", err=True)
+    """Warn of what an untrusted query could do with the privileges of this session."""
+    if privileges := store.backend.unsafe_privileges():
+        click.echo(f"warning: {privileges}", err=True)
 
 
 def print_query_result(store: Store, query: Query, report: Report | None = None) -> None:
-    """Prints a query's answer, that of a report if it is one, as the options say; on standard output for as
-    long as someone reads it."""
+    """Run a query, or a report, and print its rows as the output options require.
+
+    On standard output, the query is cancelled when the reader closes it.
+    """
     if chosen_output().file is None:
-        query = replace(query, is_wanted=_is_read)
+        query = replace(query, is_wanted=_is_output_read)
     with running_query(store, query, report) as result:
         print_rows(result.columns, result.rows)
 
 
 @contextmanager
 def running_query(store: Store, query: Query, report: Report | None = None) -> Iterator[QueryResult]:
-    """Run a query, or a report, and yield its result. The engine stops it however the command ends.
+    """Run a query, or a report, and yield its result. The engine stops it whenever the command ends.
 
-    Raises: what `reports.run_query` and `reports.run_report` raise.
+    Raises the errors of `reports.run_query` and `reports.run_report`.
     """
     from ..queries.reports import run_query, run_report
 
-    asked = run_query(store, query) if report is None else run_report(store, report, query)
-    with _bounded_memory(store.backend.mapped_bytes), asked as result:
+    running = run_query(store, query) if report is None else run_report(store, report, query)
+    with _limited_memory(store.backend.mapped_bytes), running as result:
         yield result
 
 
-def _is_read() -> bool:
-    """Whether someone still reads standard output: in `curation sql ... | head`, not for long."""
+def _is_output_read() -> bool:
+    """Return whether standard output still has a reader; `curation sql ... | head` soon has none."""
     import select
 
     if not hasattr(select, "poll"):
@@ -60,25 +62,27 @@ def _is_read() -> bool:
         poll = select.poll()
         poll.register(sys.stdout.fileno(), 0)
         return not any(event & select.POLLERR for _, event in poll.poll(0))
-    except (OSError, ValueError):  # closed, or none of the system's
+    except (OSError, ValueError):  # standard output is closed, or has no file descriptor
         return True
 
 
 @contextmanager
-def _bounded_memory(mapped_bytes: int) -> Iterator[None]:
-    """Lets the process take so much memory and no more, beside the bytes of the store that are mapped into
-    it: a query can build values without end, and what runs out then is the query alone. Where the system has
-    no such bound, there is none."""
+def _limited_memory(mapped_bytes: int) -> Iterator[None]:
+    """Limit the memory of the process to what it uses now, `MEMORY` and the mapped bytes of the store.
+
+    A query can build values without end; with the limit, only that query fails. Systems without such limits
+    run it without one.
+    """
     try:
         import resource
 
         before = resource.getrlimit(resource.RLIMIT_AS)
-        taken = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+        used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     except (ImportError, OSError):
         yield
         return
-    bounds = [taken + mapped_bytes + MEMORY, *(bound for bound in before if bound != resource.RLIM_INFINITY)]
-    resource.setrlimit(resource.RLIMIT_AS, (min(bounds), before[1]))
+    limits = [used + mapped_bytes + MEMORY, *(limit for limit in before if limit != resource.RLIM_INFINITY)]
+    resource.setrlimit(resource.RLIMIT_AS, (min(limits), before[1]))
     try:
         yield
     finally:

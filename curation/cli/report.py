@@ -9,8 +9,9 @@ import click
 
 from .. import interrupts
 from .completion import report_names
-from .options import open_store, parameters_option, reports_found, reports_option, timeout_option
-from .output import atomic_write, chosen_output, escape, in_a_folder, output_options, print_rows
+from .help_groups import OUTPUT, Command, option
+from .options import all_reports, open_store, parameters_option, reports_option, timeout_option
+from .output import atomic_write, check_folder, chosen_output, escape, output_options, print_rows
 from .queries import print_query_result, running_query, warn_of_privileges
 
 if TYPE_CHECKING:
@@ -19,33 +20,30 @@ if TYPE_CHECKING:
     from ..store.database import Store
 
 
-def _target(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
-    """A file's name that says what kind of picture is wanted, or - for the terminal."""
+def _check_target(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """Check the target of a chart: a file whose suffix is an image format, or - for the terminal."""
     from ..charts import SUFFIXES, suffix_of
 
     if value is None or value == "-":
         return value
     if suffix_of(value) not in SUFFIXES:
-        raise click.BadParameter(f"{value!r} ends in none of {', '.join(SUFFIXES)}", ctx, param)
-    in_a_folder(ctx, param, Path(value))
+        raise click.BadParameter(f"{value!r} does not end in {', '.join(SUFFIXES)}", ctx, param)
+    check_folder(ctx, param, Path(value))
     if Path(value).is_dir():
         raise click.BadParameter(f"{value!r} is a folder", ctx, param)
     return value
 
 
-@click.command("report")
+@click.command("report", cls=Command)
 @click.argument("name", required=False, shell_complete=report_names)
 @parameters_option
 @reports_option
-@click.option("--explain", is_flag=True, help="Print the report's SQL instead of running it.")
-@click.option(
-    "--chart",
-    "target",
-    metavar="FILE|-",
-    callback=_target,
+@option("--explain", is_flag=True, help_group=OUTPUT, help="Print the report's SQL instead of running it.")
+@option(
+    "--chart", "target", metavar="FILE|-", callback=_check_target, help_group=OUTPUT,
     type=click.Path(dir_okay=False, allow_dash=True),
-    help="Draw a picture instead: .svg, .png, .html (a page with the rows too), or - for the terminal.",
-)
+    help="Draw a chart instead: .svg, .png, .html (a page with the rows too), or - for the terminal.",
+)  # fmt: skip
 @timeout_option
 @output_options
 def report_command(
@@ -56,19 +54,32 @@ def report_command(
     target: str | None,
     timeout: float,
 ) -> None:
-    """Runs a named report; without a name, lists them with what each is for.
+    """Run a named report, or list the reports.
 
-    A report of your own is a file NAME.sql that begins with `-- title: ...`, `-- purpose: ...` and, for each
-    parameter, `-- parameter: NAME TYPE DEFAULT MEANING`, then one SELECT with :NAME. TYPE is integer, text,
-    date, source, collection, topic, provider, or words such as url|title.
+    A report of your own is a file NAME.sql in the folder --reports. It has this header and then one SELECT,
+    with :NAME for each parameter:
 
-    With `-- chart: KIND COLUMN VALUE... [by COLUMN...]` it has a picture: of the columns VALUE along COLUMN,
-    with a panel for each of what `by` names. KIND is bars (a bar for each value), shares (the second value is
-    part of the first), stacks (the values end to end), lines, or steps (one value that holds until it
-    changes). Bars of names lie, the greatest first; times (2021, 2021-05, 2021-05-28, instants) go on an axis
-    of time.
+    \b
+      -- title: ...
+      -- purpose: ...
+      -- parameter: NAME TYPE DEFAULT MEANING
 
-    With --chart only the picture is made, unless --format or --output asks for the rows too.
+    TYPE is integer, text, date, source, collection, topic, provider, or a choice such as url|title.
+
+    The line `-- chart: KIND COLUMN VALUE... [by COLUMN...]` adds a chart of the columns VALUE along COLUMN,
+    with one panel for each value of the `by` columns. KIND is one of:
+
+    \b
+      bars    one bar for each value
+      shares  the second value is a part of the first
+      stacks  the values end to end
+      lines   a line for each value
+      steps   one value that holds until it changes
+
+    Bars with names are horizontal, the greatest first. Times (2021, 2021-05, 2021-05-28, instants) are drawn
+    on a time axis.
+
+    --chart draws only the chart, unless --format or --output requests the rows too.
 
     \b
     Examples:
@@ -83,9 +94,9 @@ def report_command(
 
     if name is None:
         if target is not None:
-            raise click.UsageError("--chart draws one report: give its NAME")
-        with reports_found(folder) as reports:
-            print_rows(("report", "what for", "parameters", "picture"), map(_line, reports))
+            raise click.UsageError("--chart needs the NAME of a report")
+        with all_reports(folder) as reports:
+            print_rows(("report", "what for", "parameters", "picture"), map(_describe_report, reports))
         return
     report = find_report(name, folder)
     if explain:
@@ -102,7 +113,7 @@ def report_command(
 
 
 def _draw(store: Store, report: Report, query: Query, folder: Path | None, target: str) -> None:
-    """Draws a report, and prints its rows too where the options of output ask for them."""
+    """Draw a report, and also print its rows if the output options request them."""
     from ..charts import check_library, print_chart, render, suffix_of
     from ..charts.data import build_chart, read_rows
     from ..queries.reports import find_chart
@@ -110,26 +121,28 @@ def _draw(store: Store, report: Report, query: Query, folder: Path | None, targe
     output = chosen_output()
     has_rows = output.format is not None or output.file is not None
     if target == "-" and has_rows and output.file is None:
-        raise click.UsageError("the picture and the rows would mix: give --output FILE, or --chart a file")
+        raise click.UsageError("the chart and the rows would mix: use --output FILE, or --chart with a file")
     chart = find_chart(report, folder)
     if target != "-":
         check_library()
     with running_query(store, query, report) as result:
         rows = read_rows(report, result)
-    picture = build_chart(report, chart, rows, result.columns, query.parameters)
+    chart_data = build_chart(report, chart, rows, result.columns, query.parameters)
     if target == "-":
-        print_chart(picture)
+        print_chart(chart_data)
     else:
-        drawn, missing = render(picture, suffix_of(target))
+        image, missing = render(chart_data, suffix_of(target))
         with atomic_write(Path(target)) as stream:
-            stream.write(drawn)
+            stream.write(image)
         if missing:
-            click.echo(f"note: no font here has {missing[:20]}; an SVG leaves that to its viewer", err=True)
+            click.echo(
+                f"note: no installed font has {missing[:20]}; an SVG uses its viewer's fonts", err=True
+            )
     if has_rows:
-        interrupts.record_outcome(interrupts.Outcome.NOT_DONE)  # of the rows, whatever was drawn
+        interrupts.record_outcome(interrupts.Outcome.NOT_DONE)  # the rows are still to be printed
         print_rows(result.columns, rows)
 
 
-def _line(report: Report) -> tuple[str, str, str, str]:
+def _describe_report(report: Report) -> tuple[str, str, str, str]:
     parameters = ", ".join(f"{p.name}={p.default}" for p in report.parameters)
     return (report.name, report.purpose, parameters, report.chart.kind if report.chart else "")

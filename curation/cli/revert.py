@@ -11,7 +11,8 @@ import click
 
 from ..wording import counted
 from .edits import CHANGE_NAMES, read_changes
-from .options import ID, PARTLY_DONE, actor_option, open_store
+from .help_groups import GENERAL, Command, option
+from .options import ID, PARTLY_DONE, actor_option, open_store, reason_option
 from .output import escape, output_options, print_rows
 
 if TYPE_CHECKING:
@@ -20,23 +21,26 @@ if TYPE_CHECKING:
     from ..store.database import Store
 
 
-@click.command("revert")
+@click.command("revert", cls=Command)
 @click.argument("changesets", nargs=-1, required=True, type=ID, metavar="CHANGESET...")
-@click.option("--reason", metavar="TEXT", help="Why; it stands in the log.")
-@click.option("--dry-run", is_flag=True, help="Keep nothing; show each change that it would make.")
+@reason_option
+@option("--dry-run", is_flag=True, help_group=GENERAL, help="Save nothing; show each change.")
 @actor_option
 @output_options
 def revert_command(changesets: tuple[int, ...], reason: str | None, dry_run: bool, actor: str) -> None:
-    """Undoes changesets, several the newest first: each by a changeset, which can be reverted too.
+    """Revert changesets.
 
-    Decisions: each flag is as it was before, decided by whom it was decided then. A flag that was decided
-    otherwise since is left alone and named; then the exit status is 3. A flag on which upstream says by now
-    what was decided stays as it is, though nobody decides it any more; how many do is told.
+    Several changesets are reverted newest first, each by a new changeset. That one can be reverted too,
+    unless it reverted an import.
 
-    An import: articles that it added are taken out again, those that it changed are what they were, what it
-    marked missing is there again. An article that an editor has decided on since, or that a later import
-    has changed, is left as it is and named. Decisions are not touched. The files are read anew by the next
-    import: take the bad dump away first, or it comes in again. The last 20 imports of a source can be undone.
+    Reverting an edit restores each flag, with the override that it had before and its actor. A flag that was
+    changed again later is left alone and listed, and the exit status is then 3. A flag keeps its value
+    without an override if upstream has adopted the reverted one; the summary counts these flags.
+
+    Reverting an import deletes the articles that it added, restores those that it changed, and reverts its
+    missing marks. An article that was later changed by an editor or another import is left alone
+    and listed. Overrides stay. The next import reads the files again, so remove a bad dump first. The last 20
+    imports of a source can be reverted.
 
     \b
     Examples:
@@ -46,34 +50,38 @@ def revert_command(changesets: tuple[int, ...], reason: str | None, dry_run: boo
     """
     store = open_store()
     targets = sorted(set(changesets), reverse=True)
-    imports = _imports_among(store, targets)
-    done = _revert(store, targets, imports, dry_run, actor=actor, reason=reason)
-    for target, new_id, told in done.said:
-        where = "a dry run, nothing was kept" if dry_run else f"changeset {new_id}"
-        click.echo(f"{where}: {target} undone, {told}", err=True)
+    imports = _find_imports(store, targets)
+    result = _revert(store, targets, imports, dry_run, actor=actor, reason=reason)
+    for target, new_id, summary in result.summaries:
+        prefix = "dry run, nothing was saved" if dry_run else f"changeset {new_id}"
+        click.echo(f"{prefix}: changeset {target} reverted, {summary}", err=True)
     if dry_run:
-        print_rows(CHANGE_NAMES, done.changed)
-        for target, path, why in done.kept:
+        print_rows(CHANGE_NAMES, result.changes)
+        for target, path, why in result.left_alone:
             click.echo(escape(f"left alone, of changeset {target}: {path} {why}"), err=True)
-    elif done.kept:
-        print_rows(("changeset", "path", "why"), done.kept)
-    if done.kept:
+    elif result.left_alone:
+        print_rows(("changeset", "path", "why"), result.left_alone)
+    if result.left_alone:
         sys.exit(PARTLY_DONE)
 
 
 @dataclass(slots=True)
-class _Done:
-    """What was undone: the changeset, the one that undid it, and in words; each change, of a dry run; and
-    what was left alone."""
+class _Result:
+    """The result of reverting changesets."""
 
-    said: list[tuple[int, int, str]] = field(default_factory=list)
-    changed: list[tuple[Any, ...]] = field(default_factory=list)
-    kept: list[tuple[int, str, str]] = field(default_factory=list)
+    #: The reverted changeset, the new one, and a summary.
+    summaries: list[tuple[int, int, str]] = field(default_factory=list)
+    #: Each change of a dry run.
+    changes: list[tuple[Any, ...]] = field(default_factory=list)
+    #: The reverted changeset, the path and the reason.
+    left_alone: list[tuple[int, str, str]] = field(default_factory=list)
 
 
-def _imports_among(store: Store, targets: Sequence[int]) -> set[int]:
-    """Which of some changesets are imports; raises EditRefused for one that cannot be undone at all, before
-    any is."""
+def _find_imports(store: Store, targets: Sequence[int]) -> set[int]:
+    """Return the changesets that are imports.
+
+    Raises EditRefused, before anything is reverted, for a changeset that reverted an import.
+    """
     from ..editing.undo import kind_of
     from ..errors import EditRefused
 
@@ -82,58 +90,61 @@ def _imports_among(store: Store, targets: Sequence[int]) -> set[int]:
         for target in targets:
             kind, undone = kind_of(connection, target)
             if undone == "import":
-                told = f"changeset {target} undid an import: import the dump again to take it in anew"
-                raise EditRefused(told)
+                raise EditRefused(f"changeset {target} reverted an import: import the dump again instead")
             imports |= {target} if kind == "import" else set()
     return imports
 
 
-def _revert(store: Store, targets: Sequence[int], imports: set[int], dry_run: bool, **who: Any) -> _Done:
-    """Undoes changesets, all in one transaction. One of several of which nothing can be undone is left alone;
-    raises EditRefused if that is so of all."""
+def _revert(store: Store, targets: Sequence[int], imports: set[int], dry_run: bool, **author: Any) -> _Result:
+    """Revert changesets in one transaction.
+
+    A changeset that cannot be reverted is left alone. Raises EditRefused if none can be reverted.
+    """
     from ..errors import EditRefused
     from ..importing.undo.run import undoing_imports
 
-    done = _Done()
+    result = _Result()
     with undoing_imports(store, imports, dry_run=dry_run) as connection:
         for target in targets:
-            undo = _undo_import if target in imports else _undo_decisions
+            undo = _undo_import if target in imports else _undo_edit
             try:
-                new_id, told, kept = undo(connection, target, **who)
+                new_id, summary, left_alone = undo(connection, target, **author)
             except EditRefused as error:
                 if len(targets) == 1:
                     raise
-                done.kept.append((target, "", str(error)))
+                result.left_alone.append((target, "", str(error)))
                 continue
-            done.said.append((target, new_id, told))
-            done.kept += [(target, *row) for row in kept]
-            done.changed += read_changes(connection, new_id) if dry_run else []
-        if not done.said:
-            raise EditRefused("; ".join(why for _, _, why in done.kept))
-    return done
+            result.summaries.append((target, new_id, summary))
+            result.left_alone += [(target, *row) for row in left_alone]
+            result.changes += read_changes(connection, new_id) if dry_run else []
+        if not result.summaries:
+            raise EditRefused("; ".join(why for _, _, why in result.left_alone))
+    return result
 
 
-#: The changeset that undid another, what was done in words, and what was left alone: path, and why.
+#: The new changeset, a summary, and what was left alone: path and reason.
 _Undone = tuple[int, str, list[tuple[str, str]]]
 
 
-def _undo_import(connection: sa.Connection, target: int, **who: Any) -> _Undone:
+def _undo_import(connection: sa.Connection, target: int, **author: Any) -> _Undone:
     from ..importing.undo.run import undo_import
 
-    undone = undo_import(connection, target, **who)
-    marks = counted(undone.marked, "mark")
-    summary = f"{undone.removed:,} taken out, {undone.restored:,} as before, {marks} put back"
+    undone = undo_import(connection, target, **author)
+    deleted = counted(undone.removed, "document")
+    marks = counted(undone.marked, "missing mark")
+    summary = f"{deleted} deleted, {undone.restored:,} restored, {marks} reverted"
     return undone.changeset_id, f"{summary}, {len(undone.kept):,} left alone", undone.kept
 
 
-def _undo_decisions(connection: sa.Connection, target: int, **who: Any) -> _Undone:
+def _undo_edit(connection: sa.Connection, target: int, **author: Any) -> _Undone:
     from ..editing.undo import revert_changeset
 
-    undone = revert_changeset(connection, target, **who)
-    summary = (
-        f"{counted(undone.changed, 'article')} as before, {counted(len(undone.kept), 'flag')} left alone"
-    )
+    undone = revert_changeset(connection, target, **author)
+    summary = f"{counted(undone.changed, 'article')} restored, {counted(len(undone.kept), 'flag')} left alone"
     if undone.upheld:
-        flags = "1 flag stays as it is" if undone.upheld == 1 else f"{undone.upheld:,} flags stay as they are"
-        summary += f"\nof {target}, {flags}: upstream says so by now, and `curation set` decides otherwise"
+        verbs = "keeps its value" if undone.upheld == 1 else "keep their values"
+        summary += (
+            f"\n{counted(undone.upheld, 'flag')} of changeset {target} {verbs}, because upstream now states"
+            " the same: use `curation set` to override"
+        )
     return undone.changeset_id, summary, [(path, f"{flag} {why}") for path, flag, why in undone.kept]

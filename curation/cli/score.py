@@ -8,7 +8,8 @@ import click
 
 from .completion import names_of
 from .edits import apply_edit
-from .options import actor_option, open_store
+from .help_groups import GENERAL, Command, option
+from .options import actor_option, open_store, reason_option
 from .output import output_options
 
 if TYPE_CHECKING:
@@ -17,17 +18,18 @@ if TYPE_CHECKING:
     from ..editing.flags import Edit
 
 
-@click.command("score")
+@click.command("score", cls=Command)
 @click.argument("sources", nargs=-1, metavar="[SOURCE]...", shell_complete=names_of("source"))
-@click.option("--reason", metavar="TEXT", help="Why; kept with the changeset.")
-@click.option("--dry-run", is_flag=True, help="Keep nothing; show each change.")
+@reason_option
+@option("--dry-run", is_flag=True, help_group=GENERAL, help="Save nothing; show each change.")
 @actor_option
 @output_options
 def score_command(sources: tuple[str, ...], reason: str | None, dry_run: bool, **options: Any) -> None:
-    """Recomputes heat and published, where an editor changed a quality, or an article gained or lost a
-    related one: one changeset. By the rule that `curation explain` tells; what editors decided stands.
+    """Recompute heat and published by the scoring rule.
 
-    Of these sources, or of all that have a rule (`curation source infer NAME --apply`).
+    The rule is that of `curation explain`. It applies where an editor changed a quality, or where an article
+    gained or lost a related one. Overrides stay. Without SOURCE, this covers all sources that have a rule
+    (`curation source infer NAME --apply`). All changes are one changeset.
 
     \b
     Examples:

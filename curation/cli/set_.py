@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .edits import NOTHING_TO_CHANGE, apply_edit
+from .edits import apply_edit
+from .help_groups import CHANGES, GENERAL, SELECTION, Command, option
 from .options import (
     ID,
     actor_option,
@@ -17,10 +18,11 @@ from .options import (
     chosen_articles,
     chosen_filters,
     filter_options,
-    filter_options_but_flags,
+    filter_options_without_flags,
     is_interactive,
     open_store,
-    ready_to_search,
+    prepare_search,
+    reason_option,
 )
 from .output import output_options
 
@@ -31,16 +33,17 @@ if TYPE_CHECKING:
     from ..editing.flags import ChangeBy, Edit
     from ..store.database import Store
 
-#: More articles than this are asked about first, where someone is there to answer; and so many are shown.
+#: A command that changes more articles than this asks first, where a user can answer.
 ASK_ABOVE = 20
+#: How many of the articles the prompt shows.
 SAMPLE = 5
 
-#: What is done with the selection, given who, why and since when nothing may have changed.
-Doing = Callable[..., "Edit"]
+#: Changes flags of a selection; takes a connection, the selection, and `actor`, `reason`, `unchanged_since`.
+EditFlags = Callable[..., "Edit"]
 
 
 class ChangeType(click.ParamType[Any]):
-    """`80`, `-1`, `+5` and `=80` set a whole number of 64 bits; `+=10` and `-=5` move by some."""
+    """A change of a number: `80`, `-1`, `+5` and `=80` set a 64-bit value; `+=10` and `-=5` add to it."""
 
     name = "change"
 
@@ -50,7 +53,11 @@ class ChangeType(click.ParamType[Any]):
 
         match = re.fullmatch(r"(?:=?(-|\+?)|(\+|-)=)([0-9]+)", value.strip())
         if match is None:
-            self.fail(f"{value!r} is no change: write 80 or -1 to set it, +=10 or -=5 to move it", param, ctx)
+            self.fail(
+                f"{value!r} is not a number: write 80 or -1 to set it, +=10 or -=5 to add to it",
+                param,
+                ctx,
+            )
         try:
             number = parse_integer(("-" if "-" in match.group(1, 2) else "") + match[3])
         except ValueError as error:
@@ -58,44 +65,69 @@ class ChangeType(click.ParamType[Any]):
             self.fail(f"{shown} is {error}", param, ctx)
         if match[2]:
             return ChangeBy(number)
-        if _looks_like_a_move(value.strip(), number):
-            moves = f"{value.strip()[0]}={match[3]}"
-            told = f"note: {value.strip()} sets {number}; to move by {match[3]}, write {moves}"
-            click.echo(told, err=True)
+        if _may_mean_addition(value.strip(), number):
+            verb, sign = ("add", "+") if value.strip()[0] == "+" else ("subtract", "-")
+            record_outcome = (
+                f"note: {value.strip()} sets {number}; to {verb} {match[3]}, write {sign}={match[3]}"
+            )
+            click.echo(record_outcome, err=True)
         return number
 
 
-def _looks_like_a_move(value: str, number: int) -> bool:
-    """Whether a number that is set may have been meant to move: until 0.1.0 `+10` and `-5` did. -1 is the
-    heat of what is outranked, and is set every day."""
+def _may_mean_addition(value: str, number: int) -> bool:
+    """Return whether the user may mean an addition: before 0.1.0, `+10` and `-5` added.
+
+    -1 is the heat of an outranked article, and is set every day.
+    """
     return value[0] in "+-" and number != -1
 
 
 def _editing_options(command: Callable[..., Any]) -> Callable[..., Any]:
     options = (
         article_argument("articles", nargs=-1, metavar="[ARTICLE]...|-"),
-        click.option("--reason", metavar="TEXT", help="Why; kept with the changeset."),
+        reason_option,
+        option("--dry-run", is_flag=True, help_group=GENERAL, help="Save nothing; show each change."),
         actor_option,
-        click.option("--dry-run", is_flag=True, help="Keep nothing; show each change."),
-        click.option(
-            "--if-unchanged-since", "unchanged_since", type=ID, metavar="VERSION",
-            help="Do nothing if one of the articles was changed since (`curation show` tells its version).",
+        option(
+            "--if-unchanged-since", "unchanged_since", type=ID, metavar="VERSION", help_group=GENERAL,
+            help="Do nothing if an article changed after VERSION (see `curation show`).",
         ),
-        click.option("--yes", is_flag=True, help=f"Do not ask, even about more than {ASK_ABOVE} articles."),
+        option(
+            "--yes", is_flag=True, help_group=GENERAL,
+            help=f"Do not ask before changing more than {ASK_ABOVE} articles.",
+        ),
         output_options,
     )  # fmt: skip
     return add_options(options, command)
 
 
-@click.command("set")
+@click.command("set", cls=Command)
 @_editing_options
-@click.option("--quality", type=ChangeType(), metavar="N|+=N|-=N", help="Set the quality, or move it.")
-@click.option("--heat", type=ChangeType(), metavar="N|+=N|-=N", help="Set the heat, or move it.")
-@click.option("--published/--unpublished", "published", default=None, help="Show, or do not show.")
-@click.option(
-    "--removed/--restored", "removed", default=None, help="Veto the article, or take the veto back."
+@option(
+    "--quality",
+    type=ChangeType(),
+    metavar="N|+=N|-=N",
+    help_group=CHANGES,
+    help="Set the quality, or add to it.",
 )
-@filter_options_but_flags
+@option(
+    "--heat", type=ChangeType(), metavar="N|+=N|-=N", help_group=CHANGES, help="Set the heat, or add to it."
+)
+@option(
+    "--published/--unpublished",
+    "published",
+    default=None,
+    help_group=CHANGES,
+    help="Publish the article, or unpublish it.",
+)
+@option(
+    "--removed/--restored",
+    "removed",
+    default=None,
+    help_group=CHANGES,
+    help="Remove the article from the site, or restore it.",
+)
+@filter_options_without_flags
 def set_command(
     quality: int | ChangeBy | None,
     heat: int | ChangeBy | None,
@@ -103,14 +135,16 @@ def set_command(
     removed: bool | None,
     **options: Any,
 ) -> None:
-    """Decides flags of the articles named, or of all that the filters want: one changeset.
+    """Set flags on articles.
 
-    A number, signed or not, sets quality or heat: 80, -1. To move it, write +=10 or -=5.
+    Select articles by name, by filters, or both. All changes are one changeset. Each flag that is set becomes
+    an override, which stays through every import.
 
-    ARTICLE is an id, a path, a unique end of a path, or a URL; `-` reads ids, whole paths and URLs from
-    standard input, one a line. To choose by the flags themselves, list first:
-    `curation list --quality ..30 --columns id
-    --format csv --no-headers | curation set - --heat 0`.
+    A number, signed or not, sets quality or heat: 80, -1. To add or subtract, write +=10 or -=5.
+
+    ARTICLE is an id, a path, a unique end of a path, or a URL. `-` reads ids, whole paths and URLs from
+    standard input, one per line. To select articles by their flags, list them first:
+    `curation list --quality ..30 --columns id --format csv --no-headers | curation set - --heat 0`.
 
     \b
     Examples:
@@ -118,23 +152,23 @@ def set_command(
       curation set needle-rock-goes-led --heat +=10 --published
       curation set --topic Tides --since 2024-01-01 --quality -=5 --dry-run
     """
-    flags = {"published": published, "removed": removed}
-    given = {"quality": quality, "heat": heat} | {
-        flag: None if value is None else int(value) for flag, value in flags.items()
+    switches = {"published": published, "removed": removed}
+    values = {"quality": quality, "heat": heat} | {
+        flag: None if value is None else int(value) for flag, value in switches.items()
     }
-    decisions = {flag: value for flag, value in given.items() if value is not None}
-    if not decisions:
+    changes = {flag: value for flag, value in values.items() if value is not None}
+    if not changes:
         raise click.UsageError("nothing to set: give --quality, --heat, --published or --removed")
-    _decide(decisions, options)
+    _set(changes, options)
 
 
-@click.command("publish")
+@click.command("publish", cls=Command)
 @_editing_options
 @filter_options
 def publish_command(**options: Any) -> None:
-    """Shows the articles named, or all that the filters want.
+    """Publish articles, selected by name or filter.
 
-    A removed article is not published unless it is restored (`curation set ARTICLE --restored`).
+    A removed article is published only after it is restored (`curation set ARTICLE --restored --published`).
 
     \b
     Examples:
@@ -142,44 +176,51 @@ def publish_command(**options: Any) -> None:
       curation publish --collection news --quality 70.. --reason "the good ones"
       curation sql "SELECT id FROM articles WHERE heat > 90" --format csv --no-headers | curation publish -
     """
-    _decide({"published": 1}, options)
+    _set({"published": 1}, options)
 
 
-@click.command("unpublish")
+@click.command("unpublish", cls=Command)
 @_editing_options
 @filter_options
 def unpublish_command(**options: Any) -> None:
-    """Does not show the articles named, or all that the filters want.
+    """Unpublish articles, selected by name or filter.
+
+    They stay unpublished through every import, until an editor publishes or resets them.
 
     \b
     Examples:
       curation unpublish needle-rock-goes-led --reason "retracted"
       curation unpublish --domain msn.com --until 2020-01-01
     """
-    _decide({"published": 0}, options)
+    _set({"published": 0}, options)
 
 
-@click.command("reset")
+@click.command("reset", cls=Command)
 @_editing_options
-@click.option("--quality", "of_quality", is_flag=True, help="Give the quality back.")
-@click.option("--heat", "of_heat", is_flag=True, help="Give the heat back.")
-@click.option("--published", "of_published", is_flag=True, help="Give back whether it is shown.")
-@click.option("--removed", "of_removed", is_flag=True, help="Give back whether it is vetoed.")
-@click.option(
+@option(
     "--adopted",
     is_flag=True,
-    help="Only decisions that upstream agrees with by now; of all articles, unless some are named.",
+    help_group=SELECTION,
+    help="Only overrides that upstream has adopted; without other selection, of all articles.",
 )
-@filter_options_but_flags
+@option("--quality", "of_quality", is_flag=True, help_group=CHANGES, help="Remove the override of quality.")
+@option("--heat", "of_heat", is_flag=True, help_group=CHANGES, help="Remove the override of heat.")
+@option(
+    "--published", "of_published", is_flag=True, help_group=CHANGES, help="Remove the override of published."
+)
+@option("--removed", "of_removed", is_flag=True, help_group=CHANGES, help="Remove the override of removed.")
+@filter_options_without_flags
 def reset_command(
     of_quality: bool, of_heat: bool, of_published: bool, of_removed: bool, adopted: bool, **options: Any
 ) -> None:
-    """Gives flags back to upstream: the decisions on them end. All flags, unless some are named.
+    """Remove overrides, so that flags follow upstream again.
 
-    --adopted releases the decisions that say what upstream says by now, such as those that were written back
-    and imported again: no flag changes its value, but from then on each follows upstream. Where upstream is
-    silent it means published, and not removed. With nothing to release it ends well too, so that it can run
-    every night.
+    Without --quality, --heat, --published or --removed, this removes the overrides of all four flags.
+
+    --adopted removes only overrides that upstream has adopted, for example those that were exported to the
+    files and imported again. No flag changes its value, but each follows upstream from then on. A document
+    that does not state a flag counts as published and not removed. The exit status is 0 even if there is
+    nothing to remove, so it can run every night.
 
     \b
     Examples:
@@ -192,48 +233,47 @@ def reset_command(
     from ..editing.flags import reset_flags
     from ..flags import FLAGS
 
-    named = dict(zip(FLAGS, (of_quality, of_heat, of_published, of_removed), strict=True))
-    fields = [flag for flag in FLAGS if named[flag]] or FLAGS
+    is_chosen = dict(zip(FLAGS, (of_quality, of_heat, of_published, of_removed), strict=True))
+    fields = [flag for flag in FLAGS if is_chosen[flag]] or FLAGS
 
-    def reset(connection: sa.Connection, selection: Selection, **told: Any) -> Edit:
-        return reset_flags(connection, selection, fields, adopted=adopted, **told)
+    def reset(connection: sa.Connection, selection: Selection, **settings: Any) -> Edit:
+        return reset_flags(connection, selection, fields, adopted=adopted, **settings)
 
-    if adopted:  # what is asked about, and counted, is what has something to release
-        _do(
-            reset,
-            "released",
-            options | {"adopted": fields},
-            "upstream agrees with no decision on these flags",
-        )
+    if adopted:  # select, and ask about, only the articles that have such an override
+        why_unchanged = "upstream has adopted no override of these flags"
+        _edit(reset, "released", options | {"adopted": fields}, why_unchanged)
     else:
-        _do(reset, "reset", options)
+        _edit(reset, "reset", options)
 
 
-def _decide(decisions: dict[str, int | ChangeBy], options: dict[str, Any]) -> None:
+def _set(changes: dict[str, int | ChangeBy], options: dict[str, Any]) -> None:
     from ..editing.flags import set_flags
 
-    def decide(connection: sa.Connection, selection: Selection, **told: Any) -> Edit:
-        return set_flags(connection, selection, decisions, **told)
+    def edit(connection: sa.Connection, selection: Selection, **settings: Any) -> Edit:
+        return set_flags(connection, selection, changes, **settings)
 
-    _do(decide, "decided", options)
+    _edit(edit, "changed", options)
 
 
-def _do(doing: Doing, verb: str, options: dict[str, Any], idle: str = NOTHING_TO_CHANGE) -> None:
-    """Does something to what the options select, and says what was done, or by `idle` why nothing was."""
+def _edit(edit_flags: EditFlags, verb: str, options: dict[str, Any], why_unchanged: str = "") -> None:
+    """Change flags of the articles that the options select, after a prompt if they are many."""
     selection = chosen_articles(options["articles"], chosen_filters(options))
     if not selection:
-        raise click.UsageError("no article named: give ARTICLE, `-` for standard input, or a filter")
+        raise click.UsageError("no articles selected: give ARTICLE, `-` for standard input, or a filter")
     store = open_store()
-    ready_to_search(store, selection.filters)
+    prepare_search(store, selection.filters)
     is_dry = options["dry_run"]
     if not is_dry and not options["yes"] and is_interactive():
         _confirm(store, selection)
-    told = {name: options[name] for name in ("actor", "reason", "unchanged_since")}
-    apply_edit(store, lambda connection: doing(connection, selection, **told), verb, is_dry=is_dry, idle=idle)
+    settings = {name: options[name] for name in ("actor", "reason", "unchanged_since")}
+    apply_edit(
+        store, lambda connection: edit_flags(connection, selection, **settings), verb,
+        is_dry=is_dry, why_unchanged=why_unchanged,
+    )  # fmt: skip
 
 
 def _confirm(store: Store, selection: Selection) -> None:
-    """Asks before many articles are changed; nothing is locked while it waits."""
+    """Ask before many articles are changed. Nothing is locked during the prompt."""
     from ..articles.selecting import sample_selected
     from .output import escape
 
@@ -243,4 +283,4 @@ def _confirm(store: Store, selection: Selection) -> None:
         for path in sample:
             click.echo(f"  {escape(path)}", err=True)
         click.echo(f"  and {count - len(sample):,} more", err=True)
-        click.confirm(f"This decides {count:,} articles. Go on?", abort=True, err=True)
+        click.confirm(f"Change {count:,} articles?", abort=True, err=True)

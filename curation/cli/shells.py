@@ -1,7 +1,7 @@
-"""Completion in shells: names with blanks and other signs are quoted, and go on from what was typed.
+"""Shell completion that quotes names with spaces and special characters, and continues the typed text.
 
-click's own scripts split names at blanks in bash, cut them at commas in fish, and put a value in place of
-`--option=value` as a whole. This module is loaded only where a shell asks for completion.
+click's own scripts split names at spaces in bash and cut them at commas in fish. They also replace
+`--option=value` as a whole by the value. This module is loaded only when a shell requests completion.
 """
 
 from __future__ import annotations
@@ -56,15 +56,15 @@ end;
 complete --no-files --command %(prog_name)s --arguments "(%(complete_func)s)";
 """
 
-#: What bash does not have to be told to take as it is.
+#: Characters that must be escaped in bash.
 _SPECIAL = re.compile(r"[^\w@%+=:,./-]")
 
-#: What ends a word for bash while it completes, and not in a command.
-_BREAKS = frozenset("=:")
+#: Characters that end a word in bash only during completion.
+_WORD_BREAKS = frozenset("=:")
 
 
-class _Whole(ShellComplete):
-    """Completes the whole word that was typed: `--topic=T` as `--topic=Tides`."""
+class _WholeWord(ShellComplete):
+    """Completion of the whole typed word: `--topic=T` becomes `--topic=Tides`."""
 
     def get_completions(self, args: list[str], incomplete: str) -> list[CompletionItem[str]]:
         items = super().get_completions(args, incomplete)
@@ -79,8 +79,8 @@ class _Whole(ShellComplete):
         ]
 
 
-class Bash(_Whole):
-    """Bash is given the line as it was typed, since the words that it makes of it are cut at `=` and `:`."""
+class Bash(_WholeWord):
+    """Completion in bash. It reads the typed line itself, because bash splits words at `=` and `:`."""
 
     name: ClassVar[str] = "bash"
     source_template: ClassVar[str] = _BASH
@@ -88,10 +88,10 @@ class Bash(_Whole):
     def get_completion_args(self) -> tuple[list[str], str]:
         words, self._raw, incomplete, self._quote = split(os.environ["COMP_LINE"])
         cut = os.environ.get("COMP_CWORD", "")
-        if set(cut) <= _BREAKS or not self._raw.endswith(cut):
+        if set(cut) <= _WORD_BREAKS or not self._raw.endswith(cut):
             cut = ""
-        # Bash replaces what follows the last break alone; in quotes it knows none.
-        before = self._raw[: len(self._raw) - len(cut)] if cut or self._raw[-1:] in _BREAKS else ""
+        # Bash replaces only the text after the last break. Within quotes there are no breaks.
+        before = self._raw[: len(self._raw) - len(cut)] if cut or self._raw[-1:] in _WORD_BREAKS else ""
         self._before = split(before)[2]
         return words[1:], incomplete
 
@@ -101,12 +101,12 @@ class Bash(_Whole):
         return f"plain,{quoted(str(item.value).removeprefix(self._before), self._quote)}"
 
 
-class Zsh(_Whole, ZshComplete):
-    """Zsh quotes by itself."""
+class Zsh(_WholeWord, ZshComplete):
+    """Completion in zsh, which quotes by itself."""
 
 
-class Fish(_Whole, FishComplete):
-    """Fish quotes by itself."""
+class Fish(_WholeWord, FishComplete):
+    """Completion in fish, which quotes by itself."""
 
     source_template: ClassVar[str] = _FISH
 
@@ -118,8 +118,9 @@ for _class in (Bash, Zsh, Fish):
 def split(line: str) -> tuple[list[str], str, str, str]:
     """Split a line up to the cursor as a shell does.
 
-    Returns: the words before the last one; the last one as it was typed, and as it is meant ("" after a
-    blank); and the quotation mark that is still open in it, or "".
+    Returns:
+        The words before the last one; the last word as it was typed; its value ("" after a space); and the
+        quotation mark that is still open in it, or "".
     """
     words: list[str] = []
     word, start, quote, is_word = "", 0, "", False
@@ -143,7 +144,7 @@ def split(line: str) -> tuple[list[str], str, str, str]:
 
 
 def quoted(text: str, quote: str) -> str:
-    """A text as bash reads it as one word: by itself, or behind a quotation mark that is open."""
+    """Return a text quoted as one word for bash: unquoted, or after an open quotation mark."""
     if quote == "'":
         return text.replace("'", "'\\''")
     if quote:

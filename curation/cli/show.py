@@ -6,10 +6,11 @@ from typing import Any
 
 import click
 
+from .help_groups import Command
 from .options import article_argument, open_store
 from .output import chosen_output, output_options, print_rows, print_text, to_json
 
-#: Parts that are lists of mappings, shown by these of their columns.
+#: Fields that are lists of objects, and the keys of those that a table shows.
 _PARTS = {
     "images": ("url", "width", "height"),
     "related": ("target_id", "quality", "published_at", "title"),
@@ -17,11 +18,11 @@ _PARTS = {
 }
 
 
-@click.command("show")
+@click.command("show", cls=Command)
 @article_argument("article")
 @output_options
 def show_command(article: str) -> None:
-    """Shows all about one article: its fields, and for each flag who decides it.
+    """Show all fields of an article, and who set its flags.
 
     ARTICLE is an id, a path, a unique end of a path, or a URL.
 
@@ -36,45 +37,45 @@ def show_command(article: str) -> None:
 
     store = open_store()
     with store.reading() as connection:
-        found = read_article(connection, find_article(connection, article))
+        article_fields = read_article(connection, find_article(connection, article))
     if chosen_output().form in ("json", "jsonl"):
-        _print_object(found)
+        _print_object(article_fields)
     else:
-        print_rows(("field", "value"), _lines(found))
+        print_rows(("field", "value"), _to_rows(article_fields))
 
 
-def _print_object(found: dict[str, Any]) -> None:
-    text = to_json(found, indent=2 if chosen_output().form == "json" else None)
+def _print_object(fields: dict[str, Any]) -> None:
+    text = to_json(fields, indent=2 if chosen_output().form == "json" else None)
     print_text(f"{line}\n" for line in text.split("\n"))
 
 
-def _lines(found: dict[str, Any]) -> list[tuple[str, object]]:
-    """A line for each field that has a value; the body last, being long."""
-    lines: list[tuple[str, object]] = []
-    for name, value in found.items():
+def _to_rows(fields: dict[str, Any]) -> list[tuple[str, object]]:
+    """Return a row for each field that has a value. The body is last, because it is long."""
+    rows: list[tuple[str, object]] = []
+    for name, value in fields.items():
         if name == "flags":
-            lines += [(flag["flag"], _flag_in_words(flag)) for flag in value]
+            rows += [(flag["flag"], _describe_flag(flag)) for flag in value]
         elif name in _PARTS:
-            lines += [(f"{name} {i}", _part_in_words(part, _PARTS[name])) for i, part in enumerate(value, 1)]
+            rows += [(f"{name} {i}", _describe_part(part, _PARTS[name])) for i, part in enumerate(value, 1)]
         elif name in ("topics", "authors"):
-            lines += [(name, ", ".join(value))] if value else []
+            rows += [(name, ", ".join(value))] if value else []
         elif name != "body" and value not in (None, [], {}, ""):
-            lines.append((name, value))
-    return [*lines, ("body", found["body"])] if found["body"] else lines
+            rows.append((name, value))
+    return [*rows, ("body", fields["body"])] if fields["body"] else rows
 
 
-def _flag_in_words(flag: dict[str, Any]) -> str:
+def _describe_flag(flag: dict[str, Any]) -> str:
     from .output import text_cell
 
     value = text_cell(flag["value"]) or "none"
-    upstream = text_cell(flag["upstream"]) or "silent"
+    upstream = text_cell(flag["upstream"]) or "not stated"
     if flag["override"] is None:
         return f"{value} (upstream: {upstream})"
     why = f": {flag['reason']}" if flag["reason"] else ""
-    return f"{value} (decided by {flag['actor']} at {text_cell(flag['at'])}{why}; upstream: {upstream})"
+    return f"{value} (set by {flag['actor']} at {text_cell(flag['at'])}{why}; upstream: {upstream})"
 
 
-def _part_in_words(part: dict[str, Any], names: tuple[str, ...]) -> str:
+def _describe_part(part: dict[str, Any], keys: tuple[str, ...]) -> str:
     from .output import text_cell
 
-    return "  ".join(text_cell(part[name]) for name in names if part[name] is not None)
+    return "  ".join(text_cell(part[key]) for key in keys if part[key] is not None)

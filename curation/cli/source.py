@@ -11,14 +11,17 @@ from .. import interrupts
 from ..wording import counted
 from .completion import names_of
 from .groups import Group
+from .help_groups import CHANGES, GENERAL, option
 from .options import add_options, open_store
 from .output import output_options, print_rows
 
 
 @click.group("source", cls=Group)
 def source_command() -> None:
-    """Looks after sources and their settings: the rule by which heat and published are made, and what the
-    JSON of the site needs.
+    """Manage sources and their settings.
+
+    Settings are the scoring rule, which derives heat and published, and what `curation export api` needs to
+    know of the site.
 
     \b
     Examples:
@@ -31,7 +34,7 @@ def source_command() -> None:
 @source_command.command("list")
 @output_options
 def list_command() -> None:
-    """Lists the sources with their settings.
+    """List sources with their settings.
 
     \b
     Example:
@@ -41,16 +44,18 @@ def list_command() -> None:
 
     store = open_store()
     with store.reading() as connection:
-        found = list_sources(connection)
-    print_rows(found.columns, found.rows)
+        table = list_sources(connection)
+    print_rows(table.columns, table.rows)
 
 
 @source_command.command("show")
 @click.argument("name", shell_complete=names_of("source"))
 @output_options
 def show_command(name: str) -> None:
-    """Shows every setting of a source, and where it comes from: given (by `curation source set`), read (from
-    the site's `_config.yml` when the source was imported), or default.
+    """Show the settings of a source and their origin.
+
+    The origin is `given` (by `curation source set`), `read` (from the site's `_config.yml` at an import), or
+    `default`.
 
     \b
     Example:
@@ -66,28 +71,28 @@ def show_command(name: str) -> None:
         stated = read_setting_values(connection, source_id)
     rows = [
         ("related-bonus", rule.related_bonus, "", "heat for each related article"),
-        ("publish-threshold", rule.publish_threshold, "", "the least heat that is published"),
+        ("publish-threshold", rule.publish_threshold, "", "lowest heat that is published"),
         *((key, value, origin, SETTINGS[key].meaning) for key, (value, origin) in stated.items()),
     ]
     print_rows(("setting", "value", "origin", "meaning"), rows)
 
 
-def _setting_names(_: click.Context, __: click.Parameter, begun: str) -> list[str]:
+def _setting_names(_: click.Context, __: click.Parameter, prefix: str) -> list[str]:
     from ..sources.site_settings import SETTINGS
 
-    return [name for name in SETTINGS if name.startswith(begun)]
+    return [name for name in SETTINGS if name.startswith(prefix)]
 
 
-def _zones(_: click.Context, __: click.Parameter, begun: str) -> list[str]:
+def _zones(_: click.Context, __: click.Parameter, prefix: str) -> list[str]:
     from zoneinfo import available_timezones
 
-    return sorted(zone for zone in available_timezones() if zone.startswith(begun))
+    return sorted(zone for zone in available_timezones() if zone.startswith(prefix))
 
 
-def _sections(_: click.Context, __: click.Parameter, begun: str) -> list[str]:
+def _sections(_: click.Context, __: click.Parameter, prefix: str) -> list[str]:
     from ..sources.site_settings import PAGE_SIZES
 
-    return [f"{section}={size}" for section, size in PAGE_SIZES.items() if section.startswith(begun)]
+    return [f"{section}={size}" for section, size in PAGE_SIZES.items() if section.startswith(prefix)]
 
 
 def _page_sizes(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
@@ -97,48 +102,58 @@ def _page_sizes(ctx: click.Context, param: click.Parameter, values: tuple[str, .
     return {f"page-size.{section}": size for section, _, size in pairs}
 
 
-_OF_THE_SITE = (
-    click.option("--url", metavar="URL", help="Where the site's files are, without the base path."),
-    click.option("--base-url", metavar="PATH", help="The site's path there: /powerapps, or empty."),
-    click.option("--web-url", metavar="URL", help="Where readers see the site; by default url and base-url."),
-    click.option("--title", metavar="TEXT", help="The site's title, for feeds; by default the source."),
-    click.option(
-        "--topic", metavar="TOPIC", shell_complete=names_of("topic"),
-        help="The site's own topic, which has no pages of its own.",
+_SITE_OPTIONS = (
+    option("--url", metavar="URL", help_group=CHANGES, help="URL of the files, without base path."),
+    option("--base-url", metavar="PATH", help_group=CHANGES, help="Base path: /powerapps, or empty."),
+    option(
+        "--web-url", metavar="URL", help_group=CHANGES,
+        help="URL where readers see the site; by default url and base-url.",
     ),
-    click.option("--locale", metavar="LOCALE", help="The language of its content; by default en-us."),
-    click.option(
-        "--zone", metavar="ZONE", shell_complete=_zones,
-        help="The time zone of dates; by default America/Los_Angeles.",
+    option(
+        "--title", metavar="TEXT", help_group=CHANGES, help="Title of feeds; by default the source name.",
     ),
-    click.option(
+    option(
+        "--topic", metavar="TOPIC", shell_complete=names_of("topic"), help_group=CHANGES,
+        help="Topic of the whole site, which gets no pages.",
+    ),
+    option("--locale", metavar="LOCALE", help_group=CHANGES, help="Content language; by default en-us."),
+    option(
+        "--zone", metavar="ZONE", shell_complete=_zones, help_group=CHANGES,
+        help="Time zone of dates; by default America/Los_Angeles.",
+    ),
+    option(
         "--page-size", "page_sizes", multiple=True, metavar="SECTION=N", callback=_page_sizes,
-        shell_complete=_sections,
-        help="Items on a page of news, learning, samples, people or communities; repeat for several.",
+        shell_complete=_sections, help_group=CHANGES,
+        help="Items per page of news, learning, samples, people or communities; repeatable.",
     ),
-    click.option("--feed-length", metavar="N", help="Items of a feed; by default 30."),
-    click.option(
-        "--future", metavar="true|false", help="Publish articles whose date is to come; by default false.",
+    option("--feed-length", metavar="N", help_group=CHANGES, help="Items in a feed; by default 30."),
+    option(
+        "--future", metavar="true|false", help_group=CHANGES,
+        help="Publish articles with a future date; by default false.",
     ),
-    click.option(
-        "--unset", multiple=True, metavar="SETTING", shell_complete=_setting_names,
-        help="Forget what was given, by its name in `source show`: what was read or the default holds again.",
+    option(
+        "--unset", multiple=True, metavar="SETTING", shell_complete=_setting_names, help_group=CHANGES,
+        help="Remove a given value, by its name in `source show`; repeatable.",
     ),
 )  # fmt: skip
 
 
 def _site_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    return add_options(_OF_THE_SITE, command)
+    return add_options(_SITE_OPTIONS, command)
 
 
 @source_command.command("set")
 @click.argument("name", shell_complete=names_of("source"))
-@click.option(
-    "--related-bonus", type=click.IntRange(0, 10**9), metavar="N", help="Heat for each related article."
+@option(
+    "--related-bonus",
+    type=click.IntRange(0, 10**9),
+    metavar="N",
+    help_group=CHANGES,
+    help="Heat for each related article.",
 )
-@click.option(
-    "--publish-threshold", type=click.IntRange(-(10**15), 10**15), metavar="N",
-    help="The least heat that is published.",
+@option(
+    "--publish-threshold", type=click.IntRange(-(10**15), 10**15), metavar="N", help_group=CHANGES,
+    help="Lowest heat that is published.",
 )  # fmt: skip
 @_site_options
 def set_command(
@@ -149,10 +164,10 @@ def set_command(
     unset: tuple[str, ...],
     **site: str | None,
 ) -> None:
-    """Sets what is given of a source's settings; `curation source show` lists them.
+    """Change the settings of a source.
 
-    What the site's own `_config.yml` says of url, baseurl, webUrl, title, topic, locale, timezone and future
-    is read when the whole source is imported, and need not be given; what is given here wins.
+    Importing the whole source reads url, baseurl, webUrl, title, topic, locale, timezone and future from the
+    site's `_config.yml`. Values given here take precedence. `curation source show NAME` lists all settings.
 
     \b
     Examples:
@@ -164,33 +179,35 @@ def set_command(
     from ..sources.rule_settings import lock_source, set_rule_settings
     from ..sources.site_settings import set_site_settings, unset_site_settings
 
-    asked = {"related_bonus": related_bonus, "publish_threshold": publish_threshold}
-    rule = {key: value for key, value in asked.items() if value is not None}
-    given = {key.replace("_", "-"): value for key, value in site.items() if value is not None} | page_sizes
-    if not (rule or given or unset):
-        raise click.UsageError("nothing to set: `curation source set --help` lists what can be")
+    scores = {"related_bonus": related_bonus, "publish_threshold": publish_threshold}
+    rule = {key: value for key, value in scores.items() if value is not None}
+    settings = {key.replace("_", "-"): value for key, value in site.items() if value is not None} | page_sizes
+    if not (rule or settings or unset):
+        raise click.UsageError("nothing to set: `curation source set --help` lists the settings")
     with open_store().writing(repeatable=True) as connection:
         source_id = lock_source(connection, name)
         if rule:
             set_rule_settings(connection, name, rule)
         with following_future(connection, source_id):
             unset_site_settings(connection, source_id, unset)
-            set_site_settings(connection, source_id, given)
+            set_site_settings(connection, source_id, settings)
     interrupts.record_outcome(interrupts.Outcome.SAVED)
-    click.echo(f"{name}: set")
+    click.echo(f"{name}: settings saved")
 
 
 @source_command.command("infer")
 @click.argument("name", shell_complete=names_of("source"))
-@click.option("--apply", is_flag=True, help="Set what was found.")
+@option("--apply", is_flag=True, help_group=GENERAL, help="Save the settings that are found.")
 @output_options
 def infer_command(name: str, apply: bool) -> None:
-    """Finds a source's settings in the documents that state their flags, and names the articles that disobey.
+    """Find the scoring settings that fit a source's documents.
+
+    Uses the documents that state their flags, and lists the articles that do not follow the rule.
 
     \b
     Examples:
       curation source infer powerapps
-      curation source infer diablo4 --apply --format csv --output disobeying.csv
+      curation source infer diablo4 --apply --format csv --output exceptions.csv
     """
     from ..scoring.inferring import infer_settings
     from ..sources.rule_settings import find_source_id, set_rule_settings
@@ -200,19 +217,20 @@ def infer_command(name: str, apply: bool) -> None:
         found = infer_settings(connection, find_source_id(connection, name))
     bonus, threshold = found.settings
     first, last = found.thresholds or (None, None)
-    as_well = f" (any from {first} to {last} fits)" if first != last else ""
-    click.echo(f"publish threshold: {'not known' if threshold is None else threshold}{as_well}", err=True)
+    alternatives = f" (any from {first} to {last} fits)" if first != last else ""
+    click.echo(f"publish threshold: {'unknown' if threshold is None else threshold}{alternatives}", err=True)
     why = "" if found.with_related else ": no article that states its heat has related ones"
-    click.echo(f"related bonus: {'not known' if bonus is None else bonus}{why}", err=True)
+    click.echo(f"related bonus: {'unknown' if bonus is None else bonus}{why}", err=True)
     stating = counted(found.covered, "article")
-    click.echo(f"{found.conforming:,} of {stating} with stated quality and heat obey", err=True)
-    given = {key: value for key, value in found.settings._asdict().items() if value is not None}
-    if apply and given:
+    verb = "follows" if found.conforming == 1 else "follow"
+    click.echo(f"{found.conforming:,} of {stating} with stated quality and heat {verb} the rule", err=True)
+    settings = {key: value for key, value in found.settings._asdict().items() if value is not None}
+    if apply and settings:
         with store.writing(repeatable=True) as connection:
-            set_rule_settings(connection, name, given)
+            set_rule_settings(connection, name, settings)
         interrupts.record_outcome(interrupts.Outcome.SAVED)
-        click.echo(f"{name}: set", err=True)
-    elif given:
-        told = " ".join(f"--{key.replace('_', '-')} {value}" for key, value in given.items())
-        click.echo(f"`curation source set {name} {told}` sets them, and so does --apply", err=True)
+        click.echo(f"{name}: settings saved", err=True)
+    elif settings:
+        options = " ".join(f"--{key.replace('_', '-')} {value}" for key, value in settings.items())
+        click.echo(f"to save: --apply, or `curation source set {name} {options}`", err=True)
     print_rows(("article", "path", "why"), found.violations)

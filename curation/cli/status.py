@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import click
 
+from .help_groups import Command
 from .options import open_store
 from .output import output_options, print_rows
 
 
-@click.command("status")
+@click.command("status", cls=Command)
 @output_options
 def status_command() -> None:
-    """Shows what the store holds, a line for each source.
+    """Show a summary of each source.
 
-    `decided` counts articles with an editor's standing decision, `conflicts` those of them on which
-    upstream says otherwise, `adopted` the decisions that upstream agrees with by now (`curation reset
-    --adopted` releases them), `issues` what could not be taken in as it is.
+    `decided` counts articles with an override. `conflicts` counts those where upstream later changed a flag
+    to something else. `adopted` counts overrides that upstream has adopted; `curation reset --adopted`
+    removes them. `issues` counts open errors and warnings.
 
     \b
     Examples:
@@ -29,4 +30,4 @@ def status_command() -> None:
         found = read_status(connection)
     print_rows(found.columns, found.rows)
     if not found.rows:
-        click.echo("nothing yet: `curation import FOLDER` takes a dump in", err=True)
+        click.echo("no sources yet: run `curation import FOLDER`", err=True)

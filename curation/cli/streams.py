@@ -1,12 +1,12 @@
-"""The standard streams as commands use them, whatever the caller made of them.
+"""The standard streams, made safe for closed descriptors, full disks and limited encodings.
 
-- A closed descriptor is occupied by /dev/null, so that no file of ours gets its number. Nothing is done
-  where standard output is closed. Who reads a closed standard input is told so. What a closed standard error
-  would say is lost.
-- A full disk, or another error of standard output, names it. Errors of standard error are dropped: the work
-  goes on, and the exit status says how it ended.
-- In an encoding that lacks a character, a similar one or `?` stands for it (`REPLACING`). Rows for programs
-  are never changed by that: see `output`.
+- A closed descriptor is replaced by /dev/null, so that none of our files gets its number. With a closed
+  standard output, the command does nothing. Reading a closed standard input is an error. Messages for a
+  closed standard error are lost.
+- An error of standard output, such as a full disk, names the stream. Errors of standard error are ignored:
+  the work goes on, and the exit status shows the result.
+- A character that the encoding lacks is replaced by a similar one or `?` (`REPLACING`). Rows for programs are
+  never changed in this way: see `output`.
 """
 
 from __future__ import annotations
@@ -23,34 +23,34 @@ from ..errors import CurationError
 if TYPE_CHECKING:
     from collections.abc import Buffer  # type: ignore[attr-defined,unused-ignore]
 
-#: The name of the error handler that puts what is similar in place of what an encoding lacks.
+#: The error handler that replaces a character that the encoding lacks by a similar one.
 REPLACING = "curation.similar"
 
-#: What stands for characters of ours, and for those that texts have most.
+#: Replacements for the characters of our own output, and for the most common ones in texts.
 _SIMILAR = {
     "─": "-", "│": "|", "…": "~", "–": "-", "—": "-", "‘": "'", "’": "'", "“": '"', "”": '"', "•": "*",
     **dict.fromkeys("▏▎▍▌▋▊▉█", "#"),
 }  # fmt: skip
 
 
-def _similar(error: UnicodeError) -> tuple[str, int]:
+def _replace_missing(error: UnicodeError) -> tuple[str, int]:
     if not isinstance(error, UnicodeEncodeError):
         raise error
-    lacking = error.object[error.start : error.end]
+    missing = error.object[error.start : error.end]
     return "".join(
-        _SIMILAR.get(sign, "*" if "\u2801" <= sign <= "\u28ff" else "?") for sign in lacking
+        _SIMILAR.get(sign, "*" if "\u2801" <= sign <= "\u28ff" else "?") for sign in missing
     ), error.end
 
 
-codecs.register_error(REPLACING, _similar)
+codecs.register_error(REPLACING, _replace_missing)
 
 
-#: What errors of standard output call it.
+#: The name of standard output in error messages.
 OUTPUT = "standard output"
 
 
-class _Writing(io.FileIO):
-    """A descriptor that is written to; its errors name it."""
+class _LabelledFile(io.FileIO):
+    """A descriptor whose write errors have a label in place of a file name."""
 
     def __init__(self, number: int, label: str) -> None:
         super().__init__(number, "w", closefd=False)
@@ -63,8 +63,8 @@ class _Writing(io.FileIO):
             raise OSError(error.errno, error.strerror, self._label) from error
 
 
-class _Forgiving(io.FileIO):
-    """A descriptor of which nobody is told that it cannot be written to."""
+class _LenientFile(io.FileIO):
+    """A descriptor that ignores write errors."""
 
     def write(self, data: Buffer) -> int:
         try:
@@ -73,19 +73,21 @@ class _Forgiving(io.FileIO):
             return memoryview(data).nbytes
 
 
-class _Closed(io.RawIOBase):
-    """A standard input that is closed."""
+class _ClosedInput(io.RawIOBase):
+    """A standard input that is closed: reading it is an error."""
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, _: Any) -> int:
-        raise CurationError("standard input is closed: give it a file or a pipe, or /dev/null for nothing")
+        raise CurationError("standard input is closed: redirect it from a file, a pipe or /dev/null")
 
 
-class _Text(io.TextIOWrapper):
-    """Text for a descriptor. click takes a stream of ASCII for one that is set up wrongly, and would write
-    UTF-8 past it: it is not told."""
+class _TextStream(io.TextIOWrapper):
+    """A text stream that hides ASCII from click.
+
+    click considers an ASCII stream misconfigured, and would bypass it and write UTF-8.
+    """
 
     @property
     def encoding(self) -> str:  # type: ignore[override]
@@ -93,62 +95,62 @@ class _Text(io.TextIOWrapper):
 
     @property
     def codec(self) -> str:
-        """The encoding, as Python knows it."""
+        """The real encoding, by its Python name."""
         return super().encoding
 
 
 def prepare() -> None:
-    """Puts the streams of the process in order; to be called once, at its beginning.
+    """Replace the standard streams of the process. Call this once, at its start.
 
-    Raises CurationError where standard output is closed.
+    Raises CurationError if standard output is closed.
     """
     for number in range(3):
-        _occupy(number)
+        _open_if_closed(number)
     if sys.stdin is None:
-        sys.stdin = io.TextIOWrapper(io.BufferedReader(_Closed()))
+        sys.stdin = io.TextIOWrapper(io.BufferedReader(_ClosedInput()))
     is_closed = sys.stdout is None
-    sys.stderr = _text(sys.stderr, _Forgiving(2, "w", closefd=False), "backslashreplace")
-    sys.stdout = _text(sys.stdout, _Writing(1, OUTPUT), REPLACING)
+    sys.stderr = _wrap(sys.stderr, _LenientFile(2, "w", closefd=False), "backslashreplace")
+    sys.stdout = _wrap(sys.stdout, _LabelledFile(1, OUTPUT), REPLACING)
     if is_closed:
-        raise CurationError("standard output is closed, and nothing was done: send it to a file or /dev/null")
+        raise CurationError("standard output is closed, nothing was done: redirect it to a file or /dev/null")
 
 
-def _occupy(number: int) -> None:
+def _open_if_closed(number: int) -> None:
     try:
         os.fstat(number)
     except OSError:
-        os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # gets the lowest number that is free
+        os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # opens the lowest free number
 
 
-def _text(stream: TextIO | None, raw: io.FileIO, errors: str) -> TextIO:
-    """A stream of text in place of one that Python made, of the same encoding."""
+def _wrap(stream: TextIO | None, raw: io.FileIO, errors: str) -> TextIO:
+    """Return a text stream that replaces one of Python's, with the same encoding."""
     if not isinstance(stream, io.TextIOWrapper | None):
-        return stream  # somebody else's
+        return stream  # another program replaced it
     encoding = "utf-8" if stream is None else stream.encoding
     is_utf8 = codecs.lookup(encoding).name == "utf-8"
     if stream is not None and (stream.errors not in ("strict", "surrogateescape") or is_utf8):
-        errors = stream.errors or errors  # as the caller wishes
+        errors = stream.errors or errors  # chosen by the caller
     is_by_line = raw.fileno() != 1 or raw.isatty()
-    return _Text(io.BufferedWriter(raw), encoding=encoding, errors=errors, line_buffering=is_by_line)
+    return _TextStream(io.BufferedWriter(raw), encoding=encoding, errors=errors, line_buffering=is_by_line)
 
 
 def output_encoding() -> str:
-    """Return the encoding of standard output, as Python knows it."""
+    """Return the encoding of standard output, by its Python name."""
     return str(getattr(sys.stdout, "codec", sys.stdout.encoding))
 
 
 def flush() -> None:
-    """Writes what is still held of standard output. Raises OSError where that fails; then it is given up."""
+    """Write buffered standard output. If that fails, discards it and raises OSError."""
     try:
         sys.stdout.flush()
     except OSError:
-        give_up()
+        discard_output()
         raise
 
 
-def give_up() -> None:
-    """Sends what is still held of standard output nowhere, so that the end of the interpreter is silent."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
+def discard_output() -> None:
+    """Discard buffered standard output, so that the interpreter prints no error when it exits."""
+    devnull = os.open(os.devnull, os.O_WRONLY)
     with suppress(OSError):
-        os.dup2(nowhere, 1)
-    os.close(nowhere)
+        os.dup2(devnull, 1)
+    os.close(devnull)

@@ -23,7 +23,7 @@ from ..support.killed_imports import until
 from ..support.places import CHECKOUT
 
 ROOT = CHECKOUT
-INTERRUPTED = "Error: interrupted: nothing is half done; run this again to go on\n"
+INTERRUPTED = "Error: interrupted: the store is consistent. Run the command again to continue\n"
 
 #: Queries that run until they are stopped: one that gives nothing before, one that gives rows as it goes.
 ENDLESS = "WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t) SELECT count(*) FROM t"

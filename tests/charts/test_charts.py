@@ -134,7 +134,7 @@ def test_rows_and_chart_together(store: Store, curation: Callable[..., Result], 
     both = curation("report", "topics", "-p", "limit=1", "--chart", str(file), "--format", "csv")
     assert both.stdout.splitlines()[0].startswith("topic,parent")
     mixed = curation("report", "topics", "--chart", "-", "--format", "csv")
-    assert (mixed.exit_code, "give --output FILE" in mixed.stderr) == (2, True)
+    assert (mixed.exit_code, "use --output FILE" in mixed.stderr) == (2, True)
     separate = curation("report", "topics", "--chart", "-", "--output", str(tmp_path / "rows.csv"))
     assert separate.stdout.startswith("Topics\n")
     assert (tmp_path / "rows.csv").read_text().startswith("topic,parent")
@@ -148,9 +148,9 @@ def test_rows_and_chart_together(store: Store, curation: Callable[..., Result], 
             1,
             "has no chart: reports with a chart are activity, heat, imports, months",
         ),
-        (["topics", "--chart", "x.jpg"], 2, "ends in none of .svg, .png, .html"),
-        (["topics", "--chart", "no-such/x.svg"], 2, "there is no folder 'no-such'"),
-        (["--chart", "x.svg"], 2, "give its NAME"),
+        (["topics", "--chart", "x.jpg"], 2, "does not end in .svg, .png, .html"),
+        (["topics", "--chart", "no-such/x.svg"], 2, "folder 'no-such' does not exist"),
+        (["--chart", "x.svg"], 2, "needs the NAME"),
     ],
 )
 def test_what_cannot_be_drawn_is_reported_in_one_line(

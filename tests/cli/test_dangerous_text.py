@@ -1,4 +1,4 @@
-"""Dangerous text: stored as it is, and harmless in every form that a command prints."""
+"""Dangerous text is stored unchanged, and is harmless in every format that a command prints."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from curation.store.database import Store
 
 from ..support.cases import some
 
-#: What a terminal obeys: clear the screen, a title, a link, and their C1 forms; and turned text.
+#: Control sequences: clear the screen, set a title, a link, and their C1 forms.
 TERMINAL = "\x1b[2J\x1b]0;owned\x07\x1b]8;;javascript:alert(1)\x1b\\\x9b31m\x9d0;x\x9c\x08\x7f"
 BIDI = "\u202e\u202d\u2066\u2067\u2068\u2069\u200e\u200f\u061c"
-OBEYED = {sign for sign in TERMINAL + BIDI if not sign.isprintable()}
+CONTROLS = {sign for sign in TERMINAL + BIDI if not sign.isprintable()}
 
 HTML = "<script>alert(1)</script><img src=x onerror=alert(1)>[x](javascript:alert(1))![x](data:text/html,x)`a`|<!--"
 SQL = "'; DROP TABLE articles; --"
@@ -36,19 +36,21 @@ URLS = (
 
 
 def article(title: str, body: str = "Body.", **fields: str) -> str:
-    """An article whose texts are these, in JSON, which is YAML."""
-    told = "".join(f"{key}: {json.dumps(value)}\n" for key, value in {"title": title, **fields}.items())
-    return f"---\n{told}---\n{body}\n"
+    """Return a document with these fields, as JSON values, which are valid YAML."""
+    front_matter = "".join(
+        f"{key}: {json.dumps(value)}\n" for key, value in {"title": title, **fields}.items()
+    )
+    return f"---\n{front_matter}---\n{body}\n"
 
 
 def every_text(text: str) -> str:
-    """An article that says this wherever a text may stand, and with a fault of each severity but error."""
-    said = json.dumps(text)
+    """Return a document with this text in every text field, and with a warning and a notice."""
+    value = json.dumps(text)
     return (
-        f"---\ntitle: {said}\nexcerpt: {said}\ncategory: {said}\ntype: {said}\nslug: {said}\nheat: {said}\n"
-        f"published: yes\noriginalUrl: {said}\nwebUrl: {said}\nfeaturedContent: {said}\n{said}: .nan\n"
-        f"price: {{{said}: {said}}}\nprovider: {{name: {said}, domain: {said}, authors: [{{name: {said}}}]}}\n"
-        f"topics: [{said}]\nimages: [{{url: {said}, title: {said}}}]\nrelated: [{{title: {said}, webUrl: {said}}}]\n"
+        f"---\ntitle: {value}\nexcerpt: {value}\ncategory: {value}\ntype: {value}\nslug: {value}\nheat: {value}\n"
+        f"published: yes\noriginalUrl: {value}\nwebUrl: {value}\nfeaturedContent: {value}\n{value}: .nan\n"
+        f"price: {{{value}: {value}}}\nprovider: {{name: {value}, domain: {value}, authors: [{{name: {value}}}]}}\n"
+        f"topics: [{value}]\nimages: [{{url: {value}, title: {value}}}]\nrelated: [{{title: {value}, webUrl: {value}}}]\n"
         f"---\n{text.replace(chr(13), '')}\n"
     )
 
@@ -61,8 +63,8 @@ def news(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def take_in(news: Path, curation: Callable[..., Result]) -> Callable[..., Result]:
-    """Imports files of these names and texts."""
+def import_files(news: Path, curation: Callable[..., Result]) -> Callable[..., Result]:
+    """Return a function that imports files with these names and texts."""
 
     def run(**texts: str) -> Result:
         for name, text in texts.items():
@@ -76,7 +78,7 @@ def take_in(news: Path, curation: Callable[..., Result]) -> Callable[..., Result
 
 @pytest.fixture
 def on_terminal(store: Store) -> Callable[..., str]:
-    """Runs a command as on a terminal, where click lets escapes pass; all that it prints."""
+    """Return a function that runs a command as on a terminal, where click keeps escapes, and returns its output."""
     from curation.cli import cli
 
     database = store.backend.url.render_as_string(hide_password=False)
@@ -89,20 +91,22 @@ def on_terminal(store: Store) -> Callable[..., str]:
 
 # --- terminals ---------------------------------------------------------------------------------------
 
-LOUD = f"a{TERMINAL}b{BIDI}c"
+WITH_CONTROLS = f"a{TERMINAL}b{BIDI}c"
 
 
 @pytest.mark.parametrize("form", some([*TEXT_FORMATS, None]))
-def test_no_command_lets_a_terminal_be_told_anything(
-    take_in: Callable[..., Result], on_terminal: Callable[..., str], news: Path, form: str | None
+def test_no_command_prints_control_characters(
+    import_files: Callable[..., Result], on_terminal: Callable[..., str], news: Path, form: str | None
 ) -> None:
-    (news / "broken.md").write_text(f"---\ntitle: x\n{json.dumps(LOUD)}: 1\n{json.dumps(LOUD)}: 2\n---\n")
-    (news / "date.md").write_text(
-        f"---\npublishedDateTime: {json.dumps('2021-02-30')}\n? {json.dumps(LOUD)}\n---\n"
+    (news / "broken.md").write_text(
+        f"---\ntitle: x\n{json.dumps(WITH_CONTROLS)}: 1\n{json.dumps(WITH_CONTROLS)}: 2\n---\n"
     )
-    (news / "a.md").write_text(every_text(LOUD))
+    (news / "date.md").write_text(
+        f"---\npublishedDateTime: {json.dumps('2021-02-30')}\n? {json.dumps(WITH_CONTROLS)}\n---\n"
+    )
+    (news / "a.md").write_text(every_text(WITH_CONTROLS))
     assert "2 quarantined" in on_terminal("import", str(news.parent), "--source", "s")
-    on_terminal("set", "a", "--heat", "3", "--reason", LOUD, "--actor", LOUD)
+    on_terminal("set", "a", "--heat", "3", "--reason", WITH_CONTROLS, "--actor", WITH_CONTROLS)
     columns = "title,excerpt,category,type,provider,domain,topics,slug,original_url,web_url"
     for command in (
         ("list", "--columns", columns),
@@ -115,75 +119,81 @@ def test_no_command_lets_a_terminal_be_told_anything(
         ("report", "providers", "-p", "minimum=1"),
         ("report", "topics"),
         ("sql", "SELECT title, body, extra FROM articles"),
-        ("sql", f'SELECT title AS "{LOUD}" FROM articles'),
+        ("sql", f'SELECT title AS "{WITH_CONTROLS}" FROM articles'),
     ):
         printed = on_terminal(*command, *(("--format", form) if form else ()))
         assert "owned" in printed or command[0] == "status", command
-        assert not OBEYED & set(printed), (command, OBEYED & set(printed))
+        assert not CONTROLS & set(printed), (command, CONTROLS & set(printed))
 
 
-def test_no_error_lets_it_either(take_in: Callable[..., Result], on_terminal: Callable[..., str]) -> None:
-    take_in(a=every_text(LOUD))
+def test_no_error_prints_control_characters(
+    import_files: Callable[..., Result], on_terminal: Callable[..., str]
+) -> None:
+    import_files(a=every_text(WITH_CONTROLS))
     for command in (
-        ("show", LOUD),
-        ("log", LOUD),
-        ("set", LOUD, "--heat", "1"),
-        ("list", "--columns", LOUD),
-        ("list", "--sort", LOUD),
-        ("list", "--since", LOUD),
-        ("list", "--heat", LOUD),
-        ("list", "--format", LOUD),
-        ("report", LOUD),
-        ("report", "review", "-p", f"{LOUD}=1"),
-        ("report", "review", "-p", f"limit={LOUD}"),
-        ("sql", f"SELECT {LOUD}"),
+        ("show", WITH_CONTROLS),
+        ("log", WITH_CONTROLS),
+        ("set", WITH_CONTROLS, "--heat", "1"),
+        ("list", "--columns", WITH_CONTROLS),
+        ("list", "--sort", WITH_CONTROLS),
+        ("list", "--since", WITH_CONTROLS),
+        ("list", "--heat", WITH_CONTROLS),
+        ("list", "--format", WITH_CONTROLS),
+        ("report", WITH_CONTROLS),
+        ("report", "review", "-p", f"{WITH_CONTROLS}=1"),
+        ("report", "review", "-p", f"limit={WITH_CONTROLS}"),
+        ("sql", f"SELECT {WITH_CONTROLS}"),
         ("sql", "SELECT CAST(title AS integer) / 0, abs(title) FROM articles"),
-        ("import", f"/{LOUD}"),
-        (LOUD,),
-        ("show", f"--{LOUD}"),
-        ("show", "a", LOUD),
-        ("db", "current", LOUD),
+        ("import", f"/{WITH_CONTROLS}"),
+        (WITH_CONTROLS,),
+        ("show", f"--{WITH_CONTROLS}"),
+        ("show", "a", WITH_CONTROLS),
+        ("db", "current", WITH_CONTROLS),
     ):
         printed = on_terminal(*command)
         assert "rror" in printed or command[0] == "sql", command
-        assert not OBEYED & set(printed), (command, OBEYED & set(printed))
+        assert not CONTROLS & set(printed), (command, CONTROLS & set(printed))
 
 
-def test_a_path_that_is_named_turns_no_text(
-    take_in: Callable[..., Result], on_terminal: Callable[..., str]
+def test_a_path_in_a_message_has_no_bidirectional_controls(
+    import_files: Callable[..., Result], on_terminal: Callable[..., str]
 ) -> None:
-    take_in(**{f"a{BIDI}b": article("a", removed="yes"), "b": article("b")})
+    import_files(**{f"a{BIDI}b": article("a", removed="yes"), "b": article("b")})
     printed = on_terminal("publish", "1", "2", "--yes")
     assert "removed, and so not published" in printed
-    assert not OBEYED & set(printed)
+    assert not CONTROLS & set(printed)
 
 
-def test_what_a_terminal_obeys_is_stored_as_it_is(
-    take_in: Callable[..., Result], curation: Callable[..., Result]
+def test_control_characters_are_stored_unchanged(
+    import_files: Callable[..., Result], curation: Callable[..., Result]
 ) -> None:
-    take_in(a=every_text(LOUD))
+    import_files(a=every_text(WITH_CONTROLS))
     for command in (
         ("show", "a", "--format", "json"),
         ("sql", "SELECT * FROM articles", "--format", "jsonl"),
     ):
         shown = json.loads(curation(*command).stdout)
         for column in ("title", "excerpt", "category", "type", "original_url", "web_url", "featured_content"):
-            assert shown[column] == LOUD, column
+            assert shown[column] == WITH_CONTROLS, column
     shown = json.loads(curation("show", "a", "--format", "json").stdout)
-    assert (shown["provider"], shown["topics"], shown["authors"]) == (LOUD, [LOUD], [LOUD])
-    assert (shown["images"][0]["title"], shown["related"][0]["web_url"]) == (LOUD, LOUD)
-    assert shown["extra"]["price"] == {LOUD: LOUD}
-    assert shown["body"] == LOUD
+    assert (shown["provider"], shown["topics"], shown["authors"]) == (
+        WITH_CONTROLS,
+        [WITH_CONTROLS],
+        [WITH_CONTROLS],
+    )
+    assert (shown["images"][0]["title"], shown["related"][0]["web_url"]) == (WITH_CONTROLS, WITH_CONTROLS)
+    assert shown["extra"]["price"] == {WITH_CONTROLS: WITH_CONTROLS}
+    assert shown["body"] == WITH_CONTROLS
 
 
-def test_a_written_file_lets_no_terminal_be_told_either(
-    take_in: Callable[..., Result], curation: Callable[..., Result], tmp_path: Path
+def test_a_written_file_has_no_control_characters(
+    import_files: Callable[..., Result], curation: Callable[..., Result], tmp_path: Path
 ) -> None:
-    take_in(a=every_text(LOUD))
+    import_files(a=every_text(WITH_CONTROLS))
     for suffix in ("csv", "tsv", "json", "jsonl", "md", "txt", "html"):
         file = tmp_path / f"out.{suffix}"
         curation("sql", "SELECT * FROM articles", "--output", str(file))
-        assert not OBEYED & set(file.read_text())
+        assert not CONTROLS & set(file.read_text())
 
 
 # --- spreadsheets and browsers -----------------------------------------------------------------------
@@ -191,9 +201,9 @@ def test_a_written_file_lets_no_terminal_be_told_either(
 
 @pytest.mark.parametrize(("form", "separator"), [("csv", ","), ("tsv", "\t")])
 def test_a_spreadsheet_runs_no_title(
-    take_in: Callable[..., Result], curation: Callable[..., Result], form: str, separator: str
+    import_files: Callable[..., Result], curation: Callable[..., Result], form: str, separator: str
 ) -> None:
-    take_in(**{f"f{i}": article(formula, heat="x") for i, formula in enumerate(FORMULAS)})
+    import_files(**{f"f{i}": article(formula, heat="x") for i, formula in enumerate(FORMULAS)})
     stored = json.loads(curation("list", "--columns", "title", "--sort", "path", "--format", "json").stdout)
     assert [row["title"] for row in stored] == list(FORMULAS)
     for command in (
@@ -205,7 +215,7 @@ def test_a_spreadsheet_runs_no_title(
         cells = [cell for row in csv.reader(io.StringIO(output), delimiter=separator) for cell in row]
         assert len(cells) >= len(FORMULAS)
         assert not [cell for cell in cells if cell and cell[0] in "=+@\t\r"], command
-        # A number may be negative; a text that begins so is held back.
+        # A number may be negative; a text that begins so is escaped.
         assert not [cell for cell in cells if cell.startswith("-") and not re.fullmatch(r"-\d+", cell)]
         assert "'-1" in cells
     one = curation("show", "f0", "--format", form).stdout
@@ -232,9 +242,11 @@ class _Tags(HTMLParser):
 
 
 def test_markdown_renders_no_html_and_no_link(
-    take_in: Callable[..., Result], curation: Callable[..., Result]
+    import_files: Callable[..., Result], curation: Callable[..., Result]
 ) -> None:
-    take_in(a=article(HTML, HTML, category=HTML), **{f"u{i}": article(url) for i, url in enumerate(URLS)})
+    import_files(
+        a=article(HTML, HTML, category=HTML), **{f"u{i}": article(url) for i, url in enumerate(URLS)}
+    )
     for command in (
         ("list", "--columns", "title,category"),
         ("show", "a"),
@@ -250,11 +262,11 @@ def test_markdown_renders_no_html_and_no_link(
 
 @pytest.mark.parametrize("url", some(URLS))
 def test_only_http_and_https_are_links(
-    take_in: Callable[..., Result], curation: Callable[..., Result], url: str
+    import_files: Callable[..., Result], curation: Callable[..., Result], url: str
 ) -> None:
-    said = json.dumps(url)
-    take_in(
-        a=f"---\noriginalUrl: {said}\nwebUrl: {said}\nrelated: [{{webUrl: {said}}}]\n---\n",
+    value = json.dumps(url)
+    import_files(
+        a=f"---\noriginalUrl: {value}\nwebUrl: {value}\nrelated: [{{webUrl: {value}}}]\n---\n",
         b=article("b", originalUrl=url),
     )
     shown = json.loads(curation("show", "_news/a.md", "--format", "json").stdout)
@@ -265,9 +277,9 @@ def test_only_http_and_https_are_links(
 
 
 def test_a_terminal_gets_no_hyperlinks(
-    take_in: Callable[..., Result], on_terminal: Callable[..., str]
+    import_files: Callable[..., Result], on_terminal: Callable[..., str]
 ) -> None:
-    take_in(
+    import_files(
         a=article(
             "[x](https://a.example) [link=https://a.example]y[/link]", originalUrl="https://a.example/x"
         )
@@ -279,8 +291,8 @@ def test_a_terminal_gets_no_hyperlinks(
 # --- SQL ---------------------------------------------------------------------------------------------
 
 
-def test_sql_in_a_text_is_text(take_in: Callable[..., Result], curation: Callable[..., Result]) -> None:
-    take_in(a=every_text(SQL), b=article("harmless"))
+def test_sql_in_a_text_is_text(import_files: Callable[..., Result], curation: Callable[..., Result]) -> None:
+    import_files(a=every_text(SQL), b=article("harmless"))
     for filter_ in ("--topic", "--provider", "--domain", "--category", "--type"):
         assert paths(curation("list", filter_, SQL, "--format", "json")) == ["_news/a.md"], filter_
     for word in (word for word in SQL.split() if any(map(str.isalnum, word))):
@@ -302,12 +314,12 @@ def test_sql_in_a_text_is_text(take_in: Callable[..., Result], curation: Callabl
 
 @pytest.mark.parametrize("sign", ["%", "_"])
 def test_wildcards_in_filters_are_text(
-    news: Path, take_in: Callable[..., Result], curation: Callable[..., Result], sign: str
+    news: Path, import_files: Callable[..., Result], curation: Callable[..., Result], sign: str
 ) -> None:
     (news / f"b{sign}c").mkdir()
     (news / "bxc").mkdir()
     with_sign, without = article(f"a{sign}c", topics=f"a{sign}c"), article("axc", topics="axc")
-    take_in(**{f"a{sign}c": with_sign, "axc": without, f"b{sign}c/y": with_sign, "bxc/z": without})
+    import_files(**{f"a{sign}c": with_sign, "axc": without, f"b{sign}c/y": with_sign, "bxc/z": without})
     mine = [f"_news/a{sign}c.md", f"_news/b{sign}c/y.md"]
     assert curation("list", "--search", sign).exit_code == 1  # there is no word in it
     assert paths(curation("list", "--search", f"a{sign}c", "--format", "json")) == mine

@@ -1,4 +1,4 @@
-"""The commands that decide, look back and take back, as editors and scripts type them."""
+"""The commands that change flags, show the history and revert, as editors and scripts use them."""
 
 from __future__ import annotations
 
@@ -55,18 +55,18 @@ def test_a_number_sets_whatever_its_sign_and_a_sign_with_an_equals_sign_moves(
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("given", "note"),
     [
-        ("+10", "note: +10 sets 10; to move by 10, write +=10\n"),
-        ("-5", "note: -5 sets -5; to move by 5, write -=5\n"),
+        ("+10", "note: +10 sets 10; to add 10, write +=10\n"),
+        ("-5", "note: -5 sets -5; to subtract 5, write -=5\n"),
         ("-1", ""),
         ("+=10", ""),
     ],
 )
-def test_who_is_used_to_the_old_form_is_told_of_the_new_one(filled: Curation, given: str, told: str) -> None:
+def test_a_signed_number_gives_a_note_about_the_new_form(filled: Curation, given: str, note: str) -> None:
     assert filled("set", LEADER, "--heat", given, "--dry-run").stderr.removesuffix(
-        "a dry run: 1 of 1 article would change; nothing was kept\n"
-    ) == told  # fmt: skip
+        "dry run: 1 of 1 article would change; nothing was saved\n"
+    ) == note  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -75,23 +75,23 @@ def test_who_is_used_to_the_old_form_is_told_of_the_new_one(filled: Curation, gi
         ["x", "", "1.5", "--", "+=-3", "=+=3", "+ 5", "+=", "++3", str(2**63), f"-{2**63 + 1}", f"+={2**63}"]
     ),
 )
-def test_what_is_no_change_is_wrong_usage(filled: Curation, given: str) -> None:
+def test_an_invalid_number_is_wrong_usage(filled: Curation, given: str) -> None:
     assert filled("set", LEADER, "--quality", given).exit_code == 2
 
 
-def test_a_dry_run_shows_each_change_and_keeps_nothing(filled: Curation, store: Store) -> None:
+def test_a_dry_run_shows_each_change_and_saves_nothing(filled: Curation, store: Store) -> None:
     before = digests(store)
     result = filled("set", LEADER, "--quality", "+=1", "--unpublished", "--dry-run", "--format", "json")
-    told = [(row["path"], row["flag"], row["old"], row["new"]) for row in read(result)]
-    assert told == [(LEADER, "published", True, False), (LEADER, "quality", 62, 63)]
-    assert "1 of 1 article would change; nothing was kept" in result.stderr
+    changes = [(row["path"], row["flag"], row["old"], row["new"]) for row in read(result)]
+    assert changes == [(LEADER, "published", True, False), (LEADER, "quality", 62, 63)]
+    assert "1 of 1 article would change; nothing was saved" in result.stderr
     assert digests(store) == before
     for command in (["reset", "--collection", "news"], ["publish", "--collection", "learning"]):
         assert filled(*command, "--dry-run").exit_code == 0
         assert digests(store) == before
 
 
-def test_a_reset_gives_flags_back(filled: Curation) -> None:
+def test_a_reset_removes_overrides(filled: Curation) -> None:
     filled("set", LEADER, "--quality", "1", "--heat", "2")
     assert "reset 1 of 1" in filled("reset", LEADER, "--heat").stdout
     assert (flags(filled, LEADER)["heat"]["override"], flags(filled, LEADER)["quality"]["override"]) == (
@@ -99,16 +99,16 @@ def test_a_reset_gives_flags_back(filled: Curation) -> None:
         1,
     )
     assert "reset 1 of 1" in filled("reset", "--overridden").stdout
-    assert "it is so already" in filled("reset", LEADER).stdout
+    assert "nothing to change\n" in filled("reset", LEADER).stdout
 
 
-def test_several_changesets_are_taken_back_the_newest_first(filled: Curation) -> None:
+def test_several_changesets_are_reverted_newest_first(filled: Curation) -> None:
     made = []
     for quality in ("70", "80", "90"):
-        told = filled("set", LEADER, "--quality", quality).stdout
-        made.append(re.findall(r"changeset (\d+)", told)[0])
+        output = filled("set", LEADER, "--quality", quality).stdout
+        made.append(re.findall(r"changeset (\d+)", output)[0])
     dry = filled("revert", made[-1], "--dry-run")
-    assert "a dry run, nothing was kept" in dry.stderr
+    assert "dry run, nothing was saved" in dry.stderr
     assert flags(filled, LEADER)["quality"]["value"] == 90
     assert filled("revert", *made).exit_code == 0
     assert flags(filled, LEADER)["quality"]["value"] == 62
@@ -116,7 +116,7 @@ def test_several_changesets_are_taken_back_the_newest_first(filled: Curation) ->
     assert [str(line["reverts"]) for line in log] == made
 
 
-def test_what_is_left_alone_is_named_and_counts_as_partly_done(filled: Curation) -> None:
+def test_a_flag_that_is_left_alone_is_listed_with_status_3(filled: Curation) -> None:
     filled("set", LEADER, "the-bollard-column-again", "--quality", "70")
     filled("set", LEADER, "--quality", "80")
     result = filled("revert", "2", "--format", "json")
@@ -128,7 +128,7 @@ def test_what_is_left_alone_is_named_and_counts_as_partly_done(filled: Curation)
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["revert", "99"], "no changeset 99"),
         (["log", "99"], "no changeset 99"),
@@ -138,22 +138,22 @@ def test_what_is_left_alone_is_named_and_counts_as_partly_done(filled: Curation)
     ],
 )
 def test_a_refusal_is_one_line_that_says_what_to_do(
-    filled: Curation, arguments: list[str], said: str
+    filled: Curation, arguments: list[str], message: str
 ) -> None:
     filled("set", LEADER, "--quality", "1")
     result = filled(*arguments)
-    assert (result.exit_code, said in result.stderr) == (1, True), result.output
+    assert (result.exit_code, message in result.stderr) == (1, True), result.output
     assert len(result.stderr.strip().splitlines()) == 1
     assert "`curation " in result.stderr or "give words" in result.stderr
 
 
-def test_an_undone_import_is_not_taken_back_but_imported_again(filled: Curation) -> None:
+def test_a_reverted_import_must_be_imported_again(filled: Curation) -> None:
     assert filled("revert", "1").exit_code == 0
     result = filled("revert", "2")
     assert (result.exit_code, "import the dump again" in result.stderr) == (1, True)
 
 
-def test_the_version_that_show_tells_is_the_one_to_give(filled: Curation) -> None:
+def test_if_unchanged_since_takes_the_version_of_show(filled: Curation) -> None:
     filled("set", LEADER, "--quality", "1")
     version = str(read(filled("show", LEADER, "--format", "json"))["version"])
     listed = read(filled("list", "--overridden", "--columns", "path,version", "--format", "json"))
@@ -183,17 +183,17 @@ def test_the_log_is_filtered(filled: Curation) -> None:
     assert LEADER in [row["path"] for row in read(filled("log", "3", "--format", "json"))]
 
 
-def test_many_articles_are_shown_and_asked_about(filled: Curation, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_articles_are_shown_in_a_prompt(filled: Curation, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("curation.cli.set_.is_interactive", lambda: True)
     refused = filled("unpublish", "--source", "site", stdin="n\n")
     assert refused.exit_code == 1
     assert "_archive/_news/2019-03-02" in refused.stderr
     assert "and 45 more" in refused.stderr
-    assert "This decides 50 articles. Go on?" in refused.stderr
+    assert "Change 50 articles?" in refused.stderr
     assert read(filled("log", "--kind", "edit", "--format", "json")) == []
     assert filled("unpublish", "--source", "site", stdin="y\n").exit_code == 0
     few = filled("unpublish", "--collection", "archive")
-    assert "Go on" not in few.stderr
+    assert "Change " not in few.stderr
 
 
 def test_several_are_dry_run_as_they_would_be_run(filled: Curation, store: Store) -> None:
@@ -227,7 +227,7 @@ def test_imports_and_decisions_are_undone_together_and_dry_run_as_they_would_be(
     alone = curation("revert", "2", "--dry-run")
     assert (alone.exit_code, "1 left alone" in alone.stderr) == (3, True)
     dry = curation("revert", "3", "2", "--dry-run", "--format", "json")
-    assert (dry.exit_code, "1 as before" in dry.stderr) == (0, True), dry.output
+    assert (dry.exit_code, "1 restored" in dry.stderr) == (0, True), dry.output
     assert [(row["old"], row["new"]) for row in read(dry)] == [(30, 20), (20, 10)]
     assert digests(store) == before
     assert curation("revert", "3", "2").exit_code == 0
@@ -261,20 +261,20 @@ def test_an_end_of_a_path_is_taken_letter_for_letter(curation: Curation, tmp_pat
     assert curation("show", "rock").exit_code == 0
 
 
-def test_what_was_done_is_a_row_where_a_form_is_asked_for(filled: Curation, tmp_path: Path) -> None:
-    told = {"changeset": 2, "changed": 1, "selected": 1, "refused": 0}
-    assert read(filled("set", LEADER, "--heat", "5", "--format", "json")) == [told]
+def test_the_result_is_a_row_with_a_format(filled: Curation, tmp_path: Path) -> None:
+    row = {"changeset": 2, "changed": 1, "selected": 1, "refused": 0}
+    assert read(filled("set", LEADER, "--heat", "5", "--format", "json")) == [row]
     filled("set", LEADER, "--heat", "6", "--output", str(tmp_path / "done.json"))
-    assert json.loads((tmp_path / "done.json").read_text()) == [told | {"changeset": 3}]
+    assert json.loads((tmp_path / "done.json").read_text()) == [row | {"changeset": 3}]
 
 
-def test_a_dry_run_holds_up_nobody_while_it_prints(
+def test_a_dry_run_blocks_nobody_while_it_prints(
     filled: Curation, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from curation.cli import edits
 
     def print_slowly(*_: object) -> int:
-        with store.writing() as connection:  # as a command beside it would
+        with store.writing() as connection:  # as a concurrent command would
             connection.execute(sa.text("UPDATE sources SET location = location"))
         return 0
 
@@ -317,11 +317,11 @@ def test_a_piece_of_a_word_and_a_number_that_is_no_id_name_nothing(
         (["log", LEADER, "--article", LEADER], 2),
     ],
 )
-def test_what_cannot_be_is_refused_and_is_no_fault_of_ours(
+def test_impossible_values_are_refused_without_an_internal_error(
     filled: Curation, arguments: list[str], status: int
 ) -> None:
     result = filled(*arguments)
-    assert (result.exit_code, "a fault of curation's" in result.stderr) == (status, False), result.output
+    assert (result.exit_code, "internal error" in result.stderr) == (status, False), result.output
     assert " says: " not in result.stderr
     assert read(filled("log", "--kind", "edit", "--format", "json")) == []
 
@@ -331,7 +331,7 @@ def test_a_nul_on_standard_input_is_refused(filled: Curation) -> None:
     assert (result.exit_code, "a NUL on standard input" in result.stderr) == (1, True)
 
 
-def test_a_changeset_is_told_with_who_and_why_though_it_changed_no_flag(filled: Curation) -> None:
+def test_a_changeset_without_changes_of_flags_is_described(filled: Curation) -> None:
     result = filled("log", "1", "--format", "json")
     assert {row["flag"] for row in read(result)} == {"document"}
     assert "changeset 1: import by " in result.stderr
@@ -341,7 +341,7 @@ def test_a_changeset_is_told_with_who_and_why_though_it_changed_no_flag(filled: 
 
 
 @pytest.mark.parametrize(
-    ("typed", "begun", "offered"),
+    ("typed", "prefix", "offered"),
     [
         (["list", "--topic"], "Ti", ["Tides"]),
         (["set", "--domain"], "keep", ["keeperslog.example"]),
@@ -359,14 +359,14 @@ def test_a_changeset_is_told_with_who_and_why_though_it_changed_no_flag(filled: 
     ],
 )
 def test_the_shell_completes_names(
-    filled: Curation, store: Store, typed: list[str], begun: str, offered: list[str]
+    filled: Curation, store: Store, typed: list[str], prefix: str, offered: list[str]
 ) -> None:
     database = store.backend.url.render_as_string(hide_password=False)
     complete = ShellComplete(cli, {}, "curation", "_CURATION_COMPLETE")
-    found = complete.get_completions(["--database", database, *typed], begun)
+    found = complete.get_completions(["--database", database, *typed], prefix)
     assert [item.value for item in found] == offered
 
 
-def test_without_a_store_nothing_is_completed_and_nothing_said() -> None:
+def test_completion_is_silent_without_a_store() -> None:
     complete = ShellComplete(cli, {}, "curation", "_CURATION_COMPLETE")
     assert complete.get_completions(["--database", "/nowhere/at/all.db", "list", "--topic"], "T") == []

@@ -1,4 +1,4 @@
-"""Rows in every form: nothing that a terminal or a spreadsheet would run, and files that are whole."""
+"""Rows in every format: safe for terminals and spreadsheets, and in complete files."""
 
 from __future__ import annotations
 
@@ -82,20 +82,20 @@ def test_exact_numbers_are_numbers(value: Decimal, number: float) -> None:
 
 
 @pytest.mark.parametrize("value", [Decimal("NaN"), Decimal("-Infinity"), float("nan"), float("inf")])
-def test_what_is_no_finite_number_is_json_all_the_same(value: Any) -> None:
+def test_numbers_that_are_not_finite_give_valid_json(value: Any) -> None:
     def refuse(constant: str) -> None:
         pytest.fail(f"{constant} is not JSON")
 
     json.loads(to_json({"a": value}), parse_constant=refuse)
 
 
-def test_json_escapes_what_a_terminal_obeys() -> None:
+def test_json_escapes_control_characters() -> None:
     text = to_json({"a": "\x1b\x9b\x7f\u202e\n", "\x1b": "é😀"})
     assert text == '{"a": "\\u001b\\u009b\\u007f\\u202e\\n", "\\u001b": "é😀"}'
     assert json.loads(text) == {"a": "\x1b\x9b\x7f\u202e\n", "\x1b": "é😀"}
 
 
-# --- forms -------------------------------------------------------------------------------------------
+# --- formats -----------------------------------------------------------------------------------------
 
 ROWS = [(1, "a|b\\c, d"), (-2, None), (30, 'two\nlines "q"')]
 
@@ -152,7 +152,7 @@ def test_a_spreadsheet_runs_nothing(form: str, value: Any, cell: str) -> None:
 
 
 def test_a_cell_that_begins_with_a_carriage_return_is_harmless() -> None:
-    # Escaped as a control, it does not begin with one any more.
+    # The escaped cell no longer begins with a control character.
     output = printed([("\r=1",)], "--format", "csv", "--no-headers", columns=("a",)).stdout
     assert output in ("\\r=1\n", "'\\r=1\n")
 
@@ -162,7 +162,7 @@ def test_a_column_name_runs_nothing_either() -> None:
 
 
 @pytest.mark.parametrize("form", TEXT_FORMATS)
-def test_no_form_lets_controls_pass(form: str) -> None:
+def test_no_format_prints_control_characters(form: str) -> None:
     output = printed([(1, "\x1b[31m\x9b\u202e\r")], "--format", form, columns=("a\x1b", "b")).stdout
     assert "[31m" in output
     assert not set(output) & set("\x1b\x9b\u202e\r")
@@ -239,7 +239,7 @@ def test_the_format_asked_for_goes_before_the_suffix(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("form", FORMATS)
-def test_a_file_is_whole_or_not_at_all(tmp_path: Path, form: str) -> None:
+def test_a_file_is_complete_or_absent(tmp_path: Path, form: str) -> None:
     def rows() -> Iterator[tuple[int, str]]:
         yield 1, "a"
         raise RuntimeError("the engine went away")

@@ -1,4 +1,4 @@
-"""Forms that other programs read: pages, workbooks, Parquet, compressed files; each by a reader not ours."""
+"""Pages, workbooks, Parquet and compressed files, each read by an independent library."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def table(*rows: Any, columns: tuple[str, ...] = ("a",)) -> pa.Table:
 
 # --- texts go and come back --------------------------------------------------------------------------
 
-#: Whatever a store may hold: every sign but halves of a pair, and what has a meaning to some form.
+#: Texts that a store may contain: all characters except surrogates, and those with a meaning in some format.
 nasty = st.one_of(
     st.text(st.characters(exclude_categories=["Cs"]), max_size=30),
     st.lists(
@@ -108,7 +108,7 @@ def test_a_workbook_gives_texts_back(rows: list[tuple[str, str]]) -> None:
 
 
 def without_controls_if_marked_up(text: str) -> str:
-    """A text that XlsxWriter would take for its own XML has its controls escaped, --raw or not."""
+    """Escape the control characters of a text that XlsxWriter would write as raw XML, even with --raw."""
     return escape(text) if text.startswith("<r>") and text.endswith("</r>") else text
 
 
@@ -279,7 +279,7 @@ def test_a_workbook_can_be_read_and_filtered() -> None:
     assert [sheet.column_dimensions[name].width > 50 for name in "AB"] == [False, True]
 
 
-def test_a_text_too_long_for_a_cell_is_cut_and_told() -> None:
+def test_a_text_too_long_for_a_cell_is_cut_with_a_warning() -> None:
     result = printed([("😀" * 20000,), ("a" * 32767,)], "--format", "xlsx", columns=("a",))
     assert result.stderr.startswith("warning: 1 text cut at 32,767 characters")
     [[cut], [whole]] = openpyxl.load_workbook(io.BytesIO(result.stdout_bytes)).active.iter_rows(2)
@@ -287,7 +287,7 @@ def test_a_text_too_long_for_a_cell_is_cut_and_told() -> None:
 
 
 def test_a_full_disk_ends_a_workbook_with_its_own_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    """And with nothing else: no finalizer of the library's prints a traceback afterwards."""
+    """No finalizer of the library prints a traceback afterwards."""
     lost: list[Any] = []
     monkeypatch.setattr(sys, "unraisablehook", lost.append)
     monkeypatch.setattr(our_xlsx, "unnamed_file", _full_disk)
@@ -301,15 +301,17 @@ def _full_disk() -> IO[bytes]:
     return Path("/dev/full").open("w+b", buffering=0)
 
 
-@pytest.mark.parametrize(("count", "held"), [(0, [0]), (9, [9]), (10, [9, 1]), (18, [9, 9]), (19, [9, 9, 1])])
+@pytest.mark.parametrize(
+    ("count", "sheet_rows"), [(0, [0]), (9, [9]), (10, [9, 1]), (18, [9, 9]), (19, [9, 9, 1])]
+)
 def test_more_rows_than_a_sheet_has_go_on_in_the_next(
-    monkeypatch: pytest.MonkeyPatch, count: int, held: list[int]
+    monkeypatch: pytest.MonkeyPatch, count: int, sheet_rows: list[int]
 ) -> None:
-    monkeypatch.setattr(our_xlsx, "ROWS_OF_A_SHEET", 10)
+    monkeypatch.setattr(our_xlsx, "SHEET_ROWS", 10)
     book = sheets(*[(i,) for i in range(count)])
-    assert [sheet["A1"].value for sheet in book] == ["a"] * len(held)
+    assert [sheet["A1"].value for sheet in book] == ["a"] * len(sheet_rows)
     read = [[row[0].value for row in sheet.iter_rows(2)] for sheet in book]
-    assert [len(rows) for rows in read] == held
+    assert [len(rows) for rows in read] == sheet_rows
     assert [*chain.from_iterable(read)] == list(range(count))
 
 
@@ -349,7 +351,7 @@ def test_a_column_has_the_narrowest_type_that_holds_it(
     monkeypatch: pytest.MonkeyPatch, size: int, values: list[Any], type_: pa.DataType, read: list[Any] | None
 ) -> None:
     # Row by row, where each may not fit what came before, as all at once.
-    monkeypatch.setattr(our_parquet, "ROWS_OF_A_GROUP", size)
+    monkeypatch.setattr(our_parquet, "GROUP_ROWS", size)
     made = table(*[(i, value) for i, value in enumerate(values)], columns=("id", "a"))
     assert made.schema.field("a").type == type_
     assert made["a"].to_pylist() == (values if read is None else read)
@@ -362,7 +364,7 @@ def test_a_column_has_the_narrowest_type_that_holds_it(
 @settings(max_examples=80, deadline=None)
 def test_no_order_of_values_loses_one(values: list[Any]) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(our_parquet, "ROWS_OF_A_GROUP", 2)
+        patch.setattr(our_parquet, "GROUP_ROWS", 2)
         read = table(*[(value,) for value in values])["a"].to_pylist()
     for value, got in zip(values, read, strict=True):
         if isinstance(got, str) and isinstance(value, bool):
@@ -395,7 +397,7 @@ def test_a_compressed_file_says_its_form_too(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("form", BINARY_FORMATS)
-def test_what_is_cut_off_by_an_error_is_not_taken_for_whole(form: str) -> None:
+def test_output_that_an_error_cuts_off_is_not_valid(form: str) -> None:
     def rows() -> Iterator[tuple[int, str]]:
         yield 1, "a"
         raise RuntimeError("the engine went away")
@@ -415,9 +417,9 @@ def test_an_absent_extra_is_named(
 
 
 @pytest.mark.parametrize("form", [form for form in FORMATS if form not in ("csv", "tsv", "xlsx")])
-def test_raw_is_refused_where_it_says_nothing(form: str) -> None:
+def test_raw_is_refused_where_it_has_no_effect(form: str) -> None:
     result = printed([(1, "a")], "--format", form, "--raw")
-    assert (result.exit_code, "--raw is for csv, tsv, xlsx" in result.stderr) == (2, True)
+    assert (result.exit_code, "--raw needs the format csv, tsv or xlsx" in result.stderr) == (2, True)
 
 
 _MEASURE = """
@@ -437,7 +439,7 @@ command(standalone_mode=False)
 
 @pytest.mark.long
 # Not `getrusage`, whose peak a process has from the one that started it.
-@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="Linux tells a process its peak")
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc, which has the peak memory")
 @pytest.mark.parametrize("form", FORMATS)
 def test_five_times_the_rows_take_no_more_memory(form: str) -> None:
     def peak(count: int) -> int:
@@ -455,49 +457,49 @@ def test_five_times_the_rows_take_no_more_memory(form: str) -> None:
 
 
 @pytest.fixture
-def asked(curation: Callable[..., Result], site: Path) -> Callable[..., Result]:
+def report(curation: Callable[..., Result], site: Path) -> Callable[..., Result]:
     """A report of the sample site."""
     curation("import", str(site))
     return lambda *options: curation("report", "published", "-p", "limit=3", *options)
 
 
 def test_a_link_stays_and_what_it_names_is_written_in_its_mode(
-    asked: Callable[..., Result], tmp_path: Path
+    report: Callable[..., Result], tmp_path: Path
 ) -> None:
     kept, link = tmp_path / "kept.csv", tmp_path / "link.csv"
     kept.write_text("old")
     kept.chmod(0o640)
     link.symlink_to(kept)
-    assert asked("--output", str(link)).exit_code == 0
+    assert report("--output", str(link)).exit_code == 0
     assert link.is_symlink()
     assert kept.read_text().startswith("id,")
     assert kept.stat().st_mode & 0o777 == 0o640
 
 
-def test_a_pipe_is_written_to_and_stays_one(asked: Callable[..., Result], tmp_path: Path) -> None:
+def test_a_pipe_is_written_to_and_stays_one(report: Callable[..., Result], tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     with ThreadPoolExecutor() as executor:
         read = executor.submit(pipe.read_bytes)
-        assert asked("--format", "xlsx", "--output", str(pipe)).exit_code == 0
+        assert report("--format", "xlsx", "--output", str(pipe)).exit_code == 0
         assert read.result(timeout=10).startswith(b"PK")
     assert pipe.is_fifo()
 
 
 @pytest.mark.parametrize("form", ["xlsx", "parquet"])
-def test_instants_of_sql_are_real_ones(asked: Callable[..., Result], tmp_path: Path, form: str) -> None:
-    assert asked("--output", str(tmp_path / f"p.{form}")).exit_code == 0
-    listed = json.loads(asked("--format", "json").stdout)
+def test_instants_of_sql_are_real_ones(report: Callable[..., Result], tmp_path: Path, form: str) -> None:
+    assert report("--output", str(tmp_path / f"p.{form}")).exit_code == 0
+    listed = json.loads(report("--format", "json").stdout)
     wanted = [dt.datetime.fromisoformat(row["published_at"]) for row in listed]
     if form == "xlsx":
         rows = openpyxl.load_workbook(tmp_path / "p.xlsx").active.iter_rows(min_row=2, values_only=True)
         assert [row[1] for row in rows] == wanted
     else:
-        told = parquet.read_table(tmp_path / "p.parquet").column("published_at")
-        assert str(told.type) == "timestamp[us, tz=UTC]"
-        assert [value.replace(tzinfo=None) for value in told.to_pylist()] == wanted
+        column = parquet.read_table(tmp_path / "p.parquet").column("published_at")
+        assert str(column.type) == "timestamp[us, tz=UTC]"
+        assert [value.replace(tzinfo=None) for value in column.to_pylist()] == wanted
 
 
-def test_a_compressed_workbook_is_whole(asked: Callable[..., Result], tmp_path: Path) -> None:
-    assert asked("--output", str(tmp_path / "p.xlsx.gz")).exit_code == 0
+def test_a_compressed_workbook_is_whole(report: Callable[..., Result], tmp_path: Path) -> None:
+    assert report("--output", str(tmp_path / "p.xlsx.gz")).exit_code == 0
     assert gzip.decompress((tmp_path / "p.xlsx.gz").read_bytes()).startswith(b"PK")

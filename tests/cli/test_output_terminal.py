@@ -1,4 +1,4 @@
-"""Rows on a terminal, a real one of 10 lines and 60 columns: fitted, paged, and nothing that it would obey."""
+"""Rows on a real terminal of 10 lines and 60 columns are fitted, paged and free of control sequences."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Shown:
 
 
 def on_terminal(*arguments: str, pager: str | None = "sed s/^/paged:/") -> Shown:
-    """What stands on a terminal after the command of these arguments."""
+    """Return what a terminal shows after a command with these arguments."""
     ours, its = os.openpty()
     fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", 10, 60, 0, 0))
     environment = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "LINES", "PAGER", "LESS")}
@@ -49,14 +49,14 @@ def on_terminal(*arguments: str, pager: str | None = "sed s/^/paged:/") -> Shown
     while True:
         try:
             read = os.read(ours, 65536)
-        except OSError:  # Linux says so when the last who had it open is gone
+        except OSError:  # Linux reports the end of a terminal so
             break
         if not read:
             break
         shown += read
     os.close(ours)
-    _, told = running.communicate(timeout=60)
-    return Shown(shown.decode().replace("\r\n", "\n").splitlines(), told, running.returncode)
+    _, stderr = running.communicate(timeout=60)
+    return Shown(shown.decode().replace("\r\n", "\n").splitlines(), stderr, running.returncode)
 
 
 def test_what_is_longer_than_the_screen_is_paged() -> None:
@@ -86,8 +86,8 @@ def test_a_table_fits_the_terminal_but_for_wide() -> None:
     assert wide[2] == f" 0   title 0 {'x' * 50}   {'y' * 40}"
 
 
-def test_all_is_read_before_the_reader_takes_his_time() -> None:
-    # A pager that reads one line and goes: neither an error, nor are rows left in the store's hands.
+def test_all_rows_are_read_before_the_pager_starts() -> None:
+    # A pager may read one line and exit: this is no error, and all rows have been read from the store.
     shown = on_terminal("20000", pager="head -n 1")
     assert (shown.status, shown.stderr) == (0, "rows are read\n")
     assert len(shown.lines) == 1
@@ -99,7 +99,7 @@ def test_all_is_read_before_the_reader_takes_his_time() -> None:
 def test_a_terminal_gets_neither_bytes_nor_raw_texts(arguments: tuple[str, ...]) -> None:
     shown = on_terminal("1", *arguments)
     assert (shown.status, shown.lines) == (2, [])
-    assert "is not for a terminal: give --output FILE, or a pipe" in shown.stderr
+    assert "cannot be shown on a terminal: use --output FILE or a pipe" in shown.stderr
 
 
 def test_a_table_is_as_wide_as_its_first_cells() -> None:

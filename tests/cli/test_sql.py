@@ -1,4 +1,4 @@
-"""`curation sql` as one uses it: where the query comes from, what its parameters are, what an error shows."""
+"""`curation sql`: sources of a query, parameters, and error messages."""
 
 from __future__ import annotations
 
@@ -26,23 +26,23 @@ from ..support.stores import ON_POSTGRESQL, ON_SQLITE
 
 @pytest.fixture
 def run_query(imported: Store, curation: Callable[..., Result]) -> Callable[..., str]:
-    """Asks the sample site in the store: what is printed, as CSV, or the error."""
+    """Return a function that queries the sample site and returns CSV, or the error."""
     with imported.writing() as connection:
         connection.execute(sa.text("UPDATE sources SET name = '2024'"))
 
     def run(*arguments: str, stdin: str | None = None) -> str:
         ended = curation("sql", *arguments, "--format", "csv", "--no-headers", stdin=stdin)
-        told = "".join(line for line in ended.stderr.splitlines(True) if not line.startswith("warning: "))
-        assert (ended.exit_code == 0) == (not told), ended.output
-        return (ended.stdout + told).rstrip("\n")
+        errors = "".join(line for line in ended.stderr.splitlines(True) if not line.startswith("warning: "))
+        assert (ended.exit_code == 0) == (not errors), ended.output
+        return (ended.stdout + errors).rstrip("\n")
 
     return run
 
 
-# --- where it comes from ----------------------------------------------------------------------------------
+# --- sources of a query ----------------------------------------------------------------------------------
 
 
-def test_a_query_comes_from_the_line_a_file_or_standard_input(
+def test_a_query_comes_from_an_argument_a_file_or_standard_input(
     run_query: Callable[..., str], tmp_path: Path
 ) -> None:
     file = tmp_path / "question.sql"
@@ -54,7 +54,7 @@ def test_a_query_comes_from_the_line_a_file_or_standard_input(
     assert run_query("-", stdin=file.read_text()) == "1"
 
 
-def test_what_is_no_query_is_refused_in_a_line(
+def test_an_invalid_query_source_gives_one_error_line(
     run_query: Callable[..., str], curation: Callable[..., Result], tmp_path: Path
 ) -> None:
     file = tmp_path / "question.sql"
@@ -66,7 +66,7 @@ def test_what_is_no_query_is_refused_in_a_line(
     for wrong in ([], ["SELECT 1", "--file", str(file)]):
         ended = curation("sql", *wrong)
         assert (ended.exit_code, ended.stderr.splitlines()[-1]) == (
-            2, "Error: give one query: as QUERY, or by --file",
+            2, "Error: give one query: QUERY or --file",
         )  # fmt: skip
 
 
@@ -106,7 +106,7 @@ def test_a_reports_text_stays_text(curation: Callable[..., Result], store: Store
     assert ended.stdout == "same\n"
 
 
-def test_a_report_of_ones_own_is_warned_of_where_sql_is(
+def test_a_users_own_report_gives_the_same_warning_as_sql(
     curation: Callable[..., Result], store: Store, tmp_path: Path
 ) -> None:
     (tmp_path / "own.sql").write_text("-- title: x\n-- purpose: x\nSELECT 1 AS n\n")
@@ -132,31 +132,31 @@ def test_semicolons_and_comments_around_a_query_change_nothing(run_query: Callab
     assert run_query(";;").startswith("Error: ")
 
 
-def test_the_time_of_the_query_is_told_on_every_engine(run_query: Callable[..., str]) -> None:
+def test_the_current_time_is_available_on_every_engine(run_query: Callable[..., str]) -> None:
     today = dt.datetime.now(dt.UTC).date()
-    told = run_query("SELECT current_date, CURRENT_TIMESTAMP, current_time").split(",")
-    assert dt.date.fromisoformat(told[0]) - today in (dt.timedelta(0), dt.timedelta(1))
-    assert dt.datetime.fromisoformat(told[1]).date() - today in (dt.timedelta(0), dt.timedelta(1))
-    assert told[2][2] == ":"
+    values = run_query("SELECT current_date, CURRENT_TIMESTAMP, current_time").split(",")
+    assert dt.date.fromisoformat(values[0]) - today in (dt.timedelta(0), dt.timedelta(1))
+    assert dt.datetime.fromisoformat(values[1]).date() - today in (dt.timedelta(0), dt.timedelta(1))
+    assert values[2][2] == ":"
 
 
-def test_flags_are_asked_for_alike_on_every_engine(run_query: Callable[..., str], store: Store) -> None:
+def test_flags_are_queried_alike_on_every_engine(run_query: Callable[..., str], store: Store) -> None:
     shown = run_query("SELECT count(*) FROM articles WHERE published")
     assert int(shown) + int(run_query("SELECT count(*) FROM articles WHERE NOT published")) == 50
     assert (
         run_query("SELECT sum(CAST(published AS integer)) FROM articles WHERE CAST(published AS integer) = 1")
         == shown
     )
-    told = [
+    messages = [
         run_query(f"SELECT {what} FROM articles")
         for what in ("sum(published)", "count(*) FILTER (WHERE published = 1)")
     ]
-    is_told = ["CAST(published AS integer)" in line for line in told]
-    assert is_told == [store.backend.name == "postgresql"] * 2
+    has_hint = ["CAST(published AS integer)" in line for line in messages]
+    assert has_hint == [store.backend.name == "postgresql"] * 2
 
 
 @pytest.mark.parametrize(
-    ("sql", "told"),
+    ("sql", "message"),
     [('SELECT count(*) FROM articles WHERE "titel" = \'x\'', "did you mean title?"),
      ('SELECT "titel" FROM articles', "did you mean title?"),
      ('SELECT id FROM articles ORDER BY "titel"', "did you mean title?"),
@@ -165,9 +165,11 @@ def test_flags_are_asked_for_alike_on_every_engine(run_query: Callable[..., str]
      ('SELECT title || "$.a" FROM articles', "$.a"), ('SELECT title || "" FROM articles', '""'),
      ('SELECT count(*) FROM articles WHERE "title" <> "heat`[]"', "")],
 )  # fmt: skip
-def test_a_name_in_double_quotes_is_never_a_text(run_query: Callable[..., str], sql: str, told: str) -> None:
-    assert run_query(sql).startswith("Error: line 1, column ") or not told
-    assert told in run_query(sql)
+def test_a_name_in_double_quotes_is_never_a_text(
+    run_query: Callable[..., str], sql: str, message: str
+) -> None:
+    assert run_query(sql).startswith("Error: line 1, column ") or not message
+    assert message in run_query(sql)
 
 
 @pytest.mark.parametrize(
@@ -199,7 +201,7 @@ def test_a_column_without_a_name_is_called_as_it_was_written(
 
 
 @pytest.mark.parametrize(
-    ("sql", "place", "told"),
+    ("sql", "place", "message"),
     [
         ("SELECT titel FROM articles", (1, 8), "did you mean title?"),
         ("SELECT id\nFROM articles\nWHERE titel = 'x'", (3, 7), "did you mean title?"),
@@ -225,9 +227,9 @@ def test_a_column_without_a_name_is_called_as_it_was_written(
     ],
 )  # fmt: skip
 def test_an_error_shows_its_place(
-    run_query: Callable[..., str], sql: str, place: tuple[int, int], told: str
+    run_query: Callable[..., str], sql: str, place: tuple[int, int], message: str
 ) -> None:
-    assert_shown(run_query, sql, place, told)
+    assert_shown(run_query, sql, place, message)
 
 
 @ON_POSTGRESQL
@@ -237,10 +239,10 @@ def test_an_error_behind_an_escape_string_shows_its_place(
     assert_shown(run_query, "SELECT E'', titel FROM articles", (1, 13), "did you mean title?")
 
 
-def assert_shown(run_query: Callable[..., str], sql: str, place: tuple[int, int], told: str) -> None:
-    message, line, mark = run_query(sql, "-p", "heat=1").split("\n")
-    assert message.startswith("Error: line {}, column {}: ".format(*place))
-    assert told in message.replace("at or near", "near")
+def assert_shown(run_query: Callable[..., str], sql: str, place: tuple[int, int], message: str) -> None:
+    error, line, mark = run_query(sql, "-p", "heat=1").split("\n")
+    assert error.startswith("Error: line {}, column {}: ".format(*place))
+    assert message in error.replace("at or near", "near")
     written = sql.splitlines()[place[0] - 1]
     assert line == f"  {written}"
     wide = sum(character > "ᄀ" for character in written[: place[1] - 1])
@@ -257,7 +259,7 @@ def test_a_long_line_is_shown_in_part() -> None:
 
 
 @ON_POSTGRESQL
-def test_a_table_that_is_locked_is_not_waited_for_without_end(
+def test_waiting_for_a_locked_table_has_a_limit(
     run_query: Callable[..., str], store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(postgresql_queries, "PATIENCE", 0.2)
@@ -275,7 +277,7 @@ def test_a_query_takes_no_more_memory_than_it_may(
     assert run_query("SELECT 1") == "1"
 
 
-def test_what_a_driver_has_no_value_for_is_text(run_query: Callable[..., str], store: Store) -> None:
+def test_a_value_without_a_python_type_is_text(run_query: Callable[..., str], store: Store) -> None:
     if store.backend.name == "sqlite":
         assert "no text in UTF-8: ask for its bytes, as hex(...)" in run_query("SELECT CAST(x'ff' AS text)")
         return
@@ -287,7 +289,7 @@ def test_what_a_driver_has_no_value_for_is_text(run_query: Callable[..., str], s
     assert "too deep" in run_query("SELECT (repeat('[', 3000) || repeat(']', 3000))::json")
 
 
-# --- the words of a query ---------------------------------------------------------------------------------
+# --- tokens of a query -------------------------------------------------------------------------------------
 
 SQL = st.lists(
     st.sampled_from(['"a"', '"', "'", "`", "[", "]", ";", "--", "\n", "/*", "*/", "a", " ", '""', "$$", "E'"])
@@ -295,7 +297,7 @@ SQL = st.lists(
 
 
 @given(SQL)
-def test_what_becomes_of_quotes_and_semicolons_moves_nothing_else(sql: str) -> None:
+def test_replacing_quotes_and_semicolons_keeps_all_positions(sql: str) -> None:
     for made in (
         names_alone(sql),
         without_semicolons(sql, escapes=True),
@@ -311,11 +313,11 @@ WORDS = st.sampled_from(
 
 
 @given(st.lists(WORDS).map("".join))
-def test_a_place_is_found_again_whatever_parameters_became(sql: str) -> None:
+def test_positions_map_back_after_parameters_are_numbered(sql: str) -> None:
     made = numbered(sql, {"a", "bb"})
-    taken = {now for new, _ in made.places for now in new}
+    inserted = {now for new, _ in made.places for now in new}
     for now, character in enumerate(made.text):
-        if now not in taken:
+        if now not in inserted:
             assert sql[made.offset(now)] == character
     for new, old in made.places:
         assert sql[old.start : old.stop].lstrip(":") in made.names
@@ -324,7 +326,7 @@ def test_a_place_is_found_again_whatever_parameters_became(sql: str) -> None:
 
 
 @given(st.text("'\"-/*$tE\\[]`:a \n", max_size=40))
-def test_words_follow_each_other_and_leave_nothing_out_but_blanks(sql: str) -> None:
+def test_tokens_cover_everything_except_spaces(sql: str) -> None:
     for escapes in (True, False):
         end = 0
         for token in tokens(sql, escapes=escapes):

@@ -1,4 +1,4 @@
-"""Standard streams that are closed, full, or of another encoding: a clear line, and nothing half done.
+"""Standard streams that are closed, full or in another encoding give one clear line and leave nothing half done.
 
 `CURATION_STREAMS=1` has each command take every stream and encoding; without it, some in turn.
 """
@@ -36,7 +36,7 @@ COMMANDS = [
     "--help", "--version", "improt", "list --topic nope",
 ]  # fmt: skip
 
-#: How a stream is made, in the words of a shell.
+#: Shell redirections that make a stream closed, full or absent.
 CLOSED_OR_FULL = [
     "<&-",
     ">&-",
@@ -65,18 +65,18 @@ def prepared(tmp_path_factory: pytest.TempPathFactory, sqlite_site: Path) -> Pat
 
 @pytest.fixture
 def world(tmp_path: Path, prepared: Path) -> Path:
-    """A folder with a store of the sample site and a document of all alphabets, and with that site."""
+    """A folder with the sample site, a document in many alphabets, and a store of both."""
     shutil.copytree(prepared, tmp_path, dirs_exist_ok=True)
     return tmp_path
 
 
 def _files(world: Path) -> set[str]:
-    """Which files there are, but those that SQLite makes."""
+    """Return the files, except those that SQLite creates."""
     return {str(file) for file in world.rglob("*") if not file.name.startswith("curation.db")}
 
 
 def _in_turn(ways: list[str], command: str) -> list[str]:
-    """Every third of some ways, from another one on for each command."""
+    """Return every third of the ways, with another start for each command."""
     return ways if IS_WHOLE else ways[COMMANDS.index(command) % 3 :: 3]
 
 
@@ -91,7 +91,7 @@ def run(
 
 
 @pytest.mark.parametrize("command", some(COMMANDS, 15))
-def test_a_stream_that_is_closed_or_full_gives_one_line_and_nothing_half_done(
+def test_a_closed_or_full_stream_gives_one_error_line_and_leaves_nothing_half_done(
     world: Path, command: str
 ) -> None:
     plain = run(world, command)
@@ -99,55 +99,60 @@ def test_a_stream_that_is_closed_or_full_gives_one_line_and_nothing_half_done(
         shutil.rmtree(world / "out", ignore_errors=True)
         for name in ("out.tar", "copy.db"):
             (world / name).unlink(missing_ok=True)
-        whole, held = digests(Store(str(world / "curation.db"))), _files(world)
+        rows_before, files_before = digests(Store(str(world / "curation.db"))), _files(world)
         done = run(world, command, streams)
-        told = done.stderr.decode()
+        message = done.stderr.decode()
         assert done.returncode in (0, 1, 2, 3), streams
         assert not [
-            sign for sign in ("fault of curation's", "Traceback", "Exception ignored") if sign in told
-        ], told
+            sign for sign in ("internal error", "Traceback", "Exception ignored") if sign in message
+        ], message
         if ">&-" in streams.replace("2>&-", ""):
-            is_told = "" if "2>" in streams else "Error: standard output is closed, and nothing was done"
-            assert (done.returncode, told[: len(is_told)]) == (1, is_told), streams
-            assert digests(Store(str(world / "curation.db"))) == whole
+            expected = "" if "2>" in streams else "Error: standard output is closed, nothing was done"
+            assert (done.returncode, message[: len(expected)]) == (1, expected), streams
+            assert digests(Store(str(world / "curation.db"))) == rows_before
             assert not (world / "out").exists()
         elif streams == "<&-" and command in ("publish -", "sql -"):
-            assert (done.returncode, told[:32]) == (1, "Error: standard input is closed:")
+            assert (done.returncode, message[:32]) == (1, "Error: standard input is closed:")
         elif streams in ("<&-", "2>&-", "2>/dev/full"):
             assert done.returncode == plain.returncode, streams
         elif plain.stdout and plain.returncode != 1:
             why = "No space left on device" if "full" in streams else "Bad file descriptor"
-            last = [line[: 7 + len(why)] for line in told.splitlines()[-1:]]
+            last = [line[: 7 + len(why)] for line in message.splitlines()[-1:]]
             assert (done.returncode, last) == (1, [f"Error: {why}"]), streams
-            is_changed = (digests(Store(str(world / "curation.db"))), _files(world)) != (whole, held)
-            assert is_changed <= ("the work was done before" in told), (command, told)
+            is_changed = (digests(Store(str(world / "curation.db"))), _files(world)) != (
+                rows_before,
+                files_before,
+            )
+            assert is_changed <= ("the work was already done" in message), (command, message)
 
 
-def test_what_was_done_before_the_disk_was_full_is_said(world: Path) -> None:
+def test_work_done_before_the_disk_was_full_is_reported(world: Path) -> None:
     done = run(world, "set 1 --heat 9", ">/dev/full")
-    told = "Error: No space left on device: standard output; the work was done before, and `curation log` shows it\n"
-    assert (done.returncode, done.stderr.decode()) == (1, told)
+    message = (
+        "Error: No space left on device: standard output; the work was already done: see `curation log`\n"
+    )
+    assert (done.returncode, done.stderr.decode()) == (1, message)
     assert b"heat" in run(world, "log 3 --format csv").stdout
     for command in ("export files out", "export files out.zip", "export api api", "db backup copy.db"):
-        told = "Error: No space left on device: standard output; the work was done before\n"
-        assert run(world, command, ">/dev/full").stderr.decode() == told, command
+        message = "Error: No space left on device: standard output; the work was already done\n"
+        assert run(world, command, ">/dev/full").stderr.decode() == message, command
     for command in (
         "report providers --chart c.svg --format csv",
         "export files out --check",
         "export api api --check",
     ):
-        assert b"done before" not in run(world, command, ">/dev/full").stderr, command
+        assert b"already done" not in run(world, command, ">/dev/full").stderr, command
     assert run(world, "status", ">/dev/full").stderr == b"Error: No space left on device: standard output\n"
     assert run(world, "list --format jsonl", ">/dev/full").returncode == 1
 
 
 @pytest.mark.parametrize("command", some(COMMANDS, 15))
-def test_in_another_encoding_every_command_works_as_ever(world: Path, command: str) -> None:
+def test_every_command_works_in_other_encodings(world: Path, command: str) -> None:
     plain = run(world, command)
     for encoding in _in_turn(ENCODINGS, command):
         done = run(world, command, encoding=encoding)
-        told = done.stderr.decode(encoding)
-        assert not [sign for sign in ("fault of curation's", "UTF-8: give text") if sign in told], told
+        message = done.stderr.decode(encoding)
+        assert not [sign for sign in ("internal error", "not valid UTF-8") if sign in message], message
         if not command.startswith(("revert", "set", "publish", "unpublish", "db backup", "export files out")):
             assert done.returncode == plain.returncode, encoding
             lines = plain.stdout.decode().splitlines()
@@ -156,13 +161,15 @@ def test_in_another_encoding_every_command_works_as_ever(world: Path, command: s
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
 @pytest.mark.parametrize("form", some(FORMATS, 3))
-def test_rows_are_whole_or_an_error_that_names_the_encoding(world: Path, form: str, encoding: str) -> None:
+def test_rows_are_complete_or_an_error_names_the_encoding(world: Path, form: str, encoding: str) -> None:
     done = run(world, f"list --columns title,path --search Zażółć --format {form}", encoding=encoding)
     if form in ("csv", "tsv") and encoding != "utf-16":
         name = codecs.lookup(encoding).name
-        told = f"Error: standard output is {name}, which lacks '\\u017c': give --output FILE, or set PYTHONIO"
+        message = (
+            f"Error: standard output is {name}, which lacks '\\u017c': use --output FILE, or set PYTHONIO"
+        )
         assert (done.returncode, done.stdout) == (1, b"")
-        assert done.stderr.decode(encoding).startswith(told)
+        assert done.stderr.decode(encoding).startswith(message)
         return
     assert done.returncode == 0
     text = done.stdout.decode(encoding)
@@ -181,9 +188,9 @@ def test_rows_are_whole_or_an_error_that_names_the_encoding(world: Path, form: s
         assert text.count("\n") == 3
 
 
-def test_what_csv_can_say_is_said(world: Path) -> None:
-    done = run(world, "sql \"SELECT 'café — x' AS told\" --format csv", encoding="cp1252")
-    assert done.stdout.decode("cp1252") == "told\ncafé — x\n"
+def test_csv_keeps_what_the_encoding_has(world: Path) -> None:
+    done = run(world, "sql \"SELECT 'café — x' AS text\" --format csv", encoding="cp1252")
+    assert done.stdout.decode("cp1252") == "text\ncafé — x\n"
 
 
 def cells(page: str) -> list[str]:
@@ -198,9 +205,9 @@ def cells(page: str) -> list[str]:
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
-def test_a_standard_input_of_another_encoding_is_read_as_that_or_refused(world: Path, encoding: str) -> None:
+def test_standard_input_in_another_encoding_is_read_or_refused(world: Path, encoding: str) -> None:
     line = f"printf '\\377\\376\\330' | {sys.executable} -m curation publish - --dry-run"
     environment = {**os.environ, "PYTHONIOENCODING": encoding, "CURATION_ACTOR": "ann"}
     done = subprocess.run(["sh", "-c", line], cwd=world, env=environment, capture_output=True, check=False)
-    told = done.stderr.decode(encoding)
-    assert (done.returncode, told[:6], "fault of curation's" in told) == (1, "Error:", False)
+    message = done.stderr.decode(encoding)
+    assert (done.returncode, message[:6], "internal error" in message) == (1, "Error:", False)

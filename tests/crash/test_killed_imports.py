@@ -344,7 +344,7 @@ def test_ctrl_c_ends_an_import_soon_and_with_a_line(
                 assert_whole(store, wholes)
                 if ended.status == 1:
                     told += 1
-                    ended.assert_one_line("interrupted", "run this again")
+                    ended.assert_one_line("interrupted", "Run the command again")
                     # `running` where it came while the import began: the next one says that it failed.
                     assert status_of_last(store) in ("running", "failed", "succeeded")
                 else:

@@ -154,7 +154,8 @@ class Killed:
             assert len(lines) == 1, told
             # A command may have had a reason of its own to fail by then: what it asks for was changed by others.
             is_own = not any(
-                sign in ended.err for sign in ("fault of curation's", "connection", "run this again")
+                sign in ended.err
+                for sign in ("internal error", "connection", "Run the command again", "run this again")
             )
             assert "interrupted" in ended.err or is_own, told
         self.outcomes["interrupted" if "interrupted" in ended.err else "ended"] += 1
@@ -257,7 +258,7 @@ def test_waiting_for_a_busy_store_ends_soon(store: Store, tmp_path: Path) -> Non
         time.sleep(1.0)
         took, told = ended_by(process, signal.SIGTERM)
         connection.rollback()
-    assert told == "Error: interrupted: nothing is half done; run this again to go on\n"
+    assert told == "Error: interrupted: the store is consistent. Run the command again to continue\n"
     assert took < SOON + SLACK
 
 
@@ -266,8 +267,8 @@ _LONG = """
 import sys, sqlalchemy as sa
 from curation import interrupts
 from curation.store.database import Store
-from curation.cli import interruption
-with interrupts.signal_handling(interruption), interrupts.signals_allowed():
+from curation.cli import interruption_message
+with interrupts.signal_handling(interruption_message), interrupts.signals_allowed():
     try:
         with Store(sys.argv[1]).writing() as connection:
             connection.execute(sa.text("DELETE FROM search_queue"))
@@ -275,7 +276,7 @@ with interrupts.signal_handling(interruption), interrupts.signals_allowed():
             connection.execute(sa.text("INSERT INTO search_queue WITH RECURSIVE t(n) AS"
                 " (SELECT 1 UNION ALL SELECT n + 1 FROM t) SELECT n FROM t WHERE n < 0"))
     except KeyboardInterrupt:
-        sys.exit(interruption())
+        sys.exit(interruption_message())
 """
 
 
@@ -289,7 +290,7 @@ def test_a_long_statement_is_given_up(store: Store) -> None:
     assert process.stdout.readline() == "begun\n"
     time.sleep(0.5)
     took, told = ended_by(process, signal.SIGHUP)
-    assert told == "interrupted: nothing is half done; run this again to go on\n"
+    assert told == "interrupted: the store is consistent. Run the command again to continue\n"
     assert took < 1.5  # by itself, not by force
 
 
@@ -333,7 +334,7 @@ def test_a_pager_that_waits_is_ended(tmp_path: Path) -> None:
     assert took < SOON + SLACK
 
 
-INTERRUPTED = "Error: interrupted: nothing is half done; run this again to go on\n"
+INTERRUPTED = "Error: interrupted: the store is consistent. Run the command again to continue\n"
 
 
 @pytest.mark.parametrize(

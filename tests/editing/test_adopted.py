@@ -267,7 +267,7 @@ def test_reset_agreed_needs_no_filter_and_says_when_there_is_nothing(edited: Cur
     for more in ([], ["--quality"], ["b.md"], ["--search", "b"], ["--dry-run"]):
         idle = edited("reset", "--adopted", *more)
         assert idle.exit_code == 0, idle.output
-        assert "nothing to change: upstream agrees with no decision" in idle.output
+        assert "nothing to change: upstream has adopted no override" in idle.output
     row = json.loads(edited("reset", "--adopted", "--format", "json").stdout)
     assert row == [{"changeset": None, "changed": 0, "selected": 0, "refused": 0}]
     for missing in (["nothing-such"], ["--collection", "nothing"]):
@@ -287,14 +287,17 @@ def test_the_question_counts_what_is_released(
     curation("unpublish", "--unpublished", "--quality", "..30", "--yes")
     count = status(curation)["adopted"]
     refused = curation("reset", "--adopted", stdin="n\n")
-    assert f"This decides {count} articles. Go on?" in refused.stderr
+    assert f"Change {count} articles?" in refused.stderr
     assert status(curation)["adopted"] == count
     assert curation("reset", "--adopted", "--yes").exit_code == 0
     assert status(curation)["adopted"] == 0
 
 
 def test_a_revert_says_what_upstream_upholds(edited: Curation) -> None:
-    told = "\nof 2, 1 flag stays as it is: upstream says so by now, and `curation set` decides otherwise\n"
+    told = (
+        "\n1 flag of changeset 2 keeps its value, because upstream now states the same:"
+        " use `curation set` to override\n"
+    )
     dry = edited("revert", "2", "--dry-run")
     assert (dry.exit_code, dry.stderr.endswith(told)) == (0, True), dry.stderr
     assert edited("revert", "2").stderr.endswith(told)

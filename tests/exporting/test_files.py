@@ -181,8 +181,8 @@ def test_what_changed_since_the_import_is_left_and_named(site_curation: Curation
     assert told(result) == "0 written, 57 unchanged, 3 left"
     assert f"2 left alone: it has changed since the import\n  {ROCK}\n  {BOLLARD}\n" in result.stderr
     assert f"1 left alone: it is gone since the import\n  {gone}\n" in result.stderr
-    assert "`curation import` takes in what changed" in result.stderr
-    assert "--restore writes what is gone" in result.stderr
+    assert "to import the changed files, run `curation import`" in result.stderr
+    assert "to write the files that are gone, use --restore" in result.stderr
     assert everything(site) == before
     restored = site_curation("export", "files", str(site), "--restore")
     assert told(restored) == "1 written, 57 unchanged, 2 left"
@@ -334,7 +334,7 @@ def test_names_that_differ_by_case_alone_are_named(curation: Curation, tmp_path:
     result = curation("export", "files", str(tmp_path / "out"))
     assert result.exit_code == 0
     assert len(everything(tmp_path / "out")) == 3
-    assert "named as another but for case or accents" in result.stderr
+    assert "differ from another path only by case or accents" in result.stderr
     assert "  _news/One.md\n  _news/one.md\n" in result.stderr
 
 
@@ -466,7 +466,7 @@ def test_a_broken_file_is_not_taken_for_what_was_imported(site_curation: Curatio
     assert site_curation("import", str(site)).exit_code == 3
     result = site_curation("export", "files", str(site))
     assert (result.exit_code, told(result)) == (3, "0 written, 59 unchanged, 1 left")
-    assert "`curation issues` says what it could not" in result.stderr
+    assert "`curation issues` lists their problems" in result.stderr
 
 
 def test_the_archive_that_was_imported_is_not_replaced(
@@ -478,11 +478,11 @@ def test_the_archive_that_was_imported_is_not_replaced(
     before = archive.read_bytes()
     assert curation("import", str(archive)).exit_code == 0
     result = curation("export", "files", str(archive))
-    assert (result.exit_code, "is what was imported" in result.stderr) == (2, True)
+    assert (result.exit_code, "was imported, and may contain other files" in result.stderr) == (2, True)
     assert archive.read_bytes() == before
 
 
 def test_an_empty_name_is_no_folder(site_curation: Curation) -> None:
     for command in ("files", "api"):
         result = site_curation("export", command, "")
-        assert (result.exit_code, "write . for this folder" in result.stderr) == (2, True)
+        assert (result.exit_code, "use . for the current folder" in result.stderr) == (2, True)

@@ -288,7 +288,9 @@ def test_each_is_taken_in_and_said_once(
     partly = 3 if kinds is UNCLEAR else 0
     result = curation("import", str(tmp_path), "--source", "s")
     assert (result.exit_code, f"{2 * len(kinds)} added" in result.stdout) == (partly, True), result.output
-    assert (f"{len(kinds)} files are in doubt or with unreadable flags" in result.stderr) == bool(partly)
+    assert (
+        f"{len(kinds)} files need review: unreadable flags, or an uncertain match" in result.stderr
+    ) == bool(partly)
     assert "0 quarantined" in result.stdout
     for name, kind in kinds.items():
         shown = json.loads(curation("show", f"_news/{name}.md", "--format", "json").stdout)

@@ -317,7 +317,7 @@ def test_a_dry_run_tells_flag_by_flag_and_keeps_nothing(
     assert dry.stdout.splitlines()[1:] == [
         "  quality: 2 changed (1 up, 1 down)",
         "  published: 1 changed (0 true, 1 false)",
-        "  a dry run: nothing of this was kept",
+        "  dry run: nothing was saved",
     ]
     assert wet.stdout.splitlines()[1:3] == dry.stdout.splitlines()[1:3]
     assert wet.stdout.split(" (")[0] == dry.stdout.split(" (")[0]

@@ -42,7 +42,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_it_makes_and_upgrades_a_store_from_another_directory(environment: Path, tmp_path: Path) -> None:
     assert run(environment / "curation", "import", SITE, cwd=tmp_path).startswith("site: 50 added")
-    assert run(environment / "curation", "db", "check", cwd=tmp_path) == "the schema is as it should be\n"
+    assert run(environment / "curation", "db", "check", cwd=tmp_path) == "the schema matches this release\n"
     run(environment / "curation", "db", "downgrade", "base", "--yes", cwd=tmp_path)
     assert (
         run(environment / "curation", "db", "upgrade", cwd=tmp_path)

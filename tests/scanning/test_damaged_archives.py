@@ -122,7 +122,7 @@ class _Engine:
         """Import a file. Return the exit code and the open issues."""
         result = self.run("import", str(path), "--source", "s")
         assert result.exit_code in (0, 1, 3), result.output
-        assert "fault of curation" not in result.output
+        assert "internal error" not in result.output
         issues = self.run("issues", "--format", "json").stdout
         assert "internal_error" not in issues
         open_issues = [(i["path"], i["severity"], i["code"], i["message"]) for i in json.loads(issues)]

@@ -128,7 +128,7 @@ def test_the_wal_of_a_read_only_store_is_read_too(
 def test_a_read_only_store_is_searched_as_far_as_it_is_indexed(folder: Path) -> None:
     with read_only(folder):
         done = run(folder / "store.db", "search", "tide")
-    assert (done.returncode, "what changed since the last search is not found yet" in done.stderr) == (
+    assert (done.returncode, "changes since the last search are not indexed" in done.stderr) == (
         0,
         True,
     )
@@ -207,4 +207,4 @@ def test_a_damaged_file_is_no_internal_error(
             done = curation(*given)
             assert done.exception is None or isinstance(done.exception, SystemExit), (number, at, given)
             assert done.exit_code in (0, 1, 3), (number, at, given, done.stderr)
-            assert "fault of curation" not in done.stderr, (number, at, given, done.stderr)
+            assert "internal error" not in done.stderr, (number, at, given, done.stderr)

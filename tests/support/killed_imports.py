@@ -96,13 +96,13 @@ class Ended:
     def assert_one_line(self, *signs: str) -> None:
         """That it was refused with one line that names each of the signs."""
         assert "Traceback" not in self.err, self.err
-        lines = [line for line in self.err.splitlines() if not line.startswith("made the store ")]
+        lines = [line for line in self.err.splitlines() if not line.startswith("created the store ")]
         assert len(lines) == 1, self.err
         assert lines[0].startswith("Error: "), self.err
         assert self.status == 1, (self.status, self.err)
         for sign in signs:
             assert re.search(sign, lines[0]), (sign, lines[0])
-        assert "a fault of curation's" not in lines[0], lines[0]
+        assert "internal error" not in lines[0], lines[0]
         assert " says: " not in lines[0], lines[0]
 
 

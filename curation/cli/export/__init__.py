@@ -1,4 +1,4 @@
-"""`curation export`: files, api, articles."""
+"""`curation export`: files, api and articles."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .files import files_command
 
 @click.group("export", cls=Group)
 def export_command() -> None:
-    """Writes out what was decided: into documents, as the JSON of a site, as rows for other tools.
+    """Export documents, site JSON or article rows.
 
     \b
     Examples:

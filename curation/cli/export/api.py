@@ -8,25 +8,31 @@ from pathlib import Path
 import click
 
 from ..completion import names_of
-from ..options import PARTLY_DONE, named_place, open_store
+from ..help_groups import GENERAL, SELECTION, Command, option
+from ..options import PARTLY_DONE, open_store, to_path
 from ..output import escape
 from ..progress import showing_progress
 
 
-@click.command("api")
-@click.argument("folder", metavar="DIR", callback=named_place)
-@click.option(
-    "--source", metavar="NAME", shell_complete=names_of("source"),
-    help="The source whose site it is; needed where there are several.",
+@click.command("api", cls=Command)
+@click.argument("folder", metavar="DIR", callback=to_path)
+@option(
+    "--source", metavar="NAME", shell_complete=names_of("source"), help_group=SELECTION,
+    help="Source of the site; required if there are several.",
 )  # fmt: skip
-@click.option("--check", is_flag=True, help="Write nothing; name what would be, and exit with 1 if anything.")
+@option(
+    "--check",
+    is_flag=True,
+    help_group=GENERAL,
+    help="Write nothing; list the changes, and exit with 1 if there are any.",
+)
 def api_command(folder: Path, source: str | None, check: bool) -> None:
-    """Writes the JSON that a site shows, its sitemaps and its feeds, into DIR, the site's root.
+    """Write the JSON, sitemaps and feeds of a site.
 
-    News, learning, samples, people and communities, as lists of pages, by topic too: what is published now,
-    by the editors' decisions. Only what differs is written, and pages that are no more are taken away;
-    nothing else in DIR is touched. `curation source show` tells addresses, page sizes and time zone,
-    `curation source set` changes them.
+    DIR is the site's root. The JSON has pages of news, learning, samples, people and communities, also by
+    topic. It contains what is published now, with the editors' overrides. Only files that differ are written,
+    and obsolete pages are deleted. Nothing else in DIR changes. `curation source show` and `curation source
+    set` show and change the URLs, page sizes and time zone.
 
     \b
     Examples:
@@ -45,9 +51,9 @@ def api_command(folder: Path, source: str | None, check: bool) -> None:
                 click.echo(f"{verb} {escape(path)}")
     for path, why in summary.refused:
         click.echo(f"left out: {escape(path)}: {escape(why)}", err=True)
-    to_be = "to be " if check else ""
-    told = f"{len(summary.written):,} {to_be}written, {summary.unchanged:,} unchanged"
-    click.echo(f"{escape(str(folder))}: {told}, {len(summary.removed):,} {to_be}removed", err=check)
+    prefix = "to be " if check else ""
+    counts = f"{len(summary.written):,} {prefix}written, {summary.unchanged:,} unchanged"
+    click.echo(f"{escape(str(folder))}: {counts}, {len(summary.removed):,} {prefix}removed", err=check)
     if summary.refused:
         sys.exit(PARTLY_DONE)
     if check and (summary.written or summary.removed):

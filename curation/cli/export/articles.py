@@ -8,31 +8,35 @@ from typing import Any
 import click
 
 from ...wording import counted
-from ..options import chosen_filters, filter_options, open_store, ready_to_search
+from ..help_groups import OUTPUT, Command, option
+from ..options import chosen_filters, filter_options, open_store, prepare_search
 from ..output import ColumnType, chosen_output, escape, file_argument, output_options, print_rows
 from ..progress import showing_progress
 
-#: Rows between two looks at the bar.
+#: Rows between two updates of the progress bar.
 EVERY = 500
 
-_WORDS = {"whole": "integer", "texts": "list of text", "json": "JSON"}
+_TYPE_NAMES = {"whole": "integer", "texts": "list of text", "json": "JSON"}
 
 
-@click.command("articles")
+@click.command("articles", cls=Command)
 @file_argument
 @filter_options
-@click.option("--no-body", is_flag=True, help="Leave the body out: what follows the front matter.")
-@click.option("--schema", is_flag=True, help="Tell what each column is and means; nothing is exported.")
+@option("--no-body", is_flag=True, help_group=OUTPUT, help="Omit the body, the text after the front matter.")
+@option("--schema", is_flag=True, help_group=OUTPUT, help="Describe the columns; export nothing.")
 @output_options
 def articles_command(no_body: bool, schema: bool, **options: Any) -> None:
-    """Writes articles as rows for other tools: one each, with all that the tables say of it.
+    """Write articles as rows for other tools.
 
-    The name of FILE says the form (.jsonl, .json, .parquet, .csv, .tsv, .xlsx, ...), and .gz after it
-    compresses; without FILE, or with -, rows go to standard output by --format. Topics, authors, images,
-    related links and a collection's items are lists: real ones in JSON and Parquet, JSON text elsewhere.
-    Missing articles are among the rows, with `missing_since`. Rows are in the order of source and path.
+    Each article is one row with all its fields. The name of FILE sets the format (.jsonl, .json, .parquet,
+    .csv, .tsv, .xlsx, ...), and a final .gz compresses it. Without FILE, or with -, rows go to standard
+    output, and --format sets the format.
 
-    Stored documents, and what is secured in them, are never part of it.
+    Topics, authors, images, related links and the items of a collection are lists in JSON and Parquet, and
+    JSON text in other formats. Missing articles are included, with `missing_since`. Rows are sorted by source
+    and path.
+
+    Stored documents and their `secured` fields are never exported.
 
     \b
     Examples:
@@ -44,22 +48,22 @@ def articles_command(no_body: bool, schema: bool, **options: Any) -> None:
     from ...exporting.rows import column_names, column_types, find_columns, read_rows
 
     if schema:
-        told = [(column.name, _in_words(column.kind), column.meaning) for column in find_columns()]
-        print_rows(("column", "type", "meaning"), told)
+        columns = [(column.name, _name_type(column.kind), column.meaning) for column in find_columns()]
+        print_rows(("column", "type", "meaning"), columns)
         return
     output = chosen_output()
     filters, names = chosen_filters(options), column_names(body=not no_body)
     store = open_store()
-    ready_to_search(store, filters)
+    prepare_search(store, filters)
     with store.reading() as connection:
         count, rows = read_rows(connection, filters, body=not no_body)
-        print_rows(names, rows if output.file is None else _shown(rows, count), column_types(names))
+        print_rows(names, rows if output.file is None else _show_progress(rows, count), column_types(names))
     if output.file is not None:
         click.echo(escape(f"{counted(count, 'article')} in {output.file}"), err=True)
 
 
-def _shown(rows: Iterable[Sequence[Any]], count: int) -> Iterator[Sequence[Any]]:
-    """Rows, with a bar that tells how many have passed."""
+def _show_progress(rows: Iterable[Sequence[Any]], count: int) -> Iterator[Sequence[Any]]:
+    """Yield the rows, with a progress bar."""
     with showing_progress("exporting", verbose=False) as progress:
         for done, row in enumerate(rows, 1):
             yield row
@@ -67,6 +71,6 @@ def _shown(rows: Iterable[Sequence[Any]], count: int) -> Iterator[Sequence[Any]]
                 progress(done, count)
 
 
-def _in_words(kind: ColumnType) -> str:
-    """What a column holds, as --schema tells it."""
-    return _WORDS.get(kind, kind) if isinstance(kind, str) else "list of objects"
+def _name_type(kind: ColumnType) -> str:
+    """Return the name of a column's type for --schema."""
+    return _TYPE_NAMES.get(kind, kind) if isinstance(kind, str) else "list of objects"

@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..help_groups import GENERAL, Command, option
 from ..options import (
     PARTLY_DONE,
     chosen_filters,
     filter_options,
-    named_place,
     open_store,
-    ready_to_search,
+    prepare_search,
+    to_path,
+    verbose_option,
 )
 from ..output import atomic_write, escape
 from ..progress import showing_progress
@@ -28,28 +30,38 @@ if TYPE_CHECKING:
     from ...exporting.files import EmptyTree, Exported, FileChange, WorkingTree
     from ...sources.finding import Source
 
-#: Paths that a terminal names of those left for one reason; elsewhere all are.
-NAMED = 20
+#: On a terminal, how many paths are listed for each reason; otherwise all are.
+MAX_PATHS = 20
 
 
-@click.command("files")
-@click.argument("place", metavar="DIR|ARCHIVE", callback=named_place)
-@click.option("--dry-run", is_flag=True, help="Write nothing; print what would change as a unified diff.")
-@click.option("--check", is_flag=True, help="Write nothing; exit with 1 if anything would be written.")
-@click.option("--restore", is_flag=True, help="Write files too that are gone from DIR since the import.")
-@click.option("--verbose", is_flag=True, help="Without a terminal too, say every few seconds how far it is.")
+@click.command("files", cls=Command)
+@click.argument("place", metavar="DIR|ARCHIVE", callback=to_path)
 @filter_options
+@verbose_option
+@option(
+    "--dry-run",
+    is_flag=True,
+    help_group=GENERAL,
+    help="Write nothing; print the changes as a unified diff.",
+)
+@option("--check", is_flag=True, help_group=GENERAL, help="Write nothing; exit with 1 if there are changes.")
+@option(
+    "--restore", is_flag=True, help_group=GENERAL,
+    help="Also write files that are gone from DIR since the import.",
+)  # fmt: skip
 def files_command(
     place: Path, dry_run: bool, check: bool, restore: bool, verbose: bool, **options: Any
 ) -> None:
-    """Writes documents with the editors' decisions in them: one line for each flag that was decided.
+    """Write documents with the overrides applied.
 
-    Into a working tree, what differs is written and nothing else: each file is compared with what was
-    imported, and one that has changed since (or is gone) is left, named, and makes the exit status 3: import
-    first. Into an empty or new folder, or an archive (.zip, .tar, .tar.gz, .tar.xz, .tar.zst), everything
-    is written, byte for byte as it came in but for decisions. A folder that holds other things is refused:
-    a tree is the source's own if it was imported from there, or if its files lie at their paths. Where there
-    are several sources, --source says which.
+    Each override changes one line of its document. In a working tree, only files that differ are written, and
+    each is first compared with what was imported. A file that changed since then, or is gone, is left alone
+    and listed, and the exit status is 3: import first.
+
+    In an empty or new folder, or an archive (.zip, .tar, .tar.gz, .tar.xz, .tar.zst), everything is written,
+    byte for byte except for overrides. A folder with other content is refused: it must be one that the source
+    was imported from, or have the source's files at their paths. If there are several sources, choose one
+    with --source.
 
     \b
     Examples:
@@ -66,17 +78,19 @@ def files_command(
     filters = chosen_filters(options)
     show = _show_diff if dry_run else _show_path if check else None
     if _is_archive(place) and (show or restore):
-        raise click.UsageError("--dry-run, --check and --restore compare with a folder, not an archive")
+        raise click.UsageError("--dry-run, --check and --restore need a folder, not an archive")
     store = open_store()
-    ready_to_search(store, filters)
+    prepare_search(store, filters)
     with (
         store.reading() as connection,
-        showing_progress("exporting", verbose=verbose, bar=not _is_between_lines(show)) as progress,
+        showing_progress("exporting", verbose=verbose, bar=not _prints_lines(show)) as progress,
     ):
-        filters.check_names(connection)  # before a folder is made
+        filters.check_names(connection)  # before a folder is created
         source = find_source(connection, filters.source)
         if _is_archive(place) and was_imported(connection, place):
-            raise click.UsageError(f"{place} is what was imported, and may hold more: name another archive")
+            raise click.UsageError(
+                f"{place} was imported, and may contain other files: choose another archive"
+            )
         with _opened(connection, source, place, show, restores=restore) as (tree, write):
             others = replace(filters, source=())
             exported = export_files(connection, source.id, others, tree, write, progress)
@@ -87,8 +101,8 @@ def files_command(
         sys.exit(PARTLY_DONE)
 
 
-def _is_between_lines(show: object) -> bool:
-    """Whether a bar would stand between lines that are shown."""
+def _prints_lines(show: object) -> bool:
+    """Return whether lines are printed to the terminal, where a progress bar would be between them."""
     return show is not None and sys.stdout.isatty()
 
 
@@ -97,7 +111,7 @@ def _is_archive(place: Path) -> bool:
 
     name = place.name.lower()
     if name.endswith(UNSUPPORTED_ARCHIVE_SUFFIXES) and not place.is_dir():
-        raise click.UsageError(f"{place} would be an archive: {', '.join(ARCHIVE_SUFFIXES)} are written")
+        raise click.UsageError(f"{place}: unsupported archive format; use {', '.join(ARCHIVE_SUFFIXES)}")
     return name.endswith(ARCHIVE_SUFFIXES) and not place.is_dir()
 
 
@@ -110,7 +124,7 @@ def _opened(
     *,
     restores: bool,
 ) -> Iterator[tuple[WorkingTree | EmptyTree, Callable[[FileChange], None]]]:
-    """What documents are compared with, and what is done about each that differs: `show`, or write it."""
+    """Yield what documents are compared with, and a function that shows or writes each one that differs."""
     from ...exporting.archives import opened_archive
     from ...exporting.files import EmptyTree, WorkingTree
     from ...exporting.output_folder import OutputFolder
@@ -134,7 +148,7 @@ def _show_path(change: FileChange) -> None:
 
 
 def _show_diff(change: FileChange) -> None:
-    """As bytes, for `git apply`; on a terminal what it would obey is escaped."""
+    """Print a diff: as bytes for `git apply`, or with control characters escaped on a terminal."""
     from ...exporting.diffs import unified_diff
 
     lines = unified_diff(change.path, change.was, change.becomes)
@@ -147,26 +161,32 @@ def _show_diff(change: FileChange) -> None:
 
 def _report(exported: Exported, *, is_dry: bool) -> None:
     done = "to be written" if is_dry else "written"
-    told = f"{exported.written:,} {done}, {exported.unchanged:,} unchanged, {len(exported.left):,} left"
-    click.echo(told, err=is_dry)
+    counts = f"{exported.written:,} {done}, {exported.unchanged:,} unchanged, {len(exported.left):,} left"
+    click.echo(counts, err=is_dry)
     reasons: dict[str, list[str]] = defaultdict(list)
     for path, why in exported.left:
         reasons[why].append(path)
     for why, paths in sorted(reasons.items()):
-        _name(f"{len(paths):,} left alone: {why}", paths)
+        _list_paths(f"{len(paths):,} left alone: {why}", paths)
     if exported.collisions:
-        _name("named as another but for case or accents: one file on some file systems", exported.collisions)
+        _list_paths(
+            "differ from another path only by case or accents: one file on some file systems",
+            exported.collisions,
+        )
     if any("changed since the import" in why for why in reasons):
         click.echo(
-            "`curation import` takes in what changed; `curation issues` says what it could not", err=True
+            "to import the changed files, run `curation import`; `curation issues` lists their problems",
+            err=True,
         )
     if any("gone since the import" in why for why in reasons):
-        click.echo("--restore writes what is gone; `curation import` marks it missing", err=True)
+        click.echo(
+            "to write the files that are gone, use --restore; `curation import` marks them missing", err=True
+        )
 
 
-def _name(what: str, paths: list[str]) -> None:
-    shown = paths[:NAMED] if sys.stderr.isatty() else paths
-    click.echo(escape(what), err=True)
+def _list_paths(heading: str, paths: list[str]) -> None:
+    shown = paths[:MAX_PATHS] if sys.stderr.isatty() else paths
+    click.echo(escape(heading), err=True)
     for path in shown:
         click.echo(f"  {escape(path)}", err=True)
     if len(shown) < len(paths):

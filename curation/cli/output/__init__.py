@@ -1,8 +1,8 @@
-"""Rows in every form, and nothing that a terminal or a spreadsheet would run.
+"""Output of rows in every format, safe for terminals and spreadsheets.
 
-Data goes to standard output or to `--output FILE`, written whole or not at all. Control characters
-are shown as escapes, cells that a spreadsheet would take for a formula begin with an apostrophe. Rows
-are written as they come, in every form: their number is no matter of memory.
+Rows go to standard output, or to `--output FILE`, which is written completely or not at all. Control
+characters are escaped. Cells that a spreadsheet would run as a formula begin with an apostrophe. Rows are
+written as they are read, in every format, so their number does not affect memory.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from .options import (
     TEXT_FORMATS,
     ColumnType,
     Output,
+    check_folder,
     chosen_output,
     file_argument,
-    in_a_folder,
     output_options,
 )
 
@@ -37,20 +37,20 @@ __all__ = (
     "TEXT_FORMATS",
     "ColumnType",
     "Output",
+    "atomic_write",
+    "check_folder",
     "chosen_output",
     "escape",
     "file_argument",
-    "in_a_folder",
     "output_options",
     "print_rows",
     "print_text",
     "text_cell",
     "to_json",
     "to_json_value",
-    "written_whole",
 )
 
-#: Form -> its module here, and what gives its lines there or writes its bytes; imported when wanted.
+#: Each format, its module here, and the function that yields lines or writes bytes. Imported on first use.
 _WRITERS = {
     "table": ("table", "table_lines"),
     "markdown": ("table", "markdown_lines"),
@@ -67,22 +67,25 @@ _WRITERS = {
 def print_rows(
     columns: Sequence[str], rows: Iterable[Sequence[Any]], kinds: Sequence[ColumnType] | None = None
 ) -> int:
-    """Writes rows as the options say; returns how many they were. Where what each column holds is told, forms
-    with types have these, whatever the rows."""
+    """Write rows as the output options require, and return how many there were.
+
+    Args:
+        kinds: the types of the columns. Without them, typed formats infer types from the rows.
+    """
     output = replace(chosen_output(), kinds=kinds)
     module, name = _WRITERS[output.form]
     writer = getattr(import_module(f".{module}", __name__), name)
-    counted = _Counted(rows)
+    counter = _RowCounter(rows)
     if output.form in BINARY_FORMATS:
         with _opened_bytes(output) as stream:
-            writer(stream, columns, iter(counted), output)
+            writer(stream, columns, iter(counter), output)
     else:
-        print_text(writer(columns, iter(counted), output))
-    return counted.count
+        print_text(writer(columns, iter(counter), output))
+    return counter.count
 
 
-class _Counted:
-    """Rows that are counted as they pass."""
+class _RowCounter:
+    """An iterable of rows that counts them."""
 
     def __init__(self, rows: Iterable[Sequence[Any]]) -> None:
         self._rows = rows
@@ -95,7 +98,7 @@ class _Counted:
 
 
 def print_text(lines: Iterable[str]) -> None:
-    """Writes lines as the options say: to the file, or to standard output, by a pager if one is there."""
+    """Write lines to the file of --output, to a pager, or to standard output."""
     output = chosen_output()
     if output.is_terminal and output.pager:
         from .paging import print_paged
@@ -108,7 +111,7 @@ def print_text(lines: Iterable[str]) -> None:
 
 @contextmanager
 def _opened_output() -> Iterator[IO[str]]:
-    """Standard output, or the file of --output, which is there only once it is whole."""
+    """Yield standard output, or the file of --output, which appears only once it is complete."""
     output = chosen_output()
     if output.file is None:
         from .encoding import opened_text
@@ -133,15 +136,17 @@ def _opened_bytes(output: Output) -> Iterator[IO[bytes]]:
             return
         import gzip
 
-        # Without name and time, so that the same rows are the same bytes.
+        # Without name and time, so that the same rows give the same bytes.
         with gzip.GzipFile("", "wb", 6, stream, mtime=0) as compressed:
             yield compressed  # type: ignore[misc]
 
 
 @contextmanager
 def atomic_write(file: Path) -> Iterator[IO[bytes]]:
-    """A file beside the one that is named, which takes its place and its mode once it is whole. What a link
-    names is written, the link stays; a pipe or a device is written to as the bytes come."""
+    """Yield a temporary file that replaces `file`, with its mode, once it is complete.
+
+    The target of a link is replaced, and the link stays. A pipe or a device is written to directly.
+    """
     from ...temporary import temporary_file
 
     if file.exists() and not file.is_file():
@@ -150,11 +155,11 @@ def atomic_write(file: Path) -> Iterator[IO[bytes]]:
         record_outcome(Outcome.SAVED)
         return
     file = file.resolve()
-    with temporary_file(file) as made:
-        with made.open("wb") as stream:
+    with temporary_file(file) as temporary:
+        with temporary.open("wb") as stream:
             yield stream
-        made.chmod(file.stat().st_mode & 0o7777 if file.exists() else 0o666 & ~_umask())
-        made.replace(file)
+        temporary.chmod(file.stat().st_mode & 0o7777 if file.exists() else 0o666 & ~_umask())
+        temporary.replace(file)
     record_outcome(Outcome.SAVED)
 
 

@@ -1,7 +1,7 @@
-"""Rows on a standard output that is not UTF-8: changed where they are for eyes, and nowhere else.
+"""Rows on a standard output that is not UTF-8.
 
-A table has something similar in place of what the encoding lacks. JSON and HTML say it by their own escapes.
-CSV and TSV have none: nothing is written unless all of it can be.
+A table replaces characters that the encoding lacks by similar ones. JSON and HTML use their own escapes. CSV
+and TSV have none, so nothing is written unless the encoding has every character.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from ...errors import CurationError
 from ...temporary import unnamed_file
 from ..streams import output_encoding
 
-#: The names of the error handlers of forms that can say every character in ASCII.
+#: The error handlers of formats that can escape every character in ASCII.
 _ESCAPES = {"json": "curation.json", "jsonl": "curation.json", "html": "xmlcharrefreplace"}
 
-#: Forms that say a character as it is or not at all.
+#: Formats without escapes.
 _EXACT = ("csv", "tsv")
 
 
-def _json(error: UnicodeError) -> tuple[str, int]:
+def _escape_json(error: UnicodeError) -> tuple[str, int]:
     if not isinstance(error, UnicodeEncodeError):
         raise error
     units = error.object[error.start : error.end].encode("utf-16-be")
@@ -33,13 +33,15 @@ def _json(error: UnicodeError) -> tuple[str, int]:
     return "".join(f"\\u{pair}" for pair in pairs), error.end
 
 
-codecs.register_error("curation.json", _json)
+codecs.register_error("curation.json", _escape_json)
 
 
 @contextmanager
 def opened_text(form: str) -> Iterator[IO[str]]:
-    """Standard output for rows of a form. Raises CurationError, and writes nothing, where its encoding lacks
-    a character that has to be there."""
+    """Yield standard output for rows of a format.
+
+    Raises CurationError, and writes nothing, if the format has no escapes and the encoding lacks a character.
+    """
     encoding = output_encoding()
     if codecs.lookup(encoding).name.startswith("utf") or form not in (*_ESCAPES, *_EXACT):
         yield sys.stdout
@@ -47,30 +49,30 @@ def opened_text(form: str) -> Iterator[IO[str]]:
         with _all_or_nothing(encoding) as text:
             yield text
     else:
-        # A page says that it is UTF-8, of which ASCII is a part.
+        # The page declares UTF-8, and ASCII is a subset of it.
         with _text(sys.stdout.buffer, "ascii" if form == "html" else encoding, _ESCAPES[form]) as text:
             yield text
 
 
 @contextmanager
 def _all_or_nothing(encoding: str) -> Iterator[IO[str]]:
-    with unnamed_file() as waiting:
+    with unnamed_file() as buffer:
         try:
-            with _text(waiting, encoding, "strict") as text:
+            with _text(buffer, encoding, "strict") as text:
                 yield text
         except UnicodeEncodeError as error:
-            lacking = error.object[error.start]
+            missing = error.object[error.start]
             raise CurationError(
-                f"standard output is {encoding}, which lacks {lacking!a}: give --output FILE, or set"
+                f"standard output is {encoding}, which lacks {missing!a}: use --output FILE, or set"
                 " PYTHONIOENCODING=utf-8"
             ) from error
-        waiting.seek(0)
-        shutil.copyfileobj(waiting, sys.stdout.buffer)
+        buffer.seek(0)
+        shutil.copyfileobj(buffer, sys.stdout.buffer)
 
 
 @contextmanager
 def _text(binary: IO[bytes], encoding: str, errors: str) -> Iterator[IO[str]]:
-    """Text for a stream of bytes, which stays open."""
+    """Yield a text stream on a binary stream, which stays open."""
     sys.stdout.flush()
     text = io.TextIOWrapper(binary, encoding=encoding, errors=errors, newline="")
     try:

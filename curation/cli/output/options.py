@@ -1,4 +1,4 @@
-"""The options of a command that prints rows, and what they say."""
+"""The output options of commands that print rows."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from typing import Any
 
 import click
 
-#: Forms that are text, and those that are for programs alone.
+from ..help_groups import OUTPUT, option
+
+#: Formats that are text, and those that only programs read.
 TEXT_FORMATS = ("table", "csv", "tsv", "json", "jsonl", "markdown", "html")
 BINARY_FORMATS = ("xlsx", "parquet")
 FORMATS = TEXT_FORMATS + BINARY_FORMATS
@@ -28,18 +30,18 @@ _SUFFIXES = {
     "": "table",
 }
 
-#: Forms whose cells a spreadsheet reads, which --raw leaves as they are.
+#: Formats that spreadsheets read, where --raw turns escaping off.
 _RAW_FORMATS = ("csv", "tsv", "xlsx")
 
 
-#: What a column holds: boolean, whole, instant, text, json (as text); texts, a list of them; or a list of
-#: objects, each field with what it holds.
+#: The type of a column: boolean, whole, instant, text, json (as text) or texts (a list of texts). A mapping
+#: stands for a list of objects, and has the type of each field.
 ColumnType = str | Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """Where rows go and how; `format` None goes by the file's suffix, or is a table."""
+    """Where and how rows are written. Without `format`, the suffix of the file decides, or it is a table."""
 
     format: str | None = None
     file: Path | None = None
@@ -47,7 +49,7 @@ class Output:
     wide: bool = False
     raw: bool = False
     pager: bool = True
-    #: What each column holds, where the command knows it beforehand; only Parquet asks.
+    #: The types of the columns, where the command knows them in advance; used only for Parquet.
     kinds: Sequence[ColumnType] | None = None
 
     @property
@@ -56,7 +58,7 @@ class Output:
 
     @property
     def suffix(self) -> str:
-        """The file's suffix in small letters; of `rows.csv.gz` it is .csv."""
+        """The file's suffix in lower case; for `rows.csv.gz` this is .csv."""
         if self.file is None:
             return ""
         return Path(self.file.stem).suffix.lower() if self.is_compressed else self.file.suffix.lower()
@@ -71,107 +73,100 @@ class Output:
 
 
 def output_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Adds the options of a command that prints rows, which `chosen_output` gives."""
+    """Add the options of a command that prints rows; `chosen_output` returns their values."""
 
-    def gather(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
+    def store(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
         if isinstance(value, Path):
-            in_a_folder(ctx, param, value)
-        kept = ctx.meta.setdefault("curation.output", {})
-        kept[param.name] = value
+            check_folder(ctx, param, value)
+        values = ctx.meta.setdefault("curation.output", {})
+        values[param.name] = value
 
+    shared: dict[str, Any] = {"callback": store, "expose_value": False, "help_group": OUTPUT}
     options = (
-        click.option(
-            "--format", "format_", type=click.Choice(FORMATS), callback=gather, expose_value=False,
-            help="How rows are written; by the suffix of --output, else a table.",
+        option(
+            "--format", "format_", type=click.Choice(FORMATS), metavar="FORMAT", **shared,
+            help=f"Format of the rows: {', '.join(FORMATS[:-1])} or {FORMATS[-1]};"
+            " by default from the suffix of --output, else table.",
         ),
-        click.option(
-            "--output", "file", type=click.Path(dir_okay=False, path_type=Path), callback=gather,
-            expose_value=False, metavar="FILE",
-            help="Write to a file instead, whole or not at all; a name that ends in .gz is compressed.",
+        option(
+            "--output", "file", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", **shared,
+            help="Write to a file, completely or not at all; a name with .gz is compressed.",
         ),
-        click.option(
-            "--no-headers", is_flag=True, callback=gather, expose_value=False,
-            help="Leave out the line of column names (table, csv, tsv).",
+        option("--no-headers", is_flag=True, **shared, help="Omit the column names (table, csv, tsv)."),
+        option("--wide", is_flag=True, **shared, help="Do not truncate cells (table, markdown)."),
+        option(
+            "--raw", is_flag=True, **shared,
+            help="Do not escape formulas and control characters (csv, tsv, xlsx).",
         ),
-        click.option(
-            "--wide", is_flag=True, callback=gather, expose_value=False,
-            help="Cut nothing, however long the lines (table, markdown).",
-        ),
-        click.option(
-            "--raw", is_flag=True, callback=gather, expose_value=False,
-            help="Texts as they are, even formulas and control characters (csv, tsv, xlsx).",
-        ),
-        click.option(
-            "--no-pager", is_flag=True, callback=gather, expose_value=False,
-            help="Print what is longer than the screen without $PAGER.",
-        ),
+        option("--no-pager", is_flag=True, **shared, help="Do not use $PAGER for long output."),
     )  # fmt: skip
-    for option in reversed(options):
-        command = option(command)
+    for decorate in reversed(options):
+        command = decorate(command)
     return command
 
 
 def file_argument(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Adds FILE, which says what --output does; - is standard output."""
+    """Add the argument FILE, an alternative to --output; - is standard output."""
 
-    def gather(ctx: click.Context, param: click.Parameter, value: Path | None) -> None:
+    def store(ctx: click.Context, param: click.Parameter, value: Path | None) -> None:
         if value is not None and value != Path("-"):
-            in_a_folder(ctx, param, value)
+            check_folder(ctx, param, value)
             ctx.meta.setdefault("curation.output", {})["named"] = value
 
     return click.argument(
-        "file_", metavar="[FILE]", required=False, callback=gather, expose_value=False,
+        "file_", metavar="[FILE]", required=False, callback=store, expose_value=False,
         type=click.Path(dir_okay=False, allow_dash=True, path_type=Path),
     )(command)  # fmt: skip
 
 
-def in_a_folder(ctx: click.Context, param: click.Parameter, file: Path | None) -> Path | None:
-    """Refuses a file to be written whose folder there is not, before there is anything to write."""
+def check_folder(ctx: click.Context, param: click.Parameter, file: Path | None) -> Path | None:
+    """Raise BadParameter, before any work starts, if the folder of an output file does not exist."""
     if file is not None and not file.parent.is_dir():
-        raise click.BadParameter(f"there is no folder {str(file.parent)!r}", ctx, param)
+        raise click.BadParameter(f"folder {str(file.parent)!r} does not exist", ctx, param)
     return file
 
 
 def chosen_output() -> Output:
-    """What the running command's options say.
+    """Return the output options of the running command.
 
-    Raises a usage error for a file whose suffix says no form, where --format does not either, for bytes
-    on a terminal, and for texts as they are where these would reach a terminal or change nothing.
+    Raises UsageError for a suffix that is not a format, without --format; for binary formats or --raw on a
+    terminal; and for --raw where it has no effect.
     """
-    kept = click.get_current_context().meta.get("curation.output", {})
-    if kept.get("file") and kept.get("named"):
-        raise click.UsageError("a file is named twice: give FILE or --output, not both")
+    values = click.get_current_context().meta.get("curation.output", {})
+    if values.get("file") and values.get("named"):
+        raise click.UsageError("two output files: give FILE or --output, not both")
     output = Output(
-        format=kept.get("format_"),
-        file=kept.get("file") or kept.get("named"),
-        headers=not kept.get("no_headers"),
-        wide=bool(kept.get("wide")),
-        raw=bool(kept.get("raw")),
-        pager=not kept.get("no_pager"),
+        format=values.get("format_"),
+        file=values.get("file") or values.get("named"),
+        headers=not values.get("no_headers"),
+        wide=bool(values.get("wide")),
+        raw=bool(values.get("raw")),
+        pager=not values.get("no_pager"),
     )
     if output.format is None and output.file and output.suffix not in _SUFFIXES:
         raise click.UsageError(
-            f"say --format: the name {output.file.name!r} does not ({', '.join(filter(None, _SUFFIXES))} do)"
+            f"give --format, or a suffix that sets it ({', '.join(filter(None, _SUFFIXES))}):"
+            f" {output.file.name!r} has none of these"
         )
-    _check_form(output)
+    _check_raw_and_binary(output)
     return output
 
 
-def _check_form(output: Output) -> None:
+def _check_raw_and_binary(output: Output) -> None:
     if output.raw and output.form not in _RAW_FORMATS:
         raise click.UsageError(
-            f"--raw is for {', '.join(_RAW_FORMATS)}: {output.form} has no formulas, or keeps texts anyway"
+            f"--raw needs the format {', '.join(_RAW_FORMATS[:-1])} or {_RAW_FORMATS[-1]}, not {output.form}"
         )
     if output.is_terminal and (output.raw or output.form in BINARY_FORMATS):
         what = "--raw" if output.raw else output.form
-        raise click.UsageError(f"{what} is not for a terminal: give --output FILE, or a pipe")
+        raise click.UsageError(f"{what} cannot be shown on a terminal: use --output FILE or a pipe")
 
 
 def output_title() -> str:
-    """What the rows are, in the words of who asked: the command and its arguments."""
+    """Return the title of the rows: the command and its arguments."""
     ctx = click.get_current_context()
     words = [ctx.command_path]
     for param in ctx.command.params:
-        given = ctx.params.get(param.name or "") if isinstance(param, click.Argument) else None
-        words += [str(word) for word in (given if isinstance(given, tuple) else [given]) if word]
+        value = ctx.params.get(param.name or "") if isinstance(param, click.Argument) else None
+        words += [str(word) for word in (value if isinstance(value, tuple) else [value]) if word]
     return " ".join(" ".join(words).split())

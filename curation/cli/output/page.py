@@ -1,4 +1,4 @@
-"""A page of HTML that stands alone: no script, nothing fetched, for light and dark screens and for paper."""
+"""Rows as a self-contained HTML page, without scripts or external files, for screens and for print."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from ...values import is_numeric, text_cell
 from ...wording import counted
 from .options import Output, output_title
 
-#: Rows by which a column is known to be numbers, short words, or text.
+#: Rows that decide whether a column is styled as numbers, short words or text.
 SAMPLE = 1000
 
-#: A column whose cells are at most so long is not broken; one with a cell longer than _TEXT is given room.
+#: Characters: cells do not wrap in a column of cells up to _SHORT; a column with a cell over _TEXT is wide.
 _SHORT = 30
 _TEXT = 60
 
-_MARKS = re.compile("[&<>\"']")
+_SPECIAL = re.compile("[&<>\"']")
 
-#: An address alone, of the two kinds that count as links.
+#: A whole cell that becomes a link: an http or https URL.
 _LINK = re.compile(r"https?://[^\s<>\"'`\\]+", re.IGNORECASE)
 
 _STYLE = """\
@@ -65,7 +65,7 @@ def html_lines(columns: Sequence[str], rows: Iterator[Sequence[Any]], _output: O
     names = "".join(f"<th scope=col>{_text(name)}</th>" for name in columns)
     yield f"<table>\n<thead><tr>{names}</tr></thead>\n<tbody>\n"
     count = 0
-    for count, row in enumerate(chain(sample, rows), 1):  # noqa: B007 - how many there were
+    for count, row in enumerate(chain(sample, rows), 1):  # noqa: B007 - used after the loop
         yield f"<tr><td>{'</td><td>'.join(map(_cell, row))}</td></tr>\n"
     yield "</tbody>\n</table>\n"
     now = dt.datetime.now(dt.UTC)
@@ -75,7 +75,7 @@ def html_lines(columns: Sequence[str], rows: Iterator[Sequence[Any]], _output: O
 
 
 def _head(title: str, column_styles: str) -> Iterator[str]:
-    # The policy holds even where a browser should ever take a text of ours for more than text.
+    # The policy is a second defence, should a text ever be interpreted as markup.
     yield f"""<!doctype html>
 <html lang=en>
 <head>
@@ -94,7 +94,7 @@ def _head(title: str, column_styles: str) -> Iterator[str]:
 
 
 def _column_styles(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    """Numbers to the right, short words unbroken, room for text; said once, not in every cell."""
+    """Return CSS for each column: numbers on the right, short words unwrapped, wide columns for text."""
     styles = ""
     for i, _ in enumerate(columns):
         longest = max((len(text_cell(row[i])) for row in rows), default=0)
@@ -113,19 +113,19 @@ def _text(text: str) -> str:
 
 def _cell(value: Any) -> str:
     text = text_cell(value)
-    if _MARKS.search(text):
+    if _SPECIAL.search(text):
         text = html.escape(text)
     if text[:1] in "hH" and isinstance(value, str) and _is_link(value):
-        return f'<a href="{text}" rel="noopener noreferrer nofollow">{_breakable(text)}</a>'
+        return f'<a href="{text}" rel="noopener noreferrer nofollow">{_add_breaks(text)}</a>'
     return text
 
 
 def _is_link(text: str) -> bool:
-    """Whether a text is an address, whole and with nothing hidden in it."""
+    """Return whether the whole text is a URL without invisible characters."""
     return text.isprintable() and _LINK.fullmatch(text) is not None
 
 
-def _breakable(address: str) -> str:
-    """An address that may be broken after each of its parts."""
-    scheme, _, rest = address.partition("//")
+def _add_breaks(url: str) -> str:
+    """Return a URL as HTML that can wrap after each slash."""
+    scheme, _, rest = url.partition("//")
     return f"{scheme}//{rest.replace('/', '/<wbr>')}"

@@ -1,4 +1,4 @@
-"""What is longer than the screen goes through the reader's pager."""
+"""Output that is longer than the screen is shown in the user's pager."""
 
 from __future__ import annotations
 
@@ -16,60 +16,62 @@ from ...interrupts import signals_deferred
 from ...temporary import unnamed_file
 from ..streams import output_encoding
 
-#: The options of less where LESS is not set: long lines are not folded, the arrow keys move along them, and
-#: Ctrl-C ends it.
+#: The options of less if LESS is not set: long lines do not wrap and scroll with the arrow keys, and Ctrl-C
+#: quits.
 _LESS = "-SK"
 
-#: Seconds that a pager has to end after Ctrl-C.
+#: Seconds that a pager has to exit after Ctrl-C.
 _GRACE = 0.5
 
 
 def print_paged(lines: Iterator[str]) -> None:
-    """Prints what fits the screen, and gives what does not to $PAGER (`less`), all of it at once.
+    """Print lines that fit the screen, or show all of them in $PAGER (`less`).
 
-    A reader takes any time: what is asked for must be read by then, or it holds up the store and runs
-    out of --timeout. So it waits in a temporary file.
+    All lines are read first, into a temporary file. A reader may take any time, and meanwhile an open query
+    would block the store and reach --timeout.
     """
     width, height = shutil.get_terminal_size()
-    held: list[str] = []
+    first: list[str] = []
     rows = 0
     while rows < height and (line := next(lines, None)) is not None:
-        held.append(line)
+        first.append(line)
         rows += sum(max(1, -(-len(part) // width)) for part in line.splitlines())
     if rows < height:
-        sys.stdout.writelines(held)
+        sys.stdout.writelines(first)
         return
-    form = {"encoding": output_encoding(), "errors": sys.stdout.errors, "newline": ""}
-    with unnamed_file("w+", **form) as waiting:
-        waiting.writelines(chain(held, lines))
-        waiting.flush()
-        waiting.seek(0)
+    settings = {"encoding": output_encoding(), "errors": sys.stdout.errors, "newline": ""}
+    with unnamed_file("w+", **settings) as buffer:
+        buffer.writelines(chain(first, lines))
+        buffer.flush()
+        buffer.seek(0)
         if command := _pager():
-            _show(command, waiting)
+            _show(command, buffer)
         else:
-            shutil.copyfileobj(waiting, sys.stdout)
+            shutil.copyfileobj(buffer, sys.stdout)
 
 
 def _pager() -> Sequence[str]:
-    """The command of the reader's pager; empty if none is installed."""
-    wanted = (os.environ.get("PAGER", ""), "less", "more")
-    found = (command for text in wanted if (command := shlex.split(text)) and shutil.which(command[0]))
-    return next(found, [])
+    """Return the command of the user's pager, or an empty list if none is installed."""
+    candidates = (os.environ.get("PAGER", ""), "less", "more")
+    installed = (
+        command for text in candidates if (command := shlex.split(text)) and shutil.which(command[0])
+    )
+    return next(installed, [])
 
 
 def _show(command: Sequence[str], text: IO[str]) -> None:
-    """Runs the pager until its reader leaves it, or a signal ends it."""
+    """Run the pager until the user quits it, or a signal ends it."""
     sys.stdout.flush()
     environment = {"LESS": _LESS} | os.environ
     with ExitStack() as stack:
-        with signals_deferred():  # else a signal while it starts would leave it running
-            pager = stack.enter_context(subprocess.Popen(command, stdin=text, env=environment))  # noqa: S603 - the reader's own
+        with signals_deferred():  # a signal during the start must not leave it running
+            pager = stack.enter_context(subprocess.Popen(command, stdin=text, env=environment))  # noqa: S603 - the user's own
             stack.push(lambda kind, *_: _end(pager) if kind else None)
         pager.wait()
 
 
 def _end(pager: subprocess.Popen[bytes]) -> None:
-    """End a pager that its reader has not left."""
+    """End a pager that is still running."""
     pager.terminate()
     with suppress(subprocess.TimeoutExpired):
         pager.wait(_GRACE)

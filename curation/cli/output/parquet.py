@@ -1,12 +1,13 @@
-"""Parquet files, with pyarrow (the extra `parquet`), in row groups of 20,000 rows, or of fewer that are long.
+"""Parquet files, with pyarrow (the extra `parquet`).
 
-A column has the narrowest type that holds its values: booleans, whole numbers (64 bits), numbers (double),
-instants (UTC, microseconds), dates, times, bytes, text. The first rows say which. When later ones do not
-fit, the column is widened: from nothing to what comes, from whole numbers to doubles if both are exact, and
-else to text, in which every value is written as in CSV. A file cannot change its types, so another is
-begun then, and in the end all are read again, a row group at a time, into the one that is asked for. Where
-a command says what its columns hold, they are of that type whatever the rows, lists and objects too. Texts
-are as they are in the store: nothing shows them, and nothing is escaped.
+Row groups have 20,000 rows, or fewer if rows are long. A column has the narrowest type that its values fit:
+booleans, whole numbers (64 bits), numbers (double), instants (UTC, microseconds), dates, times, bytes, text.
+
+The first rows decide the types. If later ones do not fit, the column is widened: from nothing to any type,
+from whole numbers to doubles if both are exact, and else to text, where every value is written as in CSV. The
+types of a file are fixed, so a wider column begins a new temporary file. At the end, all of these are copied,
+one row group at a time, into the result. If a command declares its column types, these apply whatever the
+rows, lists and objects included. Texts are written as they are in the store, without escapes.
 """
 
 from __future__ import annotations
@@ -30,11 +31,10 @@ from .options import ColumnType, Output
 if TYPE_CHECKING:
     import pyarrow as pa
 
-ROWS_OF_A_GROUP = 20_000
+GROUP_ROWS = 20_000
 
-#: Where it is told what columns hold, rows are whole articles with all that hangs on them: 20,000 at once
-#: took half a gigabyte.
-ROWS_THAT_ARE_LONG = 4_000
+#: Rows of declared types are whole articles with all their parts. 20,000 of them took half a gigabyte.
+LONG_GROUP_ROWS = 4_000
 
 _KINDS: dict[type, str] = {
     bool: "boolean",
@@ -46,14 +46,14 @@ _KINDS: dict[type, str] = {
     memoryview: "bytes",
 }
 
-#: Whole numbers beyond are rounded as a double.
-_EXACT = 2**53
-_LONGEST = 2**63
+#: A double rounds whole numbers beyond this.
+_MAX_EXACT = 2**53
+_MAX_LONG = 2**63
 
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """Rows of the same kinds of columns, in a file of their own."""
+    """A temporary file of rows with the same column types."""
 
     file: IO[bytes]
     kinds: Sequence[ColumnType]
@@ -62,9 +62,9 @@ class _Part:
 def write_parquet(
     stream: IO[bytes], columns: Sequence[str], rows: Iterator[Sequence[Any]], output: Output
 ) -> None:
-    """Writes a file. Raises ClickException, naming the extra, if pyarrow is not there."""
+    """Write a Parquet file. Raises ClickException, which names the extra, if pyarrow is not installed."""
     try:
-        import pyarrow.parquet  # noqa: F401 - is it there?
+        import pyarrow.parquet  # noqa: F401 - check that it is installed
     except ImportError as error:
         raise click.ClickException("parquet needs a library: pip install 'curation[parquet]'") from error
 
@@ -75,7 +75,7 @@ def write_parquet(
             return files.enter_context(unnamed_file())
 
         parts = _write_parts(new_file, names, rows, output.kinds)
-        whole = parts[0].file if len(parts) == 1 else _joined(parts, names, new_file())
+        whole = parts[0].file if len(parts) == 1 else _join_parts(parts, names, new_file())
         whole.seek(0)
         shutil.copyfileobj(whole, stream)
 
@@ -84,24 +84,26 @@ def _write_parts(
     new_file: Callable[[], IO[bytes]],
     names: Sequence[str],
     rows: Iterator[Sequence[Any]],
-    told: Sequence[ColumnType] | None,
+    declared: Sequence[ColumnType] | None,
 ) -> list[_Part]:
-    """Files of all rows in their order, each of wider columns than the one before; one alone, where it is
-    told what columns hold."""
+    """Write all rows in their order to files, each with wider columns than the one before.
+
+    With declared types there is only one file.
+    """
     from pyarrow import parquet
 
     parts: list[_Part] = []
     kinds: Sequence[ColumnType] = ()
     found = ["nothing"] * len(names)
-    size = ROWS_OF_A_GROUP if told is None else ROWS_THAT_ARE_LONG
+    size = GROUP_ROWS if declared is None else LONG_GROUP_ROWS
     with ExitStack() as writers:
         writer = None
         while (batch := list(islice(rows, size))) or writer is None:
             cells: list[Sequence[Any]] = [*zip(*batch, strict=True)] or [[] for _ in names]
-            if told is None:
-                cells = [_typed(values) for values in cells]
+            if declared is None:
+                cells = [_convert(values) for values in cells]
                 found = [_wider(kind, _kind(values)) for kind, values in zip(found, cells, strict=True)]
-            wider = told or found
+            wider = declared or found
             if writer is None or wider != kinds:
                 writers.close()
                 kinds = wider
@@ -113,8 +115,8 @@ def _write_parts(
     return parts
 
 
-def _joined(parts: Sequence[_Part], names: Sequence[str], file: IO[bytes]) -> IO[bytes]:
-    """All parts in one file, with the columns of the last and widest."""
+def _join_parts(parts: Sequence[_Part], names: Sequence[str], file: IO[bytes]) -> IO[bytes]:
+    """Copy all parts into one file, with the columns of the last part, which are the widest."""
     from pyarrow import parquet
 
     kinds = parts[-1].kinds
@@ -132,20 +134,22 @@ def _joined(parts: Sequence[_Part], names: Sequence[str], file: IO[bytes]) -> IO
     return file
 
 
-def _typed(values: Sequence[Any]) -> Sequence[Any]:
-    """Exact numbers as plain ones, as in JSON: a column of the database's `numeric` mixes both kinds; and
-    instants, where all texts of a column are some."""
+def _convert(values: Sequence[Any]) -> Sequence[Any]:
+    """Convert decimals to plain numbers, as in JSON, and texts to instants if all of them are instants.
+
+    A column of the database type `numeric` mixes decimals and whole numbers.
+    """
     types = set(map(type, values)) - {NoneType}
     if types == {str}:
-        told = [value if value is None else parse_instant_text(value) for value in values]
-        return told if told.count(None) == values.count(None) else values
+        instants = [value if value is None else parse_instant_text(value) for value in values]
+        return instants if instants.count(None) == values.count(None) else values
     if Decimal not in types:
         return values
     return [to_json_value(value) if isinstance(value, Decimal) else value for value in values]
 
 
 def _kind(values: Sequence[Any]) -> str:
-    """The narrowest kind that holds all values."""
+    """Return the narrowest type that all values fit."""
     types = set(map(type, values)) - {NoneType}
     kind = "nothing"
     for type_ in types:
@@ -160,13 +164,13 @@ def _kind(values: Sequence[Any]) -> str:
         return kind
     whole = [value for value in values if type(value) is int]
     least, most = min(whole), max(whole)
-    if least >= -_EXACT and most <= _EXACT:
+    if least >= -_MAX_EXACT and most <= _MAX_EXACT:
         return kind
-    return "long" if kind == "whole" and least >= -_LONGEST and most < _LONGEST else "text"
+    return "long" if kind == "whole" and least >= -_MAX_LONG and most < _MAX_LONG else "text"
 
 
 def _wider(kind: str, other: str) -> str:
-    """The narrowest kind that holds both."""
+    """Return the narrowest type that the values of both types fit."""
     if kind == other or other == "nothing":
         return kind
     if kind == "nothing":

@@ -1,4 +1,4 @@
-"""CSV, TSV, JSON and JSON Lines: a line at a time, so that a million rows need no memory."""
+"""Rows as CSV, TSV, JSON and JSON Lines, one line at a time, so that memory does not grow with the rows."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from .options import Output
 
 Row = Sequence[Any]
 
-#: What the csv module writes as we would.
-_AS_THEY_ARE = frozenset((int, float, NoneType))
+#: Types that the csv module formats as we need.
+_PLAIN_TYPES = frozenset((int, float, NoneType))
 
 
 class _Echo:
-    """A file whose `write` gives back the line, as then does `writerow`.
+    """A file whose `write` returns the line, so that `writerow` returns it too.
 
-    The writer is told that a line ends in CR LF, or Python 3.11 leaves a CR in a cell without quotes, which
-    other readers take for the end of the line.
+    The writer ends lines with CR LF. Otherwise Python 3.11 writes a CR in a cell without quotes, and other
+    readers take it for the end of the line.
     """
 
     @staticmethod
@@ -43,7 +43,7 @@ def _separated(columns: Sequence[str], rows: Iterator[Row], output: Output, sepa
     if output.headers:
         yield writerow([cell(column) for column in columns])
     for row in rows:
-        yield writerow([value if type(value) in _AS_THEY_ARE else cell(value) for value in row])
+        yield writerow([value if type(value) in _PLAIN_TYPES else cell(value) for value in row])
 
 
 def _raw_cell(value: Any) -> str:
@@ -64,7 +64,7 @@ def jsonl_lines(columns: Sequence[str], rows: Iterator[Row], _output: Output) ->
 
 
 def _objects(columns: Sequence[str], rows: Iterator[Row]) -> Iterator[str]:
-    """Each row as an object; the names are made JSON once, a third quicker than a dict a row."""
+    """Yield each row as an object. Names are encoded only once: a third faster than a dict for each row."""
     names = [json_cell(name).replace("%", "%%") for name in unique_names(columns)]
     template = "{" + ", ".join(f"{name}: %s" for name in names) + "}"
     for row in rows:

@@ -1,9 +1,9 @@
-"""Workbooks of Excel's kind, with XlsxWriter (the extra `xlsx`), which keeps no more than a row in memory.
+"""Excel workbooks, with XlsxWriter (the extra `xlsx`), which keeps only one row in memory.
 
-Numbers are numbers, and instants (in UTC), dates and times are real ones. Texts are texts: nothing that looks
-like a formula or an address is made one. As text goes what a cell would not keep exactly: whole numbers
-of more than 15 digits, NaN and infinity, instants before 1900. A sheet has 1,048,575 rows; what is more goes
-on in a next sheet. A cell holds 32,767 characters: longer texts are cut, and standard error says how many.
+Numbers are written as numbers, and instants (in UTC), dates and times as such. Texts stay texts, even if they
+look like a formula or a URL. Values that a cell cannot store exactly become text: whole numbers of more
+than 15 digits, NaN and infinity, instants before 1900. A sheet has 1,048,575 rows; more rows continue on the
+next sheet. A cell has at most 32,767 characters: longer texts are cut, and standard error reports how many.
 """
 
 from __future__ import annotations
@@ -31,19 +31,19 @@ if TYPE_CHECKING:
 
 Row = Sequence[Any]
 
-ROWS_OF_A_SHEET = 1_048_576
+SHEET_ROWS = 1_048_576
 
 #: Excel keeps fifteen digits of a number.
-_EXACT = 10**15
+_MAX_EXACT = 10**15
 
-#: Characters of a cell.
+#: The most characters in a cell.
 _CELL = 32_767
 
-#: Rows by which columns get their widths, in characters.
+#: Rows that decide the widths of columns, and the limits of a width in characters.
 SAMPLE = 500
 _NARROWEST, _WIDEST = 8, 60
 
-#: Excel counts days from 1900, whose February it gives 29 of them.
+#: Excel counts days from 1900, and wrongly gives that February 29 days.
 _FIRST_DAY = dt.date(1900, 3, 1)
 
 
@@ -52,7 +52,7 @@ def write_xlsx(stream: IO[bytes], columns: Sequence[str], rows: Iterator[Row], o
 
     Raises:
         ClickException: XlsxWriter is not installed; the message names the extra.
-        OSError: a file cannot be written, such as on a full disk.
+        OSError: a file cannot be written, for example on a full disk.
     """
     try:
         import xlsxwriter
@@ -60,8 +60,8 @@ def write_xlsx(stream: IO[bytes], columns: Sequence[str], rows: Iterator[Row], o
     except ImportError as error:
         raise click.ClickException("xlsx needs a library: pip install 'curation[xlsx]'") from error
 
-    # Closed only when it is whole: what was written before an error goes with the folder.
-    with temporary_folder() as folder, unnamed_file() as whole, _replaced_after_errors(whole) as archive:
+    # It is closed only when complete. After an error, the folder is deleted with what was written.
+    with temporary_folder() as folder, unnamed_file() as file, _replaced_after_errors(file) as archive:
         workbook = xlsxwriter.Workbook(
             archive, {"constant_memory": True, "tmpdir": str(folder), "use_zip64": True}
         )
@@ -72,15 +72,15 @@ def write_xlsx(stream: IO[bytes], columns: Sequence[str], rows: Iterator[Row], o
             workbook.close()
         except FileCreateError as error:
             raise error.args[0] from None  # the OSError
-        whole.seek(0)
-        shutil.copyfileobj(whole, stream)  # which may be a pipe: of that no library seeks back
+        file.seek(0)
+        shutil.copyfileobj(file, stream)  # it may be a pipe, where XlsxWriter cannot seek
     if cells.cut:
         texts = counted(cells.cut, "text")
-        click.echo(f"warning: {texts} cut at 32,767 characters, which a cell holds", err=True)
+        click.echo(f"warning: {texts} cut at 32,767 characters, the limit of a cell", err=True)
 
 
 class _Replaceable:
-    """A file that is used through this object, so that another one can take its place."""
+    """A wrapper of a file that can be replaced by another one."""
 
     def __init__(self, stream: IO[bytes]) -> None:
         self.stream = stream
@@ -90,13 +90,13 @@ class _Replaceable:
 
 
 @contextmanager
-def _replaced_after_errors(whole: IO[bytes]) -> Iterator[_Replaceable]:
+def _replaced_after_errors(file: IO[bytes]) -> Iterator[_Replaceable]:
     """Give a file to XlsxWriter, which leaves its zip archive open after an error or a signal.
 
-    The archive is closed once Python collects it, and writes to its file once more then: to memory, for the
-    file is closed, or its disk full. Otherwise Python would print a traceback.
+    Python closes the archive when it is garbage-collected, and the archive then writes once more. That write
+    goes to memory. The file is already closed, or its disk is full, and Python would print a traceback.
     """
-    archive = _Replaceable(whole)
+    archive = _Replaceable(file)
     try:
         yield archive
     except BaseException:
@@ -105,22 +105,22 @@ def _replaced_after_errors(whole: IO[bytes]) -> Iterator[_Replaceable]:
 
 
 def _write_sheets(workbook: Any, cells: _Cells, columns: Sequence[str], rows: Iterator[Row]) -> None:
-    """As many sheets as the rows need, and one if there are none."""
+    """Write as many sheets as the rows need, and one if there are no rows."""
     sample = list(islice(rows, SAMPLE))
     widths = [_width([name, *(row[i] for row in sample)]) for i, name in enumerate(columns)]
-    waiting: Iterator[Row] | None = chain(sample, rows)
-    while waiting is not None:
+    remaining: Iterator[Row] | None = chain(sample, rows)
+    while remaining is not None:
         sheet = workbook.add_worksheet()
         sheet.freeze_panes(1, 0)
         for i, (name, width) in enumerate(zip(columns, widths, strict=True)):
             cells.write_text(sheet, 0, i, name, cells.heading)
             sheet.set_column(i, i, width)
         last = 0
-        for last, row in enumerate(islice(waiting, ROWS_OF_A_SHEET - 1), 1):
+        for last, row in enumerate(islice(remaining, SHEET_ROWS - 1), 1):
             cells.write_row(sheet, last, row)
         sheet.autofilter(0, 0, last, len(columns) - 1)
-        following = next(waiting, None)
-        waiting = None if following is None else chain([following], waiting)
+        following = next(remaining, None)
+        remaining = None if following is None else chain([following], remaining)
 
 
 def _width(values: Sequence[Any]) -> int:
@@ -129,14 +129,14 @@ def _width(values: Sequence[Any]) -> int:
 
 
 class _Cells:
-    """Writes values as cells of their kind, and counts the texts that were `cut`."""
+    """A writer of values as cells of the right type. Counts the texts that were `cut`."""
 
     def __init__(self, workbook: Any, raw: bool) -> None:
         self.heading: Format = workbook.add_format({"bold": True, "bg_color": "#E8ECF2", "bottom": 1})
         self._instant: Format = workbook.add_format({"num_format": "yyyy-mm-dd hh:mm:ss"})
         self._date: Format = workbook.add_format({"num_format": "yyyy-mm-dd"})
         self._time: Format = workbook.add_format({"num_format": "hh:mm:ss"})
-        # Stays a text when someone opens the cell and leaves it.
+        # Keeps a text a text when a user edits the cell and leaves it.
         self._quoted: Format = workbook.add_format({"quote_prefix": True})
         self._nothing: Format = workbook.add_format({})
         self._escape = escape_surrogates if raw else escape
@@ -155,19 +155,19 @@ class _Cells:
     def write_text(
         self, sheet: Worksheet, number: int, i: int, text: str, form: Format | None = None
     ) -> None:
-        text = self._fitting(self._escape(text))
+        text = self._cut(self._escape(text))
         if form is None and is_formula(text):
             form = self._quoted
         if text.startswith("<r>") and text.endswith("</r>"):
-            # XlsxWriter takes such a text for its own XML and lets it pass unescaped, cells and formulas in
-            # it and all; in two pieces it is escaped as any other, but for controls.
+            # XlsxWriter writes such a text as raw XML, which could contain cells and formulas. In two pieces
+            # it is escaped like any other text, except for control characters.
             text = escape(text)
             sheet.write_rich_string(number, i, text[:1], self._nothing, text[1:])
         else:
             sheet.write_string(number, i, text, form)
 
-    def _fitting(self, text: str) -> str:
-        """As much of a text as a cell holds, which counts in UTF-16."""
+    def _cut(self, text: str) -> str:
+        """Return as much of a text as fits a cell, which counts UTF-16 units."""
         if len(text) <= _CELL // 2 or len(units := text.encode("utf-16-le")) <= 2 * _CELL:
             return text
         self.cut += 1
@@ -190,7 +190,7 @@ class _Cells:
 
 def _is_exact(value: float | Decimal) -> bool:
     if isinstance(value, int):
-        return abs(value) < _EXACT
+        return abs(value) < _MAX_EXACT
     return math.isfinite(value)
 
 
