@@ -1,17 +1,23 @@
-"""Import documents into tables, repeatedly, and keep every editor's decision.
+"""Import documents into tables, repeatedly, and keep all overrides of editors.
 
-`run.import_dump` is the entry point. In the order in which a document passes through:
+`run.import_dump` is the entry point. A document passes through these packages, in this order:
 
-- `reading/`: files are read and parsed on all cores, compared with what the store has, and become rows
-- `merging/`: upstream's flags are merged with the overrides of editors
-- `matching/`: a document at a new path is matched with the article that it continues
-- `records/`: what an import records: its issues, changes, file versions and summary
-- `writing/`: rows are written in bulk, links are resolved, orphans are removed
+- `reading/`: read and parse files on all cores, compare them with the store, and make rows of them
+- `merging/`: merge upstream values with overrides
+- `matching/`: match a document at a new path with the article that it continues
+- `records/`: collect what an import records: issues, changes, file versions and the summary
+- `writing/`: write rows in bulk, resolve links and remove orphans
 
-Above them: `run` takes the lock and chooses the transactions, `steps` are the steps of an import, `batches`
-reads and writes batch by batch, `context` is what they share. `undo` reverts an import, `site_config` reads
-settings from a site's `_config.yml`, and `publish_dates` finds articles whose date has not come yet.
+These modules and packages use them:
 
-`reading` and `merging.rules` load no SQLAlchemy, and the packages import nothing by themselves, so that a
-process that reads files starts at once.
+- `run`: the lock and the choice of transactions
+- `steps`: the steps of an import
+- `batches`: reading and writing batch by batch
+- `context`: what the steps share
+- `site_config`: settings from a site's `_config.yml`
+- `publish_dates`: articles whose date has come, or has not
+- `undo/`: reverting an import
+
+`reading` and `merging.rules` do not load SQLAlchemy, and no `__init__` imports anything. So a process that
+reads files starts at once.
 """

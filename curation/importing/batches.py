@@ -1,4 +1,4 @@
-"""The files that are to be read, into the store: read ahead on all cores, written batch by batch."""
+"""Import the files of a scan that must be read: read ahead on all cores, write batch by batch."""
 
 from __future__ import annotations
 
@@ -26,117 +26,107 @@ from .writing.missing import mark_present
 from .writing.paths import free_paths
 from .writing.taxonomy import TaxonomyWriter
 
-#: Files of one transaction: enough for bulk writes to pay (with 500 a first import of 20,000 writes twice
-#: as many pages), few enough that an editor waits a quarter of a second.
+#: Maximum number of files in one transaction. With 500, a first import of 20,000 files writes twice as many
+#: pages. With 2,000, an editor waits a quarter of a second.
 BATCH = 2_000
 
-#: Below so many files, starting processes takes longer than reading here.
-WORTH_PROCESSES = 1_000
+#: Minimum number of files for which other processes read. For fewer, starting them takes longer than reading.
+MIN_FILES_FOR_PROCESSES = 1_000
 
 
 class BatchImporter:
-    """Reads files and writes what they say; each batch is a transaction."""
+    """An import of files in batches. Each batch is one transaction."""
 
     def __init__(self, context: ImportContext, gone: Sequence[str]) -> None:
-        """`gone` are the files of the source that are not there any more."""
+        """Prepare an import.
+
+        Args:
+            gone: Paths of the source's files that no longer exist.
+        """
         self._context = context
         self._gone = gone
         self._records = context.records
         self._summary = context.summary
         self._taxonomy = TaxonomyWriter(context.records)
         self._articles = ArticleWriter(context.records)
-        self._placing = Placement(context.records.source_id)
+        self._placement = Placement(context.records.source_id)
         self._done = self._total = 0
 
     def import_files(self, files: Sequence[File], done: int) -> None:
-        """Takes in the files of a scan that are to be read; `done` are those that are not."""
+        """Read files and write their documents.
+
+        Documents at new paths, and those with another story than the article at their path, may continue an
+        article whose document is gone. They come last, when all such articles are known.
+
+        Args:
+            files: The files of the scan that must be read.
+            done: The number of the other files of the scan, for the progress.
+        """
         self._done, self._total = done, done + len(files)
-        known, new = (files, ()) if self._context.is_first else self._by_place(files)
+        known, new = (files, ()) if self._context.is_first else self._split_by_path(files)
         if not self._context.is_first:
             with self._context.transactions.reading() as connection:
-                self._placing.load_hidden_stories(connection)
-        with self._executor(len(files)) as executor:
-            self._read_all(self._tasks(known), executor)
-            if new or self._placing:
+                self._placement.load_hidden_stories(connection)
+        with self._open_executor(len(files)) as executor:
+            self._import_tasks(self._make_tasks(known), executor)
+            if new or self._placement:
                 with self._context.transactions.reading() as connection:
-                    self._placing.load_lost_articles(connection, self._find_gone(connection))
-                self._read_all(self._tasks(new), executor)
-            if self._placing:
-                self._place(executor)
+                    self._placement.load_lost_articles(connection, self._find_gone(connection))
+                self._import_tasks(self._make_tasks(new), executor)
+            if self._placement:
+                self._import_deferred(executor)
 
     def _find_gone(self, connection: sa.Connection) -> Sequence[str]:
-        """Return the files that are gone. Where a part is imported, look beyond it for articles with
-        overrides: a new document may be one of them."""
+        """Return the paths of the files that are gone.
+
+        An import of a part also looks for gone files with overrides in the rest of the source, because a new
+        document may continue one of their articles.
+        """
         if not self._context.dump.within:
             return self._gone
         paths = find_overridden_paths(connection, self._records.source_id)
         return [*self._gone, *self._context.dump.tree.find_absent(paths)]
 
-    def _by_place(self, files: Sequence[File]) -> tuple[list[File], list[File]]:
-        """Part files at paths where the store has a document, or that are taxonomy, from the others."""
+    def _split_by_path(self, files: Sequence[File]) -> tuple[list[File], list[File]]:
+        """Split files into those at known paths and those at new ones. All taxonomy is among the first."""
         unsure = [f for f in files if f.kind is Kind.ARTICLE and not self._context.files.was_imported(f.path)]
         known: set[str] = set()
         with self._context.transactions.reading() as connection:
             for batch in chunks(unsure, BATCH):
                 known.update(load_stored_files(connection, self._records.source_id, batch))
         new = [file for file in unsure if file.path not in known]
-        paths = {file.path for file in new}
-        return [file for file in files if file.path not in paths], new
+        new_paths = {file.path for file in new}
+        return [file for file in files if file.path not in new_paths], new
 
-    def _read_all(
-        self, tasks: Iterable[Sequence[Task]], executor: Executor | None, plan: Plan | None = None
-    ) -> None:
-        """Reads files ahead and writes them batch by batch."""
-        for batch in _batches(read_ahead(tasks, executor)):
-            self._write_one(batch, plan)
+    # --- reading ------------------------------------------------------------------------------------------
 
-    def _place(self, executor: Executor | None) -> None:
-        """Writes the documents that were kept aside, each to the article that it continues."""
-        plan = self._placing.make_plan()
-        files = [doc.file for doc in self._placing.unplaced]
-        # Those that take each other's paths are one transaction.
-        entangled = [file for file in files if file.path in plan.entangled]
-        if entangled:
-            batch = list(read_ahead(self._tasks(entangled, plan), executor))
-            batch = [_refuse_changed(chunk, self._placing.digests) for chunk in batch]
-            if any(outcome.kind is not OutcomeKind.CHANGED for _, read in batch for outcome in read.outcomes):
-                # Without one of them the others have no place: the next import sees to all.
-                batch = [_refuse_changed(chunk, {}) for chunk in batch]
-            self._write_one(batch, plan)
-        others = [file for file in files if file.path not in plan.entangled]
-        self._read_all(self._tasks(others, plan), executor, plan)
-
-    def _write_one(self, batch: Sequence[Chunk], plan: Plan | None) -> None:
-        self._done += self._write(batch, plan)
-        interrupts.check()
-        progress = self._context.options.progress
-        if progress is not None:
-            progress(self._done, self._total)
-
-    def _executor(self, files: int) -> AbstractContextManager[Executor | None]:
+    def _open_executor(self, file_count: int) -> AbstractContextManager[Executor | None]:
         options = self._context.options
         if options.executor is not None:
             return nullcontext(options.executor)
         jobs = options.jobs or count_cores()
-        if jobs > 1 and files >= WORTH_PROCESSES:
+        if jobs > 1 and file_count >= MIN_FILES_FOR_PROCESSES:
             return process_pool(jobs)
         return nullcontext()
 
-    def _tasks(self, files: Sequence[File], plan: Plan | None = None) -> Iterator[list[Task]]:
-        """What is to be read, in chunks of one kind: taxonomy first, so that articles find their providers
-        and topics; then articles, by path."""
+    def _make_tasks(self, files: Sequence[File], plan: Plan | None = None) -> Iterator[list[Task]]:
+        """Yield the tasks of reading files, in chunks of one kind.
+
+        Taxonomy comes first, so that articles find their providers and topics.
+        """
         for kind in (Kind.ORGANIZATION, Kind.TOPIC, Kind.ARTICLE):
             for batch in chunks([file for file in files if file.kind is kind], BATCH):
-                known = self._known(batch)
+                known = self._find_known(batch)
                 if plan is not None:
-                    known = _placed(known, plan, batch)
-                for some in chunks(batch, CHUNK):
-                    given = [file for file in some if file.location is None]
-                    contents = self._context.dump.tree.read(given) if given else []
-                    by_file = dict(zip(given, contents, strict=True))
-                    yield [Task(file, known.get(file.path), by_file.get(file)) for file in some]
+                    known = _apply_plan(known, plan, batch)
+                for chunk in chunks(batch, CHUNK):
+                    without_location = [file for file in chunk if file.location is None]
+                    contents = self._context.dump.tree.read(without_location) if without_location else []
+                    by_file = dict(zip(without_location, contents, strict=True))
+                    yield [Task(file, known.get(file.path), by_file.get(file)) for file in chunk]
 
-    def _known(self, batch: Sequence[File]) -> dict[str, StoredFile]:
+    def _find_known(self, batch: Sequence[File]) -> dict[str, StoredFile]:
+        """Return what the store has of files, by path."""
         if self._context.is_first:
             return {}
         with self._context.transactions.reading() as connection:
@@ -144,18 +134,59 @@ class BatchImporter:
         is_stale = self._context.files.is_stale
         return {path: found.as_stale() if is_stale(path) else found for path, found in known.items()}
 
-    def _write(self, batch: Sequence[Chunk], plan: Plan | None) -> int:
-        """Writes one batch in one transaction; returns how many files that were. Without a plan, documents
-        that have no article of their own are kept aside."""
+    # --- writing ------------------------------------------------------------------------------------------
+
+    def _import_tasks(
+        self, tasks: Iterable[Sequence[Task]], executor: Executor | None, plan: Plan | None = None
+    ) -> None:
+        """Read files ahead and write them batch by batch."""
+        for batch in _group_chunks(read_ahead(tasks, executor)):
+            self._import_batch(batch, plan)
+
+    def _import_deferred(self, executor: Executor | None) -> None:
+        """Read the deferred documents again and write them to the articles that they continue."""
+        plan = self._placement.make_plan()
+        files = [doc.file for doc in self._placement.unplaced]
+        # Documents that take each other's paths are one transaction.
+        entangled = [file for file in files if file.path in plan.entangled]
+        if entangled:
+            batch = list(read_ahead(self._make_tasks(entangled, plan), executor))
+            batch = [_quarantine_changed(chunk, self._placement.digests) for chunk in batch]
+            if any(outcome.kind is not OutcomeKind.CHANGED for _, read in batch for outcome in read.outcomes):
+                # If one cannot be written, the paths of the others are not free. No digest matches now, so
+                # all are quarantined, and the next import reads them again.
+                batch = [_quarantine_changed(chunk, {}) for chunk in batch]
+            self._import_batch(batch, plan)
+        others = [file for file in files if file.path not in plan.entangled]
+        self._import_tasks(self._make_tasks(others, plan), executor, plan)
+
+    def _import_batch(self, batch: Sequence[Chunk], plan: Plan | None) -> None:
+        """Write one batch, end if the user asked for it, and report the progress."""
+        self._done += self._write_batch(batch, plan)
+        interrupts.check()
+        progress = self._context.options.progress
+        if progress is not None:
+            progress(self._done, self._total)
+
+    def _write_batch(self, batch: Sequence[Chunk], plan: Plan | None) -> int:
+        """Write one batch in one transaction.
+
+        Args:
+            plan: The plan for deferred documents. If None, documents without an article of their own are
+                deferred.
+
+        Returns:
+            The number of files written.
+        """
         with self._summary.roll_back_on_error(), self._context.transactions.writing() as connection:
             self._context.transactions.store.backend.lock_references(connection)
             self._records.lock(connection)
             if plan is not None:
-                batch = [_refuse_changed(chunk, self._placing.digests) for chunk in batch]
+                batch = [_quarantine_changed(chunk, self._placement.digests) for chunk in batch]
             elif not self._context.is_first:
-                batch = self._placing.defer_unplaced(connection, batch)
-            returned = self._sort_out(batch, plan)
-            self._settle(connection, batch, plan)
+                batch = self._placement.defer_unplaced(connection, batch)
+            returned = self._count_outcomes(batch, plan)
+            self._settle_issues(connection, batch, plan)
             if returned or any(read.article_tasks or read.taxonomy for _, read in batch):
                 self._records.audit.open_changeset(connection)
             if plan is not None:
@@ -170,17 +201,25 @@ class BatchImporter:
         return sum(len(tasks) for tasks, _ in batch)
 
     def _free_paths(self, connection: sa.Connection, batch: Sequence[Chunk], plan: Plan) -> None:
-        fresh = [tasks[number].file.path for tasks, read in batch for number in read.article_tasks]
-        moves = [plan.moves[path] for path in fresh if path in plan.moves]
-        movers, left = [move.id for move in moves], {move.path for move in moves}.difference(fresh)
-        displaced = {path: plan.displaced[path] for path in fresh if path in plan.displaced}
-        if movers:
+        """Free the paths that the moved articles of a batch leave or take."""
+        article_tasks = [tasks[number].file.path for tasks, read in batch for number in read.article_tasks]
+        moves = [plan.moves[path] for path in article_tasks if path in plan.moves]
+        moved_ids, vacated = (
+            [move.id for move in moves],
+            {move.path for move in moves}.difference(article_tasks),
+        )
+        displaced = {path: plan.displaced[path] for path in article_tasks if path in plan.displaced}
+        if moved_ids:
             self._summary.missing += free_paths(
-                connection, self._records, movers, sorted(left), displaced, now()
+                connection, self._records, moved_ids, sorted(vacated), displaced, now()
             )
 
-    def _sort_out(self, batch: Sequence[Chunk], plan: Plan | None) -> list[str]:
-        """Counts what became of a batch's files; returns the paths of those that are back as they were."""
+    def _count_outcomes(self, batch: Sequence[Chunk], plan: Plan | None) -> list[str]:
+        """Count and record the outcome of each file of a batch.
+
+        Returns:
+            The paths of the files that were missing and have returned unchanged.
+        """
         returned = []
         for tasks, read in batch:
             for task, outcome in zip(tasks, read.outcomes, strict=True):
@@ -196,29 +235,32 @@ class BatchImporter:
                     returned.append(task.file.path)
         return returned
 
-    def _settle(self, connection: sa.Connection, batch: Sequence[Chunk], plan: Plan | None) -> None:
-        """Says of each file that was not taken in anew what is wrong with it; the writers say it of the
-        others."""
+    def _settle_issues(self, connection: sa.Connection, batch: Sequence[Chunk], plan: Plan | None) -> None:
+        """Load the issues of a batch's files, and settle those of files without a changed document.
+
+        The writers settle the others.
+        """
+        issues = self._records.issues
         paths = [task.file.path for tasks, _ in batch for task in tasks]
         if plan is not None:
             paths += [plan.moves[path].path for path in paths if path in plan.moves]
-        self._records.issues.load(connection, paths)
+        issues.load(connection, paths)
         for tasks, read in batch:
             for task, outcome in zip(tasks, read.outcomes, strict=True):
                 path, what = task.file.path, outcome.kind
                 if what is OutcomeKind.QUARANTINED:
-                    # What was said of the version that the store keeps stands.
-                    self._records.issues.set_open(path, outcome.issues, is_quarantined=True)
+                    # The store keeps an earlier version, and the issues of that version stay open.
+                    issues.set_open(path, outcome.issues, is_quarantined=True)
                 elif what is OutcomeKind.NOT_CONTENT:
-                    self._records.issues.resolve_missing(path)
+                    issues.resolve_missing(path)
                 elif what is not OutcomeKind.CHANGED and task.known is not None and task.known.is_missing:
-                    self._records.issues.set_open_after_return(path, outcome.issues)
+                    issues.set_open_after_return(path, outcome.issues)
                 elif what is not OutcomeKind.CHANGED:
-                    self._records.issues.resolve_quarantine(path)
+                    issues.resolve_quarantine(path)
 
 
-def _placed(known: dict[str, StoredFile], plan: Plan, batch: Sequence[File]) -> dict[str, StoredFile]:
-    """What the store has of documents that were kept aside: the articles that they continue."""
+def _apply_plan(known: dict[str, StoredFile], plan: Plan, batch: Sequence[File]) -> dict[str, StoredFile]:
+    """Return what the store has of deferred documents: the articles that they continue."""
     known = {path: found for path, found in known.items() if path not in plan.vacant}
     for file in batch:
         if (article := plan.moves.get(file.path)) is not None:
@@ -226,8 +268,12 @@ def _placed(known: dict[str, StoredFile], plan: Plan, batch: Sequence[File]) -> 
     return known
 
 
-def _refuse_changed(chunk: Chunk, digests: Mapping[str, bytes]) -> Chunk:
-    """Refuses the files that are not what they were when they were first read: the plan is not for these."""
+def _quarantine_changed(chunk: Chunk, digests: Mapping[str, bytes]) -> Chunk:
+    """Quarantine the files whose bytes have changed since the first reading, because the plan ignores them.
+
+    Args:
+        digests: SHA-256 of each file at the first reading, by path.
+    """
     tasks, read = chunk
     changed = {
         number
@@ -236,21 +282,21 @@ def _refuse_changed(chunk: Chunk, digests: Mapping[str, bytes]) -> Chunk:
     }
     if not changed:
         return chunk
-    told = Issue("error", "changed_while_read", "the file changed while it was read; run the import again")
+    issue = Issue("error", "changed_while_read", "the file changed while it was read; run the import again")
     kept_tasks, kept = drop_tasks(chunk, changed)
-    kept.outcomes.extend(Outcome(OutcomeKind.QUARANTINED, (told,)) for _ in changed)
+    kept.outcomes.extend(Outcome(OutcomeKind.QUARANTINED, (issue,)) for _ in changed)
     return [*kept_tasks, *(tasks[number] for number in sorted(changed))], kept
 
 
-def _batches(read: Iterable[Chunk]) -> Iterator[list[Chunk]]:
-    """Chunks of one kind, up to `BATCH` files together."""
+def _group_chunks(chunks_read: Iterable[Chunk]) -> Iterator[list[Chunk]]:
+    """Yield the chunks in batches of one kind and about `BATCH` files."""
     batch: list[Chunk] = []
     count = 0
-    for tasks, outcomes in read:
+    for tasks, read in chunks_read:
         if batch and (count >= BATCH or batch[0][0][0].file.kind is not tasks[0].file.kind):
             yield batch
             batch, count = [], 0
-        batch.append((tasks, outcomes))
+        batch.append((tasks, read))
         count += len(tasks)
     if batch:
         yield batch

@@ -1,4 +1,4 @@
-"""An import under way: what is imported, in which transactions, and the books that are kept."""
+"""What the steps of an import share: the dump, the transactions, and the records of the import."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .records.summary import Options, Summary
 class Transactions:
     """Where the transactions of an import begin and end."""
 
-    #: Whether each is committed by itself.
+    #: Whether each transaction is committed separately.
     are_separate: ClassVar[bool] = False
 
     def __init__(self, store: Store) -> None:
@@ -32,25 +32,31 @@ class Transactions:
         raise NotImplementedError
 
 
-class PerBatch(Transactions):
-    """Each is its own, and begins only while `check_lock` does not raise: the import's lock is still held."""
-
-    def __init__(self, store: Store, check_lock: Callable[[], None]) -> None:
-        super().__init__(store)
-        self._check_lock = check_lock
+class SeparateTransactions(Transactions):
+    """Transactions that are committed one by one."""
 
     are_separate = True
+
+    def __init__(self, store: Store, check_lock: Callable[[], None]) -> None:
+        """Prepare the transactions.
+
+        Args:
+            check_lock: Raises ImportFailed if the import has lost its lock. No transaction that writes begins
+                then.
+        """
+        super().__init__(store)
+        self._check_lock = check_lock
 
     def reading(self) -> AbstractContextManager[sa.Connection]:
         return self.store.reading()
 
     def writing(self) -> AbstractContextManager[sa.Connection]:
         self._check_lock()
-        return self.store.writing(repeatable=True)  # an import that is run again goes on
+        return self.store.writing(repeatable=True)  # an import that is run again continues
 
 
 class SingleTransaction(Transactions):
-    """All are part of one that is open already."""
+    """Parts of one transaction that is already open."""
 
     def __init__(self, store: Store, connection: sa.Connection) -> None:
         super().__init__(store)
@@ -65,7 +71,12 @@ class SingleTransaction(Transactions):
 
 @dataclass(frozen=True, slots=True)
 class ImportContext:
-    """All that the steps of an import share. `is_first`: the store knows nothing of the source yet."""
+    """What the steps of an import share.
+
+    Attributes:
+        files: The files as they were when they were last read.
+        is_first: The store has nothing of the source yet.
+    """
 
     transactions: Transactions
     dump: Dump

@@ -1,6 +1,7 @@
-"""Articles whose date is to come: upstream does not publish them before it has come.
+"""Find articles that are published before their date, or not published after it.
 
-So Jekyll does it, unless `future: true` says otherwise (https://jekyllrb.com/docs/configuration/options/).
+Upstream publishes no article before its date. Jekyll has the same rule, unless its configuration has
+`future: true` (https://jekyllrb.com/docs/configuration/options/).
 """
 
 from __future__ import annotations
@@ -19,59 +20,63 @@ from ..store.database import now
 from ..store.schema import articles, imports, outdated_articles, source_settings
 from .reading.tasks import SCHEDULED
 
-#: The setting of a source: `true` publishes what has a date to come at once.
+#: Name of the setting of a source. With `true`, articles are published before their date.
 FUTURE = "future"
 
 
-def publish_limit(connection: sa.Connection, source_id: int) -> str | None:
-    """Return the instant (UTC, as text) up to which dates are published; None where all are."""
+def find_publish_limit(connection: sa.Connection, source_id: int) -> str | None:
+    """Return the time (UTC, as text) up to which articles are published by their date, or None for all."""
     table = source_settings.c
     query = sa.select(table.value).where(table.source_id == source_id, table.name == FUTURE)
-    # `given` sorts before `read`, and wins.
-    stated = connection.scalar(query.order_by(table.origin).limit(1))
-    return None if stated == "true" else format_instant(now())
+    # `given` sorts before `read` and has priority.
+    value = connection.scalar(query.order_by(table.origin).limit(1))
+    return None if value == "true" else format_instant(now())
 
 
-def find_early(connection: sa.Connection, source_id: int, limit: str | None) -> Sequence[str]:
-    """Return the paths of articles that are to be read again: those that were scheduled and are due, those
-    that are published and not due, and those that an older release read otherwise.
+def find_paths_to_reparse(connection: sa.Connection, source_id: int, limit: str | None) -> Sequence[str]:
+    """Return the paths of articles that must be parsed again, even if their files have not changed.
+
+    These are scheduled articles whose date has come, published articles whose date has not, and articles that
+    an earlier release parsed differently.
 
     Args:
-        limit: as `publish_limit` gives it.
+        limit: The result of `find_publish_limit`.
     """
     article = articles.c
-    # In the words of `ix_articles_scheduled`: SQLite uses the index for no bound value.
+    # A literal as in `ix_articles_scheduled`, because SQLite does not use the index for a bound value.
     is_scheduled = article.upstream_status == sa.literal_column(f"'{SCHEDULED}'")
     scheduled = sa.select(article.path).where(article.source_id == source_id, is_scheduled)
-    # `source_id + 0` is no key: by the source's own, all its articles would be read.
+    # With `source_id` alone, its index would be used, and all articles of the source would be read.
     is_of_source = article.source_id + 0 == source_id
     is_outdated = article.id.in_(sa.select(outdated_articles.c.article_id))
     outdated = sa.select(article.path).where(is_of_source, is_outdated)
     paths = list(connection.scalars(outdated))
     if limit is None:
         return [*paths, *connection.scalars(scheduled)]
-    at = now()
-    paths += connection.scalars(scheduled.where(article.published_at <= at))
+    moment = now()
+    paths += connection.scalars(scheduled.where(article.published_at <= moment))
     undated = scheduled.add_columns(article.extra).where(article.published_at.is_(None))
-    paths += [path for path, extra in connection.execute(undated) if _due(path, extra) <= at]
-    early = (is_of_source, article.published_at > at, *_is_published())
+    paths += [
+        path for path, extra in connection.execute(undated) if _find_publish_time(path, extra) <= moment
+    ]
+    early = (is_of_source, article.published_at > moment, *_are_published())
     paths += connection.scalars(sa.select(article.path).where(*early))
-    is_back = sa.exists().where(imports.c.source_id == source_id, imports.c.started_at > at)
-    if connection.scalar(sa.select(is_back)):  # the clock was ahead
-        paths += [path for _, path in _find_published_early(connection, source_id, at)]
+    has_future_import = sa.exists().where(imports.c.source_id == source_id, imports.c.started_at > moment)
+    if connection.scalar(sa.select(has_future_import)):  # the clock was ahead during an earlier import
+        paths += [path for _, path in _find_published_early(connection, source_id, moment)]
     return paths
 
 
 @contextmanager
-def following_future(connection: sa.Connection, source_id: int) -> Iterator[None]:
-    """Have the next import parse articles that are published before their date, where the setting `future`
-    is changed within and no longer allows that.
+def marking_early_articles(connection: sa.Connection, source_id: int) -> Iterator[None]:
+    """Mark articles for the next import if the setting `future` stops being `true` within this block.
 
-    Those whose date is `published_at` need no mark: each import finds them (`find_early`).
+    The next import parses the articles that are published before their date. Only those without
+    `published_at` need a mark: every import finds the others (`find_paths_to_reparse`). The caller commits.
     """
-    was_allowed = publish_limit(connection, source_id) is None
+    was_allowed = find_publish_limit(connection, source_id) is None
     yield
-    if was_allowed and publish_limit(connection, source_id) is not None:
+    if was_allowed and find_publish_limit(connection, source_id) is not None:
         marked = set(connection.scalars(sa.select(outdated_articles.c.article_id)))
         early = _find_published_early(connection, source_id, now())
         rows = [(article_id,) for article_id, _ in early if article_id not in marked]
@@ -79,26 +84,33 @@ def following_future(connection: sa.Connection, source_id: int) -> Iterator[None
 
 
 def _find_published_early(
-    connection: sa.Connection, source_id: int, at: dt.datetime
+    connection: sa.Connection, source_id: int, moment: dt.datetime
 ) -> list[tuple[int, str]]:
-    """Return the ids and paths of articles that are published before their date, which is not
-    `published_at`."""
+    """Return the ids and paths of articles without `published_at` that are published before their date.
+
+    Args:
+        moment: The present time, UTC.
+    """
     article = articles.c
     query = sa.select(article.id, article.path, article.extra).where(
-        article.source_id == source_id, article.published_at.is_(None), *_is_published()
+        article.source_id == source_id, article.published_at.is_(None), *_are_published()
     )
     rows = connection.execute(query)
-    return [(article_id, path) for article_id, path, extra in rows if _due(path, extra) > at]
+    return [
+        (article_id, path) for article_id, path, extra in rows if _find_publish_time(path, extra) > moment
+    ]
 
 
-def _is_published() -> tuple[sa.ColumnElement[bool], ...]:
-    """Return the conditions that upstream publishes an article."""
+def _are_published() -> tuple[sa.ColumnElement[bool], ...]:
+    """Return the SQL conditions of articles that upstream publishes."""
     article = articles.c
     is_published = sa.or_(article.upstream_published.is_(None), article.upstream_published.is_(sa.true()))
     return article.upstream_status.is_(None), is_published
 
 
-def _due(path: str, extra: Mapping[str, Any]) -> dt.datetime:
-    """Return from when on upstream publishes an article without `published_at`; one without any date is
-    published at all times."""
+def _find_publish_time(path: str, extra: Mapping[str, Any]) -> dt.datetime:
+    """Return the time (UTC) from which upstream publishes an article without `published_at`.
+
+    For an article without any date, it is the earliest time possible.
+    """
     return find_due_date(path, extra) or dt.datetime.min.replace(tzinfo=dt.UTC)

@@ -1,4 +1,4 @@
-"""One import as a whole: its lock, and whether its transactions are kept."""
+"""Run one import: take its lock, and choose whether it is one transaction or many."""
 
 from __future__ import annotations
 
@@ -11,42 +11,49 @@ from ..errors import ImportFailed, StoreError
 from ..scanning import Dump, Scan
 from ..store.database import Store, insert_row, now
 from ..store.schema import imports, sources
-from .context import PerBatch, SingleTransaction
+from .context import SeparateTransactions, SingleTransaction
 from .matching.additions import find_additions
 from .records.summary import Options, Summary
-from .steps import Importer, import_values
+from .steps import Importer, make_import_row
 
 
 def scan_dump(dump: Dump) -> Scan:
-    """Finds what a dump holds. Raises ImportFailed where there is nothing, or it cannot be read."""
+    """Return the files of a dump.
+
+    Raises:
+        ImportFailed: The dump has no content or cannot be read.
+    """
     return dump.tree.scan(dump.within)
 
 
 def import_dump(store: Store, dump: Dump, scan: Scan, options: Options) -> Summary:
-    """Imports what a scan of a dump has found; commits by itself.
+    """Import the files that a scan of a dump has found, and commit.
 
-    Raises ImportFailed when another import of the source is running, when the lock that says so is lost, by
-    `strict`, and where most of what it would add is another source's (`matching.other_sources`), unless that
-    is to be kept apart (`new_source`). Files that cannot be imported are counted as quarantined and raise
-    nothing.
+    Files that cannot be imported are counted as quarantined and raise nothing.
+
+    Raises:
+        ImportFailed: Another import of the source is running, the lock was lost, a strict import has issues,
+            or most of the articles to add are those of another source (`matching.other_sources`). The option
+            `new_source` skips the last check.
     """
     with store.importing(dump.source, dry_run=options.dry_run) as check_lock:
         if not options.new_source:
-            _refuse_known_source(store, dump, scan)
+            _check_other_sources(store, dump, scan)
         if options.strict or options.dry_run:
-            return _import_at_once(store, dump, scan, options)
-        run = Importer.start(PerBatch(store, check_lock), dump, options)
+            return _import_in_one_transaction(store, dump, scan, options)
+        importer = Importer.start(SeparateTransactions(store, check_lock), dump, options)
         try:
-            summary = run.run(scan)
+            summary = importer.run(scan)
             interrupts.record_outcome(interrupts.Outcome.DONE)
         except BaseException:
-            with suppress(StoreError):  # what broke the import may break this too
-                run.fail()
+            with suppress(StoreError):  # the store may be what failed
+                importer.mark_failed()
             raise
         return summary
 
 
-def _refuse_known_source(store: Store, dump: Dump, scan: Scan) -> None:
+def _check_other_sources(store: Store, dump: Dump, scan: Scan) -> None:
+    """Raise ImportFailed if most of the articles to add are those of another source."""
     with store.reading() as connection:
         additions = find_additions(connection, dump.source, scan)
         if additions is not None:
@@ -55,15 +62,18 @@ def _refuse_known_source(store: Store, dump: Dump, scan: Scan) -> None:
             refuse_known_articles(connection, dump, additions)
 
 
-def _import_at_once(store: Store, dump: Dump, scan: Scan, options: Options) -> Summary:
-    """The same in one transaction, which is kept only by a strict run without issues. A dry run has a copy of
-    the store: editors go on working beside it."""
+def _import_in_one_transaction(store: Store, dump: Dump, scan: Scan, options: Options) -> Summary:
+    """Import a dump in one transaction.
+
+    A strict import without issues commits. A dry run uses a copy of the store, so that editors can go on
+    working.
+    """
     try:
         with store.scratch_copy() if options.dry_run else store.writing(repeatable=True) as connection:
-            run = Importer.start(SingleTransaction(store, connection), dump, options)
-            summary = run.run(scan)
+            importer = Importer.start(SingleTransaction(store, connection), dump, options)
+            summary = importer.run(scan)
             if options.strict:
-                run.refuse_issues(connection)
+                importer.require_no_issues(connection)
     except ImportFailed:
         if not options.dry_run:
             _record_failure(store, dump)
@@ -72,8 +82,9 @@ def _import_at_once(store: Store, dump: Dump, scan: Scan, options: Options) -> S
 
 
 def _record_failure(store: Store, dump: Dump) -> None:
-    """Keeps that a strict import of a known source was refused."""
+    """Add the row of a strict import that failed, if its source is known."""
     with store.writing(repeatable=True) as connection:
         source_id = connection.scalar(sa.select(sources.c.id).where(sources.c.name == dump.source))
         if source_id is not None:
-            insert_row(connection, imports, import_values(dump, source_id, "failed") | {"finished_at": now()})
+            row = make_import_row(dump, source_id, "failed")
+            insert_row(connection, imports, row | {"finished_at": now()})

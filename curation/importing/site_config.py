@@ -1,8 +1,8 @@
-"""The settings that a site's own `_config.yml` states, taken in beside its content.
+"""Import the settings in a site's `_config.yml`.
 
-The file is read with every import of a whole source, and parsed only where its bytes are not as before.
-Where it is broken nothing is read from it, and where one setting is wrong that one is not: what was read
-before stands, and an issue says so; the import goes on.
+Every import of a whole source reads the file, and parses it only if its bytes have changed. If it cannot be
+parsed, all settings keep their previous values. If one setting is wrong, only that one keeps its previous
+value. An issue reports it, and the import continues.
 """
 
 from __future__ import annotations
@@ -17,22 +17,26 @@ from ..documents.issues import Issue
 from ..errors import DocumentError
 from ..scanning import CONFIG, Tree
 from ..store.schema import source_settings
-from .publish_dates import following_future
+from .publish_dates import marking_early_articles
 from .records.import_records import ImportRecords
 
 if TYPE_CHECKING:
     from ..documents.loose_yaml import LooseMapping
 
-#: Bytes of the largest that is parsed; those of the sites seen have 7 KB.
+#: Maximum size of a file that is parsed, in bytes. Real ones have 7 KB.
 MAX_BYTES = 256 * 1024
 
-#: What an issue says of its text; others are about reading it.
-_OF_THE_TEXT = frozenset({"bad_config", "bad_setting"})
+#: Codes of issues with the content of the file. Other codes are about reading it.
+_CONTENT_CODES = frozenset({"bad_config", "bad_setting"})
 
 
 def import_site_config(connection: sa.Connection, tree: Tree, records: ImportRecords) -> bool:
-    """Reads the site's settings, if they are not as they were; the caller commits. False: there is none."""
-    before, stamp = _stamp_before(connection, records.source_id), tree.config_stamp()
+    """Read the site's settings if they have changed. The caller commits.
+
+    Returns:
+        Whether the site has a settings file.
+    """
+    before, stamp = _read_stored_stamp(connection, records.source_id), tree.config_stamp()
     records.issues.load(connection, [CONFIG])
     if stamp is not None and stamp == before:
         return True
@@ -40,87 +44,91 @@ def import_site_config(connection: sa.Connection, tree: Tree, records: ImportRec
     if data is None:
         return False
     if not isinstance(data, DocumentError) and len(data) > MAX_BYTES:
-        data = DocumentError("file_too_large", f"{len(data)} bytes; at most {MAX_BYTES} are read")
+        data = DocumentError("file_too_large", f"{len(data)} bytes, over the limit of {MAX_BYTES}")
     if isinstance(data, DocumentError):
-        records.issues.set_open(CONFIG, [Issue("warning", data.code, data.message)], keep=_OF_THE_TEXT)
+        records.issues.set_open(CONFIG, [Issue("warning", data.code, data.message)], keep=_CONTENT_CODES)
         return True
     stamp = stamp or hashlib.sha256(data).hexdigest()
     if stamp == before:
-        records.issues.set_open(CONFIG, (), keep=_OF_THE_TEXT)
+        records.issues.set_open(CONFIG, (), keep=_CONTENT_CODES)
     else:
         values, issues = read_config(data)
-        stand = _still_stated(values, issues)
-        with following_future(connection, records.source_id):
-            _state(connection, records.source_id, {CONFIG: stamp, **(values or {})}, stand)
+        kept_names = _find_unreadable_settings(values, issues)
+        with marking_early_articles(connection, records.source_id):
+            _write_settings(connection, records.source_id, {CONFIG: stamp, **(values or {})}, kept_names)
         records.issues.set_open(CONFIG, issues)
     return True
 
 
 def read_config(data: bytes) -> tuple[dict[str, str] | None, list[Issue]]:
-    """The settings that a `_config.yml` states, and what is wrong with it; None where it cannot be read."""
-    # Only what has changed is parsed: an import that finds nothing new loads no parser.
+    """Return the settings of a `_config.yml` (None if it cannot be parsed), and its issues."""
+    # An import that finds no changes loads no parser.
     from ..documents.loose_yaml import read_loosely
 
     try:
-        stated = read_loosely(data.decode("utf-8-sig").replace("\r\n", "\n"))
+        config = read_loosely(data.decode("utf-8-sig").replace("\r\n", "\n"))
     except UnicodeDecodeError as error:
         return None, [Issue("warning", "bad_config", f"not UTF-8 at byte {error.start}")]
     except DocumentError as error:
-        if error.code == "empty_front_matter":  # nothing but comments, which is no fault of a configuration
+        if error.code == "empty_front_matter":  # only comments, which is valid
             return {}, []
-        told = f"{error.message} ({error.code}): no setting is read"
-        return None, [Issue("warning", "bad_config", told, None, error.line, error.column)]
-    return _settings_in(stated)
+        message = f"{error.message} ({error.code}); all settings keep their previous values"
+        return None, [Issue("warning", "bad_config", message, None, error.line, error.column)]
+    return _extract_settings(config)
 
 
-def _settings_in(stated: LooseMapping) -> tuple[dict[str, str], list[Issue]]:
+def _extract_settings(config: LooseMapping) -> tuple[dict[str, str], list[Issue]]:
     from ..sources.site_settings import SETTINGS
 
     values, issues = {}, []
     for setting in SETTINGS.values():
-        if setting.key is None or (value := stated.get(setting.key)) is None:
+        if setting.key is None or (value := config.get(setting.key)) is None:
             continue
         try:
-            values[setting.name] = setting.check(stated.texts.get(setting.key) or _as_text(value))
+            values[setting.name] = setting.check(config.texts.get(setting.key) or _format_value(value))
         except ValueError as error:
-            told = f"{setting.key} is not {error}: it is not read"
-            issues.append(Issue("warning", "bad_setting", told, setting.key))
-        if (line := stated.repeated.get(setting.key)) is not None:
-            told = f"{setting.key} is stated more than once: the last counts"
-            issues.append(Issue("warning", "bad_setting", told, None, line))
+            message = f"{setting.key} is not {error}; the setting keeps its previous value"
+            issues.append(Issue("warning", "bad_setting", message, setting.key))
+        if (line := config.repeated.get(setting.key)) is not None:
+            message = f"{setting.key} appears more than once; its last value is used"
+            issues.append(Issue("warning", "bad_setting", message, None, line))
     return values, issues
 
 
-def _still_stated(values: Mapping[str, str] | None, issues: Collection[Issue]) -> set[str]:
-    """The settings of which it is not known what they are now: all, or those that are wrong."""
+def _find_unreadable_settings(values: Mapping[str, str] | None, issues: Collection[Issue]) -> set[str]:
+    """Return the names of the settings that keep their previous values: all, or those that are wrong."""
     from ..sources.site_settings import SETTINGS
 
     wrong = {issue.field for issue in issues}
     return {s.name for s in SETTINGS.values() if values is None or (s.key is not None and s.key in wrong)}
 
 
-def _as_text(value: object) -> str:
+def _format_value(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, list | dict):
-        raise ValueError("one text")  # noqa: TRY004 - as the checks of settings say it
+        raise ValueError("a single value")  # noqa: TRY004 - as the checks of settings do
     return str(value)
 
 
-def _stamp_before(connection: sa.Connection, source_id: int) -> str | None:
-    """What tells that the file is as it was when it was last parsed: git's id for it, or its digest."""
+def _read_stored_stamp(connection: sa.Connection, source_id: int) -> str | None:
+    """Return the stamp of the file when it was last parsed: its id in git, or its digest."""
     table = source_settings.c
     mine = (table.source_id == source_id, table.name == CONFIG, table.origin == "read")
     stamp: str | None = connection.scalar(sa.select(table.value).where(*mine))
     return stamp
 
 
-def _state(
-    connection: sa.Connection, source_id: int, values: Mapping[str, str], stand: Collection[str]
+def _write_settings(
+    connection: sa.Connection, source_id: int, values: Mapping[str, str], kept_names: Collection[str]
 ) -> None:
-    """Writes what was read; what was read before and is stated no more is gone, but for what is to stand."""
+    """Replace the settings that were read from the file.
+
+    Args:
+        kept_names: Names of settings that keep their previous values.
+    """
     table = source_settings.c
-    mine = (table.source_id == source_id, table.origin == "read", table.name.not_in(list(stand)))
+    mine = (table.source_id == source_id, table.origin == "read", table.name.not_in(list(kept_names)))
     connection.execute(sa.delete(source_settings).where(*mine))
     rows = [{"source_id": source_id, "name": k, "origin": "read", "value": v} for k, v in values.items()]
     connection.execute(sa.insert(source_settings), rows)

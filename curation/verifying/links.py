@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ..importing.steps import unfinished_imports
+from ..importing.steps import find_unfinished_imports
 from ..importing.writing.links import item_target, related_target
 from ..store.database import stream_rows
 from ..store.schema import articles, collection_items, imports, related_links, sources
@@ -33,7 +33,7 @@ def find_wrong_links(connection: sa.Connection) -> Iterator[Finding]:
 
 def _is_complete(connection: sa.Connection, source_id: int) -> bool:
     running = sa.select(imports.c.id).where(imports.c.source_id == source_id, imports.c.status == "running")
-    return not connection.scalars(running).all() and not unfinished_imports(connection, source_id)
+    return not connection.scalars(running).all() and not find_unfinished_imports(connection, source_id)
 
 
 def _select_links(source_id: int) -> sa.Select[Any]:

@@ -795,7 +795,7 @@ def test_a_file_that_changes_before_it_is_read_keeps_no_other_out(
     jobs: int,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("curation.importing.batches.WORTH_PROCESSES", 10)
+    monkeypatch.setattr("curation.importing.batches.MIN_FILES_FOR_PROCESSES", 10)
     chosen = sorted((site / "_news").glob("*.md"))[3]
     path = f"_news/{chosen.name}"
     [dump] = find_dumps([site], source=None, root=None, rev=None, known={})

@@ -1,6 +1,6 @@
-"""Any YAML value in any field gives rows or an issue: no import fails as a whole, on no engine.
+"""Import any YAML value in any field: the result is rows or an issue, and no import fails as a whole.
 
-`CURATION_DOCUMENTS` is how many documents are imported (300); 20,000 take seven minutes of CPU.
+`CURATION_DOCUMENTS` is the number of documents (300 by default). 20,000 take seven minutes of CPU.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ from ..support.store_comparison import count, differences, rows
 
 DOCUMENTS = int(os.environ.get("CURATION_DOCUMENTS", "300"))
 
-#: Documents of one site: small enough to name what is wrong, great enough to share images and names.
-A_SITE = 1_000
+#: Documents of one site: few enough to find a problem, many enough to share images and names.
+SITE_SIZE = 1_000
 
 Command = Callable[..., Result]
 
 
 class Engine:
-    """A store on one engine, and the command on it."""
+    """A store on one engine, and the command line for it."""
 
     def __init__(self, database: str) -> None:
         self.database = database
@@ -58,7 +58,7 @@ class Engine:
 def new_engine(
     request: pytest.FixtureRequest, sqlite_template: Path, tmp_path: Path
 ) -> Iterator[Callable[[str], Engine]]:
-    """Makes stores that nothing was imported into."""
+    """Return a function that makes empty stores."""
     made: list[Engine] = []
 
     def make(engine: str) -> Engine:
@@ -75,28 +75,28 @@ def new_engine(
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("seed", range(-(-DOCUMENTS // A_SITE)))
+@pytest.mark.parametrize("seed", range(-(-DOCUMENTS // SITE_SIZE)))
 def test_no_value_ends_an_import(new_engine: Callable[[str], Engine], tmp_path: Path, seed: int) -> None:
     root, values = tmp_path / "site", Values(Random(seed))
     engines = [new_engine("sqlite"), new_engine("postgresql")]
-    size = min(A_SITE, DOCUMENTS)
+    size = min(SITE_SIZE, DOCUMENTS)
     for turn, numbers in enumerate((range(size), range(size // 3))):  # new, then some of them changed
         write_site(root, values, numbers)
         fresh = new_engine("sqlite")
         fresh.run("import", str(root))
         for number, engine in enumerate(engines):
             engine.run("import", str(root))
-            assert_taken_in(engine, root, tmp_path / f"out-{turn}-{number}")
+            assert_imported(engine, root, tmp_path / f"out-{turn}-{number}")
             found = differences(engine.store, fresh.store)
-            # Where the configuration is wrong, what was read of it before stands.
+            # If the configuration is wrong, the settings that were read before are kept.
             assert [line for line in found if not line.startswith("source_settings:")][:3] == []
 
 
-def assert_taken_in(engine: Engine, root: Path, out: Path) -> None:
-    """That a store is sound, and gives back every document that it has, byte for byte."""
+def assert_imported(engine: Engine, root: Path, out: Path) -> None:
+    """Check that a store is valid and exports every document byte for byte."""
     assert rows(engine.store, sa.text("SELECT * FROM import_issues WHERE code = 'internal_error'")) == []
     assert engine.run("db", "verify").exit_code == 0
-    assert images_of(engine.store) == images_by_documents(engine.store)
+    assert read_images(engine.store) == derive_images(engine.store)
     again = engine.run("import", str(root), "--full")
     assert " 0 added, 0 updated," in again.output
     engine.run("export", "files", str(out))
@@ -108,14 +108,16 @@ def assert_taken_in(engine: Engine, root: Path, out: Path) -> None:
         assert engine.run("report", name, "--format", "csv").exit_code == 0
 
 
-def images_of(store: Store) -> dict[str, tuple[object, ...]]:
-    told = rows(store, sa.select(images.c.url, *(images.c[name] for name in FACTS)))
-    return {url: tuple(facts) for url, *facts in told}
+def read_images(store: Store) -> dict[str, tuple[object, ...]]:
+    query = sa.select(images.c.url, *(images.c[name] for name in FACTS))
+    return {url: tuple(facts) for url, *facts in rows(store, query)}
 
 
-def images_by_documents(store: Store) -> dict[str, tuple[object, ...]]:
-    """What the first use of each image says of it: articles' own, then those of their links, by path; then
-    organizations."""
+def derive_images(store: Store) -> dict[str, tuple[object, ...]]:
+    """Return the values of the first use of each image.
+
+    Articles come first, then their links, by path. Organizations come last.
+    """
     query = sa.select(documents.c.content).join(articles).order_by(articles.c.path)
     query = query.where(articles.c.missing_since.is_(None))  # another document may have taken its place
     read = [document for (content,) in rows(store, query) if (document := parse_article(bytes(content)))]

@@ -1,8 +1,9 @@
-"""After any history of imports, decisions and reverts a store is as a fresh import would leave it, but for what
-the contract keeps (`likeness`), on both engines, with images, providers, topics and links that sources share;
-and `db verify` finds nothing.
+"""Compare a store with a fresh import after random histories of imports, edits and reverts.
 
-`CURATION_MIXTURES` is how many histories there are on each engine; `CURATION_SEED` is the first.
+The sources share images, providers, topics and links. `support.store_comparison` lists the differences that
+are allowed. `db verify` must find no problem.
+
+`CURATION_MIXTURES` is the number of histories on each engine. `CURATION_SEED` is the first one.
 """
 
 from __future__ import annotations
@@ -41,24 +42,23 @@ STEPS = 10
 
 @pytest.fixture
 def fresh(sqlite_template: Path, tmp_path: Path) -> Iterator[Store]:
-    """A store that is filled at once: on SQLite, whatever the other is on, so that the engines are compared
-    with each other too."""
+    """Return a store for fresh imports. It is always on SQLite, so that the engines are compared too."""
     made = Store(str(shutil.copy(sqlite_template, tmp_path / "fresh.db")))
     yield made
     made.engine.dispose()
 
 
-class Newsroom:
-    """A store, its two sources, and what their dumps were before each import that can be undone."""
+class History:
+    """A random history of one store with two sources."""
 
     def __init__(self, store: Store, fresh: Store, root: Path, seed: int) -> None:
         self._store, self._fresh = store, fresh
         self._chance = chance = random.Random(seed)
         self._sources = {name: ChangingSource(chance) for name in ("one", "two")}
         self._sites = {name: Site(root / str(seed) / name) for name in self._sources}
-        #: What the store has of each source; None where that is nothing, or a part of an import was undone.
+        #: The files that the store has of each source. None if it has none, or an import was partly undone.
         self._has: dict[str, Files | None] = {"one": None, "two": None}
-        #: Imports that changed something: source, what the store had before, whether all of it was read.
+        #: Imports that changed something: source, the files before, and whether none of them was broken.
         self._imports: dict[int, tuple[str, Files | None, bool]] = {}
         self.log: list[str] = []
 
@@ -76,7 +76,7 @@ class Newsroom:
         self._compare()
 
     def _compare(self) -> None:
-        """Have the store be as a fresh import would leave it."""
+        """Check that the store equals a fresh import."""
         if None in self._has.values():
             return
         empty(self._fresh)
@@ -99,7 +99,7 @@ class Newsroom:
         summary = self._import_to(self._store, name, files)
         before = self._has[name]
         if summary.changeset_id is not None:
-            # What is said of a broken file is said by whoever read it last, undone or not.
+            # The issues of a broken file come from its last reading, even if that import was undone.
             is_whole = before is not None and not (_has_broken(before) or _has_broken(files))
             self._imports[summary.changeset_id] = name, before, is_whole
         self._has[name] = files
@@ -115,10 +115,10 @@ class Newsroom:
             undone = undo_one_import(self._store, target, actor="ann", reason=None)
         if undone is None:
             return
-        if not is_whole:  # the store has read a broken file since, and an undo of what came before reads none
+        if not is_whole:  # the store has read a broken file since, and undoing earlier imports does not
             self._imports |= {k: (of, had, False) for k, (of, had, _) in self._imports.items() if of == name}
         later = [key for key, (of, *_) in self._imports.items() if key > target and of == name]
-        self._imports |= dict.fromkeys(later, (name, None, False))  # what they began from is undone
+        self._imports |= dict.fromkeys(later, (name, None, False))  # their earlier files are undone
         is_last = not later
         self._has[name] = before if is_last and is_whole and not undone.kept else None
         if not undone.kept:
@@ -151,64 +151,64 @@ def _has_broken(files: Files) -> bool:
 
 
 @few_or_many("histories", min(MIXTURES, 1), MIXTURES)
-def test_after_any_history_a_store_is_as_a_fresh_import_would_leave_it(
+def test_a_store_equals_a_fresh_import_after_any_history(
     store: Store, fresh: Store, tmp_path: Path, histories: int
 ) -> None:
     for seed in range(FIRST, FIRST + histories):
         empty(store)
-        room = Newsroom(store, fresh, tmp_path, seed)
+        history = History(store, fresh, tmp_path, seed)
         with small_batches(seed):
             try:
-                room.begin()
+                history.begin()
                 for _ in range(STEPS):
-                    room.step()
-                assert sound(store) == []
+                    history.step()
+                assert find_problems(store) == []
             except BaseException as error:
-                error.add_note(f"seed {seed}, after: {' | '.join(room.log)}")
+                error.add_note(f"seed {seed}, after: {' | '.join(history.log)}")
                 raise
 
 
-# --- by name --------------------------------------------------------------------------------------------
+# --- named cases ----------------------------------------------------------------------------------------
 
 _A, _B = "_news/a.md", "_news/b.md"
 
 
-def _showing(facts: str, title: str = "a") -> bytes:
+def _with_image(facts: str, title: str = "a") -> bytes:
     return f'---\ntitle: {title}\nimages:\n- {{url: "https://i.example/x.png", {facts}}}\n---\n{title}\n'.encode()
 
 
-#: What was imported, and what an import that is then undone makes of it.
-UNDONE: dict[str, tuple[Files, Files]] = {
-    "the first to show an image was gone": (
-        {_A: _showing("width: 100"), _B: _showing("width: 200", "b")},
-        {_B: _showing("width: 200", "b")},
+#: The files before an import, and those of the import that is then undone.
+UNDONE_IMPORTS: dict[str, tuple[Files, Files]] = {
+    "the first use of an image was missing": (
+        {_A: _with_image("width: 100"), _B: _with_image("width: 200", "b")},
+        {_B: _with_image("width: 200", "b")},
     ),
-    "the first to show an image moved behind another one": (
-        {_A: _showing("width: 100"), _B: _showing("width: 200", "b")},
-        {"_news/c.md": _showing("width: 100"), _B: _showing("width: 200", "b")},
+    "the first use of an image moved after another one": (
+        {_A: _with_image("width: 100"), _B: _with_image("width: 200", "b")},
+        {"_news/c.md": _with_image("width: 100"), _B: _with_image("width: 200", "b")},
     ),
-    "the first to show an image came back": (
-        {_B: _showing("width: 200", "b")},
-        {_A: _showing("width: 100"), _B: _showing("width: 200", "b")},
+    "the first use of an image returned": (
+        {_B: _with_image("width: 200", "b")},
+        {_A: _with_image("width: 100"), _B: _with_image("width: 200", "b")},
     ),
-    "the entry of the first is odd": (
-        {_A: _showing("title: 2024, isCached: yes, width: 640.0"), _B: _showing("title: y", "b")},
-        {_B: _showing("title: y", "b")},
+    "the first use has odd values": (
+        {_A: _with_image("title: 2024, isCached: yes, width: 640.0"), _B: _with_image("title: y", "b")},
+        {_B: _with_image("title: y", "b")},
     ),
-    "a document with notices was gone": ({_A: _showing("title: 2024, width: -1")}, {}),
-    "an organization with notices was gone": (
+    "a document with notices was missing": ({_A: _with_image("title: 2024, width: -1")}, {}),
+    "an organization with notices was missing": (
         {"_data/organizations/o.md": b"---\nname: 2024\ndomain: o.example\n---\n"},
         {},
     ),
 }
 
 
-@pytest.mark.parametrize("name", some(UNDONE))
-def test_an_import_that_is_undone_leaves_what_a_fresh_import_would(
+@pytest.mark.parametrize("name", some(UNDONE_IMPORTS))
+def test_a_store_equals_a_fresh_import_after_an_undone_import(
     store: Store, fresh: Store, tmp_path: Path, name: str
 ) -> None:
     always: Files = {"_news/always.md": b"---\ntitle: Always\n---\nAlways.\n"}
-    before, after = UNDONE[name]
+    before, after = UNDONE_IMPORTS[name]
     site = Site(tmp_path / "site")
     for files in (before, after):
         site.hold(always | files)
@@ -218,15 +218,15 @@ def test_an_import_that_is_undone_leaves_what_a_fresh_import_would(
     site.hold(always | before)
     import_folder(fresh, site.root)
     assert differences(store, fresh) == []
-    assert sound(store) == []
+    assert find_problems(store) == []
     import_folder(store, site.root)
     assert differences(store, fresh) == []
 
 
-def test_what_is_back_as_it_was_has_its_notices_again(store: Store, fresh: Store, tmp_path: Path) -> None:
-    site, other = Site(tmp_path / "site"), {_B: _showing("width: 1", "b")}
-    noted: Files = {_A: _showing("title: 2024"), "_data/topics/t.yaml": b"name: 2024\n"}
-    for files in (other | noted, other, other | noted):
+def test_a_returned_file_has_its_notices_again(store: Store, fresh: Store, tmp_path: Path) -> None:
+    site, other = Site(tmp_path / "site"), {_B: _with_image("width: 1", "b")}
+    with_notices: Files = {_A: _with_image("title: 2024"), "_data/topics/t.yaml": b"name: 2024\n"}
+    for files in (other | with_notices, other, other | with_notices):
         site.hold(files)
         import_folder(store, site.root)
     import_folder(fresh, site.root)
@@ -239,6 +239,6 @@ def test_what_is_back_as_it_was_has_its_notices_again(store: Store, fresh: Store
     ]
 
 
-def sound(store: Store) -> list[Finding]:
+def find_problems(store: Store) -> list[Finding]:
     with store.reading() as connection:
         return list(verify(connection))

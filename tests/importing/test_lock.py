@@ -1,4 +1,4 @@
-"""The lock of an import is never lost unnoticed."""
+"""Check that an import notices if it has lost its lock."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from ..support.store_digest import digests
 
 
 def _end_lock_session(store: Store) -> None:
-    """Ends the session that holds the lock of an import."""
+    """End the database session that has the lock of an import."""
     with store.writing() as connection:
         query = "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 1"
         assert connection.exec_driver_sql(
@@ -38,17 +38,17 @@ def _end_lock_session(store: Store) -> None:
 
 
 def _after_first_batch(action: Callable[[], Any]) -> Callable[[int, int], None]:
-    """Progress that does something once."""
-    todo = [action]
+    """Return a progress callback that runs an action once."""
+    actions = [action]
 
     def progress(_done: int, _total: int) -> None:
-        if todo:
-            todo.pop()()
+        if actions:
+            actions.pop()()
 
     return progress
 
 
-def test_an_import_that_lost_its_lock_stops_and_says_so(
+def test_an_import_that_lost_its_lock_fails_with_a_message(
     served: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(batches, "BATCH", 10)
@@ -57,13 +57,11 @@ def test_an_import_that_lost_its_lock_stops_and_says_so(
         import_folder(served, SITE, progress=progress)
     assert "\n" not in str(failed.value)
     import_folder(served, SITE)
-    _assert_whole(served, ["failed", "succeeded"])
+    _assert_complete(served, ["failed", "succeeded"])
 
 
-def test_no_import_goes_on_beside_another_that_took_over(
-    served: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Even where the loss of the lock is not seen, as behind a pooler."""
+def test_an_import_stops_when_another_one_took_over(served: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """This holds even if the loss of the lock is not noticed, for example behind a connection pooler."""
     monkeypatch.setattr(batches, "BATCH", 10)
     monkeypatch.setattr(Postgresql, "_check_lock", lambda *_: None)
 
@@ -73,34 +71,34 @@ def test_no_import_goes_on_beside_another_that_took_over(
 
     with pytest.raises(ImportFailed, match="another import of the source has started"):
         import_folder(served, SITE, progress=_after_first_batch(take_over))
-    _assert_whole(served, ["failed", "succeeded"])
+    _assert_complete(served, ["failed", "succeeded"])
 
 
-def _assert_whole(store: Store, statuses: list[str]) -> None:
+def _assert_complete(store: Store, statuses: list[str]) -> None:
     with store.reading() as connection:
         assert connection.scalar(sa.select(sa.func.count()).select_from(articles)) == 50
         assert connection.scalars(sa.select(imports.c.status).order_by(imports.c.id)).all() == statuses
         assert list(verify(connection)) == []
 
 
-def test_an_editor_goes_on_while_a_batch_holds_its_import(served: Store) -> None:
-    """Two flags change an article twice, and then PostgreSQL looks again whether its import is there.
+def test_editors_can_work_while_a_batch_locks_its_import(served: Store) -> None:
+    """Two flags change an article twice, for which PostgreSQL checks again whether its import exists.
 
-    SQLite has one writer at a time.
+    SQLite has only one writer at a time.
     """
     import_id = import_folder(served, SITE).import_id
     with served.writing() as connection:
         connection.execute(sa.update(imports).values(status="running"))
-    books: Any = ImportRecords(1, import_id, *[None] * 3)  # type: ignore[arg-type]
+    records: Any = ImportRecords(1, import_id, *[None] * 3)  # type: ignore[arg-type]
     with served.writing() as batch, served.writing() as editor:
-        books.lock(batch)
+        records.lock(batch)
         editor.execute(sa.text("SET LOCAL lock_timeout = '3s'"))
         assert set_flags(
             editor, Selection(["1"]), {"heat": 4711, "quality": 42}, actor="ann", reason=None
         ).changeset_id
 
 
-def test_the_lock_outlives_the_time_that_a_session_may_be_idle(hostile: Store) -> None:
+def test_the_lock_outlives_the_idle_session_timeout(hostile: Store) -> None:
     with hostile.backend.import_lock(hostile.engine, "site") as check_lock:
         time.sleep(0.8)
         check_lock()
@@ -111,10 +109,10 @@ def test_the_lock_outlives_the_time_that_a_session_may_be_idle(hostile: Store) -
             pass
 
 
-def test_first_imports_of_one_source_at_once_make_one_source(store: Store) -> None:
+def test_concurrent_first_imports_add_one_source(store: Store) -> None:
     start = threading.Barrier(4)
 
-    def take(_: int) -> str:
+    def import_site(_: int) -> str:
         start.wait()
         try:
             return str(import_folder(store, SITE).added)
@@ -122,19 +120,19 @@ def test_first_imports_of_one_source_at_once_make_one_source(store: Store) -> No
             return str(error)
 
     with ThreadPoolExecutor(4) as pool:
-        told = list(pool.map(take, range(4)))
-    assert "50" in told
-    assert all("is running" in line or line in ("50", "0") for line in told), told
+        results = list(pool.map(import_site, range(4)))
+    assert "50" in results
+    assert all("is running" in line or line in ("50", "0") for line in results), results
     with store.reading() as connection:
         assert connection.scalar(sa.select(sa.func.count()).select_from(sources)) == 1
 
 
-def test_editors_go_on_while_a_dry_run_is_in_the_middle(
+def test_editors_can_work_during_a_dry_run(
     store: Store, site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And what a dry run says is what the import that follows says."""
+    """The dry run also reports the same as the import that follows."""
     (temporary := tmp_path / "temporary").mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(temporary))  # other tests have theirs in the system's
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))  # other tests use the system's folder
     import_folder(store, site)
     for file in sorted((site / "_news").glob("*.md"))[::2]:
         file.write_text(file.read_text().replace("\ntitle: ", "\nheat: 3\nquality: 4\ntitle: The ", 1))
@@ -142,27 +140,27 @@ def test_editors_go_on_while_a_dry_run_is_in_the_middle(
     next((site / "_learning").rglob("*.md")).unlink()
     before = digests(store)
     monkeypatch.setattr(batches, "BATCH", 5)
-    took: list[float] = []
+    durations: list[float] = []
 
-    def decide(done: int, total: int) -> None:
+    def edit(done: int, total: int) -> None:
         began = time.monotonic()
         other = Store(store.backend.url.render_as_string(hide_password=False))
         with other.writing() as connection:
             set_flags(connection, Selection(["1", "2", "3"]), {"removed": 1}, actor="ann", reason=None)
             connection.rollback()
         other.engine.dispose()
-        took.append(time.monotonic() - began)
+        durations.append(time.monotonic() - began)
 
-    dry = import_folder(store, site, dry_run=True, progress=decide)
-    assert len(took) > 3
-    assert max(took) < 5
+    dry = import_folder(store, site, dry_run=True, progress=edit)
+    assert len(durations) > 3
+    assert max(durations) < 5
     assert digests(store) == before
-    told = import_folder(store, site)
+    summary = import_folder(store, site)
     assert (dry.counts, dry.flags, dry.to_review, dry.status) == (
-        told.counts,
-        told.flags,
-        told.to_review,
-        told.status,
+        summary.counts,
+        summary.flags,
+        summary.to_review,
+        summary.status,
     )
-    assert told.counts["added"] == told.counts["missing"] == 1
+    assert summary.counts["added"] == summary.counts["missing"] == 1
     assert list(temporary.iterdir()) == []

@@ -1,4 +1,4 @@
-"""Ways of importing, on every engine: what is not read again, in parts, in parallel, dry and strict."""
+"""Import in different ways: unchanged files, parts, processes, dry runs and --strict."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from ..support.store_digest import digests
 
 @pytest.fixture
 def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The names of the files that are read, as they are read."""
+    """Return a list that collects the names of the files that are read."""
     seen: list[str] = []
 
     def read_file(location: str) -> bytes:
@@ -46,7 +46,7 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 @pytest.fixture
 def parses(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
-    """The documents that are parsed, as they are parsed."""
+    """Return a list that collects the documents that are parsed."""
     seen: list[bytes] = []
     parse = parsing.parse_article
 
@@ -58,16 +58,16 @@ def parses(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
     return seen
 
 
-def grow_old() -> None:
-    """Waits until the files' times are older than the clock's grain, so that they can be trusted."""
+def wait_for_stable_times() -> None:
+    """Wait until the files' times are older than the resolution of the clock, so that they are reliable."""
     time.sleep(0.15)
 
 
-# --- what is not read again ------------------------------------------------------------------------------
+# --- unchanged files ------------------------------------------------------------------------------------
 
 
-def test_a_file_as_it_was_is_not_read(store: Store, site: Path, reads: list[str]) -> None:
-    grow_old()
+def test_an_unchanged_file_is_not_read(store: Store, site: Path, reads: list[str]) -> None:
+    wait_for_stable_times()
     import_folder(store, site)
     assert len(reads) == 60  # 50 articles, and 10 of taxonomy
     reads.clear()
@@ -78,13 +78,13 @@ def test_a_file_as_it_was_is_not_read(store: Store, site: Path, reads: list[str]
     assert reads == ["new.md"]
 
 
-def test_what_was_kept_out_is_not_read_again_and_is_told_again(
+def test_a_quarantined_file_is_not_read_again_but_counted_again(
     store: Store, tmp_path: Path, reads: list[str]
 ) -> None:
     write_story(tmp_path, "good.md")
     (tmp_path / "_news" / "bad.md").write_text("---\na: b: c\n---\n")
     (tmp_path / "_news" / "plain.md").write_text("no fence\n")
-    grow_old()
+    wait_for_stable_times()
     for _ in range(2):
         summary = import_folder(store, tmp_path, source="s")
         assert (summary.quarantined, summary.skipped, summary.status) == (1, 1, "partial")
@@ -96,10 +96,10 @@ def test_a_file_that_was_only_touched_is_read_and_not_parsed(
     store: Store, tmp_path: Path, reads: list[str], parses: list[bytes]
 ) -> None:
     file = write_story(tmp_path, "a.md")
-    grow_old()
+    wait_for_stable_times()
     import_folder(store, tmp_path, source="s")
     os.utime(file)
-    grow_old()
+    wait_for_stable_times()
     assert import_folder(store, tmp_path, source="s").unchanged == 1
     assert import_folder(store, tmp_path, source="s").unchanged == 1
     assert (len(reads), len(parses)) == (2, 1)
@@ -109,7 +109,7 @@ def test_a_file_that_was_only_touched_is_read_and_not_parsed(
 def test_other_bytes_of_the_same_size_are_noticed(store: Store, tmp_path: Path, restores_time: bool) -> None:
     file = write_story(tmp_path, "a.md", quality=10)
     old = file.stat()
-    grow_old()
+    wait_for_stable_times()
     import_folder(store, tmp_path, source="s")
     write_story(tmp_path, "a.md", quality=20)
     if restores_time:
@@ -125,14 +125,14 @@ def test_a_file_written_within_the_grain_of_the_clock_is_read_again(
     write_story(tmp_path, "a.md")
     import_folder(store, tmp_path, source="s")
     assert one(store, sa.select(files.c.stamp)) is None
-    grow_old()
+    wait_for_stable_times()
     import_folder(store, tmp_path, source="s")
     import_folder(store, tmp_path, source="s")
     assert reads == ["a.md", "a.md"]
 
 
 def test_full_reads_every_file(store: Store, site: Path, reads: list[str], parses: list[bytes]) -> None:
-    grow_old()
+    wait_for_stable_times()
     import_folder(store, site)
     before = digests(store, "imports")
     reads.clear()
@@ -179,7 +179,7 @@ def test_several_sources_at_once(store: Store, site: Path, curation: Callable[..
     assert count(store, articles) == 100
 
 
-# --- archives and repositories, as far as the importer is concerned --------------------------------------
+# --- archives and repositories ---------------------------------------------------------------------------
 
 
 def git(folder: Path, *arguments: str) -> str:
@@ -198,10 +198,10 @@ def test_revisions_of_a_repository(store: Store, site: Path, curation: Callable[
     first = commit(site)
     write_story(site, "2024-02-02-new.md")
     second = commit(site)
-    told = [
+    outputs = [
         curation("import", str(site), "--rev", rev).stdout.split(" (")[0] for rev in (first, "HEAD", first)
     ]
-    assert told == [
+    assert outputs == [
         "site: 50 added, 0 updated, 0 unchanged, 0 missing, 6 skipped, 0 quarantined",
         "site: 1 added, 0 updated, 50 unchanged, 0 missing, 6 skipped, 0 quarantined",
         "site: 0 added, 0 updated, 50 unchanged, 1 missing, 6 skipped, 0 quarantined",
@@ -210,7 +210,7 @@ def test_revisions_of_a_repository(store: Store, site: Path, curation: Callable[
     assert [found for (found,) in rows(store, commits)] == [first, second, first]
 
 
-def test_blobs_that_are_known_are_not_read(
+def test_known_blobs_are_not_read(
     store: Store, site: Path, curation: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from curation.scanning import File, GitTree
@@ -232,7 +232,9 @@ def test_blobs_that_are_known_are_not_read(
     assert asked == ["_news/2024-02-02-new.md"]
 
 
-def test_an_archive_is_as_its_folder(store: Store, site: Path, curation: Callable[..., Result]) -> None:
+def test_an_archive_gives_the_same_rows_as_its_folder(
+    store: Store, site: Path, curation: Callable[..., Result]
+) -> None:
     import_folder(store, site)
     before = digests(store, "imports", "sources")
     archive = site.parent / "site.tar.xz"
@@ -246,8 +248,8 @@ def test_an_archive_is_as_its_folder(store: Store, site: Path, curation: Callabl
 # --- in parallel -----------------------------------------------------------------------------------------
 
 
-class Counting(Executor):
-    """Any executor serves; this one counts what it is handed."""
+class CountingExecutor(Executor):
+    """An executor that counts the tasks that wait in it."""
 
     def __init__(self, inner: Executor) -> None:
         self.inner = inner
@@ -273,7 +275,7 @@ def test_processes_and_any_executor_give_the_same_rows(
     monkeypatch.setattr(batches, "CHUNK", 20)
     monkeypatch.setattr(pipeline, "MAX_PENDING", 5)
     with ThreadPoolExecutor(3) as threads:
-        counting = Counting(threads)
+        counting = CountingExecutor(threads)
         threaded = import_folder(store, site, source="threads", executor=counting)
     assert counting.most <= 5
     assert inline.counts == parallel.counts == threaded.counts
@@ -288,7 +290,7 @@ def test_processes_and_any_executor_give_the_same_rows(
 def test_jobs_of_the_command(
     site: Path, curation: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(batches, "WORTH_PROCESSES", 100)
+    monkeypatch.setattr(batches, "MIN_FILES_FOR_PROCESSES", 100)
     multiply_site(site.parent, 300, site / "_copies")
     assert curation("import", str(site), "--jobs", "2").stdout.startswith("site: 350 added")
 
@@ -296,7 +298,7 @@ def test_jobs_of_the_command(
 # --- dry and strict --------------------------------------------------------------------------------------
 
 
-def test_a_dry_run_tells_flag_by_flag_and_keeps_nothing(
+def test_a_dry_run_reports_changes_by_flag_and_keeps_nothing(
     store: Store, tmp_path: Path, curation: Callable[..., Result]
 ) -> None:
     for name in ("a.md", "b.md", "c.md"):
@@ -323,7 +325,7 @@ def test_a_dry_run_tells_flag_by_flag_and_keeps_nothing(
     assert wet.stdout.split(" (")[0] == dry.stdout.split(" (")[0]
 
 
-def test_a_dry_run_makes_no_store(tmp_path: Path, site: Path) -> None:
+def test_a_dry_run_creates_no_store(tmp_path: Path, site: Path) -> None:
     database = tmp_path / "none.db"
     result = CliRunner().invoke(cli, ["--database", str(database), "import", str(site), "--dry-run"])
     assert (result.exit_code, result.stdout.split(",")[0]) == (0, "site: 50 added")
@@ -351,7 +353,7 @@ def test_strict_keeps_nothing_if_there_is_any_issue(
     assert digests(store, "imports") == before
     assert rows(store, sa.select(imports.c.status).order_by(imports.c.started_at))[-1][0] == "failed"
     import_folder(store, tmp_path, source="s")
-    with pytest.raises(ImportFailed, match=code):  # found before, and still there
+    with pytest.raises(ImportFailed, match=code):  # an earlier issue that is still open
         import_folder(store, tmp_path, source="s", strict=True)
 
 
@@ -365,11 +367,11 @@ def test_a_dry_and_strict_run_keeps_nothing_either(store: Store, tmp_path: Path)
     assert digests(store) == before
 
 
-def test_a_file_that_could_not_be_read_is_read_again_as_it_was(
+def test_an_unreadable_file_is_read_again(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_story(tmp_path, "a.md")
-    grow_old()
+    wait_for_stable_times()
 
     def fail(location: str) -> bytes:
         raise DocumentError("unreadable", "cannot be read: Input/output error")
@@ -380,7 +382,9 @@ def test_a_file_that_could_not_be_read_is_read_again_as_it_was(
     assert import_folder(store, tmp_path, source="s").added == 1
 
 
-def test_strict_minds_no_decision(store: Store, tmp_path: Path, curation: Callable[..., Result]) -> None:
+def test_strict_ignores_notices_about_overrides(
+    store: Store, tmp_path: Path, curation: Callable[..., Result]
+) -> None:
     write_story(tmp_path, "a.md", quality=10)
     import_folder(store, tmp_path, source="s")
     decide_flags(store, "_news/a.md", quality=90)
@@ -396,26 +400,26 @@ def test_strict_minds_no_decision(store: Store, tmp_path: Path, curation: Callab
 def test_a_story_takes_over_a_path_and_comes_back(store: Store, tmp_path: Path) -> None:
     first = {"title": "First", "url": "https://a.example/first", "quality": 10}
     second = {"title": "Second", "url": "https://a.example/second", "quality": 20}
-    told = sa.select(articles.c.title, articles.c.quality, articles.c.heat)
+    columns = sa.select(articles.c.title, articles.c.quality, articles.c.heat)
     codes = sa.select(import_issues.c.code, import_issues.c.field).where(
         import_issues.c.resolved_import_id.is_(None)
     )
 
-    def take(story: dict[str, Any]) -> tuple[Any, list[Any]]:
+    def import_story(story: dict[str, Any]) -> tuple[Any, list[Any]]:
         file = write_story(tmp_path, "a.md", **story)
         file.write_text(file.read_text().replace("Body.", f"The words of {story['title']}."))
         import_folder(store, tmp_path, source="s")
-        return rows(store, told)[0], sorted(rows(store, codes))
+        return rows(store, columns)[0], sorted(rows(store, codes))
 
-    take(first)
+    import_story(first)
     decide_flags(store, "_news/a.md", quality=90)
-    assert take(second) == (("Second", 20, 70), [("override_set_aside", "quality")])
+    assert import_story(second) == (("Second", 20, 70), [("override_set_aside", "quality")])
     decide_flags(store, "_news/a.md", heat=1)
-    assert take(first) == (
+    assert import_story(first) == (
         ("First", 90, 70),
         [("override_returned", "quality"), ("override_set_aside", "heat")],
     )
-    assert take(second) == (
+    assert import_story(second) == (
         ("Second", 20, 1),
         [("override_returned", "heat"), ("override_set_aside", "quality")],
     )
@@ -424,20 +428,22 @@ def test_a_story_takes_over_a_path_and_comes_back(store: Store, tmp_path: Path) 
     assert digests(store, "imports") == before
 
 
-def test_a_notice_says_what_now_stands_and_is_closed_when_the_two_agree(store: Store, tmp_path: Path) -> None:
+def test_a_notice_has_the_present_override_and_is_resolved_when_upstream_adopts_it(
+    store: Store, tmp_path: Path
+) -> None:
     write_story(tmp_path, "a.md", quality=10)
     import_folder(store, tmp_path, source="s")
     decide_flags(store, "_news/a.md", quality=90)
     write_story(tmp_path, "a.md", quality=30)
-    told = sa.select(import_issues.c.message).where(import_issues.c.resolved_import_id.is_(None))
-    for decided, messages in (
+    open_messages = sa.select(import_issues.c.message).where(import_issues.c.resolved_import_id.is_(None))
+    for override, messages in (
         (90, ["upstream changed to 30; the override 90 is kept"]),
         (80, ["upstream changed to 30; the override 80 is kept"]),
         (30, []),
     ):
-        decide_flags(store, "_news/a.md", quality=decided)
+        decide_flags(store, "_news/a.md", quality=override)
         import_folder(store, tmp_path, source="s")
-        assert [message for (message,) in rows(store, told)] == messages
+        assert [message for (message,) in rows(store, open_messages)] == messages
 
 
 def test_another_title_or_another_url_alone_is_the_same_story(store: Store, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Drafts, and articles whose date is to come: upstream does not publish them, and an editor may."""
+"""Import drafts and articles with a future date. Upstream does not publish them, but an editor can."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from ..support.store_comparison import rows
 
 Command = Callable[..., Result]
 
-DUE = dt.datetime(2031, 5, 1, 12, tzinfo=dt.UTC)
-BEFORE, AFTER = DUE - dt.timedelta(seconds=1), DUE + dt.timedelta(seconds=1)
+PUBLISH_TIME = dt.datetime(2031, 5, 1, 12, tzinfo=dt.UTC)
+BEFORE, AFTER = PUBLISH_TIME - dt.timedelta(seconds=1), PUBLISH_TIME + dt.timedelta(seconds=1)
 DATED = "publishedDateTime: 2031-05-01T12:00:00Z\n"
 A = "_news/a.md"
 
 
 class Source:
-    """A source with files of front matter, imported at moments that a test tells."""
+    """A source that is imported at given times."""
 
     def __init__(self, store: Store, root: Path, patch: pytest.MonkeyPatch) -> None:
         self.store, self.root, self._patch = store, root, patch
@@ -47,12 +47,12 @@ class Source:
     def configure(self, text: str) -> None:
         (self.root / "_config.yml").write_text(text)
 
-    def take_in(self, moment: dt.datetime = BEFORE, **options: Any) -> Summary:
+    def run_import(self, moment: dt.datetime = BEFORE, **options: Any) -> Summary:
         self._patch.setattr(publish_dates, "now", lambda: moment)
         return import_folder(self.store, self.root, source="s", **options)
 
     def state(self, path: str = A) -> tuple[bool, bool | None, str | None]:
-        """Whether an article is shown, what upstream says of it, and why."""
+        """Return whether an article is published, its upstream value of `published`, and `upstream_status`."""
         a = articles.c
         query = sa.select(a.published, a.upstream_published, a.upstream_status).where(a.path == path)
         [row] = rows(self.store, query)
@@ -64,21 +64,21 @@ def source(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Sou
     return Source(store, tmp_path / "s", monkeypatch)
 
 
-SCHEDULED, SHOWN, SHOWN_BY_WORD = (False, False, "scheduled"), (True, None, None), (True, True, None)
+SCHEDULED, PUBLISHED, STATED_PUBLISHED = (False, False, "scheduled"), (True, None, None), (True, True, None)
 
 
-@pytest.mark.parametrize(("front", "then"), [("", SHOWN), ("published: true\n", SHOWN_BY_WORD)])
+@pytest.mark.parametrize(("front", "then"), [("", PUBLISHED), ("published: true\n", STATED_PUBLISHED)])
 def test_an_article_is_published_by_the_first_import_after_its_date(
     source: Source, front: str, then: tuple[Any, ...]
 ) -> None:
     source.write(A, f"title: A\n{DATED}{front}")
     for moment in (BEFORE - dt.timedelta(days=900), BEFORE):
-        source.take_in(moment)
+        source.run_import(moment)
         assert source.state() == SCHEDULED
-    summary = source.take_in(AFTER)
+    summary = source.run_import(AFTER)
     assert source.state() == then
     assert (summary.updated, summary.unchanged, summary.status) == (1, 1, "succeeded")
-    summary = source.take_in(AFTER)
+    summary = source.run_import(AFTER)
     assert (source.state(), summary.updated, summary.changeset_id) == (then, 0, None)
     by_import = sa.select(changes.c.field, changes.c.old_value, changes.c.new_value, changesets.c.kind).join(
         changesets, changesets.c.id == changes.c.changeset_id
@@ -86,53 +86,53 @@ def test_an_article_is_published_by_the_first_import_after_its_date(
     assert rows(source.store, by_import) == [("published", 0, 1, "import")]
 
 
-def test_the_very_second_counts_as_come(source: Source) -> None:
+def test_an_article_is_published_in_the_second_of_its_date(source: Source) -> None:
     source.write(A, f"title: A\n{DATED}")
-    source.take_in(DUE)
-    assert source.state() == SHOWN
+    source.run_import(PUBLISH_TIME)
+    assert source.state() == PUBLISHED
 
 
-def test_a_zone_is_minded(source: Source) -> None:
+def test_a_time_zone_is_respected(source: Source) -> None:
     source.write(A, "title: A\npublishedDateTime: 2031-05-01T14:00:00+03:00\n")
-    source.take_in(DUE - dt.timedelta(hours=1, seconds=1))
+    source.run_import(PUBLISH_TIME - dt.timedelta(hours=1, seconds=1))
     assert source.state() == SCHEDULED
-    source.take_in(DUE - dt.timedelta(minutes=59))
-    assert source.state() == SHOWN
+    source.run_import(PUBLISH_TIME - dt.timedelta(minutes=59))
+    assert source.state() == PUBLISHED
 
 
-def test_a_date_that_moves_schedules_and_publishes(source: Source) -> None:
+def test_a_changed_date_schedules_and_publishes(source: Source) -> None:
     source.write(A, "title: A\npublishedDateTime: 2020-01-01T00:00:00Z\n")
-    source.take_in()
-    assert source.state() == SHOWN
+    source.run_import()
+    assert source.state() == PUBLISHED
     source.write(A, f"title: A\n{DATED}")
-    source.take_in()
+    source.run_import()
     assert source.state() == SCHEDULED
     source.write(A, "title: A\n")
-    source.take_in()
-    assert source.state() == SHOWN
+    source.run_import()
+    assert source.state() == PUBLISHED
 
 
-def test_a_clock_that_was_ahead_published_nothing_for_good(source: Source) -> None:
+def test_an_article_published_by_a_clock_that_was_ahead_is_scheduled_again(source: Source) -> None:
     source.write(A, f"title: A\n{DATED}")
-    source.take_in(AFTER)
-    assert source.state() == SHOWN
-    source.take_in(BEFORE)
+    source.run_import(AFTER)
+    assert source.state() == PUBLISHED
+    source.run_import(BEFORE)
     assert source.state() == SCHEDULED
 
 
 @pytest.mark.parametrize("front", ["published: false\n", "published: false\nremoved: true\n"])
-def test_what_upstream_hides_stays_hidden_when_its_date_comes(source: Source, front: str) -> None:
+def test_an_article_that_upstream_hides_stays_hidden_after_its_date(source: Source, front: str) -> None:
     source.write(A, f"title: A\n{DATED}{front}")
     for moment in (BEFORE, AFTER):
-        source.take_in(moment)
+        source.run_import(moment)
         assert source.state() == (False, False, None)
 
 
-def test_what_is_removed_stays_so_when_its_date_comes(source: Source) -> None:
+def test_a_removed_article_stays_removed_after_its_date(source: Source) -> None:
     source.write(A, f"title: A\n{DATED}removed: true\n")
-    source.take_in(BEFORE)
+    source.run_import(BEFORE)
     assert not source.state()[0]
-    source.take_in(AFTER)
+    source.run_import(AFTER)
     assert not source.state()[0]
 
 
@@ -140,38 +140,38 @@ def test_what_is_removed_stays_so_when_its_date_comes(source: Source) -> None:
     ("decision", "before", "after"),
     [("--unpublished", False, False), ("--removed", False, False), ("--published", True, True)],
 )
-def test_what_an_editor_decided_stands_when_the_date_comes(
+def test_an_override_is_kept_before_and_after_the_date(
     source: Source, curation: Command, decision: str, before: bool, after: bool
 ) -> None:
     source.write(A, f"title: A\n{DATED}")
-    source.take_in()
+    source.run_import()
     assert curation("set", A, decision, "--actor", "ada").exit_code == 0
-    for moment, due in ((BEFORE, before), (AFTER, after), (BEFORE, before)):
-        source.take_in(moment, full=True)
-        assert source.state()[0] is due
+    for moment, expected in ((BEFORE, before), (AFTER, after), (BEFORE, before)):
+        source.run_import(moment, full=True)
+        assert source.state()[0] is expected
 
 
-def test_one_that_is_reset_follows_its_date_again(source: Source, curation: Command) -> None:
+def test_a_reset_article_follows_its_date_again(source: Source, curation: Command) -> None:
     source.write(A, f"title: A\n{DATED}")
-    source.take_in()
+    source.run_import()
     assert curation("publish", A, "--actor", "ada").exit_code == 0
     assert curation("reset", A, "--actor", "ada").exit_code == 0
     assert source.state() == SCHEDULED
-    source.take_in(AFTER)
-    assert source.state() == SHOWN
+    source.run_import(AFTER)
+    assert source.state() == PUBLISHED
 
 
-def test_a_date_to_come_beside_a_flag_that_cannot_be_read(source: Source) -> None:
+def test_a_future_date_with_an_unreadable_flag(source: Source) -> None:
     source.write(A, f"title: A\n{DATED}published: flase\n")
     for moment in (BEFORE, AFTER):
-        source.take_in(moment)
+        source.run_import(moment)
         assert not source.state()[0]
     source.write(A, f"title: A\n{DATED}published: true\n")
-    source.take_in(AFTER)
-    assert source.state() == SHOWN_BY_WORD
+    source.run_import(AFTER)
+    assert source.state() == STATED_PUBLISHED
     source.write(A, f"title: A\n{DATED}published: flase\n")
-    source.take_in(AFTER)
-    assert source.state() == SHOWN_BY_WORD
+    source.run_import(AFTER)
+    assert source.state() == STATED_PUBLISHED
 
 
 # --- dates that are no `publishedDateTime` --------------------------------------------------------------------
@@ -180,12 +180,12 @@ BY_NAME = "_posts/2031-5-1-a.md"
 MIDNIGHT = dt.datetime(2031, 5, 1, tzinfo=dt.UTC)
 EVE = MIDNIGHT - dt.timedelta(seconds=1)
 
-#: A path and front matter by which an article is due at `MIDNIGHT`.
+#: Paths and front matter of articles that are published from `MIDNIGHT` on.
 OTHER_DATES = {
     "by its name": (BY_NAME, "title: A\n"),
     "by its name in another folder": ("_news/old/2031-05-01-a.md", "title: A\n"),
     "by a year of two digits": ("_posts/31-05-01-a.html", "title: A\n"),
-    "by its name, though a field is empty": (BY_NAME, "title: A\npublishedDateTime:\ndate:\n"),
+    "by its name, with empty fields": (BY_NAME, "title: A\npublishedDateTime:\ndate:\n"),
     "by Jekyll's field": (A, "title: A\ndate: 2031-05-01 02:00:00 +0200\n"),
     "by a field in another case": (A, "title: A\nDate: 2031-05-01\n"),
     "by a field, not its name": ("_posts/2020-01-01-a.md", "title: A\ndate: 2031-05-01\n"),
@@ -200,18 +200,18 @@ def test_an_article_is_published_by_the_first_import_after_its_date_of_another_k
     path, front = OTHER_DATES[kind]
     source.write(path, front)
     for moment in (EVE - dt.timedelta(days=900), EVE):
-        summary = source.take_in(moment)
+        summary = source.run_import(moment)
         assert source.state(path) == SCHEDULED
     assert (summary.updated, summary.unchanged) == (0, 2)
-    summary = source.take_in(MIDNIGHT)
-    assert source.state(path) == SHOWN
+    summary = source.run_import(MIDNIGHT)
+    assert source.state(path) == PUBLISHED
     assert (summary.updated, summary.unchanged) == (1, 1)
-    summary = source.take_in(MIDNIGHT)
-    assert (source.state(path), summary.updated, summary.changeset_id) == (SHOWN, 0, None)
+    summary = source.run_import(MIDNIGHT)
+    assert (source.state(path), summary.updated, summary.changeset_id) == (PUBLISHED, 0, None)
     with source.store.reading() as connection:
         assert not list(verify(connection))
     dated = sa.select(articles.c.published_at).where(articles.c.path == path)
-    assert rows(source.store, dated) == [(None,)]  # it is what the document states
+    assert rows(source.store, dated) == [(None,)]  # only the value of the document is stored
 
 
 @pytest.mark.parametrize(
@@ -229,78 +229,82 @@ def test_an_article_is_published_by_the_first_import_after_its_date_of_another_k
         ("_posts/2099-01-01-a/b.md", ""),
     ],
 )
-def test_no_date_to_come(source: Source, path: str, front: str) -> None:
+def test_no_future_date(source: Source, path: str, front: str) -> None:
     source.write(path, f"title: A\n{front}")
-    source.take_in()
-    assert source.state(path) == SHOWN
+    source.run_import()
+    assert source.state(path) == PUBLISHED
 
 
 @pytest.mark.parametrize("kind", some(OTHER_DATES))
-def test_the_setting_holds_for_dates_of_another_kind(source: Source, curation: Command, kind: str) -> None:
+def test_the_setting_applies_to_other_kinds_of_dates(source: Source, curation: Command, kind: str) -> None:
     path, front = OTHER_DATES[kind]
     source.write(path, front)
     source.configure("future: true\n")
-    for text, due in (("future: true\n", SHOWN), ("title: S\n", SCHEDULED), ("future: true\n", SHOWN)):
+    for text, expected in (
+        ("future: true\n", PUBLISHED),
+        ("title: S\n", SCHEDULED),
+        ("future: true\n", PUBLISHED),
+    ):
         source.configure(text)
-        source.take_in(EVE)
-        assert source.state(path) == due, text
-    for arguments, due in ((("--future", "false"), SCHEDULED), (("--unset", "future"), SHOWN)):
+        source.run_import(EVE)
+        assert source.state(path) == expected, text
+    for arguments, expected in ((("--future", "false"), SCHEDULED), (("--unset", "future"), PUBLISHED)):
         assert curation("source", "set", "s", *arguments).exit_code == 0
-        summary = source.take_in(EVE)
-        assert source.state(path) == due, arguments
+        summary = source.run_import(EVE)
+        assert source.state(path) == expected, arguments
         assert summary.updated == 1
 
 
-def test_a_clock_that_was_ahead_published_no_dated_name_for_good(
+def test_an_article_dated_by_its_name_is_scheduled_again_after_a_clock_was_ahead(
     source: Source, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source.write(BY_NAME, "title: A\n")
     monkeypatch.setattr(steps, "now", lambda: MIDNIGHT)
-    source.take_in(MIDNIGHT)
-    assert source.state(BY_NAME) == SHOWN
+    source.run_import(MIDNIGHT)
+    assert source.state(BY_NAME) == PUBLISHED
     monkeypatch.undo()
     monkeypatch.setattr(publish_dates, "now", lambda: EVE)
     import_folder(source.store, source.root, source="s")
     assert source.state(BY_NAME) == SCHEDULED
 
 
-#: A date that cannot be read, as front matter writes it, or a name; all are of 2090 or later.
-UNREAD = {
-    "a month that is none": (A, 'publishedDateTime: "2090-13-45 at noon"'),
+#: Unreadable dates of 2090 or later, in front matter or in the name of the file.
+UNREADABLE_DATES = {
+    "an invalid month": (A, 'publishedDateTime: "2090-13-45 at noon"'),
     "a text": (A, "publishedDateTime: January 5, 2090"),
     "a year": (A, "publishedDateTime: 2090"),
     "a quoted year": (A, 'publishedDateTime: "2090"'),
-    "without marks": (A, "publishedDateTime: 20900105"),
+    "without separators": (A, "publishedDateTime: 20900105"),
     "full width": (A, "publishedDateTime: \uff12\uff10\uff19\uff10\u5e741\u6708"),
     "a list": (A, "publishedDateTime: [2090-01-05]"),
     "a year of five digits": (A, "publishedDateTime: 12090-01-01"),
     "a year of eight digits": (A, "publishedDateTime: 20200101-01-01"),
     "a number of five digits": (A, "publishedDateTime: 12090"),
     "another field": (A, 'date: "2090-13-45"'),
-    "a month that is none in a name": ("_posts/2090-13-45-a.md", "related: []"),
-    "a field that says nothing beside a name": ("_posts/2090-01-01-a.md", "publishedDateTime: soon"),
+    "an invalid month in a name": ("_posts/2090-13-45-a.md", "related: []"),
+    "a field without a date and a name with one": ("_posts/2090-01-01-a.md", "publishedDateTime: soon"),
 }
 
 
-@pytest.mark.parametrize("kind", some(UNREAD))
-def test_a_date_that_cannot_be_read_waits_for_the_end_of_its_year(
+@pytest.mark.parametrize("kind", some(UNREADABLE_DATES))
+def test_an_unreadable_date_schedules_until_the_end_of_its_year(
     source: Source, curation: Command, kind: str
 ) -> None:
-    path, front = UNREAD[kind]
+    path, front = UNREADABLE_DATES[kind]
     source.write(path, f"title: A\n{front}\n")
     for _ in range(2):
-        summary = source.take_in()
+        summary = source.run_import()
         assert source.state(path) == SCHEDULED
     assert (summary.updated, summary.quarantined) == (0, 0)
-    for arguments, due in ((("--future", "true"), SHOWN), (("--future", "false"), SCHEDULED)):
+    for arguments, expected in ((("--future", "true"), PUBLISHED), (("--future", "false"), SCHEDULED)):
         assert curation("source", "set", "s", *arguments).exit_code == 0
-        source.take_in()
-        assert source.state(path) == due, arguments
+        source.run_import()
+        assert source.state(path) == expected, arguments
     if "five" not in kind and "eight" not in kind:
-        source.take_in(dt.datetime(2089, 12, 31, tzinfo=dt.UTC))
+        source.run_import(dt.datetime(2089, 12, 31, tzinfo=dt.UTC))
         assert source.state(path) == SCHEDULED
-        source.take_in(dt.datetime(2091, 1, 1, tzinfo=dt.UTC))
-        assert source.state(path) == SHOWN
+        source.run_import(dt.datetime(2091, 1, 1, tzinfo=dt.UTC))
+        assert source.state(path) == PUBLISHED
     assert path != A or "date" in front[:4] or _codes(source) <= {"not_an_instant", "year_out_of_range"}
 
 
@@ -311,16 +315,14 @@ def _codes(source: Source) -> set[str]:
 @pytest.mark.parametrize(
     "written", some(["soon", "2031", "Jan 2031", "tomorrow", "20310101", "99", "0000-01-01"])
 )
-def test_a_date_of_which_nothing_or_no_later_year_can_be_read_stays_published(
-    source: Source, written: str
-) -> None:
+def test_an_unreadable_date_without_a_later_year_is_published(source: Source, written: str) -> None:
     source.write(A, f'title: A\npublishedDateTime: "{written}"\n')
-    source.take_in()
-    assert source.state() == SHOWN
+    source.run_import()
+    assert source.state() == PUBLISHED
 
 
-#: A date that is no instant, or one as in e-mail, and when (UTC) it is surely not to come any more.
-LATEST = {
+#: Dates that are not ISO 8601, and the time (UTC) from which they are certainly in the past.
+LATEST_DATES = {
     "2031": "2031-01-01",
     "2031-12": "2031-12-01",
     "20311224": "2031-12-24",
@@ -340,18 +342,18 @@ LATEST = {
 }
 
 
-@pytest.mark.parametrize("written", LATEST)
-def test_a_date_that_cannot_be_read_counts_as_the_latest_that_it_can_mean(written: str) -> None:
-    due = dt.datetime.fromisoformat(LATEST[written]).replace(tzinfo=dt.UTC)
-    assert find_due_date("_news/a.md", {"date": written}) == due
-    assert find_due_date("_news/a.md", {"date": int(written) if written.isdecimal() else written}) == due
+@pytest.mark.parametrize("written", LATEST_DATES)
+def test_an_unreadable_date_counts_as_the_latest_possible_one(written: str) -> None:
+    expected = dt.datetime.fromisoformat(LATEST_DATES[written]).replace(tzinfo=dt.UTC)
+    assert find_due_date("_news/a.md", {"date": written}) == expected
+    assert find_due_date("_news/a.md", {"date": int(written) if written.isdecimal() else written}) == expected
 
 
 @pytest.mark.parametrize("value", ["9" * 100_000, "0" * 100_000 + "12090-01-01", "9999-12-31T23:59-05:00"])
-def test_a_number_of_thousands_of_digits_is_to_come(value: str) -> None:
-    due = find_due_date("_news/a.md", {"publishedDateTime": value})
-    assert due is not None
-    assert due.year == 9999
+def test_a_number_of_thousands_of_digits_is_in_the_future(value: str) -> None:
+    expected = find_due_date("_news/a.md", {"publishedDateTime": value})
+    assert expected is not None
+    assert expected.year == 9999
 
 
 @given(
@@ -359,56 +361,60 @@ def test_a_number_of_thousands_of_digits_is_to_come(value: str) -> None:
         st.none() | st.booleans() | st.integers() | st.floats() | st.text("0129-T:/ x\u0662"), st.lists
     )
 )
-def test_whatever_dates_a_document_is_read(value: object) -> None:
-    due = find_due_date("_news/a.md", {"date": value})
-    assert due is None or due.tzinfo is dt.UTC
+def test_any_value_of_a_date_is_read(value: object) -> None:
+    expected = find_due_date("_news/a.md", {"date": value})
+    assert expected is None or expected.tzinfo is dt.UTC
 
 
 # --- the setting --------------------------------------------------------------------------------------------
 
 
-def test_a_source_may_publish_what_is_to_come(source: Source, curation: Command) -> None:
+def test_a_source_may_publish_before_the_date(source: Source, curation: Command) -> None:
     source.write(A, f"title: A\n{DATED}")
-    source.take_in()
-    for arguments, due in (
-        (("--future", "true"), SHOWN),
+    source.run_import()
+    for arguments, expected in (
+        (("--future", "true"), PUBLISHED),
         (("--future", "false"), SCHEDULED),
-        (("--future", "TRUE"), SHOWN),
+        (("--future", "TRUE"), PUBLISHED),
         (("--unset", "future"), SCHEDULED),
     ):
         assert curation("source", "set", "s", *arguments).exit_code == 0
-        source.take_in()
-        assert source.state() == due, arguments
-        source.take_in(full=True)
-        assert source.state() == due, arguments
+        source.run_import()
+        assert source.state() == expected, arguments
+        source.run_import(full=True)
+        assert source.state() == expected, arguments
 
 
-def test_the_setting_is_read_from_the_site_and_what_is_given_wins(source: Source, curation: Command) -> None:
+def test_the_setting_is_read_from_the_site_and_a_given_one_has_priority(
+    source: Source, curation: Command
+) -> None:
     source.write(A, f"title: A\n{DATED}")
-    for text, due in (("title: S\n", SCHEDULED), ("future: true\n", SHOWN), ("future: false\n", SCHEDULED)):
+    for text, expected in (
+        ("title: S\n", SCHEDULED),
+        ("future: true\n", PUBLISHED),
+        ("future: false\n", SCHEDULED),
+    ):
         source.configure(text)
-        source.take_in()
-        assert source.state() == due, text
+        source.run_import()
+        assert source.state() == expected, text
     source.configure("future: true\n")
     assert curation("source", "set", "s", "--future", "false").exit_code == 0
-    source.take_in()
+    source.run_import()
     assert source.state() == SCHEDULED
     assert curation("source", "set", "s", "--unset", "future").exit_code == 0
-    source.take_in()
-    assert source.state() == SHOWN
+    source.run_import()
+    assert source.state() == PUBLISHED
 
 
 @pytest.mark.parametrize("value", some(["maybe", "1", "[true]", "''"]))
-def test_a_setting_that_cannot_be_read_publishes_nothing(
-    source: Source, curation: Command, value: str
-) -> None:
+def test_an_invalid_setting_publishes_nothing(source: Source, curation: Command, value: str) -> None:
     source.write(A, f"title: A\n{DATED}")
     source.configure(f"future: {value}\n")
-    source.take_in()
+    source.run_import()
     assert source.state() == SCHEDULED
     refused = curation("source", "set", "s", "--future", value)
     assert refused.exit_code != 0
-    source.take_in()
+    source.run_import()
     assert source.state() == SCHEDULED
 
 
@@ -417,62 +423,60 @@ def test_a_setting_that_cannot_be_read_publishes_nothing(
 DRAFTS = {
     "by its field": (A, "title: A\ndraft: true\n"),
     "by a word": (A, "title: A\ndraft: yes\n"),
-    "though it says published": (A, "title: A\ndraft: true\npublished: true\n"),
+    "with published: true": (A, "title: A\ndraft: true\npublished: true\n"),
     "by its folder": ("_drafts/a.md", "title: A\n"),
     "by a folder below another": ("_news/_drafts/a.md", "title: A\n"),
     "by its folder in title case": ("_Drafts/a.md", "title: A\n"),
     "by its folder in upper case": ("_news/_DRAFTS/old/a.md", "title: A\n"),
-    "by its folder, though it says not": ("_drafts/a.md", "title: A\ndraft: false\npublished: true\n"),
-    "with a date that has come": ("_drafts/a.md", "title: A\npublishedDateTime: 2020-01-01T00:00:00Z\n"),
-    "with a date to come": (A, f"title: A\ndraft: true\n{DATED}"),
+    "by its folder, with draft: false": ("_drafts/a.md", "title: A\ndraft: false\npublished: true\n"),
+    "with a past date": ("_drafts/a.md", "title: A\npublishedDateTime: 2020-01-01T00:00:00Z\n"),
+    "with a future date": (A, f"title: A\ndraft: true\n{DATED}"),
 }
 
 
 @pytest.mark.parametrize("kind", some(DRAFTS))
-def test_a_draft_is_not_published_whatever_the_date(source: Source, curation: Command, kind: str) -> None:
+def test_a_draft_is_not_published_at_any_date(source: Source, curation: Command, kind: str) -> None:
     path, front = DRAFTS[kind]
     source.write(path, front)
     source.configure("future: true\n")
     for moment in (BEFORE, AFTER):
-        source.take_in(moment, full=True)
+        source.run_import(moment, full=True)
         shown, upstream, status = source.state(path)
         assert (shown, upstream, status) == (False, False, "draft")
     assert curation("publish", path, "--actor", "ada").exit_code == 0
-    source.take_in(AFTER, full=True)
+    source.run_import(AFTER, full=True)
     assert source.state(path) == (True, False, "draft")
 
 
-def test_a_draft_that_is_one_no_more_is_published(source: Source) -> None:
+def test_a_former_draft_is_published(source: Source) -> None:
     source.write(A, "title: A\ndraft: true\n")
-    source.take_in()
+    source.run_import()
     source.write(A, "title: A\ndraft: false\n")
-    source.take_in()
-    assert source.state() == SHOWN
+    source.run_import()
+    assert source.state() == PUBLISHED
 
 
-def test_a_draft_that_moves_among_the_others_is_published_and_the_same_article(source: Source) -> None:
+def test_a_draft_that_leaves_its_folder_is_published_and_the_same_article(source: Source) -> None:
     source.write("_drafts/a.md", "title: A\n")
-    source.take_in()
+    source.run_import()
     [(before,)] = rows(source.store, sa.select(articles.c.id).where(articles.c.title == "A"))
     (source.root / "_news").mkdir(exist_ok=True)
     (source.root / "_drafts" / "a.md").rename(source.root / A)
-    assert source.take_in().moved == 1
-    assert source.state() == SHOWN
+    assert source.run_import().moved == 1
+    assert source.state() == PUBLISHED
     assert rows(source.store, sa.select(articles.c.id).where(articles.c.path == A)) == [(before,)]
 
 
-def test_a_draft_that_an_editor_hid_stays_hidden_when_it_moves_among_the_others(
-    source: Source, curation: Command
-) -> None:
+def test_a_hidden_draft_that_leaves_its_folder_stays_hidden(source: Source, curation: Command) -> None:
     source.write("_drafts/a.md", "title: A\n")
-    source.take_in()
+    source.run_import()
     assert curation("unpublish", "_drafts/a.md", "--actor", "ada").exit_code == 0
     (source.root / "_drafts" / "a.md").rename(source.root / A)
-    assert source.take_in().moved == 1
+    assert source.run_import().moved == 1
     assert source.state() == (False, None, None)
 
 
-# --- keys with a typing error ---------------------------------------------------------------------------------
+# --- misspelt keys --------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("typo", some(["publised: false", "Published: false", "removd: true", "darft: true"]))
@@ -482,17 +486,17 @@ def test_a_misspelt_key_hides_a_new_article_and_changes_no_known_one(
 ) -> None:
     source.write(A, f"title: A\n{typo}\n")
     source.write("_news/b.md", f"title: B\n{before}\n")
-    summary = source.take_in()
+    summary = source.run_import()
     assert (source.state(), summary.added) == ((False, False, None), 3)
     assert (summary.status, summary.quarantined, summary.to_review) == ("partial", 0, 1)
     was = source.state("_news/b.md")
     source.write("_news/b.md", f"title: B\n{typo}\n")
-    summary = source.take_in()
+    summary = source.run_import()
     assert (summary.updated, summary.status, summary.to_review) == (1, "partial", 2)
     assert source.state("_news/b.md")[0] is was[0]
     with source.store.reading() as connection:
         assert not list(verify(connection))
     for path in (A, "_news/b.md"):
         source.write(path, f"title: {path}\n")
-    assert source.take_in().status == "succeeded"
-    assert source.state() == source.state("_news/b.md") == SHOWN
+    assert source.run_import().status == "succeeded"
+    assert source.state() == source.state("_news/b.md") == PUBLISHED

@@ -1,4 +1,4 @@
-"""Every way of being broken that keeps a file out: each is an issue with its place, and the good files are in."""
+"""Import every kind of broken file. Each is quarantined with an issue and its position, and the others imported."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ SMALL_BOMB = (
     + b"---\n"
 )  # fmt: skip
 
-#: Kind -> the file, the code, and the line and column (None where only the whole file can be named).
+#: For each kind the file, the code, the line and the column (None if the issue is about the whole file).
 KINDS: dict[str, tuple[bytes, str, int | None, int | None]] = {
-    # A: what parsers object to
+    # A: errors that parsers report
     "tab_indentation": (front("a:\n\tb: 1"), "yaml_syntax", 4, 1),
     "unclosed_quote": (front('a: "b'), "yaml_syntax", 3, 4),
     "unquoted_colon": (front("a: b: c"), "yaml_syntax", 3, 5),
@@ -57,7 +57,7 @@ KINDS: dict[str, tuple[bytes, str, int | None, int | None]] = {
     "utf_32_be": ("\ufeff---\ntitle: x\n---\n".encode("utf-32-be"), "not_utf8", 1, 1),
     "utf_32_unmarked": ("---\ntitle: x\n---\n".encode("utf-32-le"), "not_utf8", 1, 1),
     "raw_surrogate": (b"---\ntitle: \xed\xa0\x80\n---\n", "not_utf8", 2, 8),
-    # B: what libraries accept in silence
+    # B: errors that libraries accept silently
     "duplicate_key": (front("title: y"), "duplicate_key", 3, 1),
     "nested_duplicate_key": (front("a:\n  b: 1\n  b: 2"), "duplicate_key", 5, 3),
     "list_at_top": (b"---\n- a\n---\n", "not_a_mapping", 2, 1),
@@ -88,7 +88,7 @@ KINDS: dict[str, tuple[bytes, str, int | None, int | None]] = {
 }  # fmt: skip
 
 
-def test_each_is_put_aside_with_its_place_and_the_good_ones_are_in(
+def test_each_is_quarantined_with_its_position_and_the_good_files_are_imported(
     curation: Callable[..., Result], tmp_path: Path
 ) -> None:
     news = tmp_path / "_news"
@@ -109,6 +109,6 @@ def test_each_is_put_aside_with_its_place_and_the_good_ones_are_in(
     assert json.loads(curation("issues", "--format", "json").stdout) == issues
     for name in KINDS:
         (news / f"{name}.md").write_bytes(GOOD)
-    mended = curation("import", str(tmp_path), "--source", "s")
-    assert (mended.exit_code, f"{len(KINDS)} added" in mended.stdout) == (0, True), mended.output
+    repaired = curation("import", str(tmp_path), "--source", "s")
+    assert (repaired.exit_code, f"{len(KINDS)} added" in repaired.stdout) == (0, True), repaired.output
     assert json.loads(curation("issues", "--format", "json").stdout) == []

@@ -1,4 +1,4 @@
-"""Real dumps, where they lie beside the checkout: the counts, and every field of every article."""
+"""Import real dumps, if they are next to the checkout. Compare the counts and every field of every article."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ from ..support.rejoined_documents import differences, parsed
 from ..support.store_digest import digests
 
 
-def take_in(store: Store, root: Path, source: str) -> None:
+def run_import(store: Store, root: Path, source: str) -> None:
     import_folder(store, root, actor="tester", source=source)
 
 
-def number(store: Store, query: sa.Select[int]) -> int:
+def read_number(store: Store, query: sa.Select[int]) -> int:
     with store.reading() as connection:
         return connection.scalar(query) or 0
 
 
 def test_the_sample_site_joins_back_together(store: Store) -> None:
-    take_in(store, SITE, "site")
+    run_import(store, SITE, "site")
     assert differences(store, "site", SITE) == []
 
 
@@ -43,7 +43,7 @@ def test_the_sample_site_joins_back_together(store: Store) -> None:
 @pytest.mark.long
 def test_powerapps(store: Store, dumps: Path) -> None:
     root = dumps / "powerapps"
-    take_in(store, root, "powerapps")
+    run_import(store, root, "powerapps")
     collections = sa.select(articles.c.collection, sa.func.count()).group_by(articles.c.collection)
     with store.reading() as connection:
         found = dict(map(tuple, connection.execute(collections)))
@@ -60,17 +60,17 @@ def test_powerapps(store: Store, dumps: Path) -> None:
     }
     count = sa.func.count
     assert issues == []
-    assert number(store, sa.select(count(articles.c.provider_id.distinct()))) == 98
-    assert number(store, sa.select(count()).select_from(topics)) == 7
-    assert number(store, sa.select(count(topics.c.parent_id))) == 6
-    assert number(store, sa.select(count()).select_from(article_topics)) == 1710
-    assert number(store, sa.select(count(article_images.c.image_id.distinct()))) == 1009
-    assert number(store, sa.select(count()).select_from(article_images)) == 1306
+    assert read_number(store, sa.select(count(articles.c.provider_id.distinct()))) == 98
+    assert read_number(store, sa.select(count()).select_from(topics)) == 7
+    assert read_number(store, sa.select(count(topics.c.parent_id))) == 6
+    assert read_number(store, sa.select(count()).select_from(article_topics)) == 1710
+    assert read_number(store, sa.select(count(article_images.c.image_id.distinct()))) == 1009
+    assert read_number(store, sa.select(count()).select_from(article_images)) == 1306
     published = sa.select(count()).select_from(articles).where(articles.c.published.is_(sa.true()))
-    assert number(store, published) == 1188
+    assert read_number(store, published) == 1188
     assert differences(store, "powerapps", root) == []
     before = digests(store, "imports")
-    take_in(store, root, "powerapps")
+    run_import(store, root, "powerapps")
     assert digests(store, "imports") == before
 
 
@@ -78,22 +78,22 @@ def test_powerapps(store: Store, dumps: Path) -> None:
 @pytest.mark.long
 def test_diablo4(store: Store, dumps: Path) -> None:
     root = dumps / "03"
-    take_in(store, root, "03")
+    run_import(store, root, "03")
     count = sa.func.count
-    assert number(store, sa.select(count()).select_from(articles)) == 342
-    assert number(store, sa.select(count(articles.c.provider_id.distinct()))) == 164
-    assert number(store, sa.select(count()).select_from(related_links)) == 1323
-    resolved = number(store, sa.select(count(related_links.c.target_id)))
-    assert resolved == _resolvable(root)
+    assert read_number(store, sa.select(count()).select_from(articles)) == 342
+    assert read_number(store, sa.select(count(articles.c.provider_id.distinct()))) == 164
+    assert read_number(store, sa.select(count()).select_from(related_links)) == 1323
+    resolved = read_number(store, sa.select(count(related_links.c.target_id)))
+    assert resolved == _count_resolvable(root)
     assert differences(store, "03", root) == []
     before = digests(store, "imports")
-    take_in(store, root, "03")
+    run_import(store, root, "03")
     assert digests(store, "imports") == before
-    assert number(store, sa.select(count()).select_from(sources)) == 1
+    assert read_number(store, sa.select(count()).select_from(sources)) == 1
 
 
-def _resolvable(root: Path) -> int:
-    """The entries of `related` whose (title, instant) is that of another document."""
+def _count_resolvable(root: Path) -> int:
+    """Return the number of entries of `related` with the title and time of another document."""
     documents = [parsed(file) for file in sorted((root / "_news").glob("*.md"))]
     known = {(d["title"], d["publishedDateTime"]) for d in documents}
     return sum((e["title"], e["publishedDateTime"]) in known for d in documents for e in d.get("related", ()))

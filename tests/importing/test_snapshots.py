@@ -1,8 +1,10 @@
-"""Dumps that come in again and again, in order of date: after each the store is as a fresh import would
-leave it (`likeness`), and every decision and notice is accounted for by a model of the rules (`upstream`).
+"""Import sequences of dumps, in order of date.
 
-The real snapshots lie beside the checkout. CURATION_FULL=1 takes all of them, 500 decisions between each
-two, and every sequence on both engines; CURATION_SEEDS=10 as many sequences of mischief and decisions.
+After each dump, the store must equal a fresh import (`support.store_comparison`). All overrides and notices
+must agree with a model of the rules (`support.upstream_changes`).
+
+The real snapshots are next to the checkout. `CURATION_FULL=1` uses all of them, with 500 edits between two
+dumps, and runs every sequence on both engines. `CURATION_SEEDS` is the number of random sequences.
 """
 
 from __future__ import annotations
@@ -36,7 +38,7 @@ FAMILIES = ("powerapps", "diablo4")
 ENGINES = ("sqlite", "postgresql")
 SEEDS = int(os.environ.get("CURATION_SEEDS", "1"))
 
-#: What is to be shown on one engine is shown on the other too where time does not matter.
+#: Both engines if time does not matter, else only one.
 MORE_ENGINES = ENGINES if FULL or SEEDS > 1 else ENGINES[:1]
 
 Command = Callable[..., Result]
@@ -44,8 +46,7 @@ Command = Callable[..., Result]
 
 @pytest.fixture
 def fresh_store(sqlite_template: Path, tmp_path: Path) -> Iterator[Callable[[], Store]]:
-    """Makes stores that nothing was imported into: on SQLite, whatever the other is on, so that the
-    engines are compared with each other too."""
+    """Return a function that makes empty stores, always on SQLite, so that the engines are compared too."""
     made: list[Store] = []
 
     def make() -> Store:
@@ -64,7 +65,7 @@ def fresh_store(sqlite_template: Path, tmp_path: Path) -> Iterator[Callable[[], 
 @needs_dumps
 @pytest.mark.long
 @pytest.mark.parametrize("family", FAMILIES)
-def test_after_each_snapshot_the_store_is_as_a_fresh_import_would_leave_it(
+def test_the_store_equals_a_fresh_import_after_each_snapshot(
     store: Store, fresh_store: Callable[[], Store], tmp_path: Path, family: str
 ) -> None:
     site = Site(tmp_path / family)
@@ -77,23 +78,23 @@ def test_after_each_snapshot_the_store_is_as_a_fresh_import_would_leave_it(
         assert count(store, documents) == sum(kind_of(path) is Kind.ARTICLE for path in files)
 
 
-# --- what few snapshots hold ----------------------------------------------------------------------------
+# --- constructed dumps ----------------------------------------------------------------------------------
 
 _A, _B, _C = "_news/a.md", "_news/b.md", "_news/c.md"
 _O, _P = "_data/organizations/o.md", "_data/organizations/p.md"
 _T, _U = "_data/topics/t.yaml", "_data/topics/u.yaml"
 
 
-def _shown(width: int) -> str:
+def _image(width: int) -> str:
     return f"images:\n- url: https://i.example/x.png\n  width: {width}\n"
 
 
-def _article(told: str = "", title: str = "a") -> bytes:
-    return f"---\ntitle: {title}\noriginalUrl: https://a.example/{title}\n{told}---\n".encode()
+def _article(fields: str = "", title: str = "a") -> bytes:
+    return f"---\ntitle: {title}\noriginalUrl: https://a.example/{title}\n{fields}---\n".encode()
 
 
-def _organization(told: str = "", domain: str = "o.example") -> bytes:
-    return f"---\nname: O\ndomain: {domain}\n{told}---\n".encode()
+def _organization(fields: str = "", domain: str = "o.example") -> bytes:
+    return f"---\nname: O\ndomain: {domain}\n{fields}---\n".encode()
 
 
 def _topic(name: str, parent: str = "") -> bytes:
@@ -104,53 +105,53 @@ _DATED = "publishedDateTime: 2020-01-01T00:00:00Z\n"
 _LINK = f"related:\n- title: a\n  {_DATED}  webUrl: https://a.example/c\n"
 _OF_O = "provider: {name: O, domain: o.example}\n"
 
-#: Dumps in order, each but for an article that is always there.
-STORIES: dict[str, Sequence[Files]] = {
-    "the first to show an image is gone, and is there again": (
-        {_A: _article(_shown(10)), _B: _article(_shown(20))},
-        {_B: _article(_shown(20))},
-        {_A: _article(_shown(10)), _B: _article(_shown(20))},
+#: Dumps in order. Each also has an article that never changes.
+DUMPS: dict[str, Sequence[Files]] = {
+    "the first use of an image is missing and returns": (
+        {_A: _article(_image(10)), _B: _article(_image(20))},
+        {_B: _article(_image(20))},
+        {_A: _article(_image(10)), _B: _article(_image(20))},
     ),
-    "the first to show an image has no fence any more": (
-        {_A: _article(_shown(10)), _B: _article(_shown(20))},
-        {_A: b"none", _B: _article(_shown(20))},
+    "the first use of an image loses its fence": (
+        {_A: _article(_image(10)), _B: _article(_image(20))},
+        {_A: b"none", _B: _article(_image(20))},
     ),
-    "the first to show an image is broken": (
-        {_A: _article(_shown(10)), _B: _article(_shown(20))},
-        {_A: b"---\n[\n---\n", _B: _article(_shown(20))},
-        {_A: _article(), _B: _article(_shown(20))},
+    "the first use of an image is broken": (
+        {_A: _article(_image(10)), _B: _article(_image(20))},
+        {_A: b"---\n[\n---\n", _B: _article(_image(20))},
+        {_A: _article(), _B: _article(_image(20))},
     ),
-    "the first to show an image is renamed": (
-        {_A: _article(_shown(10)), _B: _article(_shown(20))},
-        {_C: _article(_shown(10)), _B: _article(_shown(20))},
+    "the first use of an image is renamed": (
+        {_A: _article(_image(10)), _B: _article(_image(20))},
+        {_C: _article(_image(10)), _B: _article(_image(20))},
     ),
-    "a link shows what an article showed": (
+    "a link uses the image of an article": (
         {
-            _A: _article(_shown(10)),
-            _B: _article("related:\n- title: q\n  " + _shown(20).replace("\n", "\n  ").rstrip(" ")),
+            _A: _article(_image(10)),
+            _B: _article("related:\n- title: q\n  " + _image(20).replace("\n", "\n  ").rstrip(" ")),
         },
-        {_B: _article("related:\n- title: q\n  " + _shown(20).replace("\n", "\n  ").rstrip(" "))},
+        {_B: _article("related:\n- title: q\n  " + _image(20).replace("\n", "\n  ").rstrip(" "))},
     ),
     "an organization's image has another size": (
-        {_O: _organization(_shown(10))},
-        {_O: _organization(_shown(11))},
+        {_O: _organization(_image(10))},
+        {_O: _organization(_image(11))},
     ),
-    "two organizations show an image, and the first is gone": (
-        {_O: _organization(_shown(10)), _P: _organization(_shown(20), "p.example")},
-        {_P: _organization(_shown(20), "p.example")},
-        {_O: _organization(_shown(10)), _P: _organization(_shown(20), "p.example")},
+    "two organizations use an image, and the first is missing": (
+        {_O: _organization(_image(10)), _P: _organization(_image(20), "p.example")},
+        {_P: _organization(_image(20), "p.example")},
+        {_O: _organization(_image(10)), _P: _organization(_image(20), "p.example")},
     ),
-    "an article shows an organization's image no more": (
-        {_O: _organization(_shown(10)), _A: _article(_shown(20))},
-        {_O: _organization(_shown(10)), _A: _article()},
+    "an article no longer uses an organization's image": (
+        {_O: _organization(_image(10)), _A: _article(_image(20))},
+        {_O: _organization(_image(10)), _A: _article()},
     ),
-    "an article that shows an organization's image is gone": (
-        {_O: _organization(_shown(10)), _A: _article(_shown(20))},
-        {_O: _organization(_shown(10))},
+    "an article that uses an organization's image is missing": (
+        {_O: _organization(_image(10)), _A: _article(_image(20))},
+        {_O: _organization(_image(10))},
     ),
-    "an organization shows an article's image": (
-        {_A: _article(_shown(20))},
-        {_O: _organization(_shown(10)), _A: _article(_shown(20))},
+    "an organization uses an article's image": (
+        {_A: _article(_image(20))},
+        {_O: _organization(_image(10)), _A: _article(_image(20))},
     ),
     "two files describe a provider, and then one each": (
         {_O: _organization("description: one\notherNames: [x]\n"), _P: _organization("description: two\n")},
@@ -158,7 +159,7 @@ STORIES: dict[str, Sequence[Files]] = {
         {_P: _organization(domain="p.example")},
         {_O: _organization("description: one\n"), _P: b"---\nname: [\n---\n"},
     ),
-    "an organization is gone, and then its last article": (
+    "an organization is missing, and then its last article": (
         {_O: _organization("description: one\n"), _A: _article(_OF_O)},
         {_A: _article(_OF_O)},
         {_A: _article()},
@@ -169,18 +170,18 @@ STORIES: dict[str, Sequence[Files]] = {
         {_T: _topic("t", "u"), _U: _topic("u", "t")},
         {_T: _topic("t"), _U: _topic("u")},
     ),
-    "topics are gone": (
+    "topics are missing": (
         {_T: _topic("t", "p"), _U: _topic("u", "t")},
         {_U: _topic("u", "t")},
         {_T: _topic("v", "u")},
         {},
     ),
-    "a link names one by title, then another by its address": (
+    "a link refers to an article by title, then to another by URL": (
         {_A: _article(_DATED), _B: _article(_LINK, "b"), _C: _article("", "c")},
         {_B: _article(_LINK, "b"), _C: _article("", "c")},
         {_A: _article(_DATED), _B: _article(_LINK, "b"), _C: _article("", "c")},
     ),
-    "a collection's item is gone, and there under another suffix": (
+    "a collection's item is missing and returns with another suffix": (
         {"_learning/c/x.md": _article("items: [v/y]\n"), "_learning/v/y.md": _article()},
         {"_learning/c/x.md": _article("items: [v/y]\n")},
         {"_learning/c/x.md": _article("items: [v/y]\n"), "_learning/v/y.html": _article()},
@@ -189,12 +190,12 @@ STORIES: dict[str, Sequence[Files]] = {
 }
 
 
-@pytest.mark.parametrize("story", some(STORIES, 8))
-def test_what_few_snapshots_hold_is_as_a_fresh_import_would_leave_it(
-    store: Store, fresh_store: Callable[[], Store], tmp_path: Path, story: str
+@pytest.mark.parametrize("case", some(DUMPS, 8))
+def test_the_store_equals_a_fresh_import_after_each_constructed_dump(
+    store: Store, fresh_store: Callable[[], Store], tmp_path: Path, case: str
 ) -> None:
     site = Site(tmp_path / "site")
-    for number, files in enumerate(STORIES[story]):
+    for number, files in enumerate(DUMPS[case]):
         site.hold({"_news/always.md": _article("", "always")} | files)
         import_folder(store, site.root)
         fresh = fresh_store()
@@ -202,36 +203,39 @@ def test_what_few_snapshots_hold_is_as_a_fresh_import_would_leave_it(
         assert (number, differences(store, fresh)) == (number, [])
 
 
-def test_a_link_names_who_is_there_before_who_is_gone_and_by_title_before_address(
-    store: Store, tmp_path: Path
-) -> None:
-    """A fresh import cannot tell: it would be wrong alike, and knows nobody who is gone."""
+def test_a_link_prefers_present_articles_and_titles(store: Store, tmp_path: Path) -> None:
+    """A fresh import cannot show this, because it has no missing articles and the same rules."""
     site, link = Site(tmp_path / "site"), {_B: _article(_LINK, "b")}
     by_title, by_address = {_A: _article(_DATED)}, {_C: _article("", "c")}
     target = sa.select(articles.c.path).join(related_links, related_links.c.target_id == articles.c.id)
-    for files, due in ((by_title | by_address, _A), (by_address, _C), ({}, _A), (by_title | by_address, _A)):
+    for files, expected in (
+        (by_title | by_address, _A),
+        (by_address, _C),
+        ({}, _A),
+        (by_title | by_address, _A),
+    ):
         site.hold(link | files)
         import_folder(store, site.root)
-        assert rows(store, target) == [(due,)]
+        assert rows(store, target) == [(expected,)]
 
 
 # --- two sources ----------------------------------------------------------------------------------------
 
-#: Dumps of sources that share things, in the order in which they come.
+#: Dumps of sources that share rows, in order.
 SHARED: dict[str, Sequence[tuple[str, Files]]] = {
-    "both show an image": (
-        ("two", {_A: _article(_shown(20))}),
-        ("one", {_A: _article(_shown(10))}),
+    "both use an image": (
+        ("two", {_A: _article(_image(20))}),
+        ("one", {_A: _article(_image(10))}),
         ("one", {}),
-        ("two", {_A: _article(_shown(30))}),
-        ("one", {_B: _article(_shown(10))}),
-        ("one", {_B: _article(_shown(30))}),
+        ("two", {_A: _article(_image(30))}),
+        ("one", {_B: _article(_image(10))}),
+        ("one", {_B: _article(_image(30))}),
         ("two", {}),
         ("one", {}),
     ),
     "both describe a provider": (
-        ("one", {_O: _organization("description: one\notherNames: [x]\n" + _shown(10))}),
-        ("two", {_P: _organization("description: two\n" + _shown(20))}),
+        ("one", {_O: _organization("description: one\notherNames: [x]\n" + _image(10))}),
+        ("two", {_P: _organization("description: two\n" + _image(20))}),
         ("one", {_O: _organization("description: three\n")}),
         ("two", {_P: b"---\nname: [\n---\n", _A: _article(_OF_O)}),
         ("two", {_A: _article(_OF_O)}),
@@ -239,11 +243,11 @@ SHARED: dict[str, Sequence[tuple[str, Files]]] = {
         ("two", {}),
     ),
     "an organization's image is another source's article's": (
-        ("one", {_O: _organization(_shown(10))}),
-        ("two", {_A: _article(_shown(20) + _OF_O)}),
-        ("one", {_O: _organization(_shown(11))}),
+        ("one", {_O: _organization(_image(10))}),
+        ("two", {_A: _article(_image(20) + _OF_O)}),
+        ("one", {_O: _organization(_image(11))}),
         ("two", {_A: b"none"}),
-        ("two", {_A: _article(_shown(20))}),
+        ("two", {_A: _article(_image(20))}),
         ("one", {}),
         ("two", {_A: _article()}),
     ),
@@ -265,21 +269,21 @@ SHARED: dict[str, Sequence[tuple[str, Files]]] = {
 }
 
 
-class Sources:
-    """Two sources of one store, which is after each import as if both were taken in anew, in any order."""
+class TwoSources:
+    """Two sources of one store. After each import the store must equal fresh imports of both in any order."""
 
     def __init__(self, store: Store, fresh_store: Callable[[], Store], root: Path) -> None:
         self._store, self._fresh_store = store, fresh_store
         self._sites = {name: Site(root / name) for name in ("one", "two")}
         for name in self._sites:
-            self.hold(name, {})
+            self.write(name, {})
 
-    def hold(self, name: str, files: Files) -> None:
+    def write(self, name: str, files: Files) -> None:
         self._sites[name].hold({"_news/always.md": _article("", "always")} | files)
 
     def differences(self, name: str, files: Files) -> list[str]:
-        """What the import of a dump of one of them leaves otherwise than it should be."""
-        self.hold(name, files)
+        """Import a dump of one source. Return the differences from fresh imports of both."""
+        self.write(name, files)
         import_folder(self._store, self._sites[name].root)
         fresh = self._fresh_store()
         known = {source for (source,) in rows(self._store, sa.select(sources.c.name))}
@@ -288,34 +292,34 @@ class Sources:
         return differences(self._store, fresh)
 
 
-@pytest.mark.parametrize("story", some(SHARED))
-def test_what_two_sources_share_is_as_if_both_were_taken_in_anew(
-    store: Store, fresh_store: Callable[[], Store], tmp_path: Path, story: str
+@pytest.mark.parametrize("case", some(SHARED))
+def test_shared_rows_equal_those_of_fresh_imports(
+    store: Store, fresh_store: Callable[[], Store], tmp_path: Path, case: str
 ) -> None:
-    both = Sources(store, fresh_store, tmp_path)
-    for number, (name, files) in enumerate(SHARED[story]):
-        assert (number, both.differences(name, files)) == (number, [])
+    two_sources = TwoSources(store, fresh_store, tmp_path)
+    for number, (name, files) in enumerate(SHARED[case]):
+        assert (number, two_sources.differences(name, files)) == (number, [])
 
 
 @needs_dumps
 @pytest.mark.long
 @pytest.mark.parametrize("seed", range(1, SEEDS + 1))
 @pytest.mark.parametrize("store", MORE_ENGINES, indirect=True)
-def test_a_site_of_which_two_sources_hold_a_part_each(
+def test_a_site_divided_between_two_sources(
     store: Store, fresh_store: Callable[[], Store], tmp_path: Path, seed: int
 ) -> None:
-    """They share organizations, topics and images; each comes in its own time, and has its own mischief."""
-    both = Sources(store, fresh_store, tmp_path)
+    """They share organizations, topics and images. Each has its own dates and random changes."""
+    two_sources = TwoSources(store, fresh_store, tmp_path)
     mischief = {"one": Mischief(seed), "two": Mischief(-seed)}
     for snapshot in snapshots("powerapps")[:: 1 if FULL else 3]:
         for name, part in _parts(snapshot).items():
-            assert both.differences(name, part) == []
+            assert two_sources.differences(name, part) == []
         for name, part in reversed(_parts(snapshot).items()):
-            assert both.differences(name, mischief[name].do(part)) == []
+            assert two_sources.differences(name, mischief[name].do(part)) == []
 
 
 def _parts(files: Files) -> dict[str, Files]:
-    """Two halves of a site; a third of the taxonomy is in both."""
+    """Divide a site into two halves. A third of the taxonomy is in both."""
     parts: dict[str, Files] = {"one": {}, "two": {}}
     for path, content in files.items():
         number = crc32(content if path.startswith("_data/") else path.encode()) >> 8
@@ -329,7 +333,7 @@ def _parts(files: Files) -> dict[str, Files]:
 
 
 class Repository(NamedTuple):
-    """A repository with a commit for each snapshot, and the same without a work tree."""
+    """A repository with a commit for each snapshot, and its bare clone."""
 
     worktree: Path
     bare: Path
@@ -389,16 +393,16 @@ def test_the_same_from_git(
         arguments = ["--database", location, "import", str(place), "--rev", commit]
         assert cli.main(arguments, standalone_mode=False) is None
         assert differences(store, fresh) == []
-    taken = rows(store, sa.select(imports.c.git_commit).order_by(imports.c.id))
-    assert [commit for (commit,) in taken] == list(repository.commits)
+    imported_commits = rows(store, sa.select(imports.c.git_commit).order_by(imports.c.id))
+    assert [commit for (commit,) in imported_commits] == list(repository.commits)
 
 
-# --- with decisions between them ------------------------------------------------------------------------
+# --- with edits between them ----------------------------------------------------------------------------
 
-#: Decisions between each two real snapshots.
-DECISIONS = 500 if FULL else 80
+#: Number of edits between two real snapshots.
+EDITS = 500 if FULL else 80
 
-#: Engine, site, and whether there is mischief.
+#: Engine, site, and whether the dumps are changed randomly (`Mischief`).
 SEQUENCES = (
     [(engine, family, much) for engine in ENGINES for family in FAMILIES for much in (False, True)]
     if FULL or SEEDS > 1
@@ -415,7 +419,7 @@ SEQUENCES = (
     indirect=["store"],
     ids=["-".join((*of, "mischief" if much else "as_it_was")) for *of, much in SEQUENCES],
 )
-def test_no_decision_is_lost_and_every_notice_has_its_cause(
+def test_no_override_is_lost_and_every_notice_has_a_cause(
     store: Store, fresh_store: Callable[[], Store], tmp_path: Path, family: str, mischief: bool, seed: int
 ) -> None:
     site, model, chance = Site(tmp_path / family), Model(), random.Random(seed)
@@ -424,37 +428,38 @@ def test_no_decision_is_lost_and_every_notice_has_its_cause(
         site.hold(files)
         import_folder(store, site.root)
         model.take_in(files)
-        assert_agreement(store, model)
+        assert_model_agrees(store, model)
         fresh = fresh_store()
         import_folder(fresh, site.root)
         assert differences(store, fresh) == []
         if number < len(dumps) - 1:
-            some = DECISIONS // 4 if mischief else DECISIONS // 2
+            some = EDITS // 4 if mischief else EDITS // 2
             decide_at_random(store, model, chance, some)
-            assert_agreement(store, model)
-            import_folder(store, site.root)  # nothing has changed but what editors decided
+            assert_model_agrees(store, model)
+            import_folder(store, site.root)  # only overrides have changed
             model.take_in(files)
-            assert_agreement(store, model)
+            assert_model_agrees(store, model)
             decide_at_random(store, model, chance, some)
     if mischief:
-        due = HAPPENS if FULL or family == "powerapps" else HAPPENS[:4]  # three thin snapshots hold too few
-        assert [what for what in due if not model.met[what]] == [], model.met
+        # Three small snapshots do not contain all events.
+        expected = EXPECTED_EVENTS if FULL or family == "powerapps" else EXPECTED_EVENTS[:4]
+        assert [what for what in expected if not model.met[what]] == [], model.met
 
 
-def assert_agreement(store: Store, model: Model) -> None:
+def assert_model_agrees(store: Store, model: Model) -> None:
     found = disagreements(store, model)
     assert not found, "\n".join(found)
 
 
-#: What is to be met in every sequence with mischief.
-HAPPENS = (
+#: Events that every sequence with random changes must contain.
+EXPECTED_EVENTS = (
     "another story", "set aside", "returned", "parts", "adopted", "decided anew", "decided otherwise", "moved",
     "moved with decisions",
 )  # fmt: skip
 
 
 def _with_mischief(family: str, seed: int) -> list[Files]:
-    """The snapshots, after each one that much has happened to; at last all is mended."""
+    """Return the snapshots, each followed by a randomly changed copy. The last one is unchanged."""
     mischief = Mischief(seed)
     dumps = [files for snapshot in snapshots(family) for files in (snapshot, mischief.do(snapshot))]
     return [*dumps, snapshots(family)[-1]]

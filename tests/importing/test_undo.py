@@ -1,4 +1,4 @@
-"""Undoing an import, on every engine: all goes back, but for what was decided or changed since."""
+"""Undo imports. Everything is restored, except articles with later imports or edits."""
 
 from __future__ import annotations
 
@@ -41,25 +41,25 @@ from ..support.importing_helpers import (
 )
 from ..support.store_digest import digests
 
-#: What tells of what was done, and is not undone.
+#: Tables of the history, which is not undone.
 HISTORY = ("imports", "changesets", "changes", "file_versions")
 
-#: Images that were let go and came back have ids of their own: they are compared by URL.
+#: Images that were removed and have returned have new ids, so they are compared by URL.
 IMAGES = ("images", "provider_images")
 
 DATED = "publishedDateTime: 2091-05-01T12:00:00Z"
 
 
-def shown(store: Store) -> list[str]:
-    """The images by URL, and those of the providers."""
+def read_images(store: Store) -> list[str]:
+    """Return the images, and those of the providers by URL."""
     of_providers = sa.select(providers.c.name, provider_images.c.position, images.c.url)
     of_providers = of_providers.select_from(provider_images).join(images).join(providers)
-    told = sa.select(*(column for column in images.c if column.name != "id"))
-    return sorted(map(repr, rows(store, told) + rows(store, of_providers)))
+    columns = sa.select(*(column for column in images.c if column.name != "id"))
+    return sorted(map(repr, rows(store, columns) + rows(store, of_providers)))
 
 
-def change(root: Path) -> None:
-    """A bad dump: one file changed, one added, one gone, organizations and topics changed."""
+def make_bad_dump(root: Path) -> None:
+    """Change, add and remove one file each, remove two organizations and change a topic."""
     write_story(root, "2021-01-01-new.md")
     news = sorted((root / "_news").glob("*.md"))
     news[0].write_bytes(
@@ -78,15 +78,15 @@ def undo(store: Store, changeset_id: int | None, **options: bool) -> list[str]:
     return [path for path, _ in undone.kept]
 
 
-def test_all_is_as_it_was(store: Store, site: Path) -> None:
+def test_everything_is_restored(store: Store, site: Path) -> None:
     import_folder(store, site)
-    was, images_were = digests(store, *HISTORY, *IMAGES), shown(store)
-    change(site)
+    was, images_were = digests(store, *HISTORY, *IMAGES), read_images(store)
+    make_bad_dump(site)
     summary = import_folder(store, site)
     assert (summary.added, summary.updated, summary.missing) == (1, 1, 1)
     assert digests(store, *HISTORY, *IMAGES) != was
     assert undo(store, summary.changeset_id) == []
-    assert (digests(store, *HISTORY, *IMAGES), shown(store)) == (was, images_were)
+    assert (digests(store, *HISTORY, *IMAGES), read_images(store)) == (was, images_were)
     assert count(store, file_versions) == 0
     assert one(store, sa.select(imports.c.status).where(imports.c.id == summary.import_id)) == "reverted"
     kinds = sa.select(changesets.c.kind, changesets.c.reverts_id).order_by(changesets.c.id)
@@ -94,31 +94,30 @@ def test_all_is_as_it_was(store: Store, site: Path) -> None:
 
 
 def test_the_first_import_can_be_undone(store: Store, site: Path) -> None:
-    # What the site's `_config.yml` says is of the source, not of its documents.
-    # Which of its files are no content is of the source too.
-    besides = (*HISTORY, "sources", "source_settings", "import_issues", "files")
-    empty = digests(store, *besides)
+    # The settings of `_config.yml` and the skipped files belong to the source, not to its documents.
+    tables = (*HISTORY, "sources", "source_settings", "import_issues", "files")
+    empty = digests(store, *tables)
     summary = import_folder(store, site)
     no_content = sa.select(files.c.path).where(files.c.state == "skipped").order_by(files.c.path)
     skipped = rows(store, no_content)
     assert len(skipped) == summary.skipped > 0
     assert undo(store, summary.changeset_id) == []
-    assert digests(store, *besides) == empty
+    assert digests(store, *tables) == empty
     assert rows(store, no_content) == skipped
     assert count(store, files) == len(skipped)
     assert count(store, import_issues, import_issues.c.resolved_import_id.is_(None)) == 0
 
 
-def test_a_dry_run_names_and_keeps_nothing(store: Store, site: Path) -> None:
+def test_a_dry_run_reports_and_keeps_nothing(store: Store, site: Path) -> None:
     import_folder(store, site)
-    change(site)
+    make_bad_dump(site)
     summary = import_folder(store, site)
     was = digests(store)
     assert undo(store, summary.changeset_id, dry_run=True) == []
     assert digests(store) == was
 
 
-def test_what_an_editor_decided_on_since_is_kept_and_named(store: Store, tmp_path: Path) -> None:
+def test_articles_with_new_overrides_stay_and_are_reported(store: Store, tmp_path: Path) -> None:
     write_story(tmp_path, "a.md", quality=10)
     write_story(tmp_path, "b.md", quality=10)
     import_folder(store, tmp_path, source="s")
@@ -129,11 +128,11 @@ def test_what_an_editor_decided_on_since_is_kept_and_named(store: Store, tmp_pat
     decide_flags(store, "_news/a.md", heat=7)
     decide_flags(store, "_news/c.md", heat=7)
     assert undo(store, summary.changeset_id) == ["_news/c.md", "_news/a.md"]
-    told = sa.select(articles.c.path, articles.c.quality, articles.c.heat).order_by(articles.c.path)
-    assert rows(store, told) == [("_news/a.md", 90, 7), ("_news/b.md", 10, 5), ("_news/c.md", 90, 7)]
+    columns = sa.select(articles.c.path, articles.c.quality, articles.c.heat).order_by(articles.c.path)
+    assert rows(store, columns) == [("_news/a.md", 90, 7), ("_news/b.md", 10, 5), ("_news/c.md", 90, 7)]
 
 
-def test_what_a_later_import_changed_is_undone_after_that_one(store: Store, tmp_path: Path) -> None:
+def test_an_import_is_undone_after_the_later_ones(store: Store, tmp_path: Path) -> None:
     states = []
     summaries = []
     for quality in (10, 20, 30):
@@ -146,20 +145,20 @@ def test_what_a_later_import_changed_is_undone_after_that_one(store: Store, tmp_
         assert digests(store, *HISTORY) == states[number - 1]
 
 
-def test_the_flags_go_back_and_a_decision_stands(store: Store, tmp_path: Path) -> None:
+def test_upstream_values_are_restored_and_an_override_is_kept(store: Store, tmp_path: Path) -> None:
     write_story(tmp_path, "a.md", quality=10)
     import_folder(store, tmp_path, source="s")
     decide_flags(store, "_news/a.md", quality=50)
     write_story(tmp_path, "a.md", quality=90)
     summary = import_folder(store, tmp_path, source="s")
     undo(store, summary.changeset_id)
-    told = sa.select(articles.c.quality, articles.c.upstream_quality)
-    assert rows(store, told) == [(50, 10)]
+    columns = sa.select(articles.c.quality, articles.c.upstream_quality)
+    assert rows(store, columns) == [(50, 10)]
 
 
-def test_it_comes_in_again_if_the_dump_is_still_the_bad_one(store: Store, site: Path) -> None:
+def test_a_bad_dump_is_imported_again_if_it_is_still_there(store: Store, site: Path) -> None:
     import_folder(store, site)
-    change(site)
+    make_bad_dump(site)
     summary = import_folder(store, site)
     bad = digests(store, *HISTORY)
     undo(store, summary.changeset_id)
@@ -172,7 +171,7 @@ def test_it_comes_in_again_if_the_dump_is_still_the_bad_one(store: Store, site: 
     }
 
 
-def test_links_name_what_is_left(store: Store, tmp_path: Path) -> None:
+def test_links_refer_to_remaining_articles(store: Store, tmp_path: Path) -> None:
     write_story(tmp_path, "b.md", title="twin")
     linking = write_story(tmp_path, "z.md")
     linking.write_text(linking.read_text().replace("---\nBody.", f"{RELATED_TO_ANY}Body."))
@@ -185,7 +184,7 @@ def test_links_name_what_is_left(store: Store, tmp_path: Path) -> None:
     assert one(store, target) == "_news/b.md"
 
 
-def test_resealing_since_does_not_matter(store: Store, tmp_path: Path) -> None:
+def test_later_changes_of_secured_do_not_matter(store: Store, tmp_path: Path) -> None:
     file = write_story(tmp_path, "a.md", quality=10)
     text = file.read_text()
     import_folder(store, tmp_path, source="s")
@@ -200,7 +199,9 @@ def test_resealing_since_does_not_matter(store: Store, tmp_path: Path) -> None:
     assert digests(store, *HISTORY) == was
 
 
-def test_what_cannot_be_undone_says_so(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_import_that_cannot_be_undone_is_refused(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(versions, "KEPT_IMPORTS", 2)
     summaries = []
     for quality in range(5):
@@ -209,13 +210,13 @@ def test_what_cannot_be_undone_says_so(store: Store, tmp_path: Path, monkeypatch
     with pytest.raises(EditRefused, match="too old"):
         undo(store, summaries[2].changeset_id)
     undo(store, summaries[4].changeset_id)
-    with pytest.raises(EditRefused, match="undone already"):
+    with pytest.raises(EditRefused, match="already reverted"):
         undo(store, summaries[4].changeset_id)
     with pytest.raises(EditRefused, match="not an import"):
         undo(store, 4711)
 
 
-def test_a_delta_is_small_and_gives_the_bytes_back() -> None:
+def test_a_delta_is_small_and_restores_the_bytes() -> None:
     text = b"---\n" + b"".join(b"line %d of some words\n" % i for i in range(3000)) + b"---\nBody.\n"
     for was, now in (
         (text, text.replace(b"line 7 ", b"line seven ")),
@@ -227,7 +228,7 @@ def test_a_delta_is_small_and_gives_the_bytes_back() -> None:
     assert len(encode_delta(text[:20_000], text[:10_000] + b"x" + text[10_000:20_000])) < 300
 
 
-def test_what_a_later_import_wrote_is_kept_however_old_that_is(
+def test_changes_of_a_later_import_are_kept_regardless_of_age(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(versions, "KEPT_IMPORTS", 2)
@@ -242,7 +243,7 @@ def test_what_a_later_import_wrote_is_kept_however_old_that_is(
     assert count(store, articles, articles.c.path == "_news/a.md") == 1
 
 
-def test_imports_are_undone_newest_first_and_an_older_one_again(store: Store, tmp_path: Path) -> None:
+def test_imports_are_undone_newest_first_and_an_older_one_once_more(store: Store, tmp_path: Path) -> None:
     write_story(tmp_path, "a.md")
     import_folder(store, tmp_path, source="s")
     write_story(tmp_path, "x.md", quality=10)
@@ -252,7 +253,7 @@ def test_imports_are_undone_newest_first_and_an_older_one_again(store: Store, tm
     third = import_folder(store, tmp_path, source="s")
     assert undo(store, second.changeset_id) == ["_news/x.md"]
     assert undo(store, third.changeset_id) == []
-    assert undo(store, second.changeset_id) == []  # what waited for the later one goes now
+    assert undo(store, second.changeset_id) == []  # the rest, which the later import had changed
     assert rows(store, sa.select(articles.c.path, articles.c.quality)) == [("_news/a.md", 50)]
 
 
@@ -266,8 +267,8 @@ def test_an_editor_whose_clock_is_behind_is_not_overlooked(store: Store, site: P
         )
     assert summary.changeset_id is not None
     undone = undo_one_import(store, summary.changeset_id, actor="bob")
-    told = [("_news/2021-05-28-needle-rock-goes-led.md", "an editor has decided on it since")]
-    assert (undone.removed, undone.kept) == (59, told)
+    kept = [("_news/2021-05-28-needle-rock-goes-led.md", "an editor has changed its overrides since")]
+    assert (undone.removed, undone.kept) == (59, kept)
 
 
 # --- flags that cannot be read --------------------------------------------------------------------------
@@ -276,46 +277,46 @@ UPSTREAM = tuple(
     articles.c[f"upstream_{name}"] for name in ("quality", "heat", "published", "removed", "status")
 )
 
-#: Flags of a story before, beside `quality`; then with some that cannot be read; then legible again.
-UNCLEAR = {
-    "shown": ("published: true", "published: flase", "published: true\nheat: 3"),
-    "closed": ("published: false", "published: flase", "published: true"),
-    "shown, then closed": ("published: true", "published: flase", "published: false"),
-    "silent": ("", "published: flase", "published: false"),
-    "of what is new": (None, "published: flase", "published: true"),
+#: Flags of a story in addition to `quality`: at first, then with unreadable ones, then readable again.
+UNREADABLE_FLAGS = {
+    "published": ("published: true", "published: flase", "published: true\nheat: 3"),
+    "unpublished": ("published: false", "published: flase", "published: true"),
+    "published, then unpublished": ("published: true", "published: flase", "published: false"),
+    "no flag": ("", "published: flase", "published: false"),
+    "new": (None, "published: flase", "published: true"),
     "heat": ("heat: 8", "heat: hot", "heat: 90"),
     "no heat": ("", "heat: hot", "heat: 90"),
-    "heat of what is new": (None, "heat: hot", "heat: 90"),
+    "heat of a new article": (None, "heat: hot", "heat: 90"),
     "removed": ("removed: true", "removed: perhaps", "removed: false"),
     "not removed": ("removed: false", "removed: perhaps", "removed: true"),
-    "removed beside published": ("published: false", "published: true\nremoved: perhaps", "published: true"),
-    "removed of what is new": (None, "removed: perhaps", "published: true"),
+    "removed and published": ("published: false", "published: true\nremoved: perhaps", "published: true"),
+    "removed of a new article": (None, "removed: perhaps", "published: true"),
     "draft": ("draft: true", "draft: perhaps", "published: true"),
     "no draft": ("published: true", "draft: perhaps", "draft: true"),
-    "draft whose flag is none": ("published: true", "draft: true\npublished: flase", "published: true"),
-    "date to come": (DATED, f"{DATED}\npublished: flase", f"{DATED}\npublished: true"),
-    "date to come of what was shown": ("", f"{DATED}\npublished: flase", "published: true"),
-    "date to come and removed": ("", f"{DATED}\nremoved: perhaps", "published: true"),
-    "date to come and heat": ("", f"{DATED}\nheat: hot", "published: true"),
-    "date to come, and hidden": ("", f"{DATED}\npublished: false\nheat: hot", "published: true"),
+    "draft with an invalid flag": ("published: true", "draft: true\npublished: flase", "published: true"),
+    "future date": (DATED, f"{DATED}\npublished: flase", f"{DATED}\npublished: true"),
+    "future date after published": ("", f"{DATED}\npublished: flase", "published: true"),
+    "future date and removed": ("", f"{DATED}\nremoved: perhaps", "published: true"),
+    "future date and heat": ("", f"{DATED}\nheat: hot", "published: true"),
+    "future date and unpublished": ("", f"{DATED}\npublished: false\nheat: hot", "published: true"),
 }
 
 
 @pytest.mark.parametrize("is_another", [False, True])
-def test_flags_that_cannot_be_read_are_again_what_they_were(
-    store: Store, tmp_path: Path, is_another: bool
-) -> None:
-    """Whatever the import that is undone had made of them, of the same story or of another one."""
-    write_fronts(tmp_path, {name: ("7", before) for name, (before, _, _) in UNCLEAR.items()})
+def test_unreadable_flags_get_their_earlier_values(store: Store, tmp_path: Path, is_another: bool) -> None:
+    """This does not depend on the import that is undone, which has the same story or another one."""
+    write_fronts(tmp_path, {name: ("7", before) for name, (before, _, _) in UNREADABLE_FLAGS.items()})
     import_folder(store, tmp_path, source="s")
-    write_fronts(tmp_path, {name: ("many", unclear) for name, (_, unclear, _) in UNCLEAR.items()})
+    write_fronts(
+        tmp_path, {name: ("many", unreadable) for name, (_, unreadable, _) in UNREADABLE_FLAGS.items()}
+    )
     import_folder(store, tmp_path, source="s")
     flags = sa.select(articles.c.slug, *UPSTREAM).order_by(articles.c.path)
     was, upstream = digests(store, *HISTORY, "import_issues", "story_takeovers"), rows(store, flags)
-    clear = {name: ("9", clear) for name, (_, _, clear) in UNCLEAR.items()}
-    write_fronts(tmp_path, clear, words="Others." if is_another else "")
+    readable = {name: ("9", readable) for name, (_, _, readable) in UNREADABLE_FLAGS.items()}
+    write_fronts(tmp_path, readable, words="Others." if is_another else "")
     summary = import_folder(store, tmp_path, source="s")
-    assert summary.updated == len(UNCLEAR)
+    assert summary.updated == len(UNREADABLE_FLAGS)
     assert undo(store, summary.changeset_id) == []
     assert rows(store, flags) == upstream
     assert digests(store, *HISTORY, "import_issues", "story_takeovers") == was
@@ -323,21 +324,21 @@ def test_flags_that_cannot_be_read_are_again_what_they_were(
         assert list(verify(connection)) == []
 
 
-def test_a_flag_that_cannot_be_read_is_undone_beneath_an_override(store: Store, tmp_path: Path) -> None:
+def test_an_unreadable_flag_is_restored_below_an_override(store: Store, tmp_path: Path) -> None:
     write_story(tmp_path, "a.md", quality=7)
     import_folder(store, tmp_path, source="s")
     decide_flags(store, "_news/a.md", quality=50, removed=1)
-    spoil(tmp_path, "published: flase", quality="many")
+    set_flag_texts(tmp_path, "published: flase", quality="many")
     import_folder(store, tmp_path, source="s")
     write_story(tmp_path, "a.md", quality=9)
     summary = import_folder(store, tmp_path, source="s")
     assert undo(store, summary.changeset_id) == []
-    told = sa.select(articles.c.quality, articles.c.published, *UPSTREAM[::2])
-    assert rows(store, told) == [(50, False, 7, True, None)]
+    columns = sa.select(articles.c.quality, articles.c.published, *UPSTREAM[::2])
+    assert rows(store, columns) == [(50, False, 7, True, None)]
 
 
-def test_several_imports_are_undone_to_what_a_flag_was_at_first(store: Store, tmp_path: Path) -> None:
-    told = sa.select(*UPSTREAM[:3:2])
+def test_several_imports_are_undone_to_the_first_value_of_a_flag(store: Store, tmp_path: Path) -> None:
+    columns = sa.select(*UPSTREAM[:3:2])
     states, summaries = [], []
     write_story(tmp_path, "a.md", quality=7)
     for quality, published in (
@@ -347,19 +348,19 @@ def test_several_imports_are_undone_to_what_a_flag_was_at_first(store: Store, tm
         ("lots", "no way"),
         ("9", "false"),
     ):
-        spoil(tmp_path, f"published: {published}", quality=quality)
+        set_flag_texts(tmp_path, f"published: {published}", quality=quality)
         summaries.append(import_folder(store, tmp_path, source="s"))
-        states.append(rows(store, told))
+        states.append(rows(store, columns))
     assert states == [[(7, True)], [(7, True)], [(8, True)], [(8, True)], [(9, False)]]
     for number in (4, 3, 2, 1):
         assert undo(store, summaries[number].changeset_id) == []
-        assert rows(store, told) == states[number - 1]
+        assert rows(store, columns) == states[number - 1]
 
 
-def test_where_an_older_release_kept_no_flags_nothing_is_shown_by_them(store: Store, tmp_path: Path) -> None:
+def test_an_unreadable_flag_without_a_stored_value_publishes_nothing(store: Store, tmp_path: Path) -> None:
     write_story(tmp_path, "a.md", quality=7)
     import_folder(store, tmp_path, source="s")
-    spoil(tmp_path, "published: flase", quality="many")
+    set_flag_texts(tmp_path, "published: flase", quality="many")
     import_folder(store, tmp_path, source="s")
     write_story(tmp_path, "a.md", quality=9)
     summary = import_folder(store, tmp_path, source="s")
@@ -370,7 +371,7 @@ def test_where_an_older_release_kept_no_flags_nothing_is_shown_by_them(store: St
 
 
 def write_fronts(root: Path, fronts: Mapping[str, tuple[str, str | None]], *, words: str = "") -> None:
-    """Write a story for each that has a quality and more; with other words it is another story."""
+    """Write a story for each front matter that is not None. Other `words` make it another story."""
     (root / "_news").mkdir(exist_ok=True)
     for name, (quality, front) in fronts.items():
         if front is not None:
@@ -378,8 +379,8 @@ def write_fronts(root: Path, fronts: Mapping[str, tuple[str, str | None]], *, wo
             (root / "_news" / f"{name.replace(' ', '-').replace(',', '')}.md").write_text(text)
 
 
-def spoil(root: Path, published: str, *, quality: str) -> None:
-    """Has a story state its flags so that they may not be legible."""
+def set_flag_texts(root: Path, published: str, *, quality: str) -> None:
+    """Replace the texts of a story's flags `published` and `quality`."""
     file = root / "_news" / "a.md"
     text = re.sub("(?m)^published: .*$", published, file.read_text())
     file.write_text(re.sub("(?m)^quality: .*$", f"quality: {quality}", text))

@@ -197,7 +197,7 @@ def test_the_last_value_of_a_repeated_setting_counts() -> None:
     assert (issue.code, issue.line, issue.message) == (
         "bad_setting",
         3,
-        "title is stated more than once: the last counts",
+        "title appears more than once; its last value is used",
     )
 
 

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from curation.articles.status import read_status
 from curation.errors import EditRefused
 from curation.importing.records import versions
-from curation.importing.steps import unfinished_imports
+from curation.importing.steps import find_unfinished_imports
 from curation.store import database
 from curation.store.database import Store
 from curation.store.schema import articles, changesets, file_versions, imports, taxonomy_documents
@@ -127,10 +127,10 @@ def test_a_failed_import_is_unfinished_with_any_clock(
     with store.writing() as connection:
         connection.execute(sa.update(imports).where(imports.c.id == second).values(status="failed"))
         source_id = connection.scalar(sa.select(imports.c.source_id).limit(1)) or 0
-        assert list(unfinished_imports(connection, source_id)) == [second]
+        assert list(find_unfinished_imports(connection, source_id)) == [second]
         connection.execute(sa.update(imports).where(imports.c.id == first).values(status="failed"))
         connection.execute(sa.update(imports).where(imports.c.id == second).values(status="succeeded"))
-        assert list(unfinished_imports(connection, source_id)) == []
+        assert list(find_unfinished_imports(connection, source_id)) == []
 
 
 @pytest.mark.parametrize("lost", ["all", "one", "taxonomy"])
@@ -157,10 +157,10 @@ def test_an_import_without_earlier_versions_cannot_be_undone(
     before = digests(store)
     result = curation("revert", str(summary.changeset_id))
     assert (result.exit_code, result.stdout) == (1, "")
-    assert "cannot be undone: what" in result.stderr
+    assert "cannot be reverted: the earlier versions of" in result.stderr
     assert len(result.stderr.splitlines()) == 1
     assert digests(store) == before
-    with pytest.raises(EditRefused, match=r"what \d of its files were before is not kept"):
+    with pytest.raises(EditRefused, match=r"the earlier versions of \d files? are lost"):
         undo_one_import(store, summary.changeset_id or 0, actor="ann")
 
 
@@ -173,7 +173,7 @@ def test_files_that_a_later_import_changed_are_counted(store: Store, tmp_path: P
     with store.writing() as connection:
         first = connection.scalar(sa.select(sa.func.min(file_versions.c.import_id)))
         connection.execute(sa.delete(file_versions).where(file_versions.c.import_id == first))
-    with pytest.raises(EditRefused, match="cannot be undone"):
+    with pytest.raises(EditRefused, match="cannot be reverted"):
         undo_one_import(store, second, actor="ann")
     assert count(store, changesets, changesets.c.kind == "revert") == 0
     assert count(store, taxonomy_documents) == 0

@@ -11,7 +11,7 @@ from curation.articles.selecting import Selection
 from curation.editing.flags import set_flags
 from curation.importing.records.summary import Options, Summary
 from curation.importing.run import import_dump
-from curation.importing.undo.context import Undone
+from curation.importing.undo.context import UndoResult
 from curation.importing.undo.run import undo_import, undoing_imports
 from curation.scanning import find_dumps
 from curation.store.database import Store
@@ -28,7 +28,7 @@ def import_folder(
         )
 
 
-def undo_one_import(store: Store, changeset_id: int, *, dry_run: bool = False, **who: Any) -> Undone:
+def undo_one_import(store: Store, changeset_id: int, *, dry_run: bool = False, **who: Any) -> UndoResult:
     """Undoes an import, as `revert` of its changeset does."""
     with undoing_imports(store, [changeset_id]) as connection:
         undone = undo_import(connection, changeset_id, **who)

@@ -35,7 +35,7 @@ from .stores import new_database
 
 #: Files of one transaction and of one chunk, and from how many on processes are started: small, so that
 #: a small dump goes through all that a large one does.
-SMALL = {"BATCH": 60, "CHUNK": 10, "WORTH_PROCESSES": 50}
+SMALL = {"BATCH": 60, "CHUNK": 10, "MIN_FILES_FOR_PROCESSES": 50}
 
 #: Seconds after which a command will not end any more.
 HANGS = 60.0
@@ -212,7 +212,7 @@ _SHARED: list[Imports] = []
 @contextmanager
 def sharing(folder: Path) -> Iterator[None]:
     """Has `run` take processes that are forked from one that has loaded all modules."""
-    with Imports(folder, WORTH_PROCESSES=1_000) as shared:
+    with Imports(folder, MIN_FILES_FOR_PROCESSES=1_000) as shared:
         _SHARED.append(shared)
         yield
         _SHARED.pop()

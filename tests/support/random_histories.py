@@ -227,10 +227,10 @@ class History:
             yield
             return
         left, is_before = chance.randint(1, 6), chance.random() < 0.5
-        writing = context.PerBatch.writing
+        writing = context.SeparateTransactions.writing
 
         @contextmanager
-        def cut(self: context.PerBatch) -> Iterator[sa.Connection]:
+        def cut(self: context.SeparateTransactions) -> Iterator[sa.Connection]:
             nonlocal left
             left -= 1
             if left == 0 and is_before:
@@ -241,7 +241,7 @@ class History:
                     raise CutError
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(context.PerBatch, "writing", cut)
+            patch.setattr(context.SeparateTransactions, "writing", cut)
             yield
 
     def _note_changeset(self, before: State, after: State) -> None:

@@ -68,11 +68,11 @@ class FileTracker:
         self._source_id = source_id
         self._states = states
         self._new: list[tuple[str, str, str | None]] = []
-        #: Paths of files that are parsed even if they are unchanged: see `publish_dates.find_early`.
+        #: Paths of files that are parsed even if unchanged: see `publish_dates.find_paths_to_reparse`.
         self._forced: frozenset[str] = frozenset()
 
     def force_parsing(self, paths: Iterable[str]) -> None:
-        """Parse these files even if they are unchanged (see `publish_dates.find_early`)."""
+        """Parse these files even if they are unchanged (see `publish_dates.find_paths_to_reparse`)."""
         self._forced = frozenset(paths)
 
     def is_stale(self, path: str) -> bool:

@@ -8,19 +8,22 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ..publish_dates import publish_limit
+from ..publish_dates import find_publish_limit
 from ..records.audit import Audit
 from ..records.import_records import ImportRecords
 from ..records.issues import IssueTracker
 from ..records.versions import Versions
-from .limits import DECIDED, LATER, Undoing
+from .limits import CHANGED_LATER, EDITED_SINCE, ImportToUndo
 
 
 @dataclass(slots=True)
-class Undone:
-    """What undoing an import did, in files (taxonomy documents included).
+class UndoResult:
+    """The result of undoing an import, in files, including taxonomy documents.
 
-    kept: what was left alone, as path and reason.
+    Attributes:
+        changeset_id: The id of the changeset of the revert.
+        marked: The number of files that were marked as present or missing.
+        kept: Files that stay as they are, each with its path and the reason.
     """
 
     changeset_id: int
@@ -32,51 +35,58 @@ class Undone:
 
 @dataclass(slots=True)
 class UndoContext:
-    """One import that is being undone, within one transaction.
+    """What the steps of undoing one import share, within one transaction.
 
-    can_be_repeated: some files were left alone because of a later import, so that this import can be undone
-        once more.
+    Attributes:
+        changeset_id: The id of the changeset of the import.
+        can_be_repeated: Some files stay because of a later import, so this import can be undone once more.
     """
 
     connection: sa.Connection
-    undoing: Undoing
+    target: ImportToUndo
     changeset_id: int
     records: ImportRecords
-    undone: Undone
+    result: UndoResult
     can_be_repeated: bool = False
 
     @classmethod
     def start(
-        cls, connection: sa.Connection, undoing: Undoing, changeset_id: int, actor: str, reason: str | None
+        cls,
+        connection: sa.Connection,
+        target: ImportToUndo,
+        changeset_id: int,
+        actor: str,
+        reason: str | None,
     ) -> UndoContext:
         """Open the changeset of the revert and return the context."""
         audit = Audit({"kind": "revert", "actor": actor, "reason": reason, "reverts_id": changeset_id})
         audit.open_changeset(connection)
         assert audit.changeset_id is not None
-        issues = IssueTracker(connection, undoing.source_id, undoing.id)
-        versions = Versions(undoing.source_id, undoing.id)
-        limit = publish_limit(connection, undoing.source_id)
-        records = ImportRecords(undoing.source_id, undoing.id, issues, audit, versions, limit)
-        return cls(connection, undoing, changeset_id, records, Undone(audit.changeset_id))
+        issues = IssueTracker(connection, target.source_id, target.id)
+        versions = Versions(target.source_id, target.id)
+        limit = find_publish_limit(connection, target.source_id)
+        records = ImportRecords(target.source_id, target.id, issues, audit, versions, limit)
+        return cls(connection, target, changeset_id, records, UndoResult(audit.changeset_id))
 
-    def keep(self, path: str, reason: str) -> None:
-        """Record that a file is left alone."""
-        self.undone.kept.append((path, reason))
-        if reason != DECIDED:
+    def leave(self, path: str, reason: str) -> None:
+        """Record that a file stays as it is."""
+        self.result.kept.append((path, reason))
+        if reason != EDITED_SINCE:
             self.can_be_repeated = True
 
-    def free_rows(self, rows: Sequence[Any]) -> list[Any]:
-        """Return the rows that can be undone and record the others.
+    def select_undoable(self, rows: Sequence[Any]) -> list[Any]:
+        """Return the rows that can be undone, and record the others as left alone.
 
         Args:
-            rows: with path, is_later (a later import changed it) and is_decided (an editor decided on it).
+            rows: Each has `path`, `is_later` (a later import has changed it) and `is_edited` (an editor has
+                changed its overrides).
         """
-        free = []
+        undoable = []
         for row in rows:
             if row.is_later:
-                self.keep(row.path, LATER)
-            elif row.is_decided:
-                self.keep(row.path, DECIDED)
+                self.leave(row.path, CHANGED_LATER)
+            elif row.is_edited:
+                self.leave(row.path, EDITED_SINCE)
             else:
-                free.append(row)
-        return free
+                undoable.append(row)
+        return undoable

@@ -1,4 +1,4 @@
-"""Give articles that an import moved their old paths back."""
+"""Move articles back to the paths that they had before an import."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ...backends.base import chunks
 from ...store.schema import article_moves, articles
 from ..records.files import delete_file_states
 from .context import UndoContext
-from .limits import TAKEN, changed_later, decided_since
+from .limits import PATH_TAKEN, is_changed_later, is_edited_since
 
 
 def move_back(context: UndoContext) -> tuple[set[str], set[int]]:
@@ -22,28 +22,29 @@ def move_back(context: UndoContext) -> tuple[set[str], set[int]]:
         The old paths of the articles that stay where they are, and the ids of the articles that moved back.
     """
     moves = _find_moves(context)
-    free = {move.article_id: move for move in moves if not (move.is_later or move.is_decided)}
-    while blocked := _find_blocked(context, free):
+    movable = {move.article_id: move for move in moves if not (move.is_later or move.is_edited)}
+    while blocked := _find_blocked(context, movable):
         for article_id in blocked:
-            context.keep(free.pop(article_id).path, TAKEN)
-    context.free_rows([move for move in moves if move.is_later or move.is_decided])
-    _write_paths(context, free)
-    return {move.old_path for move in moves if move.article_id not in free}, set(free)
+            context.leave(movable.pop(article_id).path, PATH_TAKEN)
+    # None of these is undoable, so this only records them.
+    context.select_undoable([move for move in moves if move.is_later or move.is_edited])
+    _write_paths(context, movable)
+    return {move.old_path for move in moves if move.article_id not in movable}, set(movable)
 
 
 def _find_moves(context: UndoContext) -> list[Any]:
     """Return the moves of the import that were not reverted yet, by path."""
     move, article = article_moves.c, articles.c
-    # Earlier versions of a file are kept under the path that it had: the old one.
+    # The earlier version of a moved file has its old path.
     is_later = sa.or_(
         article.path != move.new_path,
-        article.last_import_id != context.undoing.id,
-        changed_later(context.undoing, move.old_path),
+        article.last_import_id != context.target.id,
+        is_changed_later(context.target, move.old_path),
     )
     query = (
         sa.select(
             move.article_id, move.old_path, move.new_path, article.path,
-            is_later.label("is_later"), decided_since(context.changeset_id, article.id).label("is_decided"),
+            is_later.label("is_later"), is_edited_since(context.changeset_id, article.id).label("is_edited"),
         )
         .join(articles, article.id == move.article_id)
         .where(move.changeset_id == context.changeset_id, article.path != move.old_path)
@@ -52,29 +53,29 @@ def _find_moves(context: UndoContext) -> list[Any]:
     return list(context.connection.execute(query).all())
 
 
-def _find_blocked(context: UndoContext, free: Mapping[int, Any]) -> list[int]:
-    """Return the articles whose old path belongs to another article that does not move away."""
-    wanted = {move.old_path: key for key, move in free.items()}
-    query = sa.select(articles.c.id, articles.c.path).where(articles.c.source_id == context.undoing.source_id)
+def _find_blocked(context: UndoContext, moves: Mapping[int, Any]) -> list[int]:
+    """Return the ids of articles whose old path belongs to another article, which does not move away."""
+    wanted = {move.old_path: key for key, move in moves.items()}
+    query = sa.select(articles.c.id, articles.c.path).where(articles.c.source_id == context.target.source_id)
     return [
         wanted[path]
         for paths in chunks(list(wanted))
         for key, path in context.connection.execute(query.where(articles.c.path.in_(paths)))
-        if key not in free
+        if key not in moves
     ]
 
 
-def _write_paths(context: UndoContext, free: Mapping[int, Any]) -> None:
-    """Write the old paths. Temporary paths come first, because articles may exchange theirs."""
+def _write_paths(context: UndoContext, moves: Mapping[int, Any]) -> None:
+    """Write the old paths of articles, and forget the files at their new paths."""
     connection, records = context.connection, context.records
     backend = backend_of(connection)
-    temporary = [(key, f"~{key}") for key in free]
-    for paths in (temporary, [(key, move.old_path) for key, move in free.items()]):
+    temporary = [(key, f"~{key}") for key in moves]  # articles may exchange their paths
+    for paths in (temporary, [(key, move.old_path) for key, move in moves.items()]):
         backend.bulk_update(connection, articles, ("id", "path"), paths)
-    for key, move in free.items():
+    for key, move in moves.items():
         records.audit.add_move(key, move.new_path, move.old_path)
-    new_paths = [move.new_path for move in free.values()]
-    delete_file_states(connection, context.undoing.source_id, new_paths)
+    new_paths = [move.new_path for move in moves.values()]
+    delete_file_states(connection, context.target.source_id, new_paths)
     records.issues.load(connection, new_paths)
     for path in new_paths:
         records.issues.set_open(path, (), keep=())

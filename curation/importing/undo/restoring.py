@@ -1,4 +1,4 @@
-"""Restore the documents that an import changed, and what it marked missing or found again."""
+"""Restore the documents that an import changed, and undo its marks of missing and returned files."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from ..records.versions import UPSTREAM_COLUMNS, Restored, Upstream, decode_delt
 from ..writing.articles import ArticleWriter
 from ..writing.taxonomy import TaxonomyWriter, mark_taxonomy
 from .context import UndoContext
-from .limits import changed_later, decided_since
+from .limits import is_changed_later, is_edited_since
 
-#: Documents that are restored together.
+#: Number of documents that are restored together.
 BATCH = 500
 
 
@@ -36,26 +36,26 @@ def find_versions(context: UndoContext) -> list[Any]:
             version.path, version.delta, version.missing_since, version.last_import_id,
             *(version[name] for name in UPSTREAM_COLUMNS),
             article.id.label("article_id"), note.id.label("note_id"), note.kind,
-            changed_later(context.undoing, version.path).label("is_later"),
-            decided_since(context.changeset_id, article.id).label("is_decided"),
+            is_changed_later(context.target, version.path).label("is_later"),
+            is_edited_since(context.changeset_id, article.id).label("is_edited"),
         )
         .outerjoin(articles, sa.and_(article.source_id == version.source_id, article.path == version.path))
         .outerjoin(
             taxonomy_documents, sa.and_(note.source_id == version.source_id, note.path == version.path)
         )
-        .where(version.import_id == context.undoing.id)
+        .where(version.import_id == context.target.id)
         .order_by(version.path)
     )  # fmt: skip
-    return context.free_rows(context.connection.execute(query).all())
+    return context.select_undoable(context.connection.execute(query).all())
 
 
 def restore_documents(context: UndoContext, versions: Sequence[Any]) -> None:
-    """Write documents as they were, by the same writers as an import."""
-    for some in chunks([row for row in versions if row.delta is not None], BATCH):
-        _restore(context, some)
+    """Write the earlier documents, with the writers of an import."""
+    for batch in chunks([row for row in versions if row.delta is not None], BATCH):
+        _restore_batch(context, batch)
 
 
-def _restore(context: UndoContext, versions: Sequence[Any]) -> None:
+def _restore_batch(context: UndoContext, versions: Sequence[Any]) -> None:
     contents = _read_contents(context.connection, versions)
     tasks = []
     for row in versions:
@@ -68,15 +68,15 @@ def _restore(context: UndoContext, versions: Sequence[Any]) -> None:
     TaxonomyWriter(context.records).write(context.connection, [chunk])
     restored = Restored(_upstream_before(versions), context.changeset_id)
     ArticleWriter(context.records).write(context.connection, [chunk], restored=restored)
-    context.undone.restored += sum(outcome.kind is OutcomeKind.CHANGED for outcome in chunk[1].outcomes)
+    context.result.restored += sum(outcome.kind is OutcomeKind.CHANGED for outcome in chunk[1].outcomes)
 
 
 def restore_marks(context: UndoContext, versions: Sequence[Any]) -> None:
-    """Write which import changed each file last and since when it is missing.
+    """Restore which import changed each file last, and since when it is missing.
 
-    The next import reads these files again.
+    The restored versions are deleted. The next import reads these files again.
     """
-    connection, source_id = context.connection, context.undoing.source_id
+    connection, source_id = context.connection, context.target.source_id
     backend = backend_of(connection)
     for table, key in ((articles, "article_id"), (taxonomy_documents, "note_id")):
         rows = [
@@ -88,35 +88,35 @@ def restore_marks(context: UndoContext, versions: Sequence[Any]) -> None:
     notes = [row for row in versions if row.note_id is not None]
     for since in {row.missing_since for row in notes}:
         mark_taxonomy(connection, [row.note_id for row in notes if row.missing_since == since], since)
-    context.undone.marked = sum(row.delta is None for row in versions)
+    context.result.marked = sum(row.delta is None for row in versions)
     _settle_issues(context, versions)
     paths = [row.path for row in versions]
     delete_file_states(connection, source_id, paths)
     present = [(source_id, row.path, "imported") for row in versions if row.missing_since is None]
     backend.bulk_insert(connection, files, ("source_id", "path", "state"), present)
-    for some in chunks(paths):
-        done = sa.and_(file_versions.c.import_id == context.undoing.id, file_versions.c.path.in_(some))
+    for batch in chunks(paths):
+        done = sa.and_(file_versions.c.import_id == context.target.id, file_versions.c.path.in_(batch))
         connection.execute(sa.delete(file_versions).where(done))
 
 
 def _settle_issues(context: UndoContext, versions: Sequence[Any]) -> None:
     """Close the issues of files that are missing again, and open those of files that are present again."""
     issues = context.records.issues
-    issues.flush(context.connection)  # those of documents that were written as they were, and are missing
-    for some in chunks(versions, BATCH):
-        issues.load(context.connection, [row.path for row in some])
-        back = [row for row in some if row.delta is None and row.missing_since is None]
+    issues.flush(context.connection)  # from `restore_documents`: some of its files are missing again
+    for batch in chunks(versions, BATCH):
+        issues.load(context.connection, [row.path for row in batch])
+        back = [row for row in batch if row.delta is None and row.missing_since is None]
         contents = _read_contents(context.connection, back)
-        for row in some:
+        for row in batch:
             if row.missing_since is not None:
                 issues.resolve_missing(row.path)
         for row in back:
-            with suppress(DocumentError):  # a later release may read more strictly
+            with suppress(DocumentError):  # an earlier release may have imported what this one rejects
                 issues.set_open_after_return(row.path, parse_issues(_kind_of(row), contents[row.path]))
 
 
 def _read_contents(connection: sa.Connection, versions: Sequence[Any]) -> dict[str, bytes]:
-    """Return the present bytes of files, by path."""
+    """Return the bytes that the store has of files now, by path."""
     article_paths = {row.article_id: row.path for row in versions if row.article_id is not None}
     note_paths = {row.note_id: row.path for row in versions if row.note_id is not None}
     found: dict[str, bytes] = {}

@@ -1,4 +1,4 @@
-"""Undo one import: the locks, the transaction and the order of the steps."""
+"""Undo one import: take the locks, open the transaction and run the steps in order."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from ..records.decision_notices import refresh_override_issues
 from ..writing.links import resolve_items, resolve_related
 from ..writing.orphans import refresh_images_of
 from .checks import check_undoable
-from .context import UndoContext, Undone
-from .limits import Undoing
+from .context import UndoContext, UndoResult
+from .limits import ImportToUndo
 from .moves import move_back
 from .removal import remove_added
 from .restoring import find_versions, restore_documents, restore_marks
@@ -26,53 +26,53 @@ from .restoring import find_versions, restore_documents, restore_marks
 def undoing_imports(
     store: Store, changeset_ids: Iterable[int], *, dry_run: bool = False
 ) -> Iterator[sa.Connection]:
-    """Yield a transaction in which the imports of these changesets can be undone.
+    """Yield a transaction in which the imports of changesets can be undone, and commit it.
 
-    No import of their sources runs meanwhile. A dry run keeps nothing.
+    No import of their sources can run meanwhile. A dry run is rolled back.
 
     Raises:
-        EditRefused: a changeset is not an import's.
-        ImportFailed: an import is running.
+        EditRefused: A changeset is not an import.
+        ImportFailed: An import of a source is running.
     """
     with store.reading() as connection:
-        names = {_find(connection, changeset_id).source for changeset_id in changeset_ids}
+        names = {_find_import(connection, changeset_id).source for changeset_id in changeset_ids}
     with ExitStack() as stack:
         locks = [stack.enter_context(store.importing(name, dry_run=dry_run)) for name in sorted(names)]
         yield stack.enter_context(store.rolled_back() if dry_run else store.writing())
-        for check_lock in locks:  # before the commit: without the lock nothing is undone
+        for check_lock in locks:  # before the commit: nothing is undone if the lock was lost
             check_lock()
 
 
 def undo_import(
     connection: sa.Connection, changeset_id: int, *, actor: str, reason: str | None = None
-) -> Undone:
-    """Undo the import that made a changeset, within `undoing_imports`, which commits.
+) -> UndoResult:
+    """Undo the import that made a changeset. Call this within `undoing_imports`, which commits.
 
     Raises:
-        EditRefused: the changeset is not an import's, is undone already, is too old, or the earlier versions
-            of some files that it changed are lost.
+        EditRefused: The changeset is not an import, is already undone, is too old, or the earlier versions of
+            some files that it changed are lost.
     """
-    undoing = _find(connection, changeset_id)
-    check_undoable(connection, changeset_id, undoing)
-    context = UndoContext.start(connection, undoing, changeset_id, actor, reason)
+    target = _find_import(connection, changeset_id)
+    check_undoable(connection, changeset_id, target)
+    context = UndoContext.start(connection, target, changeset_id, actor, reason)
     backend_of(connection).lock_references(connection)
     remove_added(context)
-    left, moved_back = move_back(context)
-    versions = [row for row in find_versions(context) if row.path not in left]
+    unmoved_paths, moved_back = move_back(context)
+    versions = [row for row in find_versions(context) if row.path not in unmoved_paths]
     restore_documents(context, versions)
     restore_marks(context, versions)
-    # Which use of an image comes first depends on marks and paths, which are written by now.
+    # The first use of an image depends on marks and paths, which are written now.
     touched = {row.article_id for row in versions if row.article_id is not None}
     refresh_images_of(connection, sorted(touched | moved_back))
-    # Nothing records which links could have referred to a removed article.
-    resolve_related(connection, undoing.source_id, None)
-    resolve_items(connection, undoing.source_id, None)
+    # All links are resolved, because nothing records which could have referred to a removed article.
+    resolve_related(connection, target.source_id, None)
+    resolve_items(connection, target.source_id, None)
     _finish(context)
-    return context.undone
+    return context.result
 
 
-def _find(connection: sa.Connection, changeset_id: int) -> Undoing:
-    """Return the import of a changeset. Raises EditRefused for a changeset that is not an import's."""
+def _find_import(connection: sa.Connection, changeset_id: int) -> ImportToUndo:
+    """Return the import of a changeset. Raise EditRefused if the changeset is not an import."""
     changed = imports.c.updated + imports.c.missing + imports.c.moved
     query = (
         sa.select(imports.c.id, imports.c.source_id, sources.c.name, imports.c.status, changed)
@@ -83,16 +83,16 @@ def _find(connection: sa.Connection, changeset_id: int) -> Undoing:
     row = connection.execute(query).first()
     if row is None:
         raise EditRefused(f"changeset {changeset_id} is not an import; `curation log` lists changesets")
-    return Undoing(*row)
+    return ImportToUndo(*row)
 
 
 def _finish(context: UndoContext) -> None:
-    """Write audit and issues, and mark the import as reverted if nothing waits for a later one."""
+    """Write changes and issues, and mark the import as reverted unless it can be undone once more."""
     connection, records = context.connection, context.records
     records.audit.flush(connection)
     records.issues.flush(connection)
-    refresh_override_issues(connection, context.undoing.source_id, records.issues)
+    refresh_override_issues(connection, context.target.source_id, records.issues)
     records.issues.flush(connection)
     if not context.can_be_repeated:
-        is_mine = imports.c.id == context.undoing.id
+        is_mine = imports.c.id == context.target.id
         connection.execute(sa.update(imports).where(is_mine).values(status="reverted"))
