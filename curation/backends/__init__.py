@@ -1,11 +1,12 @@
-"""The only package that names a database engine.
+"""Support for database engines. No other package names an engine.
 
-- `base`: what every engine does; `sqlite`, `postgresql`: how each one does it
-- `queries`: read-only queries; `sqlite_queries` and `postgresql_queries` run them
-- `addresses`: paths and URLs of stores; `types`: column types that mean the same on every engine
+- `base`: the interface of all engines, implemented by `sqlite` and `postgresql`
+- `queries`: read-only queries, run by `sqlite_queries` and `postgresql_queries`
+- `addresses`: paths and URLs of stores
+- `types`: column types that mean the same on every engine
 
-`backend_of(connection)` returns the `Backend` of a connection's engine. Ask it for whatever plain SQL cannot
-express alike on every engine: locks, bulk writes, read-only queries, error messages.
+`backend_of(connection)` returns the `Backend` of a connection's engine. It provides what SQL cannot express
+equally on every engine: locks, bulk writes, read-only queries, error messages.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What every engine must be able to do: the base class of backends."""
+"""The base class of backends: the interface that every engine implements."""
 
 from __future__ import annotations
 
@@ -16,17 +16,16 @@ from .queries import Query, QueryResult
 
 T = TypeVar("T")
 
-#: Rows of a bulk write or binds of an IN list that go in one statement: far below the least limit
-#: measured (999 binds on an old SQLite).
+#: Rows of a bulk write, or parameters of an IN list, in one statement. The lowest limit measured is 999
+#: parameters, on an old SQLite.
 CHUNK = 500
 
-#: How long a command waits for another, in seconds.
-PATIENCE = 20.0
+#: Maximum time that a command waits for another one, in seconds.
+LOCK_TIMEOUT = 20.0
 
 
 class Term(Protocol):
-    """Words of the index that are to follow each other; with `is_prefix` the last one may go on
-    (`searching.Term`)."""
+    """A phrase of indexed words; with `is_prefix` the last word is a prefix (`searching.Term`)."""
 
     @property
     def words(self) -> Sequence[str]: ...
@@ -35,30 +34,35 @@ class Term(Protocol):
 
 
 class Damage(NamedTuple):
-    """What an engine finds wrong with its own: a line, and whether that is of the full-text index, which can
-    be made anew."""
+    """Damage that an engine reports: a line of text, and whether it concerns only the full-text index.
+
+    The full-text index can be rebuilt.
+    """
 
     text: str
     is_of_index: bool = False
 
 
-#: What an engine finds wrong with an article's row of the full-text index.
-NOT_INDEXED = "it is not in the index"
+#: Problems of an article in the full-text index.
+NOT_INDEXED = "not in the full-text index"
 
-INDEXED_OTHERWISE = "the index has another text of it"
+INDEXED_OTHERWISE = "the full-text index has a different text"
 
 
 class Backend(ABC):
-    """What one engine does in its own way."""
+    """The operations that each engine implements in its own way.
+
+    Methods with a connection run in its transaction and do not commit, unless they state otherwise.
+    """
 
     name: ClassVar[str]
-    #: Whether a store that is absent is made at the first import.
+    #: Whether the first import creates the store if it does not exist.
     makes_store: ClassVar[bool] = False
 
-    #: Whether several programs may keep tables in one database.
+    #: Whether several programs may have tables in one database.
     is_shared: ClassVar[bool] = False
 
-    #: Execution options of a transaction that only reads, and sees one state of the store.
+    #: Execution options of a read-only transaction on one snapshot of the store.
     reading: ClassVar[Mapping[str, Any]] = {}
 
     def __init__(self, url: URL) -> None:
@@ -67,98 +71,110 @@ class Backend(ABC):
     @property
     @abstractmethod
     def location(self) -> str:
-        """Where the store is, fit to be shown: without a password."""
+        """The path or URL of the store, without a password, for messages."""
 
     @property
     def file(self) -> Path | None:
-        """The file that the store is; None where it is a server's."""
+        """The file of the store; None for a store on a server."""
         return None
 
     @property
     def mapped_bytes(self) -> int:
-        """Bytes of the store that a reader maps into its memory: pages of a file, not of its own."""
+        """The bytes of the store's file that a reader maps into its memory."""
         return 0
 
     @abstractmethod
     def create_engine(self) -> sa.Engine:
-        """An engine whose connections enforce types, keys and UTC; nothing is opened yet."""
+        """Return an engine whose connections enforce types, keys and UTC; open no connection yet."""
 
     def short_timeouts(self, engine: sa.Engine) -> AbstractContextManager[None]:
-        """Connections that are made meanwhile answer, or are given up, within a few seconds."""
+        """Give connections that are opened in the context timeouts of a few seconds."""
         return nullcontext()
 
     def session_of(self, connection: sa.Connection) -> int | None:
-        """What names a session to `end_session`; None where no session outlives its connection."""
+        """Return an id for `end_session`; None if sessions always end with their connections."""
         return None
 
     def end_session(self, connection: sa.Connection, session: int) -> None:  # noqa: B027 - nothing to end
-        """Ends a session of which the connection was lost, if it is still there. `connection` is another one,
-        in a transaction."""
+        """End a session whose connection was lost, if it still exists.
+
+        `connection` is another connection, in a transaction.
+        """
 
     def store_exists(self) -> bool:
-        """Whether there is something to open; True where only a connection can tell."""
+        """Return whether there is a store to open; True if only a connection can find out."""
         return True
 
     @abstractmethod
     def migration_lock(self, connection: sa.Connection) -> AbstractContextManager[None]:
-        """Lets one runner at a time migrate; a second one waits. Opens no transaction."""
+        """Allow one migration at a time; a second one waits. Opens no transaction."""
 
     @abstractmethod
     def check_foreign_keys(self, connection: sa.Connection) -> None:
-        """Raises StoreError if a row refers to one that is not there, where migrating may cause that."""
+        """Raise StoreError if a row refers to a missing row, on engines where a migration may cause that."""
 
     @abstractmethod
     def find_damage(self, connection: sa.Connection) -> Iterable[Damage]:
-        """What the engine finds wrong with its own pages, indexes and constraints."""
+        """Return the damage that the engine finds in its own pages, indexes and constraints."""
 
     @abstractmethod
     def backup(
         self, file: Path, *, replace: bool = False, progress: Callable[[int, int], None] | None = None
     ) -> None:
-        """Copies the store as it now is to `file`, while it is in use; `progress` is told pages done, of all.
+        """Copy a snapshot of the store to `file`, while the store is in use.
 
-        Raises StoreError if `file` is there and not to be replaced, or is the store's own; and where the
-        engine has a program for it: that names the command to type, and nothing is done.
+        Args:
+            replace: replace an existing file.
+            progress: called with the number of pages done, and of all pages.
+
+        Raises:
+            StoreError: `file` exists or belongs to the store. An engine with its own backup program always
+                raises it, with the command to run.
         """
 
     @abstractmethod
     def import_lock(self, engine: sa.Engine, source: str) -> AbstractContextManager[Callable[[], None]]:
-        """Lets one import of a source run at a time; raises ImportFailed if another does.
+        """Allow one import of a source at a time. Raises ImportFailed if another one is running.
 
-        What it gives is to be called before each step: it raises ImportFailed if the lock was lost.
+        Yields a function to call before each step. It raises ImportFailed if the lock was lost.
         """
 
     @abstractmethod
     def scratch_copy(self, engine: sa.Engine) -> AbstractContextManager[sa.Connection]:
-        """A transaction on a copy of the store as it now is, which goes with it: what is done there is as it
-        would be in the store, and nobody waits for it."""
+        """Yield a transaction on a temporary copy of the store, to try out changes.
+
+        It blocks nobody, and the copy is deleted at the end.
+        """
 
     @abstractmethod
     def lock_references(self, connection: sa.Connection) -> None:
-        """Until commit, no one else decides, or adds providers, topics or images; waits for who does, for
-        PATIENCE at most, and so does whatever else this transaction waits for."""
+        """Prevent others from changing flags or adding providers, topics or images, until commit.
+
+        Waits for other transactions for at most LOCK_TIMEOUT. The same limit then holds for all other waits
+        of this transaction.
+        """
 
     @abstractmethod
     def analyze(self, connection: sa.Connection, table: sa.Table) -> None:
-        """Tells the planner about the rows of a temporary table, where it would not know."""
+        """Collect statistics of a temporary table for the planner, on engines where it has none."""
 
     @abstractmethod
     def reserve_ids(self, connection: sa.Connection, table: sa.Table, count: int) -> Sequence[int]:
-        """`count` ids of `table` that no row has or ever had, and that no one else will use."""
+        """Return `count` ids of `table` that no row has or ever had, and that nobody else will get."""
 
     @abstractmethod
     def insert_selected(
         self, connection: sa.Connection, table: sa.Table, columns: Sequence[str], rows: sa.Select[Any]
     ) -> None:
-        """Writes the rows that a query finds, each with an id as `reserve_ids` gives them."""
+        """Insert the rows of a query, each with a new id as `reserve_ids` returns them."""
 
     @abstractmethod
     def last_ids(self, connection: sa.Connection, tables: Sequence[sa.Table]) -> Mapping[str, int]:
-        """By table, the id after which the next ones are given; 0 where none was."""
+        """Return the last id given out, by table name; 0 if there was none."""
 
     @abstractmethod
     def raise_ids(self, connection: sa.Connection, tables: Sequence[sa.Table]) -> None:
-        """Has the next ids of these tables be given after the greatest that a row has."""
+        """Make the next ids of these tables greater than the ids of all their rows."""
 
     @abstractmethod
     def bulk_insert(
@@ -168,10 +184,9 @@ class Backend(ABC):
         columns: Sequence[str],
         rows: Sequence[Sequence[Any]],
     ) -> None:
-        """Writes rows by the engine's fastest road, within the connection's transaction; none
-        costs nothing.
+        """Insert rows in the fastest way of the engine. Without rows it does nothing.
 
-        Values are as drivers take them: text, whole numbers, flags, bytes, None; instants are text of UTC.
+        Values are those of the driver: text, integers, booleans, bytes, None. Instants are text in UTC.
         """
 
     @abstractmethod
@@ -182,7 +197,7 @@ class Backend(ABC):
         columns: Sequence[str],
         rows: Sequence[Sequence[Any]],
     ) -> None:
-        """Changes rows by their key, which is the first column; values are as for `bulk_insert`."""
+        """Update rows by their key, which is the first column; values are as for `bulk_insert`."""
 
     @abstractmethod
     def find_rows(
@@ -190,78 +205,89 @@ class Backend(ABC):
         connection: sa.Connection,
         table: sa.Table,
         columns: Sequence[str],
-        wanted: Sequence[Any],
+        keys: Sequence[Any],
     ) -> Iterable[tuple[Any, ...]]:
-        """The rows whose first column is among `wanted`, in any order, as the driver gives them."""
+        """Yield the rows whose first column is among `keys`, in any order, with the driver's values."""
 
     @abstractmethod
     def index_articles(self, connection: sa.Connection, up_to: int) -> None:
-        """Takes the queued articles (`search_queue`) with ids up to this one into the full-text index anew;
-        those that are gone it forgets."""
+        """Update the index of the queued articles (`search_queue`) with ids up to `up_to`."""
 
     @abstractmethod
     def find_wrong_index(self, connection: sa.Connection) -> Iterator[tuple[int | None, str]]:
-        """What is wrong with the full-text index, but for queued articles: the id of the article that is not
-        in it as it ought to be (None: something else), and what is wrong."""
+        """Yield the errors in the full-text index, except those of queued articles.
+
+        Each is the id of the article (None if it concerns no single article) and a description.
+        """
 
     @abstractmethod
     def clear_index(self, connection: sa.Connection) -> None:
-        """Makes the full-text index empty, also one that is damaged, within the connection's transaction."""
+        """Empty the full-text index, even a damaged one."""
 
     @abstractmethod
     def search(self, terms: Sequence[Term]) -> sa.Select[tuple[int, float]]:
-        """The articles that say all terms: `article_id`, and `fit`, the higher the better."""
+        """Return a query for the articles that match all terms.
+
+        Its columns are `article_id` and `fit`. A higher `fit` is a better match.
+        """
 
     @abstractmethod
     def run_query(self, query: Query) -> AbstractContextManager[QueryResult]:
-        """Runs a query that can change nothing; raises QueryRefused where it will not run."""
+        """Run a read-only query. Raises QueryRefused if it is not allowed or fails."""
 
     def unsafe_privileges(self) -> str | None:
-        """What `run_query` cannot keep a hostile query from, in words; None if nothing."""
+        """Describe what a malicious query could do in `run_query`; None if nothing."""
         return None
 
     def reader_statements(
         self, connection: sa.Connection, role: str, readable: Sequence[str]
     ) -> Sequence[str]:
-        """The statements, to be run in this order, that make a role which reads these tables and views and
-        nothing else. Raises StoreError where the engine has no roles, SelectionError for a bad name."""
+        """Return the statements that create a role which may only read these tables and views.
+
+        Raises:
+            StoreError: the engine has no roles.
+            SelectionError: the name of the role is invalid.
+        """
         raise StoreError(
-            f"{self.location} is a file: its permissions say who may read it; roles are PostgreSQL's"
+            f"{self.location} is an SQLite file, and SQLite has no roles: set the file's permissions instead"
         )
 
     def excess_privileges(
         self, connection: sa.Connection, role: str, readable: Sequence[str]
     ) -> Sequence[str]:
-        """What a role may do to the store beyond reading these tables and views, each in a few words."""
+        """Return what a role may do besides reading these tables and views, as short phrases."""
         return ()
 
     def readers_lacking_views(self, connection: sa.Connection, views: Sequence[str]) -> Sequence[str]:
-        """The roles that were made readers, and may not read one of these views."""
+        """Return the roles that are readers but may not read one of these views."""
         return ()
 
     def preserving_grants(self, connection: sa.Connection) -> AbstractContextManager[None]:
-        """Views that are made anew meanwhile are granted again to whom they were; commits nothing."""
+        """Restore the grants on views that are recreated in the context; does not commit."""
         return nullcontext()
 
     @abstractmethod
     def explain(self, error: Exception) -> str:
-        """One line for the user: what went wrong and what to do."""
+        """Return one line for the user: what went wrong and what to do."""
 
     @abstractmethod
     def is_read_only(self, error: Exception) -> bool:
-        """Whether an error says that nothing can be written to the store."""
+        """Return whether an error means that the store cannot be written to."""
 
     def find_unreadable(self, connection: sa.Connection, tables: Iterable[sa.Table]) -> Iterator[str]:
-        """What is stored as this program stores nothing, where the engine itself sees no damage, a line each:
-        bytes of a file that changed by themselves. Nothing for an engine that has checksums."""
+        """Yield a line for each table with an invalid value, which the engine itself does not detect.
+
+        Such values come from corrupted bytes in a file. Engines with checksums yield nothing.
+        """
         return iter(())
 
 
 def chunks(items: Sequence[T], size: int = CHUNK) -> Iterator[Sequence[T]]:
-    """The items in runs of at most `size`."""
+    """Yield the items in sequences of at most `size`."""
     for start in range(0, len(items), size):
         yield items[start : start + size]
 
 
-#: What the names of tables begin with that are an engine's own: migrations make them, and no schema has them.
+#: Prefixes of tables that exist on one engine only. Migrations create them, and the schema does not have
+#: them.
 ENGINE_TABLES = ("article_search", "id_counters")

@@ -1,15 +1,16 @@
-"""Locks between processes that leave no file behind, in folders that others may write to as well.
+"""Locks between processes that leave no file behind, and also work in folders where others can write.
 
-A lock is `flock` on an empty file. It goes with its process, however that ends. Two rules make the removal of
-the file safe:
+A lock is `flock` on an empty file. It ends with its process, even if that is killed. Two rules make it safe
+to delete the file:
 
-- A lock counts only if, once it is taken, the path still names the locked file. Otherwise all begins again.
-- Only who holds a lock that counts removes the file, before the lock is released.
+- A lock is valid only if, after locking, the path still refers to the locked file. Otherwise the process
+  tries again.
+- Only the owner of a valid lock deletes the file, before releasing the lock.
 
-So whoever opened the file before it was removed gets a lock that does not count, and there are never two
-holders. A file that is left (SIGKILL, or another user's in a sticky folder) is taken by the next one.
+So a process that opened the file before its deletion gets an invalid lock, and there are never two owners. A
+leftover file (after SIGKILL, or another user's in a sticky folder) is reused.
 
-Nothing is asked of the file but that it can be read: `flock` needs no more, and it may be another user's.
+The file only needs to be readable. `flock` requires no more, and the file may belong to another user.
 """
 
 from __future__ import annotations
@@ -21,22 +22,22 @@ import stat
 from contextlib import suppress
 from pathlib import Path
 
-#: Times that a file may come or go between two looks at it.
+#: Maximum number of attempts, while other processes create and delete the file.
 _TRIES = 1_000
 
 
 class LockFile:
-    """A lock by the name of a file; taken once, by one thread."""
+    """A lock on the path of a file, to be acquired once, by one thread."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._file: int | None = None
 
     def acquire(self) -> bool:
-        """Take the lock; return False if somebody else holds it.
+        """Acquire the lock; return False if another process has it.
 
         Raises:
-            OSError: there can be no such file here, or what has its name is no regular file.
+            OSError: the file cannot be created, or the path is not a regular file.
         """
         for _ in range(_TRIES):
             self._file = self._open()
@@ -47,47 +48,47 @@ class LockFile:
             except BlockingIOError:
                 self._close()
                 return False
-            if self._is_named():
+            if self._is_at_path():
                 return True
             self._close()
-        raise OSError(errno.EAGAIN, "another program makes and removes it all the time", str(self._path))
+        raise OSError(errno.EAGAIN, "other programs keep creating and deleting it", str(self._path))
 
     def release(self) -> None:
-        """Remove the file and release the lock; again it does nothing."""
+        """Delete the file and release the lock; does nothing if it is released already."""
         if self._file is None:
             return
-        # A file that holds something is none of ours. Another user's cannot be removed in a sticky folder.
-        if self._is_named() and os.fstat(self._file).st_size == 0:
+        # A file with content is not ours. In a sticky folder another user's file cannot be deleted.
+        if self._is_at_path() and os.fstat(self._file).st_size == 0:
             with suppress(OSError):
                 self._path.unlink()
         self._close()
 
     def _open(self) -> int | None:
-        """Open the file, or make it; None if it was removed or made in between.
+        """Open or create the file; return None if it was created by another process meanwhile.
 
-        Without O_CREAT first: in a sticky folder Linux refuses that for a file of another user.
+        The first attempt is without O_CREAT. In a sticky folder Linux refuses that for another user's file.
         """
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         try:
             file = os.open(self._path, flags)
         except FileNotFoundError:
-            return self._make(flags)
+            return self._create(flags)
         if not stat.S_ISREG(os.fstat(file).st_mode):
             os.close(file)
-            raise OSError(errno.EEXIST, "something else has its name", str(self._path))
+            raise OSError(errno.EEXIST, "not a regular file", str(self._path))
         return file
 
-    def _make(self, flags: int) -> int | None:
+    def _create(self, flags: int) -> int | None:
         try:
             file = os.open(self._path, flags | os.O_CREAT | os.O_EXCL, 0o644)
         except FileExistsError:
             return None
         with suppress(OSError):
-            os.fchmod(file, 0o644)  # whatever the umask: others need to read it
+            os.fchmod(file, 0o644)  # regardless of the umask: other users must be able to read it
         return file
 
-    def _is_named(self) -> bool:
-        """Whether the path names the file that is open."""
+    def _is_at_path(self) -> bool:
+        """Return whether the path refers to the open file."""
         assert self._file is not None
         with suppress(OSError):
             return os.path.samestat(os.fstat(self._file), os.lstat(self._path))
@@ -96,4 +97,4 @@ class LockFile:
     def _close(self) -> None:
         file, self._file = self._file, None
         if file is not None:
-            os.close(file)  # which releases the lock
+            os.close(file)  # this releases the lock

@@ -1,4 +1,4 @@
-"""PostgreSQL: serves a team. Bulk writes by COPY, locks by advisory lock."""
+"""The PostgreSQL backend, for teams: bulk writes with COPY, advisory locks."""
 
 from __future__ import annotations
 
@@ -13,28 +13,30 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import sqlalchemy as sa
 
 from ..errors import ImportFailed, StoreError
-from .base import PATIENCE, Backend, Damage, Term
+from .base import LOCK_TIMEOUT, Backend, Damage, Term
 from .queries import SECRET_TABLES, Query, QueryResult
 from .types import Flag, Instant, Json
 
 if TYPE_CHECKING:
     import psycopg
 
-#: Options of a URL that say where the store is; others may be secret.
-_PLACE = frozenset({"service", "host", "hostaddr", "port", "dbname", "user"})
+#: Options of a URL that locate the store. Other options may be secret.
+_LOCATION_OPTIONS = frozenset({"service", "host", "hostaddr", "port", "dbname", "user"})
 
-_LOST_LOCK = "the lock of the import of {source!r} was lost, and the import ended after its last whole batch:"
+_LOST_LOCK = (
+    "the lock of the import of {source!r} was lost, and the import stopped after its last complete batch:"
+)
 
-#: Whether this session has an advisory lock, whose number the server keeps in two halves.
+#: Whether this session has an advisory lock, whose number the server stores in two halves.
 _IS_LOCKED = """
 SELECT EXISTS (
   SELECT FROM pg_catalog.pg_locks
   WHERE pid = pg_catalog.pg_backend_pid() AND locktype = 'advisory' AND objsubid = 1 AND granted
   AND (classid::bigint << 32) | objid::bigint = %s)"""
 
-#: What a role that asks might do beyond reading what is for everyone, by itself or as another role that it
-#: may become. A read-only transaction holds back writing, but neither what a superuser's functions do, nor
-#: that one session of a role ends another.
+#: Privileges of the current role, and of roles that it can become, beyond reading public data. A read-only
+#: transaction prevents writes. It does not prevent what a superuser's functions do, or that one session of a
+#: role ends another.
 _POWERS = """
 WITH roles AS (
   SELECT oid, rolname, rolsuper FROM pg_catalog.pg_roles WHERE pg_catalog.pg_has_role(oid, 'MEMBER')
@@ -53,26 +55,26 @@ SELECT current_user, array_remove(ARRAY[
     FROM roles r, tables t) THEN 'may write to the store' END,
   CASE WHEN (SELECT bool_or(has_any_column_privilege(r.oid, t.oid, 'SELECT'))
     FROM roles r, tables t WHERE t.relname = ANY(%s))
-    THEN 'may read documents, and with them what is secured' END
+    THEN 'may read documents, including secured data' END
 ], NULL)"""
 
 
-#: Ends a session of this program and this user, by its process number.
+#: Ends a session of this program and this user, by its process id.
 _END_SESSION = """
 SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity
 WHERE pid = :pid AND pid <> pg_catalog.pg_backend_pid() AND application_name = 'curation'
   AND datname = current_database() AND usename = current_user"""
 
-#: Parameters of a connection whose question is given up after a few seconds: in seconds, and milliseconds.
-_HURRIED = {"connect_timeout": 2, "tcp_user_timeout": 3000}
-_HURRIED_OPTIONS = " -c lock_timeout=1s -c statement_timeout=3s"
+#: Parameters of a connection with short timeouts: in seconds, and in milliseconds.
+_SHORT_TIMEOUTS = {"connect_timeout": 2, "tcp_user_timeout": 3000}
+_SHORT_TIMEOUT_OPTIONS = " -c lock_timeout=1s -c statement_timeout=3s"
 
-# What psycopg logs of connections that it gives up would stand on standard error beside our own line.
+# psycopg logs abandoned connections. Without a handler, these lines would appear next to our error message.
 logging.getLogger("psycopg").addHandler(logging.NullHandler())
 
 
 class Postgresql(Backend):
-    """See the module."""
+    """The PostgreSQL backend."""
 
     name = "postgresql"
     is_shared = True
@@ -80,36 +82,38 @@ class Postgresql(Backend):
 
     @property
     def location(self) -> str:
-        shown = {key: value for key, value in self.url.query.items() if key in _PLACE}
-        return self.url.set(drivername=self.name, query=shown).render_as_string(hide_password=True)
+        options = {key: value for key, value in self.url.query.items() if key in _LOCATION_OPTIONS}
+        return self.url.set(drivername=self.name, query=options).render_as_string(hide_password=True)
 
     def create_engine(self) -> sa.Engine:
         try:
             engine = sa.create_engine(
                 self.url,
                 poolclass=sa.pool.NullPool,
-                pool_reset_on_return=None,  # it is closed; a connection that was cut would only complain
-                use_native_hstore=False,  # the store has none, and looking for it takes a round trip
+                pool_reset_on_return=None,  # connections are closed, and a lost one would raise an error
+                use_native_hstore=False,  # not used, and checking for it takes a round trip
                 hide_parameters=True,
             )
         except ModuleNotFoundError as error:
-            raise StoreError("PostgreSQL needs its driver: pip install 'curation[postgresql]'") from error
+            raise StoreError(
+                "the PostgreSQL driver is not installed; run: pip install 'curation[postgresql]'"
+            ) from error
         sa.event.listen(engine, "do_connect", _open_session)
         return engine
 
     @contextmanager
     def short_timeouts(self, engine: sa.Engine) -> Iterator[None]:
-        sa.event.listen(engine, "do_connect", _hurry)
+        sa.event.listen(engine, "do_connect", _shorten_timeouts)
         try:
             yield
         finally:
-            sa.event.remove(engine, "do_connect", _hurry)
+            sa.event.remove(engine, "do_connect", _shorten_timeouts)
 
     def session_of(self, connection: sa.Connection) -> int:
         return _driver(connection).info.backend_pid
 
     def end_session(self, connection: sa.Connection, session: int) -> None:
-        # Between us and the server a pooler may have given us a number of its own.
+        # The condition on the application matters: behind a pooler, the id may be one of the pooler itself.
         connection.execute(sa.text(_END_SESSION), {"pid": session})
 
     @contextmanager
@@ -120,23 +124,23 @@ class Postgresql(Backend):
         try:
             yield
         finally:
-            # What is migrated goes through this connection too: if it is lost, nothing of it is kept.
+            # The migration uses this connection too. If it is lost, the migration was rolled back.
             with suppress(sa.exc.SQLAlchemyError):
                 connection.rollback()
                 connection.execute(sa.select(sa.func.pg_advisory_unlock(key)))
                 connection.commit()
 
     def check_foreign_keys(self, connection: sa.Connection) -> None:
-        """Nothing to do: the engine enforces them while it migrates."""
+        """Do nothing: the engine enforces foreign keys during migrations."""
 
     def find_damage(self, connection: sa.Connection) -> Iterable[Damage]:
-        """Nothing: what looks through its pages (`amcheck`) is for the server's own administrators."""
+        """Return nothing: checking pages (`amcheck`) is left to the server's administrators."""
         return ()
 
     def backup(
         self, file: Path, *, replace: bool = False, progress: Callable[[int, int], None] | None = None
     ) -> None:
-        raise StoreError(f"PostgreSQL makes its own backups; run: {self._dump_command(file)}")
+        raise StoreError(f"PostgreSQL has its own backup program; run: {self._dump_command(file)}")
 
     def _dump_command(self, file: Path) -> str:
         url, secret = self.url, ("password", "sslpassword")
@@ -145,23 +149,23 @@ class Postgresql(Backend):
             {key: value for key, value in url.query.items() if key not in secret},
         )  # fmt: skip
         target = shown.render_as_string(hide_password=False)
-        # PGCLIENTENCODING may name an encoding that has not all of our characters.
+        # Otherwise PGCLIENTENCODING may select an encoding that lacks some of our characters.
         options = ["--format=custom", "--encoding=UTF8", f"--file={file}", f"--dbname={target}"]
         return shlex.join(["pg_dump", *options])
 
     @contextmanager
     def import_lock(self, engine: sa.Engine, source: str) -> Iterator[Callable[[], None]]:
-        # A lock of the session goes with its connection, however that ends; but the server ends a session
-        # that was closed in its own time, and the next import may be faster.
+        # A session lock ends with its connection. It is released explicitly, because the server may notice a
+        # closed connection only after the next import has started.
         key = _key("import", source)
         try:
             connection = engine.connect()
-            taken = connection.scalar(sa.select(sa.func.pg_try_advisory_lock(key)))
+            is_acquired = connection.scalar(sa.select(sa.func.pg_try_advisory_lock(key)))
             connection.commit()
         except sa.exc.DBAPIError as error:
             raise StoreError(self.explain(error)) from error
         with connection:
-            if not taken:
+            if not is_acquired:
                 raise ImportFailed(
                     f"another import of {source!r} is running; wait for it, then run this again"
                 )
@@ -172,17 +176,16 @@ class Postgresql(Backend):
                     connection.execute(sa.select(sa.func.pg_advisory_unlock(key)))
 
     def _check_lock(self, connection: sa.Connection, key: int, source: str) -> None:
-        """Raises ImportFailed unless this session is alive, and the one that took the lock: a pooler may
-        hand out another one."""
+        """Raise ImportFailed unless this session exists and has the lock; a pooler may give another one."""
         try:
-            is_held = connection.exec_driver_sql(_IS_LOCKED, (key,)).scalar()
+            is_locked = connection.exec_driver_sql(_IS_LOCKED, (key,)).scalar()
             connection.commit()
         except sa.exc.SQLAlchemyError as error:
             raise ImportFailed(f"{_LOST_LOCK.format(source=source)} {self.explain(error)}") from error
-        if not is_held:
+        if not is_locked:
             raise ImportFailed(
-                f"{_LOST_LOCK.format(source=source)} connect to PostgreSQL itself, or by a pooler in session"
-                " mode, then run this again"
+                f"{_LOST_LOCK.format(source=source)} connect to PostgreSQL directly, or through a pooler in"
+                " session mode, then run this again"
             )
 
     def scratch_copy(self, engine: sa.Engine) -> AbstractContextManager[sa.Connection]:
@@ -191,17 +194,17 @@ class Postgresql(Backend):
         return scratch_copy(engine)
 
     def lock_references(self, connection: sa.Connection) -> None:
-        if connection.get_execution_options().get("rehearsing"):
+        if connection.get_execution_options().get("is_scratch_copy"):
             return
-        bound = f"{int(PATIENCE * 1000)}ms"
-        connection.execute(sa.select(sa.func.set_config("lock_timeout", bound, sa.true())))
+        timeout = f"{int(LOCK_TIMEOUT * 1000)}ms"
+        connection.execute(sa.select(sa.func.set_config("lock_timeout", timeout, sa.true())))
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_key("references"))))
 
     def analyze(self, connection: sa.Connection, table: sa.Table) -> None:
         connection.exec_driver_sql(f'ANALYZE "{table.name}"')
 
     def reserve_ids(self, connection: sa.Connection, table: sa.Table, count: int) -> Sequence[int]:
-        # Nearly always they follow each other, and their ends say it all.
+        # The ids are nearly always consecutive, and then the first and the last one are enough.
         row = connection.exec_driver_sql(
             "SELECT min(id), max(id), CASE WHEN max(id) - min(id) + 1 <> count(*) THEN array_agg(id) END"
             " FROM (SELECT nextval((SELECT pg_get_serial_sequence(%s, 'id')::regclass)) AS id"
@@ -216,7 +219,7 @@ class Postgresql(Backend):
     def insert_selected(
         self, connection: sa.Connection, table: sa.Table, columns: Sequence[str], rows: sa.Select[Any]
     ) -> None:
-        # Sequences never go back, not even where a transaction does.
+        # The sequence never returns an id twice, not even after a rollback.
         connection.execute(sa.insert(table).from_select(list(columns), rows))
 
     def last_ids(self, connection: sa.Connection, tables: Sequence[sa.Table]) -> Mapping[str, int]:
@@ -269,7 +272,7 @@ class Postgresql(Backend):
         connection: sa.Connection,
         table: sa.Table,
         columns: Sequence[str],
-        wanted: Sequence[Any],
+        keys: Sequence[Any],
     ) -> Iterator[tuple[Any, ...]]:
         from psycopg import sql
 
@@ -278,9 +281,9 @@ class Postgresql(Backend):
             sql.Identifier(table.name),
             sql.Identifier(columns[0]),
         )
-        if wanted:
+        if keys:
             with _driver(connection).cursor() as cursor:
-                yield from cursor.execute(query, [list(wanted)])
+                yield from cursor.execute(query, [list(keys)])
 
     def index_articles(self, connection: sa.Connection, up_to: int) -> None:
         from .postgresql_search import index_articles
@@ -311,8 +314,8 @@ class Postgresql(Backend):
         if not powers:
             return None
         return (
-            f"{user!r} {', and '.join(powers)}: a query that is made to do harm is not contained;"
-            " ask as a role that is granted SELECT alone, and not of documents"
+            f"{user!r} {', and '.join(powers)}: a malicious query could do harm;"
+            " use a role that may only SELECT, and not from documents"
         )
 
     def reader_statements(
@@ -356,16 +359,18 @@ class Postgresql(Backend):
 def _open_session(
     _dialect: sa.Dialect, _record: object, arguments: list[Any], options: dict[str, Any]
 ) -> psycopg.Connection[tuple[Any, ...]]:
-    """Has SQLAlchemy's connections be pinned before it asks them anything."""
+    """Open a connection for SQLAlchemy, and set its session settings before SQLAlchemy uses it."""
     from .postgresql_sessions import open_session
 
     return open_session(arguments, options)
 
 
-def _hurry(_dialect: object, _record: object, _arguments: object, parameters: dict[str, Any]) -> None:
-    """Bounds a connection that is about to be made."""
-    parameters.update(_HURRIED)
-    parameters["options"] = f"{parameters.get('options') or ''}{_HURRIED_OPTIONS}"
+def _shorten_timeouts(
+    _dialect: object, _record: object, _arguments: object, parameters: dict[str, Any]
+) -> None:
+    """Add short timeouts to the parameters of a new connection."""
+    parameters.update(_SHORT_TIMEOUTS)
+    parameters["options"] = f"{parameters.get('options') or ''}{_SHORT_TIMEOUT_OPTIONS}"
 
 
 def _driver(connection: sa.Connection) -> psycopg.Connection[tuple[Any, ...]]:
@@ -379,7 +384,7 @@ def _copy(
     columns: Sequence[sa.Column[Any]],
     rows: Iterable[Sequence[Any]],
 ) -> None:
-    """Writes rows by COPY in binary, which no setting of a session reads otherwise."""
+    """Write rows with a binary COPY, which does not depend on session settings."""
     from psycopg import sql
 
     from .postgresql_sessions import InstantDumper
@@ -394,7 +399,7 @@ def _copy(
             stream.write_row(row)
 
 
-#: What a driver's value is sent as. JSON is text, ready made, and goes as such.
+#: The types in which values are sent. JSON values are text already.
 _BINARY_TYPES: dict[type[Any], str] = {
     sa.BigInteger: "int8", sa.Text: "text", sa.String: "text", sa.LargeBinary: "bytea", Flag: "bool",
     Instant: "timestamptz", Json: "text",
@@ -402,6 +407,6 @@ _BINARY_TYPES: dict[type[Any], str] = {
 
 
 def _key(*parts: str) -> int:
-    """The number of an advisory lock: 63 bits of a hash, so that no other program's is met."""
+    """Return the number of an advisory lock: 63 bits of a hash, to avoid those of other programs."""
     digest = hashlib.sha256("\0".join(("curation", *parts)).encode()).digest()
     return int.from_bytes(digest[:8], "big") >> 1

@@ -1,7 +1,7 @@
-"""Roles of PostgreSQL that read a store's views and nothing else.
+"""PostgreSQL roles that may read a store's views and nothing else.
 
-Views run with their owner's rights, so that a reader needs none on the tables. What anyone may do by default
-is taken away where it would write: temporary tables, and tables in the schema (before PostgreSQL 15).
+Views run with their owner's privileges, so that readers need none on tables. Default privileges of PUBLIC
+that allow writing are revoked: temporary tables, and tables in the schema (before PostgreSQL 15).
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
     Connection = psycopg.Connection[tuple[Any, ...]]
 
-#: Bytes of the longest name; the server cuts off what is more.
+#: Maximum length of a name in bytes. The server truncates longer names.
 MAX_NAME = 63
 
-#: A role that may log in, once it has a password or the server lets it in otherwise. It can lift these bounds
-#: for itself: they keep from accidents, and what it may is a matter of grants.
+#: Creates a role that may log in, once it has a password or another way to authenticate. The role can change
+#: these settings for itself. They prevent accidents; the grants are what restricts the role.
 _CREATION: tuple[LiteralString, ...] = (
     "CREATE ROLE {role} LOGIN",
     "ALTER ROLE {role} IN DATABASE {database} SET default_transaction_read_only = on",
@@ -37,14 +37,14 @@ _GRANTS: tuple[LiteralString, ...] = (
     "GRANT SELECT ON {readable} TO {role}",
 )
 
-#: What anyone may by default: TEMPORARY on the database, CREATE on the schema.
-_OF_PUBLIC = """
+#: Whether PUBLIC has TEMPORARY on the database, and CREATE on the schema.
+_PUBLIC_PRIVILEGES = """
 SELECT EXISTS (SELECT FROM pg_database d, aclexplode(coalesce(d.datacl, acldefault('d', d.datdba))) a
                WHERE d.datname = current_database() AND a.grantee = 0 AND a.privilege_type = 'TEMPORARY'),
   EXISTS (SELECT FROM pg_namespace n, aclexplode(coalesce(n.nspacl, acldefault('n', n.nspowner))) a
           WHERE n.nspname = current_schema() AND a.grantee = 0 AND a.privilege_type = 'CREATE')"""
 
-#: Who writes to the store, and needs temporary tables for it; who owns it, and makes tables.
+#: Roles that write to the store, for which they need temporary tables; and the owner, which creates tables.
 _WRITERS = """
 SELECT rolname FROM pg_roles
 WHERE NOT rolsuper AND rolname <> %s AND rolname !~ '^pg_' AND has_table_privilege(oid, 'articles', 'INSERT')
@@ -53,17 +53,17 @@ _OWNERS = """
 SELECT rolname FROM pg_roles
 WHERE NOT rolsuper AND oid = (SELECT relowner FROM pg_class WHERE oid = 'articles'::regclass)"""
 
-#: What a role may do, beyond reading some relations of the schema.
+#: What a role may do besides reading the given relations of the schema.
 _EXCESS = """
 SELECT what FROM (
   SELECT what FROM pg_roles, LATERAL (VALUES
     ('do anything, as a superuser', rolsuper),
-    ('make roles', rolcreaterole),
+    ('create roles', rolcreaterole),
     ('copy the whole server', rolreplication),
     ('read the server''s files', has_function_privilege(oid, 'pg_read_file(text)', 'EXECUTE')),
-    ('make schemas', has_database_privilege(oid, current_database(), 'CREATE')),
-    ('make temporary tables', has_database_privilege(oid, current_database(), 'TEMPORARY')),
-    ('make tables', has_schema_privilege(oid, current_schema(), 'CREATE'))
+    ('create schemas', has_database_privilege(oid, current_database(), 'CREATE')),
+    ('create temporary tables', has_database_privilege(oid, current_database(), 'TEMPORARY')),
+    ('create tables', has_schema_privilege(oid, current_schema(), 'CREATE'))
   ) power (what, has)
   WHERE rolname = %(role)s AND has
   UNION ALL (
@@ -76,7 +76,7 @@ SELECT what FROM (
     ORDER BY relname)
 ) excess"""
 
-#: Who was granted what on the views of the schema; a name of null is everyone.
+#: Grants on the views of the schema; a role of null is PUBLIC.
 _VIEW_GRANTS = """
 SELECT c.relname, r.rolname, a.privilege_type, a.is_grantable
 FROM pg_class c CROSS JOIN aclexplode(c.relacl) a LEFT JOIN pg_roles r ON r.oid = a.grantee
@@ -84,7 +84,7 @@ WHERE c.relkind = 'v' AND c.relnamespace = current_schema()::regnamespace AND a.
 
 _VIEWS = "SELECT relname FROM pg_class WHERE relkind = 'v' AND relnamespace = current_schema()::regnamespace"
 
-#: Those who were made readers, by what only `reader_statements` grants, and lack one of the views.
+#: Roles that lack one of the views but have the grant on `curation_version`, which only readers get.
 _LACKING = """
 SELECT DISTINCT r.rolname
 FROM pg_class c CROSS JOIN aclexplode(c.relacl) a JOIN pg_roles r ON r.oid = a.grantee
@@ -95,10 +95,12 @@ ORDER BY r.rolname"""
 
 
 def reader_statements(connection: Connection, role: str, readable: Sequence[str]) -> list[str]:
-    """What makes `role` one that reads these relations and nothing else; a role that is there keeps its own
-    settings. Raises SelectionError for what can be no role's name."""
+    """Return statements that make `role` a reader of these relations and nothing else.
+
+    An existing role keeps its own settings. Raises SelectionError for an invalid name.
+    """
     _check_name(role)
-    database, schema, is_there = _one(
+    database, schema, exists = _one(
         connection,
         "SELECT current_database(), current_schema(), EXISTS (SELECT FROM pg_roles WHERE rolname = %s)",
         (role,),
@@ -113,42 +115,42 @@ def reader_statements(connection: Connection, role: str, readable: Sequence[str]
         "writers": _listed([(name,) for name in writers]),
         "owners": _listed([(name,) for name in owners]),
     }
-    forms = [
-        *([] if is_there else _CREATION),
+    templates = [
+        *([] if exists else _CREATION),
         *_revocations(connection, bool(writers), bool(owners)),
         *_GRANTS,
     ]
-    return [sql.SQL(form).format(**names).as_string() for form in forms]
+    return [sql.SQL(template).format(**names).as_string() for template in templates]
 
 
 def excess_privileges(connection: Connection, role: str, readable: Sequence[str]) -> list[str]:
-    """What a role may do beyond reading these relations, each in a few words."""
+    """Return what a role may do besides reading these relations, as short phrases."""
     found = connection.execute(_EXCESS, {"role": role, "readable": list(readable)})
-    return [what for (what,) in found]
+    return [phrase for (phrase,) in found]
 
 
 def readers_lacking_views(connection: Connection, views: Sequence[str]) -> list[str]:
-    """The roles that were made readers, and may not read one of the views."""
+    """Return the roles that are readers but may not read one of the views."""
     return [role for (role,) in connection.execute(_LACKING, (list(views),))]
 
 
 @contextmanager
 def preserving_grants(connection: Connection) -> Iterator[None]:
-    """Views that are made anew meanwhile are granted again to whom they were; commits nothing."""
+    """Restore the grants on views that are recreated in the context; does not commit."""
     before = connection.execute(_VIEW_GRANTS).fetchall()
     yield
-    there = {name for (name,) in connection.execute(_VIEWS)}
+    views = {name for (name,) in connection.execute(_VIEWS)}
     after = set(connection.execute(_VIEW_GRANTS))
     for view, role, privilege, is_grantable in before:
-        if view in there and (view, role, privilege, is_grantable) not in after:
-            form: LiteralString = "GRANT {} ON {} TO {}" + (" WITH GRANT OPTION" if is_grantable else "")
-            whom = sql.Identifier(role) if role is not None else sql.SQL("PUBLIC")
-            connection.execute(sql.SQL(form).format(sql.SQL(privilege), sql.Identifier(view), whom))
+        if view in views and (view, role, privilege, is_grantable) not in after:
+            grant: LiteralString = "GRANT {} ON {} TO {}" + (" WITH GRANT OPTION" if is_grantable else "")
+            grantee = sql.Identifier(role) if role is not None else sql.SQL("PUBLIC")
+            connection.execute(sql.SQL(grant).format(sql.SQL(privilege), sql.Identifier(view), grantee))
 
 
 def _revocations(connection: Connection, any_writers: bool, any_owners: bool) -> Iterator[LiteralString]:
-    """What takes from everyone what a reader is not to have, after it was granted to those who need it."""
-    temporary, create = _one(connection, _OF_PUBLIC)
+    """Yield statements that revoke writing from PUBLIC, after granting it to the roles that need it."""
+    temporary, create = _one(connection, _PUBLIC_PRIVILEGES)
     if temporary and any_writers:
         yield "GRANT TEMPORARY ON DATABASE {database} TO {writers}"
     if temporary:
@@ -161,9 +163,9 @@ def _revocations(connection: Connection, any_writers: bool, any_owners: bool) ->
 
 def _check_name(role: str) -> None:
     if not role.isprintable() or not 0 < len(role.encode()) <= MAX_NAME:
-        raise SelectionError(f"a role's name is 1 to {MAX_NAME} bytes of plain text, not {role!r}")
+        raise SelectionError(f"invalid role name {role!r}: give 1 to {MAX_NAME} bytes of printable text")
     if role in ("public", "none") or role.startswith("pg_"):
-        raise SelectionError(f"{role!r} is PostgreSQL's own: give the role another name")
+        raise SelectionError(f"{role!r} is reserved by PostgreSQL: give another role name")
 
 
 def _listed(names: Sequence[tuple[str, ...]]) -> sql.Composable:

@@ -1,7 +1,7 @@
-"""A copy of the store in temporary tables of one session, in which something is tried out.
+"""Copies the store to temporary tables of one session, to try out changes.
 
-A temporary table hides the one of its name, so that whatever is done goes to the copy. Nobody waits for
-it: the store's own tables are only read, and the copy is of one moment. It goes with the transaction.
+A temporary table hides the table of the same name, so that all statements use the copy. The copy blocks
+nobody: the tables of the store are only read, in one snapshot. It is deleted with the transaction.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from contextlib import contextmanager
 
 import sqlalchemy as sa
 
-#: The option of a connection to such a copy: it takes no lock that others wait for.
-REHEARSING = "rehearsing"
+#: The execution option of a connection to a copy. Such a connection acquires no locks.
+IS_SCRATCH_COPY = "is_scratch_copy"
 
-#: The index for full-text search is large, and no import looks at it.
+#: Not copied: the full-text index is large, and imports do not read it.
 _LEFT_OUT = "article_search"
 
-#: Tables of the store's schema, with the sequence of their ids and its last value.
+#: Tables of the store's schema, with the sequences of their ids and their last values.
 _TABLES = f"""
 SELECT n.nspname, c.relname, s.name, pg_catalog.pg_sequence_last_value(s.name::regclass)
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -28,7 +28,7 @@ LEFT JOIN LATERAL (
 WHERE c.relkind = 'r' AND c.relname <> '{_LEFT_OUT}' AND c.relnamespace = (
   SELECT relnamespace FROM pg_catalog.pg_class WHERE oid = to_regclass('articles'))"""  # noqa: S608
 
-#: References between them, as they are written now: before other tables have their names.
+#: Foreign keys between the tables. They are read before the temporary tables hide the originals.
 _REFERENCES = """
 SELECT r.relname, c.conname, pg_catalog.pg_get_constraintdef(c.oid)
 FROM pg_catalog.pg_constraint c JOIN pg_catalog.pg_class r ON r.oid = c.conrelid
@@ -38,9 +38,9 @@ WHERE c.contype = 'f' AND c.connamespace = (
 
 @contextmanager
 def scratch_copy(engine: sa.Engine) -> Iterator[sa.Connection]:
-    """A transaction on a copy of the store; always rolled back."""
+    """Yield a transaction on a copy of the store; it is always rolled back."""
     with engine.connect() as plain:
-        connection = plain.execution_options(**{REHEARSING: True})
+        connection = plain.execution_options(**{IS_SCRATCH_COPY: True})
         with connection.begin() as transaction:
             connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
             _copy_tables(connection)
@@ -52,7 +52,7 @@ def _copy_tables(connection: sa.Connection) -> None:
     tables = connection.exec_driver_sql(_TABLES.replace("%", "%%")).all()
     references = connection.exec_driver_sql(_REFERENCES).all()
     for schema, table, sequence, last in tables:
-        for statement in _copying(f'"{schema}"', f'"{table}"', sequence, last):
+        for statement in _copy_statements(f'"{schema}"', f'"{table}"', sequence, last):
             connection.exec_driver_sql(statement)
     for table, name, definition in references:
         if table != _LEFT_OUT:
@@ -61,8 +61,8 @@ def _copy_tables(connection: sa.Connection) -> None:
         connection.exec_driver_sql(f'ANALYZE pg_temp."{table}"')
 
 
-def _copying(schema: str, table: str, sequence: str | None, last: int | None) -> Iterator[str]:
-    """The statements that copy a table."""
+def _copy_statements(schema: str, table: str, sequence: str | None, last: int | None) -> Iterator[str]:
+    """Yield the statements that copy a table."""
     yield f"CREATE TEMPORARY TABLE {table} (LIKE {schema}.{table} INCLUDING ALL) ON COMMIT DROP"
     yield f"INSERT INTO pg_temp.{table} SELECT * FROM {schema}.{table}"  # noqa: S608 - names of the catalog
     if sequence is not None:

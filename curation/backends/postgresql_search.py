@@ -1,6 +1,6 @@
-"""The full-text index of PostgreSQL: what is taken into it, and how it is asked.
+"""The full-text index of PostgreSQL: indexing, checking and searching.
 
-Its words are made here and not by the server, whose own depend on its version and on its collation.
+The words are computed here, because the server's own depend on its version and collation.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from .search_words import words
 if TYPE_CHECKING:
     import psycopg
 
-#: Texts of an article and how much their words count.
+#: The texts of an article, and the weights of their words.
 _TEXTS = """
 SELECT a.id, a.title, a.excerpt, p.name,
   (SELECT string_agg(t.name, ' ' ORDER BY u.position) FROM article_topics u
@@ -27,24 +27,24 @@ SELECT a.id, a.title, a.excerpt, p.name,
 FROM articles a LEFT JOIN providers p ON p.id = a.provider_id"""
 _WEIGHTS = "ABCCD"
 
-#: Articles that are read at once.
-_AT_ONCE = 200
+#: Articles per fetch.
+_FETCH_SIZE = 200
 
-#: What a tsvector holds: places up to this one, so many of a word, bytes of a word, and bytes in all.
-_LAST_PLACE, _PLACES, _WORD, _BYTES = 16_383, 255, 2_000, 1_000_000
+#: Limits of a tsvector: greatest position, positions per word, bytes per word, bytes in total.
+_LAST_POSITION, _MAX_POSITIONS, _MAX_WORD, _MAX_BYTES = 16_383, 255, 2_000, 1_000_000
 
 _NOT_QUEUED = "NOT EXISTS (SELECT FROM search_queue q WHERE q.article_id = {})"
 _WRONG = """
-SELECT due.id, s.article_id IS NULL FROM unnest(%s::bigint[], %s::tsvector[]) due (id, words)
-LEFT JOIN article_search s ON s.article_id = due.id
-WHERE s.words IS DISTINCT FROM due.words ORDER BY due.id"""
+SELECT expected.id, s.article_id IS NULL FROM unnest(%s::bigint[], %s::tsvector[]) expected (id, words)
+LEFT JOIN article_search s ON s.article_id = expected.id
+WHERE s.words IS DISTINCT FROM expected.words ORDER BY expected.id"""
 _OF_NO_ARTICLE = (
     "SELECT s.article_id FROM article_search s"  # noqa: S608 - our names
     " WHERE NOT EXISTS (SELECT FROM articles a WHERE a.id = s.article_id)"
     f" AND {_NOT_QUEUED.format('s.article_id')} ORDER BY s.article_id"
 )
 
-#: Terms of a query that rank what it finds: ranking takes time by terms times places.
+#: Maximum number of terms for ranking. Its time is proportional to the number of terms times positions.
 _RANKED_TERMS = 100
 
 
@@ -53,72 +53,75 @@ def index_articles(driver: psycopg.Connection[tuple[Any, ...]], up_to: int) -> N
     driver.execute(f"DELETE FROM article_search WHERE article_id IN ({queued})", (up_to,))  # noqa: S608
     with driver.cursor("curation_index") as texts, driver.cursor() as cursor:
         texts.execute(f"{_TEXTS} WHERE a.id IN ({queued})", (up_to,))
-        while rows := texts.fetchmany(_AT_ONCE):
+        while rows := texts.fetchmany(_FETCH_SIZE):
             with cursor.copy("COPY article_search (article_id, words) FROM STDIN") as stream:
                 for article_id, *fields in rows:
                     stream.write_row((article_id, _vector(fields)))
 
 
 def _vector(fields: Sequence[str | None]) -> str:
-    """What a tsvector is read from. Between two fields a place is free, so that no phrase goes on."""
-    places: dict[str, list[str]] = {}
-    at, left = 0, _BYTES
+    """Return the text form of a tsvector.
+
+    One position between two fields is left free, so that no phrase matches across fields.
+    """
+    positions: dict[str, list[str]] = {}
+    position, bytes_left = 0, _MAX_BYTES
     for weight, text in zip(_WEIGHTS, fields, strict=True):
-        at += 1
+        position += 1
         for word in words(text) if text else ():
-            at += 1
-            known = places.get(word)
+            position += 1
+            known = positions.get(word)
             if known is None:
-                left -= 4 * len(word) + 6
-                if left < 0:
+                bytes_left -= 4 * len(word) + 6
+                if bytes_left < 0:
                     break
-                places[word] = [f"{min(at, _LAST_PLACE)}{weight}"]
-            elif at <= _LAST_PLACE and len(known) < _PLACES:
-                left -= 2
-                known.append(f"{at}{weight}")
-    return " ".join([f"'{_lexeme(word)}':{','.join(known)}" for word, known in places.items()])
+                positions[word] = [f"{min(position, _LAST_POSITION)}{weight}"]
+            elif position <= _LAST_POSITION and len(known) < _MAX_POSITIONS:
+                bytes_left -= 2
+                known.append(f"{position}{weight}")
+    return " ".join([f"'{_lexeme(word)}':{','.join(known)}" for word, known in positions.items()])
 
 
 def _lexeme(word: str) -> str:
-    """As much of a word as the engine takes."""
-    if len(word) <= _WORD // 4:
+    """Return a word, truncated to the engine's limit."""
+    if len(word) <= _MAX_WORD // 4:
         return word
-    return word.encode()[:_WORD].decode(errors="ignore")
+    return word.encode()[:_MAX_WORD].decode(errors="ignore")
 
 
 def find_wrong_index(driver: psycopg.Connection[tuple[Any, ...]]) -> Iterator[tuple[int | None, str]]:
-    """See `Backend.find_wrong_index`."""
+    """Implement `Backend.find_wrong_index`."""
     with driver.cursor("curation_index") as texts, driver.cursor() as cursor:
         texts.execute(f"{_TEXTS} WHERE {_NOT_QUEUED.format('a.id')} ORDER BY a.id")
-        while rows := texts.fetchmany(_AT_ONCE):
-            due = {article_id: _vector(fields) for article_id, *fields in rows}
-            for article_id, is_missing in cursor.execute(_WRONG, (list(due), list(due.values()))):
+        while rows := texts.fetchmany(_FETCH_SIZE):
+            vectors = {article_id: _vector(fields) for article_id, *fields in rows}
+            for article_id, is_missing in cursor.execute(_WRONG, (list(vectors), list(vectors.values()))):
                 yield article_id, NOT_INDEXED if is_missing else INDEXED_OTHERWISE
         for (article_id,) in cursor.execute(_OF_NO_ARTICLE):
-            yield None, f"article_search has a row {article_id} of no article"
+            yield None, f"article_search has a row {article_id} without an article"
 
 
 def search(terms: Sequence[Term]) -> sa.Select[tuple[int, float]]:
-    wanted = [sa.cast(sa.literal(_query(term)), TSQUERY) for term in terms]
+    tsqueries = [sa.cast(sa.literal(_query(term)), TSQUERY) for term in terms]
     index = sa.table("article_search", sa.column("article_id", sa.BigInteger), sa.column("words"))
-    ranking = _all_of(wanted[:_RANKED_TERMS])
-    asked = sa.select(_all_of(wanted).label("query"), ranking.label("ranking")).cte("asked")
-    fit = sa.func.ts_rank_cd(index.c.words, asked.c.ranking).label("fit")
+    ranking = _all_of(tsqueries[:_RANKED_TERMS])
+    queries = sa.select(_all_of(tsqueries).label("query"), ranking.label("ranking")).cte("queries")
+    fit = sa.func.ts_rank_cd(index.c.words, queries.c.ranking).label("fit")
     return (
         sa.select(index.c.article_id, fit)
-        .join_from(index, asked, sa.true())
-        .where(index.c.words.op("@@")(asked.c.query))
+        .join_from(index, queries, sa.true())
+        .where(index.c.words.op("@@")(queries.c.query))
     )
 
 
 def _query(term: Term) -> str:
-    """What a tsquery is read from: a word has letters, digits and marks, nothing that is to be escaped."""
-    said = " <-> ".join(f"'{_lexeme(word)}'" for word in term.words)
-    return f"{said}:*" if term.is_prefix else said
+    """Return the text form of a tsquery. Words have letters, digits and marks, so nothing needs escaping."""
+    phrase = " <-> ".join(f"'{_lexeme(word)}'" for word in term.words)
+    return f"{phrase}:*" if term.is_prefix else phrase
 
 
 def _all_of(queries: Sequence[sa.ColumnElement[Any]]) -> sa.ColumnElement[Any]:
-    """The query of all; two by two, as neither SQLAlchemy nor the server goes deep into a long one."""
+    """Combine queries with AND, in pairs: SQLAlchemy and the server have limits on nesting."""
     while len(queries) > 1:
         both = zip_longest(queries[::2], queries[1::2])
         queries = [one if other is None else one.op("&&")(other) for one, other in both]

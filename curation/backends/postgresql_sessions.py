@@ -1,9 +1,11 @@
-"""Sessions of PostgreSQL that mean the same whatever their server, database, role or environment is set to.
+"""Opens PostgreSQL sessions whose settings do not depend on the server, database, role or environment.
 
-Every connection of this program is opened here. Its settings are set after connecting, not by options of the
-start: libpq's PGTZ and its like would win over these, and poolers such as PgBouncer refuse them. What the
-server answers is compared with what was asked for. The search path is left as it is: it says where the store
-is, as the name of the database does. So is `default_transaction_read_only`: who sets it means it.
+Every connection of this program is opened here. The settings are set after connecting, not by startup
+options: libpq's PGTZ and similar variables would override these, and poolers such as PgBouncer refuse them.
+The server's answers are checked.
+
+Two settings are not changed. The search path locates the store, like the name of the database. And
+`default_transaction_read_only` is set on purpose.
 """
 
 from __future__ import annotations
@@ -26,8 +28,8 @@ from ..errors import StoreError
 if TYPE_CHECKING:
     Connection = psycopg.Connection[tuple[Any, ...]]
 
-#: Settings on which the meaning of what is sent or read depends, and those by which a server ends a session,
-#: a transaction or a statement of its own accord (0: never). A server that is too old for one lacks it.
+#: Settings that change the meaning of values, and timeouts after which a server ends a session, transaction
+#: or statement (0 = never). Old servers lack some of them.
 PINNED: Mapping[LiteralString, LiteralString] = {
     "TimeZone": "UTC",
     "DateStyle": "ISO, MDY",
@@ -54,8 +56,8 @@ _PIN: LiteralString = (
     " WHERE pg_catalog.current_setting(name, true) IS NOT NULL"
 )
 
-#: How each connection begins, where its URL does not say otherwise. A router forgets a connection that is
-#: silent for some minutes, such as the one that holds the lock of an import.
+#: Defaults of connections, which the URL can override. The keepalives are for routers that drop a connection
+#: after some idle minutes, such as the one with the lock of an import.
 _DEFAULTS: Mapping[str, Any] = {
     "application_name": "curation",
     "keepalives_idle": 60,
@@ -63,20 +65,21 @@ _DEFAULTS: Mapping[str, Any] = {
     "keepalives_count": 6,
 }
 
-#: Seconds that may be spent on finding out why a server refused a connection.
-_PATIENCE = 3.0
+#: Maximum time to find out why a server refused a connection, in seconds.
+_DIAGNOSIS_TIMEOUT = 3.0
 
-#: The code in a server's refusal, as libpq's trace writes it.
+#: The SQLSTATE of a refusal in libpq's trace.
 _TRACED_CODE = re.compile(rb'\tErrorResponse\t.*? C "([0-9A-Z]{5})" ')
 
 
 def open_session(arguments: Sequence[Any], options: Mapping[str, Any]) -> Connection:
     """Open a connection with pinned settings and no transaction.
 
-    Raises psycopg.Error, with the server's SQLSTATE where it refused the connection, and StoreError for a
-    database that is not UTF-8 or a server that does not take the settings.
+    Raises:
+        psycopg.Error: with the server's SQLSTATE if it refused the connection.
+        StoreError: the database is not UTF-8, or the server ignores a setting.
     """
-    # Given here it wins over PGCLIENTENCODING, which may name an encoding that the server does not know.
+    # This overrides PGCLIENTENCODING, which may name an encoding that the server does not know.
     options = {**_DEFAULTS, **options, "client_encoding": "UTF8"}
     try:
         connection = psycopg.connect(*arguments, autocommit=True, **options)
@@ -101,26 +104,26 @@ def _check_encoding(connection: Connection) -> None:
     statement = sql.SQL("CREATE DATABASE {} ENCODING 'UTF8' LOCALE 'C' TEMPLATE template0")
     command = statement.format(sql.Identifier(f"{name}_utf8")).as_string()
     problem = f"database {name!r} has the encoding {encoding}, not UTF-8"
-    raise StoreError(f"{problem}: make another one by: {command}")
+    raise StoreError(f"{problem}; create another one with: {command}")
 
 
 def _pin(connection: Connection) -> None:
-    answered: dict[str, str] = dict(connection.execute(_PIN).fetchall())
-    wrong = [name for name, value in answered.items() if value != PINNED[name]]
-    if wrong or not answered:
+    values: dict[str, str] = dict(connection.execute(_PIN).fetchall())
+    wrong = [name for name, value in values.items() if value != PINNED[name]]
+    if wrong or not values:
         raise StoreError(
-            f"the server does not take the setting {', '.join(wrong) or 'of any name'} of a session:"
-            " connect to PostgreSQL itself, or by a pooler in session mode"
+            f"the server ignores session settings ({', '.join(wrong) or 'all'}):"
+            " connect to PostgreSQL directly, or through a pooler in session mode"
         )
 
 
 def _refusal_code(arguments: Sequence[Any], options: Mapping[str, Any]) -> str | None:
     """Return the SQLSTATE with which a server refuses a connection; None if it is unknown.
 
-    psycopg gives the text alone, which is in the server's language. So the connection is tried once more,
-    with libpq writing down what the server says: in memory, since that may include a password.
+    psycopg provides only the message, in the server's language. So this connects again with libpq's trace.
+    The trace is written to memory, because it may include a password.
     """
-    if not hasattr(os, "memfd_create"):  # libpq traces on Linux alone
+    if not hasattr(os, "memfd_create"):  # libpq's trace works on Linux only
         return None
     plain = {name: value for name, value in options.items() if name != "context"}
     conninfo = psycopg.conninfo.make_conninfo(*arguments, **plain)
@@ -134,35 +137,38 @@ def _refusal_code(arguments: Sequence[Any], options: Mapping[str, Any]) -> str |
 
 
 def _trace(conninfo: str, descriptor: int) -> None:
-    """Try to connect while libpq writes what goes to and fro to a file."""
+    """Try to connect, and make libpq write all messages to a file."""
     attempt = pq.PGconn.connect_start(conninfo.encode())
     try:
         attempt.trace(descriptor)
-        until = time.monotonic() + _PATIENCE
+        until = time.monotonic() + _DIAGNOSIS_TIMEOUT
         status = pq.PollingStatus(attempt.connect_poll())
         while status in _WAITING and time.monotonic() < until:
             reads, writes = _WAITING[status]
             select.select([attempt.socket][:reads], [attempt.socket][:writes], [], 0.2)
             status = pq.PollingStatus(attempt.connect_poll())
         attempt.untrace()
-    except psycopg.Error:  # no socket: nobody is there
+    except psycopg.Error:  # no socket: no server is listening
         return
     finally:
         attempt.finish()
 
 
-#: How many sockets to wait for until they can be read, and written to, by what libpq waits for.
+#: For each state of libpq, the number of sockets to wait for until they are readable, and until they are
+#: writable.
 _WAITING = {pq.PollingStatus.READING: (1, 0), pq.PollingStatus.WRITING: (0, 1)}
 
 
-#: The instant from which PostgreSQL counts microseconds.
-_EPOCH = dt.datetime(2000, 1, 1)  # noqa: DTZ001 - as the texts are: without a zone, and UTC
+#: The start of PostgreSQL's time, counted in microseconds.
+_EPOCH = dt.datetime(2000, 1, 1)  # noqa: DTZ001 - like the texts: without a time zone, in UTC
 _pack = struct.Struct(">q").pack
 
 
 class InstantDumper(Dumper):
-    """Sends the text of a UTC instant, `2021-05-28 16:00:00`, in binary: as text, it would be read in the
-    session's time zone and date style."""
+    """Sends the text of a UTC instant, `2021-05-28 16:00:00`, in binary.
+
+    The server would interpret the text in the session's time zone and date style.
+    """
 
     format = pq.Format.BINARY
     oid = psycopg.adapters.types["timestamptz"].oid

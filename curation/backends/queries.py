@@ -1,4 +1,4 @@
-"""Read-only queries: what is asked, what comes back, and what no query may read."""
+"""Read-only queries: their parameters, results and limits, and the tables that no query may read."""
 
 from __future__ import annotations
 
@@ -9,34 +9,39 @@ from typing import Any
 
 from ..errors import QueryRefused
 
-#: Bytes of the longest value that a query may build or bring, and characters of the longest query.
+#: Maximum size of a value that a query may compute or return, in bytes.
 MAX_VALUE = 16 * 1024 * 1024
 
+#: Maximum length of a query, in characters.
 MAX_SQL = 1_000_000
 
-#: What no query reads: documents' bytes, with what is `secured` in them, and what they were before.
+#: Tables that no query may read. They have the bytes of documents, including `secured` values, and earlier
+#: versions.
 SECRET_TABLES = frozenset({"documents", "file_versions", "taxonomy_documents"})
 
 ONLY_READING = (
-    "only reading is allowed: give one SELECT of the tables and views (`curation db views` tells of these)"
+    "only reading is allowed: give one SELECT of the tables and views (run `curation db views` for a list)"
 )
 
-ONE_STATEMENT = "one statement at a time is allowed, a SELECT: ask each question by itself"
+ONE_STATEMENT = "one statement at a time is allowed: run each SELECT separately"
 
 
 class UntypedValue(str):
-    """A parameter's value of which nobody said the type: a number where it is compared with numbers, a text
-    where with texts."""
+    """A parameter without a type: a number when it is compared with numbers, a text when with texts."""
 
     __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """One read-only question: its SQL with `:name` placeholders, their values, and its bounds.
+    """A read-only query with its limits.
 
-    `timeout` is in seconds from its beginning to its last row, `limit` in rows; None means without bound.
-    While the engine works, `is_wanted` is asked several times a second whether anyone still waits.
+    sql: one SELECT with `:name` placeholders.
+    parameters: the values of the placeholders.
+    timeout: seconds from the start to the last row; None for no limit.
+    limit: maximum number of rows; None for no limit.
+    is_wanted: called several times a second while the query runs; if it returns False, the query is
+    cancelled.
     """
 
     sql: str
@@ -48,27 +53,27 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class QueryResult:
-    """A query's columns, in order, and its rows as they come."""
+    """The columns of a query, in order, and an iterator over its rows."""
 
     columns: Sequence[str]
     rows: Iterator[tuple[Any, ...]]
 
 
 def not_readable(table: str) -> str:
-    """What is said of a table that queries do not read."""
+    """Return the message for a table that queries may not read."""
     if table not in SECRET_TABLES:
-        return f"{table} is out of reach: ask the store's tables and views (`curation db views`)"
+        return f"{table} cannot be queried: use the store's tables and views (run `curation db views`)"
     return (
-        f"{table} is out of reach, for it holds documents with what is secured in them:"
-        " ask the other tables and the views (`curation db views`)"
+        f"{table} cannot be queried, because it has documents with secured data:"
+        " use the other tables and the views (run `curation db views`)"
     )
 
 
 def missing_parameter(parameter: str, offset: int | None) -> QueryRefused:
-    """What is said of a parameter of a query that was not given."""
+    """Return the error for a parameter without a value."""
     return QueryRefused(f"no value for :{parameter}: add `-p {parameter}=VALUE`", offset)
 
 
 def limited(rows: Iterable[tuple[Any, ...]], limit: int | None) -> Iterator[tuple[Any, ...]]:
-    """At most `limit` rows; None means all."""
+    """Yield at most `limit` rows; None means all."""
     return islice(rows, limit)

@@ -1,7 +1,7 @@
-"""A driver's calls in a thread of their own, so that whoever waits for them can always give them up.
+"""Runs the calls of a database driver in a separate thread, so that they can always be abandoned.
 
-A driver that runs a long query does not let Python's signal handlers run: Ctrl-C would come when the query
-is through, and SQLite's `instr` over 16 MB can take hours without asking whether it is still wanted.
+While a driver runs a long query, Python runs no signal handlers. Ctrl-C would take effect only after the
+query. And SQLite's `instr` over 16 MB can take hours without checking for cancellation.
 """
 
 from __future__ import annotations
@@ -20,21 +20,24 @@ from .queries import Query
 
 T = TypeVar("T")
 
-#: Seconds between two looks whether the answer is still wanted.
+#: Seconds between two checks whether the result is still wanted.
 TICK = 0.2
 
-#: Seconds that a call which was told to stop may still take; then it is left to itself.
+#: Seconds that a cancelled call may still take. After that it is abandoned.
 GRACE = 1.0
 
 
 class Worker:
-    """Runs calls one after the other; each ends with the query's time, or when no one wants its answer.
-
-    `stop` has the engine give up the call that runs, and is called from another thread than the call;
-    `close` is the last call; where one did not stop nobody waits for it: the thread ends with the process.
-    """
+    """Runs calls one after the other, until the query times out or its result is no longer wanted."""
 
     def __init__(self, query: Query, stop: Callable[[], object], close: Callable[[], object]) -> None:
+        """Start the thread.
+
+        Args:
+            stop: cancels the running call in the engine; called from another thread than the calls.
+            close: the last call. If a call could not be stopped, `close` is not awaited, and the thread ends
+                with the process.
+        """
         self._query, self._stop, self._close = query, stop, close
         self._deadline = None if query.timeout is None else time.monotonic() + query.timeout
         self._calls: SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None] = SimpleQueue()
@@ -54,15 +57,18 @@ class Worker:
         self._calls.put(None)
 
     def call(self, call: Callable[[], T]) -> T:
-        """What a call returns or raises. Raises QueryRefused when the time is up, BrokenPipeError when the
-        answer is not wanted any more; these, and Ctrl-C, stop the call in the engine first."""
+        """Run a call, and return or raise what it does.
+
+        Raises QueryRefused on a timeout, and BrokenPipeError if the result is no longer wanted. Before these,
+        and on Ctrl-C, the call is stopped in the engine.
+        """
         future = self._submit(call)
         try:
             while not future.done():
                 self._check()
                 wait([future], TICK)
         except BaseException:
-            self._give_up(future)
+            self._cancel(future)
             raise
         return future.result()
 
@@ -76,10 +82,10 @@ class Worker:
         if self._deadline is not None and time.monotonic() > self._deadline:
             raise QueryRefused(too_long(self._query))
         if not self._query.is_wanted():
-            raise BrokenPipeError(errno.EPIPE, "nobody reads the answer any more")
+            raise BrokenPipeError(errno.EPIPE, "the result is no longer read")
 
-    def _give_up(self, future: Future[Any]) -> None:
-        """Again and again: what is told to stop between two steps of a query may go on with the next."""
+    def _cancel(self, future: Future[Any]) -> None:
+        """Stop a call, repeatedly: a stop between two steps of a query may have no effect on the next."""
         until = time.monotonic() + GRACE
         while not future.done() and time.monotonic() < until:
             self._stop()
@@ -93,10 +99,10 @@ class Worker:
             future, call = task
             try:
                 future.set_result(call())
-            except BaseException as error:  # noqa: BLE001 - it is raised where the result is waited for
+            except BaseException as error:  # noqa: BLE001 - `call` raises it
                 future.set_exception(error)
 
 
 def too_long(query: Query) -> str:
-    """What is said of a query whose time is up."""
-    return f"the query ran longer than {query.timeout:g} s: raise --timeout or ask for less"
+    """Return the message for a query that timed out."""
+    return f"the query ran longer than {query.timeout:g} s: raise --timeout or select less"

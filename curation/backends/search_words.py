@@ -1,13 +1,12 @@
-"""The words of a text, as the full-text index of every engine has them, and as a query asks for them.
+"""Splits texts into words for the full-text index and for queries, equally on every engine.
 
-A word is a run of letters and digits with the marks that belong to them, such as the vowel signs of Hindi. It
-counts without letter case, accents on Latin letters, and the optional marks of Arabic and Hebrew.
-`ł`, `ø`, `ß` and the like are written as `l`, `o` and `ss`.
+A word is a sequence of letters and digits with their marks, such as the vowel signs of Hindi. Letter case,
+accents on Latin letters, and the optional marks of Arabic and Hebrew are ignored. Letters such as `ł`, `ø`
+and `ß` become `l`, `o` and `ss`.
 
-Some scripts have no blanks between words (Chinese, Japanese, Thai). There each pair of characters that follow
-each other is a word, and so is the last character: 東京都 is 東京, 京都 and 都. A query of two characters
-is one word, a longer one is a phrase, and one of a single character is a prefix. So any part of a text is
-found.
+Some scripts have no spaces between words (Chinese, Japanese, Thai). There each pair of adjacent characters is
+a word, and also the last character: 東京都 gives 東京, 京都 and 都. A query of two characters is one word,
+a longer one is a phrase, and a single character is a prefix. So a search finds any part of a text.
 """
 
 from __future__ import annotations
@@ -20,17 +19,17 @@ from functools import cache, lru_cache
 from itertools import pairwise
 from typing import NamedTuple
 
-#: Scripts without blanks between words: of South East Asia, and Chinese and Japanese with Bopomofo.
+#: Scripts without spaces between words: of South East Asia, and Chinese and Japanese with Bopomofo.
 _UNSPACED = (
     "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u1950-\u19df\u1a20-\u1aaf\u1b00-\u1b7f\ua980-\ua9ff\uaa60-\uaadf"
     "\u2e80-\u2fdf\u3005-\u3007\u3021-\u312f\u31a0-\u31bf\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
     "\uff66-\uff9f\U0001aff0-\U0001b16f\U00020000-\U000323af"
 )
 
-#: What stands within a word and is no part of it: joiners, the soft hyphen, selectors of a glyph's form.
+#: Ignored characters within words: joiners, the soft hyphen, variation selectors.
 _INVISIBLE = "\u00ad\u034f\u180b-\u180d\u200d\u2060\ufe00-\ufe0f\ufeff\U000e0100-\U000e01ef"
 
-#: Accents of any script, the points of Hebrew, and the vowel signs and the stretching stroke of Arabic.
+#: Ignored marks: accents of any script, points of Hebrew, vowel signs and the tatweel of Arabic.
 _OPTIONAL = re.compile(
     "[\u0300-\u036f\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u0610-\u061a\u0640\u064b-\u0652\u0656-\u065f"
     f"\u0670\u06d6-\u06dc\u06df-\u06e4\u06e7\u06e8\u06ea-\u06ed\u08d3-\u08ff\u200c{_INVISIBLE}]+"
@@ -43,8 +42,8 @@ _AS_WRITTEN_PLAIN = str.maketrans(_STROKES)
 
 _ACCENTS = re.compile("(?<=[A-Za-zßæœøłđðþħŧıĳŀŋĸſŉÆŒØŁĐÐÞĦŦĲĿŊẞ])[\u0300-\u036f]+")
 
-#: What SQLite's own index reads as this module does: letters of scripts with blanks, without marks of their
-#: own, and signs that are no letters. A test compares the two, character by character.
+#: Characters that SQLite's own tokenizer treats as this module does: letters of scripts with spaces and
+#: without marks, and characters that are not letters. A test compares the two for each character.
 _READ_ALIKE = (
     "\\x01-\x7f\x80-\xac\xae-\xc5\xc7-\xcf\xd1-\xd7\xd9-\xdd\xe0-\xe5\xe7-\xef\xf1-\xf7\xf9-\xfd\xff"
     "\u0100-\u010f\u0112-\u0125\u0128-\u0130\u0134-\u0137\u0139-\u013e\u0143-\u0148\u014c-\u0151\u0154-\u0165"
@@ -54,12 +53,12 @@ _READ_ALIKE = (
 )
 _READ_HERE = re.compile(f"[^{_READ_ALIKE}]")
 
-#: A text of ASCII as its words, with blanks for all else.
+#: Translates ASCII text to lower-case words, with spaces for all other characters.
 _ASCII = {n: (chr(n).lower() if chr(n).isalnum() else " ") for n in range(128)}
 
 
 class Place(NamedTuple):
-    """A word, where in the text it stands, and where its first character ends if it is a pair of them."""
+    """A word and its position in the text. `first_end` is the end of the first character of a pair."""
 
     word: str
     start: int
@@ -68,16 +67,16 @@ class Place(NamedTuple):
 
 
 def with_few_marks(text: str) -> str:
-    """Return a text with at most 30 marks on a letter, which is more than any script has.
+    """Return a text with at most 30 marks per letter, which is more than any script uses.
 
-    Unicode's normal forms sort them, which takes time by the square of their number; Unicode's own
-    stream-safe format ends at 30, too.
+    Unicode normalization sorts the marks of a letter, in quadratic time. Unicode's stream-safe format has the
+    same limit of 30.
     """
     return text if text.isascii() else _patterns().many_marks.sub(r"\1", text)
 
 
 def words(text: str) -> list[str]:
-    """Return the words of a text, as the index has them."""
+    """Return the words of a text for the index."""
     if text.isascii():
         return text.translate(_ASCII).split()
     found: list[str] = []
@@ -93,7 +92,7 @@ def words(text: str) -> list[str]:
 
 
 def places(text: str) -> Iterator[Place]:
-    """Yield the words of a text with their places in it."""
+    """Yield the words of a text with their positions."""
     for match in _patterns().word.finditer(text):
         if match["run"] is None:
             if word := _folded(match[0]):
@@ -106,27 +105,27 @@ def places(text: str) -> Iterator[Place]:
 
 
 def query_words(text: str, *, is_prefix: bool) -> tuple[tuple[str, ...], bool]:
-    """Return the words that a text asks for, and whether the last of them is the beginning of one."""
+    """Return the words of a query, and whether the last one is a prefix."""
     found = words(text)
     at_end = deque(() if text.isascii() else _patterns().word.finditer(text), maxlen=1)
     last = at_end[0] if at_end else None
     if last is None or last["run"] is None:
         return tuple(found), is_prefix
-    # The text may go on after it, so that nothing is said of what its last character is followed by.
+    # Drop the word of the last character alone: an indexed text may continue after it.
     if len(_patterns().unit.findall(last[0])) == 1:
         return tuple(found), True
     return tuple(found[:-1]), False
 
 
 def index_text(text: str | None) -> str | None:
-    """Return a text of which SQLite's `unicode61` makes the words that are ours."""
+    """Return a text that SQLite's `unicode61` tokenizer splits into the words of this module."""
     if text is None or text.isascii() or not _READ_HERE.search(text):
         return text
     return " ".join(words(text))
 
 
 def _units(run: str) -> list[str]:
-    """The characters of a run of a script without blanks, each with its marks."""
+    """Return the characters of a script without spaces, each with its marks."""
     return [_folded_unit(unit) for unit in _patterns().unit.findall(run)]
 
 
@@ -138,7 +137,7 @@ def _folded(word: str) -> str:
     return _OPTIONAL.sub("", plain.lower()).translate(_AS_WRITTEN_PLAIN)
 
 
-#: A text has few characters of a script again and again.
+#: Cached, because texts repeat a few characters many times.
 _folded_unit = lru_cache(maxsize=20_000)(_folded)
 
 
@@ -148,8 +147,8 @@ class _Patterns(NamedTuple):
     many_marks: re.Pattern[str]
 
 
-#: Where marks are that belong to letters.
-_MARKED = (
+#: Ranges of Unicode with marks.
+_MARK_RANGES = (
     range(0x300, 0x2100), range(0x2C00, 0x3100), range(0xA600, 0xAC00), range(0xFB00, 0xFF00),
     range(0x10000, 0x12000), range(0x16A00, 0x17000), range(0x1BC00, 0x1D300), range(0x1DA00, 0x1DB00),
     range(0x1E000, 0x1EA00),
@@ -158,10 +157,10 @@ _MARKED = (
 
 @cache
 def _patterns() -> _Patterns:
-    """The patterns, made when they are first wanted: to ask for the kind of each character takes 5 ms."""
+    """Return the patterns. They are created on first use, because finding all marks takes 5 ms."""
     kinds = ("Mn", "Mc")
-    marks = "".join(chr(n) for some in _MARKED for n in some if unicodedata.category(chr(n)) in kinds)
-    # In Arabic script the non-joiner parts words; where it follows a sign of India, it shapes one.
+    marks = "".join(chr(n) for some in _MARK_RANGES for n in some if unicodedata.category(chr(n)) in kinds)
+    # In Arabic script the zero-width non-joiner separates words. In Indic scripts it shapes a character.
     follows = rf"(?:[{marks}{_INVISIBLE}]|(?<=[\u0900-\u109f\u1780-\u17ff])\u200c)*"
     unit = rf"(?=[^\W_])[{_UNSPACED}]{follows}"
     word = rf"(?P<run>(?:{unit})+)|(?:[^\W_{_UNSPACED}]{follows})+"

@@ -1,6 +1,6 @@
-"""The words of a query, to find a place in it again: where an error is, and where parameters stand.
+"""Splits SQL into tokens, to find the position of errors and parameters.
 
-Nothing is allowed or forbidden by what is read here: that is the engines' own work.
+This module does not decide what is allowed. The engines do.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 from operator import itemgetter
 
-#: What all engines write alike; what is not closed goes to the end.
+#: Syntax that is the same on all engines. Unclosed strings extend to the end.
 _COMMON = r"""
     (?P<blank> \s+ | --[^{ends}]* )
   | (?P<comment> /\* )
@@ -35,13 +35,18 @@ _ESCAPING = re.compile(
 )
 _COMMENT_MARK = re.compile(r"/\*|\*/")
 
-#: Characters of a line that are shown around a place in it.
+#: Characters of a line that are shown on each side of an error.
 _AROUND = 50
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A word of a query: its text, where it begins, and the name that it writes; "" if it is no name."""
+    """A token of a query.
+
+    start: its offset in the query.
+    name: the name without quotes; "" if it is not a name.
+    parameter: the name of a `:name` placeholder; "" if it is none.
+    """
 
     text: str
     start: int
@@ -54,8 +59,10 @@ class Token:
 
 
 def tokens(sql: str, *, escapes: bool) -> Iterator[Token]:
-    """The words of a query without blanks and comments; `escapes` reads as PostgreSQL does: E'\\'', $$ and
-    comments within comments."""
+    """Yield the tokens of a query, without whitespace and comments.
+
+    With `escapes` the syntax is PostgreSQL's: E'\\'', $$ and nested comments.
+    """
     at, pattern = 0, _ESCAPING if escapes else _PLAIN
     while match := pattern.match(sql, at):
         at = _comment_end(sql, at, nests=escapes) if match["comment"] else match.end()
@@ -79,15 +86,18 @@ def _comment_end(sql: str, start: int, *, nests: bool) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Numbered:
-    """A query with `$1` in place of `:name`: its text, the names by number, and of each place where it
-    begins and ends now, and where it did."""
+    """A query with `$1` instead of `:name`.
+
+    names: the names of the parameters, in the order of their numbers.
+    places: the range of each parameter in `text`, and its range in the original query.
+    """
 
     text: str
     names: Sequence[str]
     places: Sequence[tuple[range, range]]
 
     def offset(self, now: int) -> int:
-        """The place in the query as it was written, of a place in the text as it is now."""
+        """Convert an offset in `text` to an offset in the original query."""
         for new, old in reversed(self.places):
             if now >= new.start:
                 return old.start if now in new else now - new.stop + old.stop
@@ -95,7 +105,7 @@ class Numbered:
 
 
 def numbered(sql: str, given: Collection[str]) -> Numbered:
-    """Numbers those parameters that are given; others stay as they are, as in a slice `[1:n]`."""
+    """Number the given parameters. Others are kept, because they may be something else, as in `[1:n]`."""
     names: dict[str, int] = {}
     places: list[tuple[range, range]] = []
     text, last = "", 0
@@ -109,7 +119,7 @@ def numbered(sql: str, given: Collection[str]) -> Numbered:
 
 
 def named_at(sql: str, offset: int) -> str:
-    """The last part of the name that begins at a place: `title` of `a.title`; "" if there is none."""
+    """Return the last part of the name at an offset: `title` for `a.title`; "" if there is none."""
     name, is_next = "", True
     for token in tokens(sql, escapes=True):
         if token.start < offset:
@@ -124,15 +134,14 @@ def named_at(sql: str, offset: int) -> str:
 
 
 def second_statement(sql: str, *, escapes: bool) -> int | None:
-    """Where what follows the first `;` begins; None if nothing does."""
-    words = tokens(sql, escapes=escapes)
-    any(token.text == ";" for token in words)  # goes on to the first
-    return next((token.start for token in words), None)
+    """Return the offset of the first token after the first `;`; None if there is none."""
+    found = tokens(sql, escapes=escapes)
+    any(token.text == ";" for token in found)  # consumes the tokens up to the first `;`
+    return next((token.start for token in found), None)
 
 
 def without_semicolons(sql: str, *, escapes: bool) -> str:
-    """A query with blanks in place of each `;` before its first word and behind its last one. All else stays
-    at its place."""
+    """Return a query with spaces instead of each `;` at its start and end. Offsets do not change."""
     if ";" not in sql:
         return sql
     marks = [(token.start, token.text == ";") for token in tokens(sql, escapes=escapes)]
@@ -144,10 +153,10 @@ def without_semicolons(sql: str, *, escapes: bool) -> str:
 
 
 def names_alone(sql: str) -> str:
-    """A query for SQLite in which what stands in double quotes is a name and nothing else.
+    """Return a query for SQLite in which double quotes are replaced by quotes that only names can have.
 
-    SQLite takes it for a text where there is no column of that name, so that a typing error goes unseen. It
-    does not do so with names in backticks or brackets. All else stays at its place.
+    SQLite treats "x" as a text if there is no column x, which hides typing errors. It does not do so for
+    names in backticks or brackets. Offsets do not change.
     """
     if '"' not in sql:
         return sql
@@ -160,7 +169,7 @@ def names_alone(sql: str) -> str:
 
 
 def _in_other_quotes(quoted: str) -> str:
-    """A name in other quotes than double ones, as long as before; as it is if it has these in itself."""
+    """Return a name in backticks or brackets, with the same length; unchanged if the name contains both."""
     name = quoted[1:-1].replace('""', '"')
     if "`" not in name:
         return f"`{name}`".ljust(len(quoted))
@@ -168,13 +177,13 @@ def _in_other_quotes(quoted: str) -> str:
 
 
 def place_of(parameter: str, sql: str, *, escapes: bool) -> int | None:
-    """Where a parameter first stands."""
+    """Return the offset of the first use of a parameter; None if it is not used."""
     found = (token.start for token in tokens(sql, escapes=escapes) if token.parameter == parameter)
     return next(found, None)
 
 
 def point_at_error(message: str, sql: str, offset: int) -> str:
-    """A message with its line and column, and below it the line with a mark under the place."""
+    """Return a message with line and column, followed by the line and a mark below the error."""
     offset = min(offset, len(sql.rstrip()))
     before = sql[:offset].replace("\r\n", "\n")
     number, begin = before.count("\n") + 1, before.rfind("\n") + 1
@@ -188,11 +197,11 @@ def point_at_error(message: str, sql: str, offset: int) -> str:
 
 
 def _shown(text: str) -> str:
-    """Text in which each character takes the room that `_width` reckons."""
+    """Return text in which each character has the width that `_width` computes."""
     return "".join(c if c.isprintable() else " " if c.isspace() else "·" for c in text)
 
 
 def _width(text: str) -> int:
-    """Columns of a terminal."""
+    """Return the number of terminal columns of a text."""
     wide = sum(unicodedata.east_asian_width(c) in "WF" for c in text)
     return len(text) + wide - sum(unicodedata.combining(c) > 0 for c in text)

@@ -1,4 +1,4 @@
-"""SQLite: the embedded default. WAL, foreign keys on, and every writer begins IMMEDIATE."""
+"""The SQLite backend, the embedded default: WAL mode, foreign keys on, writers start with BEGIN IMMEDIATE."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from .. import interrupts
 from ..errors import ImportFailed, StoreError, StoreReadOnly
-from .base import PATIENCE, Backend, Damage, Term, chunks
+from .base import LOCK_TIMEOUT, Backend, Damage, Term, chunks
 from .queries import Query, QueryResult
 from .sqlite_read_only import DAMAGE_ERRORS, address
 
-#: How long a writer waits for another, in seconds.
-BUSY_TIMEOUT = PATIENCE
+#: Maximum time that a writer waits for another one, in seconds.
+BUSY_TIMEOUT = LOCK_TIMEOUT
 
-#: Milliseconds of a wait that nothing interrupts.
-_MOMENT = 100
+#: Milliseconds of one uninterruptible wait for the write lock.
+_LOCK_WAIT_STEP = 100
 
-#: Bytes of a store that readers map into memory, SQLite's own most: reports that look up a million articles
-#: take a third of the time, since no page is copied.
-MAPPED = 2_147_418_112
+#: Maximum bytes of a store that readers map into memory (SQLite's own limit). Reports that look up a million
+#: articles take a third of the time, since no page is copied.
+MAX_MAPPED_BYTES = 2_147_418_112
 
 
 class Sqlite(Backend):
-    """See the module."""
+    """The SQLite backend."""
 
     name = "sqlite"
     makes_store = True
@@ -51,7 +51,7 @@ class Sqlite(Backend):
 
     @property
     def mapped_bytes(self) -> int:
-        return min(MAPPED, self.path.stat().st_size) if self.path.exists() else 0
+        return min(MAX_MAPPED_BYTES, self.path.stat().st_size) if self.path.exists() else 0
 
     def create_engine(self) -> sa.Engine:
         engine = sa.create_engine(
@@ -71,12 +71,15 @@ class Sqlite(Backend):
             arguments[0], options["uri"] = uri, True
 
     def store_exists(self) -> bool:
-        """Whether there is a file that holds anything: an import that was cut off while it made the store
-        leaves one without a table, and the next import makes it again."""
+        """Return whether there is a file with tables.
+
+        An import that was interrupted while it created the store leaves a file without tables. The next
+        import creates them.
+        """
         return self.path.exists() and not self._is_blank()
 
     def _is_blank(self) -> bool:
-        # Not read-only: that could not undo what was cut off half written, and would tell nothing.
+        # Opened for writing: a read-only connection cannot roll back an interrupted transaction.
         try:
             with closing(sqlite3.connect(address(self.path, "rw"), uri=True, timeout=BUSY_TIMEOUT)) as driver:
                 return driver.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone() is None
@@ -85,11 +88,11 @@ class Sqlite(Backend):
 
     @contextmanager
     def migration_lock(self, connection: sa.Connection) -> Iterator[None]:
-        # BEGIN IMMEDIATE is the lock: the second runner reads the revision only after it has it.
-        # Foreign keys are off meanwhile, or a batch rebuild of a parent deletes every child row.
+        # BEGIN IMMEDIATE is the lock: a second migration reads the revision only after it has the lock.
+        # Foreign keys are off, because a batch rebuild of a parent table would delete all child rows.
         driver = _driver(connection)
-        # Only a file that is made now takes this. Pages of 16 KB hold a document whole: a first import of
-        # 20,000 writes a fifth less than with 4 KB.
+        # This affects only a new file. A page of 16 KB has room for a whole document: a first import of
+        # 20,000 documents writes a fifth less than with 4 KB.
         driver.execute("PRAGMA page_size = 16384")
         _switch_to_wal(driver)
         driver.execute("PRAGMA foreign_keys = OFF")
@@ -102,7 +105,7 @@ class Sqlite(Backend):
         broken = connection.exec_driver_sql("PRAGMA foreign_key_check").first()
         if broken is not None:
             raise StoreError(
-                f"the migration would break references of table {broken[0]!r}; nothing was changed"
+                f"the migration would break references of table {broken[0]!r}: nothing was changed"
             )
 
     def find_damage(self, connection: sa.Connection) -> Iterable[Damage]:
@@ -129,18 +132,20 @@ class Sqlite(Backend):
         from .lock_files import LockFile
 
         key = hashlib.sha256(source.encode()).hexdigest()[:12]
-        # Beside the file itself: a link to it in another folder is the same store.
+        # Next to the resolved file: a link to it in another folder is the same store.
         path = Path(f"{self.path.resolve()}.{key}.lock")
         lock = LockFile(path)
         with interrupts.cleaning_up(lock.release):
             try:
-                is_taken = lock.acquire()
+                is_acquired = lock.acquire()
             except OSError as error:
                 if not os.access(path.parent, os.W_OK):
                     raise StoreReadOnly(_ADVICE[sqlite3.SQLITE_READONLY].format(path=self.path)) from error
-                told = f"{path} cannot be made or locked ({error.strerror}): remove what has its name"
-                raise StoreError(f"{told}, and see that the store's folder is writable") from error
-            if not is_taken:
+                raise StoreError(
+                    f"the lock file {path} cannot be created or locked ({error.strerror}):"
+                    " delete what is at this path, and check that the store's folder is writable"
+                ) from error
+            if not is_acquired:
                 raise ImportFailed(
                     f"another import of {source!r} is running; wait for it, then run this again"
                 )
@@ -157,19 +162,19 @@ class Sqlite(Backend):
             with closing(_open_read_only(self.path)) as source, closing(sqlite3.connect(copy.path)) as target:
                 target.execute("PRAGMA synchronous = OFF")
                 copy_pages(source, target)
-            made = copy.create_engine()
+            copy_engine = copy.create_engine()
             try:
-                with made.connect() as connection, connection.begin() as transaction:
+                with copy_engine.connect() as connection, connection.begin() as transaction:
                     yield connection
                     transaction.rollback()
             finally:
-                made.dispose()
+                copy_engine.dispose()
 
     def lock_references(self, connection: sa.Connection) -> None:
-        """Nothing to do: BEGIN IMMEDIATE already keeps every other writer out."""
+        """Do nothing: BEGIN IMMEDIATE already blocks every other writer."""
 
     def analyze(self, connection: sa.Connection, table: sa.Table) -> None:
-        """Nothing to do: its key is what joins it."""
+        """Do nothing: joins use the key of the temporary table."""
 
     def reserve_ids(self, connection: sa.Connection, table: sa.Table, count: int) -> Sequence[int]:
         if count == 0:
@@ -226,10 +231,10 @@ class Sqlite(Backend):
         connection: sa.Connection,
         table: sa.Table,
         columns: Sequence[str],
-        wanted: Sequence[Any],
+        keys: Sequence[Any],
     ) -> Iterator[tuple[Any, ...]]:
         driver = _driver(connection)
-        for values in chunks(wanted):
+        for values in chunks(keys):
             marks = ", ".join("?" * len(values))
             yield from driver.execute(
                 f'SELECT {_names(columns)} FROM "{table.name}" WHERE "{columns[0]}" IN ({marks})',  # noqa: S608
@@ -268,9 +273,9 @@ class Sqlite(Backend):
             return _BROKEN_INDEX
         code = _code_of(cause)
         if type(cause) is sqlite3.OperationalError and not hasattr(cause, "sqlite_errorcode"):
-            code = _CORRUPT  # Python's driver raises this by itself, of a text that is not UTF-8
+            code = _CORRUPT  # Python's driver itself raises this for text that is not UTF-8
         advice = _ADVICE.get(code)
-        return advice.format(path=self.path, cause=cause) if advice else f"SQLite says: {cause}"
+        return advice.format(path=self.path, cause=cause) if advice else f"SQLite error: {cause}"
 
     def is_read_only(self, error: Exception) -> bool:
         return _code_of(getattr(error, "orig", error)) == sqlite3.SQLITE_READONLY
@@ -283,11 +288,13 @@ class Sqlite(Backend):
 
 _BUSY = "the store is busy: another command is writing; run this again in a moment"
 
-#: What is said of a full-text index that FTS5 cannot open: only the text says so.
+#: Messages of FTS5 about an index that it cannot open. These errors have no code of their own.
 _UNOPENED = ("invalid fts5 file format", "no such fts5 table")
 
-#: The only virtual table is the full-text index.
-_BROKEN_INDEX = "the full-text index is damaged, and nothing else: run `curation db reindex`, then this again"
+#: Used for all errors of virtual tables: the full-text index is the only one.
+_BROKEN_INDEX = (
+    "the full-text index is damaged, but nothing else: run `curation db reindex`, then run this again"
+)
 
 #: What to do, by SQLite's primary result code.
 _ADVICE = {
@@ -296,19 +303,19 @@ _ADVICE = {
     sqlite3.SQLITE_PROTOCOL: _BUSY,
     sqlite3.SQLITE_READONLY: ("the store is read-only: check the permissions of {path} and of its folder"),
     sqlite3.SQLITE_FULL: (
-        "the disk is full: the last step was not kept; free some space, then run this again"
+        "the disk is full, and the last step was rolled back: free some space, then run this again"
     ),
     sqlite3.SQLITE_IOERR: (
-        "{path} could not be written or read, and the last step was not kept: check that its disk has room"
-        " and is sound, then run this again"
+        "{path} could not be read or written, and the last step was rolled back:"
+        " check the disk and its free space, then run this again"
     ),
     sqlite3.SQLITE_NOTADB: (
-        "{path} is not an SQLite database, or its beginning is damaged: give another path with --database,"
+        "{path} is not an SQLite database, or its header is damaged: give another path with --database,"
         " or restore it from a backup"
     ),
-    sqlite3.SQLITE_CANTOPEN: ("{path} cannot be opened: check that its folder exists and can be written to"),
+    sqlite3.SQLITE_CANTOPEN: ("{path} cannot be opened: check that its folder exists and is writable"),
     sqlite3.SQLITE_ERROR: (
-        "SQLite says: {cause}: {path} may be damaged; `curation db verify` looks, and a backup restores it"
+        "SQLite error: {cause}; {path} may be damaged: run `curation db verify`, or restore it from a backup"
     ),
     sqlite3.SQLITE_CORRUPT: "{path} is damaged: restore it from a backup",
 }
@@ -316,13 +323,13 @@ _CORRUPT: int = sqlite3.SQLITE_CORRUPT
 
 
 def _code_of(error: BaseException) -> int:
-    """The primary result code of an error of SQLite's; 0 of another one."""
+    """Return the primary result code of an SQLite error; 0 for another error."""
     code: int = getattr(error, "sqlite_errorcode", 0)
     return code & 0xFF
 
 
-#: By itself SQLite gives the id of a deleted row to the next one. The writer holds the only write lock, so
-#: what it adds to the counter is its own; a row that another program wrote counts too.
+#: Without this counter SQLite would reuse the id of a deleted row. The writer has the only write lock, so the
+#: ids that it adds are its own. Rows that another program wrote are taken into account.
 _MOVE_COUNTER = """
 INSERT INTO id_counters (table_name, last_id)
 VALUES (:name, coalesce((SELECT max(id) FROM "{0}"), 0) + :count)
@@ -331,7 +338,7 @@ RETURNING last_id"""
 
 
 def _move_counter(connection: sa.Connection, table: sa.Table, count: int) -> int:
-    """Gives out so many ids of a table, and returns the last one."""
+    """Reserve `count` ids of a table and return the last one."""
     values = {"name": table.name, "count": count}
     [(last,)] = _driver(connection).execute(_MOVE_COUNTER.format(table.name), values).fetchall()
     return int(last)
@@ -349,11 +356,11 @@ def _names(columns: Sequence[str]) -> str:
 
 def _prepare(driver: sqlite3.Connection, record: ConnectionPoolEntry) -> None:
     record.info["stopper"] = interrupts.add_stopper(driver.interrupt)
-    driver.isolation_level = None  # BEGIN is ours alone, so that DDL rolls back too
+    driver.isolation_level = None  # the driver must not send BEGIN itself, so that DDL is rolled back too
     driver.execute("PRAGMA foreign_keys = ON")
     driver.execute("PRAGMA synchronous = NORMAL")
     driver.execute("PRAGMA temp_store = MEMORY")
-    # Pages, not bytes: SQLite reckons bytes by the page size of a new connection, a quarter of ours.
+    # In pages, not bytes: SQLite converts bytes with the default page size, a quarter of ours.
     driver.execute("PRAGMA cache_size = 2000")
     driver.execute("PRAGMA wal_autocheckpoint = 2000")
 
@@ -364,8 +371,8 @@ def _forget(_driver: sqlite3.Connection, record: ConnectionPoolEntry) -> None:
 
 
 def _begin(connection: sa.Connection) -> None:
-    # A deferred writer that read first loses its update when another came between: measured, 118 of
-    # 160 contended updates lost; with IMMEDIATE none.
+    # A deferred transaction that reads first fails to write if another one wrote in between. Measured: 118 of
+    # 160 contended updates were lost, with IMMEDIATE none.
     reading = connection.get_execution_options().get("reading", False)
     if reading:
         connection.exec_driver_sql("BEGIN")
@@ -374,10 +381,12 @@ def _begin(connection: sa.Connection) -> None:
 
 
 def _begin_immediate(driver: sqlite3.Connection) -> None:
-    """Waits for other writers for BUSY_TIMEOUT, a moment at a time: nothing interrupts SQLite while it waits
-    by itself."""
+    """Wait for other writers for at most BUSY_TIMEOUT, in short steps.
+
+    SQLite's own wait cannot be interrupted.
+    """
     deadline = time.monotonic() + BUSY_TIMEOUT
-    driver.execute(f"PRAGMA busy_timeout = {_MOMENT}")
+    driver.execute(f"PRAGMA busy_timeout = {_LOCK_WAIT_STEP}")
     try:
         while True:
             try:
@@ -392,8 +401,10 @@ def _begin_immediate(driver: sqlite3.Connection) -> None:
 
 
 def _switch_to_wal(driver: sqlite3.Connection) -> None:
-    """Readers go on beside a writer; the setting stays with the file. Two runners may switch at once,
-    and SQLite does not wait for this lock by itself."""
+    """Switch the file to WAL mode, in which a writer does not block readers. The file keeps the setting.
+
+    Two migrations may switch at the same time, and SQLite does not wait for this lock.
+    """
     deadline = time.monotonic() + BUSY_TIMEOUT
     while True:
         try:
@@ -412,9 +423,9 @@ def _switch_to_wal(driver: sqlite3.Connection) -> None:
 def _open_read_only(path: Path) -> sqlite3.Connection:
     if not path.exists():
         raise StoreError(f"no store at {path}: make one with `curation import PATH`")
-    # A query runs in another thread than who waits for it.
+    # A query runs in another thread than its caller.
     connection = sqlite3.connect(
         address(path, "ro"), uri=True, isolation_level=None, timeout=BUSY_TIMEOUT, check_same_thread=False
     )
-    connection.execute(f"PRAGMA mmap_size = {MAPPED}")
+    connection.execute(f"PRAGMA mmap_size = {MAX_MAPPED_BYTES}")
     return connection

@@ -1,4 +1,4 @@
-"""A copy of an SQLite store while it is in use: one file, whole, checked, and there only once it is."""
+"""Copies an SQLite store while it is in use: to one complete, checked file that appears only at the end."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from ..errors import StoreError
 from ..interrupts import Outcome, record_outcome, stop_on_signal
 from ..temporary import temporary_file
 
-#: Pages of one step, some 16 MB: a bar moves, and Ctrl-C is heard.
+#: Pages per step, about 16 MB. Between steps the progress bar moves and Ctrl-C takes effect.
 STEP = 1_000
 
-#: What SQLite puts beside a database.
+#: Suffixes of the files that SQLite creates next to a database.
 COMPANIONS = ("-wal", "-shm", "-journal")
 
 
@@ -26,33 +26,35 @@ def copy_store(
     replace: bool,
     progress: Callable[[int, int], None] | None,
 ) -> None:
-    """Copies what `source`, a connection to `store`, sees at this moment to `file`.
+    """Copy the current state of `source`, a connection to `store`, to `file`.
 
-    Raises StoreError for a place that will not do, and if the copy does not pass SQLite's check;
-    sqlite3.Error and OSError if it cannot be written. In all these cases `file` stays as it was.
+    Raises:
+        StoreError: `file` is not a suitable path, or the copy fails SQLite's check.
+        sqlite3.Error, OSError: the copy cannot be written.
+
+    After an error `file` is unchanged.
     """
-    _refuse_place(store, file, replace=replace)
-    with temporary_file(file, companions=COMPANIONS) as made:
-        with closing(sqlite3.connect(made)) as copy:
+    _check_path(store, file, replace=replace)
+    with temporary_file(file, companions=COMPANIONS) as temporary:
+        with closing(sqlite3.connect(temporary)) as copy:
             copy_pages(source, copy, progress)
-        with closing(sqlite3.connect(made)) as copy:  # as whoever restores it will open it
+        with closing(sqlite3.connect(temporary)) as copy:  # opened again, as for a restore
             _check(copy)
-        made.chmod(
-            store.stat().st_mode & 0o777 | 0o200
-        )  # writable, though the store may not be; documents hold what is secured: no one else reads them
-        made.replace(file)
+        # Writable, even if the store is not. No one else may read it, because documents have secured data.
+        temporary.chmod(store.stat().st_mode & 0o777 | 0o200)
+        temporary.replace(file)
     record_outcome(Outcome.SAVED)
 
 
-def _refuse_place(store: Path, file: Path, *, replace: bool) -> None:
+def _check_path(store: Path, file: Path, *, replace: bool) -> None:
     own = [Path(f"{store}{suffix}") for suffix in ("", *COMPANIONS)]
     is_link = file.exists() and any(part.exists() and part.samefile(file) for part in own)
     if is_link or file.resolve() in [part.resolve() for part in own]:
-        raise StoreError(f"{file} is the store's own: give another path")
+        raise StoreError(f"{file} is a file of the store itself: give another path")
     if not file.parent.is_dir():
-        raise StoreError(f"there is no folder {str(file.parent)!r}: make it, or give another path")
+        raise StoreError(f"folder {str(file.parent)!r} does not exist: create it, or give another path")
     if file.exists() and not replace:
-        raise StoreError(f"{file} is there already: give another path, or --force to replace it")
+        raise StoreError(f"{file} already exists: give another path, or --force to replace it")
 
 
 def copy_pages(
@@ -60,17 +62,17 @@ def copy_pages(
     copy: sqlite3.Connection,
     progress: Callable[[int, int], None] | None = None,
 ) -> None:
-    """Copies what a connection sees at this moment into an empty database."""
-    # One read transaction over all steps: without it each commit of a writer makes SQLite start again
-    # from the first page, and beside a busy importer it would never end.
+    """Copy the current state of a database to an empty database."""
+    # One read transaction for all steps. Without it SQLite starts again from the first page after each commit
+    # of a writer, and would never finish during a busy import.
     source.execute("BEGIN")
     source.execute("SELECT count(*) FROM sqlite_schema").fetchone()
 
-    def tell(_status: int, remaining: int, total: int) -> None:
+    def report(_status: int, remaining: int, total: int) -> None:
         if progress is not None:
             progress(total - remaining, total)
 
-    source.backup(copy, pages=STEP, progress=tell)
+    source.backup(copy, pages=STEP, progress=report)
 
 
 def _check(copy: sqlite3.Connection) -> None:
@@ -78,5 +80,5 @@ def _check(copy: sqlite3.Connection) -> None:
         [(finding,)] = copy.execute("PRAGMA quick_check(1)")
     if finding != "ok":
         raise StoreError(
-            f"the copy is not sound ({finding}), and was not kept: `curation db verify` looks at the store"
+            f"the copy failed SQLite's check ({finding}) and was deleted: run `curation db verify`"
         )

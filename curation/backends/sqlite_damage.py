@@ -1,6 +1,6 @@
-"""Damage that SQLite does not see: its pages have no checksums, so that a changed byte of a value is a value.
+"""Finds damage that SQLite does not detect: its pages have no checksums, so it accepts corrupted values.
 
-Looked for where something went wrong that should not: what cannot be read as what its column holds is damage.
+This runs after an unexpected error. A value that is invalid for its column is damage.
 """
 
 from __future__ import annotations
@@ -18,23 +18,23 @@ from .types import Instant, Json
 
 
 def find_unreadable(driver: sqlite3.Connection, tables: Iterable[sa.Table]) -> Iterator[str]:
-    """Yield a line for each table with a value that cannot be read, or that is not there at all."""
+    """Yield a line for each table that is missing or has a value that cannot be read."""
     before, driver.text_factory = driver.text_factory, bytes
     try:
         for table in tables:
-            if told := _unreadable(driver, table):
-                yield f"{table.name}: {told}"
+            if problem := _find_problem(driver, table):
+                yield f"{table.name}: {problem}"
     finally:
         driver.text_factory = before
 
 
-def _unreadable(driver: sqlite3.Connection, table: sa.Table) -> str | None:
-    """What is wrong with the first value of a table that cannot be read."""
-    read = {column.name: _reader(column) for column in table.columns}
-    names = ", ".join(f'"{name}"' for name in read)
+def _find_problem(driver: sqlite3.Connection, table: sa.Table) -> str | None:
+    """Return the first problem of a table; None if there is none."""
+    readers = {column.name: _reader(column) for column in table.columns}
+    names = ", ".join(f'"{name}"' for name in readers)
     try:
         for row in driver.execute(f'SELECT {names} FROM "{table.name}"'):  # noqa: S608 - our names
-            for (name, reader), value in zip(read.items(), row, strict=True):
+            for (name, reader), value in zip(readers.items(), row, strict=True):
                 if isinstance(value, bytes) and not _is_readable(reader, value):
                     return f"a value of {name} cannot be read"
     except DAMAGE_ERRORS as error:

@@ -1,7 +1,7 @@
-"""The full-text index of SQLite, beside the rows that it is made of: FTS5, which keeps a copy of the texts,
-the number of words of each, and the places of every word.
+"""Checks and clears the full-text index of SQLite.
 
-SQLite checks all of that by itself only as a statement that writes; so what it would find is asked for here.
+FTS5 stores a copy of the texts, the number of words of each, and the positions of every word. Its own check
+is a statement that writes. So this module does the check on a copy.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from collections.abc import Iterator
 from contextlib import closing
 
 from .base import INDEXED_OTHERWISE, NOT_INDEXED, Damage
-from .sqlite_search import FIELDS, due_rows
+from .sqlite_search import FIELDS, index_content
 
-#: Tables that hold the words themselves, and how they are stored.
+#: Tables with the words, and with the settings of the index.
 _WORDS = ("data", "idx", "docsize", "config")
 
-#: Rows of an index that is empty: the averages, and a structure without segments; and its format.
+#: Makes an index empty: with averages of zero, a structure without segments, and the version of its format.
 _EMPTY = """
 DELETE FROM article_search_data; DELETE FROM article_search_idx; DELETE FROM article_search_config;
 INSERT INTO article_search_data (id, block) VALUES (1, x''), (10, x'00000000000000');
@@ -27,7 +27,7 @@ DAMAGED = "the index itself is damaged"
 
 
 def find_wrong_index(driver: sqlite3.Connection) -> Iterator[tuple[int | None, str]]:
-    """See `Backend.find_wrong_index`."""
+    """Implement `Backend.find_wrong_index`."""
     try:
         yield from _find_wrong_rows(driver)
         yield from _find_wrong_words(driver)
@@ -38,17 +38,19 @@ def find_wrong_index(driver: sqlite3.Connection) -> Iterator[tuple[int | None, s
 
 
 def find_damage(driver: sqlite3.Connection) -> list[Damage]:
-    """See `Backend.find_damage`."""
+    """Implement `Backend.find_damage`."""
     lines = [line for (text,) in driver.execute("PRAGMA integrity_check") for line in text.splitlines()]
     lines = [line for line in lines if line != "ok" and not line.startswith("***")]
     roots = driver.execute(
         "SELECT rootpage FROM sqlite_schema WHERE tbl_name GLOB 'article_search_*'"
     ).fetchall()
-    ours = {str(root) for (root,) in roots}
-    found = [Damage(line, _is_in(line, ours)) for line in lines]
+    index_roots = {str(root) for (root,) in roots}
+    found = [Damage(line, _is_in_tree(line, index_roots)) for line in lines]
     if any(damage.is_of_index for damage in found):
-        # What a damaged tree does not reach is as if nobody used it.
-        found = [Damage(line, is_ or _UNUSED.fullmatch(line) is not None) for line, is_ in found]
+        # Pages that a damaged tree no longer reaches are reported as unused.
+        found = [
+            Damage(line, is_of_index or _UNUSED.fullmatch(line) is not None) for line, is_of_index in found
+        ]
     return found
 
 
@@ -56,16 +58,17 @@ _UNUSED = re.compile(r"Page \d+:? (is )?never used")
 _TREE = re.compile(r"\b[Tt]ree (?:page )?(\d+)")
 
 
-def _is_in(line: str, roots: set[str]) -> bool:
+def _is_in_tree(line: str, roots: set[str]) -> bool:
     tree = _TREE.search(line)
     return tree is not None and tree[1] in roots
 
 
 def is_of_index(error: sqlite3.Error, driver: sqlite3.Connection) -> bool:
-    """Return whether an error is about the full-text index alone: the store's own tables can be read."""
+    """Return whether an error concerns only the full-text index, and the tables of the store can be read."""
     code: int = getattr(error, "sqlite_errorcode", 0)
     if code & 0xFF == sqlite3.SQLITE_ERROR:
-        # One that FTS5 cannot open says no more than that; its table is there, so it is not that.
+        # FTS5 raises this general code for an index that it cannot open. Our own statements have no other
+        # cause.
         return _is_broken(driver)
     return code == sqlite3.SQLITE_CORRUPT_VTAB or (
         code & 0xFF == sqlite3.SQLITE_CORRUPT and _is_broken(driver)
@@ -73,7 +76,7 @@ def is_of_index(error: sqlite3.Error, driver: sqlite3.Connection) -> bool:
 
 
 def _is_broken(driver: sqlite3.Connection) -> bool:
-    """Whether FTS5 cannot open the index, or reading it as a whole fails."""
+    """Return whether FTS5 cannot open the index, or cannot read all of it."""
     try:
         driver.execute("SELECT count(*) FROM articles").fetchall()
     except sqlite3.DatabaseError:
@@ -87,13 +90,14 @@ def _is_broken(driver: sqlite3.Connection) -> bool:
 
 
 def _find_wrong_rows(driver: sqlite3.Connection) -> Iterator[tuple[int | None, str]]:
-    others = " OR ".join(f"s.{field} IS NOT due.{field}" for field in FIELDS)
+    others = " OR ".join(f"s.{field} IS NOT expected.{field}" for field in FIELDS)
     query = (
-        f"WITH due (id, {', '.join(FIELDS)}) AS ({due_rows(driver)})"  # noqa: S608 - our names
-        " SELECT due.id, s.rowid IS NULL OR n.id IS NULL FROM due"
-        " LEFT JOIN article_search s ON s.rowid = due.id LEFT JOIN article_search_docsize n ON n.id = due.id"
-        " WHERE due.id NOT IN (SELECT article_id FROM search_queue)"
-        f" AND (s.rowid IS NULL OR n.id IS NULL OR {others}) ORDER BY due.id"
+        f"WITH expected (id, {', '.join(FIELDS)}) AS ({index_content(driver)})"  # noqa: S608 - our names
+        " SELECT expected.id, s.rowid IS NULL OR n.id IS NULL FROM expected"
+        " LEFT JOIN article_search s ON s.rowid = expected.id"
+        " LEFT JOIN article_search_docsize n ON n.id = expected.id"
+        " WHERE expected.id NOT IN (SELECT article_id FROM search_queue)"
+        f" AND (s.rowid IS NULL OR n.id IS NULL OR {others}) ORDER BY expected.id"
     )
     with closing(driver.execute(query)) as rows:
         for article_id, is_missing in rows:
@@ -104,14 +108,14 @@ def _find_wrong_rows(driver: sqlite3.Connection) -> Iterator[tuple[int | None, s
             " AND id NOT IN (SELECT article_id FROM search_queue) ORDER BY id"
         )
         for (row_id,) in driver.execute(query).fetchall():
-            yield None, f"{table} has a row {row_id} of no article"
+            yield None, f"{table} has a row {row_id} without an article"
 
 
 def _find_wrong_words(driver: sqlite3.Connection) -> Iterator[tuple[int | None, str]]:
-    """Whether FTS5 finds each word of the texts where the index has it, and no other.
+    """Check that the index has exactly the words of its texts, at the right positions.
 
-    FTS5 looks at that only as part of a statement that writes. So a copy of the words is looked at, in a
-    table of the connection's own, beside the texts of the index itself.
+    FTS5 checks that only in a statement that writes. So this checks a copy of the words, in a temporary
+    table, against the texts of the index itself.
     """
     driver.execute("SAVEPOINT checking")
     try:
@@ -129,51 +133,51 @@ def _find_wrong_words(driver: sqlite3.Connection) -> Iterator[tuple[int | None, 
         driver.execute(_CHECK)
         driver.execute(_TERMS)
         if driver.execute(_UNFOUND).fetchone():
-            yield None, "it does not find each of its words"
+            yield None, "some words of the index cannot be found"
     except sqlite3.DatabaseError as error:
         if getattr(error, "sqlite_errorcode", 0) != sqlite3.SQLITE_CORRUPT_VTAB:
             raise
-        yield None, "its words are not those of its texts"
+        yield None, "the words of the index do not match its texts"
     finally:
-        if driver.in_transaction:  # a full disk, or an interruption, may have ended it
+        if driver.in_transaction:  # a full disk or an interruption may have ended the transaction
             driver.execute("ROLLBACK TO checking")
             driver.execute("RELEASE checking")
 
 
-#: How the index is declared, and how the table that is checked in its place.
+#: The start of the declaration of the index, and its replacement for the table that is checked.
 _CHECKED = ("article_search USING fts5(", "temp.search_check USING fts5(content = 'search_texts', ")
 
-#: By checksums of all words, their places, and how many there are.
+#: Checks the words, their positions and their number by checksums.
 _CHECK = "INSERT INTO temp.search_check (search_check, rank) VALUES ('integrity-check', 1)"
 
 
-#: The check passes over the ways to words, by which a word is found.
+#: Lists the words of the index. The check above does not cover the lookup of words.
 _TERMS = "CREATE VIRTUAL TABLE temp.search_terms USING fts5vocab('main', 'article_search', 'col')"
 
-#: A word that is not found by its name.
+#: Finds a word whose lookup fails.
 _UNFOUND = """
 SELECT 1 FROM temp.search_terms w WHERE NOT EXISTS (
   SELECT 1 FROM temp.search_terms again WHERE again.term = w.term AND again.col = w.col) LIMIT 1"""
 
 
 def _schema(driver: sqlite3.Connection) -> str:
-    """The statement that makes the index, as the store has it."""
-    [(made,)] = driver.execute("SELECT sql FROM sqlite_schema WHERE name = 'article_search'").fetchall()
-    statement: str = made
+    """Return the statement in the store's schema that creates the index."""
+    [(sql,)] = driver.execute("SELECT sql FROM sqlite_schema WHERE name = 'article_search'").fetchall()
+    statement: str = sql
     return statement
 
 
 def clear_index(driver: sqlite3.Connection) -> None:
-    """See `Backend.clear_index`: it is made anew, as the schema says."""
-    made = _schema(driver)
+    """Implement `Backend.clear_index` by dropping and creating the index."""
+    statement = _schema(driver)
     driver.execute("SAVEPOINT clearing")
     try:
         driver.execute("DROP TABLE article_search")
     except sqlite3.DatabaseError:
-        # FTS5 drops only what it can open.
+        # FTS5 can only drop an index that it can open.
         driver.execute("ROLLBACK TO clearing")
-        for statement in _EMPTY.split(";"):
-            driver.execute(statement)
+        for emptying in _EMPTY.split(";"):
+            driver.execute(emptying)
         driver.execute("DROP TABLE article_search")
     driver.execute("RELEASE clearing")
-    driver.execute(made)
+    driver.execute(statement)

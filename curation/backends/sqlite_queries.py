@@ -1,8 +1,12 @@
-"""A query on SQLite that can read, and nothing else.
+"""Runs read-only queries on SQLite.
 
-`mode=ro` alone let ATTACH write to the same file and VACUUM INTO copy it out. What held against every attack
-tried: `mode=ro`, `query_only`, no ATTACH, an authorizer that denies what it does not know (other tables than
-the store's own too: `dbstat` and the like), a cap on values, and a thread that can always be given up.
+`mode=ro` alone lets ATTACH write to the same file, and VACUUM INTO copy it. The following combination
+withstood all attacks that were tried:
+
+- `mode=ro`, `query_only`, and no ATTACH
+- an authorizer that denies everything it does not know, including tables such as `dbstat`
+- a limit on the size of values
+- a thread that can always be abandoned
 """
 
 from __future__ import annotations
@@ -33,8 +37,8 @@ from .queries import (
 from .query_workers import Worker
 from .sql_text import names_alone, place_of, second_statement, tokens, without_semicolons
 
-#: The functions a query may call: none reads files, loads code or changes anything. Whatever SQLite
-#: adds later is denied until it is listed here.
+#: Functions that a query may call. None of them reads files, loads code or changes anything. Functions of
+#: later versions of SQLite are denied until they are added here.
 _SAFE_FUNCTIONS = """
 abs acos asin atan atan2 avg ceil ceiling changes char coalesce concat concat_ws cos count cume_dist
 current_date current_time current_timestamp date datetime degrees dense_rank exp first_value floor
@@ -48,44 +52,47 @@ trunc typeof unhex unicode unixepoch unlikely upper -> ->>
 """
 SAFE_FUNCTIONS = frozenset(_SAFE_FUNCTIONS.split())
 
-#: Tables of SQLite's own that may be read: the schema's, and lists in JSON.
+#: SQLite's own tables that may be read: the schema, and JSON table functions.
 _SAFE_TABLES = frozenset({"sqlite_master", "sqlite_schema", "json_each", "json_tree"})
 
-#: Rows, bytes and seconds after which what was found is handed on.
+#: Maximum rows, bytes and seconds of one batch of rows.
 _ROWS, _BYTES, _SECONDS = 2_000, 4 * 1024 * 1024, 0.5
 
-#: Primary result codes of SQLite that say that the file is damaged.
+#: SQLite's primary result codes for a damaged file.
 _DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
-#: Columns of an answer: with the cap on values, this bounds what a row takes.
+#: Maximum number of columns. With the limit on values, it bounds the size of a row.
 _COLUMNS = 200
 
-#: Stands in for a name, to see whether the error is about it.
+#: Replaces a name, to find out whether an error is about it.
 _MARK = "curation_looks_here"
 
-#: Occurrences of a name that are tried.
+#: Maximum number of occurrences of a name that are tried.
 _TRIES = 50
 
 
 @contextmanager
 def run_query(connection: sqlite3.Connection, query: Query) -> Iterator[QueryResult]:
-    """Runs a query over a connection that is open for reading alone, and closes that. Raises QueryRefused."""
-    asked = query.sql
-    query = replace(query, sql=names_alone(without_semicolons(asked, escapes=False)))
+    """Run a query on a read-only connection, and close the connection. Raises QueryRefused."""
+    original = query.sql
+    query = replace(query, sql=names_alone(without_semicolons(original, escapes=False)))
     guard = _Guard(connection)
     with Worker(query, connection.interrupt, connection.close) as worker:
         try:
             cursor = worker.call(lambda: guard.start(query))
-            columns = [_as_asked(column[0], query.sql, asked) for column in cursor.description]
+            columns = [_original_name(column[0], query.sql, original) for column in cursor.description]
             yield QueryResult(columns, limited(_rows(worker, cursor), query.limit))
         except (sqlite3.Error, sqlite3.Warning, OverflowError) as error:
             raise guard.refusal(error, query) from error
 
 
-def _as_asked(column: str, sql: str, asked: str) -> str:
-    """The name of a column that has none but its place in the query, as it was written there."""
+def _original_name(column: str, sql: str, original: str) -> str:
+    """Return the name of a column with the quotes of the original query.
+
+    SQLite names a column without an alias after its expression in the query.
+    """
     at = sql.find(column) if "`" in column or "[" in column else -1
-    return column if at < 0 else asked[at : at + len(column)]
+    return column if at < 0 else original[at : at + len(column)]
 
 
 def _rows(worker: Worker, cursor: sqlite3.Cursor) -> Iterator[tuple[Any, ...]]:
@@ -105,7 +112,7 @@ def _batch(cursor: sqlite3.Cursor) -> list[tuple[Any, ...]]:
 
 
 class _Guard:
-    """Makes a connection answer SELECTs and nothing else, and knows what was denied."""
+    """Restricts a connection to SELECT, and keeps the first denial for the error message."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
@@ -114,14 +121,14 @@ class _Guard:
         self._tables: frozenset[str] = frozenset()
 
     def start(self, query: Query) -> sqlite3.Cursor:
-        """Bounds the connection, then begins the query."""
+        """Restrict the connection, then start the query."""
         execute, setlimit = self._connection.execute, self._connection.setlimit
         execute("PRAGMA query_only = ON")
         execute("PRAGMA trusted_schema = OFF")
         execute("PRAGMA case_sensitive_like = ON")  # as on other engines
-        own = execute("SELECT name FROM sqlite_master WHERE type IN ('table', 'view')")
-        self._tables = frozenset(name for (name,) in own if not name.startswith("sqlite_")) | _SAFE_TABLES
-        # Their making writes down a schema of their own: not for the authorizer.
+        names = execute("SELECT name FROM sqlite_master WHERE type IN ('table', 'view')")
+        self._tables = frozenset(name for (name,) in names if not name.startswith("sqlite_")) | _SAFE_TABLES
+        # On first use they write their own schema, which the authorizer would deny.
         execute("SELECT 1 FROM json_each('[]'), json_tree('[]')").fetchall()
         setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
         setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MAX_VALUE)
@@ -133,7 +140,7 @@ class _Guard:
             cursor = execute(query.sql, values)
         except (sqlite3.Error, sqlite3.Warning) as error:
             denied = self._denied
-            self._offset = self._place(query.sql, values, str(error))
+            self._offset = self._find_offset(query.sql, values, str(error))
             self._denied = denied
             raise
         if cursor.description is None:
@@ -143,9 +150,9 @@ class _Guard:
     def _authorize(self, action: int, first: str | None, second: str | None, *_: str | None) -> int:
         if action in (sqlite3.SQLITE_SELECT, sqlite3.SQLITE_RECURSIVE):
             return sqlite3.SQLITE_OK
-        # Of a query's own (WITH), where its rows alone are counted, no column is named.
-        is_ours = first not in SECRET_TABLES and (first in self._tables or not second)
-        if action == sqlite3.SQLITE_READ and is_ours:
+        # For a WITH table of which only rows are counted, SQLite names no column.
+        is_readable = first not in SECRET_TABLES and (first in self._tables or not second)
+        if action == sqlite3.SQLITE_READ and is_readable:
             return sqlite3.SQLITE_OK
         if action == sqlite3.SQLITE_FUNCTION and second in SAFE_FUNCTIONS:
             return sqlite3.SQLITE_OK
@@ -153,7 +160,7 @@ class _Guard:
         return sqlite3.SQLITE_DENY
 
     def refusal(self, error: Exception, query: Query) -> QueryRefused:
-        """What the user is told of an error."""
+        """Return an error with a message for the user."""
         text, code = str(error), getattr(error, "sqlite_errorcode", None)
         if self._denied:
             return QueryRefused(self._denied, self._offset)
@@ -162,39 +169,39 @@ class _Guard:
         if code is not None and code & 0xFF in _DAMAGE:
             text = f"the store is damaged ({text}): restore it from a backup"
         if code == sqlite3.SQLITE_TOOBIG:
-            text = f"{text}: values of up to {MAX_VALUE >> 20} MB are allowed"
+            text = f"{text}: the maximum size of a value is {MAX_VALUE >> 20} MB"
         missing = re.fullmatch(r"no such (table|column): (?:.*\.)?([^.]*)", text, re.DOTALL)
         if missing and self._offset is not None and query.sql[self._offset] in "`[":
             named = text if missing[2] else f'{text}""'
-            text = f"{named} (a text stands in single quotes)"
+            text = f"{named} (write texts in single quotes)"
         return QueryRefused(text, self._offset, (missing[1], missing[2]) if missing else None)
 
-    def _place(self, sql: str, values: Mapping[str, object], text: str) -> int | None:
-        """Where in a query an error is; None if that cannot be told.
+    def _find_offset(self, sql: str, values: Mapping[str, object], text: str) -> int | None:
+        """Return the offset of an error in a query; None if it cannot be found.
 
-        SQLite knows, but its driver does not tell. So variants of the query are tried, without running any:
-        cut off behind a word that it stumbles over, or with another name for one that it complains of.
+        SQLite knows it, but Python's driver does not provide it. So this tries variants of the query with
+        EXPLAIN: cut off after the token in the message, or with another name for the one in the message.
         """
         if "incomplete input" in text:
             return len(sql.rstrip())
         if match := re.search(r'unrecognized token: "(.*)"', text, re.DOTALL):
             return sql.find(match[1]) if sql.count(match[1]) == 1 else None
-        if ": " not in text:  # it names nothing
+        if ": " not in text:  # the message has no name
             return None
         is_syntax = re.fullmatch(r'near "(.*)": syntax error', text, re.DOTALL)
-        complained = is_syntax[1] if is_syntax else text.partition(": ")[2].rstrip("()")
-        names = {complained.lower()}
-        if not is_syntax:  # of `a.b` the column, or one name that was in quotes, as it is if it is empty
-            names |= {complained.rpartition(".")[2].lower(), f"`{complained}`".lower()}
+        reported = is_syntax[1] if is_syntax else text.partition(": ")[2].rstrip("()")
+        names = {reported.lower()}
+        if not is_syntax:  # the column of `a.b`, or a quoted name, which may be empty
+            names |= {reported.rpartition(".")[2].lower(), f"`{reported}`".lower()}
         found = [t for t in tokens(sql, escapes=False) if names & {t.text.lower(), t.name.lower()} - {""}]
         for token in found[:_TRIES]:
-            cut = sql[: token.end] if is_syntax else f"{sql[: token.start]}{_MARK}{sql[token.end :]}"
-            told = self._complaint(cut, values)
-            if told == text if is_syntax else _MARK in told:
+            variant = sql[: token.end] if is_syntax else f"{sql[: token.start]}{_MARK}{sql[token.end :]}"
+            message = self._error_message(variant, values)
+            if message == text if is_syntax else _MARK in message:
                 return token.start
         return None
 
-    def _complaint(self, sql: str, values: Mapping[str, object]) -> str:
+    def _error_message(self, sql: str, values: Mapping[str, object]) -> str:
         is_explained = next((t.name.lower() for t in tokens(sql, escapes=False)), "") == "explain"
         with suppress(UnicodeError):
             try:
@@ -205,16 +212,16 @@ class _Guard:
 
 
 def _refused_by_driver(error: Exception, query: Query) -> QueryRefused:
-    """The message for an error that Python's driver raises by itself, without a code of SQLite's."""
+    """Return the error for one that Python's driver itself raises, without an SQLite code."""
     second = second_statement(query.sql, escapes=False)
     if second is not None:
         return QueryRefused(ONE_STATEMENT, second)
-    named = (token.parameter for token in tokens(query.sql, escapes=False) if token.parameter)
-    lacking = next((name for name in named if name not in query.parameters), None)
-    if lacking is not None:
-        return missing_parameter(lacking, place_of(lacking, query.sql, escapes=False))
+    used = (token.parameter for token in tokens(query.sql, escapes=False) if token.parameter)
+    missing = next((name for name in used if name not in query.parameters), None)
+    if missing is not None:
+        return missing_parameter(missing, place_of(missing, query.sql, escapes=False))
     if type(error) is sqlite3.OperationalError:
-        return QueryRefused("a value is no text in UTF-8: ask for its bytes, as hex(...)")
+        return QueryRefused("a value is not valid UTF-8: select its bytes with hex(...)")
     return QueryRefused(str(error))
 
 
@@ -222,18 +229,20 @@ def _denial(action: int, first: str | None, second: str | None) -> str:
     if action == sqlite3.SQLITE_READ:
         return not_readable(str(first))
     if action == sqlite3.SQLITE_FUNCTION:
-        return f"function {second} is not allowed: a query may call functions that compute, and no others"
+        return f"function {second} is not allowed: a query may only call functions that compute values"
     if action == sqlite3.SQLITE_UPDATE and first == "sqlite_master":  # how SQLite opens a virtual table
         return (
-            "a table of this kind is out of reach: ask the store's tables and views (`curation db views`),"
-            " and the full-text index by `curation search`"
+            "virtual tables cannot be queried: use the store's tables and views (run `curation db views`),"
+            " and `curation search` for the full-text index"
         )
     return ONLY_READING
 
 
 def _as_value(value: object) -> object:
-    """A value of which nobody said the type, as a number if it is one: SQLite holds any text for greater
-    than any number, but compares a number with a text column as text. `007` is none: as text it would be 7.
+    """Convert an untyped value to a number if it looks like one.
+
+    In SQLite any text is greater than any number, but a number is compared with a text column as text. `007`
+    stays a text, because as a number it would become 7.
     """
     if not isinstance(value, UntypedValue):
         return value

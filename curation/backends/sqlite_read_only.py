@@ -1,11 +1,11 @@
-"""How an SQLite store is opened that cannot be written to.
+"""Opens an SQLite store that cannot be written to.
 
-In WAL mode SQLite wants to make a file `-shm` beside the store, even to read. Where it cannot, no other
-program is at work on the store (it would have made one), and two ways are left:
+In WAL mode SQLite needs to create a file `-shm` next to the store, even to read. If it cannot, no other
+program uses the store, because that would have created one. Then there are two cases:
 
-- No `-wal` is there, or an empty one: all is in the file itself, which is read as one that nobody changes.
-- Changes wait in a `-wal` (a copy of a store in use, a crash): both are copied to a temporary folder, which
-  goes with the process. To leave the `-wal` out would show an old state of the store.
+- There is no `-wal`, or an empty one: the file is complete, and is opened as immutable.
+- There are changes in a `-wal` (a copy of a store in use, or a crash): both files are copied to a temporary
+  folder, which is deleted with the process. Without the `-wal` readers would see an old state of the store.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from pathlib import Path
 
 from ..temporary import temporary_folder
 
-#: What Python's driver raises of a file that SQLite cannot read. SQLite's message may quote a damaged name,
-#: and the driver raises the second one while it decodes that.
+#: Errors of Python's driver for a file that SQLite cannot read. SQLite's message may quote a damaged name,
+#: and the driver raises the second error when it decodes that.
 DAMAGE_ERRORS = (sqlite3.Error, UnicodeDecodeError)
 
 
 def address(path: Path, mode: str) -> str:
-    """Return the URI by which a store is opened: in a mode (`rw`, `ro`), or as one that nobody changes.
+    """Return the URI to open a store with: in a mode (`rw`, `ro`), or as immutable.
 
     Raises:
-        OSError: there is no room for a copy.
+        OSError: there is no space for a copy.
     """
     path = path.resolve()
     uri = path.as_uri()
@@ -42,7 +42,7 @@ def address(path: Path, mode: str) -> str:
 
 
 def _can_be_read(uri: str) -> bool:
-    """Whether SQLite itself can read a file; what else may be wrong with it, whoever opens it will hear."""
+    """Return whether SQLite can read a file. Other errors are ignored: opening the store reports them."""
     try:
         with closing(sqlite3.connect(uri, uri=True)) as driver:
             driver.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone()
@@ -58,7 +58,7 @@ atexit.register(_COPIES.close)
 
 @cache
 def _copied(path: Path) -> Path:
-    """A copy of a store and its `-wal`, which goes with the process."""
+    """Copy a store and its `-wal` to a temporary folder, and return the copy."""
     folder = _COPIES.enter_context(temporary_folder())
     for suffix in ("", "-wal"):
         shutil.copyfile(f"{path}{suffix}", folder / f"{path.name}{suffix}")

@@ -1,7 +1,8 @@
 """Column types that mean the same on every engine.
 
-SQLite tables are STRICT, which knows the names INTEGER, REAL, TEXT and BLOB only; MariaDB needs
-LONGTEXT, exact lengths and a collation that equates nothing; PostgreSQL has the real types.
+- SQLite tables are STRICT, and allow only the types INTEGER, REAL, TEXT and BLOB.
+- MariaDB needs LONGTEXT, exact lengths, and a collation that distinguishes all texts.
+- PostgreSQL has the real types.
 """
 
 from __future__ import annotations
@@ -18,13 +19,15 @@ UTC = dt.UTC
 
 MARIADB_DIALECTS = ("mysql", "mariadb")  # `mysql+pymysql://` to a MariaDB server reports `mysql`
 
-#: utf8mb4_bin equates `x` and `x `; only the NOPAD collation tells every two texts apart.
+#: utf8mb4_bin treats `x` and `x ` as equal. Only the NOPAD collation distinguishes all texts.
 EXACT_COLLATION = "utf8mb4_nopad_bin"
 
 
 class _MariadbType(UserDefinedType[Any]):
-    """A type of MariaDB by its name there: importing SQLAlchemy's own types of it, with all its drivers, took
-    a tenth of a command's start."""
+    """A MariaDB type, by its name.
+
+    Importing SQLAlchemy's own MariaDB types, with all its drivers, took a tenth of a command's start.
+    """
 
     cache_ok = True
 
@@ -35,16 +38,16 @@ class _MariadbType(UserDefinedType[Any]):
         return self.name
 
 
-#: Text of any length; TEXT ends at 64 KB.
+#: Text of any length. TEXT is limited to 64 KB.
 _LONGTEXT = f"LONGTEXT CHARACTER SET utf8mb4 COLLATE {EXACT_COLLATION}"
 
 
 class Instant(TypeDecorator[dt.datetime]):
-    """A UTC instant, to the microsecond.
+    """An instant in UTC, with microseconds.
 
-    In: an aware datetime of any zone; a naive one is a mistake and raises ValueError. Out: an aware
-    datetime in UTC. SQLite holds it in its own canonical text, `2021-05-28 16:00:00[.ffffff]`, which
-    sorts as time does and compares with SQLite's `datetime('now', ...)`.
+    It accepts an aware datetime of any time zone, and raises ValueError for a naive one. It returns an aware
+    datetime in UTC. SQLite stores its canonical text, `2021-05-28 16:00:00[.ffffff]`, which sorts by time and
+    compares with SQLite's `datetime('now', ...)`.
     """
 
     impl = sa.DateTime
@@ -61,7 +64,7 @@ class Instant(TypeDecorator[dt.datetime]):
         if value is None:
             return None
         if value.tzinfo is None:
-            raise ValueError(f"an instant needs a zone: {value!r}")
+            raise ValueError(f"an instant needs a time zone: {value!r}")
         if value.tzinfo is not UTC:
             value = value.astimezone(UTC)
         if dialect.name == "postgresql":
@@ -77,7 +80,7 @@ class Instant(TypeDecorator[dt.datetime]):
 
 
 class Flag(TypeDecorator[bool]):
-    """True or false; INTEGER on SQLite, where the table's CHECK holds it to 0 and 1."""
+    """A boolean; INTEGER on SQLite, where a CHECK of the table allows only 0 and 1."""
 
     impl = sa.Boolean
     cache_ok = True
@@ -97,20 +100,20 @@ class Flag(TypeDecorator[bool]):
 
 
 def integer() -> TypeEngine[int]:
-    """A whole number of 64 bits."""
+    """Return the type of a 64-bit integer."""
     return sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
 def text() -> TypeEngine[str]:
-    """Text of any length."""
+    """Return the type of text of any length."""
     return sa.Text().with_variant(_MariadbType(_LONGTEXT), *MARIADB_DIALECTS)
 
 
 def name(length: int) -> TypeEngine[str]:
-    """Text of at most `length` characters that sorts by code point on every engine.
+    """Return the type of text of at most `length` characters that sorts by code point on every engine.
 
-    For what is looked up by a plain index: at most 640 characters, since PostgreSQL refuses index
-    entries over 2,704 bytes and MariaDB over 3,072, at four bytes a character.
+    For an indexed column `length` is at most 640: at four bytes per character, PostgreSQL allows index
+    entries of 2,704 bytes and MariaDB of 3,072.
     """
     return (
         sa.String(length, collation="C")
@@ -120,20 +123,20 @@ def name(length: int) -> TypeEngine[str]:
 
 
 def digest() -> TypeEngine[bytes]:
-    """A SHA-256: the key of unique text that is too long for an index."""
+    """Return the type of a SHA-256: the key of unique text that is too long for an index."""
     return sa.LargeBinary(32).with_variant(_MariadbType("BINARY(32)"), *MARIADB_DIALECTS)
 
 
 def blob() -> TypeEngine[bytes]:
-    """Bytes of any length."""
+    """Return the type of bytes of any length."""
     return sa.LargeBinary().with_variant(_MariadbType("LONGBLOB"), *MARIADB_DIALECTS)
 
 
 class Json(TypeDecorator[Any]):
-    """JSON whose keys keep their order and whose numbers keep their digits, on every engine alike.
+    """JSON that keeps the order of its keys and the digits of its numbers, on every engine.
 
-    In: JSON text, ready made. Out: the decoded value. PostgreSQL's JSON operators work on it; `jsonb`
-    would reorder the keys of what upstream wrote.
+    It accepts JSON text and returns the decoded value. PostgreSQL's JSON operators work on it. `jsonb` would
+    reorder the keys of upstream's JSON.
     """
 
     impl = sa.Text
@@ -151,7 +154,7 @@ class Json(TypeDecorator[Any]):
 
 
 class _PostgresqlJson(UserDefinedType[Any]):
-    """PostgreSQL's `json`, given as text: SQLAlchemy's own JSON type would encode the text again."""
+    """PostgreSQL's `json`, sent as text. SQLAlchemy's own JSON type would encode the text again."""
 
     cache_ok = True
 

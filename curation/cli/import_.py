@@ -92,7 +92,7 @@ def import_command(
     A file with unchanged size and times (or git blob) is not read. Use --full on a file system with
     unreliable times.
 
-    A renamed or moved file stays the same article, with its overrides and history. An import is refused if
+    A renamed or moved file stays the same article, with its overrides and history. An import fails if
     most of the documents that it adds are articles of one other source, and it adds more than that source
     has. Import into that source with --source, or keep the two apart with --new-source.
 

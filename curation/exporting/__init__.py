@@ -1,9 +1,9 @@
-"""Rows into files: documents with the editors' decisions in them, the JSON that the site shows, and rows for
-other tools.
+"""Exports: documents with the editors' overrides, the JSON of a site, and rows for other tools.
 
-- `documents`: what the store holds of documents, and what their flags should say
-- `files`: documents compared with the files of a folder; `archives` and `diffs` are other places for them
-- `site`: the site's JSON, sitemaps and feeds
+- `documents`: stored documents, and the flags that their files should have
+- `files`: compares documents with the files of a folder
+- `archives`, `diffs`: other outputs for the same documents
+- `site`: the JSON, sitemaps and feeds of a site
 - `rows`: articles as rows for other tools
-- `target`: a folder that is written to, and nothing outside of it
+- `output_folder`: writes below one folder and nowhere else
 """

@@ -1,4 +1,7 @@
-"""Documents into an archive: the same store gives the same bytes, so no file has a time of its own."""
+"""Writes documents to an archive.
+
+The same store gives the same bytes. So all entries have the same fixed timestamp.
+"""
 
 from __future__ import annotations
 
@@ -17,27 +20,29 @@ _MODE = 0o644
 
 @contextmanager
 def opened_archive(stream: IO[bytes], name: str) -> Iterator[Callable[[FileChange], None]]:
-    """What puts a file into an archive, whose kind its name tells (`scanning.content.ARCHIVE_SUFFIXES`); the
-    archive is whole at the end."""
+    """Yield a function that adds a file to an archive; the archive is complete when the context ends.
+
+    The suffix of `name` selects the format (`scanning.content.ARCHIVE_SUFFIXES`).
+    """
     name = name.lower()
     with ExitStack() as opened:
         if name.endswith(".zip"):
             archive = opened.enter_context(zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED))
-            yield lambda change: archive.writestr(_zip_entry(change.path), change.becomes)
+            yield lambda change: archive.writestr(_zip_entry(change.path), change.new)
         else:
             packed = opened.enter_context(_compressing(stream, name))
-            # As a stream: nothing is sought in it, and no list of its members is kept.
+            # Written as a stream: without seeking, and without a list of members in memory.
             tar = opened.enter_context(tarfile.open(fileobj=packed, mode="w|", format=tarfile.PAX_FORMAT))
 
             def add(change: FileChange) -> None:
-                tar.addfile(_tar_entry(change.path, len(change.becomes)), BytesIO(change.becomes))
+                tar.addfile(_tar_entry(change.path, len(change.new)), BytesIO(change.new))
                 tar.members.clear()  # type: ignore[attr-defined]
 
             yield add
 
 
 def _zip_entry(path: str) -> zipfile.ZipInfo:
-    entry = zipfile.ZipInfo(path)  # of 1980, the first time that a zip can tell
+    entry = zipfile.ZipInfo(path)  # dated 1980, the earliest time of the zip format
     entry.compress_type = zipfile.ZIP_DEFLATED
     entry.external_attr = _MODE << 16
     return entry
@@ -67,7 +72,7 @@ def _compressing(stream: IO[bytes], name: str) -> Iterator[Any]:
         else:
             from backports import zstd
 
-        # Without this option a damaged archive could not be told from a whole one.
+        # Without the checksum, readers would not detect a damaged archive.
         options = {int(zstd.CompressionParameter.checksum_flag): 1}
         with zstd.ZstdFile(stream, "wb", options=options) as packed_zst:
             yield packed_zst

@@ -1,31 +1,32 @@
-"""What an export would change in a file, as `git apply` and `patch` take it."""
+"""Unified diffs of what an export would change, for `git apply` and `patch`."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator, Sequence
 
-#: Lines around a change.
+#: Lines of context around a change.
 CONTEXT = 3
 
 
-def unified_diff(path: str, was: bytes | None, becomes: bytes) -> Iterator[bytes]:
-    """The lines of a unified diff, each with its end; `was` is None for a file that is new."""
-    old, new = (_lines(was) if was is not None else []), _lines(becomes)
-    same = _common_end(old, new)
-    # Behind the last change only its context matters; a body of a megabyte is not compared.
-    old, new = (lines[: len(lines) - max(0, same - CONTEXT)] for lines in (old, new))
-    mark = b"\t" if " " in path else b""
-    before = b"/dev/null" if was is None else b"a/" + path.encode() + mark
-    told = difflib.diff_bytes(difflib.unified_diff, old, new, before, b"b/" + path.encode() + mark, n=CONTEXT)
-    for line in told:
+def unified_diff(path: str, old: bytes | None, new: bytes) -> Iterator[bytes]:
+    """Yield the lines of a unified diff, with line ends; `old` is None for a new file."""
+    old_lines, new_lines = (_lines(old) if old is not None else []), _lines(new)
+    same = _common_end(old_lines, new_lines)
+    # After the last change only the context matters. This avoids comparing a body of a megabyte.
+    old_lines, new_lines = (lines[: len(lines) - max(0, same - CONTEXT)] for lines in (old_lines, new_lines))
+    tab = b"\t" if " " in path else b""
+    old_name = b"/dev/null" if old is None else b"a/" + path.encode() + tab
+    new_name = b"b/" + path.encode() + tab
+    diff = difflib.diff_bytes(difflib.unified_diff, old_lines, new_lines, old_name, new_name, n=CONTEXT)
+    for line in diff:
         yield line if line.endswith(b"\n") else line + b"\n\\ No newline at end of file\n"
 
 
 def _lines(data: bytes) -> list[bytes]:
     lines = data.split(b"\n")
-    ended = [line + b"\n" for line in lines[:-1]]
-    return [*ended, lines[-1]] if lines[-1] else ended
+    terminated = [line + b"\n" for line in lines[:-1]]
+    return [*terminated, lines[-1]] if lines[-1] else terminated
 
 
 def _common_end(old: Sequence[bytes], new: Sequence[bytes]) -> int:

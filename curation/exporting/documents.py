@@ -1,8 +1,8 @@
-"""The documents of a source as its files should be: the bytes that were imported, with the decisions in them.
+"""The documents of a source as its files should be: the imported bytes with the overrides applied.
 
-A flag is written where a decision is in force on it, and only if the document does not mean the same already:
-a flag that is absent means published, and not removed. `published` follows a decision on `removed`, which is
-the editors' veto: what is removed is not published.
+A flag is written if it has an override and the document does not already have the effective value. An absent
+flag means published and not removed. An override of `removed` also changes `published`: a removed article is
+never published.
 """
 
 from __future__ import annotations
@@ -20,16 +20,18 @@ from ..documents.flag_editing import FlagValue
 from ..flags import FLAGS, is_about_flag
 from ..store.schema import articles, changes, documents, files, import_issues, overrides, taxonomy_documents
 
-#: Rows that are fetched at once.
+#: Rows per fetch.
 BATCH = 500
 
 
 class StoredDocument(NamedTuple):
-    """A document by where it is held. `article_id` is None for one of the taxonomy, which nobody decides.
+    """A document in the store, without its bytes.
 
-    digest: SHA-256 of its bytes as they were imported.
-    stamp: what vouches for a file's bytes without reading them (`scanning.File.stamp`); None for nothing.
-    is_decided: whether an editor's decision stands on any of its flags.
+    id: the id of the article, or of the taxonomy document.
+    article_id: None for a taxonomy document, which has no flags.
+    digest: SHA-256 of the imported bytes.
+    stamp: identifies the file's bytes without reading them (`scanning.File.stamp`); None if unknown.
+    is_overridden: whether any of its flags has an override.
     """
 
     id: int
@@ -37,93 +39,99 @@ class StoredDocument(NamedTuple):
     path: str
     digest: bytes
     stamp: str | None
-    is_decided: bool
+    is_overridden: bool
 
 
 class Content(NamedTuple):
-    """A document's bytes as they were imported, and its flags that should say otherwise."""
+    """A document with its imported bytes, and the flags that its file should have instead."""
 
-    held: StoredDocument
+    document: StoredDocument
     imported: bytes
     flags: dict[str, FlagValue]
 
 
 def count_documents(connection: sa.Connection, source_id: int, filters: Filters) -> int:
-    """How many documents `read_documents` gives."""
-    query = sa.select(sa.func.count()).select_from(articles).where(*_wanted(connection, source_id, filters))
+    """Return the number of documents that `read_documents` yields."""
+    conditions = _conditions(connection, source_id, filters)
+    query = sa.select(sa.func.count()).select_from(articles).where(*conditions)
     count: int = connection.scalar(query) or 0
     if not filters:
         table = taxonomy_documents.c
-        notes = sa.select(sa.func.count()).where(table.source_id == source_id, table.missing_since.is_(None))
-        count += connection.scalar(notes) or 0
+        taxonomy = sa.select(sa.func.count()).where(
+            table.source_id == source_id, table.missing_since.is_(None)
+        )
+        count += connection.scalar(taxonomy) or 0
     return count
 
 
 def read_documents(
     connection: sa.Connection, source_id: int, filters: Filters
 ) -> Generator[list[StoredDocument], None, None]:
-    """The documents of a source in batches: the taxonomy, which no filter is about, then articles, by path.
-    What is missing from the dump is not among them, unless that is asked for. To be closed."""
+    """Yield the documents of a source in batches: taxonomy documents, then articles, each by path.
+
+    Taxonomy documents are included only without filters. Missing articles are included only if the filters
+    ask for them. The caller must close the generator.
+    """
     if not filters:
         yield from _batches(connection, _taxonomy(source_id))
     article = articles.c
-    remembered = _remembered(article)
-    is_decided = sa.exists().where(overrides.c.article_id == article.id)
+    is_overridden = sa.exists().where(overrides.c.article_id == article.id)
     query = (
-        sa.select(article.id, article.id, article.path, documents.c.digest, files.c.stamp, is_decided)
+        sa.select(article.id, article.id, article.path, documents.c.digest, files.c.stamp, is_overridden)
         .join(documents, documents.c.article_id == article.id)
-        .outerjoin(files, remembered)
-        .where(*_wanted(connection, source_id, filters))
+        .outerjoin(files, _is_imported_file_of(article))
+        .where(*_conditions(connection, source_id, filters))
         .order_by(article.path)
     )
     yield from _batches(connection, query)
 
 
-def _wanted(connection: sa.Connection, source_id: int, filters: Filters) -> list[sa.ColumnElement[bool]]:
-    of_source = [articles.c.source_id == source_id]
+def _conditions(connection: sa.Connection, source_id: int, filters: Filters) -> list[sa.ColumnElement[bool]]:
+    conditions = [articles.c.source_id == source_id]
     if not filters.missing:
-        of_source.append(articles.c.missing_since.is_(None))
-    return [*of_source, *filter_conditions(connection, filters)]
+        conditions.append(articles.c.missing_since.is_(None))
+    return [*conditions, *filter_conditions(connection, filters)]
 
 
 def _taxonomy(source_id: int) -> sa.Select[Any]:
     table = taxonomy_documents.c
-    remembered = _remembered(table)
     return (
         sa.select(table.id, sa.null(), table.path, table.digest, files.c.stamp, sa.false())
         .select_from(taxonomy_documents)
-        .outerjoin(files, remembered)
+        .outerjoin(files, _is_imported_file_of(table))
         .where(table.source_id == source_id, table.missing_since.is_(None))
         .order_by(table.path)
     )
 
 
-def _remembered(held: Any) -> sa.ColumnElement[bool]:
-    """The file of a document as it was last read; not one that was refused then, whose stamp vouches for
-    other bytes."""
-    of_path = sa.and_(files.c.source_id == held.source_id, files.c.path == held.path)
-    return sa.and_(of_path, files.c.state == "imported")
+def _is_imported_file_of(document: Any) -> sa.ColumnElement[bool]:
+    """Return the join of a document with its file.
+
+    A quarantined file is left out: its stamp belongs to bytes that were not imported.
+    """
+    is_same_path = sa.and_(files.c.source_id == document.source_id, files.c.path == document.path)
+    return sa.and_(is_same_path, files.c.state == "imported")
 
 
 def _batches(connection: sa.Connection, query: sa.Select[Any]) -> Generator[list[StoredDocument], None, None]:
     with connection.execute(query, execution_options={"yield_per": BATCH}) as rows:
         for some in rows.partitions():
             yield [
-                StoredDocument(key, article_id, path, bytes(digest), stamp, bool(is_decided))
-                for key, article_id, path, digest, stamp, is_decided in some
+                StoredDocument(row_id, article_id, path, bytes(digest), stamp, bool(is_overridden))
+                for row_id, article_id, path, digest, stamp, is_overridden in some
             ]
 
 
 def read_contents(connection: sa.Connection, batch: Sequence[StoredDocument]) -> Iterator[Content]:
-    """The bytes of documents of one batch, and what their flags should say, in the batch's order."""
-    of_articles = [held.id for held in batch if held.article_id is not None]
-    of_taxonomy = [held.id for held in batch if held.article_id is None]
-    contents = _contents(connection, documents, documents.c.article_id, of_articles)
-    notes = _contents(connection, taxonomy_documents, taxonomy_documents.c.id, of_taxonomy)
-    decided = _decided_flags(connection, [held.id for held in batch if held.is_decided])
-    for held in batch:
-        known = notes if held.article_id is None else contents
-        yield Content(held, known[held.id], decided.get(held.id, {}))
+    """Yield the bytes of one batch of documents and the flags to write, in the order of the batch."""
+    article_ids = [document.id for document in batch if document.article_id is not None]
+    taxonomy_ids = [document.id for document in batch if document.article_id is None]
+    contents = _contents(connection, documents, documents.c.article_id, article_ids)
+    taxonomy = _contents(connection, taxonomy_documents, taxonomy_documents.c.id, taxonomy_ids)
+    flags = _read_flags_to_write(connection, [document.id for document in batch if document.is_overridden])
+    for document in batch:
+        by_id = taxonomy if document.article_id is None else contents
+        yield Content(document, by_id[document.id], flags.get(document.id, {}))
 
 
 def _contents(
@@ -136,29 +144,29 @@ def _contents(
     return found
 
 
-def _decided_flags(connection: sa.Connection, ids: Sequence[int]) -> dict[int, dict[str, FlagValue]]:
-    """What the documents of articles should say of their flags, where they say otherwise."""
-    decided: dict[int, set[str]] = defaultdict(set)
+def _read_flags_to_write(connection: sa.Connection, ids: Sequence[int]) -> dict[int, dict[str, FlagValue]]:
+    """Return the flags to write to each article's document."""
+    overridden: dict[int, set[str]] = defaultdict(set)
     found: dict[int, dict[str, FlagValue]] = {}
     columns = [articles.c[name] for flag in FLAGS for name in (flag, f"upstream_{flag}")]
     for some in chunks(ids):
         unclear = _unclear_flags(connection, some)
-        named = sa.select(overrides.c.article_id, overrides.c.field)
-        for article_id, field in connection.execute(named.where(overrides.c.article_id.in_(some))):
-            decided[article_id].add(field)
+        fields = sa.select(overrides.c.article_id, overrides.c.field)
+        for article_id, field in connection.execute(fields.where(overrides.c.article_id.in_(some))):
+            overridden[article_id].add(field)
         query = sa.select(articles.c.id, articles.c.upstream_status, *columns).where(articles.c.id.in_(some))
         for article_id, status, *values in connection.execute(query):
             effective = dict(zip(FLAGS, values[::2], strict=True))
             upstream = dict(zip(FLAGS, values[1::2], strict=True))
-            if status is not None:  # it is not published for another reason than what its line says
+            if status is not None:  # the status hides it, not the line `published`
                 upstream["published"] = None
-            written = unclear.get(article_id, set())
-            found[article_id] = flags_to_write(decided[article_id], effective, upstream, written)
+            unclear_flags = unclear.get(article_id, set())
+            found[article_id] = flags_to_write(overridden[article_id], effective, upstream, unclear_flags)
     return found
 
 
 def _unclear_flags(connection: sa.Connection, ids: Sequence[int]) -> dict[int, set[str]]:
-    """The flags that the documents of articles state so that they cannot be read, by article."""
+    """Return, by article, the flags whose values in the document are invalid."""
     issue = import_issues.c
     query = (
         sa.select(articles.c.id, issue.code, issue.field)
@@ -174,27 +182,35 @@ def _unclear_flags(connection: sa.Connection, ids: Sequence[int]) -> dict[int, s
 
 
 def flags_to_write(
-    decided: set[str],
+    overridden: set[str],
     effective: dict[str, FlagValue],
     upstream: dict[str, FlagValue],
     unclear: Container[str] = (),
 ) -> dict[str, FlagValue]:
-    """The flags that a document is to say otherwise than upstream did, with their effective values; what
-    cannot be read there (`unclear`) is written in any case."""
-    follows = decided | {"published"} if "removed" in decided else decided
-    means = {flag: UNSTATED.get(flag) if value is None else value for flag, value in upstream.items()}
+    """Return the flags to write to a document, with their effective values.
+
+    Args:
+        overridden: flags with an override.
+        effective: effective values.
+        upstream: values in the document; None if absent.
+        unclear: flags whose values in the document are invalid; they are always written.
+    """
+    affected = overridden | {"published"} if "removed" in overridden else overridden
+    stated = {flag: UNSTATED.get(flag) if value is None else value for flag, value in upstream.items()}
     return {
         flag: effective[flag]
         for flag in FLAGS
-        if flag in follows and (effective[flag] != means[flag] or flag in unclear)
+        if flag in affected and (effective[flag] != stated[flag] or flag in unclear)
     }
 
 
-def read_past_decisions(
+def read_overridden_values(
     connection: sa.Connection, article_ids: Sequence[int]
 ) -> dict[int, set[tuple[str, int]]]:
-    """Of each article the (flag, value) that a decision ever made it have, as the audit tells: what an export
-    may have written."""
+    """Return, by article, every (flag, value) that resulted from an override, according to the changesets.
+
+    These are the values that an earlier export may have written.
+    """
     found: dict[int, set[tuple[str, int]]] = defaultdict(set)
     change = changes.c
     columns = (change.old_value, change.old_override, change.new_value, change.new_override)

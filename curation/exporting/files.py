@@ -1,10 +1,15 @@
-"""Documents into a folder: what differs is written, what changed since the import is left and named.
+"""Exports documents to a folder: writes files that differ, and leaves files alone that somebody changed.
 
-A file in the folder is one of these: what was imported (it may be replaced), what it should become (nothing
-is to be done), what an earlier export wrote (it may be replaced), or something else, which is somebody's work
-that the store has not seen: it is left. An earlier export is known without any memory of it: such a file is
-the imported one but for lines of flags, and each of these says what a decision once made of it, as the audit
-tells; what upstream alone said once is somebody's work.
+A file in the folder is one of these:
+
+- the imported file: the export may replace it
+- the file as it should be: nothing to do
+- the result of an earlier export: the export may replace it
+- anything else: somebody's work that was not imported, which the export leaves alone and reports
+
+The store keeps no record of exports. A file is the result of an earlier one if it differs from the imported
+file only in lines of flags, and each of their values once resulted from an override. The changesets show
+that. A value that only upstream had is somebody's work.
 """
 
 from __future__ import annotations
@@ -31,21 +36,21 @@ from .documents import (
     count_documents,
     read_contents,
     read_documents,
-    read_past_decisions,
+    read_overridden_values,
 )
 from .output_folder import UNFINISHED_FILE, OutputFolder, PathRefused, checked_path
 
 
 class FileChange(NamedTuple):
-    """A file that is to be written: what it was (None where there is none) and what it becomes."""
+    """A file to write, with its old bytes (None for a new file) and its new bytes."""
 
     path: str
-    was: bytes | None
-    becomes: bytes
+    old: bytes | None
+    new: bytes
 
 
-class Skipped(NamedTuple):
-    """A file that is left as it is, and why, as a clause in which "it" is the file."""
+class LeftAlone(NamedTuple):
+    """A file that the export leaves alone, and why."""
 
     path: str
     why: str
@@ -53,19 +58,25 @@ class Skipped(NamedTuple):
 
 @dataclass(slots=True)
 class Exported:
-    """How an export ended: files written (or to be written), those that are as they should be, those left;
-    and paths that differ from another by case alone, which are one file on some file systems."""
+    """The result of an export.
+
+    written: files that were written, or would be.
+    unchanged: files that are already as they should be.
+    left: files that were left alone.
+    collisions: paths that differ from another one only by case or accents. Some file systems treat these as
+        one file.
+    """
 
     written: int = 0
     unchanged: int = 0
-    left: list[Skipped] = field(default_factory=list)
+    left: list[LeftAlone] = field(default_factory=list)
     collisions: list[str] = field(default_factory=list)
 
-    def count(self, outcome: FileChange | Skipped | None) -> None:
-        """Counts what became of a document; None is as it should be."""
+    def count(self, outcome: FileChange | LeftAlone | None) -> None:
+        """Count the outcome of one document; None means unchanged."""
         if outcome is None:
             self.unchanged += 1
-        elif isinstance(outcome, Skipped):
+        elif isinstance(outcome, LeftAlone):
             self.left.append(outcome)
         else:
             self.written += 1
@@ -79,9 +90,9 @@ def export_files(
     write: Callable[[FileChange], None],
     progress: Progress,
 ) -> Exported:
-    """Compares the documents of a source with the files of a tree, and has `write` do what is to be done.
+    """Compare the documents of a source with the files of a tree, and call `write` for each difference.
 
-    `write` raises PathRefused for what it does not take, which is named and left.
+    If `write` raises PathRefused, the file is left alone and reported.
     """
     done, total, found = 0, count_documents(connection, source_id, filters), Exported()
     seen: set[int] = set()
@@ -89,73 +100,80 @@ def export_files(
         for batch in batches:
             found.collisions += _collisions(batch, seen)
             for outcome in tree.compare(connection, batch):
-                found.count(_written(outcome, write) if isinstance(outcome, FileChange) else outcome)
+                found.count(_try_write(outcome, write) if isinstance(outcome, FileChange) else outcome)
             done += len(batch)
             progress(done, total)
     return found
 
 
 def _collisions(batch: Sequence[StoredDocument], seen: set[int]) -> list[str]:
-    """The paths that differ by case, or by how accents are put together, from one that was seen before, whose
-    hashes `seen` holds."""
+    """Return the paths that differ only by case or accent composition from an earlier path.
+
+    `seen` has the hashes of earlier paths and is extended.
+    """
     found = []
-    for held in batch:
-        key = hash(fold_name(held.path))
+    for document in batch:
+        key = hash(fold_name(document.path))
         if key in seen:
-            found.append(held.path)
+            found.append(document.path)
         seen.add(key)
     return found
 
 
-def _written(change: FileChange, write: Callable[[FileChange], None]) -> FileChange | Skipped:
+def _try_write(change: FileChange, write: Callable[[FileChange], None]) -> FileChange | LeftAlone:
     try:
         write(change)
     except PathRefused as refused:
-        return Skipped(change.path, str(refused))
+        return LeftAlone(change.path, str(refused))
     return change
 
 
 class EmptyTree:
-    """No folder: whatever the store holds is to be written, exactly."""
+    """A tree without files, for archives: every document is written."""
 
     def compare(
         self, connection: sa.Connection, batch: Sequence[StoredDocument]
-    ) -> Iterator[FileChange | Skipped | None]:
-        """A change for each document, or why it is left out."""
+    ) -> Iterator[FileChange | LeftAlone | None]:
+        """Yield a change for each document, or why it is left out."""
         for content in read_contents(connection, batch):
             try:
-                yield FileChange(_place_of(content.held), None, _becomes(content))
+                yield FileChange(_importable_path(content.document), None, _new_bytes(content))
             except CurationError as refused:
-                yield Skipped(content.held.path, str(refused))
+                yield LeftAlone(content.document.path, str(refused))
 
 
-#: Lies in a folder as long as it is filled.
+#: Marks a folder whose first export is not finished.
 _UNFINISHED = ".curation-unfinished"
 
-#: What a folder may hold that counts as empty: a new repository, the root of a new file system, and what a
-#: killed export leaves.
+#: Names that may be in a folder that counts as empty: those of a new repository, of the root of a new file
+#: system, and of a killed export.
 _IN_EMPTY_FOLDERS = frozenset({".git", "lost+found", ".DS_Store", UNFINISHED_FILE})
 
 
 class WorkingTree:
-    """The files of a folder beside the documents that the store holds for them.
-
-    restores: whether a file that is not there is written; in an empty folder all are, and go on to be if that
-    was cut off.
-
-    Raises SelectionError for a folder that holds other things than this source.
-    """
+    """The files of a folder, to compare with the stored documents."""
 
     def __init__(
         self, connection: sa.Connection, target: OutputFolder, source: Source, *, restores: bool
     ) -> None:
+        """Scan the folder.
+
+        Args:
+            restores: whether to write files that were deleted. In an empty folder, and in one whose first
+                export was interrupted, all files are written.
+
+        Raises:
+            SelectionError: the folder is neither empty nor a copy of this source.
+        """
         self._target = target
         self._stamps: dict[str, str | None] = {}
-        self._closed: dict[str, str] = {}
+        self._unreadable: dict[str, str] = {}
         if target.root.exists():
             scan = Folder(target.root).walk()
             self._stamps = {file.path: file.stamp for file in scan.files}
-            self._closed = {path: issue.message for path, issue in scan.issues if path not in self._stamps}
+            self._unreadable = {
+                path: issue.message for path, issue in scan.issues if path not in self._stamps
+            }
         self._marker = f"`curation export files` of {source.name!r} was cut off: run it again\n".encode()
         names = [name for name in target.names("") if name not in _IN_EMPTY_FOLDERS]
         self._is_unfinished = not names or target.read(_UNFINISHED) == self._marker
@@ -164,122 +182,122 @@ class WorkingTree:
         self._restores = restores or self._is_unfinished
 
     def begin(self) -> None:
-        """Says in an empty folder that it is being filled: what is not there yet is not gone."""
+        """Mark an empty folder as unfinished, so that the next export does not treat files as deleted."""
         if self._is_unfinished:
             self._target.write(_UNFINISHED, self._marker)
 
     def end(self) -> None:
-        """Says that all is there."""
+        """Remove the mark of `begin`: all files are written."""
         if self._is_unfinished:
             self._target.remove(_UNFINISHED)
 
     def compare(
         self, connection: sa.Connection, batch: Sequence[StoredDocument]
-    ) -> Iterator[FileChange | Skipped | None]:
-        """What is to be done about each document: nothing (None), a change, or to leave its file alone."""
-        wanted = []
-        for held in batch:
-            outcome = self._at_a_glance(held)
+    ) -> Iterator[FileChange | LeftAlone | None]:
+        """Yield the outcome for each document: a change, a file left alone, or None for an unchanged one."""
+        undecided = []
+        for document in batch:
+            outcome = self._compare_without_content(document)
             if isinstance(outcome, StoredDocument):
-                wanted.append(outcome)
+                undecided.append(outcome)
             else:
                 yield outcome
-        if wanted:
-            yield from self._compare(connection, wanted)
+        if undecided:
+            yield from self._compare_content(connection, undecided)
 
-    def _at_a_glance(self, held: StoredDocument) -> StoredDocument | Skipped | None:
-        """What can be told without the document's bytes; the document itself where they are needed."""
-        if held.path not in self._stamps:
-            if why := self._why_closed(held.path):
-                return Skipped(held.path, f"it is closed: {why}")
-            return held if self._restores else Skipped(held.path, "it is gone since the import")
-        if held.is_decided:
-            return held
-        stamp = self._stamps[held.path]
-        if stamp is not None and stamp == held.stamp:
+    def _compare_without_content(self, document: StoredDocument) -> StoredDocument | LeftAlone | None:
+        """Return the outcome, or the document itself if its bytes are needed."""
+        path = document.path
+        if path not in self._stamps:
+            if why := self._why_unreadable(path):
+                return LeftAlone(path, why)
+            return document if self._restores else LeftAlone(path, "deleted since the import")
+        if document.is_overridden:
+            return document
+        stamp = self._stamps[path]
+        if stamp is not None and stamp == document.stamp:
             return None
         try:
-            data = self._target.read(held.path)
+            data = self._target.read(path)
         except PathRefused as refused:
-            return Skipped(held.path, str(refused))
-        is_same = data is not None and hashlib.sha256(data).digest() == held.digest
-        # It may be what an export wrote before the decision was taken back.
-        return None if is_same else held
+            return LeftAlone(path, str(refused))
+        is_same = data is not None and hashlib.sha256(data).digest() == document.digest
+        # An export may have written it before the override was removed.
+        return None if is_same else document
 
-    def _why_closed(self, path: str) -> str | None:
-        """Why the file at a path, or a folder above it, was passed over; None if it was not."""
-        while path and self._closed:
-            if path in self._closed:
-                return self._closed[path]
+    def _why_unreadable(self, path: str) -> str | None:
+        """Return why the scan could not read a path or a folder above it; None if it could."""
+        while path and self._unreadable:
+            if path in self._unreadable:
+                return self._unreadable[path]
             path = path.rpartition("/")[0]
         return None
 
-    def _compare(
-        self, connection: sa.Connection, wanted: Sequence[StoredDocument]
-    ) -> Iterator[FileChange | Skipped | None]:
-        doubtful: list[tuple[FileChange, Content]] = []
-        for content in read_contents(connection, wanted):
-            path, imported = content.held.path, content.imported
+    def _compare_content(
+        self, connection: sa.Connection, batch: Sequence[StoredDocument]
+    ) -> Iterator[FileChange | LeftAlone | None]:
+        modified: list[tuple[FileChange, Content]] = []
+        for content in read_contents(connection, batch):
+            path, imported = content.document.path, content.imported
             try:
-                becomes = _becomes(content)
-                was = self._target.read(_place_of(content.held))
+                new = _new_bytes(content)
+                old = self._target.read(_importable_path(content.document))
             except CurationError as refused:
-                yield Skipped(path, str(refused))
+                yield LeftAlone(path, str(refused))
                 continue
-            if was == becomes:
+            if old == new:
                 yield None
-            elif was is None or was == imported:
-                yield FileChange(path, was, becomes)
+            elif old is None or old == imported:
+                yield FileChange(path, old, new)
             else:
-                doubtful.append((FileChange(path, was, becomes), content))
-        if doubtful:
-            yield from _sort_out(connection, doubtful)
+                modified.append((FileChange(path, old, new), content))
+        if modified:
+            yield from _keep_earlier_exports(connection, modified)
 
 
-def _place_of(held: StoredDocument) -> str:
-    """Where a document's file lies. Raises PathRefused for a path at which no import would find it."""
-    path = checked_path(held.path)
+def _importable_path(document: StoredDocument) -> str:
+    """Return the path of a document's file. Raises PathRefused for a path that no import reads."""
+    path = checked_path(document.path)
     if kind_of(path) is None:
-        raise PathRefused("it is no place of content")
+        raise PathRefused("an import would skip this path")
     return path
 
 
-def _becomes(content: Content) -> bytes:
-    """What a document's file should be. Raises FlagEditError where its flags cannot be changed in place."""
+def _new_bytes(content: Content) -> bytes:
+    """Return the bytes to write. Raises FlagEditError if the flags cannot be changed in place."""
     return set_flag_lines(content.imported, content.flags) if content.flags else content.imported
 
 
-def _sort_out(
-    connection: sa.Connection, doubtful: Sequence[tuple[FileChange, Content]]
-) -> Iterator[FileChange | Skipped]:
-    """Tells what an earlier export wrote from what somebody else did."""
-    known = read_past_decisions(
-        connection, [content.held.id for _, content in doubtful if content.held.article_id]
+def _keep_earlier_exports(
+    connection: sa.Connection, modified: Sequence[tuple[FileChange, Content]]
+) -> Iterator[FileChange | LeftAlone]:
+    """Yield the changes of files that an earlier export wrote; leave all other files alone."""
+    overridden = read_overridden_values(
+        connection, [content.document.id for _, content in modified if content.document.article_id]
     )
-    for change, content in doubtful:
-        assert change.was is not None
-        moved = _moved_flags(content.imported, change.was)
-        ever = known.get(content.held.id, set()) if content.held.article_id else set()
-        if moved and all((flag, int(value)) in ever for flag, value in moved.items() if value is not None):
+    for change, content in modified:
+        assert change.old is not None
+        flags = _changed_flags(content.imported, change.old)
+        values = overridden.get(content.document.id, set()) if content.document.article_id else set()
+        if flags and all((flag, int(value)) in values for flag, value in flags.items() if value is not None):
             yield change
         else:
-            yield Skipped(change.path, "it has changed since the import")
+            yield LeftAlone(change.path, "changed since the import")
 
 
-def _moved_flags(imported: bytes, was: bytes) -> dict[str, FlagValue]:
-    """The flags on whose lines alone a file differs from what was imported; none where it differs
-    elsewhere."""
+def _changed_flags(imported: bytes, current: bytes) -> dict[str, FlagValue]:
+    """Return the flags whose lines differ between two versions; an empty dict if anything else differs."""
     with suppress(CurationError):
-        now, then = read_front_matter(was), read_front_matter(imported)
+        now, then = read_front_matter(current), read_front_matter(imported)
         if now is not None and then is not None:
-            moved = {
+            flags = {
                 flag: now.values[flag]
                 for flag in FLAGS
                 if flag in now.values and repr(now.values[flag]) != repr(then.values.get(flag))
             }
             if (
-                all(type(value) in (int, bool) for value in moved.values())
-                and set_flag_lines(imported, moved) == was
+                all(type(value) in (int, bool) for value in flags.values())
+                and set_flag_lines(imported, flags) == current
             ):
-                return moved
+                return flags
     return {}

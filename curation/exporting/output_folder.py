@@ -1,8 +1,8 @@
-"""A folder that is written to, and nothing outside of it, whatever a path says or a link names.
+"""A folder that an export writes to. No path and no link can make it write outside.
 
-Every part of a path is opened by its descriptor and without following links, so that a folder cannot be
-exchanged for a link between looking and writing. A file takes its place by a rename, whole; a killed process
-leaves at most one hidden file, which is used again.
+Every part of a path is opened relative to a descriptor and without following links. So nobody can replace a
+folder by a link between the check and the write. Files are replaced atomically, by a rename. A killed process
+leaves at most one hidden file, which the next export removes.
 """
 
 from __future__ import annotations
@@ -21,60 +21,65 @@ from typing import Self
 from ..errors import CurationError
 from ..interrupts import Outcome, record_outcome, signals_deferred
 
-#: Folders whose descriptors are kept open: files come in order of path, so that few are enough.
+#: Maximum number of open folder descriptors. Files arrive in path order, so a few are enough.
 _OPEN_FOLDERS = 32
 
-#: What a file is called until it takes its place.
+#: Name of a file while it is written.
 UNFINISHED_FILE = ".curation-export.tmp"
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class PathRefused(CurationError):  # noqa: N818 - a path is refused, it does not err
-    """A path that leads out of the folder, or at which something lies that is no file of ours."""
+    """A path that is outside the folder, or that is not a regular file."""
 
 
-class PathClosed(PathRefused):
-    """A path that this user may not read or write."""
+class PathInaccessible(PathRefused):
+    """A path that this user may not read or write, or whose name is too long."""
 
 
 def checked_path(path: str) -> str:
-    """A path, if it is one below a folder; raises PathRefused for all else."""
+    """Return a path that is below a folder. Raises PathRefused for any other path."""
     parts = path.split("/")
     if "\\" in path:
-        raise PathRefused("it holds a backslash, which parts folders elsewhere: rename it")
+        raise PathRefused("the path has a backslash, which separates folders on Windows: rename the file")
     if "\0" in path or any(part in ("", ".", "..") for part in parts):
-        raise PathRefused("it leads out of the folder")
+        raise PathRefused("the path is outside the folder")
     if any(part.casefold() == ".git" for part in parts):
-        raise PathRefused("it lies in git's own folder")
+        raise PathRefused("the path is inside a .git folder")
     return path
 
 
-#: What is wrong with one path, where another may well be written.
-_OF_ONE_PATH = frozenset({errno.EACCES, errno.EPERM, errno.ENAMETOOLONG})
+#: Errors that concern one path only. Other paths may still be written.
+_PATH_ERRORS = frozenset({errno.EACCES, errno.EPERM, errno.ENAMETOOLONG})
 
 
 @contextmanager
-def _refusing_what_is_closed() -> Iterator[None]:
+def _refusing_inaccessible() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in _OF_ONE_PATH:
+        if error.errno not in _PATH_ERRORS:
             raise
-        raise PathClosed(f"it is closed: {error.strerror}") from error
+        raise PathInaccessible((error.strerror or str(error)).lower()) from error
 
 
 class OutputFolder:
-    """A folder, made where it is not there yet; the paths of its files are relative, with `/`.
+    """A folder to write to, and a context that locks it; paths of files are relative to it, with `/`.
 
-    One process at a time has it: a second one is told so by a CurationError. Every method raises PathRefused,
-    with a clause in which "it" is the path, where a path is not one below the folder, where a link, a device
-    or a folder lies in its way, or where it is closed to this user; OSError where the disk refuses all.
+    One process at a time may write; a second one gets a CurationError. Every method raises:
+
+    - PathRefused if a path is outside the folder, or a link, a device or a folder is in its way
+    - PathInaccessible if this user has no permission
+    - OSError if the disk fails
     """
 
     def __init__(self, root: Path, *, is_dry: bool = False) -> None:
-        """Opens the folder; one that is not there is made, unless nothing is to be written (`is_dry`): then
-        others may look at it too."""
+        """Open and lock the folder, and create it if necessary.
+
+        Args:
+            is_dry: whether nothing is written. Then no folder is created, and other dry runs may read it too.
+        """
         self.root = root
         self._is_dry = is_dry
         self._folders: OrderedDict[str, int] = OrderedDict()
@@ -97,22 +102,22 @@ class OutputFolder:
             if descriptor is not None:
                 os.close(descriptor)
 
-    @_refusing_what_is_closed()
+    @_refusing_inaccessible()
     def read(self, path: str) -> bytes | None:
-        """The bytes of a file; None where there is none."""
+        """Return the bytes of a file; None if it does not exist."""
         folder, name = self._split(path)
-        above = self._open(folder, make=False)
+        above = self._open(folder, create=False)
         if above is None or self._status(above, name) is None:
             return None
         descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=above)
         with open(descriptor, "rb") as file:  # noqa: PTH123 - a descriptor
             return file.read()
 
-    @_refusing_what_is_closed()
+    @_refusing_inaccessible()
     def write(self, path: str, data: bytes) -> None:
-        """Puts a file in its place, with the mode of the one that it replaces; its folders are made."""
+        """Write a file, with the mode of the file that it replaces, and create its folders."""
         folder, name = self._split(path)
-        above = self._open(folder, make=True)
+        above = self._open(folder, create=True)
         assert above is not None
         earlier = self._status(above, name)
         with signals_deferred():
@@ -131,22 +136,21 @@ class OutputFolder:
                 os.unlink(UNFINISHED_FILE, dir_fd=above)
             raise
 
-    @_refusing_what_is_closed()
+    @_refusing_inaccessible()
     def remove(self, path: str) -> bool:
-        """Takes a file away, and its folders as far as nothing else is in them; False where there is none."""
+        """Delete a file and then its empty folders; return False if the file does not exist."""
         folder, name = self._split(path)
-        above = self._open(folder, make=False)
+        above = self._open(folder, create=False)
         if above is None or self._status(above, name) is None:
             return False
         os.unlink(name, dir_fd=above)
         self._remove_empty(folder)
         return True
 
-    @_refusing_what_is_closed()
+    @_refusing_inaccessible()
     def names(self, folder: str) -> list[str]:
-        """The names of what lies in a folder ("" is the root), in order; none where there is no such
-        folder."""
-        descriptor = self._open(checked_path(folder) if folder else "", make=False)
+        """Return the sorted names in a folder ("" is the root); none if the folder does not exist."""
+        descriptor = self._open(checked_path(folder) if folder else "", create=False)
         return sorted(os.listdir(descriptor)) if descriptor is not None else []  # noqa: PTH208 - a descriptor
 
     def _lock(self, root: int, kind: int) -> None:
@@ -155,7 +159,7 @@ class OutputFolder:
         except BlockingIOError as error:
             os.close(root)
             raise CurationError(
-                f"another export is at work in {self.root}: try again once it is done"
+                f"another export is running in {self.root}; wait for it, then run this again"
             ) from error
         except OSError:  # a file system without locks
             pass
@@ -165,33 +169,33 @@ class OutputFolder:
         return folder, name
 
     def _status(self, above: int, name: str) -> os.stat_result | None:
-        """What is known of a file; None where there is none."""
+        """Return the status of a regular file; None if nothing is there."""
         try:
             status = os.stat(name, dir_fd=above, follow_symlinks=False)
         except FileNotFoundError:
             return None
         if not stat.S_ISREG(status.st_mode):
-            raise PathRefused("it is no file, but a link, a folder or a device")
+            raise PathRefused("not a regular file, but a link, a folder or a device")
         return status
 
-    def _open(self, folder: str, *, make: bool) -> int | None:
-        """The descriptor of a folder; None where there is none and none is to be made."""
+    def _open(self, folder: str, *, create: bool) -> int | None:
+        """Return the descriptor of a folder; None if it does not exist and `create` is false."""
         if not folder:
             return self._root
         if folder in self._folders:
             self._folders.move_to_end(folder)
             return self._folders[folder]
         above, _, name = folder.rpartition("/")
-        parent = self._open(above, make=make)
-        descriptor = self._open_within(parent, name, make=make) if parent is not None else None
+        parent = self._open(above, create=create)
+        descriptor = self._open_within(parent, name, create=create) if parent is not None else None
         if descriptor is not None:
             self._folders[folder] = descriptor
             if len(self._folders) > _OPEN_FOLDERS:
                 os.close(self._folders.popitem(last=False)[1])
         return descriptor
 
-    def _open_within(self, parent: int, name: str, *, make: bool) -> int | None:
-        if make:
+    def _open_within(self, parent: int, name: str, *, create: bool) -> int | None:
+        if create:
             with suppress(FileExistsError):
                 os.mkdir(name, dir_fd=parent)
         try:
@@ -200,24 +204,25 @@ class OutputFolder:
             return None
         except OSError as error:
             if error.errno in (errno.ENOTDIR, errno.ELOOP):
-                raise PathRefused("it lies below a link or a file, not a folder") from error
+                raise PathRefused("a folder of the path is a link or a file") from error
             raise
 
     def _remove_empty(self, folder: str) -> None:
         while folder:
             above, _, name = folder.rpartition("/")
-            parent = self._open(above, make=False)
+            parent = self._open(above, create=False)
             try:
                 os.rmdir(name, dir_fd=parent)
             except OSError:
                 return
-            if (gone := self._folders.pop(folder, None)) is not None:  # not kept open any more, deep down
-                os.close(gone)
+            # In deep trees its descriptor may have been closed already.
+            if (removed := self._folders.pop(folder, None)) is not None:
+                os.close(removed)
             folder = above
 
 
 def _create(folder: int) -> int:
-    """The descriptor of a new file in a folder; what was left over there is no longer."""
+    """Return the descriptor of a new, temporary file in a folder; delete one that a killed export left."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
         return os.open(UNFINISHED_FILE, flags, 0o666, dir_fd=folder)

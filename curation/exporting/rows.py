@@ -1,7 +1,7 @@
-"""Articles as rows for other tools: all that the store knows of each but its stored bytes, a row an article.
+"""Articles as rows for other tools: one row per article, with everything but the document's bytes.
 
-Read in chunks of ids, with the same few queries for each, all in the transaction of whoever asks: neither the
-number of articles nor what hangs on them is a matter of memory. `documents` is never asked.
+Rows are read in chunks of ids, with a few queries per chunk, in the caller's transaction. So memory does not
+grow with the number of articles. The table `documents` is never read.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from ..store.schema import (
     sources,
 )
 
-#: What a column holds: whole, boolean, instant, text, json; texts, a list of them; or a list of objects, each
-#: field with what it holds.
+#: The type of a column: whole, boolean, instant, text, json, texts (a list), or a list of objects, given as
+#: the types of their fields.
 ColumnType = str | Mapping[str, str]
 
 _IMAGE = {
@@ -44,7 +44,7 @@ _ITEM = {"item_path": "text", "item_id": "whole", "target_path": "text"}
 
 _OVERRIDES = tuple(f"override_{flag}" for flag in FLAGS)
 
-#: The columns, in their order; those of `articles` by their own names.
+#: The columns, in order. Columns of `articles` keep their names.
 NAMES = (
     "id", "source", "source_id", "path", "collection", "slug", "category", "type", "title", "provider",
     "domain", "provider_id", "topics", "authors", "published_at", "updated_at", *FLAGS,
@@ -53,40 +53,40 @@ NAMES = (
     "items", "extra", "first_import_id", "last_import_id", "content_hash", "body",
 )  # fmt: skip
 
-#: What is no column of `articles`.
-_MADE: Mapping[str, ColumnType] = {
+#: Types of the columns that are not columns of `articles`.
+_OTHER_TYPES: Mapping[str, ColumnType] = {
     "source": "text", "provider": "text", "domain": "text", "topics": "texts", "authors": "texts",
     "override_quality": "whole", "override_heat": "whole",
     "override_published": "boolean", "override_removed": "boolean",
     "images": _IMAGE, "related": _LINK, "items": _ITEM,
 }  # fmt: skip
 
-_TARGET = "the path of that article; null while there is none"
+_TARGET = "the path of that article; null if there is none"
 
-#: What is told of columns that no table has so; of all others, what `curation db tables` tells.
+#: Descriptions of columns that are in no table. All others have the descriptions of `curation db tables`.
 _MEANINGS: Mapping[str, str] = {
-    "source": "the name of the source that it is of",
-    "provider": "the name of who published it first; null where the document states a domain only",
-    "domain": "the domain of who published it first; null where the document states a name only",
+    "source": "the name of its source",
+    "provider": "the name of the original publisher; null if the document states a domain only",
+    "domain": "the domain of the original publisher; null if the document states a name only",
     "topics": "the names of its topics, in the document's order",
     "authors": "the names of its authors, in the document's order",
-    **{f"override_{flag}": f"the decision that stands on {flag}; null where there is none" for flag in FLAGS},
+    **{f"override_{flag}": f"the override of {flag}; null if there is none" for flag in FLAGS},
     "images": "its images, in the document's order",
-    "related": "what it names as related, in the document's order",
-    "items": "what it holds, of a collection, in the document's order",
-    "related[].provider": "the name of who published that first, as it states",
-    "related[].domain": "the domain of who published that first, as it states",
+    "related": "its related links, in the document's order",
+    "items": "the items of a collection, in the document's order",
+    "related[].provider": "the name of the link's original publisher, as the document states it",
+    "related[].domain": "the domain of the link's original publisher, as the document states it",
     "related[].target_path": _TARGET,
     "items[].target_path": _TARGET,
 }
 
-#: Where the fields of a list of objects are told of.
-_TOLD = {"images": images, "related": related_links, "items": collection_items}
+#: Tables with the descriptions of the fields of lists.
+_LIST_TABLES = {"images": images, "related": related_links, "items": collection_items}
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of the rows, or a field of the objects that one holds (`images[].url`)."""
+    """A column of the rows, or a field of the objects in a list (`images[].url`)."""
 
     name: str
     kind: ColumnType
@@ -94,16 +94,16 @@ class Column:
 
 
 def column_names(*, body: bool = True) -> Sequence[str]:
-    """The columns, with `body` or without."""
+    """Return the names of the columns, with or without `body`."""
     return NAMES if body else NAMES[:-1]
 
 
 def column_types(names: Sequence[str]) -> list[ColumnType]:
-    """What columns hold."""
-    return [_MADE[name] if name in _MADE else _kind_in_table(name) for name in names]
+    """Return the types of columns."""
+    return [_OTHER_TYPES[name] if name in _OTHER_TYPES else _type_in_table(name) for name in names]
 
 
-def _kind_in_table(name: str) -> str:
+def _type_in_table(name: str) -> str:
     for type_, kind in ((Flag, "boolean"), (Instant, "instant"), (Json, "json"), (sa.Integer, "whole")):
         if isinstance(articles.c[name].type, type_):
             return kind
@@ -111,23 +111,25 @@ def _kind_in_table(name: str) -> str:
 
 
 def find_columns() -> list[Column]:
-    """What the rows hold, column by column, the fields of lists of objects after each."""
-    told = {table.name: table.columns for table in find_tables()}
+    """Return the columns with their descriptions; the fields of objects follow their list."""
+    descriptions = {table.name: table.columns for table in find_tables()}
     found = []
     for name, kind in zip(NAMES, column_types(NAMES), strict=True):
-        found.append(Column(name, kind, _MEANINGS.get(name) or told["articles"][name]))
-        for field, inner in {} if isinstance(kind, str) else kind.items():
-            full = f"{name}[].{field}"
-            meaning = _MEANINGS.get(full) or told[_TOLD[name].name][field]
-            found.append(Column(full, inner, meaning))
+        found.append(Column(name, kind, _MEANINGS.get(name) or descriptions["articles"][name]))
+        for field, field_kind in {} if isinstance(kind, str) else kind.items():
+            full_name = f"{name}[].{field}"
+            meaning = _MEANINGS.get(full_name) or descriptions[_LIST_TABLES[name].name][field]
+            found.append(Column(full_name, field_kind, meaning))
     return found
 
 
 def read_rows(
     connection: sa.Connection, filters: Filters, *, body: bool = True
 ) -> tuple[int, Iterator[Sequence[Any]]]:
-    """How many articles filters want, and their rows, by source and path; the rows are read as they are
-    taken, while the connection's transaction lasts."""
+    """Return the number of matching articles and their rows, ordered by source and path.
+
+    The rows are read lazily, in the connection's transaction.
+    """
     query = (
         sa.select(articles.c.id)
         .join(sources, sources.c.id == articles.c.source_id)
@@ -149,7 +151,7 @@ def _read(connection: sa.Connection, ids: Sequence[int], names: Sequence[str]) -
         yield [article[name] for name in names]
 
 
-#: The lists of each row, with their fields.
+#: The lists of a row, with their fields.
 _LISTS: Wanted = {
     "topics": "name",
     "authors": "name",

@@ -1,4 +1,4 @@
-"""What --database may be, and that no message repeats a password."""
+"""The values of --database. No message repeats a password."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from curation.store.database import Store
 
 from ..support.cases import some
 
-SECRET = "hunter2"
+PASSWORD = "hunter2"
 
-#: What is none; each has the password, and no store of such a name is there.
-NO_ADDRESSES = [
+#: Invalid values, each with the password.
+INVALID_ADDRESSES = [
     "postgresql://u:hunter2@h:bad/x",
     "postgresql://u:hunter2@h:99999/x",
     "postgresql://u:hunter2",
@@ -42,11 +42,11 @@ NO_ADDRESSES = [
 ]
 
 
-@pytest.mark.parametrize("database", some(NO_ADDRESSES))
+@pytest.mark.parametrize("database", some(INVALID_ADDRESSES))
 @pytest.mark.parametrize(
     "command", some([["status"], ["import", "."], ["db", "upgrade"], ["db", "backup", "x"]])
 )
-def test_what_is_no_database_is_misuse_and_is_not_repeated(
+def test_an_invalid_address_is_a_usage_error_and_is_not_repeated(
     database: str, command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -54,7 +54,7 @@ def test_what_is_no_database_is_misuse_and_is_not_repeated(
     assert result.exit_code == 2, result.output
     [line] = result.stderr.splitlines()
     assert line.startswith("Error: ")
-    assert SECRET not in result.output
+    assert PASSWORD not in result.output
     assert list(tmp_path.iterdir()) == []
 
 
@@ -66,13 +66,13 @@ def test_what_is_no_database_is_misuse_and_is_not_repeated(
     st.text(min_size=0, max_size=6),
 )  # fmt: skip
 def test_no_password_is_ever_shown(form: str, tail: str) -> None:
-    """Whatever is in it: each is refused without it, or it is told apart from what is shown."""
-    database = form.replace("{}", f"{SECRET}{tail}")
+    """Any password is left out, both of error messages and of the location."""
+    database = form.replace("{}", f"{PASSWORD}{tail}")
     try:
         shown = Store(database).location
     except UsageError as error:
         shown = str(error)
-    assert SECRET not in shown
+    assert PASSWORD not in shown
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_no_password_is_ever_shown(form: str, tail: str) -> None:
         "ann@corp.db",
     ],
 )
-def test_a_path_is_a_path(path: str) -> None:
+def test_paths_are_accepted(path: str) -> None:
     assert parse_address(path).database == path
 
 
@@ -105,16 +105,16 @@ def test_a_path_is_a_path(path: str) -> None:
         "sqlite:///news.db",
     ],
 )
-def test_a_url_is_a_url(url: str) -> None:
+def test_urls_are_accepted(url: str) -> None:
     assert parse_address(url).drivername in ("postgresql+psycopg", "sqlite+pysqlite")
 
 
-def test_a_database_may_be_named_by_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(UsageError, match="no database named"):
+def test_the_environment_may_name_the_database(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UsageError, match="no database name"):
         parse_address("postgresql://")
     monkeypatch.setenv("PGSERVICE", "news")
     assert parse_address("postgresql://").database is None
-    with pytest.raises(UsageError, match="no database named"):
+    with pytest.raises(UsageError, match="no database name"):
         parse_address("sqlite://")
 
 
@@ -129,6 +129,6 @@ def test_a_service_names_the_database(
     for command in (["db", "upgrade"], ["status"], ["sql", "SELECT 1"]):
         result = CliRunner().invoke(cli, ["--database", "postgresql://?service=news", *command])
         assert result.exit_code == 0, result.output
-    told = CliRunner().invoke(cli, ["--database", "postgresql://?service=none&password=hunter2", "status"])
-    assert (told.exit_code, "postgresql://?service=none" in told.stderr) == (1, True)
-    assert SECRET not in told.stderr
+    result = CliRunner().invoke(cli, ["--database", "postgresql://?service=none&password=hunter2", "status"])
+    assert (result.exit_code, "postgresql://?service=none" in result.stderr) == (1, True)
+    assert PASSWORD not in result.stderr

@@ -1,7 +1,6 @@
-"""A store whose numbers are the greatest, the least and everything between: every question has an answer.
+"""Views, reports, charts and commands work in a store with the greatest and the least numbers.
 
-One huge number in one document must not keep anyone from a view, a report, a chart or a command.
-`CURATION_FULL=1` fills stores in more ways.
+`CURATION_FULL=1` tests more combinations.
 """
 
 from __future__ import annotations
@@ -25,23 +24,23 @@ from curation.store.schema import articles, metadata
 from ..support.places import SITE
 from ..support.store_comparison import rows
 
-LEAST, MOST = INT64[0], INT64[-1]
+MIN, MAX = INT64[0], INT64[-1]
 
 FULL = bool(os.environ.get("CURATION_FULL"))
 
-#: What every number column is filled with, row by row.
+#: Values for every number column, row by row.
 PATTERNS: dict[str, tuple[int | None, ...]] = {
-    "mixed": (MOST, MOST, LEAST, 0, -1, MOST - 1, LEAST + 1, None, 80),
+    "mixed": (MAX, MAX, MIN, 0, -1, MAX - 1, MIN + 1, None, 80),
 }
 if FULL:
-    PATTERNS |= {"most": (MOST,), "least": (LEAST,), "opposite": (MOST, LEAST)}
+    PATTERNS |= {"most": (MAX,), "least": (MIN,), "opposite": (MAX, MIN)}
 
 Command = Callable[..., Result]
 
 
 @pytest.fixture(params=PATTERNS)
 def extreme(request: pytest.FixtureRequest, store: Store, curation: Command) -> Command:
-    """A store with decisions and scores, then extreme numbers in every column that holds a number."""
+    """A store with overrides and scores, and extreme numbers in every number column."""
     assert curation("import", str(SITE)).exit_code == 0
     assert (
         curation("source", "set", "site", "--related-bonus", "20", "--publish-threshold", "70").exit_code == 0
@@ -57,7 +56,7 @@ def extreme(request: pytest.FixtureRequest, store: Store, curation: Command) -> 
 
 
 def number_columns(table: sa.Table) -> Iterator[sa.Column[int]]:
-    """The columns of numbers that mean more than which row or which place."""
+    """Yield the number columns, except ids and positions."""
     for column in table.columns:
         is_id = column.primary_key or column.foreign_keys or column.name.endswith("_id")
         is_number = isinstance(column.type.dialect_impl(sa.create_engine("sqlite://").dialect), sa.Integer)
@@ -69,76 +68,78 @@ def fill(connection: sa.Connection, column: sa.Column[int], pattern: tuple[int |
     table = column.table
     key = list(table.primary_key.columns)
     query = sa.select(*key).order_by(*key)
-    if "field" in table.c:  # the value of a flag that is true or false is one of those
+    if "field" in table.c:  # the values of boolean flags are 0 and 1
         query = query.where(table.c.field.in_(("quality", "heat")))
     values = cycle(value for value in pattern if value is not None or column.nullable)
     rows_ = [
         {"value": next(values)} | {f"key_{part.name}": row[i] for i, part in enumerate(key)}
         for row in connection.execute(query).all()
     ]
-    mine = sa.and_(*(part == sa.bindparam(f"key_{part.name}") for part in key))
+    is_row = sa.and_(*(part == sa.bindparam(f"key_{part.name}") for part in key))
     if rows_:
-        connection.execute(sa.update(table).where(mine).values({column.name: sa.bindparam("value")}), rows_)
+        connection.execute(sa.update(table).where(is_row).values({column.name: sa.bindparam("value")}), rows_)
 
 
-def answer(run: Command, *arguments: str, codes: tuple[int, ...] = (0,)) -> str:
+def succeed(run: Command, *arguments: str, codes: tuple[int, ...] = (0,)) -> str:
     result = run(*arguments)
     assert result.exit_code in codes, f"{arguments}: {result.stdout[:200]} {result.stderr}"
     return result.stdout
 
 
 @pytest.mark.long
-def test_every_question_has_an_answer(extreme: Command, store: Store, tmp_path: Path) -> None:
-    told = rows(store, sa.select(sa.func.max(articles.c.quality), sa.func.min(articles.c.upstream_heat)))
-    assert MOST in told[0] or LEAST in told[0]
-    views_answer(extreme)
-    reports_answer(extreme, tmp_path)
-    commands_answer(extreme, tmp_path)
-    edits_answer(extreme)
+def test_views_reports_and_commands_accept_extreme_numbers(
+    extreme: Command, store: Store, tmp_path: Path
+) -> None:
+    extremes = rows(store, sa.select(sa.func.max(articles.c.quality), sa.func.min(articles.c.upstream_heat)))
+    assert MAX in extremes[0] or MIN in extremes[0]
+    query_views(extreme)
+    run_reports(extreme, tmp_path)
+    run_commands(extreme, tmp_path)
+    edit_flags(extreme)
 
 
-def views_answer(extreme: Command) -> None:
+def query_views(extreme: Command) -> None:
     for view in find_views():
-        answer(extreme, "sql", f"SELECT * FROM {view.name}", "--format", "csv")
+        succeed(extreme, "sql", f"SELECT * FROM {view.name}", "--format", "csv")
 
 
-def reports_answer(extreme: Command, tmp_path: Path) -> None:
+def run_reports(extreme: Command, tmp_path: Path) -> None:
     for report in find_reports():
         more = ("-p", "limit=1000000") if any(p.name == "limit" for p in report.parameters) else ()
-        answer(extreme, "report", report.name, *more)
+        succeed(extreme, "report", report.name, *more)
         for suffix in ("csv", "xlsx", "parquet", "html") if FULL else ("parquet",):
-            answer(extreme, "report", report.name, *more, "--output", str(tmp_path / f"report.{suffix}"))
+            succeed(extreme, "report", report.name, *more, "--output", str(tmp_path / f"report.{suffix}"))
         for target in ("-", str(tmp_path / "chart.svg")) if report.chart else ():
-            answer(extreme, "report", report.name, *more, "--chart", target)
+            succeed(extreme, "report", report.name, *more, "--chart", target)
 
 
-def commands_answer(extreme: Command, tmp_path: Path) -> None:
-    answer(extreme, "list", "--columns", ",".join(LIST_COLUMNS), "--limit", "0")
+def run_commands(extreme: Command, tmp_path: Path) -> None:
+    succeed(extreme, "list", "--columns", ",".join(LIST_COLUMNS), "--limit", "0")
     for column in ("quality", "-heat", "upstream_quality", "version"):
-        answer(extreme, "list", "--sort", column, "--limit", "0")
-    for span in (f"{LEAST}..{MOST}", f"{MOST}", f"={LEAST}", "..0", "1.."):
-        answer(extreme, "list", "--quality", span, "--heat", span, codes=(0, 2))
+        succeed(extreme, "list", "--sort", column, "--limit", "0")
+    for span in (f"{MIN}..{MAX}", f"{MAX}", f"={MIN}", "..0", "1.."):
+        succeed(extreme, "list", "--quality", span, "--heat", span, codes=(0, 2))
     for number in range(1, 51, 12):
-        answer(extreme, "show", str(number))
-        answer(extreme, "explain", str(number))
-        answer(extreme, "report", "heat", "-p", f"article={number}", "--chart", "-")
+        succeed(extreme, "show", str(number))
+        succeed(extreme, "explain", str(number))
+        succeed(extreme, "report", "heat", "-p", f"article={number}", "--chart", "-")
     for command in ("status", "log", "issues", "source list", "source show site", "source infer site"):
-        answer(extreme, *command.split())
-    answer(extreme, "log", "2")
-    answer(extreme, "search", "tide")
+        succeed(extreme, *command.split())
+    succeed(extreme, "log", "2")
+    succeed(extreme, "search", "tide")
     for suffix in ("jsonl", "csv", "parquet", "xlsx"):
-        answer(extreme, "export", "articles", str(tmp_path / f"articles.{suffix}"))
-    answer(extreme, "export", "api", str(tmp_path / "api"), codes=(0, 3))
-    answer(extreme, "export", "files", str(tmp_path / "files"), codes=(0, 3))
+        succeed(extreme, "export", "articles", str(tmp_path / f"articles.{suffix}"))
+    succeed(extreme, "export", "api", str(tmp_path / "api"), codes=(0, 3))
+    succeed(extreme, "export", "files", str(tmp_path / "files"), codes=(0, 3))
 
 
-def edits_answer(extreme: Command) -> None:
-    for move in ("+1", "-1", f"+{MOST}", f"{LEAST}", f"-{MOST}", f"={LEAST}", f"={MOST}"):
+def edit_flags(extreme: Command) -> None:
+    for move in ("+1", "-1", f"+{MAX}", f"{MIN}", f"-{MAX}", f"={MIN}", f"={MAX}"):
         for flag in ("--quality", "--heat"):
             result = extreme("set", "--collection", "news", flag, move, "--dry-run", "--yes")
             assert result.exit_code in (0, 1, 3), (move, result.stderr)
             assert "64 bits" in result.stderr or result.exit_code != 1, (move, result.stderr)
-    answer(extreme, "score", "--dry-run")
-    answer(extreme, "score")
-    answer(extreme, "reset", "--overridden", "--yes")
-    answer(extreme, "import", str(SITE), "--full")
+    succeed(extreme, "score", "--dry-run")
+    succeed(extreme, "score")
+    succeed(extreme, "reset", "--overridden", "--yes")
+    succeed(extreme, "import", str(SITE), "--full")

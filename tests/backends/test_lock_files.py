@@ -1,4 +1,4 @@
-"""The lock of an import on SQLite: one holder at a time, no file left, no trap in a shared folder."""
+"""The lock of an import on SQLite: one owner at a time, no leftover file, safe in a shared folder."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ..support.importing_helpers import import_folder
 from ..support.places import SITE
 from ..support.stores import ON_SQLITE
 
-#: Takes the lock again and again, and counts by a read and a write that only one holder can make whole.
+#: Acquires the lock repeatedly, and counts with a read and a write that fail with two owners.
 WORKER = """
 import sys, time
 from pathlib import Path
@@ -30,10 +30,10 @@ while rounds:
     lock = LockFile(path)
     if not lock.acquire():
         continue
-    told = counter.read_text()
-    assert told, "two holders at once"
+    count = counter.read_text()
+    assert count, "two owners at once"
     counter.write_text("")
-    counter.write_text(str(int(told) + 1))
+    counter.write_text(str(int(count) + 1))
     lock.release()
     rounds -= 1
 """
@@ -44,9 +44,7 @@ def start(*arguments: object) -> subprocess.Popen[bytes]:
 
 
 @few_or_many("rounds", 300, 5_000)
-def test_processes_that_take_and_remove_it_all_the_time_never_hold_it_at_once(
-    tmp_path: Path, rounds: int
-) -> None:
+def test_the_lock_never_has_two_owners(tmp_path: Path, rounds: int) -> None:
     counter = tmp_path / "counter"
     counter.write_text("0")
     workers = [start(WORKER, tmp_path / "x.lock", counter, rounds) for _ in range(4)]
@@ -54,7 +52,7 @@ def test_processes_that_take_and_remove_it_all_the_time_never_hold_it_at_once(
     assert (counter.read_text(), [file.name for file in tmp_path.iterdir()]) == (str(4 * rounds), ["counter"])
 
 
-def test_a_holder_that_is_killed_leaves_a_file_that_is_taken_and_removed(tmp_path: Path) -> None:
+def test_the_file_of_a_killed_owner_is_reused_and_deleted(tmp_path: Path) -> None:
     path = tmp_path / "x.lock"
     code = "import sys, signal; from pathlib import Path; from curation.backends.lock_files import LockFile\n"
     code += (
@@ -73,12 +71,12 @@ def test_a_holder_that_is_killed_leaves_a_file_that_is_taken_and_removed(tmp_pat
     assert not path.exists()
 
 
-def test_a_lock_of_a_file_that_was_removed_does_not_count(tmp_path: Path) -> None:
+def test_a_lock_on_a_deleted_file_is_not_valid(tmp_path: Path) -> None:
     first, second = LockFile(tmp_path / "x.lock"), LockFile(tmp_path / "x.lock")
     assert first.acquire()
-    (tmp_path / "x.lock").unlink()  # by a stranger
+    (tmp_path / "x.lock").unlink()  # by another program
     assert second.acquire()
-    first.release()  # removes nothing that is not its own
+    first.release()  # deletes only its own file
     assert (tmp_path / "x.lock").exists()
     assert not LockFile(tmp_path / "x.lock").acquire()
     second.release()
@@ -87,7 +85,9 @@ def test_a_lock_of_a_file_that_was_removed_does_not_count(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("kind", ["link", "dangling", "folder", "fifo"])
 @ON_SQLITE
-def test_what_has_the_name_of_a_lock_is_named_and_left_alone(store: Store, tmp_path: Path, kind: str) -> None:
+def test_another_kind_of_file_at_the_path_is_reported_and_kept(
+    store: Store, tmp_path: Path, kind: str
+) -> None:
     import_folder(store, SITE)
     assert store.backend.file is not None
     with store.backend.import_lock(store.engine, "site"):
@@ -101,13 +101,13 @@ def test_what_has_the_name_of_a_lock_is_named_and_left_alone(store: Store, tmp_p
         path.mkdir()
     else:
         os.mkfifo(path)
-    with pytest.raises(StoreError, match="remove what has its name") as refused:
+    with pytest.raises(StoreError, match="delete what is at this path") as refused:
         import_folder(store, SITE)
     assert "\n" not in str(refused.value)
     assert (path.is_symlink() or path.exists(), victim.exists()) == (True, kind == "link")
 
 
-def test_a_file_that_holds_something_is_locked_and_not_removed(tmp_path: Path) -> None:
+def test_a_file_with_content_is_locked_and_not_deleted(tmp_path: Path) -> None:
     (tmp_path / "x.lock").write_text("notes")
     lock = LockFile(tmp_path / "x.lock")
     assert lock.acquire()
@@ -118,7 +118,7 @@ def test_a_file_that_holds_something_is_locked_and_not_removed(tmp_path: Path) -
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs two users")
 def test_users_of_a_sticky_folder_share_a_lock() -> None:
-    """What another user left is taken though it cannot be removed."""
+    """Another user's leftover file is used, even if it cannot be deleted."""
     with tempfile.TemporaryDirectory(dir="/tmp") as name:
         Path(name).chmod(0o1777)
         _assert_shared(Path(name))
@@ -142,7 +142,7 @@ def _assert_shared(folder: Path) -> None:
 
 
 @ON_SQLITE
-def test_an_import_leaves_nothing_beside_the_store(store: Store, tmp_path: Path) -> None:
+def test_an_import_leaves_no_files_next_to_the_store(store: Store, tmp_path: Path) -> None:
     before = {file.name for file in tmp_path.iterdir()}
     import_folder(store, SITE)
     import_folder(store, SITE, dry_run=True)

@@ -1,4 +1,4 @@
-"""Sessions of PostgreSQL mean the same whatever they begin with."""
+"""PostgreSQL sessions do not depend on the settings of the server, the role or the environment."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from ..support.stores import dropped_afterwards, execute_sql, new_database, run_
 
 
 @pytest.mark.parametrize("way", ["engine", "own"])
-def test_a_session_is_pinned_whatever_it_begins_with(hostile: Store, way: str) -> None:
+def test_session_settings_do_not_depend_on_defaults(hostile: Store, way: str) -> None:
     from curation.backends.postgresql_sessions import PINNED
 
     assert isinstance(hostile.backend, Postgresql)
@@ -45,7 +45,7 @@ def test_a_session_is_pinned_whatever_it_begins_with(hostile: Store, way: str) -
     assert set(HOSTILE_SETTINGS) - {"escape_string_warning"} <= set(PINNED)
 
 
-def test_a_hostile_session_imports_decides_and_answers_as_any_other(hostile: Store, tmp_path: Path) -> None:
+def test_hostile_defaults_do_not_change_results(hostile: Store, tmp_path: Path) -> None:
     plain = Store(str(tmp_path / "plain.db"))
     migrate.upgrade(plain)
     for store in (hostile, plain):
@@ -62,7 +62,7 @@ def test_a_hostile_session_imports_decides_and_answers_as_any_other(hostile: Sto
         with store.reading() as connection:
             assert list(verify(connection)) == []
     assert differences(hostile, plain) == []
-    told = [
+    outputs = [
         run_on(store)(*command).stdout
         for command in (
             ["sql", "SELECT id, published_at, updated_at FROM articles ORDER BY id", "--format", "csv"],
@@ -70,12 +70,12 @@ def test_a_hostile_session_imports_decides_and_answers_as_any_other(hostile: Sto
         )
         for store in (hostile, plain)
     ]  # fmt: skip
-    assert told[::2] == told[1::2]
-    assert all(told)
+    assert outputs[::2] == outputs[1::2]
+    assert all(outputs)
 
 
 @pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII"])
-def test_a_database_that_is_not_utf8_is_refused_with_the_statement_that_makes_one(
+def test_a_database_that_is_not_utf8_is_refused_with_advice(
     postgresql_url: str, request: pytest.FixtureRequest, encoding: str
 ) -> None:
     how = f" ENCODING '{encoding}' LOCALE 'C' TEMPLATE template0"
@@ -91,15 +91,13 @@ def test_a_database_that_is_not_utf8_is_refused_with_the_statement_that_makes_on
     assert run_on(Store(f"{database}_utf8"))("db", "upgrade").exit_code == 0
 
 
-def test_what_the_server_makes_of_a_setting_is_checked(
-    served: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_values_of_settings_are_checked(served: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     from curation.backends import postgresql_sessions
 
     ignoring = postgresql_sessions._PIN.replace("set_config(name, value, false)", "current_setting(name)")
     monkeypatch.setattr(postgresql_sessions, "_PIN", ignoring)
     monkeypatch.setenv("PGTZ", "Asia/Tokyo")
-    with pytest.raises(StoreError, match="does not take the setting TimeZone"), served.reading():
+    with pytest.raises(StoreError, match=r"ignores session settings \(TimeZone\)"), served.reading():
         pass
 
 
@@ -126,7 +124,7 @@ _ROWS = st.lists(
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=_ROWS)
-def test_what_is_written_in_bulk_comes_back(hostile: Store, rows: list[tuple[Any, ...]]) -> None:
+def test_bulk_writes_keep_all_values(hostile: Store, rows: list[tuple[Any, ...]]) -> None:
     with hostile.writing() as connection:
         backend, table = hostile.backend, empty_temp_table(connection, _bulk)
         made = [

@@ -1,4 +1,4 @@
-"""What hostile SQL gets: nothing. `sql_attacks.py` is the table of attacks and of how each ends."""
+"""Malicious SQL does no harm. `tests/support/sql_attacks.py` lists the attacks and their expected outcomes."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ from ..support.places import SITE
 from ..support.sql_attacks import ATTACKS, Attack
 from ..support.store_digest import digests
 
-#: What no output may have, as it is, in hexadecimal or in Base64: planted in a `secured` of now, in an
-#: earlier one, in what only the bytes of a taxonomy document hold, and in a large object.
+#: A text that no output may have, also not in hexadecimal or Base64. It is in a `secured` value, in an earlier
+#: version, in the bytes of a taxonomy document, and in a large object.
 MARKER = "Sq7secret9Kd"
 MARKED = re.compile(f"{MARKER}|{MARKER.encode().hex()}|U3E3c2VjcmV0OUtk", re.IGNORECASE)
 
@@ -40,8 +40,8 @@ WHO = ("sqlite", "reader", "owner", "superuser")
 
 
 @dataclass
-class OutputFolder:
-    """A store, as some role asks it; `watch` is the store as one who may read all."""
+class AttackTarget:
+    """A store as one role sees it; `watch` is the same store with all privileges."""
 
     database: str
     watch: Store
@@ -51,7 +51,7 @@ class OutputFolder:
     files: Mapping[str, str] = field(default_factory=dict)
 
     def state(self) -> tuple[Mapping[str, str], Mapping[str, str]]:
-        """What all tables hold, and what all files of the folder do, but those that come and go with a reader."""
+        """Return digests of all tables and of all files of the folder, except those that readers create."""
         files = {
             str(file): hashlib.sha256(file.read_bytes()).hexdigest()
             for file in self.folder.rglob("*")
@@ -61,30 +61,30 @@ class OutputFolder:
 
 
 def fill(store: Store, folder: Path) -> None:
-    """Imports the site twice, with another `secured` and another heat the second time."""
+    """Import the site twice, with different `secured` and heat values."""
     site = Path(shutil.copytree(SITE, folder / "site"))
     article, plain = site / ARTICLE, (site / ARTICLE).read_text()
     organization = next((site / "_data" / "organizations").iterdir())
     organization.write_text(organization.read_text().replace("\n", f"\n# {MARKER}\n", 1))
     for secured, heat in (("first", 11), ("second", 12)):
-        told = re.sub(r"^(secured|heat):.*\n", "", plain, flags=re.MULTILINE)
-        article.write_text(told.replace("\n", f'\nheat: {heat}\nsecured: "{MARKER} {secured}"\n', 1))
+        text = re.sub(r"^(secured|heat):.*\n", "", plain, flags=re.MULTILINE)
+        article.write_text(text.replace("\n", f'\nheat: {heat}\nsecured: "{MARKER} {secured}"\n', 1))
         import_folder(store, site)
     with store.reading() as connection:
-        held = connection.scalar(sa.text("SELECT count(*) FROM file_versions WHERE delta IS NOT NULL"))
-    assert held
+        deltas = connection.scalar(sa.text("SELECT count(*) FROM file_versions WHERE delta IS NOT NULL"))
+    assert deltas
 
 
 @pytest.fixture(scope="module")
 def folder() -> Iterator[Path]:
-    """A folder that the server may write to, whichever user it runs as."""
+    """A folder that the server may write to, as any user."""
     with tempfile.TemporaryDirectory(prefix="curation-attacks-") as name:
         Path(name).chmod(0o777)
         yield Path(name)
 
 
 @pytest.fixture(scope="module")
-def sqlite_target(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> OutputFolder:
+def sqlite_target(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> AttackTarget:
     store = Store(str(folder / "store.db"))
     migrate.upgrade(store)
     fill(store, tmp_path_factory.mktemp("filled"))
@@ -96,12 +96,12 @@ def sqlite_target(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Out
         "big": "printf('%15000000d', 1)", "all": "group_concat", "owner": "x", "object": 1, "toast": "x",
         "unclosed": "json(replace(printf('%900000d', 1), ' ', '['))",
     }  # fmt: skip
-    return OutputFolder(str(folder / "store.db"), store, folder, names)
+    return AttackTarget(str(folder / "store.db"), store, folder, names)
 
 
 @pytest.fixture(scope="module")
 def server_store(postgresql_url: str, folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Store:
-    """A store that a role of its own made, and a reader's rights on it as a DBA would grant them."""
+    """A store that is owned by its own role, with the grants that a DBA would give to a reader."""
     with psycopg.connect(f"{postgresql_url}/postgres", autocommit=True) as connection:
         connection.execute("CREATE ROLE attacked_owner LOGIN")
         connection.execute("CREATE ROLE attacking_reader LOGIN")
@@ -137,13 +137,13 @@ def server_names(server_store: Store, postgresql_url: str) -> Mapping[str, objec
 
 
 @pytest.fixture(scope="module")
-def targets() -> dict[str, OutputFolder]:
+def targets() -> dict[str, AttackTarget]:
     return {}
 
 
 @pytest.fixture
-def target(request: pytest.FixtureRequest, targets: dict[str, OutputFolder], folder: Path) -> OutputFolder:
-    """Who asks, made when first wanted: without PostgreSQL, SQLite is attacked all the same."""
+def target(request: pytest.FixtureRequest, targets: dict[str, AttackTarget], folder: Path) -> AttackTarget:
+    """The target of a role, created on first use, so that SQLite is tested even without PostgreSQL."""
     who = request.param
     if who not in targets:
         targets[who] = _target(request, who, folder)
@@ -151,19 +151,19 @@ def target(request: pytest.FixtureRequest, targets: dict[str, OutputFolder], fol
     return targets[who]
 
 
-def _target(request: pytest.FixtureRequest, who: str, folder: Path) -> OutputFolder:
+def _target(request: pytest.FixtureRequest, who: str, folder: Path) -> AttackTarget:
     if who == "sqlite":
-        made: OutputFolder = request.getfixturevalue("sqlite_target")
+        made: AttackTarget = request.getfixturevalue("sqlite_target")
         return made
     url, watch = request.getfixturevalue("postgresql_url"), request.getfixturevalue("server_store")
     role = {"reader": "attacking_reader", "owner": "attacked_owner", "superuser": "curation"}[who]
     database = f"{url.replace('curation@', f'{role}@')}/attacked"
-    return OutputFolder(database, watch, folder, request.getfixturevalue("server_names"))
+    return AttackTarget(database, watch, folder, request.getfixturevalue("server_names"))
 
 
 @contextmanager
 def _session(database: str) -> Iterator[int]:
-    """A session to be ended, by its number; without a database there is none."""
+    """Yield the process id of a session that an attack tries to end; 0 without a server."""
     if "://" not in database:
         yield 0
         return
@@ -171,7 +171,7 @@ def _session(database: str) -> Iterator[int]:
         yield connection.info.backend_pid
 
 
-def run_query(target: OutputFolder, attack: Attack, timeout: int, **sessions: int) -> Result:
+def run_query(target: AttackTarget, attack: Attack, timeout: int, **sessions: int) -> Result:
     sql = attack.sql
     for name, value in {**target.names, "folder": target.folder, **sessions}.items():
         sql = sql.replace(f"{{{name}}}", str(value))
@@ -180,59 +180,59 @@ def run_query(target: OutputFolder, attack: Attack, timeout: int, **sessions: in
 
 
 def outcome(ended: Result) -> str:
-    """The letter of how it ended."""
-    told = [line for line in ended.stderr.splitlines() if not line.startswith("warning: ")]
+    """Return the letter of the outcome."""
+    lines = [line for line in ended.stderr.splitlines() if not line.startswith("warning: ")]
     if ended.exit_code == 0:
-        assert told == []
+        assert lines == []
         return "A"
     assert ended.exit_code == 1, ended.output
-    assert told[0].startswith("Error: ")
-    assert len(told) in (1, 3), told  # with the line of the query and the mark below it
+    assert lines[0].startswith("Error: ")
+    assert len(lines) in (1, 3), lines  # with the line of the query and the mark below the error
     assert "internal error" not in ended.stderr
-    return "T" if "longer than" in told[0] else "R"
+    return "T" if "longer than" in lines[0] else "R"
 
 
-#: Who attacks with what: all with all under CURATION_FULL=1, else the owner and the superuser with every
-#: fifth, and with what is let through.
-ASKED = [
+#: Combinations of roles and attacks: all with CURATION_FULL=1. Otherwise the owner and the superuser try every
+#: fifth attack, and all that are let through.
+CASES = [
     pytest.param(who, attack, id=f"{who}-{attack.name}", marks=() if number % 10 == 0 else pytest.mark.long)
     for who, place in zip(WHO, range(len(WHO)), strict=True)
     for number, attack in enumerate(ATTACKS)
-    if (wanted := attack.outcomes[place]) != "."
-    and (os.environ.get("CURATION_FULL") or place < 2 or wanted == "L" or number % 5 == 0)
+    if (expected := attack.outcomes[place]) != "."
+    and (os.environ.get("CURATION_FULL") or place < 2 or expected == "L" or number % 5 == 0)
 ]
 
 
-@pytest.mark.parametrize(("target", "attack"), ASKED, indirect=["target"])
-def test_an_attack_ends_as_the_table_says(
-    target: OutputFolder, attack: Attack, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("target", "attack"), CASES, indirect=["target"])
+def test_attacks_end_as_expected(
+    target: AttackTarget, attack: Attack, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     who = request.node.callspec.params["target"]
-    wanted = attack.outcomes[WHO.index(who)]
+    expected = attack.outcomes[WHO.index(who)]
     monkeypatch.setenv("TMPDIR", str(target.folder))
     superuser = f"{request.getfixturevalue('postgresql_url')}/postgres" if "{victim}" in attack.sql else ""
     with (
         _session(superuser) as victim,
         _session(target.database if "{colleague}" in attack.sql else "") as colleague,
     ):
-        ended = run_query(target, attack, 1 if wanted in "TS" else 30, victim=victim, colleague=colleague)
-    print(ended.stderr)  # for whoever looks at a failure
-    assert outcome(ended) in {"S": "TR", "L": "AR"}.get(wanted, wanted)
+        ended = run_query(target, attack, 1 if expected in "TS" else 30, victim=victim, colleague=colleague)
+    print(ended.stderr)  # shown for a failed test
+    assert outcome(ended) in {"S": "TR", "L": "AR"}.get(expected, expected)
     is_warned = ended.stderr.startswith("warning: ")
     assert is_warned == (who in ("owner", "superuser"))
-    if wanted == "L":
+    if expected == "L":
         (target.folder / "exported").unlink(missing_ok=True)
     else:
         assert not MARKED.search(ended.output)
     assert target.state() == (target.digests, target.files)
 
 
-def test_there_are_attacks_enough_and_each_has_a_name() -> None:
+def test_attacks_are_many_and_have_unique_names() -> None:
     assert len({attack.name for attack in ATTACKS}) == len(ATTACKS) >= 60
     assert all(len(attack.outcomes) == len(WHO) for attack in ATTACKS)
 
 
-def test_what_holds_bytes_of_documents_is_out_of_reach() -> None:
+def test_tables_with_bytes_of_documents_are_secret() -> None:
     def holds_bytes(column: sa.Column[object]) -> bool:
         return isinstance(column.type, sa.LargeBinary) and column.type.length is None
 

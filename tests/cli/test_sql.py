@@ -262,7 +262,7 @@ def test_a_long_line_is_shown_in_part() -> None:
 def test_waiting_for_a_locked_table_has_a_limit(
     run_query: Callable[..., str], store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(postgresql_queries, "PATIENCE", 0.2)
+    monkeypatch.setattr(postgresql_queries, "LOCK_TIMEOUT", 0.2)
     with store.writing() as connection:
         connection.execute(sa.text("LOCK TABLE topics IN ACCESS EXCLUSIVE MODE"))
         assert "the store is busy" in run_query("SELECT count(*) FROM topics")
@@ -279,7 +279,7 @@ def test_a_query_takes_no_more_memory_than_it_may(
 
 def test_a_value_without_a_python_type_is_text(run_query: Callable[..., str], store: Store) -> None:
     if store.backend.name == "sqlite":
-        assert "no text in UTF-8: ask for its bytes, as hex(...)" in run_query("SELECT CAST(x'ff' AS text)")
+        assert "not valid UTF-8: select its bytes with hex(...)" in run_query("SELECT CAST(x'ff' AS text)")
         return
     assert (
         run_query("SELECT date 'infinity', date '0044-03-15 BC', interval '36 days'")

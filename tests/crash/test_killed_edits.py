@@ -211,7 +211,7 @@ def test_editors_and_an_import_at_once_lose_nothing(place: Place, tmp_path: Path
 def test_a_store_that_stays_busy_is_told_in_a_line(
     place: Place, tmp_path: Path, dump: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("curation.backends.postgresql.PATIENCE", 0.3)
+    monkeypatch.setattr("curation.backends.postgresql.LOCK_TIMEOUT", 0.3)
     monkeypatch.setattr("curation.backends.sqlite.BUSY_TIMEOUT", 0.3)
     with filled(place, dump) as store:
         other = Store(store.backend.url.render_as_string(hide_password=False))

@@ -463,7 +463,7 @@ def test_a_full_temporary_folder_is_told_in_a_line(
     run(database, "import", archive, "--source", SOURCE).assert_done()
 
 
-READ_ONLY = "read-only|cannot be opened|cannot be made"
+READ_ONLY = "read-only|cannot be opened|cannot be created"
 
 
 def test_a_read_only_file_system_is_told_in_a_line(

@@ -25,7 +25,7 @@ from curation.store.schema import articles, changesets, source_settings, sources
 from curation.verifying.run import verify
 
 from ..support.cases import few_or_many
-from ..support.commit_proxy import AT, BEFORE, BEHIND, HELD, UNANSWERED, Plan, Proxy, proxied
+from ..support.commit_proxy import AFTER, BEFORE, DURING, UNANSWERED, WITHHELD, Plan, Proxy, proxied
 from ..support.killed_imports import Ended, Imports, change_dump, make_dump, opened
 from ..support.stores import new_database
 
@@ -157,7 +157,7 @@ def test_a_connection_cut_around_commit_loses_and_doubles_nothing(
 ) -> None:
     chance, outcomes = random.Random(SEED), Counter[str]()
     kinds = {"edit": edit, "revert": revert, "setting": setting, "import": importing(dumps)}
-    points = [BEFORE, AT, BEHIND]
+    points = [BEFORE, DURING, AFTER]
     for number in range(cuts):
         kind = list(kinds)[number % len(kinds)]
         work = kinds[kind](world, chance)
@@ -180,7 +180,7 @@ def test_a_connection_cut_around_commit_loses_and_doubles_nothing(
         assert list(verify(connection)) == []
 
 
-@pytest.mark.parametrize("point", [UNANSWERED, HELD])
+@pytest.mark.parametrize("point", [UNANSWERED, WITHHELD])
 @pytest.mark.parametrize("is_away", [False, True], ids=["there", "away"])
 def test_ctrl_c_during_commit_says_what_became_of_it(world: World, point: str, is_away: bool) -> None:
     work = edit(world, random.Random(SEED))

@@ -1,4 +1,4 @@
-"""Documents written back: into a folder, a working tree and an archive."""
+"""Exports of documents to a folder, a working tree and an archive."""
 
 from __future__ import annotations
 
@@ -21,39 +21,50 @@ from curation.store.database import Store
 from curation.store.schema import articles
 
 from ..support.cases import some
-from ..support.exporting_helpers import BOLLARD, ROCK, Curation, content, decide, everything, git, told
+from ..support.exporting_helpers import (
+    BOLLARD,
+    ROCK,
+    Curation,
+    git,
+    override_flags,
+    read_all_files,
+    read_documents,
+    summary_line,
+)
 from ..support.places import SITE
 from ..support.store_digest import digests
 from ..support.tricky_documents import nasty_documents
 
 
-def test_an_empty_folder_gets_everything_exactly(site_curation: Curation, site: Path, tmp_path: Path) -> None:
+def test_an_empty_folder_gets_all_documents_unchanged(
+    site_curation: Curation, site: Path, tmp_path: Path
+) -> None:
     result = site_curation("export", "files", str(tmp_path / "out"))
     assert result.exit_code == 0
-    assert told(result) == "60 written, 0 unchanged, 0 left"
-    assert everything(tmp_path / "out") == content(site)
+    assert summary_line(result) == "60 written, 0 unchanged, 0 left"
+    assert read_all_files(tmp_path / "out") == read_documents(site)
     again = site_curation("import", str(tmp_path / "out"), "--source", "site")
     assert "0 added, 0 updated, 50 unchanged, 0 missing" in again.stdout
 
 
 @pytest.mark.parametrize("suffix", some(["zip", "tar.gz", "tgz", "tar.xz", "tar.zst", "tar", "txz", "tzst"]))
-def test_an_archive_gets_everything_exactly(
+def test_an_archive_gets_all_documents_unchanged(
     site_curation: Curation, site: Path, tmp_path: Path, suffix: str
 ) -> None:
-    decide(site_curation)
+    override_flags(site_curation)
     archive = tmp_path / f"out.{suffix}"
-    assert told(site_curation("export", "files", str(archive))) == "60 written, 0 unchanged, 0 left"
+    assert summary_line(site_curation("export", "files", str(archive))) == "60 written, 0 unchanged, 0 left"
     first = archive.read_bytes()
     assert site_curation("export", "files", str(archive)).exit_code == 0
     assert archive.read_bytes() == first
     if suffix in ("tar.gz", "tgz"):
-        assert first[4:8] == bytes(4)  # no time of its own
+        assert first[4:8] == bytes(4)  # no timestamp
     again = site_curation("import", str(archive), "--source", "site")
     assert "0 added, 1 updated, 49 unchanged, 0 missing" in again.stdout, again.output
 
 
 @pytest.mark.long
-def test_the_same_corpus_comes_out_of_a_store_of_nasty_documents(curation: Curation, tmp_path: Path) -> None:
+def test_nasty_documents_are_exported_unchanged(curation: Curation, tmp_path: Path) -> None:
     nasty = {f"_news/{name}.md": data for name, data in nasty_documents()}
     root = tmp_path / "nasty"
     for path, data in nasty.items():
@@ -61,22 +72,24 @@ def test_the_same_corpus_comes_out_of_a_store_of_nasty_documents(curation: Curat
         (root / path).write_bytes(data)
     assert_all_is_in(curation, curation("import", str(root)))
     assert (
-        told(curation("export", "files", str(tmp_path / "out")))
+        summary_line(curation("export", "files", str(tmp_path / "out")))
         == f"{len(nasty)} written, 0 unchanged, 0 left"
     )
-    assert everything(tmp_path / "out") == nasty
+    assert read_all_files(tmp_path / "out") == nasty
     assert curation("set", "--collection", "news", "--heat", "=31", "--published", "--yes").exit_code == 3
     assert curation("export", "files", str(root)).exit_code == 0
     assert_all_is_in(curation, curation("import", str(root)))
-    # Where `removed` cannot be read, upstream does not publish; the editor's `published` stands against it.
+    # An invalid `removed` unpublishes the article upstream, which conflicts with the editor's `published`.
     unclear = sum(name.startswith("nulls-") for name, _ in nasty_documents())
-    parted = curation("status", "--format", "csv").stdout.splitlines()[1].split(",")[5]
-    assert (parted, unclear > 0) == (str(unclear), True)
-    assert told(curation("export", "files", str(root))) == f"0 written, {len(nasty)} unchanged, 0 left"
+    conflicts = curation("status", "--format", "csv").stdout.splitlines()[1].split(",")[5]
+    assert (conflicts, unclear > 0) == (str(unclear), True)
+    assert (
+        summary_line(curation("export", "files", str(root))) == f"0 written, {len(nasty)} unchanged, 0 left"
+    )
 
 
 def assert_all_is_in(curation: Curation, result: Result) -> None:
-    """That nothing was put aside; some of these documents state flags that cannot be read."""
+    """Assert that no document was quarantined. Some of them have invalid flags."""
     assert (result.exit_code, "0 quarantined" in result.stdout) == (3, True), result.output
     errors = [
         i for i in json.loads(curation("issues", "--format", "json").stdout) if i["severity"] == "error"
@@ -95,50 +108,52 @@ def checkout(site: Path) -> Path:
     return site
 
 
-def test_a_decision_is_one_line(checkout: Path, site_curation: Curation) -> None:
-    decide(site_curation)
-    assert told(site_curation("export", "files", str(checkout))) == "1 written, 59 unchanged, 0 left"
+def test_an_override_changes_one_line(checkout: Path, site_curation: Curation) -> None:
+    override_flags(site_curation)
+    assert summary_line(site_curation("export", "files", str(checkout))) == "1 written, 59 unchanged, 0 left"
     lines = [line for line in git(checkout, "diff", "-U0").splitlines() if line[0] in "+-"]
     assert lines[2:] == ["-quality: 69", "+quality: 75", "-published: false", "+published: true"]
     assert git(checkout, "status", "--short").split() == ["M", BOLLARD]
     again = site_curation("import", str(checkout))
     assert "0 added, 1 updated, 49 unchanged" in again.stdout
-    assert told(site_curation("export", "files", str(checkout))) == "0 written, 60 unchanged, 0 left"
+    assert summary_line(site_curation("export", "files", str(checkout))) == "0 written, 60 unchanged, 0 left"
 
 
-def test_a_veto_is_written_with_what_follows_from_it(checkout: Path, site_curation: Curation) -> None:
+def test_removing_an_article_also_unpublishes_it(checkout: Path, site_curation: Curation) -> None:
     assert site_curation("set", ROCK, "--removed").exit_code == 0
     assert site_curation("export", "files", str(checkout)).exit_code == 0
     lines = [line for line in git(checkout, "diff", "-U0").splitlines() if line[0] in "+-"]
     assert lines[2:] == ["-published: true", "+published: false", "+removed: true"]
 
 
-def test_a_decision_taken_back_leaves_a_clean_tree(checkout: Path, site_curation: Curation) -> None:
-    decide(site_curation)
+def test_reverting_an_override_leaves_a_clean_tree(checkout: Path, site_curation: Curation) -> None:
+    override_flags(site_curation)
     assert site_curation("export", "files", str(checkout)).exit_code == 0
     assert site_curation("set", BOLLARD, "--quality", "76").exit_code == 0
-    assert told(site_curation("export", "files", str(checkout))) == "1 written, 59 unchanged, 0 left"
+    assert summary_line(site_curation("export", "files", str(checkout))) == "1 written, 59 unchanged, 0 left"
     assert site_curation("revert", "3").exit_code == 0
     assert site_curation("revert", "2").exit_code == 0
-    assert told(site_curation("export", "files", str(checkout))) == "1 written, 59 unchanged, 0 left"
+    assert summary_line(site_curation("export", "files", str(checkout))) == "1 written, 59 unchanged, 0 left"
     assert git(checkout, "status", "--short") == ""
 
 
 def test_a_dry_run_is_a_patch(checkout: Path, site_curation: Curation, tmp_path: Path) -> None:
-    decide(site_curation)
+    override_flags(site_curation)
     assert site_curation("set", ROCK, "--removed").exit_code == 0
-    before = everything(checkout)
+    before = read_all_files(checkout)
     result = site_curation("export", "files", str(checkout), "--dry-run")
     assert result.exit_code == 0
-    assert everything(checkout) == before
+    assert read_all_files(checkout) == before
     assert result.stderr == "2 to be written, 58 unchanged, 0 left\n"
     (tmp_path / "patch").write_bytes(result.stdout_bytes)
     git(checkout, "apply", str(tmp_path / "patch"))
-    assert told(site_curation("export", "files", str(checkout))) == "0 written, 60 unchanged, 0 left"
+    assert summary_line(site_curation("export", "files", str(checkout))) == "0 written, 60 unchanged, 0 left"
     assert len(git(checkout, "status", "--short").splitlines()) == 2
 
 
-def test_a_dry_run_of_a_new_folder_makes_nothing(site_curation: Curation, site: Path, tmp_path: Path) -> None:
+def test_a_dry_run_of_a_new_folder_creates_nothing(
+    site_curation: Curation, site: Path, tmp_path: Path
+) -> None:
     result = site_curation("export", "files", str(tmp_path / "out"), "--dry-run", "--collection", "people")
     assert not (tmp_path / "out").exists()
     (tmp_path / "patch").write_bytes(result.stdout_bytes)
@@ -146,58 +161,62 @@ def test_a_dry_run_of_a_new_folder_makes_nothing(site_curation: Curation, site: 
     git(tmp_path / "made", "init", "--quiet")
     git(tmp_path / "made", "apply", str(tmp_path / "patch"))
     made = {
-        path: data for path, data in everything(tmp_path / "made").items() if not path.startswith(".git/")
+        path: data for path, data in read_all_files(tmp_path / "made").items() if not path.startswith(".git/")
     }
-    assert made == {path: data for path, data in content(site).items() if path.startswith("_people/")}
+    assert made == {path: data for path, data in read_documents(site).items() if path.startswith("_people/")}
     assert made
 
 
-def test_check_tells_by_its_exit_status(site_curation: Curation, site: Path) -> None:
+def test_check_sets_the_exit_status(site_curation: Curation, site: Path) -> None:
     assert site_curation("export", "files", str(site), "--check").exit_code == 0
-    decide(site_curation)
-    before = everything(site)
+    override_flags(site_curation)
+    before = read_all_files(site)
     result = site_curation("export", "files", str(site), "--check")
     assert (result.exit_code, result.stdout) == (1, f"{BOLLARD}\n")
-    assert everything(site) == before
+    assert read_all_files(site) == before
 
 
-def test_filters_choose(site_curation: Curation, site: Path, tmp_path: Path) -> None:
+def test_filters_select_articles(site_curation: Curation, site: Path, tmp_path: Path) -> None:
     result = site_curation("export", "files", str(tmp_path / "out"), "--collection", "news", "--published")
     assert result.exit_code == 0
-    written = everything(tmp_path / "out")
+    written = read_all_files(tmp_path / "out")
     assert written
-    assert all(content(site)[path] == data and path.startswith("_news/") for path, data in written.items())
+    assert all(
+        read_documents(site)[path] == data and path.startswith("_news/") for path, data in written.items()
+    )
 
 
-def test_what_changed_since_the_import_is_left_and_named(site_curation: Curation, site: Path) -> None:
-    decide(site_curation)
+def test_files_changed_since_the_import_are_left_alone_and_reported(
+    site_curation: Curation, site: Path
+) -> None:
+    override_flags(site_curation)
     for path in (BOLLARD, ROCK):
         (site / path).write_bytes((site / path).read_bytes() + b"by hand\n")
     gone = "_news/2023-03-03-agatha-the-morning-after.md"
     (site / gone).unlink()
-    before = everything(site)
+    before = read_all_files(site)
     result = site_curation("export", "files", str(site))
     assert result.exit_code == 3
-    assert told(result) == "0 written, 57 unchanged, 3 left"
-    assert f"2 left alone: it has changed since the import\n  {ROCK}\n  {BOLLARD}\n" in result.stderr
-    assert f"1 left alone: it is gone since the import\n  {gone}\n" in result.stderr
+    assert summary_line(result) == "0 written, 57 unchanged, 3 left"
+    assert f"2 left alone: changed since the import\n  {ROCK}\n  {BOLLARD}\n" in result.stderr
+    assert f"1 left alone: deleted since the import\n  {gone}\n" in result.stderr
     assert "to import the changed files, run `curation import`" in result.stderr
-    assert "to write the files that are gone, use --restore" in result.stderr
-    assert everything(site) == before
+    assert "to write the deleted files, use --restore" in result.stderr
+    assert read_all_files(site) == before
     restored = site_curation("export", "files", str(site), "--restore")
-    assert told(restored) == "1 written, 57 unchanged, 2 left"
+    assert summary_line(restored) == "1 written, 57 unchanged, 2 left"
     assert (site / gone).read_bytes() == (SITE / gone).read_bytes()
 
 
 @pytest.mark.parametrize("line", ["quality: 80", "quality: 75 # mine", "quality: seventy", "quality: [75]"])
-def test_a_flag_changed_by_hand_is_not_taken_for_an_export(
+def test_a_flag_edited_by_hand_is_not_treated_as_an_export(
     site_curation: Curation, site: Path, line: str
 ) -> None:
-    decide(site_curation)
+    override_flags(site_curation)
     by_hand = (site / BOLLARD).read_text().replace("quality: 69", line)
     (site / BOLLARD).write_text(by_hand)
     result = site_curation("export", "files", str(site))
-    assert (result.exit_code, told(result)) == (3, "0 written, 59 unchanged, 1 left")
+    assert (result.exit_code, summary_line(result)) == (3, "0 written, 59 unchanged, 1 left")
     assert (site / BOLLARD).read_text() == by_hand
 
 
@@ -209,10 +228,10 @@ def test_a_flag_changed_by_hand_is_not_taken_for_an_export(
         ("? quality\ntitle: T\n", "cannot be changed in place"),
     ],
 )
-def test_what_cannot_be_changed_in_place_is_left_and_named(
+def test_flags_that_cannot_be_changed_in_place_are_reported(
     curation: Curation, tmp_path: Path, front: str, why: str
 ) -> None:
-    """And does not keep the others from being written."""
+    """The other files are written nevertheless."""
     news = tmp_path / "site" / "_news"
     news.mkdir(parents=True)
     (news / "odd.md").write_text(f"---\n{front}---\n")
@@ -220,41 +239,44 @@ def test_what_cannot_be_changed_in_place_is_left_and_named(
     assert curation("import", str(tmp_path / "site")).exit_code == 0
     assert curation("set", "--collection", "news", "--quality", "75", "--heat", "5").exit_code == 0
     result = curation("export", "files", str(tmp_path / "site"))
-    assert (result.exit_code, told(result)) == (3, "1 written, 0 unchanged, 1 left")
+    assert (result.exit_code, summary_line(result)) == (3, "1 written, 0 unchanged, 1 left")
     assert re.search(rf"1 left alone: .*{why}.*\n  _news/odd.md\n", result.stderr)
 
 
 def test_a_missing_article_is_not_written(site_curation: Curation, site: Path, tmp_path: Path) -> None:
     (site / ROCK).unlink()
     assert site_curation("import", str(site)).exit_code == 0
-    assert told(site_curation("export", "files", str(tmp_path / "out"))) == "59 written, 0 unchanged, 0 left"
+    assert (
+        summary_line(site_curation("export", "files", str(tmp_path / "out")))
+        == "59 written, 0 unchanged, 0 left"
+    )
     assert not (tmp_path / "out" / ROCK).exists()
     assert site_curation("export", "files", str(tmp_path / "gone"), "--missing").exit_code == 0
-    assert list(everything(tmp_path / "gone")) == [ROCK]
+    assert list(read_all_files(tmp_path / "gone")) == [ROCK]
 
 
-def test_of_several_sources_one_is_named(site_curation: Curation, site: Path, tmp_path: Path) -> None:
+def test_with_several_sources_one_must_be_named(site_curation: Curation, site: Path, tmp_path: Path) -> None:
     assert site_curation("import", str(site), "--source", "other", "--new-source").exit_code == 0
     result = site_curation("export", "files", str(tmp_path / "out"))
     assert result.exit_code == 1
     assert "select one with --source (other, site)" in result.stderr
-    assert told(site_curation("export", "files", str(tmp_path / "out"), "--source", "other")).startswith(
-        "60 written"
-    )
+    assert summary_line(
+        site_curation("export", "files", str(tmp_path / "out"), "--source", "other")
+    ).startswith("60 written")
     assert (
         "no source 'none'" in site_curation("export", "files", str(tmp_path / "x"), "--source", "none").stderr
     )
 
 
-def test_an_export_that_was_cut_off_goes_on(site_curation: Curation, site: Path, tmp_path: Path) -> None:
+def test_an_interrupted_export_can_be_continued(site_curation: Curation, site: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     assert site_curation("export", "files", str(out)).exit_code == 0
-    for path in list(everything(out))[::2]:
+    for path in list(read_all_files(out))[::2]:
         (out / path).unlink()
     (out / "_news" / ".curation-export.tmp").write_text("half")
     assert site_curation("export", "files", str(out)).exit_code == 3
     assert site_curation("export", "files", str(out), "--restore").exit_code == 0
-    assert everything(out) == content(site)
+    assert read_all_files(out) == read_documents(site)
 
 
 # --- a hostile store, a hostile folder ------------------------------------------------------------------
@@ -266,7 +288,7 @@ HOSTILE = ["../outside/x.md", "/outside/x.md", "_news/../../outside/x.md", "_new
 
 @pytest.fixture
 def hostile(site_curation: Curation, store: Store, tmp_path: Path) -> list[str]:
-    """Paths of the store that lead out of a folder, or to what is no content."""
+    """Return paths in the store that are outside the folder or not content."""
     (tmp_path / "outside").mkdir()
     paths = [path for path in HOSTILE if "\0" not in path or store.backend.name == "sqlite"]
     paths = [
@@ -285,20 +307,20 @@ def test_a_hostile_store_writes_nothing_outside(
     out = tmp_path / "out"
     result = site_curation("export", "files", str(out))
     assert result.exit_code == 3
-    assert told(result) == f"{60 - len(hostile)} written, 0 unchanged, {len(hostile)} left"
+    assert summary_line(result) == f"{60 - len(hostile)} written, 0 unchanged, {len(hostile)} left"
     for path in hostile:
         assert re.search(
             f"^  {re.escape(path.replace(chr(0), chr(92) + 'x00'))}$", result.stderr, re.MULTILINE
         ), path
     assert list((tmp_path / "outside").iterdir()) == []
-    assert all(path.startswith("_") and ".." not in path for path in everything(out))
+    assert all(path.startswith("_") and ".." not in path for path in read_all_files(out))
     archive = site_curation("export", "files", str(tmp_path / "out.tar"))
     assert archive.exit_code == 3
-    assert told(archive) == f"{60 - len(hostile)} written, 0 unchanged, {len(hostile)} left"
+    assert summary_line(archive) == f"{60 - len(hostile)} written, 0 unchanged, {len(hostile)} left"
 
 
 def test_links_in_the_folder_are_not_followed(site_curation: Curation, site: Path, tmp_path: Path) -> None:
-    decide(site_curation)
+    override_flags(site_curation)
     assert site_curation("publish", "--collection", "learning", "--yes").exit_code in (0, 3)
     assert site_curation("set", "--collection", "learning", "--quality", "3", "--yes").exit_code == 0
     outside = tmp_path / "outside"
@@ -309,23 +331,26 @@ def test_links_in_the_folder_are_not_followed(site_curation: Curation, site: Pat
     (site / BOLLARD).symlink_to(kept)
     twice = site / ROCK
     os.link(twice, tmp_path / "twice.md")
-    before = everything(outside) | {"kept": kept.read_bytes()}
+    before = read_all_files(outside) | {"kept": kept.read_bytes()}
     for restore in ((), ("--restore",)):
         result = site_curation("export", "files", str(site), *restore)
         assert result.exit_code == 3
-        assert "left alone: it is closed: a symbolic link is not followed" in result.stderr
+        assert "left alone: a symbolic link is not followed" in result.stderr
         assert BOLLARD in result.stderr
-        assert everything(outside) | {"kept": kept.read_bytes()} == before
+        assert read_all_files(outside) | {"kept": kept.read_bytes()} == before
         assert (site / BOLLARD).is_symlink()
-    assert "0 written" in told(result)
+    assert "0 written" in summary_line(result)
 
 
-def test_a_folder_that_is_a_link_itself_is_taken(site_curation: Curation, site: Path, tmp_path: Path) -> None:
+def test_the_folder_itself_may_be_a_link(site_curation: Curation, site: Path, tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(site)
-    assert told(site_curation("export", "files", str(tmp_path / "link"))) == "0 written, 60 unchanged, 0 left"
+    assert (
+        summary_line(site_curation("export", "files", str(tmp_path / "link")))
+        == "0 written, 60 unchanged, 0 left"
+    )
 
 
-def test_names_that_differ_by_case_alone_are_named(curation: Curation, tmp_path: Path) -> None:
+def test_names_that_differ_only_by_case_are_reported(curation: Curation, tmp_path: Path) -> None:
     root = tmp_path / "site" / "_news"
     root.mkdir(parents=True)
     for name in ("One.md", "one.md", "ONE.md"):
@@ -333,19 +358,19 @@ def test_names_that_differ_by_case_alone_are_named(curation: Curation, tmp_path:
     curation("import", str(tmp_path / "site"))
     result = curation("export", "files", str(tmp_path / "out"))
     assert result.exit_code == 0
-    assert len(everything(tmp_path / "out")) == 3
+    assert len(read_all_files(tmp_path / "out")) == 3
     assert "differ from another path only by case or accents" in result.stderr
     assert "  _news/One.md\n  _news/one.md\n" in result.stderr
 
 
 def test_an_export_changes_nothing_in_the_store(site_curation: Curation, store: Store, site: Path) -> None:
-    decide(site_curation)
+    override_flags(site_curation)
     before = digests(store)
     assert site_curation("export", "files", str(site)).exit_code == 0
     assert digests(store) == before
 
 
-def test_an_empty_store_says_what_to_do(curation: Curation, tmp_path: Path) -> None:
+def test_an_empty_store_gives_advice(curation: Curation, tmp_path: Path) -> None:
     result = curation("export", "files", str(tmp_path / "out"))
     assert (result.exit_code, result.stderr) == (
         1,
@@ -355,7 +380,7 @@ def test_an_empty_store_says_what_to_do(curation: Curation, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    ("decided", "effective", "upstream", "written"),
+    ("overridden", "effective", "upstream", "written"),
     [
         ({"quality"}, {"quality": 5}, {"quality": 3}, {"quality": 5}),
         ({"quality"}, {"quality": 5}, {"quality": 5}, {}),
@@ -372,19 +397,19 @@ def test_an_empty_store_says_what_to_do(curation: Curation, tmp_path: Path) -> N
     ],
 )  # fmt: skip
 def test_which_flags_are_written(
-    decided: set[str],
+    overridden: set[str],
     effective: dict[str, int | bool | None],
     upstream: dict[str, int | bool | None],
     written: dict[str, int | bool | None],
 ) -> None:
-    whole = {"quality": None, "heat": None, "published": True, "removed": False} | effective
-    said = dict.fromkeys(("quality", "heat", "published", "removed")) | upstream
-    assert flags_to_write(decided, whole, said) == written
+    all_effective = {"quality": None, "heat": None, "published": True, "removed": False} | effective
+    all_upstream = dict.fromkeys(("quality", "heat", "published", "removed")) | upstream
+    assert flags_to_write(overridden, all_effective, all_upstream) == written
 
 
 @pytest.mark.long
 def test_a_killed_export_leaves_whole_files(tmp_path: Path) -> None:
-    """Killed at any moment, every file is as it was or as it should be; run again, all are."""
+    """After a kill, each file is complete: the old or the new one. The next export completes the rest."""
     command = [sys.executable, "-m", "curation", "--database", str(tmp_path / "killed.db")]
     old = {f"{n}.md": f"---\ntitle: T\nquality: 1\n---\n{'body ' * 2_000}" for n in range(400)}
     news = tmp_path / "site" / "_news"
@@ -414,30 +439,30 @@ def test_a_killed_export_leaves_whole_files(tmp_path: Path) -> None:
     subprocess.run([*command, "export", "files", news.parent, "--check"], check=True, capture_output=True)
 
 
-def test_what_upstream_said_once_is_not_taken_for_an_export(site_curation: Curation, site: Path) -> None:
-    """A flag that somebody puts back by hand is their work, though the store knows the value."""
+def test_an_earlier_upstream_value_is_not_treated_as_an_export(site_curation: Curation, site: Path) -> None:
+    """A flag that somebody sets back to an earlier upstream value is their work, not an export."""
     first = (site / BOLLARD).read_text()
     (site / BOLLARD).write_text(first.replace("quality: 69", "quality: 71").replace("heat: -1", "heat: 99"))
     assert site_curation("import", str(site)).exit_code == 0
     by_hand = (site / BOLLARD).read_text().replace("quality: 71", "quality: 69")
     (site / BOLLARD).write_text(by_hand)
     result = site_curation("export", "files", str(site))
-    assert (result.exit_code, told(result)) == (3, "0 written, 59 unchanged, 1 left")
+    assert (result.exit_code, summary_line(result)) == (3, "0 written, 59 unchanged, 1 left")
     assert (site / BOLLARD).read_text() == by_hand
 
 
-def test_a_veto_taken_back_is_taken_out_of_the_file(checkout: Path, site_curation: Curation) -> None:
+def test_restoring_an_article_deletes_the_line_from_its_file(checkout: Path, site_curation: Curation) -> None:
     assert site_curation("set", ROCK, "--removed").exit_code == 0
     assert site_curation("export", "files", str(checkout)).exit_code == 0
     assert site_curation("revert", "2").exit_code == 0
-    assert told(site_curation("export", "files", str(checkout))) == "1 written, 59 unchanged, 0 left"
+    assert summary_line(site_curation("export", "files", str(checkout))) == "1 written, 59 unchanged, 0 left"
     assert git(checkout, "status", "--short") == ""
 
 
-def test_an_export_into_an_empty_folder_goes_on_where_it_was_cut_off(
+def test_an_interrupted_export_into_an_empty_folder_continues(
     site_curation: Curation, site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Until all is there a mark says that what is not there yet is not gone."""
+    """A mark in the folder shows that files without a counterpart are not deleted, but not written yet."""
     from curation.exporting.output_folder import OutputFolder
 
     written: list[str] = []
@@ -455,24 +480,24 @@ def test_an_export_into_an_empty_folder_goes_on_where_it_was_cut_off(
         cut_off = site_curation("export", "files", str(out))
     assert (cut_off.exit_code, "interrupted" in cut_off.stderr) == (1, True)
     assert (out / ".curation-unfinished").exists()
-    assert told(site_curation("export", "files", str(out))) == "31 written, 29 unchanged, 0 left"
-    assert everything(out) == content(site)
+    assert summary_line(site_curation("export", "files", str(out))) == "31 written, 29 unchanged, 0 left"
+    assert read_all_files(out) == read_documents(site)
 
 
-def test_a_broken_file_is_not_taken_for_what_was_imported(site_curation: Curation, site: Path) -> None:
-    """Its stamp is remembered too, so that it is not read again; it vouches for other bytes."""
+def test_a_quarantined_file_is_not_treated_as_imported(site_curation: Curation, site: Path) -> None:
+    """The store has the stamp of a quarantined file too, but not its bytes."""
     (site / ROCK).write_text("---\ntitle: [\n---\n")
-    time.sleep(0.2)  # so that its times vouch for its bytes
+    time.sleep(0.2)  # the stamp of a file that was just written is not trusted
     assert site_curation("import", str(site)).exit_code == 3
     result = site_curation("export", "files", str(site))
-    assert (result.exit_code, told(result)) == (3, "0 written, 59 unchanged, 1 left")
+    assert (result.exit_code, summary_line(result)) == (3, "0 written, 59 unchanged, 1 left")
     assert "`curation issues` lists their problems" in result.stderr
 
 
 def test_the_archive_that_was_imported_is_not_replaced(
     curation: Curation, site: Path, tmp_path: Path
 ) -> None:
-    """It may hold more than content."""
+    """The archive may have other files than content."""
     archive = tmp_path / "dump.tar"
     subprocess.run(["tar", "-cf", archive, "-C", site, "."], check=True)
     before = archive.read_bytes()
@@ -482,7 +507,7 @@ def test_the_archive_that_was_imported_is_not_replaced(
     assert archive.read_bytes() == before
 
 
-def test_an_empty_name_is_no_folder(site_curation: Curation) -> None:
+def test_an_empty_path_is_rejected(site_curation: Curation) -> None:
     for command in ("files", "api"):
         result = site_curation("export", command, "")
         assert (result.exit_code, "use . for the current folder" in result.stderr) == (2, True)

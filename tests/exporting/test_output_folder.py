@@ -1,4 +1,4 @@
-"""A folder that is written to, and nothing outside of it."""
+"""`OutputFolder` writes to one folder and nowhere else."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from curation.errors import CurationError
-from curation.exporting.output_folder import OutputFolder, PathClosed, PathRefused
+from curation.exporting.output_folder import OutputFolder, PathInaccessible, PathRefused
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def outside(root: Path) -> dict[str, str]:
     return {file.name: file.read_text() for file in (root.parent / "outside").iterdir()}
 
 
-def test_what_is_written_is_there_and_nothing_else(root: Path, target: OutputFolder) -> None:
+def test_files_are_written_and_nothing_else(root: Path, target: OutputFolder) -> None:
     target.write("_news/a.md", b"one")
     target.write("_news/a.md", b"two")
     target.write("top.xml", b"x")
@@ -45,14 +45,14 @@ def test_what_is_written_is_there_and_nothing_else(root: Path, target: OutputFol
     assert sorted(f.name for f in root.rglob("*")) == ["_news", "a.md", "top.xml"]
 
 
-def test_the_mode_stays(root: Path, target: OutputFolder) -> None:
+def test_the_mode_is_kept(root: Path, target: OutputFolder) -> None:
     target.write("a.md", b"one")
     (root / "a.md").chmod(0o640)
     target.write("a.md", b"two")
     assert stat.S_IMODE((root / "a.md").stat().st_mode) == 0o640
 
 
-def test_removing_takes_empty_folders_along(root: Path, target: OutputFolder) -> None:
+def test_removing_a_file_deletes_empty_folders(root: Path, target: OutputFolder) -> None:
     target.write("api/news/page/2/index.json", b"x")
     target.write("api/news/index.json", b"x")
     assert target.remove("api/news/page/2/index.json")
@@ -67,7 +67,7 @@ def test_removing_takes_empty_folders_along(root: Path, target: OutputFolder) ->
     ["../outside/x.md", "/etc/x.md", "a/../../outside/x.md", "./a.md", "a//b.md", "a/", "", ".", "..", "a\0b", "..\\x",
      "C:\\x.md", ".git/hooks/post-commit", "_news/.GIT/x.md"],
 )  # fmt: skip
-def test_a_path_that_leads_out_is_refused(root: Path, target: OutputFolder, path: str) -> None:
+def test_a_path_outside_is_refused(root: Path, target: OutputFolder, path: str) -> None:
     for doing in (
         lambda: target.write(path, b"evil"),
         lambda: target.read(path),
@@ -100,8 +100,8 @@ def test_links_are_not_followed(root: Path, target: OutputFolder) -> None:
     assert outside(root) == {"kept.md": "kept"}
 
 
-def test_the_unfinished_file_is_no_way_out(root: Path, target: OutputFolder) -> None:
-    """What somebody puts where the file is written until it takes its place: a link of either kind."""
+def test_a_link_at_the_temporary_path_is_not_followed(root: Path, target: OutputFolder) -> None:
+    """Somebody may put a symbolic or hard link at the path of the temporary file."""
     for plant in (os.symlink, os.link):
         plant(root.parent / "outside" / "kept.md", root / ".curation-export.tmp")
         target.write("a.md", b"new")
@@ -109,11 +109,11 @@ def test_the_unfinished_file_is_no_way_out(root: Path, target: OutputFolder) -> 
         assert outside(root) == {"kept.md": "kept"}
 
 
-def test_what_is_no_file_is_left(root: Path, target: OutputFolder) -> None:
+def test_special_files_and_folders_are_refused(root: Path, target: OutputFolder) -> None:
     (root / "folder.md").mkdir()
     os.mkfifo(root / "fifo.md")
     here = Path.cwd()
-    os.chdir(root)  # a socket's name is short
+    os.chdir(root)  # the path of a socket must be short
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind("socket.md")
     os.chdir(here)
@@ -127,10 +127,10 @@ def test_what_is_no_file_is_left(root: Path, target: OutputFolder) -> None:
         target.write("file/a.md", b"x")
 
 
-def test_a_second_export_waits_its_turn(root: Path) -> None:
+def test_a_second_export_is_refused(root: Path) -> None:
     with (
         OutputFolder(root),
-        pytest.raises(CurationError, match="another export is at work"),
+        pytest.raises(CurationError, match="another export is running"),
         OutputFolder(root),
     ):
         pass
@@ -138,28 +138,28 @@ def test_a_second_export_waits_its_turn(root: Path) -> None:
         again.write("a.md", b"x")
 
 
-def test_many_folders_are_open_in_turn(root: Path, target: OutputFolder) -> None:
+def test_many_folders_can_be_written(root: Path, target: OutputFolder) -> None:
     for turn in range(2):
         for number in range(100):
             target.write(f"{number}/deep/a.md", str(turn).encode())
     assert all((root / str(number) / "deep" / "a.md").read_bytes() == b"1" for number in range(100))
 
 
-def test_nothing_is_made_for_a_dry_run(tmp_path: Path) -> None:
+def test_a_dry_run_creates_no_folder(tmp_path: Path) -> None:
     with OutputFolder(tmp_path / "none", is_dry=True) as target:
         assert target.read("a.md") is None
         assert target.names("") == []
     assert not (tmp_path / "none").exists()
 
 
-def test_one_path_that_is_closed_is_refused(root: Path, target: OutputFolder) -> None:
-    """By its name here, which root may not write either; other paths go on."""
+def test_an_inaccessible_path_is_refused(root: Path, target: OutputFolder) -> None:
+    """Here the name is too long, which is an error for root too. Other paths can still be written."""
     target.write("_news/a.md", b"x")
     for doing in (target.read, target.remove, lambda path: target.write(path, b"x")):
         for path in (f"_news/{'x' * 300}.md", f"{'x' * 300}/a.md"):
-            with pytest.raises(PathRefused, match="is closed: File name too long"):
+            with pytest.raises(PathRefused, match="file name too long"):
                 doing(path)
-    with pytest.raises(PathClosed, match="is closed: File name too long"):
+    with pytest.raises(PathInaccessible, match="file name too long"):
         target.names("x" * 300)
     assert [file.name for file in root.rglob("*") if file.is_file()] == ["a.md"]
 

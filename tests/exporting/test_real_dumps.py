@@ -1,6 +1,6 @@
-"""Real dumps written back: byte for byte, one line for each flag decided, and back again.
+"""Exports of real dumps: unchanged bytes, one changed line per override, and imports of the result.
 
-CURATION_FULL=1 takes whole snapshots and 2,000 decisions; else every fourth file and 120.
+CURATION_FULL=1 uses whole snapshots and 2,000 overrides; otherwise every fourth file and 120 overrides.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from curation.scanning import kind_of
 from curation.store.database import Store
 from curation.store.schema import articles, changesets
 
-from ..support.exporting_helpers import everything, git, told
+from ..support.exporting_helpers import git, read_all_files, summary_line
 from ..support.importing_helpers import import_folder
 from ..support.places import DATA
 from ..support.upstream_changes import FULL, Files, Site, snapshots
@@ -31,7 +31,7 @@ from ..support.upstream_changes import FULL, Files, Site, snapshots
 pytestmark = [pytest.mark.long, pytest.mark.skipif(not DATA.is_dir(), reason=f"no real dumps at {DATA}")]
 
 Curation = Callable[..., Result]
-DECISIONS = 2_000 if FULL else 120
+OVERRIDES = 2_000 if FULL else 120
 
 
 def as_crlf(files: Files) -> Files:
@@ -40,26 +40,29 @@ def as_crlf(files: Files) -> Files:
 
 @pytest.mark.parametrize("family", ["powerapps", "diablo4"])
 @pytest.mark.parametrize("line_ends", ["as they are", "crlf"])
-def test_every_snapshot_comes_out_as_it_came_in(
+def test_every_snapshot_is_exported_unchanged(
     curation: Curation, store: Store, tmp_path: Path, family: str, line_ends: str
 ) -> None:
     site, out = Site(tmp_path / "site"), tmp_path / "out"
     for files in snapshots(family):
-        held = {path: data for path, data in files.items() if kind_of(path) is not None}
-        held = as_crlf(held) if line_ends == "crlf" else held
-        site.hold(held)
+        documents = {path: data for path, data in files.items() if kind_of(path) is not None}
+        documents = as_crlf(documents) if line_ends == "crlf" else documents
+        site.hold(documents)
         import_folder(store, site.root)
         result = curation("export", "files", str(out))
-        assert (result.exit_code, told(result)) == (0, f"{len(held):,} written, 0 unchanged, 0 left")
-        assert everything(out) == held
+        assert (result.exit_code, summary_line(result)) == (
+            0, f"{len(documents):,} written, 0 unchanged, 0 left",
+        )  # fmt: skip
+        assert read_all_files(out) == documents
         assert (
-            told(curation("export", "files", str(site.root))) == f"0 written, {len(held):,} unchanged, 0 left"
+            summary_line(curation("export", "files", str(site.root)))
+            == f"0 written, {len(documents):,} unchanged, 0 left"
         )
         shutil.rmtree(out)
 
 
-def decide_at_random(store: Store, count: int, seed: int) -> None:
-    """So many changesets, each of one flag or two of one article."""
+def override_at_random(store: Store, count: int, seed: int) -> None:
+    """Make `count` changesets, each of one or two flags of one article."""
     rng = random.Random(seed)
     with store.reading() as connection:
         ids = connection.scalars(sa.select(articles.c.id).order_by(articles.c.path)).all()
@@ -85,27 +88,29 @@ def effective(store: Store) -> dict[str, tuple[int | bool | None, ...]]:
         return {path: tuple(values) for path, *values in connection.execute(sa.select(*columns))}
 
 
-#: What a document that is silent means.
-SILENT = {"published": True, "removed": False}
+#: The meaning of absent flags.
+DEFAULTS = {"published": True, "removed": False}
 
 
 def flags_of(data: bytes) -> dict[str, int | bool | None]:
-    """What a document says of its flags, read by nothing of ours."""
+    """Return the flags of a document, read independently of the project's parser."""
     import yaml
 
     values = yaml.load(data.decode().split("\n---", 2)[0].removeprefix("---\n"), yaml.CSafeLoader)
-    return {flag: values.get(flag, SILENT.get(flag)) for flag in FLAGS}
+    return {flag: values.get(flag, DEFAULTS.get(flag)) for flag in FLAGS}
 
 
-def test_decisions_are_one_line_each_and_come_back(curation: Curation, store: Store, tmp_path: Path) -> None:
+def test_each_override_changes_one_line_and_can_be_imported(
+    curation: Curation, store: Store, tmp_path: Path
+) -> None:
     root = tmp_path / "powerapps"
     files = snapshots("powerapps")[-1]
     Site(root).hold(files)
     git(root, "init", "--quiet")
     git(root, "add", "--all")
-    git(root, "commit", "--quiet", "--message", "as upstream has it")
+    git(root, "commit", "--quiet", "--message", "upstream")
     import_folder(store, root)
-    decide_at_random(store, DECISIONS, seed=DECISIONS)
+    override_at_random(store, OVERRIDES, seed=OVERRIDES)
     wanted = effective(store)
     changed = {
         path: [
@@ -117,22 +122,22 @@ def test_decisions_are_one_line_each_and_come_back(curation: Curation, store: St
     result = curation("export", "files", str(root))
     assert result.exit_code == 0, result.stderr
 
-    # One line for each flag that is another, and no other line.
-    told_by_git = {}
+    # One line changes for each flag that differs, and no other line.
+    changed_lines = {}
     for line in git(root, "diff", "--numstat").splitlines():
         added, removed, path = line.split("\t")
-        told_by_git[path] = (int(added), int(removed))
+        changed_lines[path] = (int(added), int(removed))
     expected = {}
     for path, flags in changed.items():
         stated = {flag for flag in flags if re.search(rf"(?m)^{flag}:", files[path].decode())}
         if flags:
             expected[path] = (len(flags), len(stated))
-    assert told_by_git == expected
-    assert len(expected) > DECISIONS / 10
+    assert changed_lines == expected
+    assert len(expected) > OVERRIDES / 10
     lines = [line for line in git(root, "diff", "-U0").splitlines() if re.match(r"[-+](?![-+])", line)]
     assert all(re.fullmatch(r"[-+](quality|heat|published|removed): \S+", line) for line in lines)
 
-    # The changed tree, taken in as a source of its own, says the same.
+    # The changed tree, imported as another source, gives the same values.
     import_folder(store, root, source="another")
     with store.reading() as connection:
         columns = (articles.c.path, *(articles.c[flag] for flag in FLAGS))
@@ -142,7 +147,7 @@ def test_decisions_are_one_line_each_and_come_back(curation: Curation, store: St
         assert {path: tuple(values) for path, *values in connection.execute(mine)} == wanted
     assert curation("export", "files", str(root), "--check", "--source", "powerapps").exit_code == 0
 
-    # All of it taken back, the tree is clean.
+    # After reverting all changesets, the tree is clean.
     with store.writing() as connection:
         made = connection.scalars(
             sa.select(changesets.c.id).where(changesets.c.kind == "edit").order_by(changesets.c.id.desc())
@@ -154,17 +159,18 @@ def test_decisions_are_one_line_each_and_come_back(curation: Curation, store: St
     assert git(root, "status", "--short") == ""
 
 
-def test_the_loop_ends_where_it_began(curation: Curation, store: Store, tmp_path: Path) -> None:
-    """import, decide, export, import again: nothing is left to be done, and what upstream agrees with by now
-    can be released without any effect."""
+def test_a_cycle_of_import_and_export_changes_nothing_more(
+    curation: Curation, store: Store, tmp_path: Path
+) -> None:
+    """After import, override, export and import, another export writes nothing."""
     site = Site(tmp_path / "diablo4")
     site.hold(snapshots("diablo4")[0])
     import_folder(store, site.root)
-    decide_at_random(store, DECISIONS // 4, seed=4)
+    override_at_random(store, OVERRIDES // 4, seed=4)
     wanted = effective(store)
     assert curation("export", "files", str(site.root)).exit_code == 0
     for _ in range(2):
         import_folder(store, site.root)
         assert effective(store) == wanted
         result = curation("export", "files", str(site.root))
-        assert (result.exit_code, told(result).split(",")[0]) == (0, "0 written")
+        assert (result.exit_code, summary_line(result).split(",")[0]) == (0, "0 written")

@@ -1,4 +1,4 @@
-"""`curation export articles`: what comes out is what the tables hold, and what the schema says, on every engine."""
+"""`curation export articles`: the rows agree with the tables and with the schema, on every engine."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from ..support.synthetic_store import fill
 
 Curation = Callable[..., Result]
 
-#: What the design says users may rely on, of `articles`; `source_id` and `provider_id` by name too.
+#: Columns of `articles` that users may rely on.
 PROMISED = str.split(
     """id source_id path collection slug category type title excerpt body published_at updated_at original_url
     web_url amp_web_url cdn_amp_web_url canonical_url provider_id featured_content quality heat published removed
@@ -48,14 +48,14 @@ def exported(run: Curation, *options: str) -> list[dict[str, Any]]:
     return lines(run("export", "articles", "--format", "jsonl", *options))
 
 
-def asked(run: Curation, sql: str) -> list[dict[str, Any]]:
-    """The rows of a query of `curation sql`, which shares nothing with the export but the forms."""
+def query_rows(run: Curation, sql: str) -> list[dict[str, Any]]:
+    """Return the rows of a query by `curation sql`, which shares only the output formats with the export."""
     return lines(run("sql", sql, "--format", "jsonl"))
 
 
 @pytest.fixture
-def lively(filled: Store, curation: Curation, site: Path) -> Curation:
-    """A store with decisions on every flag, two sources, and a missing article."""
+def varied_store(filled: Store, curation: Curation, site: Path) -> Curation:
+    """A store with an override of every flag, two sources, and a missing article."""
     decide(filled, LEADER, quality=80, published=0)
     decide(filled, VETOED, heat=-7, removed=0)
     import_folder(filled, site, source="copy")
@@ -64,22 +64,22 @@ def lively(filled: Store, curation: Curation, site: Path) -> Curation:
     return curation
 
 
-def test_each_column_of_articles_is_as_the_table_has_it(lively: Curation, store: Store) -> None:
-    found = exported(lively)
+def test_columns_of_articles_have_the_values_of_the_table(varied_store: Curation, store: Store) -> None:
+    found = exported(varied_store)
     assert set(PROMISED) <= set(NAMES)
     wanted = sa.select(*(articles.c[name] for name in PROMISED), sa.literal(0)).order_by(articles.c.id)
-    told = {row["id"]: row for row in found}
-    assert len(told) == len(found) == 100
+    by_id = {row["id"]: row for row in found}
+    assert len(by_id) == len(found) == 100
     for row in rows(store, wanted):
         for name, value in zip(PROMISED, row, strict=False):
             if isinstance(value, dt.datetime):
-                assert dt.datetime.fromisoformat(told[row[0]][name]) == value, name
+                assert dt.datetime.fromisoformat(by_id[row[0]][name]) == value, name
             else:
-                assert told[row[0]][name] == value, name
+                assert by_id[row[0]][name] == value, name
 
 
-def test_what_hangs_on_articles_is_there_in_order(lively: Curation) -> None:
-    found = {row["id"]: row for row in exported(lively)}
+def test_lists_of_articles_are_complete_and_in_order(varied_store: Curation) -> None:
+    found = {row["id"]: row for row in exported(varied_store)}
     for column, field, sql in (
         ("topics", None, "SELECT article_id, t.name AS v FROM article_topics x JOIN topics t ON t.id = topic_id"),
         ("authors", None, "SELECT article_id, name AS v FROM article_authors x"),
@@ -101,38 +101,38 @@ def test_what_hangs_on_articles_is_there_in_order(lively: Curation) -> None:
          "SELECT article_id, a.path AS v FROM collection_items x LEFT JOIN articles a ON a.id = x.item_id"),
     ):  # fmt: skip
         wanted: dict[int, list[Any]] = {key: [] for key in found}
-        for row in asked(lively, f"{sql} ORDER BY article_id, position"):
+        for row in query_rows(varied_store, f"{sql} ORDER BY article_id, position"):
             wanted[row["article_id"]].append(row["v"])
-        told = {key: [v if field is None else v[field] for v in row[column]] for key, row in found.items()}
-        assert told == wanted, (column, field)
-        assert any(told.values()), (column, field)
+        values = {key: [v if field is None else v[field] for v in row[column]] for key, row in found.items()}
+        assert values == wanted, (column, field)
+        assert any(values.values()), (column, field)
     shown = {row["id"]: (row["source"], row["provider"], row["domain"]) for row in found.values()}
-    named = asked(
-        lively,
+    named = query_rows(
+        varied_store,
         "SELECT a.id, s.name AS source, p.name AS provider, domain FROM articles a"
         " JOIN sources s ON s.id = source_id LEFT JOIN providers p ON p.id = provider_id",
     )
     assert shown == {row["id"]: (row["source"], row["provider"], row["domain"]) for row in named}
 
 
-def test_decisions_stand_beside_what_holds(lively: Curation) -> None:
-    [leader] = [row for row in exported(lively, "--source", "site") if row["path"] == LEADER]
+def test_overrides_and_effective_values_are_exported(varied_store: Curation) -> None:
+    [leader] = [row for row in exported(varied_store, "--source", "site") if row["path"] == LEADER]
     assert [leader[f"override_{flag}"] for flag in FLAGS] == [80, None, False, None]
     assert [leader[flag] for flag in FLAGS] == [80, 122, False, False]
-    [vetoed] = [row for row in exported(lively, "--source", "site") if row["path"] == VETOED]
+    [vetoed] = [row for row in exported(varied_store, "--source", "site") if row["path"] == VETOED]
     assert [vetoed[f"override_{flag}"] for flag in FLAGS] == [None, -7, None, False]
-    assert len(exported(lively, "--overridden")) == 2
+    assert len(exported(varied_store, "--overridden")) == 2
 
 
-def test_rows_are_in_the_order_of_source_and_path(lively: Curation) -> None:
-    told = [(row["source"], row["path"]) for row in exported(lively)]
-    assert told == sorted(told)
+def test_rows_are_ordered_by_source_and_path(varied_store: Curation) -> None:
+    keys = [(row["source"], row["path"]) for row in exported(varied_store)]
+    assert keys == sorted(keys)
 
 
-def test_what_is_missing_is_there_and_says_so(lively: Curation) -> None:
-    [gone] = [row for row in exported(lively) if row["missing_since"]]
+def test_missing_articles_are_exported_and_marked(varied_store: Curation) -> None:
+    [gone] = [row for row in exported(varied_store) if row["missing_since"]]
     assert (gone["source"], gone["path"]) == ("copy", LEADER)
-    assert exported(lively, "--missing") == [gone]
+    assert exported(varied_store, "--missing") == [gone]
 
 
 @pytest.mark.parametrize(
@@ -147,9 +147,11 @@ def test_what_is_missing_is_there_and_says_so(lively: Curation) -> None:
         (["--search", "lighthouse"], lambda row: True),
     ]),
 )  # fmt: skip
-def test_filters_choose(lively: Curation, options: list[str], kept: Callable[[dict[str, Any]], bool]) -> None:
-    found = exported(lively, *options)
-    listed = lines(lively("list", *options, "--columns", "id", "--format", "jsonl"))
+def test_filters_select_articles(
+    varied_store: Curation, options: list[str], kept: Callable[[dict[str, Any]], bool]
+) -> None:
+    found = exported(varied_store, *options)
+    listed = lines(varied_store("list", *options, "--columns", "id", "--format", "jsonl"))
     assert {row["id"] for row in found} == {row["id"] for row in listed}
     assert 0 < len(found) < 100
     assert all(map(kept, found))
@@ -163,11 +165,11 @@ _TYPES: dict[str, tuple[type, ...]] = {
 }  # fmt: skip
 
 
-def test_the_schema_names_and_types_what_comes_out(lively: Curation) -> None:
-    told = lines(lively("export", "articles", "--schema", "--format", "jsonl"))
-    assert all(row["meaning"] for row in told)
-    types = {row["column"]: row["type"] for row in told}
-    found = exported(lively)
+def test_the_schema_has_the_names_and_types_of_the_rows(varied_store: Curation) -> None:
+    schema = lines(varied_store("export", "articles", "--schema", "--format", "jsonl"))
+    assert all(row["meaning"] for row in schema)
+    types = {row["column"]: row["type"] for row in schema}
+    found = exported(varied_store)
     assert list(found[0]) == [name for name in types if "[]" not in name]
     seen = set()
     for row in found:
@@ -184,12 +186,14 @@ def test_the_schema_names_and_types_what_comes_out(lively: Curation) -> None:
                 assert types[name] != "instant" or dt.datetime.fromisoformat(value).tzinfo == dt.UTC
                 assert types[name] != "list of text" or {type(v) for v in value} <= {str}
                 seen.add(name)
-    # The sample site says nothing of these.
+    # The sample site has no values for these.
     assert set(types) - seen <= {"amp_web_url", "cdn_amp_web_url", "featured_content", "images[].title",
                                  "images[].attribution", "override_heat", "upstream_removed"}  # fmt: skip
 
 
-def test_the_schema_needs_no_store_and_takes_what_tables_say(curation: Curation, tmp_path: Path) -> None:
+def test_the_schema_needs_no_store_and_describes_columns_as_tables_do(
+    curation: Curation, tmp_path: Path
+) -> None:
     from click.testing import CliRunner
 
     from curation.cli import cli
@@ -198,22 +202,24 @@ def test_the_schema_needs_no_store_and_takes_what_tables_say(curation: Curation,
         cli, ["--database", str(tmp_path / "no.db"), "export", "articles", "--schema"]
     )
     assert nowhere.exit_code == 0, nowhere.output
-    of_tables = {
+    meanings_of_tables = {
         row["column"]: row["meaning"]
         for row in lines(curation("db", "tables", "articles", "--format", "jsonl"))
     }
-    told = {column.name: column.meaning for column in find_columns()}
-    assert {name: told[name] for name in PROMISED} == {name: of_tables[name] for name in PROMISED}
+    meanings = {column.name: column.meaning for column in find_columns()}
+    assert {name: meanings[name] for name in PROMISED} == {
+        name: meanings_of_tables[name] for name in PROMISED
+    }
 
 
-# --- forms -----------------------------------------------------------------------------------------------
+# --- formats ---------------------------------------------------------------------------------------------
 
 NASTY = '"\\x9b\\u202e=1+1,\\t\\r\\n\\"x\\" \U0001f600 \\x1b[31m"'
 
 
 @pytest.fixture
 def hostile(store: Store, curation: Curation, tmp_path: Path) -> Curation:
-    """Two stories whose texts are all that a form could trip over; `secured` is what nobody may see."""
+    """Two articles whose texts are difficult for formats; `secured` must never be exported."""
     folder = tmp_path / "hostile" / "_news"
     folder.mkdir(parents=True)
     for n in (1, 2):
@@ -231,7 +237,7 @@ def hostile(store: Store, curation: Curation, tmp_path: Path) -> Curation:
 NAMED = ("rows.jsonl", "rows.json", "rows.csv", "rows.tsv", "rows.parquet", "rows.csv.gz", "rows.jsonl.gz")
 
 
-def test_texts_come_back_from_every_form(hostile: Curation, tmp_path: Path) -> None:
+def test_texts_survive_in_every_format(hostile: Curation, tmp_path: Path) -> None:
     title = '\x9b\u202e=1+1,\t\r\n"x" \U0001f600 \x1b[31m'
     for name in NAMED:
         raw = ["--raw"] if ".csv" in name or ".tsv" in name else []
@@ -248,7 +254,7 @@ def test_texts_come_back_from_every_form(hostile: Curation, tmp_path: Path) -> N
 
 
 def read(file: Path) -> list[dict[str, Any]]:
-    """The rows of a file, by a reader that is not ours."""
+    """Return the rows of a file, read independently of the project."""
     if file.suffix == ".parquet":
         found: list[dict[str, Any]] = parquet.read_table(file).to_pylist()
         return [row | {"extra": json.loads(row["extra"])} for row in found]
@@ -265,7 +271,7 @@ def read(file: Path) -> list[dict[str, Any]]:
     return [dict(row) | {name: json.loads(row[name]) for name in lists} for row in separated]
 
 
-def test_lists_in_cells_are_json_though_shown_harmless(hostile: Curation) -> None:
+def test_lists_in_cells_are_escaped_json(hostile: Curation) -> None:
     text = hostile("export", "articles", "--format", "csv").stdout
     assert not {"\x1b", "\x9b", "\u202e", "\r"} & set(text)
     for row in csv.DictReader(io.StringIO(text, newline="")):
@@ -274,19 +280,17 @@ def test_lists_in_cells_are_json_though_shown_harmless(hostile: Curation) -> Non
         assert row["excerpt"] == "'=cmd|x"
 
 
-def test_parquet_has_the_types_that_the_schema_says_whatever_the_rows(
-    lively: Curation, tmp_path: Path
-) -> None:
+def test_parquet_always_has_the_types_of_the_schema(varied_store: Curation, tmp_path: Path) -> None:
     files = {name: tmp_path / f"{name}.parquet" for name in ("all", "few", "none")}
-    lively("export", "articles", str(files["all"]))
-    lively("export", "articles", str(files["few"]), "--type", "course")
-    lively("export", "articles", str(files["none"]), "--since", "2999-01-01")
+    varied_store("export", "articles", str(files["all"]))
+    varied_store("export", "articles", str(files["few"]), "--type", "course")
+    varied_store("export", "articles", str(files["none"]), "--since", "2999-01-01")
     schemas = {name: parquet.read_schema(file) for name, file in files.items()}
     assert schemas["all"] == schemas["few"] == schemas["none"]
     assert parquet.read_table(files["none"]).num_rows == 0
     types = {"integer": pa.int64(), "boolean": pa.bool_(), "instant": pa.timestamp("us", tz="UTC"),
              "text": pa.string(), "JSON": pa.string(), "list of text": pa.list_(pa.string())}  # fmt: skip
-    for row in lines(lively("export", "articles", "--schema", "--format", "jsonl")):
+    for row in lines(varied_store("export", "articles", "--schema", "--format", "jsonl")):
         name, _, field = row["column"].partition("[].")
         kind = schemas["all"].field(name).type
         if row["type"] == "list of objects":
@@ -294,7 +298,7 @@ def test_parquet_has_the_types_that_the_schema_says_whatever_the_rows(
         else:
             assert (kind.value_type.field(field).type if field else kind) == types[row["type"]], row
     found = {row["id"]: row for row in parquet.read_table(files["all"]).to_pylist()}
-    for row in exported(lively):
+    for row in exported(varied_store):
         assert json.loads(found[row["id"]].pop("extra")) == row.pop("extra")
         assert json.loads(json.dumps(found[row["id"]], default=instant)) == row
 
@@ -309,8 +313,8 @@ def test_an_empty_store_gives_columns_and_no_rows(curation: Curation) -> None:
     assert exported(curation) == []
 
 
-def test_the_body_is_left_out_where_it_is_not_wanted(lively: Curation) -> None:
-    with_body, without = exported(lively)[0], exported(lively, "--no-body")[0]
+def test_the_body_can_be_left_out(varied_store: Curation) -> None:
+    with_body, without = exported(varied_store)[0], exported(varied_store, "--no-body")[0]
     assert with_body.pop("body")
     assert with_body == without
 
@@ -327,10 +331,10 @@ def test_a_file_is_named_once(filled: Store, curation: Curation, tmp_path: Path)
     assert curation("export", "articles", str(tmp_path / "a.xyz")).exit_code == 2
 
 
-# --- how ------------------------------------------------------------------------------------------------
+# --- queries --------------------------------------------------------------------------------------------
 
 
-def test_queries_are_of_chunks_and_none_reads_documents(store: Store) -> None:
+def test_rows_are_read_in_chunks_and_without_documents(store: Store) -> None:
     fill(store, 2_000)
     statements: list[str] = []
     sa.event.listen(
@@ -347,8 +351,8 @@ def test_queries_are_of_chunks_and_none_reads_documents(store: Store) -> None:
     assert not [sql for sql in statements if "documents" in sql]
 
 
-def test_rows_are_of_one_moment(store: Store, tmp_path: Path) -> None:
-    """What is imported while rows are read is in none of them."""
+def test_rows_are_from_one_snapshot(store: Store, tmp_path: Path) -> None:
+    """An import while rows are read changes none of them."""
     for n in range(600):
         write_story(tmp_path, f"{n:03}.md", quality=1)
     import_folder(store, tmp_path, source="s")

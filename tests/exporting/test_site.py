@@ -1,4 +1,4 @@
-"""`curation export api`: what a site shows, from the tables; written where it differs, and nothing else touched."""
+"""`curation export api`: the files of a site are written if they differ, and nothing else is touched."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ def test_indented_json_is_that_of_the_standard_library(value: Any) -> None:
 
 
 @pytest.fixture
-def taken(imported: Store, site: Path) -> Path:
-    """The sample site, imported; its root is a folder to export into."""
+def imported_site(imported: Store, site: Path) -> Path:
+    """The imported sample site, whose root can be exported to."""
     return site
 
 
@@ -53,8 +53,8 @@ def files(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def told(result: Result) -> str:
-    """The counts of a summary."""
+def counts(result: Result) -> str:
+    """Return the counts of the last line."""
     return result.output.splitlines()[-1].split(": ", 1)[1]
 
 
@@ -63,13 +63,13 @@ def paths(folder: Path, file: str) -> list[str]:
 
 
 def rename_folder(site: Path, topic: str, name: str) -> None:
-    """Has a topic's file state another `_id`, which is the folder of its pages."""
+    """Change the `_id` in a topic's file, which is the folder of its pages."""
     [file] = (site / "_data/topics").glob(f"*-{topic}.yaml")
     file.write_text(re.sub("(?m)^_id: .*$", f'_id: "{name}"', file.read_text()))
 
 
-def test_the_lists_of_the_sample_site(taken: Path, curation: Curation, target: Path) -> None:
-    assert told(curation("export", "api", str(target))) == "46 written, 0 unchanged, 0 removed"
+def test_the_lists_of_the_sample_site(imported_site: Path, curation: Curation, target: Path) -> None:
+    assert counts(curation("export", "api", str(target))) == "46 written, 0 unchanged, 0 removed"
     news = json.loads((target / "api/news/index.json").read_text())
     assert (list(news), news["page"], news["nextPage"]) == (["page", "value", "nextPage"], 1, None)
     dates = [item["publishedDateTime"] for item in news["value"]]
@@ -88,7 +88,7 @@ def test_the_lists_of_the_sample_site(taken: Path, curation: Curation, target: P
     assert not re.findall("[A-Za-z0-9+/=]{40,};[A-Za-z0-9+/=]{20,}", written)
 
 
-def test_pages_are_cut_by_the_source_s_setting(taken: Path, curation: Curation, target: Path) -> None:
+def test_the_source_s_setting_is_the_page_size(imported_site: Path, curation: Curation, target: Path) -> None:
     curation("source", "set", "site", "--page-size", "news=4", "--page-size", "learning=4")
     curation("export", "api", str(target))
     pages = [json.loads((target / f"api/news/page/{n}/index.json").read_text()) for n in (1, 2, 3)]
@@ -100,17 +100,17 @@ def test_pages_are_cut_by_the_source_s_setting(taken: Path, curation: Curation, 
     assert json.loads((target / "api/learning/index.json").read_text())["nextPage"] == 2
 
 
-def test_what_is_as_it_was_is_not_written_again(taken: Path, curation: Curation, target: Path) -> None:
+def test_unchanged_files_are_not_written_again(imported_site: Path, curation: Curation, target: Path) -> None:
     curation("export", "api", str(target))
     before = {path: os.stat(target / path).st_mtime_ns for path in files(target)}  # noqa: PTH116 - as short
-    assert told(curation("export", "api", str(target))) == "0 written, 46 unchanged, 0 removed"
+    assert counts(curation("export", "api", str(target))) == "0 written, 46 unchanged, 0 removed"
     assert {path: os.stat(target / path).st_mtime_ns for path in before} == before  # noqa: PTH116 - as short
 
 
-def test_what_is_unpublished_is_shown_nowhere(
-    store: Store, taken: Path, curation: Curation, target: Path
+def test_unpublished_articles_are_in_no_file(
+    store: Store, imported_site: Path, curation: Curation, target: Path
 ) -> None:
-    """Every list, feed, sitemap and file of its own loses an article with the editor's decision."""
+    """An unpublished article disappears from lists, feeds and sitemaps, and its own file is deleted."""
     curation("source", "set", "site", "--page-size", "news=4")
     curation("export", "api", str(target))
     with store.reading() as connection:
@@ -135,10 +135,10 @@ def test_what_is_unpublished_is_shown_nowhere(
     assert "api/learning/index.json" in left
 
 
-def test_what_is_unpublished_is_taken_away_from_any_depth(
+def test_files_of_unpublished_articles_are_deleted_at_any_depth(
     store: Store, site: Path, curation: Curation, target: Path
 ) -> None:
-    """Samples and collections keep the folders of their documents."""
+    """The files of samples and collections are in the folders of their documents."""
     found = ["_learning/flat.md", "_samples/by/topic/deep.md", "_learning/paths/deep.md"]
     for path, type_ in zip(found, ("collection", "download", "collection"), strict=True):
         (site / path).parent.mkdir(parents=True, exist_ok=True)
@@ -148,7 +148,7 @@ def test_what_is_unpublished_is_taken_away_from_any_depth(
     theirs = [f"api/{path[1:].removesuffix('.md')}/index.json" for path in found]
     before = files(target)
     assert {*theirs} <= before.keys()
-    other = target / "api/samples/by/topic/moved/index.json"  # of a site's own: its path is another
+    other = target / "api/samples/by/topic/moved/index.json"  # not an exported file: its path differs
     other.parent.mkdir()
     other.write_text('{"path": "_samples/by/topic/deep.md"}')
     curation("unpublish", *found, "--reason", "x")
@@ -163,21 +163,21 @@ def test_what_is_unpublished_is_taken_away_from_any_depth(
     assert not [path for path, data in after.items() if b"secretplan" in data]
 
 
-def test_a_sample_that_is_called_as_a_page_does_not_take_its_place(
-    store: Store, site: Path, curation: Curation, target: Path
-) -> None:
+def test_a_sample_does_not_replace_a_page(store: Store, site: Path, curation: Curation, target: Path) -> None:
     (site / "_samples/page").mkdir()
     (site / "_samples/page/1.md").write_text("---\ntitle: One\ntype: download\nheat: 99\n---\n")
     import_folder(store, site)
     done = curation("export", "api", str(target))
-    assert (done.exit_code, done.stderr.splitlines()[0]) == (
-        3, "left out: api/samples/page/1/index.json: pages lie there: move _samples/page/1.md elsewhere",
-    )  # fmt: skip
+    assert done.exit_code == 3
+    assert done.stderr.splitlines()[0] == (
+        "left out: api/samples/page/1/index.json: the path is reserved for pages:"
+        " move _samples/page/1.md elsewhere"
+    )
     assert paths(target, "api/samples/page/1/index.json")[0] == "_samples/page/1.md"
 
 
-def test_nothing_else_is_touched(taken: Path, curation: Curation) -> None:
-    """The site's own root is written into: templates, documents and what looks like ours and is not stays."""
+def test_nothing_else_is_touched(imported_site: Path, curation: Curation) -> None:
+    """An export to the site's own root keeps templates, documents, and files that only look exported."""
     for path, text in {
         "api/topics/index.json": "---\nlayout: none\n---\n{}",
         "api/news/about/index.json": '{"title": "about"}',
@@ -195,12 +195,12 @@ def test_nothing_else_is_touched(taken: Path, curation: Curation) -> None:
         "news-sitemap-2.xml": '---\n---\n<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9" />',
         "api/news/mine/feed.atom": '<feed xmlns="http://www.w3.org/2005/Atom"><title>mine</title></feed>',
     }.items():
-        (taken / path).parent.mkdir(parents=True, exist_ok=True)
-        (taken / path).write_text(text)
-    before = files(taken)
-    done = curation("export", "api", str(taken))
-    assert told(done) == "46 written, 0 unchanged, 4 removed"
-    after = files(taken)
+        (imported_site / path).parent.mkdir(parents=True, exist_ok=True)
+        (imported_site / path).write_text(text)
+    before = files(imported_site)
+    done = curation("export", "api", str(imported_site))
+    assert counts(done) == "46 written, 0 unchanged, 4 removed"
+    after = files(imported_site)
     gone = [
         "api/news/old/index.json",
         "api/news/page/99/index.json",
@@ -212,7 +212,7 @@ def test_nothing_else_is_touched(taken: Path, curation: Curation) -> None:
     assert changed == {"api/news/page/1/index.json", "news-sitemap.xml"}
 
 
-def test_what_lies_very_deep_is_taken_away_with_its_folders(
+def test_a_very_deep_file_is_deleted_with_its_folders(
     store: Store, site: Path, curation: Curation, target: Path
 ) -> None:
     deep = "/".join("d" * 100)
@@ -226,21 +226,19 @@ def test_what_lies_very_deep_is_taken_away_with_its_folders(
     assert not (target / "api/samples/d").exists()
 
 
-def test_a_template_at_the_place_of_a_file_is_not_overwritten(
-    taken: Path, curation: Curation, target: Path
-) -> None:
+def test_a_template_is_not_overwritten(imported_site: Path, curation: Curation, target: Path) -> None:
     template = target / "api/news/index.json"
     template.parent.mkdir(parents=True)
     template.write_text("---\nlayout: news\n---\n")
     for options in ((), ("--check",)):
         done = curation("export", "api", str(target), *options)
         assert done.exit_code == 3
-        assert "left out: api/news/index.json: a template of the site generator lies there" in done.stderr
+        assert "left out: api/news/index.json: a template of the site generator is at this" in done.stderr
     assert template.read_text() == "---\nlayout: news\n---\n"
     assert (target / "api/news/page/1/index.json").exists()
 
 
-def test_a_section_of_which_the_source_has_nothing_is_not_its(
+def test_sections_of_other_sources_are_not_touched(
     store: Store, curation: Curation, site: Path, target: Path
 ) -> None:
     import_folder(store, site)
@@ -249,13 +247,15 @@ def test_a_section_of_which_the_source_has_nothing_is_not_its(
         (site / folder).rename(site.parent / folder)
     import_folder(store, site, source="part")
     done = curation("export", "api", str(target), "--source", "part")
-    assert told(done) == "0 written, 28 unchanged, 0 removed"
-    assert told(curation("export", "api", str(target), "--source", "site")).startswith("0 written, 46")
+    assert counts(done) == "0 written, 28 unchanged, 0 removed"
+    assert counts(curation("export", "api", str(target), "--source", "site")).startswith("0 written, 46")
 
 
-def test_check_writes_nothing_and_says_what_would_be(taken: Path, curation: Curation, target: Path) -> None:
+def test_check_writes_nothing_and_lists_the_changes(
+    imported_site: Path, curation: Curation, target: Path
+) -> None:
     first = curation("export", "api", str(target), "--check")
-    assert (first.exit_code, told(first)) == (1, "46 to be written, 0 unchanged, 0 to be removed")
+    assert (first.exit_code, counts(first)) == (1, "46 to be written, 0 unchanged, 0 to be removed")
     assert not target.exists()
     curation("export", "api", str(target))
     same = curation("export", "api", str(target), "--check")
@@ -272,19 +272,21 @@ def test_check_writes_nothing_and_says_what_would_be(taken: Path, curation: Cura
     assert files(target) == before
 
 
-def test_a_missing_article_is_not_shown(store: Store, taken: Path, curation: Curation, target: Path) -> None:
-    (taken / "_samples/flash-pattern-simulator.md").unlink()
-    import_folder(store, taken)
+def test_a_missing_article_is_not_shown(
+    store: Store, imported_site: Path, curation: Curation, target: Path
+) -> None:
+    (imported_site / "_samples/flash-pattern-simulator.md").unlink()
+    import_folder(store, imported_site)
     curation("export", "api", str(target))
     assert paths(target, "api/samples/index.json") == ["_samples/tide-clock-for-a-very-small-screen.md"]
 
 
-def test_what_cannot_be_written_is_named_and_the_rest_is(
-    store: Store, taken: Path, curation: Curation, target: Path
+def test_refused_files_are_reported_and_the_rest_is_written(
+    store: Store, imported_site: Path, curation: Curation, target: Path
 ) -> None:
-    rename_folder(taken, "tides", "../../x")
-    rename_folder(taken, "lighthouses", "collections")
-    import_folder(store, taken)
+    rename_folder(imported_site, "tides", "../../x")
+    rename_folder(imported_site, "lighthouses", "collections")
+    import_folder(store, imported_site)
     (target / "api").mkdir(parents=True)
     (target / "elsewhere").mkdir()
     (target / "api/people").symlink_to(target / "elsewhere")
@@ -302,10 +304,10 @@ def test_what_cannot_be_written_is_named_and_the_rest_is(
     assert (target / "api/samples/index.json").exists()
 
 
-def test_what_is_closed_is_named_once_and_the_rest_is_written(
-    store: Store, taken: Path, curation: Curation, target: Path
+def test_inaccessible_paths_are_reported_once_and_the_rest_is_written(
+    store: Store, imported_site: Path, curation: Curation, target: Path
 ) -> None:
-    """A folder that cannot be looked into, and a page that is no more and cannot be taken away."""
+    """One folder cannot be read, and one obsolete page cannot be deleted."""
     closed, kept = target / "api/news/closed", target / "api/news/kept"
     for folder in (closed, kept):
         folder.mkdir(parents=True)
@@ -313,28 +315,28 @@ def test_what_is_closed_is_named_once_and_the_rest_is_written(
     closed.chmod(0)
     kept.chmod(0o555)
     if os.access(closed, os.R_OK):
-        pytest.skip("root opens what is closed")
+        pytest.skip("root has all permissions")
     try:
         done = curation("export", "api", str(target))
     finally:
         closed.chmod(0o755)
         kept.chmod(0o755)
-    assert (done.exit_code, told(done)) == (3, "46 written, 0 unchanged, 0 removed")
+    assert (done.exit_code, counts(done)) == (3, "46 written, 0 unchanged, 0 removed")
     left_out = [line for line in done.stderr.splitlines() if line.startswith("left out: ")]
     assert left_out == [
-        "left out: api/news/closed: it is closed: Permission denied",
-        "left out: api/news/kept/index.json: it is closed: Permission denied",
+        "left out: api/news/closed: permission denied",
+        "left out: api/news/kept/index.json: permission denied",
     ]
 
 
-def test_a_source_must_be_clear_and_have_an_address(
-    store: Store, taken: Path, curation: Curation, target: Path
+def test_a_source_must_be_unambiguous_and_have_an_address(
+    store: Store, imported_site: Path, curation: Curation, target: Path
 ) -> None:
     assert (
         "no source 'x': there is only site" in curation("export", "api", str(target), "--source", "x").stderr
     )
-    (taken / "_config.yml").unlink()
-    import_folder(store, taken, source="bare")
+    (imported_site / "_config.yml").unlink()
+    import_folder(store, imported_site, source="bare")
     several = curation("export", "api", str(target))
     assert (several.exit_code, "select one with --source (bare, site)" in several.stderr) == (1, True)
     bare = curation("export", "api", str(target), "--source", "bare")
@@ -347,7 +349,9 @@ def test_a_source_must_be_clear_and_have_an_address(
     assert sample["webUrl"].startswith("https://example.org/sample/")
 
 
-def test_dates_are_of_the_source_s_zone_but_for_news(taken: Path, curation: Curation, target: Path) -> None:
+def test_dates_are_in_the_source_s_zone_except_in_news(
+    imported_site: Path, curation: Curation, target: Path
+) -> None:
     curation("source", "set", "site", "--zone", "Asia/Kolkata")
     curation("export", "api", str(target))
     dates = re.findall('"publishedDateTime": "(.*)"', (target / "api/learning/index.json").read_text())
@@ -382,7 +386,7 @@ def test_a_date_without_time_is_that_day_everywhere(
     assert "<lastmod>2024-01-14T00:00:00+00:00</lastmod>" in (target / "news-sitemap.xml").read_text()
 
 
-def test_topics_whose_files_say_nothing_of_services_have_pages_but_for_the_site_s_own(
+def test_topics_without_services_have_pages_except_the_site_s_own(
     store: Store, site: Path, curation: Curation, target: Path
 ) -> None:
     for file in (site / "_data/topics").glob("*.yaml"):
@@ -394,8 +398,8 @@ def test_topics_whose_files_say_nothing_of_services_have_pages_but_for_the_site_
     assert (target / "api/learning/fresnel-lenses").exists() or (target / "api/news/fresnel-lenses").exists()
 
 
-def test_a_collection_s_page_has_its_items_that_are_shown(
-    taken: Path, curation: Curation, target: Path
+def test_a_collection_s_page_has_its_published_items(
+    imported_site: Path, curation: Curation, target: Path
 ) -> None:
     curation("export", "api", str(target))
     file = "api/learning/collections/know-your-puddle/index.json"
@@ -409,8 +413,8 @@ def test_a_collection_s_page_has_its_items_that_are_shown(
     assert [item["path"] for item in puddle["topItems"]] == items[1:5]
 
 
-def test_a_sitemap_that_is_too_long_is_parted(
-    taken: Path, curation: Curation, target: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_sitemap_that_is_too_long_is_split(
+    imported_site: Path, curation: Curation, target: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     curation("export", "api", str(target))
     space = {"s": "http://www.sitemaps.org/schemas/sitemap/0.9"}
@@ -420,7 +424,7 @@ def test_a_sitemap_that_is_too_long_is_parted(
 
     whole = locations("learning-sitemap.xml")
     assert len(whole) > 2
-    monkeypatch.setattr(sitemaps, "MOST", 2)
+    monkeypatch.setattr(sitemaps, "MAX_ADDRESSES", 2)
     curation("export", "api", str(target))
     parts = [f"learning-sitemap-{n}.xml" for n in range(1, (len(whole) + 1) // 2 + 1)]
     assert locations("learning-sitemap.xml") == [
@@ -441,8 +445,8 @@ def test_a_sitemap_that_is_too_long_is_parted(
      ("//pages.tidewater.example/today/x", "https://pages.tidewater.example/today/x"),
      ("//elsewhere.example/today/x", None), ("../../x", None), ("http://[x", None), ("mailto:a@b.example", None)],
 )  # fmt: skip
-def test_a_sitemap_has_absolute_addresses_and_at_least_one(
-    store: Store, taken: Path, curation: Curation, target: Path, address: str, listed: str | None
+def test_a_sitemap_has_absolute_addresses_and_is_never_empty(
+    store: Store, imported_site: Path, curation: Curation, target: Path, address: str, listed: str | None
 ) -> None:
     assert (
         curation("source", "set", "site", "--web-url", "https://pages.tidewater.example/today").exit_code == 0
@@ -463,7 +467,7 @@ def test_a_sitemap_has_absolute_addresses_and_at_least_one(
 NASTY = r"<script>alert(1)</script> & more \u0007\u202E"
 
 
-def test_feeds_can_be_read_and_nothing_in_them_runs(
+def test_feeds_are_valid_and_contain_no_scripts(
     store: Store, site: Path, curation: Curation, target: Path
 ) -> None:
     file = site / "_news/2022-08-08-we-moved-the-office-above-the-spring-line.md"
@@ -487,12 +491,12 @@ def test_feeds_can_be_read_and_nothing_in_them_runs(
     assert nasty.title_detail.type == "text/plain"
     assert nasty.title == "<script>alert(1)</script> & more \u202e"
     assert nasty.summary == "&lt;img src=x onerror=alert(2)&gt;"
-    told = json.loads((target / "api/news/feed.json").read_text())
-    assert told["version"] == "https://jsonfeed.org/version/1.1"
-    assert told["feed_url"] == "https://pages.tidewater.example/today/api/news/feed.json"
-    assert [item["id"] for item in told["items"]] == [entry.id for entry in atom.entries]
-    assert all(isinstance(item["content_text"], str) for item in told["items"])
-    links = [entry.link for entry in atom.entries] + [item["url"] for item in told["items"]]
+    feed = json.loads((target / "api/news/feed.json").read_text())
+    assert feed["version"] == "https://jsonfeed.org/version/1.1"
+    assert feed["feed_url"] == "https://pages.tidewater.example/today/api/news/feed.json"
+    assert [item["id"] for item in feed["items"]] == [entry.id for entry in atom.entries]
+    assert all(isinstance(item["content_text"], str) for item in feed["items"])
+    links = [entry.link for entry in atom.entries] + [item["url"] for item in feed["items"]]
     assert all(link.startswith(("http://", "https://")) for link in links)
     tides = feedparser.parse(str(target / "api/news/tides/feed.atom"))
     assert (tides.feed.title, {tag.term for tag in tides.entries[0].tags} >= {"Tides"}) == (
@@ -500,10 +504,10 @@ def test_feeds_can_be_read_and_nothing_in_them_runs(
     )  # fmt: skip
 
 
-def test_addresses_and_dates_are_written_as_their_standards_want(
+def test_addresses_and_dates_follow_their_standards(
     store: Store, site: Path, curation: Curation, target: Path
 ) -> None:
-    """Escapes in sitemaps and feeds, offsets of whole minutes, an id of its own for each entry."""
+    """Sitemaps and feeds are escaped, offsets have whole minutes, and each entry has a unique id."""
     head = r'title: Odd, webUrl: "https://today.tidewater.example/a\u0007b <x> é?q=%20&r", topics: [Tides]'
     for name, date in (("odd.md", "2031-01-02"), ("odd.html", "2031-01-01")):
         text = f"---\n{{{head}, publishedDateTime: {date}T00:00:00Z}}\n---\n"
@@ -517,29 +521,29 @@ def test_addresses_and_dates_are_written_as_their_standards_want(
     assert curation("export", "api", str(target)).exit_code == 0
     locations = [found.text for found in ET.parse(target / "news-sitemap.xml").iter() if "}loc" in found.tag]
     assert locations[0] == "https://today.tidewater.example/a%07b%20%3Cx%3E%20%C3%A9?q=%20&r"
-    told = json.loads((target / "api/news/ebb & née/feed.json").read_text())
+    feed = json.loads((target / "api/news/ebb & née/feed.json").read_text())
     root = "https://pages.tidewater.example/today"
-    assert told["feed_url"] == f"{root}/api/news/ebb%20%26%20n%C3%A9e/feed.json"
-    assert [item["id"] for item in told["items"][:2]] == [f"{root}/_news/odd.md", f"{root}/_news/odd.html"]
+    assert feed["feed_url"] == f"{root}/api/news/ebb%20%26%20n%C3%A9e/feed.json"
+    assert [item["id"] for item in feed["items"][:2]] == [f"{root}/_news/odd.md", f"{root}/_news/odd.html"]
     atom = feedparser.parse(str(target / "api/news/ebb & née/feed.atom"))
-    assert atom.feed.id == told["feed_url"].replace(".json", ".atom")
-    assert [entry.id for entry in atom.entries] == [item["id"] for item in told["items"]]
+    assert atom.feed.id == feed["feed_url"].replace(".json", ".atom")
+    assert [entry.id for entry in atom.entries] == [item["id"] for item in feed["items"]]
     assert ET.parse(target / "learning-sitemap.xml").getroot()[0][1].text == "1850-06-01T00:00:00+00:00"
 
 
-def test_the_same_store_gives_the_same_bytes(taken: Path, curation: Curation, tmp_path: Path) -> None:
+def test_the_same_store_gives_the_same_bytes(imported_site: Path, curation: Curation, tmp_path: Path) -> None:
     for name in ("a", "b"):
         curation("export", "api", str(tmp_path / name))
     assert files(tmp_path / "a") == files(tmp_path / "b")
 
 
-def test_what_another_source_says_of_a_topic_moves_no_pages_of_this_one(
-    store: Store, taken: Path, curation: Curation, target: Path
+def test_another_source_s_topic_does_not_move_pages(
+    store: Store, imported_site: Path, curation: Curation, target: Path
 ) -> None:
     curation("export", "api", str(target))
-    rename_folder(taken, "tides", "ebb-and-flow")
-    import_folder(store, taken, source="the-other")  # by name the last, whose word `topics.slug` has
-    assert told(curation("export", "api", str(target), "--source", "site")) == (
+    rename_folder(imported_site, "tides", "ebb-and-flow")
+    import_folder(store, imported_site, source="the-other")  # the last by name, so it sets `topics.slug`
+    assert counts(curation("export", "api", str(target), "--source", "site")) == (
         "0 written, 46 unchanged, 0 removed"
     )
     curation("export", "api", str(target / "other"), "--source", "the-other")
@@ -548,17 +552,17 @@ def test_what_another_source_says_of_a_topic_moves_no_pages_of_this_one(
 
 
 def test_two_topics_cannot_have_one_folder(
-    store: Store, taken: Path, curation: Curation, target: Path
+    store: Store, imported_site: Path, curation: Curation, target: Path
 ) -> None:
-    rename_folder(taken, "tides", "lighthouses")
-    import_folder(store, taken)
+    rename_folder(imported_site, "tides", "lighthouses")
+    import_folder(store, imported_site)
     done = curation("export", "api", str(target))
     assert done.exit_code == 3
-    assert "left out: api/news/lighthouses/index.json: two lists or items want the same file" in done.stderr
+    assert "left out: api/news/lighthouses/index.json: two lists or items have this path" in done.stderr
 
 
 @pytest.mark.parametrize("mode", [[], ["--check"]])
-def test_a_source_without_a_section_that_is_known_says_so(
+def test_a_source_without_known_sections_is_an_error(
     curation: Curation, tmp_path: Path, target: Path, mode: list[str]
 ) -> None:
     for path in ("_posts/2024-01-01-a.md", "_posts/deep/b.md", "_recipes/c.md"):
@@ -566,11 +570,11 @@ def test_a_source_without_a_section_that_is_known_says_so(
         (tmp_path / "blog" / path).write_text(f"---\ntitle: {path}\n---\n{path}\n")
     assert curation("import", str(tmp_path / "blog")).exit_code == 0
     result = curation("export", "api", str(target), *mode)
-    told = (
+    message = (
         "Error: nothing to export: source 'blog' has none of the sections news, learning, samples, people,"
         " communities; its articles are in posts, recipes\n"
     )
-    assert (result.exit_code, result.stdout, result.stderr) == (1, "", told)
+    assert (result.exit_code, result.stdout, result.stderr) == (1, "", message)
     assert not target.exists()
     assert curation("revert", "1").exit_code == 0
     assert curation("export", "api", str(target), *mode).stderr.endswith("communities; it has no articles\n")

@@ -1,4 +1,4 @@
-"""The JSON that the powerapps site itself rendered, byte for byte, and every difference with its cause."""
+"""Compares exports with the files that the powerapps site rendered itself. Every difference has a known cause."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ..support.real_dumps import needs_dumps
 
 pytestmark = needs_dumps
 
-#: Templates that the site generator fills when it builds: no rendered JSON.
+#: Templates of the site generator, not rendered JSON.
 TEMPLATES = {"api/topics/index.json", "api/sponsorships/today/index.json"}
 
 #: An item of a collection that was unpublished (`removed: true`) after its page was last rendered.
@@ -33,23 +33,23 @@ COLLECTION_UNPUBLISHED_SINCE = (
     "-environments/index.json"
 )
 
-#: The site has no communities. Its renderer writes a sitemap without an entry; the protocol has none such.
+#: The site has no communities. Its renderer writes an empty sitemap, which the protocol does not allow.
 WITHOUT_ENTRIES = "community-sitemap.xml"
 
-#: Samples whose bodies the renderer read with LF, where it read all others with CRLF: its checkout was mixed.
+#: Samples whose bodies the renderer read with LF, and all others with CRLF: its checkout was mixed.
 READ_WITH_LF = (
     "customer-capacity-at-stores",
     "properties-of-controls-in-power-apps-video-tutorial-for-beginners",
 )
 
-#: In these the renderer wrote the day on which it ran as `lastmod`; and articles of equal heat, which pages
-#: order by path, stand in an order that nothing in the content gives.
-OF_THE_RENDERING = {"learning-sitemap.xml", "people-sitemap.xml", "sample-sitemap.xml"}
+#: In these the renderer wrote the day of its run as `lastmod`. Articles of equal heat, which we order by path,
+#: have an order that cannot be derived from the content.
+RENDERING_DEPENDENT = {"learning-sitemap.xml", "people-sitemap.xml", "sample-sitemap.xml"}
 
 
 @pytest.fixture
 def rendered(store: Store, curation: Callable[..., Result], dumps: Path, tmp_path: Path) -> Path:
-    """The export of the dump, with nothing but the defaults and what its `_config.yml` says."""
+    """The export of the dump, with the defaults and the settings of its `_config.yml`."""
     import_folder(store, dumps / "powerapps")
     assert curation("export", "api", str(tmp_path / "out")).exit_code == 0
     return tmp_path / "out"
@@ -61,7 +61,7 @@ def rendered_files(root: Path) -> set[str]:
 
 
 @pytest.mark.long
-def test_every_file_is_that_of_the_site_but_for_these(rendered: Path, dumps: Path) -> None:
+def test_files_equal_those_of_the_site_with_known_exceptions(rendered: Path, dumps: Path) -> None:
     site = dumps / "powerapps"
     theirs, ours = rendered_files(site), rendered_files(rendered)
     assert ours - theirs == set()
@@ -69,14 +69,14 @@ def test_every_file_is_that_of_the_site_but_for_these(rendered: Path, dumps: Pat
     differing = {path for path in ours if (site / path).read_bytes() != (rendered / path).read_bytes()}
     samples = {f"api/samples/power-apps-community-{name}/index.json" for name in READ_WITH_LF}
     pages = {"api/samples/page/2/index.json"}
-    assert differing == {ITEM_UNPUBLISHED_SINCE, *samples, *pages, *OF_THE_RENDERING}
+    assert differing == {ITEM_UNPUBLISHED_SINCE, *samples, *pages, *RENDERING_DEPENDENT}
     news = {path for path in ours if path.startswith("api/news/") and "/page/" in path}
     assert len(news) == 22
     assert not news & differing
 
 
 @pytest.mark.long
-def test_the_differences_are_those_and_no_others(rendered: Path, dumps: Path) -> None:
+def test_the_exceptions_differ_only_as_expected(rendered: Path, dumps: Path) -> None:
     site = dumps / "powerapps"
 
     def both(path: str) -> tuple[Any, Any]:
@@ -93,10 +93,10 @@ def test_the_differences_are_those_and_no_others(rendered: Path, dumps: Path) ->
         assert ours == theirs | {"content": ours["content"]}
         assert ours["content"].replace("\r\n", "\n") == theirs["content"].replace("\r\n", "\n")
     theirs, ours = both("api/samples/page/2/index.json")
-    parted = [
+    differing = [
         item["path"] for item, other in zip(theirs["value"], ours["value"], strict=True) if item != other
     ]
-    assert sorted(parted) == [f"_samples/power-apps-community-{name}.md" for name in READ_WITH_LF]
+    assert sorted(differing) == [f"_samples/power-apps-community-{name}.md" for name in READ_WITH_LF]
 
     for path, is_dated in (
         ("learning-sitemap.xml", True),
@@ -114,22 +114,24 @@ def _document(file: str) -> str:
 
 
 def _entries(sitemap: str, *, is_dated: bool) -> list[str]:
-    """The entries of a sitemap, without their dates if those are of the rendering."""
+    """Return the entries of a sitemap, without dates if these depend on the rendering."""
     entries = re.findall("<url>.*?</url>", sitemap, re.DOTALL)
     return entries if is_dated else [re.sub("\n *<lastmod>.*</lastmod>", "", entry) for entry in entries]
 
 
-def test_an_older_template_of_news_lists_the_same_stories_in_the_same_order(
+def test_an_older_template_of_news_lists_the_same_articles_in_order(
     store: Store,
     curation: Callable[..., Result],
     dumps: Path,
     tmp_path: Path,
 ) -> None:
-    """diablo4's pages are of an earlier form of the template, with addresses and local dates, as the other
-    sections still have them; all else is alike."""
+    """The pages of diablo4 are from an earlier version of the template, with addresses and local dates.
+
+    The other sections still have these. Everything else is equal.
+    """
     import_folder(store, dumps / "03")
     assert curation("export", "api", str(tmp_path / "out")).exit_code == 0
-    of_the_template = {"sourceUrl", "webUrl", "content", "publishedDateTime"}
+    template_keys = {"sourceUrl", "webUrl", "content", "publishedDateTime"}
     theirs, ours = dumps / "03" / "api/news/page", tmp_path / "out/api/news/page"
     assert sorted(os.listdir(theirs)) == sorted(os.listdir(ours))  # noqa: PTH208 - as short
     for number in os.listdir(theirs):  # noqa: PTH208 - as short
@@ -137,4 +139,4 @@ def test_an_older_template_of_news_lists_the_same_stories_in_the_same_order(
         assert their["nextPage"] == our["nextPage"]
         for item, other in zip(their["value"], our["value"], strict=True):
             assert list(item) == list(other)
-            assert {key for key in item if item[key] != other[key]} <= of_the_template
+            assert {key for key in item if item[key] != other[key]} <= template_keys

@@ -28,7 +28,7 @@ from curation.store.database import Store
 from curation.store.schema import articles, documents, files, images, taxonomy_documents
 
 from ..support.any_yaml import Values, write_site
-from ..support.exporting_helpers import content
+from ..support.exporting_helpers import read_documents
 from ..support.killed_imports import Place
 from ..support.store_comparison import count, differences, rows
 
@@ -102,7 +102,7 @@ def assert_imported(engine: Engine, root: Path, out: Path) -> None:
     engine.run("export", "files", str(out))
     kept = set(rows(engine.store, sa.select(files.c.path).where(files.c.state == "imported")))
     assert count(engine.store, documents) > 0
-    written, was = content(out), content(root)
+    written, was = read_documents(out), read_documents(root)
     assert {path: written.get(path) for (path,) in kept} == {path: was[path] for (path,) in kept}
     for name in ("images", "providers", "topics", "clusters", "review"):
         assert engine.run("report", name, "--format", "csv").exit_code == 0

@@ -241,7 +241,7 @@ def test_postgresql_reports_unsafe_privileges(postgresql_url: str, postgresql_te
         reader = Store(f"{postgresql_url}/{postgresql_template}".replace("curation@", "reader@"))
         assert reader.backend.unsafe_privileges() is None
         assert answer(reader, Query("SELECT count(*) AS n FROM articles", {})) == [{"n": 0}]
-        with pytest.raises(QueryRefused, match="documents is out of reach"):
+        with pytest.raises(QueryRefused, match="documents cannot be queried"):
             answer(reader, Query("SELECT content FROM documents", {}))
     finally:
         with owner.writing() as connection:

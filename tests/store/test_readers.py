@@ -177,7 +177,7 @@ def test_a_schema_that_anyone_could_write_to_is_closed(served: Store, role: str)
     ("privilege", "message"),
     [
         ("ALTER ROLE {} SUPERUSER", "superuser"),
-        ("ALTER ROLE {} CREATEROLE", "make roles"),
+        ("ALTER ROLE {} CREATEROLE", "create roles"),
         ("GRANT pg_read_all_data TO {}", "read or write article_authors"),
         ("GRANT pg_read_server_files TO {}; GRANT EXECUTE ON FUNCTION pg_read_file(text) TO {}", "files"),
         ("GRANT SELECT (content) ON documents TO {}", "read or write documents"),
@@ -228,7 +228,7 @@ def test_an_sqlite_file_has_no_roles(tmp_path: Path) -> None:
     migrate.upgrade(store)
     for more in ((), ("--apply",)):
         result = run(str(tmp_path / "store.db"), "db", "grant-reader", "analyst", *more)
-        assert (result.exit_code, "its permissions" in result.stderr) == (1, True)
+        assert (result.exit_code, "SQLite has no roles" in result.stderr) == (1, True)
 
 
 # --- views that are created again ------------------------------------------------------------------------

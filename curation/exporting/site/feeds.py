@@ -1,6 +1,6 @@
-"""Atom and JSON feeds of what is newest, by section and topic: beyond what the site itself has.
+"""Atom and JSON feeds of the newest articles of a section or topic, in addition to the site's own files.
 
-Everything in them is from the data, nothing from the clock: the same store gives the same bytes.
+Their content comes from the data only, never from the clock: the same store gives the same bytes.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from .items import Renderer
 from .output import FEEDS, Output
 from .rows import Article
 
-#: The version of the format; https://www.jsonfeed.org/version/1.1/ says what it means.
+#: The version of the format, described at https://www.jsonfeed.org/version/1.1/
 JSON_FEED = "https://jsonfeed.org/version/1.1"
 
-#: What XML cannot hold, not even escaped.
+#: Characters that XML does not allow, not even escaped.
 _NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 
 
 class Feed:
-    """The feeds of one list: `folder` is where they lie, `title` what they are called."""
+    """The two feeds of one list, written to `folder`."""
 
     def __init__(self, output: Output, folder: str, title: str, length: int, renderer: Renderer) -> None:
         self._output = output
@@ -36,26 +36,26 @@ class Feed:
         self._entries: list[Json] = []
 
     def add(self, article: Article) -> None:
-        """Adds the next article while there is room, but for one without a date: Atom wants one."""
+        """Add the next article, unless the feed is full or the article has no date, which Atom requires."""
         if len(self._entries) < self._length and article.published_at is not None:
             self._entries.append(_entry(article, self._renderer))
 
     def close(self, root: str, web_url: str, locale: str) -> None:
-        """Writes both, if there is anything in them."""
+        """Write both feeds, unless they are empty."""
         if not self._entries:
             return
         addresses = {name: f"{root}/{quote(self._folder)}/{name}" for name in FEEDS}
         atom = _as_atom(self._entries, self._title, web_url, locale, addresses["feed.atom"])
         self._output.put(f"{self._folder}/feed.atom", atom)
-        told = _as_json(self._entries, self._title, web_url, locale, addresses["feed.json"])
-        self._output.put(f"{self._folder}/feed.json", told)
+        json_feed = _as_json(self._entries, self._title, web_url, locale, addresses["feed.json"])
+        self._output.put(f"{self._folder}/feed.json", json_feed)
 
 
 Json = dict[str, Any]
 
 
 def _entry(article: Article, renderer: Renderer) -> Json:
-    """What both feeds tell of an article; an address that is not http(s) is none."""
+    """Return the values of an article for both feeds; addresses that are not http(s) are ignored."""
     assert article.published_at is not None
     link = canonical_url(article.web_url) or canonical_url(article.original_url) or renderer.address(article)
     name = article.provider[0] if article.provider else None
@@ -91,7 +91,7 @@ def _as_atom(entries: list[Json], title: str, web_url: str, locale: str, address
         feed.add_item(
             title=entry["title"],
             link=entry["link"],
-            description=escape(entry["summary"], quote=False),  # Atom's summary of this library is HTML
+            description=escape(entry["summary"], quote=False),  # this library writes the summary as HTML
             unique_id=entry["id"],
             pubdate=entry["published"],
             updateddate=entry["updated"],
@@ -117,7 +117,7 @@ def _as_json(entries: list[Json], title: str, web_url: str, locale: str, address
         }
         for entry in entries
     ]
-    told = {
+    feed = {
         "version": JSON_FEED,
         "title": title,
         "home_page_url": f"{web_url}/",
@@ -125,7 +125,7 @@ def _as_json(entries: list[Json], title: str, web_url: str, locale: str, address
         "language": locale,
         "items": [{key: value for key, value in item.items() if value is not None} for item in items],
     }
-    return json.dumps(told, ensure_ascii=False, indent=2).encode()
+    return json.dumps(feed, ensure_ascii=False, indent=2).encode()
 
 
 def _instant(moment: dt.datetime) -> str:

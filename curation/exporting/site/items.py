@@ -1,4 +1,4 @@
-"""An article as the site's JSON has it: its keys in their order, each from its column or from `extra`."""
+"""Renders articles as items of the site's JSON: keys in order, values from columns or from `extra`."""
 
 from __future__ import annotations
 
@@ -12,54 +12,54 @@ from ...sources.site_settings import SiteSettings
 from .rows import Article, Json
 from .sections import PROFILE, Section
 
-#: Items of a collection that a list tells of.
+#: Number of items of a collection that are shown in lists.
 TOP_ITEMS = 4
 
 _IMAGE = ("url", "width", "height", "title", "attribution", "isCached")
 
 
 class Renderer:
-    """Renders the articles of one section, by the settings of its source."""
+    """Renders the articles of one section with the site settings of its source."""
 
     def __init__(self, section: Section, settings: SiteSettings) -> None:
         self._section = section
         self.settings = settings
 
     def item(self, article: Article) -> Json:
-        """An article as lists of the section have it."""
-        whole = self.whole(article)
-        return whole if self._section.is_bare else _without_nulls(whole)
+        """Render an article for the lists of the section."""
+        item = self.item_with_nulls(article)
+        return item if self._section.is_bare else _without_nulls(item)
 
-    def whole(self, article: Article) -> Json:
-        """An article with a null for everything that it does not say."""
+    def item_with_nulls(self, article: Article) -> Json:
+        """Render an article with null for every absent value."""
         return {key: self._value(article, key) for key in self._section.keys}
 
     def address(self, article: Article) -> str:
-        """Where readers find an article on the site itself."""
+        """Return the address of an article's page on the site itself."""
         return f"{self.settings.web_url}/{self._section.web}/{quote(article.stem)}/"
 
     def file(self, article: Article) -> str:
-        """The path of an item's own JSON, whether or not it is written."""
+        """Return the path of an item's own JSON file, whether or not it is written."""
         return f"{self._section.folder}/{article.stem}/index.json"
 
     def source_address(self, article: Article) -> str:
         return f"{self.settings.root}/{quote(self.file(article))}"
 
     def identity(self, article: Article) -> str:
-        """What no two articles share: `x.md` and `x.html` have one file of JSON."""
+        """Return a unique address. `file` is not unique: `x.md` and `x.html` have the same JSON file."""
         return f"{self.settings.root}/{quote(article.path)}"
 
     def date(self, article: Article, key: str) -> str | None:
-        """A date of an article as the section's JSON has it: in UTC, or in the site's zone."""
+        """Return a date of an article as the section has it: in UTC or in the site's time zone."""
         moment = _moment(article, key)
         if moment is not None and self._section.by_date:
-            return _written(moment).removesuffix("+00:00") + "Z"
+            return _formatted(moment).removesuffix("+00:00") + "Z"
         return self.local(article, key)
 
     def local(self, article: Article, key: str) -> str | None:
-        """A date of an article in the site's zone; in UTC where none can be written so.
+        """Return a date of an article in the site's time zone, or in UTC if RFC 3339 cannot express that.
 
-        One without a time is midnight in that zone, as Jekyll has it; its instant may be of the day before.
+        A date without a time is midnight in that zone, as in Jekyll. Its instant may be on the day before.
         """
         moment, is_midnight = _moment(article, key), is_date_only(article.extra.get(key))
         if moment is None:
@@ -67,18 +67,18 @@ class Renderer:
         zone = self.settings.zone
         try:
             local = moment.replace(tzinfo=zone) if is_midnight else moment.astimezone(zone)
-        except OverflowError:  # within hours of the first or the last year there is
-            return _written(moment)
-        # Local time of the 19th century is seconds off, too (-07:52:58), which RFC 3339 cannot say.
+        except OverflowError:  # within hours of the first or the last year of `datetime`
+            return _formatted(moment)
+        # Offsets of the 19th century have seconds (-07:52:58), which RFC 3339 does not allow.
         offset = local.utcoffset() or dt.timedelta()
-        return _written(moment if offset % dt.timedelta(minutes=1) else local)
+        return _formatted(moment if offset % dt.timedelta(minutes=1) else local)
 
     def _value(self, article: Article, key: str) -> Any:
-        made = _MADE.get(key)
-        return article.extra.get(key) if made is None else made(self, article)
+        render = _VALUES.get(key)
+        return article.extra.get(key) if render is None else render(self, article)
 
     def title(self, article: Article) -> str | None:
-        """A community's name is no title; the column has it in place of one. People have both."""
+        """Return the title, but not a community's name, which the column has instead. People have both."""
         if "name" in self._section.keys and self._section.keys is not PROFILE:
             return None if article.title == article.extra.get("name") else article.title
         return article.title
@@ -95,12 +95,12 @@ class Renderer:
         return [self._image(image) for image in article.images] or None
 
     def _image(self, image: Mapping[str, Any], *, absolute: bool = True) -> Json:
-        made = {key: image.get(key) for key in _IMAGE}
-        made["isCached"] = bool(made["isCached"])
-        url = made["url"]
+        rendered = {key: image.get(key) for key in _IMAGE}
+        rendered["isCached"] = bool(rendered["isCached"])
+        url = rendered["url"]
         if absolute and isinstance(url, str) and url.startswith("/") and not url.startswith("//"):
-            made["url"] = self.settings.root + url
-        return made
+            rendered["url"] = self.settings.root + url
+        return rendered
 
     def provider(self, article: Article) -> Json | None:
         if article.provider is None:
@@ -117,46 +117,52 @@ class Renderer:
         }
 
     def ratings(self, article: Article) -> Any:
-        """What readers gave on the mean is a fraction to the site, even where it is 5.0."""
+        """Return the ratings with a fractional average, as the site has it: 5.0, not 5."""
         stated = article.extra.get("ratings")
         if isinstance(stated, dict) and type(stated.get("average")) is int:
             return stated | {"average": float(stated["average"])}
         return stated
 
     def affiliation(self, article: Article) -> Any:
-        """Whom a person works for: the one place where the site leaves addresses of images relative."""
+        """Return a person's employer. Only here the site keeps image addresses relative."""
         stated = article.extra.get("affiliation")
         if not isinstance(stated, dict):
             return stated
-        made = [self._image(image, absolute=False) for image in _mappings(stated.get("images"))]
-        return {"path": "", **stated, "images": made or None}
+        images = [self._image(image, absolute=False) for image in _mappings(stated.get("images"))]
+        return {"path": "", **stated, "images": images or None}
 
     def content(self, article: Article) -> str:
-        """The site's renderer ends lines as Windows does, but for news, and ends a text with an empty one."""
+        """Return the body with the line ends of the site's renderer.
+
+        Except for news, it writes CRLF and adds an empty line at the end.
+        """
         if self._section.is_bare:
             return article.body
         end = "\r\n\r\n" if article.body else "\r\n"
         return article.body.replace("\n", "\r\n") + end
 
     def topics(self, article: Article) -> Any:
-        """A list of topics that the tables cannot give back, such as one with a null, is told as written."""
+        """Return the topics as the document states them, or else their names from the tables.
+
+        The tables cannot represent every list, for example one with a null.
+        """
         stated = article.extra.get("topics")
         return stated if isinstance(stated, list) and stated else article.topics or None
 
     def top_items(self, article: Article) -> list[Json] | None:
-        return [self.part(item) for item in article.items[:TOP_ITEMS]] or None
+        return [self.collection_item(item) for item in article.items[:TOP_ITEMS]] or None
 
-    def part(self, item: Article) -> Json:
-        """An item of a collection, in which collections show no items again."""
-        made = {key: self._value(item, key) for key in self._section.keys if key != "topItems"}
-        return made if self._section.is_bare else _without_nulls(made)
+    def collection_item(self, article: Article) -> Json:
+        """Render an item of a collection; a collection in it is rendered without its items."""
+        item = {key: self._value(article, key) for key in self._section.keys if key != "topItems"}
+        return item if self._section.is_bare else _without_nulls(item)
 
 
 def _moment(article: Article, key: str) -> dt.datetime | None:
     return article.published_at if key == "publishedDateTime" else article.updated_at
 
 
-def _written(moment: dt.datetime) -> str:
+def _formatted(moment: dt.datetime) -> str:
     return moment.isoformat(timespec="seconds" if moment.microsecond == 0 else "auto")
 
 
@@ -165,7 +171,7 @@ def _mappings(values: object) -> list[Json]:
 
 
 def _profile(name: str) -> Json:
-    """An author: a person of whom nothing but the name is known."""
+    """Return an author as a person of whom only the name is known."""
     return dict.fromkeys(PROFILE) | {"path": "", "title": name, "type": "profile", "name": name}
 
 
@@ -175,8 +181,8 @@ def _without_nulls(value: Any) -> Any:
     return [_without_nulls(v) for v in value] if isinstance(value, list) else value
 
 
-#: What each key says, where that is not what the document says under the same name.
-_MADE: dict[str, Callable[[Renderer, Article], Any]] = {
+#: The value of each key. Other keys have the document's value of the same name.
+_VALUES: dict[str, Callable[[Renderer, Article], Any]] = {
     "path": lambda _, article: article.path,
     "title": Renderer.title,
     "excerpt": lambda _, article: article.excerpt,

@@ -1,10 +1,12 @@
-"""Which topics have pages of their own in a section.
+"""Finds the topics that have pages of their own in a section.
 
-Evidence: in the dumps that have rendered pages (powerapps, and three states of diablo4) a topic has pages in
-the sections that the `services` of its own file name, with the address of a folder of its own. Portals has 36
-published stories and no page of news, for its services name learning alone; the site's own topic names the
-section's own address, and has none. Topics whose files say nothing of services have pages wherever something
-is published on them, but for the site's own.
+The rules come from the dumps with rendered pages (powerapps, and three states of diablo4):
+
+- A topic has pages in the sections that the `services` of its file name, if the address there is a folder of
+  its own. Portals has 36 published news articles but no page of news: its services name learning only.
+- The site's own topic names the section's own address, and has no pages.
+- A topic without `services` has pages in every section with published articles of it. The site's own topic
+  has none.
 """
 
 from __future__ import annotations
@@ -17,12 +19,12 @@ from ...store.schema import taxonomy_documents, topics
 from .output import Output
 from .sections import Section
 
-#: Folders of a section that are no topic's.
-_TAKEN = ("page", "collections")
+#: Folders of a section that no topic may use.
+_RESERVED_FOLDERS = ("page", "collections")
 
 
-class Listed(NamedTuple):
-    """A topic that has pages, and the folder where they lie."""
+class ListedTopic(NamedTuple):
+    """A topic that has pages, and their folder."""
 
     name: str
     folder: str
@@ -30,29 +32,29 @@ class Listed(NamedTuple):
 
 def listed_topics(
     connection: sa.Connection, source_id: int, section: Section, own_topic: str, output: Output
-) -> dict[int, Listed]:
-    """The topics that have pages in a section, by their ids.
+) -> dict[int, ListedTopic]:
+    """Return the topics that have pages in a section, by id.
 
-    Folders are by the `_id` of the source's own files: `topics.slug` is what any source said of it last.
+    The folder's name is the `_id` in the source's own file. `topics.slug` may come from another source.
     """
-    note = taxonomy_documents.c
+    document = taxonomy_documents.c
     query = (
-        sa.select(topics.c.id, topics.c.name, note.front_matter)
+        sa.select(topics.c.id, topics.c.name, document.front_matter)
         .join_from(taxonomy_documents, topics)
-        .where(note.source_id == source_id, note.missing_since.is_(None))
-        .order_by(note.path)
+        .where(document.source_id == source_id, document.missing_since.is_(None))
+        .order_by(document.path)
     )
-    listed: dict[int, Listed] = {}
+    listed: dict[int, ListedTopic] = {}
     for topic_id, name, front_matter in connection.execute(query):
         stated = front_matter.get("_id")
         slug = str(stated) if isinstance(stated, str | int) else ""
         if not slug or not _has_pages(section, front_matter.get("services"), is_own=name == own_topic):
             continue
         folder = f"{section.folder}/{slug}"
-        if "/" in slug or slug in _TAKEN:
-            output.leave_out(folder, f"the topic {name!r} cannot have a folder of this name: change its _id")
+        if "/" in slug or slug in _RESERVED_FOLDERS:
+            output.leave_out(folder, f"topic {name!r} cannot use a folder of this name: change its _id")
         else:
-            listed[topic_id] = Listed(name, folder)
+            listed[topic_id] = ListedTopic(name, folder)
     return listed
 
 

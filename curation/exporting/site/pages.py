@@ -1,4 +1,4 @@
-"""Lists of items, cut into pages as the items come: `index.json`, `page/1/index.json` and so on."""
+"""Writes lists of items as pages: `index.json`, `page/1/index.json` and so on."""
 
 from __future__ import annotations
 
@@ -12,18 +12,20 @@ _QUOTED = json.encoder.encode_basestring
 
 
 def as_line(value: Any) -> bytes:
-    """A file of one item."""
+    """Return the bytes of a file with one item."""
     return _COMPACT(value).encode()
 
 
 def as_entry(value: Any) -> str:
-    """An item as text for pages; one that is on several is rendered once."""
+    """Return an item as text for pages; an item on several pages is rendered once."""
     return indented(value, "\n    ")
 
 
 def indented(value: Any, end: str = "\n") -> str:
-    """A value as `json.dumps(value, ensure_ascii=False, indent=2)` has it, in a third of its time: that is
-    half of what an export takes. `end` begins a line as far in as the value stands."""
+    """Return a value as `json.dumps(value, ensure_ascii=False, indent=2)` does, in a third of the time.
+
+    That is half of the time of an export. `end` is a line end with the indentation of the value.
+    """
     if type(value) is str:
         return _QUOTED(value)
     deeper = f"{end}  "
@@ -36,9 +38,10 @@ def indented(value: Any, end: str = "\n") -> str:
 
 
 class Pages:
-    """One list: `folder` is where it lies, `head` what each page says before its number.
+    """The pages of one list, written to `folder`.
 
-    `is_bare`: the last page's `nextPage` is null; else it is left out.
+    head: the keys of each page before its number.
+    is_bare: whether the last page has a `nextPage` of null instead of none.
     """
 
     def __init__(
@@ -53,7 +56,7 @@ class Pages:
         self._entries: list[str] = []
 
     def add(self, entry: str) -> None:
-        """Adds the next item; a page is written once it is known that another one follows."""
+        """Add the next item; a full page is written when the item after it arrives."""
         if len(self._entries) == self._size:
             self._write(self._number + 1)
             self._number += 1
@@ -61,7 +64,7 @@ class Pages:
         self._entries.append(entry)
 
     def close(self) -> None:
-        """Writes the last page, if there is any."""
+        """Write the last page, unless the list is empty."""
         if self._entries:
             self._write(None)
 
@@ -75,12 +78,12 @@ class Pages:
 def page(
     head: dict[str, str], number: int, entries: list[str], following: int | None = None, *, is_bare: bool
 ) -> bytes:
-    """The bytes of one page."""
-    told = [f'"{key}": {_COMPACT(value)}' for key, value in head.items()]
-    told += [
+    """Return the bytes of one page; `following` is the number of the next page."""
+    pairs = [f'"{key}": {_COMPACT(value)}' for key, value in head.items()]
+    pairs += [
         f'"page": {number}',
         '"value": [\n    ' + ",\n    ".join(entries) + "\n  ]" if entries else '"value": []',
     ]
     if following is not None or is_bare:
-        told.append(f'"nextPage": {_COMPACT(following)}')
-    return ("{\n  " + ",\n  ".join(told) + "\n}").encode()
+        pairs.append(f'"nextPage": {_COMPACT(following)}')
+    return ("{\n  " + ",\n  ".join(pairs) + "\n}").encode()

@@ -1,4 +1,4 @@
-"""Published articles and all that hangs on them: a handful of queries for each chunk of articles."""
+"""Reads published articles with their lists, with a few queries per chunk of articles."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ...store.schema import (
     collection_items,
 )
 
-#: Articles that are read, rendered and written before the next are: what bounds memory.
+#: Articles that are read, rendered and written together. This bounds memory.
 CHUNK = 500
 
 Json = dict[str, Any]
@@ -25,9 +25,13 @@ Json = dict[str, Any]
 
 @dataclass(slots=True)
 class Article:
-    """An article as the site shows it. `extra` is what has no column; `images` are entries as their
-    documents state them; `items` are the articles of a collection that are shown, in their order, and
-    `size` is how many it has in all."""
+    """An article as the site shows it.
+
+    extra: values of the document that have no column.
+    images: image entries as the document states them.
+    items: the public articles of a collection, in order.
+    size: the number of all items of a collection, public or not; None for other articles.
+    """
 
     id: int
     path: str
@@ -59,7 +63,7 @@ class Article:
 
 
 def stem_of(path: str) -> str:
-    """The path from the section's folder on, without suffix: `videos/x` of `_learning/videos/x.md`."""
+    """Return a path below the section's folder, without suffix: `videos/x` for `_learning/videos/x.md`."""
     name = path.partition("/")[2]
     above, slash, last = name.rpartition("/")
     return f"{above}{slash}{last.rpartition('.')[0] or last}"
@@ -72,7 +76,7 @@ _PARTS: Wanted = {
     "authors": "name",
 }
 
-#: Fields of `Article` that are columns.
+#: Fields of `Article` that are columns of `articles`.
 _COLUMNS = (
     "id", "path", "category", "type", "title", "heat", "published_at", "updated_at", "original_url",
     "web_url", "amp_web_url", "cdn_amp_web_url", "excerpt", "extra", "featured_content", "body",
@@ -80,13 +84,13 @@ _COLUMNS = (
 
 
 def is_public(source_id: int) -> sa.ColumnElement[bool]:
-    """Whether a source's article is published, and its file is there."""
+    """Return the condition that an article of a source is published and not missing."""
     is_published = articles.c.published.is_(sa.true())
     return sa.and_(articles.c.source_id == source_id, is_published, articles.c.missing_since.is_(None))
 
 
 def public_ids(connection: sa.Connection, source_id: int, collection: str, *, by_date: bool) -> Sequence[int]:
-    """The ids of a section's published articles: newest or hottest first, then by path."""
+    """Return the ids of a section's public articles: newest or hottest first, then by path."""
     first = articles.c.published_at if by_date else articles.c.heat
     query = sa.select(articles.c.id).where(is_public(source_id), in_collection(collection))
     return connection.scalars(query.order_by(first.desc().nulls_last(), articles.c.path)).all()
@@ -130,11 +134,11 @@ def _add_items(connection: sa.Connection, source_id: int, found: dict[int, Artic
     table = collection_items.c
     query = sa.select(table.article_id, table.item_id).where(table.article_id.in_(list(found)))
     listed = connection.execute(query.order_by(table.article_id, table.position)).all()
-    wanted = sorted({item_id for _, item_id in listed if item_id is not None})
+    item_ids = sorted({item_id for _, item_id in listed if item_id is not None})
     public: dict[int, Article] = {}
-    for some in chunks(wanted, CHUNK):
-        of_these = sa.select(articles.c.id).where(is_public(source_id), articles.c.id.in_(some))
-        ids = connection.scalars(of_these).all()
+    for some in chunks(item_ids, CHUNK):
+        public_query = sa.select(articles.c.id).where(is_public(source_id), articles.c.id.in_(some))
+        ids = connection.scalars(public_query).all()
         public |= _read(connection, ids) if ids else {}
     for article_id, item_id in listed:
         collection = found[article_id]

@@ -1,4 +1,4 @@
-"""The sections of a site and their rules, as the JSON of the sites that exist proves them (`format.md`).
+"""The sections of a site and their rules, derived from the JSON of existing sites (`format.md`).
 
 To change a rule, change it here: nothing else names a section.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-#: What a person is told by, and an author: one template of the site renders both.
+#: Keys of a person and of an author. One template of the site renders both.
 PROFILE = (
     "path", "title", "excerpt", "sourceUrl", "webUrl", "originalUrl", "type", "name", "bio", "location",
     "website", "twitter", "linkedin", "googleScholar", "weibo", "youtube", "facebook", "instagram",
@@ -43,17 +43,17 @@ _COMMUNITY = (
 class Section:
     """One section of a site.
 
-    name: its folder below `api`, and its collection of articles, with those below it.
-    keys: what an item says, in this order.
-    by_date: newest first; else the hottest first.
-    is_bare: absent values are null, and the last page's `nextPage` too; else they are left out.
-    web: its folder in addresses of the web site, and the beginning of its sitemap's name.
-    changes: how often the sitemap says that its pages change.
-    title: what its pages are called; None where they are not.
-    path_title: what pages of its collections (learning paths) are called; None where it has none.
-    has_single_items: each item also has a file of its own.
-    has_own_addresses: items without an address get one on the site, in the JSON too.
-    has_feeds: it has an Atom and a JSON feed.
+    name: the folder below `api`, and the collection of its articles, including the collections below.
+    keys: the keys of an item, in order.
+    web: the folder in addresses of the web site, and the start of the sitemap's name.
+    changes: the change frequency of its pages in the sitemap.
+    title: the title of its pages; None if they have no title.
+    path_title: the title of the list of its collections (learning paths); None if it has no such list.
+    by_date: whether the newest items come first; otherwise the hottest.
+    is_bare: whether absent values, and the last page's `nextPage`, are null; otherwise they are left out.
+    has_single_items: whether each item also has its own file.
+    has_own_addresses: whether items without an address get one on the site, in the JSON too.
+    has_feeds: whether it has an Atom and a JSON feed.
     """
 
     name: str
@@ -74,7 +74,7 @@ class Section:
 
     @property
     def sitemap(self) -> str:
-        """The sitemap's name, without its suffix."""
+        """The name of the sitemap, without suffix."""
         return f"{self.web}-sitemap"
 
 

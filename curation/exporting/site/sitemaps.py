@@ -1,4 +1,4 @@
-"""Sitemaps: the addresses that a section has on the site itself, by the protocol of sitemaps.org."""
+"""Writes sitemaps of the pages on the site itself, by the protocol of sitemaps.org."""
 
 from __future__ import annotations
 
@@ -10,21 +10,22 @@ from .output import Output
 from .rows import Article
 from .sections import Section
 
-#: Addresses of the longest sitemap that the protocol allows; more are parted, and an index names the parts.
-MOST = 50_000
+#: Maximum number of addresses in a sitemap, by the protocol. With more there are several, and an index.
+MAX_ADDRESSES = 50_000
 
 _DECLARATION = '<?xml version="1.0" encoding="utf-8"?>\n'
-#: What an address may hold as it is (RFC 3986), beside letters and digits; XML could not even hold some else.
+#: Characters besides letters and digits that an address may have unescaped (RFC 3986). XML does not allow
+#: some of the others.
 _RESERVED = "%/:?#[]@!$&'()*+,;="
 
 _NAMESPACE = 'xmlns="http://www.sitemaps.org/schemas/sitemap/0.9"'
 
 
 class Sitemap:
-    """The sitemap of one section: of what is published, is no collection, and has no address elsewhere."""
+    """The sitemap of one section, without collections and without articles whose address is elsewhere."""
 
     def __init__(self, output: Output, section: Section, renderer: Renderer, roots: tuple[str, str]) -> None:
-        """`roots` are the addresses of the web site and of the files, without a slash at their ends."""
+        """`roots` are the addresses of the web site and of the files, without a trailing slash."""
         self._output = output
         self._section = section
         self._renderer = renderer
@@ -33,16 +34,16 @@ class Sitemap:
         self._parts = 0
 
     def add(self, article: Article) -> None:
-        """Adds an article, if the site itself has a page of it."""
+        """Add an article, if its page is on the site itself."""
         address = self._absolute(article.web_url) if article.web_url else self._renderer.address(article)
-        if article.type == "collection" or not self._is_here(address):
+        if article.type == "collection" or not self._is_on_site(address):
             return
-        if len(self._entries) == MOST:
+        if len(self._entries) == MAX_ADDRESSES:
             self._write_part()
         self._entries.append(self._entry(address, article))
 
     def _absolute(self, address: str) -> str:
-        """An address as the protocol wants it: one without a host is of this site, below its path."""
+        """Return an absolute address, as the protocol requires. One without a host is below the site's."""
         try:
             parts = urlsplit(address)
             if parts.scheme:
@@ -50,15 +51,18 @@ class Sitemap:
             joined = urljoin(f"{self._web}/", address)
         except ValueError:  # such as http://[
             return address
-        is_of_the_root = address.startswith("/") and not parts.netloc
-        return f"{self._web}{address}" if is_of_the_root and not self._is_here(joined) else joined
+        is_root_relative = address.startswith("/") and not parts.netloc
+        return f"{self._web}{address}" if is_root_relative and not self._is_on_site(joined) else joined
 
-    def _is_here(self, address: str) -> bool:
+    def _is_on_site(self, address: str) -> bool:
         return address.startswith(f"{self._web}/")
 
     def close(self) -> None:
-        """Writes what is left; where there was too much for one file, the index too. The protocol has no
-        sitemap without an entry: none is written, and `Output.sweep` takes an earlier one away."""
+        """Write the remaining entries, and the index if there are several sitemaps.
+
+        The protocol does not allow an empty sitemap. Then none is written, and `Output.remove_obsolete`
+        deletes an earlier one.
+        """
         name = self._section.sitemap
         if not self._parts and not self._entries:
             return
@@ -77,20 +81,20 @@ class Sitemap:
         self._entries = []
 
     def _entry(self, address: str, article: Article) -> str:
-        told = [f"<loc>{escape(quote(address, safe=_RESERVED))}</loc>"]
+        elements = [f"<loc>{escape(quote(address, safe=_RESERVED))}</loc>"]
         moment = article.updated_at or article.published_at
         if moment is not None:
             key = "updatedDateTime" if article.updated_at else "publishedDateTime"
             is_utc = self._section.by_date
-            written = moment.isoformat(timespec="seconds") if is_utc else self._renderer.local(article, key)
-            told.append(f"<lastmod>{written}</lastmod>")
+            date = moment.isoformat(timespec="seconds") if is_utc else self._renderer.local(article, key)
+            elements.append(f"<lastmod>{date}</lastmod>")
         return _element(
-            "url", [*told, f"<changefreq>{self._section.changes}</changefreq>", "<priority>1</priority>"]
+            "url", [*elements, f"<changefreq>{self._section.changes}</changefreq>", "<priority>1</priority>"]
         )
 
 
-def _element(name: str, told: list[str]) -> str:
-    lines = "".join(f"    {line}\n" for line in told)
+def _element(name: str, children: list[str]) -> str:
+    lines = "".join(f"    {child}\n" for child in children)
     return f"  <{name}>\n{lines}  </{name}>\n"
 
 
