@@ -18,11 +18,10 @@ from click.testing import CliRunner, Result
 from curation import __version__
 from curation.cli import COMMANDS, cli
 from curation.cli.output import FORMATS, TEXT_FORMATS
-from curation.queries.reports import find_reports
 from curation.store.database import Store, head_revision
 
 from ..support.cases import some
-from ..support.places import README, SITE
+from ..support.places import SITE
 
 Curation = Callable[..., Result]
 
@@ -43,20 +42,6 @@ def every_command() -> list[tuple[str, click.Command]]:
         subcommands = command.commands.items() if isinstance(command, click.Group) else []
         found += [(f"{name} {sub}", c) for sub, c in subcommands] or [(name, command)]
     return found
-
-
-@pytest.mark.parametrize("name", [name for name, _ in every_command()])
-def test_every_command_is_in_the_readme(name: str) -> None:
-    if not README.exists():
-        pytest.skip("the README is part of a checkout")
-    assert f"curation {name}" in README.read_text()
-
-
-def test_every_report_is_in_the_readme() -> None:
-    if not README.exists():
-        pytest.skip("the README is part of a checkout")
-    for report in find_reports():
-        assert f"`{report.name}`" in README.read_text()
 
 
 def test_version() -> None:

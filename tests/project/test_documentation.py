@@ -16,10 +16,8 @@ from curation.cli import cli
 from curation.queries.reports import find_reports
 from curation.store.descriptions import find_tables, find_views
 
-from ..support.places import CHECKOUT, README, SITE
+from ..support.places import CHECKOUT, DOCS, README, SITE
 from ..support.reference_pages import FOLDER, PAGES, VARIABLES, walk_commands
-
-DOCS = CHECKOUT / "docs"
 
 pytestmark = pytest.mark.skipif(not DOCS.exists(), reason="the documentation is part of a checkout")
 

@@ -1,4 +1,4 @@
-"""Every code that an issue can have is in the README's table, with its severity, and the table names no other."""
+"""Every code that an issue can have is in the table of the documentation, with its severity, and the table names no other."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import curation
 from curation.flags import is_about_flag
 
-from ..support.places import README
+from ..support.places import DOCS
 
 ROOT = Path(curation.__file__).parent
 
@@ -79,8 +79,9 @@ def handed_on() -> set[str]:
 
 
 def table() -> dict[str, set[str]]:
-    """The severities of each code, as the README has them."""
-    section = README.read_text().split("\n## Bad input\n")[1].split("\n## ")[0]
+    """The severities of each code, as the documentation has them."""
+    page = (DOCS / "reference" / "issues.md").read_text(encoding="utf-8")
+    section = page.split("\n## Codes\n")[1].split("\n## ")[0]
     rows = [line.split("|") for line in section.splitlines() if line.startswith("| `")]
     return {
         code: set(row[2].strip().split(" or "))

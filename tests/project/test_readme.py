@@ -1,4 +1,4 @@
-"""The README says what is true: its session is run, its commands are those that CI runs."""
+"""The set-up commands of the README are those that CI runs, and the recipe of the guide works."""
 
 from __future__ import annotations
 
@@ -12,34 +12,9 @@ from pathlib import Path
 import pytest
 
 from ..support.cases import miss
-from ..support.places import README, SITE
+from ..support.places import DOCS, README, SITE
 
 pytestmark = pytest.mark.skipif(not README.exists(), reason="the README is part of a checkout")
-
-
-def told_sessions() -> list[tuple[str, str]]:
-    """(command, what it prints) of each command of the console blocks."""
-    blocks = re.findall(r"```console\n(.*?)```", README.read_text(), re.DOTALL)
-    steps = [step for block in blocks for step in block.split("$ ")[1:]]
-    return [(command, output.strip()) for command, _, output in (step.partition("\n") for step in steps)]
-
-
-def without_times(text: str) -> str:
-    text = re.sub(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z", "<now>", text)
-    return re.sub(r"\(\d+\.\d s\)", "(<time>)", text).strip()
-
-
-def test_the_session_prints_what_it_says(tmp_path: Path) -> None:
-    (tmp_path / "tests").symlink_to(SITE.parent)
-    program = f"{shlex.quote(sys.executable)} -m curation"
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("CURATION_")}
-    assert len(told_sessions()) == 6
-    for command, output in told_sessions():
-        ended = subprocess.run(
-            ["bash", "-c", command.replace("curation ", f"{program} ", 1)],
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=tmp_path, env=environment, check=True,
-        )  # fmt: skip
-        assert without_times(ended.stdout) == without_times(output), command
 
 
 def test_two_commands_do_all_the_set_up() -> None:
@@ -79,7 +54,11 @@ def test_what_is_not_installed_is_skipped_and_fails_in_ci(
 def test_the_job_between_a_repository_and_its_site(tmp_path: Path) -> None:
     """The recipe is run as it stands: first with a decision, then with nothing to do."""
     [recipe] = [
-        block for block in re.findall(r"```sh\n(.*?)```", README.read_text(), re.DOTALL) if "rebase" in block
+        block
+        for block in re.findall(
+            r"```sh\n(.*?)```", (DOCS / "guides" / "writing-back.md").read_text(), re.DOTALL
+        )
+        if "rebase" in block
     ]
     who = "git config --global user.name ann; git config --global user.email ann@example.org; "
     set_up = (

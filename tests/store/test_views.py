@@ -20,7 +20,6 @@ from curation.store.database import PACKAGE, Store
 from curation.store.descriptions import find_views
 
 from ..support.importing_helpers import import_folder
-from ..support.places import README
 from ..support.rejoined_documents import parsed
 from ..support.views_helpers import moment
 
@@ -88,13 +87,6 @@ def test_every_view_of_the_contract_and_its_columns_have_descriptions(store: Sto
             assert [c["name"] for c in inspector.get_columns(name)] == list(found.columns), name
             assert found.purpose.endswith("."), name
             assert all(found.columns.values()), name
-
-
-def test_every_view_is_in_the_readme() -> None:
-    if not README.exists():
-        pytest.skip("the README is part of a checkout")
-    text = README.read_text()
-    assert all(f"`{name}`" in text for name in CONTRACT)
 
 
 def test_postgresql_has_the_descriptions_as_comments(postgresql_url: str, postgresql_template: str) -> None:

@@ -8,6 +8,8 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 
 README = CHECKOUT / "README.md"
 
+DOCS = CHECKOUT / "docs"
+
 #: The sample site, which is in the checkout.
 SITE = CHECKOUT / "tests" / "site"
 

@@ -55,12 +55,17 @@ def walk_commands(
 
 def help_of(path: Sequence[str], command: click.Command) -> str:
     """Return the help text of a command in 80 columns."""
-    parent: click.Context | None = None
-    for word in path[:-1]:
-        parent = click.Context(click.Group(word), info_name=word, parent=parent)
-    context = click.Context(
-        command, info_name=path[-1], parent=parent, terminal_width=WIDTH, max_content_width=WIDTH
-    )
+    context: click.Context | None = None
+    found: click.Command = cli
+    for word in path:
+        if context is not None:
+            assert isinstance(found, click.Group)
+            below = found.get_command(context, word)
+            assert below is not None
+            found = below
+        settings = {**found.context_settings, "terminal_width": WIDTH, "max_content_width": WIDTH}
+        context = click.Context(found, info_name=word, parent=context, **settings)
+    assert context is not None
     return "\n".join(line.rstrip() for line in command.get_help(context).splitlines())
 
 

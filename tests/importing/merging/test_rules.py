@@ -35,7 +35,7 @@ from curation.store.schema import import_issues
 
 from ...support.cases import some
 from ...support.importing_helpers import import_folder
-from ...support.places import README
+from ...support.places import DOCS
 from ...support.store_comparison import rows
 from ...support.upstream_changes import Site
 
@@ -468,7 +468,7 @@ def test_the_readme_has_the_table_of_the_rules() -> None:
     assert rules.__doc__ is not None
     rows_of_rules = _table(rules.__doc__)
     assert len(rows_of_rules) > 5
-    assert rows_of_rules in _tables(README.read_text(encoding="utf-8"))
+    assert rows_of_rules in _tables((DOCS / "explanation" / "overrides.md").read_text(encoding="utf-8"))
 
 
 def _tables(text: str) -> list[list[list[str]]]:
