@@ -262,7 +262,7 @@ def verify_command(verbose: bool) -> None:
     the full-text index. They read the whole store in one transaction, while others continue to work. All
     findings are listed, and the exit status is 1 if there are any.
 
-    The README lists what is compared, and what cannot be checked, such as names and settings of sources,
+    The guide to operations lists what is compared, and what cannot be checked: names and settings of sources,
     times, actors, reasons and issues. `curation db reindex` rebuilds derived data.
 
     The check `outdated` lists documents that an older release parsed differently. They are not damaged: the

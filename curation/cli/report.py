@@ -96,7 +96,7 @@ def report_command(
         if target is not None:
             raise click.UsageError("--chart needs the NAME of a report")
         with all_reports(folder) as reports:
-            print_rows(("report", "what for", "parameters", "picture"), map(_describe_report, reports))
+            print_rows(("report", "purpose", "parameters", "chart"), map(_describe_report, reports))
         return
     report = find_report(name, folder)
     if explain:

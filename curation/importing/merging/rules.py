@@ -19,7 +19,7 @@ All functions are pure. This module is the only place of the rules:
 | the file is gone | unchanged: the article is missing, which changes no flag | |
 | the file is back | unchanged, or the value in the file if the file has changed | |
 
-The README shows the same table to users. A test compares the two.
+The documentation shows the same table (`docs/explanation/overrides.md`). A test compares the two.
 """  # noqa: E501
 
 from __future__ import annotations
