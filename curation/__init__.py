@@ -1,3 +1,3 @@
-"""Editorial decisions about front-matter content, kept in SQL."""
+"""Editorial overrides for front-matter content, stored in SQL."""
 
 __version__ = "0.1.0"

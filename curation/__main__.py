@@ -1,4 +1,4 @@
-"""The command `curation`, and `python -m curation`."""
+"""Entry point of the command `curation` and of `python -m curation`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import signal
 def main() -> None:
     """Run the command line.
 
-    Until it handles signals itself, Ctrl-C ends the process in silence: nothing has begun.
+    Until the command line handles signals itself, Ctrl-C ends the process without a traceback. Nothing has
+    started by then.
     """
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)

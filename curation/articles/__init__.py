@@ -1,7 +1,11 @@
-"""Read articles: choose them by name, filter or search, list them, and tell their history.
+"""Read articles: select them by name, filter or search, list them, and show their history.
 
-- `selecting`: articles by name and by filter; `searching`: by words
-- `listing`: rows for lists, and one article in full; `history`: changesets and changes
+- `selecting`: articles by reference and by filter
+- `searching`: full-text search
+- `listing`: rows for lists
+- `reading`: whole articles with the lists that belong to them
+- `status`: sources, issues and skipped files
+- `history`: changesets and changes
 - `upstream`: how overrides and upstream values compare
 - `completing`: names for a shell's completion
 """

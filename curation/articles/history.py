@@ -1,6 +1,6 @@
-"""What was decided, by whom, when and why: changesets, a line each, and their changes in full.
+"""History of edits and imports: changesets, one row each, and their changes in full.
 
-In the order in which they were written, which is that of their ids: no clock has a say.
+The order is that of their ids, which is the order of writing. No clock is involved.
 """
 
 from __future__ import annotations
@@ -26,7 +26,10 @@ from .reading import flag_value
 
 @dataclass(frozen=True, slots=True)
 class HistoryFilters:
-    """Which changesets are wanted; an empty field wants all. `since` is inclusive, `until` is not."""
+    """Filters for changesets and changes; an empty field filters nothing.
+
+    `since` is inclusive, `until` is exclusive; both are UTC.
+    """
 
     actor: Sequence[str] = ()
     kind: Sequence[str] = ()
@@ -37,15 +40,20 @@ class HistoryFilters:
 
 
 def list_changesets(connection: sa.Connection, filters: HistoryFilters, limit: int | None = None) -> Table:
-    """A line for each changeset, the newest first: what it changed, of how many articles, and which one took
-    it back, if any."""
-    wanted = sa.select(changesets).where(*_of_changeset(filters))
+    """Return one row for each changeset, the newest first.
+
+    A row has the number of changes of each flag, the number of articles, and the changeset that reverted this
+    one, if any.
+    """
+    wanted = sa.select(changesets).where(*_changeset_conditions(filters))
     if filters.flag or filters.article_id is not None:
-        touched = [sa.exists().where(changes.c.changeset_id == changesets.c.id, *_of_change(filters))]
+        matching = [
+            sa.exists().where(changes.c.changeset_id == changesets.c.id, *_change_conditions(filters))
+        ]
         if not filters.flag:
             of_article = article_moves.c.article_id == filters.article_id
-            touched.append(sa.exists().where(article_moves.c.changeset_id == changesets.c.id, of_article))
-        wanted = wanted.where(sa.or_(*touched))
+            matching.append(sa.exists().where(article_moves.c.changeset_id == changesets.c.id, of_article))
+        wanted = wanted.where(sa.or_(*matching))
     page = wanted.order_by(changesets.c.id.desc()).limit(limit).subquery("page")
     counts = sa.select(
         changes.c.changeset_id,
@@ -59,28 +67,28 @@ def list_changesets(connection: sa.Connection, filters: HistoryFilters, limit: i
         .correlate(page)
         .scalar_subquery()
     )
-    undoing = (
+    reverted_by = (
         sa.select(sa.func.max(changesets.c.id)).where(changesets.c.reverts_id == page.c.id).scalar_subquery()
     )
     query = (
         sa.select(
             page.c.id, page.c.created_at, page.c.kind, page.c.actor, counted.c.articles,
-            *(counted.c[flag] for flag in FLAGS), moved, page.c.reverts_id, undoing, page.c.reason,
+            *(counted.c[flag] for flag in FLAGS), moved, page.c.reverts_id, reverted_by, page.c.reason,
         )
         .outerjoin_from(page, counted, counted.c.changeset_id == page.c.id)
         .order_by(page.c.id.desc())
     )  # fmt: skip
     columns = ("changeset", "at", "kind", "actor", "articles", "changed", "reverts", "reverted_by", "reason")
-    return Table(columns, map(_counted_in_words, stream_rows(connection, query)))
+    return Table(columns, map(_changeset_row, stream_rows(connection, query)))
 
 
-def _counted_in_words(row: Sequence[Any]) -> tuple[Any, ...]:
+def _changeset_row(row: Sequence[Any]) -> tuple[Any, ...]:
     key, at, kind, actor, count, *rest = row
-    told = ", ".join(f"{flag} {n}" for flag, n in zip((*FLAGS, "moved"), rest, strict=False) if n)
-    return (key, at, kind, actor, count or 0, told, *rest[len(FLAGS) + 1 :])
+    summary = ", ".join(f"{flag} {n}" for flag, n in zip((*FLAGS, "moved"), rest, strict=False) if n)
+    return (key, at, kind, actor, count or 0, summary, *rest[len(FLAGS) + 1 :])
 
 
-#: The columns of a change, as they are shown.
+#: The columns of `list_changes`.
 CHANGE_COLUMNS = ("changeset", "at", "kind", "actor", "article", "path", "flag", "old", "new", "reason")
 
 
@@ -90,15 +98,21 @@ def list_changes(
     changeset_id: int | None = None,
     limit: int | None = None,
 ) -> Table:
-    """Every change of flags, and every move of a document (as a change of `path`), the newest first: of all
-    articles, of one, or of one changeset, by path."""
+    """Return the changes of flags and the moves of documents; a move is a change of `path`.
+
+    The newest come first; the changes of one changeset are ordered by path.
+
+    Args:
+        changeset_id: Only changes of this changeset.
+        limit: Maximum number of rows.
+    """
     moves = iter(()) if filters.flag else _list_moves(connection, filters, changeset_id, limit)
     first = next(moves, None)
     if first is None:
-        return Table(CHANGE_COLUMNS, _list_flags(connection, filters, changeset_id, limit))
-    in_order = itemgetter(5) if changeset_id is not None else _newest_first
-    flags = _list_flags(connection, filters, changeset_id, limit, by_changeset=True)
-    return Table(CHANGE_COLUMNS, islice(merge(flags, chain([first], moves), key=in_order), limit))
+        return Table(CHANGE_COLUMNS, _list_flag_changes(connection, filters, changeset_id, limit))
+    key = itemgetter(5) if changeset_id is not None else _newest_first
+    flags = _list_flag_changes(connection, filters, changeset_id, limit, by_changeset=True)
+    return Table(CHANGE_COLUMNS, islice(merge(flags, chain([first], moves), key=key), limit))
 
 
 def _newest_first(row: Sequence[Any]) -> int:
@@ -109,7 +123,7 @@ def _list_moves(
     connection: sa.Connection, filters: HistoryFilters, changeset_id: int | None, limit: int | None
 ) -> Iterator[Sequence[Any]]:
     move = article_moves.c
-    wanted = [*_of_changeset(filters)]
+    wanted = [*_changeset_conditions(filters)]
     if filters.article_id is not None:
         wanted.append(move.article_id == filters.article_id)
     if changeset_id is not None:
@@ -129,7 +143,7 @@ def _list_moves(
     return stream_rows(connection, query)
 
 
-def _list_flags(
+def _list_flag_changes(
     connection: sa.Connection,
     filters: HistoryFilters,
     changeset_id: int | None,
@@ -137,7 +151,7 @@ def _list_flags(
     *,
     by_changeset: bool = False,
 ) -> Iterator[Sequence[Any]]:
-    """Changes of flags; with `by_changeset` in the order of changesets, else in that of the changes."""
+    """Yield changes of flags, the newest first: by changeset, or by change unless `by_changeset` is set."""
     query = (
         sa.select(
             *(changesets.c[name] for name in ("id", "created_at", "kind", "actor")),
@@ -149,7 +163,7 @@ def _list_flags(
         .join(changesets, changesets.c.id == changes.c.changeset_id)
         .join(articles, articles.c.id == changes.c.article_id)
         .join(sources, sources.c.id == articles.c.source_id)
-        .where(*_of_changeset(filters), *_of_change(filters))
+        .where(*_changeset_conditions(filters), *_change_conditions(filters))
         .limit(limit)
     )
     if changeset_id is None:
@@ -158,33 +172,40 @@ def _list_flags(
     else:
         by_place = (articles.c.path, sources.c.name, changes.c.field)
         query = query.where(changes.c.changeset_id == changeset_id).order_by(*by_place)
-    return map(_in_words, stream_rows(connection, query))
+    return map(_change_row, stream_rows(connection, query))
 
 
-def _in_words(row: Any) -> tuple[Any, ...]:
+def _change_row(row: Any) -> tuple[Any, ...]:
     old, new = (flag_value(row.field, value) for value in (row.old_value, row.new_value))
     return (*row[:7], old, new, row.reason)
 
 
 def describe_changeset(connection: sa.Connection, changeset_id: int) -> str:
-    """A changeset in a line: what it is, by whom, when and why. Raises SelectionError if there is none."""
+    """Return one line about a changeset: kind, actor, time and reason.
+
+    Raises:
+        SelectionError: There is no such changeset.
+    """
     row = None
     if changeset_id in INT64:
         row = connection.execute(sa.select(changesets).where(changesets.c.id == changeset_id)).first()
     if row is None:
-        raise SelectionError(f"no changeset {changeset_id}: `curation log` lists them")
-    of = f" of changeset {row.reverts_id}" if row.reverts_id else ""
-    why = f": {row.reason}" if row.reason else ""
-    return f"changeset {row.id}: {row.kind}{of} by {row.actor} at {row.created_at:%Y-%m-%dT%H:%M:%SZ}{why}"
+        raise SelectionError(f"no changeset {changeset_id}: run `curation log` to list changesets")
+    reverted = f" of changeset {row.reverts_id}" if row.reverts_id else ""
+    reason = f": {row.reason}" if row.reason else ""
+    at = f"{row.created_at:%Y-%m-%dT%H:%M:%SZ}"
+    return f"changeset {row.id}: {row.kind}{reverted} by {row.actor} at {at}{reason}"
 
 
 def matches_filters(connection: sa.Connection, filters: HistoryFilters, changeset_id: int) -> bool:
-    """Return whether a changeset is one that filters of changesets choose."""
-    chosen = sa.select(changesets.c.id).where(changesets.c.id == changeset_id, *_of_changeset(filters))
+    """Return whether a changeset matches the filters for changesets."""
+    chosen = sa.select(changesets.c.id).where(
+        changesets.c.id == changeset_id, *_changeset_conditions(filters)
+    )
     return connection.scalar(chosen) is not None
 
 
-def _of_changeset(filters: HistoryFilters) -> list[sa.ColumnElement[bool]]:
+def _changeset_conditions(filters: HistoryFilters) -> list[sa.ColumnElement[bool]]:
     wanted: list[sa.ColumnElement[bool]] = []
     if filters.actor:
         wanted.append(changesets.c.actor.in_(filters.actor))
@@ -197,7 +218,7 @@ def _of_changeset(filters: HistoryFilters) -> list[sa.ColumnElement[bool]]:
     return wanted
 
 
-def _of_change(filters: HistoryFilters) -> list[sa.ColumnElement[bool]]:
+def _change_conditions(filters: HistoryFilters) -> list[sa.ColumnElement[bool]]:
     wanted: list[sa.ColumnElement[bool]] = []
     if filters.flag:
         wanted.append(changes.c.field.in_(filters.flag))

@@ -1,4 +1,4 @@
-"""What the store holds, for eyes: lists of articles, one article in full, its history, the issues."""
+"""List articles by filter or by search, for people to read."""
 
 from __future__ import annotations
 
@@ -25,7 +25,10 @@ from .selecting import Filters, filter_conditions
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Named columns and rows of values, which are read as they are asked for, within the transaction."""
+    """Named columns and rows of values.
+
+    Rows may be read lazily, so they must be consumed within the transaction.
+    """
 
     columns: Sequence[str]
     rows: Iterable[Sequence[Any]]
@@ -44,7 +47,7 @@ def _topic_names() -> sa.ScalarSelect[str]:
 
 
 def _columns() -> dict[str, sa.ColumnElement[Any]]:
-    """What `list` can show, by name."""
+    """Return the columns that `list` can show, by name."""
     own = ("id", "path", "collection", "slug", "category", "type", "title", "excerpt", *FLAGS)
     dates = ("published_at", "updated_at", "missing_since", "upstream_status")
     urls = ("original_url", "web_url", "canonical_url")
@@ -68,16 +71,21 @@ def list_articles(
     sort: str = "-published_at",
     limit: int | None = None,
 ) -> Table:
-    """The articles that filters want. `sort` is a column's name, with `-` for descending; ties go by path.
+    """Return the articles that match the filters.
 
-    Raises SelectionError for a column that there is not.
+    Args:
+        sort: A column's name, with `-` in front for descending order. Ties are ordered by path, then source.
+        limit: Maximum number of rows.
+
+    Raises:
+        SelectionError: A column or a name in the filters is unknown.
     """
     known = _columns()
     unknown = [name for name in (*columns, sort.removeprefix("-")) if name not in known]
     if unknown:
         raise SelectionError(unknown_name("column", unknown[0], LIST_COLUMNS, "curation list --columns help"))
-    by = known[sort.removeprefix("-")]
-    order = by.desc().nulls_last() if sort.startswith("-") else by.asc().nulls_last()
+    sort_column = known[sort.removeprefix("-")]
+    order = sort_column.desc().nulls_last() if sort.startswith("-") else sort_column.asc().nulls_last()
     query = (
         sa.select(*(known[name].label(name) for name in columns))
         .select_from(articles_joined())
@@ -88,20 +96,23 @@ def list_articles(
     return Table(columns, stream_rows(connection, query))
 
 
-#: What `search_articles` tells of each; `found` is where, with the words between [ and ].
+#: The columns of `search_articles`. `found` is a snippet with the found words between [ and ].
 SEARCH_COLUMNS = ("id", "published_at", "quality", "heat", "published", "title", "path", "found")
 
 
 def search_articles(
     connection: sa.Connection, query: str, filters: Filters, *, limit: int | None = None
 ) -> Iterator[Sequence[Any]]:
-    """The articles that a query finds and filters want, the best fit first; rows of `SEARCH_COLUMNS`.
+    """Yield the articles that match a query and filters, the best first, as rows of `SEARCH_COLUMNS`.
 
-    Raises SelectionError for a query without a word. The index is up to date (`searching.index_queued`).
+    The caller has updated the index with `searching.index_queued`.
+
+    Raises:
+        SelectionError: The query has no word, or a name in the filters is unknown.
     """
     terms = parse_query(query)
     hits = find_matches(connection, query).subquery("hits")
-    # What is sorted is no texts: those are read of the articles that are told alone.
+    # Sorting is done without the long texts. They are then read of the resulting articles only.
     best = (
         sa.select(articles.c.id, articles.c.path, hits.c.fit)
         .join_from(articles, hits, hits.c.article_id == articles.c.id)
@@ -110,9 +121,9 @@ def search_articles(
         .limit(limit)
         .subquery("best")
     )
-    told = (articles.c[name] for name in SEARCH_COLUMNS[:-1])
+    columns = (articles.c[name] for name in SEARCH_COLUMNS[:-1])
     rows = connection.execute(
-        sa.select(*told, articles.c.title, articles.c.excerpt, articles.c.body)
+        sa.select(*columns, articles.c.title, articles.c.excerpt, articles.c.body)
         .join_from(best, articles, articles.c.id == best.c.id)
         .order_by(best.c.fit.desc(), best.c.path, best.c.id)
     )
@@ -122,6 +133,6 @@ def search_articles(
 
 
 def count_articles(connection: sa.Connection, filters: Filters) -> int:
-    """How many articles filters want."""
+    """Return how many articles match the filters."""
     query = sa.select(sa.func.count()).select_from(articles).where(*filter_conditions(connection, filters))
     return connection.scalar(query) or 0

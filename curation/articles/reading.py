@@ -31,19 +31,22 @@ from ..store.schema import (
     topics,
 )
 
-#: The ids of one chunk.
+#: Placeholder for the ids of one chunk.
 _IDS: sa.BindParameter[Sequence[int]] = sa.bindparam("ids", expanding=True)
 
-#: Articles of which all parts are in memory at once.
-CHUNK = 500
+#: Maximum number of articles in memory at once.
+CHUNK_SIZE = 500
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A list that belongs to articles.
+    """A list that belongs to each article, such as its topics.
 
-    fields: what each entry can have, by name.
-    order: the column that orders the entries of one article.
+    Attributes:
+        article_id: The column with the id of the article.
+        joined: The tables that are read.
+        fields: The columns that an entry can have, by name.
+        order: The column that orders the entries of one article.
     """
 
     article_id: sa.ColumnElement[int]
@@ -52,13 +55,13 @@ class Part:
     order: sa.ColumnElement[Any]
 
 
-#: The fields that are wanted of the lists of articles: one name for a list of values, several for a list of
-#: mappings.
-Wanted = Mapping[str, str | Sequence[str]]
+#: The fields to read of each list, by its name in `PARTS`. One name reads a list of values, several names
+#: read a list of mappings.
+PartFields = Mapping[str, str | Sequence[str]]
 
 
 def article_columns() -> dict[str, sa.ColumnElement[Any]]:
-    """Return what an article has one of, by name: its own columns, its source's and its provider's."""
+    """Return the columns of an article, its source and its provider, by name."""
     return {
         **{column.name: column for column in articles.c},
         "source": sources.c.name,
@@ -75,7 +78,7 @@ def articles_joined() -> sa.FromClause:
 
 
 def _version() -> sa.ScalarSelect[int]:
-    """Return the number of an article's last change, 0 if it has none, for `--if-unchanged-since`."""
+    """Return the id of an article's last change, or 0 without one, for `--if-unchanged-since`."""
     last = sa.select(sa.func.coalesce(sa.func.max(changes.c.id), 0))
     return last.where(changes.c.article_id == articles.c.id).correlate(articles).scalar_subquery()
 
@@ -119,15 +122,15 @@ PARTS: Mapping[str, Part] = _parts()
 
 
 def read_articles(
-    connection: sa.Connection, ids: Sequence[int], columns: Iterable[str], parts: Wanted
+    connection: sa.Connection, ids: Sequence[int], columns: Iterable[str], parts: PartFields
 ) -> Iterator[dict[str, Any]]:
-    """Yield articles in the order of their ids, few of which are in memory at once.
+    """Yield articles in the order of the given ids, with at most `CHUNK_SIZE` in memory at once.
 
     Args:
-        columns: names of `article_columns`; `id` is always among the result.
-        parts: the lists that are wanted, by name, with their fields.
+        columns: Names of `article_columns`; `id` is always part of the result.
+        parts: The lists to read, by name, with their fields.
 
-    Returns:
+    Yields:
         One mapping for each article: a value for each column and a list for each part.
     """
     known = article_columns()
@@ -138,7 +141,7 @@ def read_articles(
         .where(articles.c.id.in_(_IDS))
     )
     queries = {name: _part_query(PARTS[name], fields) for name, fields in parts.items()}
-    for some in chunks(ids, CHUNK):
+    for some in chunks(ids, CHUNK_SIZE):
         chosen = {"ids": list(some)}
         found = {row["id"]: dict(row) for row in connection.execute(query, chosen).mappings()}
         for name, part_query in queries.items():
@@ -164,7 +167,7 @@ def _add_part(
     fields: str | Sequence[str],
     found: Mapping[int, dict[str, Any]],
 ) -> None:
-    """Add one kind of list to each article."""
+    """Add one list to each article; the articles are changed in place."""
     for article in found.values():
         article[name] = []
     if isinstance(fields, str):
@@ -175,8 +178,8 @@ def _add_part(
             found[article_id][name].append(dict(zip(fields, values, strict=True)))
 
 
-#: What `read_article` gives of each list.
-_SHOWN_PARTS: Wanted = {
+#: The lists that `read_article` returns.
+_SHOWN_PARTS: PartFields = {
     "topics": "name",
     "authors": "name",
     "images": ("url", "width", "height", "is_cached", "title", "attribution"),
@@ -184,7 +187,7 @@ _SHOWN_PARTS: Wanted = {
     "items": ("item_id", "item_path", "title"),
 }
 
-#: Columns that `read_article` gives first, and those that it leaves out.
+#: Columns that `read_article` returns first, and columns that it leaves out.
 _FIRST = ("id", "source", "path", "collection", "type", "title", "provider", "domain")
 _HIDDEN = (
     "source_id", "provider_id", "canonical_digest", "content_hash", "first_import_id", "last_import_id",
@@ -192,23 +195,34 @@ _HIDDEN = (
 
 
 def read_article(connection: sa.Connection, article_id: int) -> dict[str, Any]:
-    """Return all about one article but its stored bytes: columns, flags with who decided them, and lists."""
-    elsewhere = {*_FIRST, *_HIDDEN, "version", *FLAGS, *(f"upstream_{flag}" for flag in FLAGS)}
-    names = (*_FIRST, "version", *(column.name for column in articles.c if column.name not in elsewhere))
+    """Return everything about one article except its stored bytes: columns, flags and lists."""
+    listed_elsewhere = {*_FIRST, *_HIDDEN, "version", *FLAGS, *(f"upstream_{flag}" for flag in FLAGS)}
+    names = (
+        *_FIRST,
+        "version",
+        *(column.name for column in articles.c if column.name not in listed_elsewhere),
+    )
     [article] = read_articles(connection, [article_id], names, _SHOWN_PARTS)
     return {
         **{name: article[name] for name in _FIRST},
         "version": article["version"],
         "flags": read_flags(connection, article_id),
         "topics": article["topics"],
-        **{name: value for name, value in article.items() if name not in elsewhere | _SHOWN_PARTS.keys()},
+        **{
+            name: value
+            for name, value in article.items()
+            if name not in listed_elsewhere | _SHOWN_PARTS.keys()
+        },
         **{name: article[name] for name in ("authors", "images", "related", "items")},
     }
 
 
 def read_flags(connection: sa.Connection, article_id: int) -> list[dict[str, Any]]:
-    """Return each flag of an article: effective value, upstream value and override, with the changeset that
-    made the override, its kind, actor, reason and time."""
+    """Return the flags of an article, each as a mapping.
+
+    A mapping has the effective value, the upstream value and the override. It also has the override's
+    changeset with its kind, actor, reason and time.
+    """
     columns = (changesets.c[name] for name in ("actor", "created_at", "reason", "id", "kind"))
     query = (
         sa.select(overrides.c.field, overrides.c.value, *columns)
@@ -230,5 +244,5 @@ def read_flags(connection: sa.Connection, article_id: int) -> list[dict[str, Any
 
 
 def flag_value(flag: str, number: int | None) -> int | bool | None:
-    """Return the value of a flag from the number that is stored for it."""
+    """Return the value of a flag for the number that is stored: a boolean for `published` and `removed`."""
     return number if number is None or flag in ("quality", "heat") else bool(number)

@@ -1,7 +1,7 @@
-"""Full-text search over title, excerpt, provider, topics and body, by each engine's own index.
+"""Full-text search over title, excerpt, provider, topics and body, with each engine's own index.
 
-A query is words, "quoted phrases" and pref*; an article matches if it says all of them, each within one of
-these fields. What a word is, `backends/search_words.py` says, for what is indexed and for what is asked.
+A query has words, "quoted phrases" and prefixes*. An article matches if it contains all of them, each within
+one of these fields. `backends/search_words.py` splits both indexed texts and queries into words.
 
 The index is updated when a search runs (`index_queued`), not while an import writes. An import queues the
 articles that it changed (`search_queue`). Flags are not in the index.
@@ -23,66 +23,74 @@ from ..errors import SelectionError
 from ..store.database import Store
 from ..store.schema import articles, search_queue
 
-#: Articles that one transaction takes in.
-BATCH = 5_000
+#: Articles that are indexed in one transaction.
+BATCH_SIZE = 5_000
 
-#: Words of a snippet, about as many before what was found as after it.
-SNIPPET = 24
+#: Maximum number of words of a snippet. It starts a third of them before the first found word.
+SNIPPET_WORDS = 24
 
-#: Words of a query that are in phrases or are prefixes: each costs an engine a walk over all places of its
-#: word, so that a phrase of 60,000 words would take hours on one large body.
-MOST_WALKS = 100
+#: Maximum number of words of a query that are in phrases or are prefixes. For each of them an engine visits
+#: every place of the word, so a phrase of 60,000 words would take hours on one large body.
+MAX_PHRASE_WORDS = 100
 
-#: Terms of a query that a snippet looks for: more than any snippet has words.
-SHOWN_TERMS = 100
+#: Maximum number of terms that a snippet looks for, which is more than the words of a snippet.
+MAX_SNIPPET_TERMS = 100
 
 _TERM = re.compile(r'"(?P<phrase>[^"]*)"?(?P<open>\*?)|(?P<word>[^\s"]+)')
-#: What no engine takes as text: NUL, and the halves of characters that a terminal's other bytes become.
-_NO_TEXT = re.compile(r"[\0\uD800-\uDFFF]")
+#: Characters that no engine stores: NUL, and the surrogates that Python makes of undecodable bytes.
+_NOT_STORABLE = re.compile(r"[\0\uD800-\uDFFF]")
 
 
 class Term(NamedTuple):
-    """Words of the index that are to follow each other; with `is_prefix` the last one may go on."""
+    """Words that must follow each other in a text; with `is_prefix` the last one is a prefix."""
 
     words: tuple[str, ...]
     is_prefix: bool = False
 
 
 def parse_query(query: str) -> list[Term]:
-    """The terms of a query, all of which are wanted. Raises SelectionError if there is no word in it, or
-    there are too many in its phrases."""
+    """Return the terms of a query, each once; an article must contain all of them.
+
+    Raises:
+        SelectionError: The query has no word, or too many words in phrases and prefixes.
+    """
     terms: dict[Term, None] = {}
-    for match in _TERM.finditer(with_few_marks(_NO_TEXT.sub(" ", query))):
+    for match in _TERM.finditer(with_few_marks(_NOT_STORABLE.sub(" ", query))):
         text = match["word"] if match["phrase"] is None else match["phrase"] + match["open"]
         term = Term(*query_words(text.rstrip("*"), is_prefix=text.endswith("*")))
         if term.words:
             terms[term] = None
     if not terms:
-        raise SelectionError(f'no word to search for in {query!r}: give words, "a phrase" or pref*')
-    walks = sum(len(term.words) for term in terms if len(term.words) > 1 or term.is_prefix)
-    if walks > MOST_WALKS:
-        told = f"{walks:,} words in phrases and prefixes"
-        raise SelectionError(f"{told}: give at most {MOST_WALKS}, or words without quotation marks")
+        raise SelectionError(f'no word to search for in {query!r}: give words, "a phrase" or a prefix*')
+    count = sum(len(term.words) for term in terms if len(term.words) > 1 or term.is_prefix)
+    if count > MAX_PHRASE_WORDS:
+        raise SelectionError(
+            f"the query has {count:,} words in phrases and prefixes: give at most {MAX_PHRASE_WORDS},"
+            " or words without quotation marks"
+        )
     return list(terms)
 
 
 def find_matches(connection: sa.Connection, query: str) -> sa.Select[tuple[int, float]]:
-    """The ids of the articles that a query finds, and how well each fits: the higher the better."""
+    """Select the ids of the articles that match a query, and how well each fits: higher is better."""
     return backend_of(connection).search(parse_query(query))
 
 
 def index_queued(store: Store, progress: Callable[[int, int], None] | None = None) -> None:
-    """Takes into the index what was changed since; commits by itself. `progress` is told articles done, of
-    all."""
+    """Index the articles that were changed since the last call, and commit each batch.
+
+    Args:
+        progress: Called after each batch with the number of articles done and the total.
+    """
     with store.reading() as connection:
         total = connection.scalar(sa.select(sa.func.count()).select_from(search_queue)) or 0
     done = 0
     while done < total:
         interrupts.check()
         with store.writing(repeatable=True) as connection:
-            backend_of(connection).lock_references(connection)  # no import queues any meanwhile
-            count = _index_some(connection)
-        if not count:  # another command was faster
+            backend_of(connection).lock_references(connection)  # keeps imports from queueing articles
+            count = _index_batch(connection)
+        if not count:  # another command has indexed the rest
             return
         done += count
         if progress is not None:
@@ -90,14 +98,19 @@ def index_queued(store: Store, progress: Callable[[int, int], None] | None = Non
 
 
 def rebuild_index(connection: sa.Connection, progress: Callable[[int, int], None] | None = None) -> int:
-    """Makes the index anew, whatever it holds, and returns of how many articles; the caller commits, and
-    holds `lock_references`. `progress` is told articles done, of all."""
+    """Rebuild the index from the articles, and return how many there are.
+
+    The caller holds `lock_references` and commits.
+
+    Args:
+        progress: Called after each batch with the number of articles done and the total.
+    """
     backend_of(connection).clear_index(connection)
     connection.execute(sa.delete(search_queue))
     connection.execute(sa.insert(search_queue).from_select(["article_id"], sa.select(articles.c.id)))
     total = connection.scalar(sa.select(sa.func.count()).select_from(search_queue)) or 0
     done = 0
-    while count := _index_some(connection):
+    while count := _index_batch(connection):
         interrupts.check()
         done += count
         if progress is not None:
@@ -105,10 +118,10 @@ def rebuild_index(connection: sa.Connection, progress: Callable[[int, int], None
     return total
 
 
-def _index_some(connection: sa.Connection) -> int:
-    """Index the first `BATCH` articles of the queue; return how many there were."""
+def _index_batch(connection: sa.Connection) -> int:
+    """Index the first `BATCH_SIZE` articles of the queue, and return how many there were."""
     key = search_queue.c.article_id
-    ids = connection.scalars(sa.select(key).order_by(key).limit(BATCH)).all()
+    ids = connection.scalars(sa.select(key).order_by(key).limit(BATCH_SIZE)).all()
     if ids:
         backend_of(connection).index_articles(connection, ids[-1])
         connection.execute(sa.delete(search_queue).where(key <= ids[-1]))
@@ -116,10 +129,13 @@ def _index_some(connection: sa.Connection) -> int:
 
 
 def snippet(query: Sequence[Term], fields: Iterable[str | None], mark: tuple[str, str]) -> str:
-    """Some words around the first place that the query found, with what was found between two marks, of the
-    field that says the most of its terms; the beginning of the first field if it is found nowhere (in a
-    provider's name, say). Only the first `SHOWN_TERMS` of the query are looked for."""
-    shown = query[:SHOWN_TERMS]
+    """Return some words around the first match of a query, with the matches between two marks.
+
+    The words are from the field that contains the most terms. They are the beginning of the first field if
+    no field contains any, for example where only the provider's name matches. Only the first
+    `MAX_SNIPPET_TERMS` terms of the query count.
+    """
+    shown = query[:MAX_SNIPPET_TERMS]
     best, first, most = "", 0, -1
     for field in filter(None, fields):
         places = _first_places(shown, field)
@@ -129,51 +145,55 @@ def snippet(query: Sequence[Term], fields: Iterable[str | None], mark: tuple[str
 
 
 def _needle(term: Term) -> str:
-    """The words of a term, each with a blank before it, and one at the end unless the last may go on."""
+    """Return the words of a term, each after a space, with a space at the end unless it is a prefix."""
     return f" {' '.join(term.words)}{'' if term.is_prefix else ' '}"
 
 
 def _first_places(terms: Sequence[Term], text: str) -> list[int]:
-    """The number of the word at which each term that a text says first begins."""
-    # One search of the whole text each: by `str.find` it takes time by the text, however long the phrase.
+    """Return for each term that a text contains the number of the word where it first begins."""
+    # Each term takes one `str.find` in the whole text: the time depends on the text, not on the phrase.
     whole = f" {' '.join(words(text))} "
     found = [whole.find(_needle(term)) for term in terms]
     return [whole.count(" ", 0, at) for at in found if at >= 0]
 
 
-def _says(said: Sequence[Place], term: Term) -> bool:
-    """Whether words begin with those of a term."""
+def _starts_with(found: Sequence[Place], term: Term) -> bool:
+    """Return whether a sequence of words begins with those of a term."""
     *before, last = term.words
-    if len(said) <= len(before) or any(place.word != word for place, word in zip(said, before, strict=False)):
+    if len(found) <= len(before) or any(
+        place.word != word for place, word in zip(found, before, strict=False)
+    ):
         return False
-    word = said[len(before)].word
+    word = found[len(before)].word
     return word.startswith(last) if term.is_prefix else word == last
 
 
-def _end(said: Place, term: Term) -> int:
-    """Where the last word of what a term found ends: within a pair of characters, if one was asked for."""
-    is_pair = said.first_end < said.end
-    return said.first_end if is_pair and term.is_prefix and len(term.words[-1]) < len(said.word) else said.end
+def _match_end(found: Place, term: Term) -> int:
+    """Return where a match ends: inside its last word if that is a pair of characters and one was wanted."""
+    is_pair = found.first_end < found.end
+    return (
+        found.first_end if is_pair and term.is_prefix and len(term.words[-1]) < len(found.word) else found.end
+    )
 
 
 def _excerpt(text: str, at: int, terms: Sequence[Term], mark: tuple[str, str]) -> str:
-    """Some words of a text, from a few before the one of this number."""
-    first = max(0, at - SNIPPET // 3)
-    shown = list(islice(places(text), first, first + SNIPPET + 1))
+    """Return some words of a text, from a few before the word of number `at`."""
+    first = max(0, at - SNIPPET_WORDS // 3)
+    shown = list(islice(places(text), first, first + SNIPPET_WORDS + 1))
     if not shown:
         return " ".join(text.split())
-    goes_on = len(shown) > SNIPPET
+    is_cut = len(shown) > SNIPPET_WORDS
     begin = shown[0].start if first else 0
-    end = shown[SNIPPET - 1].end if goes_on else len(text)
-    del shown[SNIPPET:]
+    end = shown[SNIPPET_WORDS - 1].end if is_cut else len(text)
+    del shown[SNIPPET_WORDS:]
     pieces, here = [], begin
     for i, place in enumerate(shown):
         if place.start < here:
             continue
-        if term := next((term for term in terms if _says(shown[i : i + len(term.words)], term)), None):
-            stop = _end(shown[i + len(term.words) - 1], term)
+        if term := next((term for term in terms if _starts_with(shown[i : i + len(term.words)], term)), None):
+            stop = _match_end(shown[i + len(term.words) - 1], term)
             pieces += [text[here : place.start], mark[0], text[place.start : stop], mark[1]]
             here = stop
     pieces.append(text[here:end])
-    told = " ".join("".join(pieces).split())
-    return f"{'…' if begin else ''}{told}{'…' if end < len(text) else ''}"
+    snippet = " ".join("".join(pieces).split())
+    return f"{'…' if begin else ''}{snippet}{'…' if end < len(text) else ''}"

@@ -1,4 +1,4 @@
-"""Articles by reference and by filter: the same words mean the same in every command."""
+"""Select articles by reference and by filter, in the same way for every command."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from ..urls import canonical_url, url_digest
 from .searching import find_matches
 from .upstream import is_adopted
 
-#: How many candidates of an ambiguous reference are named.
-CANDIDATES = 8
+#: Maximum number of articles that a message names, such as the candidates of an ambiguous reference.
+MAX_CANDIDATES = 8
 
-#: What parts words in a path: an end of it begins after one of these.
-BOUNDARIES = ("/", "-", "_", ".", " ")
+#: Characters that separate words in a path: the end of a path begins after one of them.
+WORD_BOUNDARIES = ("/", "-", "_", ".", " ")
 
-#: Up to so many references are looked for one by one, by the engine's indexes.
-FEW = 20
+#: Maximum number of references that are looked up one by one, by the indexes of the engine.
+MAX_SINGLE_LOOKUPS = 20
 
-#: An article as it is told to the user: id, path, source.
-Named = tuple[int, str, str]
+#: An article that a reference may mean: id, path, source.
+Candidate = tuple[int, str, str]
 
 #: An inclusive range of numbers; None leaves that end open.
 Range = tuple[int | None, int | None]
@@ -37,8 +37,10 @@ Range = tuple[int | None, int | None]
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """What articles are wanted; an empty field wants all. Several values of one field are alternatives.
-    `adopted` are flags: wanted is what has a decision on one of them that upstream agrees with."""
+    """Filters for articles; an empty field filters nothing, and several values of one are alternatives.
+
+    `adopted` has flags: an article matches if upstream has adopted its override of one of them.
+    """
 
     source: Sequence[str] = ()
     collection: Sequence[str] = ()
@@ -59,11 +61,15 @@ class Filters:
     search: str | None = None
 
     def __bool__(self) -> bool:
-        """Whether anything is filtered at all."""
+        """Return whether any filter is set."""
         return any(self._filters_by(f.name) for f in fields(self))
 
     def check_names(self, connection: sa.Connection) -> None:
-        """Raises SelectionError, which says what is near, for a name that is not in the store."""
+        """Check that the names in the filters are in the store.
+
+        Raises:
+            SelectionError: A name is unknown; the message suggests similar ones.
+        """
         named = {kind: getattr(self, kind, ()) for kind in KINDS}
         if any(named.values()):
             check_names(connection, named)
@@ -77,8 +83,14 @@ class Filters:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """The articles that a command is about: those named, those listed (by programs: exactly, no end of a path
-    will do), and of these, or of all, those that the filters want."""
+    """The articles that a command is to work on.
+
+    Attributes:
+        references: References that were given as arguments.
+        filters: Filters for the named articles, or for all articles if none is named.
+        listed: References that were read from standard input. They must be exact; the end of a path does
+            not match, because programs write them.
+    """
 
     references: Sequence[str] = ()
     filters: Filters = field(default_factory=Filters)
@@ -86,11 +98,15 @@ class Selection:
 
     @property
     def is_named(self) -> bool:
-        """Whether articles are named or listed, and not chosen by filters alone."""
+        """Return whether articles are named or listed, not selected by filters alone."""
         return bool(self.references or self.listed)
 
     def find(self, connection: sa.Connection) -> list[int]:
-        """The ids of the articles that are named and listed, each once. Raises as `find_article`."""
+        """Return the ids of the named and listed articles, each once; filters other than sources are ignored.
+
+        Raises:
+            SelectionError: As `find_article`.
+        """
         self.filters.check_names(connection)
         within = self.filters.source
         named = find_articles(connection, self.references, within)
@@ -98,19 +114,23 @@ class Selection:
         return list(dict.fromkeys([*named, *listed]))
 
     def __bool__(self) -> bool:
+        """Return whether anything is selected, by name or by filter."""
         return self.is_named or bool(self.filters)
 
 
 def filter_conditions(connection: sa.Connection, filters: Filters) -> list[sa.ColumnElement[bool]]:
-    """The filters as conditions on `articles`, for a WHERE. Raises SelectionError for a name that is not in
-    the store."""
+    """Return the filters as conditions on `articles`, for a WHERE clause.
+
+    Raises:
+        SelectionError: A name in the filters is not in the store.
+    """
     filters.check_names(connection)
-    wanted = [*_of_names(filters), *_of_values(filters)]
+    wanted = [*_name_conditions(filters), *_value_conditions(filters)]
     if filters.overridden:
         wanted.append(sa.exists().where(overrides.c.article_id == articles.c.id))
     if filters.adopted:
-        decided = sa.exists().where(overrides.c.article_id == articles.c.id, is_adopted(filters.adopted))
-        wanted.append(decided.correlate(articles))
+        has_adopted = sa.exists().where(overrides.c.article_id == articles.c.id, is_adopted(filters.adopted))
+        wanted.append(has_adopted.correlate(articles))
     if filters.missing:
         wanted.append(articles.c.missing_since.is_not(None))
     if filters.search is not None and filters.search.split():
@@ -119,15 +139,15 @@ def filter_conditions(connection: sa.Connection, filters: Filters) -> list[sa.Co
     return wanted
 
 
-def _of_names(filters: Filters) -> list[sa.ColumnElement[bool]]:
+def _name_conditions(filters: Filters) -> list[sa.ColumnElement[bool]]:
     wanted: list[sa.ColumnElement[bool]] = []
     if filters.source:
-        mine = sa.select(sources.c.id).where(sources.c.name.in_(filters.source))
-        wanted.append(articles.c.source_id.in_(mine))
+        source_ids = sa.select(sources.c.id).where(sources.c.name.in_(filters.source))
+        wanted.append(articles.c.source_id.in_(source_ids))
     if filters.collection:
         wanted.append(sa.or_(*(in_collection(name) for name in filters.collection)))
-    told = ((articles.c.type, filters.type), (articles.c.category, filters.category))
-    wanted += [column.in_(values) for column, values in told if values]
+    own = ((articles.c.type, filters.type), (articles.c.category, filters.category))
+    wanted += [column.in_(values) for column, values in own if values]
     if filters.topic:
         named = sa.select(article_topics.c.article_id).join(topics).where(topics.c.name.in_(filters.topic))
         wanted.append(articles.c.id.in_(named))
@@ -137,7 +157,7 @@ def _of_names(filters: Filters) -> list[sa.ColumnElement[bool]]:
     return wanted
 
 
-def _of_values(filters: Filters) -> list[sa.ColumnElement[bool]]:
+def _value_conditions(filters: Filters) -> list[sa.ColumnElement[bool]]:
     wanted: list[sa.ColumnElement[bool]] = []
     if filters.since is not None:
         wanted.append(articles.c.published_at >= filters.since)
@@ -154,62 +174,75 @@ def _of_values(filters: Filters) -> list[sa.ColumnElement[bool]]:
 
 
 def find_article(
-    connection: sa.Connection, reference: str, of_sources: Sequence[str] = (), *, exactly: bool = False
+    connection: sa.Connection, reference: str, source_names: Sequence[str] = (), *, exactly: bool = False
 ) -> int:
-    """The id of the one article that a reference names: an id, a path, a URL, or, unless `exactly`, a unique
-    end of a path (with its suffix or without); looked for in these sources only, if any are given.
+    """Return the id of the one article that a reference means.
 
-    Raises SelectionError for none, and for several, naming them."""
+    Args:
+        reference: An id, a path, a URL or the unique end of a path, with its suffix or without.
+        source_names: The sources to search; all if empty.
+        exactly: Do not accept the end of a path.
+
+    Raises:
+        SelectionError: No article matches, or several do; the message names them.
+    """
     if not reference:
-        raise SelectionError("an empty reference names no article")
-    within = [sources.c.name.in_(of_sources)] if of_sources else []
-    for condition in _readings(reference, exactly=exactly):
+        raise SelectionError("empty reference: give an id, a path, a URL or the end of a path")
+    within = [sources.c.name.in_(source_names)] if source_names else []
+    for condition in _reference_conditions(reference, exactly=exactly):
         found = connection.execute(
             sa.select(articles.c.id, articles.c.path, sources.c.name)
             .join(sources, sources.c.id == articles.c.source_id)
             .where(condition, *within)
             .order_by(articles.c.path, sources.c.name)
-            .limit(CANDIDATES + 1)
+            .limit(MAX_CANDIDATES + 1)
         ).all()
         if found:
-            return _the_one(reference, [tuple(row) for row in found])
+            return _single_id(reference, [tuple(row) for row in found])
     if exactly:
-        told = "on standard input each line is an id, a whole path or a URL, or begins with one; no header"
-        raise SelectionError(f"no article {reference!r}: {told}")
-    raise SelectionError(f"no article {reference!r}: `curation list --search WORDS` finds some")
+        raise SelectionError(
+            f"no article matches {reference!r}: on standard input each line begins with an id, a whole path"
+            " or a URL, without a header line"
+        )
+    raise SelectionError(
+        f"no article matches {reference!r}: run `curation list --search WORDS` to find articles"
+    )
 
 
 def find_articles(
     connection: sa.Connection,
     references: Sequence[str],
-    of_sources: Sequence[str] = (),
+    source_names: Sequence[str] = (),
     *,
     exactly: bool = False,
 ) -> list[int]:
-    """The ids of the articles that references name, each once, in their order. Raises as `find_article`.
+    """Return the ids of the articles that references mean, each once, in the order of the references.
 
-    Many are looked for together: ids in chunks, all else in one pass over the articles.
+    More than `MAX_SINGLE_LOOKUPS` are looked up together: ids in chunks, others in one pass over articles.
+
+    Raises:
+        SelectionError: As `find_article`.
     """
     wanted = list(dict.fromkeys(references))
-    if len(wanted) <= FEW:
-        ids = (find_article(connection, name, of_sources, exactly=exactly) for name in wanted)
+    if len(wanted) <= MAX_SINGLE_LOOKUPS:
+        ids = (find_article(connection, name, source_names, exactly=exactly) for name in wanted)
         return list(dict.fromkeys(ids))
-    kinds = _KINDS[:-1] if exactly else _KINDS
-    found = _find_ids(connection, [name for name in wanted if _is_id(name)], of_sources)
-    named = _find_named(connection, [name for name in wanted if name not in found], of_sources)
+    kinds = _REFERENCE_KINDS[:-1] if exactly else _REFERENCE_KINDS
+    found = _find_ids(connection, [name for name in wanted if _is_id(name)], source_names)
+    named = _find_named(connection, [name for name in wanted if name not in found], source_names)
     for name in wanted:
         if name not in found:
             candidates = next((named[kind][name] for kind in kinds if name in named[kind]), [])
-            # What none of these knows is told, or read, as one reference is.
+            # A reference that was not found is looked up alone, which also raises the error.
             found[name] = (
-                _the_one(name, candidates)
+                _single_id(name, candidates)
                 if candidates
-                else find_article(connection, name, of_sources, exactly=exactly)
+                else find_article(connection, name, source_names, exactly=exactly)
             )
     return list(dict.fromkeys(found[name] for name in wanted))
 
 
-def _the_one(reference: str, found: Sequence[Named]) -> int:
+def _single_id(reference: str, found: Sequence[Candidate]) -> int:
     if len(found) > 1:
         named = [f"{article_id} {path} ({source})" for article_id, path, source in found]
         raise SelectionError(_ambiguous(reference, named))
@@ -221,27 +254,27 @@ def _is_id(reference: str) -> bool:
 
 
 def _find_ids(
-    connection: sa.Connection, references: Sequence[str], of_sources: Sequence[str]
+    connection: sa.Connection, references: Sequence[str], source_names: Sequence[str]
 ) -> dict[str, int]:
-    """Those references that are the id of an article."""
+    """Return the references that are ids of articles, with the ids as numbers."""
     query = sa.select(articles.c.id).join(sources, sources.c.id == articles.c.source_id)
-    if of_sources:
-        query = query.where(sources.c.name.in_(of_sources))
+    if source_names:
+        query = query.where(sources.c.name.in_(source_names))
     known: set[int] = set()
     for ids in chunks([int(reference) for reference in references]):
         known.update(connection.scalars(query.where(articles.c.id.in_(ids))))
     return {reference: int(reference) for reference in references if int(reference) in known}
 
 
-#: What a reference can be, the most exact first.
-_KINDS = ("path", "url", "end")
+#: The kinds of references other than ids, the most exact first.
+_REFERENCE_KINDS = ("path", "url", "end")
 
 
 def _find_named(
-    connection: sa.Connection, references: Sequence[str], of_sources: Sequence[str]
-) -> dict[str, dict[str, list[Named]]]:
-    """The articles that references name by path, by URL and by an end of the path, for each kind."""
-    found: dict[str, dict[str, list[Named]]] = {kind: {} for kind in _KINDS}
+    connection: sa.Connection, references: Sequence[str], source_names: Sequence[str]
+) -> dict[str, dict[str, list[Candidate]]]:
+    """Return the articles that each reference may mean, by kind of reference (`_REFERENCE_KINDS`)."""
+    found: dict[str, dict[str, list[Candidate]]] = {kind: {} for kind in _REFERENCE_KINDS}
     if not references:
         return found
     names = {name for name in references if "://" not in name}
@@ -259,74 +292,81 @@ def _find_named(
         .join(sources, sources.c.id == article.source_id)
         .order_by(article.path, sources.c.name)
     )  # fmt: skip
-    if of_sources:
-        query = query.where(sources.c.name.in_(of_sources))
+    if source_names:
+        query = query.where(sources.c.name.in_(source_names))
     for key, path, source, *addresses, digest in connection.execute(query):
         if path in names:
             found["path"].setdefault(path, []).append((key, path, source))
-        for end in _ends(path, lengths) & ends:
+        for end in _path_ends(path, lengths) & ends:
             found["end"].setdefault(end, []).append((key, path, source))
         if urls:
-            told = urls.intersection(addresses)
+            matching = urls.intersection(addresses)
             if digest is not None and bytes(digest) in by_digest:
-                told.add(by_digest[bytes(digest)])
-            for url in told:
+                matching.add(by_digest[bytes(digest)])
+            for url in matching:
                 found["url"].setdefault(url, []).append((key, path, source))
     return found
 
 
-def _ends(path: str, lengths: Sequence[int]) -> set[str]:
-    """The ends of a path, with its suffix and without, of these lengths."""
+def _path_ends(path: str, lengths: Sequence[int]) -> set[str]:
+    """Return the ends of a path that have one of the lengths, with its suffix and without."""
     wholes = [path, without_suffix(path)]
     return {
         whole[-length:]
         for whole in wholes
         for length in lengths
-        if 0 < length <= len(whole) and _begins_a_word(whole, len(whole) - length)
+        if 0 < length <= len(whole) and _is_word_start(whole, len(whole) - length)
     }
 
 
-def _begins_a_word(path: str, at: int) -> bool:
-    """Whether what begins here is no piece of a longer word: `id` is no end of `covid.md`."""
-    return at == 0 or path[at - 1] in BOUNDARIES or not path[at].isalnum()
+def _is_word_start(path: str, at: int) -> bool:
+    """Return whether a word begins here: `id` is not the end of `covid.md`."""
+    return at == 0 or path[at - 1] in WORD_BOUNDARIES or not path[at].isalnum()
 
 
-def _readings(reference: str, *, exactly: bool) -> list[sa.ColumnElement[bool]]:
-    """What a reference can mean, the most exact first."""
+def _reference_conditions(reference: str, *, exactly: bool) -> list[sa.ColumnElement[bool]]:
+    """Return conditions for the articles that a reference may mean, the most exact first."""
     if "://" in reference:
         written = sa.or_(articles.c.original_url == reference, articles.c.web_url == reference)
         digest = url_digest(canonical_url(reference))
         return [written] if digest is None else [sa.or_(written, articles.c.canonical_digest == digest)]
-    if _is_id(reference):  # a number that is no id any more is not the end of another's path
+    if _is_id(reference):  # the number of a deleted article must not match the end of another's path
         return [articles.c.id == int(reference), articles.c.path == reference]
     if exactly:
         return [articles.c.path == reference]
-    before = BOUNDARIES if reference[0].isalnum() else ("",)
+    before = WORD_BOUNDARIES if reference[0].isalnum() else ("",)
     wholes = [reference + suffix for suffix in ("", *SUFFIX_SPELLINGS)]
     ends = (_ends_with(boundary + whole) for whole in wholes for boundary in before)
     return [articles.c.path == reference, sa.or_(articles.c.path.in_(wholes), *ends)]
 
 
 def _ends_with(end: str) -> sa.ColumnElement[bool]:
-    """Whether a path ends so, letter for letter: SQLite's LIKE would take `A` for `a`."""
+    """Return a condition that a path ends with a text. Case matters, which LIKE in SQLite ignores."""
     path = articles.c.path
     return sa.func.substr(path, sa.func.length(path) - len(end) + 1) == end
 
 
 def _ambiguous(reference: str, candidates: Sequence[str]) -> str:
-    named = "; ".join(candidates[:CANDIDATES]) + ("; and more" if len(candidates) > CANDIDATES else "")
-    return f"{reference!r} names several articles, say which by id or --source: {named}"
+    more = "; and more" if len(candidates) > MAX_CANDIDATES else ""
+    named = "; ".join(candidates[:MAX_CANDIDATES]) + more
+    return f"{reference!r} matches several articles: choose one by its id or with --source: {named}"
 
 
-#: The articles of one command, for the length of its transaction.
+#: The articles that one command works on; the table lasts as long as its transaction.
 selected = temporary_table(
     "selected", sa.Column("article_id", sa.BigInteger, primary_key=True, autoincrement=False)
 )
 
 
-def sample_selected(connection: sa.Connection, selection: Selection, size: int) -> tuple[int, list[str]]:
-    """How many articles a selection means, and the first few paths; nothing is selected. Raises
-    SelectionError for a bad reference."""
+def preview_selection(connection: sa.Connection, selection: Selection, size: int) -> tuple[int, list[str]]:
+    """Return how many articles a selection has, and the first paths, without selecting them.
+
+    Args:
+        size: Maximum number of paths.
+
+    Raises:
+        SelectionError: A reference does not mean exactly one article, or a name is unknown.
+    """
     wanted = filter_conditions(connection, selection.filters)
     query = sa.select(articles.c.id, articles.c.path).where(*wanted).order_by(articles.c.path)
     if not selection.is_named:
@@ -340,18 +380,25 @@ def sample_selected(connection: sa.Connection, selection: Selection, size: int) 
 
 
 def select_articles(connection: sa.Connection, selection: Selection) -> int:
-    """As `select_articles_if_any`; raises SelectionError for none."""
+    """Do as `select_articles_if_any`, but require at least one article.
+
+    Raises:
+        SelectionError: No article matches, or a reference or name is wrong.
+    """
     count = select_articles_if_any(connection, selection)
     if count == 0:
-        raise SelectionError("no article matches: `curation list` with the same filters shows what does")
+        raise SelectionError("no article matches: run `curation list` with the same filters to check them")
     return count
 
 
 def select_articles_if_any(connection: sa.Connection, selection: Selection) -> int:
-    """Fills the temporary table `selected` and returns how many articles it holds.
+    """Fill the temporary table `selected`, lock its articles, and return how many there are.
 
-    The rows are fixed before anything changes, so that a filter on a flag is not moved by setting it,
-    and locked, so that no import or other editor comes between. Raises SelectionError for a bad reference.
+    The rows are fixed before anything changes, so that setting a flag does not affect a filter on it. The
+    locks keep imports and other editors from changing the articles until commit.
+
+    Raises:
+        SelectionError: A reference does not mean exactly one article, or a name is unknown.
     """
     empty_temp_table(connection, selected)
     if selection.is_named:

@@ -1,4 +1,4 @@
-"""List sources with what they hold, what is wrong with their files, and which files are skipped."""
+"""List sources with their counts and settings, issues of files, and skipped files."""
 
 from __future__ import annotations
 
@@ -21,8 +21,12 @@ from .upstream import conflicts_with_upstream, is_adopted
 
 
 def list_issues(connection: sa.Connection, import_id: int | None = None, *, all_: bool = False) -> Table:
-    """Open errors and warnings; with `all_` notices and what is mended too; of one import those that were
-    found by it."""
+    """Return open errors and warnings.
+
+    Args:
+        import_id: Only issues that this import found.
+        all_: Include notices and resolved issues.
+    """
     columns = (
         "id",
         "source",
@@ -53,7 +57,7 @@ def list_issues(connection: sa.Connection, import_id: int | None = None, *, all_
 
 
 def list_skipped(connection: sa.Connection) -> Table:
-    """The files that imports skip, by source and path, and why."""
+    """Return the skipped files with the reason, ordered by source and path."""
     query = (
         sa.select(sources.c.name, files.c.path)
         .join(sources, sources.c.id == files.c.source_id)
@@ -65,15 +69,18 @@ def list_skipped(connection: sa.Connection) -> Table:
 
 
 def read_status(connection: sa.Connection) -> Table:
-    """A line for each source: what it holds, what was decided, its last import, its open issues. Articles are
-    counted, but `adopted` counts decisions: those that `reset --adopted` would release."""
-    held = _held()
+    """Return one row for each source: counts, last import and location.
+
+    The columns count articles, with two exceptions. `adopted` counts the overrides that `reset --adopted`
+    would remove, and `issues` counts open errors and warnings.
+    """
+    totals = _article_counts()
     is_open = sa.and_(import_issues.c.resolved_import_id.is_(None), import_issues.c.severity != "notice")
-    decisions = sa.select(articles.c.source_id, overrides.c.article_id).join(overrides)
+    overridden = sa.select(articles.c.source_id, overrides.c.article_id).join(overrides)
     counts = (
-        _per_source(decisions.distinct()),
-        _per_source(decisions.where(conflicts_with_upstream()).distinct()),
-        _per_source(decisions.where(is_adopted())),
+        _per_source(overridden.distinct()),
+        _per_source(overridden.where(conflicts_with_upstream()).distinct()),
+        _per_source(overridden.where(is_adopted())),
         _per_source(sa.select(import_issues.c.source_id, import_issues.c.id).where(is_open)),
     )
     newest = sa.func.max(imports.c.id).label("id")
@@ -81,13 +88,16 @@ def read_status(connection: sa.Connection) -> Table:
     query = (
         sa.select(
             sources.c.name,
-            *(sa.func.coalesce(number, 0) for number in (held.c.articles, held.c.published, held.c.missing)),
+            *(
+                sa.func.coalesce(number, 0)
+                for number in (totals.c.articles, totals.c.published, totals.c.missing)
+            ),
             *(sa.func.coalesce(count.c.n, 0) for count in counts),
             imports.c.status,
             imports.c.finished_at,
             sources.c.location,
         )
-        .outerjoin(held, held.c.source_id == sources.c.id)
+        .outerjoin(totals, totals.c.source_id == sources.c.id)
         .outerjoin(last, last.c.source_id == sources.c.id)
         .outerjoin(imports, imports.c.id == last.c.id)
         .order_by(sources.c.name)
@@ -98,8 +108,8 @@ def read_status(connection: sa.Connection) -> Table:
     return Table((*columns, "last_import", "finished_at", "location"), connection.execute(query).all())
 
 
-def _held() -> sa.Subquery:
-    """Of each source how many articles it has, how many are published, and how many are missing."""
+def _article_counts() -> sa.Subquery:
+    """Return for each source the number of articles, published articles and missing articles."""
     article = articles.c
     is_published = sa.case((article.published.is_(sa.true()), 1), else_=0)
     is_missing = sa.case((article.missing_since.is_not(None), 1), else_=0)
@@ -121,7 +131,7 @@ def _per_source(query: sa.Select[Any]) -> sa.Subquery:
 
 
 def list_sources(connection: sa.Connection) -> Table:
-    """Every source, by name, with its settings."""
+    """Return all sources with their settings, ordered by name."""
     columns = ("name", "related_bonus", "publish_threshold", "location")
     query = sa.select(*(sources.c[name] for name in columns)).order_by(sources.c.name)
     return Table(columns, connection.execute(query).all())

@@ -1,7 +1,7 @@
-"""What upstream alone makes of a flag, and which decisions say the same.
+"""Compare overrides with upstream values.
 
-A decision that upstream agrees with is needed no more, unless it is to stand should upstream change its mind:
-`editing.flags` releases those that are asked for, `status` counts them.
+An override that upstream has adopted has no effect until upstream changes again. `editing.flags` removes such
+overrides on request, and `status` counts them.
 """
 
 from __future__ import annotations
@@ -13,22 +13,26 @@ import sqlalchemy as sa
 from ..flags import FLAGS, HIDING
 from ..store.schema import articles, as_number, changesets, import_issues, overrides
 
-#: What holds where a document says nothing; a quality or heat has no such value.
-UNSTATED: Mapping[str, int] = {"published": 1, "removed": 0}
+#: The values of flags that a document does not state. Quality and heat have no default.
+DEFAULTS: Mapping[str, int] = {"published": 1, "removed": 0}
 
 
 def upstream_value(flag: str) -> sa.ColumnElement[int]:
-    """What a flag of `articles` is without a decision, as a number; null where nothing makes it anything.
-    The veto of `removed` is another matter."""
+    """Return the value that a flag of `articles` has without an override, as a number.
+
+    It is the upstream value, else the default, else null. That `removed` articles are not published is not
+    taken into account.
+    """
     stated = as_number(articles.c[f"upstream_{flag}"])
-    return sa.func.coalesce(stated, UNSTATED[flag]) if flag in UNSTATED else stated
+    return sa.func.coalesce(stated, DEFAULTS[flag]) if flag in DEFAULTS else stated
 
 
 def is_adopted(flags: Sequence[str] = FLAGS) -> sa.ColumnElement[bool]:
-    """Whether a row of `overrides`, joined to its article, decides what upstream alone would make of it.
+    """Return the condition that upstream has adopted a row of `overrides`, joined to its article.
 
-    An override that hides is agreed with only where upstream states so: not where an article waits for its
-    date, its flag cannot be read, or the override is an import's, which waits for an editor.
+    An override that hides the article counts as adopted only if upstream explicitly hides it too. It does not
+    count if the article is scheduled, if its flag cannot be read, or if an import made the override and an
+    editor has yet to look at it.
     """
     row = overrides.c
     waits = sa.func.coalesce(articles.c.upstream_status, "") == "scheduled"
@@ -37,19 +41,19 @@ def is_adopted(flags: Sequence[str] = FLAGS) -> sa.ColumnElement[bool]:
         .where(changesets.c.id == row.changeset_id, changesets.c.kind == "import")
         .correlate(overrides)
     )
-    is_unstated = sa.and_(hides(overrides), sa.or_(waits, is_unclear(), by_import))
+    is_unstated = sa.and_(hides(overrides), sa.or_(waits, has_unreadable_flag(), by_import))
     return sa.and_(matches_upstream(row.field, row.value, flags), ~is_unstated)
 
 
-def hides(decided: sa.Table) -> sa.ColumnElement[bool]:
-    """Whether a row of `overrides`, or of those that are set aside, keeps an article from being shown."""
+def hides(rows: sa.Table) -> sa.ColumnElement[bool]:
+    """Return the condition that a row of overrides, in effect or set aside, hides its article."""
     return sa.or_(
-        *(sa.and_(decided.c.field == flag, decided.c.value == int(value)) for flag, value in HIDING.items())
+        *(sa.and_(rows.c.field == flag, rows.c.value == int(value)) for flag, value in HIDING.items())
     )
 
 
-def is_unclear() -> sa.ColumnElement[bool]:
-    """Whether the document of an article states whether to show it so that this cannot be read."""
+def has_unreadable_flag() -> sa.ColumnElement[bool]:
+    """Return the condition that an article's document has a flag about showing it that cannot be read."""
     issue = import_issues.c
     is_of_article = (issue.source_id == articles.c.source_id, issue.path == articles.c.path)
     is_open = (issue.resolved_import_id.is_(None), issue.severity == "error")
@@ -60,13 +64,15 @@ def is_unclear() -> sa.ColumnElement[bool]:
 def matches_upstream(
     field: sa.ColumnElement[str], value: sa.ColumnElement[int | None], flags: Sequence[str] = FLAGS
 ) -> sa.ColumnElement[bool]:
-    """Whether upstream alone makes one of these flags of `articles` what `value` is."""
+    """Return the condition that `field` is one of the flags and `value` is its value without an override."""
     return sa.or_(*(sa.and_(field == flag, value == upstream_value(flag)) for flag in flags))
 
 
 def conflicts_with_upstream(flags: Sequence[str] = FLAGS) -> sa.ColumnElement[bool]:
-    """Whether upstream states otherwise than a row of `overrides`, joined to its article; where it is silent,
-    it does not."""
+    """Return the condition that upstream states another value than a row of `overrides`.
+
+    The row is joined to its article. A flag that upstream does not state never conflicts.
+    """
     return sa.or_(
         *(
             sa.and_(overrides.c.field == flag, as_number(articles.c[f"upstream_{flag}"]) != overrides.c.value)

@@ -82,13 +82,13 @@ def _find_imports(store: Store, targets: Sequence[int]) -> set[int]:
 
     Raises EditRefused, before anything is reverted, for a changeset that reverted an import.
     """
-    from ..editing.undo import kind_of
+    from ..editing.undo import read_changeset_kind
     from ..errors import EditRefused
 
     imports = set()
     with store.reading() as connection:
         for target in targets:
-            kind, undone = kind_of(connection, target)
+            kind, undone = read_changeset_kind(connection, target)
             if undone == "import":
                 raise EditRefused(f"changeset {target} reverted an import: import the dump again instead")
             imports |= {target} if kind == "import" else set()
@@ -141,10 +141,10 @@ def _undo_edit(connection: sa.Connection, target: int, **author: Any) -> _Undone
 
     undone = revert_changeset(connection, target, **author)
     summary = f"{counted(undone.changed, 'article')} restored, {counted(len(undone.kept), 'flag')} left alone"
-    if undone.upheld:
-        verbs = "keeps its value" if undone.upheld == 1 else "keep their values"
+    if undone.adopted:
+        verbs = "keeps its value" if undone.adopted == 1 else "keep their values"
         summary += (
-            f"\n{counted(undone.upheld, 'flag')} of changeset {target} {verbs}, because upstream now states"
+            f"\n{counted(undone.adopted, 'flag')} of changeset {target} {verbs}, because upstream now states"
             " the same: use `curation set` to override"
         )
     return undone.changeset_id, summary, [(path, f"{flag} {why}") for path, flag, why in undone.kept]

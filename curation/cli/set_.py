@@ -274,11 +274,11 @@ def _edit(edit_flags: EditFlags, verb: str, options: dict[str, Any], why_unchang
 
 def _confirm(store: Store, selection: Selection) -> None:
     """Ask before many articles are changed. Nothing is locked during the prompt."""
-    from ..articles.selecting import sample_selected
+    from ..articles.selecting import preview_selection
     from .output import escape
 
     with store.reading() as connection:
-        count, sample = sample_selected(connection, selection, SAMPLE)
+        count, sample = preview_selection(connection, selection, SAMPLE)
     if count > ASK_ABOVE:
         for path in sample:
             click.echo(f"  {escape(path)}", err=True)

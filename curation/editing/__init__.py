@@ -1,9 +1,8 @@
-"""Decisions: one command, one changeset, one transaction, with who and why. All of it set-based.
+"""Edit flags: one command makes one changeset in one transaction, with actor and reason, by set-based SQL.
 
-A decision is an override of one flag of one article. Setting a flag to what upstream says already is a
-decision too: it stands when upstream changes its mind.
+Setting a flag to its upstream value creates an override too, which stays when upstream changes.
 
-- `flags`: set flags, or give them back to upstream
-- `undo`: take a changeset back
-- `changing`: what all of these, and `scoring`, come down to: rows of overrides that are wanted
+- `flags`: set flags, or remove overrides so that flags follow upstream again
+- `undo`: revert a changeset
+- `changing`: record overrides, for these two and for `scoring`
 """

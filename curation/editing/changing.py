@@ -1,7 +1,7 @@
-"""Overrides that are wanted, made to stand: recorded, put in force, and followed by the effective values.
+"""Record overrides: write the changes, replace the overrides, and update the effective values.
 
-A handful of statements however many articles there are; the rows of `changes` that the first one writes
-say to the others what is to be done.
+This takes a handful of statements, however many articles there are. The first statement inserts rows of
+`changes`, and the others work from these rows.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from ..flags import FLAGS
 from ..store.database import empty_temp_table, insert_row, now, temporary_table
 from ..store.schema import articles, as_number, changes, changesets, overrides
 
-#: What is wanted: rows of (article_id, field, override, decision_id), one at most for a flag of an article.
-#: An override of None gives the flag back to upstream; a decision_id of None is the new changeset's own.
+#: Rows of (article_id, field, override, decision_id), at most one for each flag of an article. A null
+#: `override` removes it. `decision_id` is the changeset that made the override; null means the new one.
 WantedOverrides = sa.Select[tuple[int, str, int | None, int | None]]
 
 
 def typed_null() -> sa.ColumnElement[int | None]:
-    """None as a column of `WantedOverrides`: a bare NULL has no type, and a union would take it for text."""
+    """Return null as a column of `WantedOverrides`. A bare NULL has no type, and becomes text in a union."""
     return sa.cast(sa.null(), integer())
 
 
 @dataclass(frozen=True, slots=True)
 class Author:
-    """Who changes flags, why, by what kind of changeset; and which one that takes back."""
+    """Who changes flags and why, with the kind of the changeset and the changeset that it reverts."""
 
     kind: str
     actor: str
@@ -40,63 +40,73 @@ class Author:
 
 
 def record_overrides(connection: sa.Connection, author: Author, wanted: WantedOverrides) -> int | None:
-    """Makes the wanted overrides stand, under one new changeset, whose id it returns; None if all is as
-    wanted already. The caller has locked the articles, and commits."""
+    """Put the wanted overrides into effect, as one new changeset.
+
+    The caller has locked the articles, and commits.
+
+    Returns:
+        The id of the changeset, or None if there is nothing to change.
+    """
     changeset_id = insert_row(
         connection,
         changesets,
         {"kind": author.kind, "actor": author.actor, "reason": author.reason,
          "reverts_id": author.reverts_id, "created_at": now()},
     )  # fmt: skip
-    _record(connection, changeset_id, wanted, takes_over=author.kind == "edit")
-    mine = changes.c.changeset_id == changeset_id
-    fields = connection.scalars(sa.select(changes.c.field).where(mine).distinct()).all()
+    _insert_changes(connection, changeset_id, wanted, takes_over=author.kind == "edit")
+    of_changeset = changes.c.changeset_id == changeset_id
+    fields = connection.scalars(sa.select(changes.c.field).where(of_changeset).distinct()).all()
     if not fields:
         connection.execute(sa.delete(changesets).where(changesets.c.id == changeset_id))
         return None
-    _override(connection, mine)
+    _replace_overrides(connection, of_changeset)
     for field in fields:
-        _apply(connection, mine, field)
+        _update_articles(connection, of_changeset, field)
     return changeset_id
 
 
-def _record(
+def _insert_changes(
     connection: sa.Connection, changeset_id: int, wanted: WantedOverrides, *, takes_over: bool
 ) -> None:
-    """Writes the audit rows, where there is something to say. A decision that stands already stays its
-    maker's, but an editor takes over (`takes_over`) what was only computed, or held back by an import."""
-    _note_wanted(connection, wanted)
-    want, held, removal = _wanted, overrides.alias("held"), _wanted.alias("removal")
+    """Insert a row of `changes` for each flag whose override or effective value changes.
+
+    An override that is the same as the wanted one keeps its changeset. With `takes_over`, an editor replaces
+    it nevertheless if it was computed by a score or made by an import.
+    """
+    _fill_wanted(connection, wanted)
+    row, current, removal = _wanted, overrides.alias("current_override"), _wanted.alias("removal")
     removed = sa.func.coalesce(removal.c.override, upstream_value("removed"))
     is_removed_after = sa.case(
         (removal.c.article_id.is_not(None), removed), else_=as_number(articles.c.removed)
     )
-    old = _by_flag(want.c.field, {flag: as_number(articles.c[flag]) for flag in FLAGS})
-    new = _becomes(want, is_removed_after)
+    old = _by_flag(row.c.field, {flag: as_number(articles.c[flag]) for flag in FLAGS})
+    new = _effective_value(row, is_removed_after)
     same_override = sa.and_(
-        held.c.value.is_not_distinct_from(want.c.override),
-        sa.or_(want.c.decision_id.is_(None), want.c.decision_id == held.c.changeset_id),
+        current.c.value.is_not_distinct_from(row.c.override),
+        sa.or_(row.c.decision_id.is_(None), row.c.decision_id == current.c.changeset_id),
     )
     if takes_over:
         computed = sa.select(changesets.c.id).where(changesets.c.kind.in_(("score", "import")))
-        is_news = sa.and_(want.c.override.is_not(None), want.c.decision_id.is_(None))
-        same_override = sa.and_(same_override, ~sa.and_(is_news, held.c.changeset_id.in_(computed)))
-    decision = sa.case(
-        (want.c.override.is_(None), sa.null()),
-        (same_override, held.c.changeset_id),
-        else_=sa.func.coalesce(want.c.decision_id, changeset_id),
+        is_new_override = sa.and_(row.c.override.is_not(None), row.c.decision_id.is_(None))
+        same_override = sa.and_(
+            same_override, ~sa.and_(is_new_override, current.c.changeset_id.in_(computed))
+        )
+    decision_id = sa.case(
+        (row.c.override.is_(None), sa.null()),
+        (same_override, current.c.changeset_id),
+        else_=sa.func.coalesce(row.c.decision_id, changeset_id),
     )
     rows = (
         sa.select(
-            sa.literal(changeset_id), articles.c.id, want.c.field, old, new,
-            held.c.value, want.c.override, held.c.changeset_id, decision,
+            sa.literal(changeset_id), articles.c.id, row.c.field, old, new,
+            current.c.value, row.c.override, current.c.changeset_id, decision_id,
         )
-        .select_from(want)
-        .join(articles, articles.c.id == want.c.article_id)
-        .outerjoin(held, sa.and_(held.c.article_id == want.c.article_id, held.c.field == want.c.field))
-        .outerjoin(removal, sa.and_(removal.c.article_id == want.c.article_id, removal.c.field == "removed"))
+        .select_from(row)
+        .join(articles, articles.c.id == row.c.article_id)
+        .outerjoin(current, sa.and_(current.c.article_id == row.c.article_id, current.c.field == row.c.field))
+        .outerjoin(removal, sa.and_(removal.c.article_id == row.c.article_id, removal.c.field == "removed"))
         .where(sa.or_(sa.not_(same_override), old.is_distinct_from(new)))
-        .order_by(articles.c.id, want.c.field)
+        .order_by(articles.c.id, row.c.field)
     )  # fmt: skip
     columns = (
         "changeset_id", "article_id", "field", "old_value", "new_value",
@@ -105,8 +115,8 @@ def _record(
     backend_of(connection).insert_selected(connection, changes, columns, rows)
 
 
-#: The wanted overrides of one changeset, with what follows from them. A table and no subquery: of that
-#: PostgreSQL knows no keys, and looked through all of it for each article.
+#: The wanted overrides of one changeset, with the rows that follow from them. It is a table because
+#: PostgreSQL knows no keys of a subquery, and scanned all of it for each article.
 _wanted = temporary_table(
     "wanted_overrides",
     sa.Column("article_id", integer(), primary_key=True, autoincrement=False),
@@ -116,31 +126,37 @@ _wanted = temporary_table(
 )
 
 
-def _note_wanted(connection: sa.Connection, wanted: WantedOverrides) -> None:
-    """Notes what is wanted, and with each change of `removed` that `published` follows it."""
+def _fill_wanted(connection: sa.Connection, wanted: WantedOverrides) -> None:
+    """Fill the temporary table with the wanted overrides.
+
+    Each row for `removed` brings one for `published`, because its effective value may change too.
+    """
     columns = [column.name for column in _wanted.c]
     connection.execute(sa.insert(empty_temp_table(connection, _wanted)).from_select(columns, wanted))
-    standing, also = overrides.alias("standing"), _wanted.alias("also")
-    of_published = (standing.c.article_id == _wanted.c.article_id, standing.c.field == "published")
-    is_wanted = sa.exists().where(also.c.article_id == _wanted.c.article_id, also.c.field == "published")
+    existing, other = overrides.alias("existing"), _wanted.alias("other")
+    of_published = (existing.c.article_id == _wanted.c.article_id, existing.c.field == "published")
+    is_wanted = sa.exists().where(other.c.article_id == _wanted.c.article_id, other.c.field == "published")
     followers = (
         sa.select(
-            _wanted.c.article_id, sa.literal("published"), standing.c.value, standing.c.changeset_id,
+            _wanted.c.article_id, sa.literal("published"), existing.c.value, existing.c.changeset_id,
         )
-        .outerjoin_from(_wanted, standing, sa.and_(*of_published))
+        .outerjoin_from(_wanted, existing, sa.and_(*of_published))
         .where(_wanted.c.field == "removed", ~is_wanted)
     )  # fmt: skip
     connection.execute(sa.insert(_wanted).from_select(columns, followers))
     backend_of(connection).analyze(connection, _wanted)
 
 
-def _becomes(want: sa.FromClause, is_removed_after: sa.ColumnElement[int]) -> sa.ColumnElement[int]:
-    """The effective value: the override, else upstream's, and the veto of removed (`importing.merge`)."""
-    says: dict[str, sa.ColumnElement[Any]] = {
-        flag: sa.func.coalesce(want.c.override, upstream_value(flag)) for flag in FLAGS
+def _effective_value(row: sa.FromClause, is_removed_after: sa.ColumnElement[int]) -> sa.ColumnElement[int]:
+    """Return the effective value: the override, else the upstream value, else the default.
+
+    A removed article is not published (as in `importing.merging`).
+    """
+    values: dict[str, sa.ColumnElement[Any]] = {
+        flag: sa.func.coalesce(row.c.override, upstream_value(flag)) for flag in FLAGS
     }
-    says["published"] = sa.case((is_removed_after == 1, 0), else_=says["published"])
-    return _by_flag(want.c.field, says)
+    values["published"] = sa.case((is_removed_after == 1, 0), else_=values["published"])
+    return _by_flag(row.c.field, values)
 
 
 def _by_flag(
@@ -149,8 +165,8 @@ def _by_flag(
     return sa.case(*((field == flag, value) for flag, value in values.items()))
 
 
-def is_moved(table: sa.FromClause = changes) -> sa.ColumnElement[bool]:
-    """Whether a row of `changes` tells of another decision, not of its effect alone."""
+def changes_override(table: sa.FromClause = changes) -> sa.ColumnElement[bool]:
+    """Return the condition that a row of `changes` changes the override, not only the effective value."""
     change = table.c
     return sa.or_(
         change.old_override.is_distinct_from(change.new_override),
@@ -158,29 +174,29 @@ def is_moved(table: sa.FromClause = changes) -> sa.ColumnElement[bool]:
     )
 
 
-def _override(connection: sa.Connection, mine: sa.ColumnElement[bool]) -> None:
-    """Puts the overrides in force that the audit rows tell of."""
+def _replace_overrides(connection: sa.Connection, of_changeset: sa.ColumnElement[bool]) -> None:
+    """Replace the overrides from the rows of `changes`."""
     change = changes.c
     key = sa.tuple_(overrides.c.article_id, overrides.c.field)
-    gone = sa.select(change.article_id, change.field).where(
-        mine, is_moved(), change.old_override.is_not(None)
+    replaced = sa.select(change.article_id, change.field).where(
+        of_changeset, changes_override(), change.old_override.is_not(None)
     )
-    connection.execute(sa.delete(overrides).where(key.in_(gone)))
-    made = sa.select(change.article_id, change.field, change.new_override, change.new_decision_id).where(
-        mine, is_moved(), change.new_override.is_not(None)
+    connection.execute(sa.delete(overrides).where(key.in_(replaced)))
+    added = sa.select(change.article_id, change.field, change.new_override, change.new_decision_id).where(
+        of_changeset, changes_override(), change.new_override.is_not(None)
     )
     columns = ("article_id", "field", "value", "changeset_id")
-    connection.execute(sa.insert(overrides).from_select(columns, made))
+    connection.execute(sa.insert(overrides).from_select(columns, added))
 
 
-def _apply(connection: sa.Connection, mine: sa.ColumnElement[bool], field: str) -> None:
-    """Brings the effective values of one flag to what the audit rows say."""
+def _update_articles(connection: sa.Connection, of_changeset: sa.ColumnElement[bool], field: str) -> None:
+    """Set the effective values of one flag from the rows of `changes`."""
     change = changes.c
     value = change.new_value if field in ("quality", "heat") else change.new_value != 0
     connection.execute(
         sa.update(articles)
         .where(
-            mine,
+            of_changeset,
             change.field == field,
             change.article_id == articles.c.id,
             change.old_value.is_distinct_from(change.new_value),

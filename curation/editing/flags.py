@@ -1,4 +1,4 @@
-"""Flags set, moved, or given back to upstream, of all selected articles at once."""
+"""Set flags of all selected articles at once, or remove their overrides."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import sqlalchemy as sa
 
-from ..articles.selecting import CANDIDATES, Selection, select_articles, select_articles_if_any, selected
+from ..articles.selecting import MAX_CANDIDATES, Selection, select_articles, select_articles_if_any, selected
 from ..articles.upstream import is_adopted
 from ..backends import backend_of
 from ..backends.types import integer
@@ -15,26 +15,27 @@ from ..errors import EditRefused
 from ..flags import FLAGS
 from ..integers import INT64
 from ..store.schema import articles, changes, overrides
+from ..wording import counted
 from .changing import Author, WantedOverrides, record_overrides, typed_null
 
-#: The bounds of a value: whole numbers of 64 bits.
+#: The lowest and the highest value of a flag: integers of 64 bits.
 LOWEST, HIGHEST = INT64[0], INT64[-1]
 
 
 @dataclass(frozen=True, slots=True)
 class ChangeBy:
-    """How far a quality or heat is to be moved from what it is."""
+    """A change of quality or heat by an amount, relative to its effective value."""
 
     amount: int
 
 
-#: What each flag is to be: a whole number (`published` and `removed`: 0 and 1), or moved by some.
-Decisions = Mapping[str, int | ChangeBy]
+#: The new value of each flag: an integer (0 or 1 for `published` and `removed`), or a relative change.
+NewValues = Mapping[str, int | ChangeBy]
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Articles that were left alone: why, how many, and the first few by path."""
+    """Selected articles that were not changed: the reason, how many, and the first paths."""
 
     why: str
     count: int
@@ -43,8 +44,14 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """What a command did: its changeset (None if nothing was to be changed), how many articles were
-    selected and how many changed, and which were refused."""
+    """The result of a command that edits flags.
+
+    Attributes:
+        changeset_id: The new changeset; None if nothing changed.
+        selected: Number of selected articles.
+        changed: Number of changed articles.
+        refusals: The selected articles that could not be changed, by reason.
+    """
 
     changeset_id: int | None
     selected: int
@@ -53,29 +60,38 @@ class Edit:
 
     @property
     def refused(self) -> int:
+        """Return the number of articles that could not be changed."""
         return sum(refusal.count for refusal in self.refusals)
 
 
 def set_flags(
     connection: sa.Connection,
     selection: Selection,
-    decisions: Decisions,
+    values: NewValues,
     *,
     actor: str,
     reason: str | None,
     unchanged_since: int | None = None,
 ) -> Edit:
-    """Sets flags of the selected articles; the caller commits.
+    """Set flags of the selected articles; the caller commits.
 
-    A removed article is not published unless the same command restores it, and what has no value cannot be
-    moved by some: these are left alone and named. Raises SelectionError if nothing is selected; EditRefused
-    if all that is was refused, or if an article was changed since the version `unchanged_since`.
+    A removed article cannot be published unless the same command restores it. A flag without a value cannot
+    be changed by an amount. Such articles are not changed, and the result lists them.
+
+    Args:
+        values: The new value of each flag.
+        reason: Stored with the changeset.
+        unchanged_since: A version of an article; if a selected article has a later change, nothing is done.
+
+    Raises:
+        SelectionError: No article is selected, or a reference or name is wrong.
+        EditRefused: No selected article can be changed, or one has a change later than `unchanged_since`.
     """
     count = _select(connection, selection, unchanged_since)
-    refusals = [*_refuse_removed(connection, decisions), *_refuse_moves(connection, decisions)]
+    refusals = [*_refuse_removed(connection, values), *_refuse_relative(connection, values)]
     if sum(refusal.count for refusal in refusals) == count:
         raise EditRefused("; ".join(f"{refusal.why}: {', '.join(refusal.paths)}" for refusal in refusals))
-    changeset_id = record_overrides(connection, Author("edit", actor, reason), _settings(decisions))
+    changeset_id = record_overrides(connection, Author("edit", actor, reason), _select_overrides(values))
     return Edit(changeset_id, count, count_changed(connection, changeset_id), refusals)
 
 
@@ -89,13 +105,21 @@ def reset_flags(
     unchanged_since: int | None = None,
     adopted: bool = False,
 ) -> Edit:
-    """Gives flags of the selected articles back to upstream; the caller commits. Raises as `set_flags`.
+    """Remove overrides of the selected articles, so that flags follow upstream again; the caller commits.
 
-    With `adopted` only the overrides that upstream has adopted, so that no effective value changes.
-    `selected` of the result counts the articles that have one; none is no error.
+    Args:
+        fields: The flags whose overrides are removed.
+        reason: Stored with the changeset.
+        unchanged_since: As for `set_flags`.
+        adopted: Remove only overrides that upstream has adopted, so that no effective value changes. The
+            result's `selected` then counts the articles that have one, and may be 0.
+
+    Raises:
+        SelectionError: As for `set_flags`.
+        EditRefused: As for `set_flags`.
     """
-    count = _select(connection, _narrowed(selection, fields) if adopted else selection, unchanged_since)
-    standing = (
+    count = _select(connection, _only_adopted(selection, fields) if adopted else selection, unchanged_since)
+    existing = (
         sa.select(
             overrides.c.article_id, overrides.c.field,
             typed_null().label("override"), typed_null().label("decision_id"),
@@ -104,23 +128,26 @@ def reset_flags(
         .where(overrides.c.field.in_(fields))
     )  # fmt: skip
     if adopted:
-        standing = standing.join(articles, articles.c.id == overrides.c.article_id).where(is_adopted())
-    changeset_id = record_overrides(connection, Author("edit", actor, reason), standing)
+        existing = existing.join(articles, articles.c.id == overrides.c.article_id).where(is_adopted())
+    changeset_id = record_overrides(connection, Author("edit", actor, reason), existing)
     return Edit(changeset_id, count, count_changed(connection, changeset_id))
 
 
-def _narrowed(selection: Selection, fields: Sequence[str]) -> Selection:
+def _only_adopted(selection: Selection, fields: Sequence[str]) -> Selection:
     return replace(selection, filters=replace(selection.filters, adopted=fields))
 
 
 def count_changed(connection: sa.Connection, changeset_id: int | None) -> int:
-    """How many articles a changeset changed; none for None."""
-    mine = changes.c.changeset_id == changeset_id
-    return connection.scalar(sa.select(sa.func.count(changes.c.article_id.distinct())).where(mine)) or 0
+    """Return how many articles a changeset changed; 0 for None."""
+    of_changeset = changes.c.changeset_id == changeset_id
+    return (
+        connection.scalar(sa.select(sa.func.count(changes.c.article_id.distinct())).where(of_changeset)) or 0
+    )
 
 
 def _select(connection: sa.Connection, selection: Selection, unchanged_since: int | None) -> int:
-    # A large selection and an import's batch lock the same rows in other orders: one of them at a time.
+    # A large selection and a batch of an import lock the same rows in different orders, which could deadlock.
+    # This lock lets only one of them run at a time.
     backend_of(connection).lock_references(connection)
     select = select_articles_if_any if selection.filters.adopted else select_articles
     count = select(connection, selection)
@@ -130,7 +157,7 @@ def _select(connection: sa.Connection, selection: Selection, unchanged_since: in
 
 
 def _refuse_changed(connection: sa.Connection, version: int) -> None:
-    """Raises EditRefused if a selected article has a later change than that of a number."""
+    """Raise EditRefused if a selected article has a change later than the given version."""
     since = (
         sa.select(articles.c.path, sa.func.max(changes.c.id))
         .join_from(selected, changes, changes.c.article_id == selected.c.article_id)
@@ -143,67 +170,65 @@ def _refuse_changed(connection: sa.Connection, version: int) -> None:
     if rows:
         path, now_at = rows[0]
         raise EditRefused(
-            f"{len(rows):,} of these were changed since version {version}, {path} first (now {now_at}):"
-            " nothing was done; `curation log ARTICLE` tells what, `curation show ARTICLE` the version"
+            f"{counted(len(rows), 'article')} changed since version {version}, first {path} (now version"
+            f" {now_at}); nothing was changed: see `curation log ARTICLE` for the changes and"
+            " `curation show ARTICLE` for the version"
         )
 
 
-def _refuse_removed(connection: sa.Connection, decisions: Decisions) -> list[Refusal]:
-    """Takes removed articles out of the selection of a command that would publish them."""
-    if decisions.get("published") != 1 or decisions.get("removed") == 0:
+def _refuse_removed(connection: sa.Connection, values: NewValues) -> list[Refusal]:
+    """Take removed articles out of the selection if the command publishes and does not restore."""
+    if values.get("published") != 1 or values.get("removed") == 0:
         return []
-    if decisions.get("removed") == 1:
-        raise EditRefused("what is removed is not published: give --removed or --published, not both")
+    if values.get("removed") == 1:
+        raise EditRefused("a removed article cannot be published: give --removed or --published, not both")
     return _refuse(
         connection, articles.c.removed.is_(sa.true()),
-        "removed, and so not published (`curation set ARTICLE --restored --published` restores it)",
+        "removed articles cannot be published (run `curation set ARTICLE --restored --published`)",
     )  # fmt: skip
 
 
-def _refuse_moves(connection: sa.Connection, decisions: Decisions) -> list[Refusal]:
-    """Takes articles out whose flag has no value to be moved from, or would go beyond 64 bits."""
+def _refuse_relative(connection: sa.Connection, values: NewValues) -> list[Refusal]:
+    """Take articles out of the selection whose flag has no value to change, or would exceed 64 bits."""
     refusals = []
-    for flag, decision in decisions.items():
-        if isinstance(decision, ChangeBy):
+    for flag, value in values.items():
+        if isinstance(value, ChangeBy):
             column = articles.c[flag]
-            if decision.amount > 0:
-                is_beyond = column > HIGHEST - decision.amount
+            if value.amount > 0:
+                is_beyond = column > HIGHEST - value.amount
             else:
-                is_beyond = column < LOWEST - decision.amount
-            refusals += _refuse(connection, column.is_(None), f"without {flag}, so nothing to add to")
-            refusals += _refuse(connection, is_beyond, f"{flag} would be beyond 64 bits")
+                is_beyond = column < LOWEST - value.amount
+            refusals += _refuse(connection, column.is_(None), f"no {flag} to change")
+            refusals += _refuse(connection, is_beyond, f"{flag} would exceed 64 bits")
     return refusals
 
 
 def _refuse(connection: sa.Connection, condition: sa.ColumnElement[bool], why: str) -> list[Refusal]:
+    """Take articles that meet a condition out of the selection; return a refusal if there are any."""
     chosen = sa.select(selected.c.article_id)
     refused = sa.and_(condition, articles.c.id.in_(chosen))
     count = connection.scalar(sa.select(sa.func.count()).select_from(articles).where(refused)) or 0
     if not count:
         return []
-    named = sa.select(articles.c.path).where(refused).order_by(articles.c.path).limit(CANDIDATES)
+    named = sa.select(articles.c.path).where(refused).order_by(articles.c.path).limit(MAX_CANDIDATES)
     refusal = Refusal(why, count, connection.scalars(named).all())
     ids = sa.select(articles.c.id).where(refused)
     connection.execute(sa.delete(selected).where(selected.c.article_id.in_(ids.correlate(None))))
     return [refusal]
 
 
-def _settings(decisions: Decisions) -> WantedOverrides:
-    """The override that each decision makes of each selected article."""
-    settings = []
-    for flag in (flag for flag in FLAGS if flag in decisions):
-        decision = decisions[flag]
-        is_moved = isinstance(decision, ChangeBy)
-        value = (
-            articles.c[flag] + decision.amount
-            if isinstance(decision, ChangeBy)
-            else sa.literal(decision, integer())
-        )
+def _select_overrides(values: NewValues) -> WantedOverrides:
+    """Select the wanted overrides: one for each new value and each selected article."""
+    queries = []
+    for flag in (flag for flag in FLAGS if flag in values):
+        new = values[flag]
+        is_relative = isinstance(new, ChangeBy)
+        value = articles.c[flag] + new.amount if isinstance(new, ChangeBy) else sa.literal(new, integer())
         query = sa.select(
             selected.c.article_id, sa.literal(flag).label("field"), value.label("override"),
             typed_null().label("decision_id"),
         )  # fmt: skip
-        if is_moved:
+        if is_relative:
             query = query.join(articles, articles.c.id == selected.c.article_id)
-        settings.append(query)
-    return settings[0] if len(settings) == 1 else sa.select(sa.union_all(*settings).subquery())
+        queries.append(query)
+    return queries[0] if len(queries) == 1 else sa.select(sa.union_all(*queries).subquery())

@@ -1,7 +1,7 @@
-"""Taking a changeset of flags back: decisions become what they were before it, and their makers' again.
+"""Revert a changeset of flags: restore the overrides that it replaced, with the changesets that made them.
 
-What was decided otherwise since is left alone and named, and so is what was decided about a story whose path
-another one has taken; what was decided and taken back meanwhile is not in the way. Imports are undone in
+A flag is left as it is, and reported, if its override was changed again since, or if another story has taken
+the article's path since. Later changes that were themselves reverted do not matter. Imports are undone in
 `importing/undo`.
 """
 
@@ -15,24 +15,33 @@ from ..articles.upstream import matches_upstream
 from ..backends import backend_of
 from ..errors import EditRefused
 from ..store.schema import articles, changes, changesets, overrides, story_takeovers
-from .changing import Author, WantedOverrides, is_moved, record_overrides
+from .changing import Author, WantedOverrides, changes_override, record_overrides
 from .flags import count_changed
 
 
 @dataclass(slots=True)
-class Reverted:
-    """What taking a changeset back did: the changeset of it, the articles changed, and what was left alone:
-    path, flag, and why. `upheld` flags lost their decision and kept its value: upstream says the same now."""
+class RevertResult:
+    """The result of reverting a changeset.
+
+    Attributes:
+        changeset_id: The new changeset.
+        changed: Number of changed articles.
+        kept: The flags that were left as they are: path, flag and reason.
+        adopted: Number of flags that lost their override and kept its value, because upstream has adopted it.
+    """
 
     changeset_id: int
     changed: int
     kept: list[tuple[str, str, str]] = field(default_factory=list)
-    upheld: int = 0
+    adopted: int = 0
 
 
-def kind_of(connection: sa.Connection, changeset_id: int) -> tuple[str, str | None]:
-    """The kind of a changeset, and of the one that it takes back, if it does. Raises EditRefused if there is
-    none of this number."""
+def read_changeset_kind(connection: sa.Connection, changeset_id: int) -> tuple[str, str | None]:
+    """Return the kind of a changeset, and the kind of the one that it reverts, if any.
+
+    Raises:
+        EditRefused: There is no such changeset.
+    """
     undone = changesets.alias("undone")
     query = (
         sa.select(changesets.c.kind, undone.c.kind)
@@ -41,50 +50,52 @@ def kind_of(connection: sa.Connection, changeset_id: int) -> tuple[str, str | No
     )
     row = connection.execute(query).first()
     if row is None:
-        raise EditRefused(f"no changeset {changeset_id}: `curation log` lists them")
+        raise EditRefused(f"no changeset {changeset_id}: run `curation log` to list changesets")
     return row[0], row[1]
 
 
 def revert_changeset(
     connection: sa.Connection, changeset_id: int, *, actor: str, reason: str | None = None
-) -> Reverted:
-    """Takes a changeset of decisions back, by one of its own; the caller commits.
+) -> RevertResult:
+    """Revert a changeset of flags by a new changeset; the caller commits.
 
-    Raises EditRefused if nothing of it can be undone.
+    Raises:
+        EditRefused: Nothing of it can be reverted.
     """
-    # Every import's batch and every other decision waits for this lock, so rows need none of their own.
+    # Batches of imports and other edits wait for this lock, so the rows need no locks of their own.
     backend_of(connection).lock_references(connection)
-    kept = _decided_since(connection, changeset_id)
+    kept = _find_kept(connection, changeset_id)
     author = Author("revert", actor, reason, changeset_id)
-    new_id = record_overrides(connection, author, _before(changeset_id))
+    new_id = record_overrides(connection, author, _select_previous(changeset_id))
     if new_id is None:
         first = ": {}, {}, {}".format(*kept[0]) if kept else ""
-        told = f"nothing of changeset {changeset_id} is left to undo{first}"
-        raise EditRefused(told)
-    upheld = _count_upheld(connection, changeset_id, new_id)
-    return Reverted(new_id, count_changed(connection, new_id), kept, upheld)
+        raise EditRefused(f"nothing of changeset {changeset_id} is left to revert{first}")
+    adopted = _count_adopted(connection, changeset_id, new_id)
+    return RevertResult(new_id, count_changed(connection, new_id), kept, adopted)
 
 
-def _count_upheld(connection: sa.Connection, changeset_id: int, new_id: int) -> int:
-    """How many flags a changeset had moved, and stay there though its decision is taken back by `new_id`: no
-    earlier one stands, and upstream says the same by now."""
-    undone, back = changes.alias("undone"), changes.alias("back")
+def _count_adopted(connection: sa.Connection, changeset_id: int, new_id: int) -> int:
+    """Return how many flags keep the value of a changeset although `new_id` removed its overrides.
+
+    These flags have no earlier override, and upstream has adopted the value.
+    """
+    undone, revert = changes.alias("undone"), changes.alias("revert")
     query = (
         sa.select(sa.func.count())
-        .select_from(back)
-        .join(undone, sa.and_(undone.c.article_id == back.c.article_id, undone.c.field == back.c.field))
-        .join(articles, articles.c.id == back.c.article_id)
+        .select_from(revert)
+        .join(undone, sa.and_(undone.c.article_id == revert.c.article_id, undone.c.field == revert.c.field))
+        .join(articles, articles.c.id == revert.c.article_id)
         .where(
-            back.c.changeset_id == new_id, undone.c.changeset_id == changeset_id,
-            back.c.new_override.is_(None), matches_upstream(back.c.field, back.c.old_override),
-            back.c.new_value.is_distinct_from(undone.c.old_value),
+            revert.c.changeset_id == new_id, undone.c.changeset_id == changeset_id,
+            revert.c.new_override.is_(None), matches_upstream(revert.c.field, revert.c.old_override),
+            revert.c.new_value.is_distinct_from(undone.c.old_value),
         )
     )  # fmt: skip
     return connection.scalar(query) or 0
 
 
-def _moves(changeset_id: int) -> sa.Select[tuple[int, str]]:
-    """The changes of who decides a flag; with what stands now beside them."""
+def _select_override_changes(changeset_id: int) -> sa.Select[tuple[int, str]]:
+    """Select the changes of overrides in a changeset, joined to the current overrides."""
     change = changes.c
     return (
         sa.select(change.article_id, change.field)
@@ -93,27 +104,30 @@ def _moves(changeset_id: int) -> sa.Select[tuple[int, str]]:
             overrides,
             sa.and_(overrides.c.article_id == change.article_id, overrides.c.field == change.field),
         )
-        .where(change.changeset_id == changeset_id, is_moved())
+        .where(change.changeset_id == changeset_id, changes_override())
     )
 
 
-def _stands() -> sa.ColumnElement[bool]:
-    """Whether the decision that a change made is the one that stands, about the story that it was about."""
+def _is_still_in_effect() -> sa.ColumnElement[bool]:
+    """Return the condition that the override of a change is still in effect, for the same story."""
     return sa.and_(
         overrides.c.value.is_not_distinct_from(changes.c.new_override),
         overrides.c.changeset_id.is_not_distinct_from(changes.c.new_decision_id),
-        ~_is_taken_over(),
+        ~_has_other_story(),
     )
 
 
-def _is_taken_over() -> sa.ColumnElement[bool]:
-    """Whether an article is about another story now than it was at a change: canonical URL and title both
-    differ (`importing.merging.stories.is_different_story`)."""
-    story, sooner, now = story_takeovers, story_takeovers.alias("sooner"), articles.alias("now")
-    next_one = (
-        sa.select(sa.func.min(sooner.c.last_changeset_id))
+def _has_other_story() -> sa.ColumnElement[bool]:
+    """Return the condition that an article has another story than at a change.
+
+    Canonical URL and title both differ (see `importing.merging.stories`).
+    """
+    story, takeover, now = story_takeovers, story_takeovers.alias("takeover"), articles.alias("now")
+    next_takeover = (
+        sa.select(sa.func.min(takeover.c.last_changeset_id))
         .where(
-            sooner.c.article_id == changes.c.article_id, sooner.c.last_changeset_id >= changes.c.changeset_id
+            takeover.c.article_id == changes.c.article_id,
+            takeover.c.last_changeset_id >= changes.c.changeset_id,
         )
         .correlate(changes)
         .scalar_subquery()
@@ -122,7 +136,7 @@ def _is_taken_over() -> sa.ColumnElement[bool]:
         sa.select(sa.literal(1))
         .join_from(story, now, now.c.id == story.c.article_id)
         .where(
-            story.c.article_id == changes.c.article_id, story.c.last_changeset_id == next_one,
+            story.c.article_id == changes.c.article_id, story.c.last_changeset_id == next_takeover,
             story.c.title.is_distinct_from(now.c.title),
             story.c.canonical_digest.is_distinct_from(now.c.canonical_digest),
         )
@@ -131,40 +145,40 @@ def _is_taken_over() -> sa.ColumnElement[bool]:
     )  # fmt: skip
 
 
-def _before(changeset_id: int) -> WantedOverrides:
-    """The decisions that stood before a changeset, where its own stand now."""
+def _select_previous(changeset_id: int) -> WantedOverrides:
+    """Select the overrides before a changeset, for flags whose override has not changed since."""
     before = (changes.c.old_override.label("override"), changes.c.old_decision_id.label("decision_id"))
-    return _moves(changeset_id).where(_stands()).add_columns(*before)
+    return _select_override_changes(changeset_id).where(_is_still_in_effect()).add_columns(*before)
 
 
-def _decided_since(connection: sa.Connection, changeset_id: int) -> list[tuple[str, str, str]]:
-    """The flags that are left alone: path, flag, and why, with the last changeset that had a say."""
+def _find_kept(connection: sa.Connection, changeset_id: int) -> list[tuple[str, str, str]]:
+    """Return the flags that cannot be reverted: path, flag and reason, which names the last changeset."""
     later = changes.alias("later")
     last = (
         sa.select(sa.func.max(later.c.id))
         .where(
             later.c.article_id == changes.c.article_id, later.c.field == changes.c.field,
-            later.c.id > changes.c.id, is_moved(later),
+            later.c.id > changes.c.id, changes_override(later),
         )
         .correlate(changes)
         .scalar_subquery()
     )  # fmt: skip
-    by, became = (
+    last_changeset, last_override = (
         sa.select(column).where(later.c.id == last).scalar_subquery()
         for column in (later.c.changeset_id, later.c.new_override)
     )
     query = (
-        _moves(changeset_id)
+        _select_override_changes(changeset_id)
         .join(articles, articles.c.id == changes.c.article_id)
-        .where(~_stands())
-        .with_only_columns(articles.c.path, changes.c.field, by, became)
+        .where(~_is_still_in_effect())
+        .with_only_columns(articles.c.path, changes.c.field, last_changeset, last_override)
         .order_by(articles.c.path, changes.c.field)
     )
-    return [(path, flag, _why_kept(by, became)) for path, flag, by, became in connection.execute(query)]
+    return [(path, flag, _reason(*last_change)) for path, flag, *last_change in connection.execute(query)]
 
 
-def _why_kept(by: int | None, became: int | None) -> str:
-    """Why a flag is left alone: the last changeset that had a say, and the decision that it made."""
-    if by is None:
-        return "was about another story, whose path this one took"
-    return f"was {'given back to upstream' if became is None else 'decided'} since, by changeset {by}"
+def _reason(changeset_id: int | None, override: int | None) -> str:
+    """Return why a flag is left as it is, from the last change of its override."""
+    if changeset_id is None:
+        return "was about another story, whose path this one has taken"
+    return f"was {'reset' if override is None else 'set'} since, by changeset {changeset_id}"

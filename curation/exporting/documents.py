@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from ..articles.selecting import Filters, filter_conditions
-from ..articles.upstream import UNSTATED
+from ..articles.upstream import DEFAULTS
 from ..backends.base import chunks
 from ..documents.flag_editing import FlagValue
 from ..flags import FLAGS, is_about_flag
@@ -196,7 +196,7 @@ def flags_to_write(
         unclear: flags whose values in the document are invalid; they are always written.
     """
     affected = overridden | {"published"} if "removed" in overridden else overridden
-    stated = {flag: UNSTATED.get(flag) if value is None else value for flag, value in upstream.items()}
+    stated = {flag: DEFAULTS.get(flag) if value is None else value for flag, value in upstream.items()}
     return {
         flag: effective[flag]
         for flag in FLAGS

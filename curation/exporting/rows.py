@@ -13,7 +13,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ..articles.reading import Wanted, flag_value, read_articles
+from ..articles.reading import PartFields, flag_value, read_articles
 from ..articles.selecting import Filters, filter_conditions
 from ..backends.types import Flag, Instant, Json
 from ..flags import FLAGS
@@ -142,7 +142,7 @@ def read_rows(
 
 def _read(connection: sa.Connection, ids: Sequence[int], names: Sequence[str]) -> Iterator[Sequence[Any]]:
     columns = [name for name in names if name not in _LISTS and name not in _OVERRIDES]
-    parts: Wanted = {**_LISTS, "overrides": ("field", "value")}
+    parts: PartFields = {**_LISTS, "overrides": ("field", "value")}
     for article in read_articles(connection, ids, columns, parts):
         article |= dict.fromkeys(_OVERRIDES)
         for override in article["overrides"]:
@@ -152,7 +152,7 @@ def _read(connection: sa.Connection, ids: Sequence[int], names: Sequence[str]) -
 
 
 #: The lists of a row, with their fields.
-_LISTS: Wanted = {
+_LISTS: PartFields = {
     "topics": "name",
     "authors": "name",
     "images": tuple(_IMAGE),

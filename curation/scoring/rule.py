@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ..articles.upstream import is_unclear
+from ..articles.upstream import has_unreadable_flag
 from ..backends.types import integer
 from ..sources.rule_settings import MAX_BONUS
 from ..store.schema import articles, as_number, related_links, sources
@@ -188,4 +188,4 @@ def heat_decides_published() -> sa.ColumnElement[bool]:
     for drafts, for dates in the future and for unreadable values, which are unpublished for another reason.
     """
     is_stated = as_number(articles.c.upstream_published).is_not(None)
-    return sa.and_(is_stated, articles.c.upstream_status.is_(None), ~is_unclear())
+    return sa.and_(is_stated, articles.c.upstream_status.is_(None), ~has_unreadable_flag())

@@ -1,4 +1,4 @@
-"""Completion in shells, as bash asks for it; zsh and fish quote by themselves what they are given."""
+"""Completion in shells: bash needs quoting, zsh and fish quote names themselves."""
 
 from __future__ import annotations
 
@@ -27,45 +27,45 @@ NAMES = [
 
 @pytest.fixture
 def named(imported: Store) -> Store:
-    """A store with topics that have names of many kinds."""
+    """A store with topics whose names need quoting in many ways."""
     with imported.writing() as connection:
-        given = connection.execute(sa.select(topics).limit(1)).mappings().one()
+        template = connection.execute(sa.select(topics).limit(1)).mappings().one()
         last = connection.scalar(sa.select(sa.func.max(topics.c.id))) or 0
         for number, name in enumerate(NAMES, last + 1):
-            values = {**given, "id": number, "name": name, "slug": f"slug-{number}", "parent_id": None}
+            values = {**template, "id": number, "name": name, "slug": f"slug-{number}", "parent_id": None}
             values["digest"] = number.to_bytes(32)
             connection.execute(sa.insert(topics).values(values))
     return imported
 
 
 @pytest.mark.parametrize(
-    ("begun", "offered"),
+    ("prefix", "offered"),
     [
         ("Mi", ["Microsoft Learn", "Microsoft Teams", "Mist"]),
         ("mi", ["mixed"]),
         ("MI", ["MINI"]),
         ("can", ["Canvas apps"]),
         ("mIC", ["Microsoft Learn", "Microsoft Teams"]),
-        ("mI", []),  # those that begin so in any case differ in what was typed
-        ("x", []),  # a name of two lines is none that can be typed
+        ("mI", []),  # the matching names spell these letters in different ways
+        ("x", []),  # a name with a line break cannot be typed
         ("Ü", ["Überfahrt"]),
         ("%", []),
     ],
 )
-def test_names_go_on_from_what_was_typed(named: Store, begun: str, offered: list[str]) -> None:
+def test_names_continue_what_was_typed(named: Store, prefix: str, offered: list[str]) -> None:
     with named.reading() as connection:
-        assert sorted(complete(connection, "topic", begun)) == offered
+        assert sorted(complete(connection, "topic", prefix)) == offered
 
 
-def test_articles_go_on_from_what_was_typed(imported: Store) -> None:
+def test_articles_continue_what_was_typed(imported: Store) -> None:
     with imported.reading() as connection:
         assert complete_article(connection, "2021-05-28-needle") == [LEADER.removeprefix("_news/")]
         assert complete_article(connection, "_news/2021-05-28-needle") == [LEADER]
         assert complete_article(connection, "NEEDLE") == []
         every = connection.scalars(sa.select(articles.c.path)).all()
         assert sorted(complete_article(connection, "")) == sorted(every)
-        for begun in ("2", "_", "t"):
-            assert all(found.startswith(begun) for found in complete_article(connection, begun))
+        for prefix in ("2", "_", "t"):
+            assert all(found.startswith(prefix) for found in complete_article(connection, prefix))
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_a_line_is_split_as_a_shell_does(
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name.isprintable()])
-def test_what_is_quoted_is_one_word_to_bash(name: str) -> None:
+def test_a_quoted_name_is_one_word_in_bash(name: str) -> None:
     for quote in ("", '"', "'"):
         line = f"printf %s {quote}{quoted(name, quote)}{quote}"
         done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=True)
@@ -101,7 +101,7 @@ _curation_completion curation "${COMP_WORDS[COMP_CWORD]}" x
 printf '%s\\n' "${COMPREPLY[@]}"
 """
 
-#: What was typed, the words that bash makes of its end, and what it is to put in place of the last one.
+#: The typed text, the words that bash splits its end into, and the replacements of the last one.
 TYPED = [
     ("--topic Canv", ["--topic", "Canv"], ["Canvas\\ apps"]),
     ("--topic Micro", ["--topic", "Micro"], ["Microsoft\\ Learn", "Microsoft\\ Teams"]),
@@ -120,7 +120,7 @@ TYPED = [
 
 @ON_SQLITE
 @pytest.mark.parametrize(("typed", "words", "offered"), some(TYPED, 3))
-def test_bash_is_told_what_to_put_in_place_of_the_last_word(
+def test_bash_gets_the_replacement_of_the_last_word(
     named: Store, tmp_path: Path, typed: str, words: list[str], offered: list[str] | None
 ) -> None:
     paths = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
@@ -138,15 +138,15 @@ def test_bash_is_told_what_to_put_in_place_of_the_last_word(
 @ON_SQLITE
 @pytest.mark.parametrize("shell", [Zsh, Fish])
 @pytest.mark.parametrize(
-    ("begun", "value"), [("Canv", "Canvas apps"), ("--topic=Canv", "--topic=Canvas apps"), ("a,", "a,b")]
+    ("prefix", "value"), [("Canv", "Canvas apps"), ("--topic=Canv", "--topic=Canvas apps"), ("a,", "a,b")]
 )
 def test_zsh_and_fish_get_the_whole_word(
-    named: Store, shell: type[Zsh] | type[Fish], begun: str, value: str
+    named: Store, shell: type[Zsh] | type[Fish], prefix: str, value: str
 ) -> None:
     from curation.cli import cli
 
-    made = shell(cli, {}, "curation", "_CURATION_COMPLETE")
-    args = ["--database", named.location, "list", *([] if "=" in begun else ["--topic"])]
-    [item] = made.get_completions(args, begun)
+    completer = shell(cli, {}, "curation", "_CURATION_COMPLETE")
+    args = ["--database", named.location, "list", *([] if "=" in prefix else ["--topic"])]
+    [item] = completer.get_completions(args, prefix)
     assert item.value == value
-    assert value in made.format_completion(item)
+    assert value in completer.format_completion(item)

@@ -1,4 +1,4 @@
-"""Full-text search, on every engine: what is found, in which order, how it is shown, and that it stays right."""
+"""Full-text search on every engine: results, their order, snippets, and an index that stays up to date."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ DUMP_QUERIES = (
     "IGN", '"Microsoft Power Apps"', "xyzzyplugh",
 )  # fmt: skip
 
-#: What is an operator to an engine, and what it is to mean.
+#: Queries with an engine's operators, and the plain queries that they must be equal to.
 JUST_WORDS = {
     "led AND": "led and", "OR led": "or led", "NOT led": "not led", "NEAR(led": "near led", "^led": "led",
     "title:led": '"title led"', "led-lamp": '"led lamp"', "(led": "led", "led)": "led", '"led': "led", 'led"': "led",
@@ -59,7 +59,8 @@ JUST_WORDS = {
 LONG = " ".join(f"word{number}" for number in range(5_000))
 
 
-#: A letter of a script without blanks between words, with its marks, as far as the samples have them; else a word.
+#: A letter of a script without spaces between words, with its marks, or any other character. Only the scripts
+#: of the samples are covered.
 PIECE = re.compile(
     "[\u0e01-\u0e2f\u0e30-\u0e33\u0e40-\u0e46\u3040-\u30ff\u4e00-\u9fff々][\u0e31\u0e34-\u0e3a\u0e47-\u0e4e]*|."
 )
@@ -68,7 +69,10 @@ OPTIONAL = re.compile("[\u0591-\u05c7\u0610-\u061a\u0640\u064b-\u0652\u0670]")
 
 
 def tokens(text: str) -> list[str]:
-    """Words by the character; a letter of a script without blanks is one, and "|" a blank between two of them."""
+    """Split a text into words, one character at a time.
+
+    A letter of a script without spaces is a word, and "|" stands for a space between two of them.
+    """
     plain = re.sub("([A-Za-zøØłŁæÆ])[\u0300-\u036f]+", r"\1", normalize("NFD", text))
     plain = OPTIONAL.sub("", normalize("NFC", plain)).lower().translate(STROKES)
     found: list[str] = []
@@ -90,7 +94,7 @@ def is_unspaced(character: str) -> bool:
     return re.fullmatch("[\u0e01-\u0eff\u3040-\u30ff\u4e00-\u9fff々]", character) is not None
 
 
-def says(field: list[str], text: str) -> bool:
+def contains(field: list[str], text: str) -> bool:
     *first, last = tokens(text)
     is_prefix = text.endswith("*") and not is_unspaced(last[0])
     is_same = str.startswith if is_prefix else str.__eq__
@@ -98,38 +102,45 @@ def says(field: list[str], text: str) -> bool:
     return any(is_same(word, last) and field[i : i + at] == first for i, word in enumerate(field[at:]))
 
 
-def scanned(stories: dict[str, list[list[str]]], query: str) -> set[str]:
-    """The paths of what says all that a query wants."""
+def scan(documents: dict[str, list[list[str]]], query: str) -> set[str]:
+    """Return the paths of the documents that contain all terms of a query."""
     wanted = [a + b + c for a, b, c in re.findall(r'"([^"]*)"(\*?)|(\S+)', query)]
-    return {path for path, told in stories.items() if all(any(says(f, t) for f in told) for t in wanted)}
+    return {
+        path for path, fields in documents.items() if all(any(contains(f, t) for f in fields) for t in wanted)
+    }
 
 
-def read_stories(root: Path) -> dict[str, list[list[str]]]:
-    """The fields of every file of a dump as words, read without the house."""
-    stories = {}
+def read_documents(root: Path) -> dict[str, list[list[str]]]:
+    """Return the words of each field of each document of a dump, without using the package."""
+    documents = {}
     for file in root.glob("_*/**/*.*"):
         path = file.relative_to(root)
         if file.suffix in (".md", ".html") and path.parts[0] != "_data":
-            said = parsed(file)
-            texts = [said.get("title") or said.get("name"), said.get("excerpt") or said.get("bio")]
-            texts.append((said.get("provider") or {}).get("name"))
-            texts.append(" ".join(filter(None, said.get("topics") or ())))
+            fields = parsed(file)
+            texts = [fields.get("title") or fields.get("name"), fields.get("excerpt") or fields.get("bio")]
+            texts.append((fields.get("provider") or {}).get("name"))
+            texts.append(" ".join(filter(None, fields.get("topics") or ())))
             texts.append(file.read_text("utf-8-sig").split("\n---", 1)[1])
-            stories[str(path)] = [tokens(text or "") for text in texts]
-    return stories
+            documents[str(path)] = [tokens(text or "") for text in texts]
+    return documents
 
 
-def write_story(root: Path, name: str, *, title: str = "", excerpt: str = "", body: str = "") -> None:
+def write_document(root: Path, name: str, *, title: str = "", excerpt: str = "", body: str = "") -> None:
     file = root / "_news" / f"2024-01-01-{name}.md"
     file.parent.mkdir(parents=True, exist_ok=True)
-    said = {"title": title or name, "excerpt": excerpt, "webUrl": f"https://a.example/{name}", "quality": 50}
-    said |= {"category": "news", "type": "article", "publishedDateTime": "2024-01-01T00:00:00Z"}
-    front = "".join(f"{key}: {value}\n" for key, value in said.items())
+    fields = {
+        "title": title or name,
+        "excerpt": excerpt,
+        "webUrl": f"https://a.example/{name}",
+        "quality": 50,
+    }
+    fields |= {"category": "news", "type": "article", "publishedDateTime": "2024-01-01T00:00:00Z"}
+    front = "".join(f"{key}: {value}\n" for key, value in fields.items())
     file.write_text(f"---\n{front}---\n\n{body}\n")
 
 
 def undo_last(store: Store) -> None:
-    """Undoes the newest import."""
+    """Undo the newest import."""
     last = sa.select(changesets.c.id).where(changesets.c.kind == "import").order_by(changesets.c.id.desc())
     with store.reading() as connection:
         changeset_id = connection.scalars(last.limit(1)).one()
@@ -148,8 +159,8 @@ def found(store: Store, query: str) -> set[str]:
         return set(connection.scalars(sa.select(articles.c.path).where(*wanted)))
 
 
-def told(store: Store, query: str) -> list[dict[str, Any]]:
-    """What `curation search` tells, in its order."""
+def search_rows(store: Store, query: str) -> list[dict[str, Any]]:
+    """Return the rows that `curation search` prints."""
     index_queued(store)
     with store.reading() as connection:
         return [
@@ -164,10 +175,10 @@ def queued(store: Store) -> int | None:
 
 
 def compare(store: Store, root: Path, queries: Sequence[str]) -> None:
-    stories = read_stories(root)
+    documents = read_documents(root)
     ours = {query: found(store, query) for query in queries}
-    assert ours == {query: scanned(stories, query) for query in queries}
-    assert sum(map(bool, ours.values())) > len(queries) // 4  # they do find something
+    assert ours == {query: scan(documents, query) for query in queries}
+    assert sum(map(bool, ours.values())) > len(queries) // 4  # enough queries find something
 
 
 def test_queries_find_what_a_scan_of_the_site_finds(filled: Store) -> None:
@@ -186,7 +197,7 @@ def test_queries_find_what_a_scan_of_a_dump_finds(
     compare(store, tmp_path / name, DUMP_QUERIES)
 
 
-STORIES = {
+TEXTS = {
     "japanese": ("東京タワーの夜景", "日本語の全文検索。東京都、iPhone用ケース、京都 駅前"),
     "chinese": ("搜索引擎", "我们在北京大学学习。"),
     "thai": ("กินข้าวที่บ้าน", "ภาษาไทยไม่มีช่องว่าง"),
@@ -202,8 +213,8 @@ STORIES = {
     "plain": ("Needle rock", "hy\u00adphen, cafe\u0301 ǆ, нёс, нёс"),
 }
 
-#: A query, and the stories that say it.
-SAID = {
+#: Queries, and the names in `TEXTS` of the documents that they find.
+DOCUMENTS_BY_QUERY = {
     "夜景": "japanese", "東京": "japanese", "東京*": "japanese", "全文検索": "japanese", "京タ": "japanese", "景": "japanese",
     "検": "japanese", "東京タワーの夜景": "japanese", "東京夜景": "", "東京 夜景": "japanese", '"東京 夜景"': "", "iphone": "japanese",
     "iPhone用": "japanese", "phone用": "", "用ケース": "japanese", '"京都 駅前"': "japanese", "京都駅": "", '"東京都 iphone"': "japanese",
@@ -218,48 +229,48 @@ SAID = {
 
 
 def test_words_of_every_script_are_found(store: Store, tmp_path: Path) -> None:
-    for name, (title, body) in STORIES.items():
-        write_story(tmp_path, name, title=f'"{title}"', body=body)
+    for name, (title, body) in TEXTS.items():
+        write_document(tmp_path, name, title=f'"{title}"', body=body)
     import_folder(store, tmp_path)
     ours = {
         query: " ".join(sorted(p[len("_news/2024-01-01-") : -3] for p in found(store, query)))
-        for query in SAID
+        for query in DOCUMENTS_BY_QUERY
     }
-    assert ours == SAID
+    assert ours == DOCUMENTS_BY_QUERY
 
 
 @ON_SQLITE
-def test_the_index_reads_what_it_is_given_as_it_is_as_we_do(store: Store) -> None:
-    """Texts without marks and letters of scripts without blanks go into the index of SQLite as they are."""
+def test_the_index_splits_unchanged_texts_as_we_do(store: Store) -> None:
+    """Texts without marks and without letters of scripts without spaces are indexed unchanged in SQLite."""
     texts = [f"ab{chr(n)}Cd" for n in (*range(1, 0xD800), *range(0xE000, 0x20000)) if chr(n).isprintable()]
     texts = [text for text in texts if index_text(text) == text]
     assert len(texts) > 13_000
     with store.writing() as connection:
         driver: Any = connection.connection.driver_connection
         driver.executemany("INSERT INTO article_search (rowid, body) VALUES (?, ?)", enumerate(texts))
-        driver.execute("CREATE VIRTUAL TABLE temp.said USING fts5vocab(main, article_search, instance)")
+        driver.execute("CREATE VIRTUAL TABLE temp.indexed USING fts5vocab(main, article_search, instance)")
         read: list[list[str]] = [[] for _ in texts]
-        for word, number in driver.execute("SELECT term, doc FROM temp.said ORDER BY doc, offset"):
+        for word, number in driver.execute("SELECT term, doc FROM temp.indexed ORDER BY doc, offset"):
             read[number].append(word)
         connection.rollback()
-    # Both sides fold a few Greek signs and such alike, at the latest in the index.
-    assert [(text, said) for text, said in zip(texts, read, strict=True) if said != words(text)] in (
+    # Texts and queries are folded alike, at the latest in the index. That may concern the micro sign.
+    assert [(text, found) for text, found in zip(texts, read, strict=True) if found != words(text)] in (
         [],
         [("abµCd", ["abμcd"])],
     )
 
 
 @pytest.mark.parametrize("text", ["夜の景色を見に行く。" * 2_000, "かな" * 40_000, "किल काल " * 20_000])
-def test_a_large_body_of_any_script_is_found_by_what_it_begins_with(
+def test_a_large_body_of_any_script_is_found_by_its_beginning(
     store: Store, tmp_path: Path, text: str
 ) -> None:
-    write_story(tmp_path, "large", body=f"東京タワー。{text}")
+    write_document(tmp_path, "large", body=f"東京タワー。{text}")
     import_folder(store, tmp_path)
-    [row] = told(store, "京タワ")
+    [row] = search_rows(store, "京タワ")
     assert row["found"].startswith("東[京タワ]ー。")
 
 
-def test_what_engines_take_as_operators_is_just_words(filled: Store) -> None:
+def test_operators_of_engines_are_plain_words(filled: Store) -> None:
     ours = {query: found(filled, query) for query in JUST_WORDS}
     assert ours == {query: found(filled, same) for query, same in JUST_WORDS.items()}
     assert sum(map(bool, ours.values())) > len(ours) // 2
@@ -270,14 +281,14 @@ def test_odd_words_are_no_error(filled: Store) -> None:
     assert [found(filled, query) for query in odd] == [set()] * len(odd)
 
 
-def test_symbols_of_any_age_part_words(store: Store, tmp_path: Path) -> None:
-    write_story(tmp_path, "a", title="Thumb👍🏻 up 🤔", body="Great🙂 news 🤑 really⹝so; thumb up🫠great.")
+def test_symbols_of_any_unicode_version_separate_words(store: Store, tmp_path: Path) -> None:
+    write_document(tmp_path, "a", title="Thumb👍🏻 up 🤔", body="Great🙂 news 🤑 really⹝so; thumb up🫠great.")
     import_folder(store, tmp_path)
     queries = ("great", '"news really"', "so", "thumb", '"up great"')
     assert [query for query in queries if len(found(store, query)) != 1] == []
 
 
-def test_a_changed_file_is_found_by_what_it_says_now(filled: Store, site: Path) -> None:
+def test_a_changed_file_is_found_by_its_new_text(filled: Store, site: Path) -> None:
     others = found(filled, "moths") - {LEADER}
     file = site / LEADER
     file.write_text(file.read_text().replace("moths", "zebras"))
@@ -285,11 +296,11 @@ def test_a_changed_file_is_found_by_what_it_says_now(filled: Store, site: Path) 
     assert (found(filled, "moths"), found(filled, "zebras")) == (others, {LEADER})
 
 
-def test_undoing_an_import_takes_what_it_said_back(filled: Store, site: Path) -> None:
+def test_undoing_an_import_restores_the_old_text(filled: Store, site: Path) -> None:
     before = found(filled, "moths")
     file = site / LEADER
     file.write_text(file.read_text().replace("moths", "zebras"))
-    write_story(site, "added", body="Zebras, too.")
+    write_document(site, "added", body="Zebras, too.")
     import_folder(filled, site)
     assert len(found(filled, "zebras")) == 2
     undo_last(filled)
@@ -298,33 +309,33 @@ def test_undoing_an_import_takes_what_it_said_back(filled: Store, site: Path) ->
         assert connection.execute(find_matches(connection, "zebras")).all() == []
 
 
-def test_a_story_whose_file_is_missing_is_found_as_before(filled: Store, site: Path) -> None:
-    before = told(filled, "moths")
+def test_an_article_whose_file_is_missing_is_found_as_before(filled: Store, site: Path) -> None:
+    before = search_rows(filled, "moths")
     (site / LEADER).unlink()
     import_folder(filled, site)
-    assert told(filled, "moths") == before != []
+    assert search_rows(filled, "moths") == before != []
 
 
-def test_taking_all_in_again_changes_nothing(filled: Store) -> None:
-    before = told(filled, "tide*")
-    assert told(filled, "tide*") == before != []
+def test_indexing_again_changes_nothing(filled: Store) -> None:
+    before = search_rows(filled, "tide*")
+    assert search_rows(filled, "tide*") == before != []
     with filled.writing() as connection:
         queue_for_search(connection, connection.scalars(sa.select(articles.c.id)).all())
-    assert (told(filled, "tide*"), queued(filled)) == (before, 0)
+    assert (search_rows(filled, "tide*"), queued(filled)) == (before, 0)
 
 
-def test_an_id_that_is_used_again_says_nothing_of_the_old_text(store: Store, tmp_path: Path) -> None:
-    write_story(tmp_path / "one", "old", body="Zebras.")
+def test_a_reused_id_is_not_found_by_the_old_text(store: Store, tmp_path: Path) -> None:
+    write_document(tmp_path / "one", "old", body="Zebras.")
     import_folder(store, tmp_path / "one")
     assert len(found(store, "zebras")) == 1
     undo_last(store)
-    write_story(tmp_path / "two", "new", body="Moths.")
+    write_document(tmp_path / "two", "new", body="Moths.")
     import_folder(store, tmp_path / "two")
     assert (found(store, "zebras"), len(found(store, "moths"))) == (set(), 1)
 
 
-def test_a_story_that_is_gone_before_it_was_taken_in_is_no_error(store: Store, tmp_path: Path) -> None:
-    write_story(tmp_path, "old", body="Zebras.")
+def test_an_article_deleted_before_indexing_is_no_error(store: Store, tmp_path: Path) -> None:
+    write_document(tmp_path, "old", body="Zebras.")
     import_folder(store, tmp_path)
     undo_last(store)
     assert (found(store, "zebras"), queued(store)) == (set(), 0)
@@ -340,7 +351,7 @@ def test_flags_are_not_in_the_index(filled: Store) -> None:
     assert (queued(filled), found(filled, "needle")) == (0, before)
 
 
-def test_two_at_once_take_in_what_is_queued(filled: Store) -> None:
+def test_two_processes_index_the_queue_at_once(filled: Store) -> None:
     database = filled.backend.url.render_as_string(hide_password=False)
 
     def run() -> None:
@@ -349,7 +360,7 @@ def test_two_at_once_take_in_what_is_queued(filled: Store) -> None:
         other.engine.dispose()
 
     with ThreadPoolExecutor(2) as pool:
-        with filled.writing() as connection:  # both wait, then go on at once
+        with filled.writing() as connection:  # both wait, then continue at the same time
             connection.execute(sa.select(search_queue).with_for_update()).all()
             runs = [pool.submit(run), pool.submit(run)]
             wait(runs, timeout=0.5)
@@ -365,18 +376,20 @@ def test_two_at_once_take_in_what_is_queued(filled: Store) -> None:
     ids=["1 MB", "20,000 words", "1 MB of other words in Hangul"],
 )  # fmt: skip
 def test_a_large_body_is_found_by_a_word_at_its_beginning(store: Store, tmp_path: Path, body: str) -> None:
-    write_story(tmp_path, "large", body=body)
+    write_document(tmp_path, "large", body=body)
     import_folder(store, tmp_path)
-    [row] = told(store, "first")
+    [row] = search_rows(store, "first")
     assert row["found"].startswith("[first] ")
 
 
 def test_a_hit_in_a_title_ranks_before_one_in_a_body(store: Store, tmp_path: Path) -> None:
-    write_story(tmp_path, "a", title="Gulls", body="A zebra, another zebra and a third zebra.")
-    write_story(tmp_path, "b", title="A zebra", body="It is striped, and there is far more to say about it.")
-    write_story(tmp_path, "c", title="Moths", excerpt="Of a zebra.")
+    write_document(tmp_path, "a", title="Gulls", body="A zebra, another zebra and a third zebra.")
+    write_document(
+        tmp_path, "b", title="A zebra", body="It is striped, and there is far more to say about it."
+    )
+    write_document(tmp_path, "c", title="Moths", excerpt="Of a zebra.")
     import_folder(store, tmp_path)
-    assert [row["title"] for row in told(store, "zebra")] == ["A zebra", "Moths", "Gulls"]
+    assert [row["title"] for row in search_rows(store, "zebra")] == ["A zebra", "Moths", "Gulls"]
 
 
 @pytest.mark.parametrize(
@@ -399,11 +412,11 @@ def test_a_hit_in_a_title_ranks_before_one_in_a_body(store: Store, tmp_path: Pat
      ("مرحبا", ("مَرْحَبًا بك",), "[مَرْحَبًا] بك"),
      ("strasse", ("Die Straße.",), "Die [Straße].")],
 )  # fmt: skip
-def test_what_was_found_stands_between_marks(query: str, fields: tuple[str | None, ...], shown: str) -> None:
+def test_matches_are_between_marks(query: str, fields: tuple[str | None, ...], shown: str) -> None:
     assert snippet(parse_query(query), fields, ("[", "]")) == shown
 
 
-def test_the_command_tells_in_json(filled: Store, curation: Curation) -> None:
+def test_the_command_prints_json(filled: Store, curation: Curation) -> None:
     rows = json.loads(curation("search", "tide*", "--format", "json").stdout)
     assert {row["path"] for row in rows} == found(filled, "tide*")
     limited = json.loads(curation("search", "tide*", "--limit", "2", "--format", "json").stdout)
@@ -419,8 +432,8 @@ def test_filters_narrow_a_search_and_leave_its_order(filled: Store, curation: Cu
     assert 0 < len(wanted) < len(rows)
 
 
-def test_controls_in_what_was_found_are_escaped(store: Store, tmp_path: Path, curation: Curation) -> None:
-    write_story(tmp_path, "a", title="Zebras", body="A zebra \x1b[2J\x1b]0;owned\x07 \x9b5m and \u202e.")
+def test_control_characters_in_snippets_are_escaped(store: Store, tmp_path: Path, curation: Curation) -> None:
+    write_document(tmp_path, "a", title="Zebras", body="A zebra \x1b[2J\x1b]0;owned\x07 \x9b5m and \u202e.")
     import_folder(store, tmp_path)
     for form in ("table", "csv", "tsv", "markdown", "json", "jsonl"):
         shown = curation("search", "zebra", "--format", form).stdout
@@ -435,7 +448,7 @@ def test_a_list_is_filtered_by_a_search(filled: Store, curation: Curation) -> No
     assert shown == found(filled, '"needle rock"') & {row["path"] for row in hidden} != set()
 
 
-def test_what_is_set_is_chosen_by_a_search(filled: Store, curation: Curation) -> None:
+def test_a_search_selects_articles_to_set(filled: Store, curation: Curation) -> None:
     result = curation("set", "--search", "moths", "--quality", "3", "--dry-run")
     assert (result.exit_code, LEADER in result.output) == (0, True)
     assert json.loads(curation("list", "--quality", "3", "--format", "json").stdout) == []

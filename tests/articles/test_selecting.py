@@ -1,4 +1,4 @@
-"""References and filters, on every engine."""
+"""References and filters on every engine."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def paths(store: Store, filters: Filters) -> set[str]:
     [LEADER, "needle-rock-goes-led.md", "needle-rock-goes-led", "https://keeperslog.example/2021/needle-rock-goes-led",
      "HTTPS://keeperslog.EXAMPLE:443/2021/needle-rock-goes-led?utm_source=feed#top"],
 )  # fmt: skip
-def test_an_article_is_named_by_path_end_or_url(filled: Store, reference: str) -> None:
+def test_a_reference_is_a_path_an_end_or_a_url(filled: Store, reference: str) -> None:
     with filled.reading() as connection:
         found = find_article(connection, reference)
         assert connection.scalar(sa.select(articles.c.path).where(articles.c.id == found)) == LEADER
@@ -47,7 +47,7 @@ def test_an_article_is_named_by_path_end_or_url(filled: Store, reference: str) -
 
 
 @pytest.mark.parametrize("reference", ["no-such", "999999", "https://nowhere.example/", "%", "_"])
-def test_a_reference_that_names_nothing_says_so(filled: Store, reference: str) -> None:
+def test_a_reference_without_an_article_is_an_error(filled: Store, reference: str) -> None:
     with filled.reading() as connection, pytest.raises(SelectionError, match=r"no article|several"):
         find_article(connection, reference)
 
@@ -65,7 +65,7 @@ def test_the_same_path_in_two_sources_is_ambiguous(filled: Store) -> None:
         find_article(connection, LEADER)
 
 
-def test_filters_find_what_the_files_say(filled: Store) -> None:
+def test_filters_agree_with_the_files(filled: Store) -> None:
     files = front_matters()
 
     def having(test: object) -> set[str]:
@@ -100,7 +100,7 @@ def test_filters_find_what_the_files_say(filled: Store) -> None:
     assert paths(filled, Filters(collection=("news",))) == {p for p in files if p.startswith("_news/")}
 
 
-def test_search_wants_every_word_somewhere_in_any_case(filled: Store) -> None:
+def test_search_matches_every_word_in_any_case(filled: Store) -> None:
     assert LEADER in paths(filled, Filters(search="NEEDLE moths"))
     assert LEADER not in paths(filled, Filters(search="needle zebra"))
     assert LEADER in paths(filled, Filters(search="keeper's"))  # its provider
@@ -108,7 +108,7 @@ def test_search_wants_every_word_somewhere_in_any_case(filled: Store) -> None:
 
 
 @pytest.mark.parametrize("word", ["%x", "_x_", "\\ x", "' OR 1=1 --", '"; DROP TABLE articles; --'])
-def test_signs_of_sql_in_a_filter_are_only_text(filled: Store, word: str) -> None:
+def test_sql_in_a_filter_is_plain_text(filled: Store, word: str) -> None:
     found = paths(filled, Filters(search=word, topic=()))
     assert len(found) < 50
     with pytest.raises(SelectionError, match="no topic"):
@@ -127,7 +127,7 @@ def test_missing_and_overridden(filled: Store, tmp_path: Path) -> None:
     assert paths(filled, Filters(overridden=True)) == set()
 
 
-def test_filters_know_whether_they_filter() -> None:
+def test_filters_are_false_if_empty() -> None:
     assert not Filters()
     assert Filters(published=False)
     assert Filters(quality=(None, 3))

@@ -1,4 +1,4 @@
-"""Lists of articles, changes and issues are read as they are printed, however many there are."""
+"""Lists of articles, changes and issues are streamed: their memory does not depend on their length."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_lists_are_read_as_they_are_printed(store: Store) -> None:
     peaks = {}
     for name, rows in LISTS.items():
         with store.reading() as connection:
-            deque(rows(connection), maxlen=0)  # loads what is loaded once
+            deque(rows(connection), maxlen=0)  # fills caches that are loaded only once
             tracemalloc.start()
             deque(rows(connection), maxlen=0)
             peaks[name] = tracemalloc.get_traced_memory()[1]
@@ -70,11 +70,11 @@ def test_lists_are_read_as_they_are_printed(store: Store) -> None:
 
 
 @pytest.mark.parametrize("limit", [1, 60, None])
-def test_changes_and_moves_stand_in_one_order(store: Store, limit: int | None) -> None:
+def test_changes_and_moves_are_in_one_order(store: Store, limit: int | None) -> None:
     fill(store)
     with store.reading() as connection:
-        told = [row[0] for row in list_changes(connection, HistoryFilters(), limit=limit).rows]
-        assert told == sorted(told, reverse=True)
-        assert len(told) == (limit or COUNT + 49)
+        changeset_ids = [row[0] for row in list_changes(connection, HistoryFilters(), limit=limit).rows]
+        assert changeset_ids == sorted(changeset_ids, reverse=True)
+        assert len(changeset_ids) == (limit or COUNT + 49)
         one = [tuple(row)[6] for row in list_changes(connection, HistoryFilters(), 7).rows]
         assert one == ["heat", "path"]

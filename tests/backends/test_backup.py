@@ -26,7 +26,7 @@ from curation.store import migrate
 from curation.store.database import Store
 from curation.verifying.run import count, verify
 
-from ..support.cases import miss
+from ..support.cases import skip_or_fail
 from ..support.importing_helpers import import_folder
 from ..support.places import SITE
 from ..support.store_digest import digests
@@ -277,7 +277,7 @@ def test_the_command_for_postgresql_makes_a_backup(
         version = int(connection.exec_driver_sql("SHOW server_version_num").scalar_one()) // 10_000
     program = shutil.which("pg_dump", path=_programs_path())
     if program is None or f" {version}." not in _output(program, "--version"):
-        miss(f"no pg_dump of PostgreSQL {version}")
+        skip_or_fail(f"no pg_dump of PostgreSQL {version}")
     command = curation("db", "backup", str(tmp_path / "made.dump")).stderr.partition("run: ")[2]
     _, *arguments = shlex.split(command)
     _output(program, *arguments)

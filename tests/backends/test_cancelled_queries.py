@@ -19,7 +19,7 @@ import pytest
 from curation.store import migrate
 from curation.store.database import Store
 
-from ..support.killed_imports import until
+from ..support.killed_imports import wait_until
 from ..support.places import CHECKOUT
 
 ROOT = CHECKOUT
@@ -88,7 +88,7 @@ class RunningQuery:
     def ended(self) -> tuple[int, str]:
         """Return the exit status and stderr, and assert that the engine ends the query within a second."""
         _, stderr = self.process.communicate(timeout=30)
-        assert until(lambda: not self.is_known(), 1.0)
+        assert wait_until(lambda: not self.is_known(), 1.0)
         return self.process.returncode, re.sub("^warning: .*\n", "", stderr)
 
 
@@ -106,7 +106,7 @@ def started_query(store: Store, sql: str, *more: str, reader: str = "") -> Itera
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda n: n.name)
 def test_a_signal_ends_the_query_with_one_line(filled: Store, number: signal.Signals) -> None:
     with started_query(filled, ENDLESS) as query:
-        assert until(query.is_running)
+        assert wait_until(query.is_running)
         begun = time.monotonic()
         query.process.send_signal(number)
         assert query.ended() == (1, INTERRUPTED)
@@ -118,19 +118,19 @@ def test_a_signal_ends_a_query_that_prints(filled: Store, tmp_path: Path) -> Non
     mark = tmp_path / "read"
     reader = f"(head -c 100000 > /dev/null; touch {mark}; sleep 8)"  # like a pager that waits for a key
     with started_query(filled, ROWS, "--format", "csv", reader=reader) as query:
-        assert until(mark.exists)
+        assert wait_until(mark.exists)
         process = query.child()
         assert process is not None
         os.kill(process, signal.SIGINT)
-        assert until(lambda: query.child() is None, 4.0)
-        assert filled.backend.name == "sqlite" or until(lambda: not query.is_known(), 1.0)
+        assert wait_until(lambda: query.child() is None, 4.0)
+        assert filled.backend.name == "sqlite" or wait_until(lambda: not query.is_known(), 1.0)
 
 
 def test_an_incomplete_file_is_deleted(filled: Store, tmp_path: Path) -> None:
     folder = tmp_path / "out"
     folder.mkdir()
     with started_query(filled, ROWS, "--output", str(folder / "rows.csv")) as query:
-        assert until(lambda: any(file.stat().st_size for file in folder.iterdir()))
+        assert wait_until(lambda: any(file.stat().st_size for file in folder.iterdir()))
         query.process.terminate()
         assert query.ended() == (1, INTERRUPTED)
     assert list(folder.iterdir()) == []
@@ -146,10 +146,10 @@ def test_a_closed_pipe_ends_the_query(filled: Store, sql: str) -> None:
 
 def test_killing_the_process_ends_the_query(filled: Store) -> None:
     with started_query(filled, ENDLESS) as query:
-        assert until(query.is_running)
+        assert wait_until(query.is_running)
         query.process.kill()
         query.process.communicate()
-        assert until(lambda: not query.is_known(), 2.0)  # the server checks every second
+        assert wait_until(lambda: not query.is_known(), 2.0)  # the server checks every second
 
 
 def test_the_timeout_includes_reading_the_rows(filled: Store) -> None:
@@ -163,7 +163,7 @@ def test_an_uninterruptible_query_is_abandoned(tmp_path: Path) -> None:
     store = Store(str(tmp_path / "store.db"))
     migrate.upgrade(store)
     with started_query(store, UNINTERRUPTIBLE) as query:
-        assert until(query.is_running)
+        assert wait_until(query.is_running)
         query.process.send_signal(signal.SIGINT)
         assert query.ended() == (1, INTERRUPTED)
     with started_query(store, UNINTERRUPTIBLE, "--timeout", "0.5") as query:

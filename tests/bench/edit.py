@@ -1,9 +1,10 @@
-"""Times bulk decisions beside the same in hand-written SQL: `python -m tests.bench.edit FOLDER [DATABASE]`.
+"""Measure bulk edits and the same in hand-written SQL: `python -m tests.bench.edit FOLDER [DATABASE]`.
 
-FOLDER is a dump that is imported first. Each round decides all articles, and takes it back; then does both by
-the fewest statements that write the same rows (changes, overrides, effective values) into the same tables.
-Prints a JSON line for each flag: medians in seconds and of the ratios, round by round. No test: only figures of one run
-compare.
+FOLDER is a dump that is imported first. Each round edits all articles and reverts that. Then it does both
+with the fewest statements that write the same rows (changes, overrides, effective values) to the same tables.
+
+It prints a JSON line for each flag: median seconds, and medians of the ratios of each round. This is not a
+test, because only figures of one run can be compared.
 """
 
 from __future__ import annotations
@@ -27,8 +28,8 @@ from curation.store.database import Store
 
 from ..support.importing_helpers import import_folder
 
-#: Sets a flag of all articles, as hand-written SQL would; of published and removed, which have a say in each
-#: other, the effect as it is with nothing decided before.
+#: Statements that set a flag of all articles. For published and removed, which affect each other, they assume
+#: that there are no overrides before.
 SET = """
 INSERT INTO changesets (id, kind, actor, created_at) VALUES (:id, 'edit', 'hand', '2026-01-01 00:00:00');
 INSERT INTO changes (changeset_id, article_id, field, old_value, new_value, old_override, new_override,
@@ -40,7 +41,7 @@ INSERT INTO overrides (article_id, field, value, changeset_id)
   ON CONFLICT (article_id, field) DO UPDATE SET value = excluded.value, changeset_id = excluded.changeset_id;
 UPDATE articles SET {flag} = {new}"""
 
-#: Takes it back.
+#: Statements that revert it.
 REVERT = """
 INSERT INTO changesets (id, kind, actor, created_at, reverts_id)
   VALUES (:id, 'revert', 'hand', '2026-01-01 00:00:00', :reverts);
@@ -52,7 +53,7 @@ DELETE FROM overrides
 UPDATE articles SET {flag} = {old}
   FROM changes c WHERE c.changeset_id = :reverts AND c.article_id = articles.id AND c.field = '{flag}'"""
 
-#: With each veto published goes off, and comes back.
+#: Statements for published, which changes with removed, and their reversal.
 VETO = """
 INSERT INTO changes (changeset_id, article_id, field, old_value, new_value)
   SELECT :id, a.id, 'published', 1, 0 FROM articles a WHERE a.published;
@@ -62,8 +63,8 @@ UPDATE articles SET published = (c.old_value = 1)
   FROM changes c WHERE c.changeset_id = :reverts AND c.article_id = articles.id AND c.field = 'published'"""
 
 
-def spoken(flag: str) -> tuple[str, str]:
-    """The statements for one flag, and those that take it back."""
+def build_statements(flag: str) -> tuple[str, str]:
+    """Return the statements that set a flag, and those that revert it."""
     if flag == "quality":
         words = {"flag": flag, "number": "a.quality", "new": ":value", "old": "c.old_value"}
         return SET.format(**words), REVERT.format(**words)
@@ -73,47 +74,47 @@ def spoken(flag: str) -> tuple[str, str]:
     return SET.format(**words) + also, REVERT.format(**words) + back
 
 
-def by_hand(store: Store, statements: str, **values: int) -> None:
+def run_by_hand(store: Store, statements: str, **values: int) -> None:
     with store.writing() as connection:
         for statement in statements.split(";"):
             wanted = {name: value for name, value in values.items() if f":{name}" in statement}
             connection.execute(sa.text(statement), wanted)
 
 
-def seconds(store: Store, do: Callable[[], object]) -> float:
-    if store.backend.name == "postgresql":  # as its autovacuum would have done, had it had the time
+def seconds(store: Store, action: Callable[[], object]) -> float:
+    if store.backend.name == "postgresql":  # autovacuum would have done this, given time
         with store.writing() as connection:
             connection.execute(sa.text("ANALYZE articles, overrides, changes"))
-    began = time.perf_counter()
-    do()
-    return time.perf_counter() - began
+    started = time.perf_counter()
+    action()
+    return time.perf_counter() - started
 
 
 def measure(store: Store, flag: str, rounds: int = 3) -> dict[str, list[float]]:
     found: dict[str, list[float]] = {"set": [], "set by hand": [], "revert": [], "revert by hand": []}
-    made, (by_set, by_revert) = 0, spoken(flag)
+    changeset_id, (by_set, by_revert) = 0, build_statements(flag)
 
-    def decide() -> None:
-        nonlocal made
+    def edit_all() -> None:
+        nonlocal changeset_id
         with store.writing() as connection:
             everything = Selection((), Filters(source=("bench",)))
             edit = set_flags(connection, everything, {flag: value}, actor="bench", reason=None)
-            made = edit.changeset_id or 0
+            changeset_id = edit.changeset_id or 0
 
-    def take_back() -> None:
+    def revert() -> None:
         with store.writing() as connection:
-            revert_changeset(connection, made, actor="bench")
+            revert_changeset(connection, changeset_id, actor="bench")
 
     for number in range(rounds):
         value = {"quality": 41 + number, "published": 0, "removed": 1}[flag]
-        found["set"].append(seconds(store, decide))
-        found["revert"].append(seconds(store, take_back))
+        found["set"].append(seconds(store, edit_all))
+        found["revert"].append(seconds(store, revert))
         with store.reading() as connection:
             first = (connection.scalar(sa.text("SELECT max(id) FROM changesets")) or 0) + 10_000
         values = {"id": first, "value": value}
-        found["set by hand"].append(seconds(store, partial(by_hand, store, by_set, **values)))
+        found["set by hand"].append(seconds(store, partial(run_by_hand, store, by_set, **values)))
         undo = {"id": first + 1, "reverts": first}
-        found["revert by hand"].append(seconds(store, partial(by_hand, store, by_revert, **undo)))
+        found["revert by hand"].append(seconds(store, partial(run_by_hand, store, by_revert, **undo)))
     return found
 
 
@@ -123,16 +124,16 @@ def main() -> None:
         migrate.upgrade(store)
         import_folder(store, Path(sys.argv[1]), source="bench", jobs=None)
         for flag in ("quality", "published", "removed"):
-            tell(flag, measure(store, flag))
+            print_result(flag, measure(store, flag))
 
 
-def tell(flag: str, found: dict[str, list[float]]) -> None:
-    told: dict[str, float | str] = {"flag": flag}
-    told |= {what: round(statistics.median(times), 3) for what, times in found.items()}
+def print_result(flag: str, found: dict[str, list[float]]) -> None:
+    result: dict[str, float | str] = {"flag": flag}
+    result |= {what: round(statistics.median(times), 3) for what, times in found.items()}
     for what in ("set", "revert"):
         ratios = (ours / theirs for ours, theirs in zip(found[what], found[f"{what} by hand"], strict=True))
-        told[f"{what}, ratio"] = round(statistics.median(ratios), 2)
-    print(json.dumps(told), flush=True)
+        result[f"{what}, ratio"] = round(statistics.median(ratios), 2)
+    print(json.dumps(result), flush=True)
 
 
 if __name__ == "__main__":

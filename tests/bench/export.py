@@ -1,10 +1,15 @@
-"""Times writing back as whole processes: `python -m tests.bench.export FOLDER [DATABASE]`.
+"""Measure the export of files as whole processes: `python -m tests.bench.export FOLDER [DATABASE]`.
 
-FOLDER is a dump that is imported first. Each round exports all of it into a new folder, beside `cp -r` of the dump;
-then, with one article in a hundred decided, into a git checkout of it (whose times say nothing: every file is read),
-into the same once more (nothing to write), and into the very tree that was imported (whose times do), beside
-`git status`. Prints a JSON line for each: median seconds, and peak memory in MB. No test: only figures of one run
-compare.
+FOLDER is a dump that is imported first. Each round exports all of it to a new folder, and compares
+with `cp -r`. Then, with one article in a hundred edited, it exports to three places, and compares with
+`git status`:
+
+- a git checkout of the dump, whose timestamps are useless, so that every file is read
+- the same checkout again, with nothing to write
+- the imported tree, whose timestamps are useful
+
+It prints a JSON line for each: median seconds, and peak memory in MB. This is not a test, because only
+figures of one run can be compared.
 """
 
 from __future__ import annotations
@@ -26,7 +31,7 @@ GIT = ("git", "-c", "user.name=bench", "-c", "user.email=bench@example.org", "-c
 
 
 class Bench:
-    """Commands on one store, timed."""
+    """Commands on one store, with measured times and memory."""
 
     def __init__(self, database: str) -> None:
         self._command = (sys.executable, "-m", "curation", "--database", database)
@@ -39,7 +44,7 @@ class Bench:
     def run(
         self, label: str | None, *command: str | Path, cwd: Path | None = None, stdin: str | None = None
     ) -> None:
-        began = time.monotonic()
+        started = time.monotonic()
         with subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
@@ -52,24 +57,28 @@ class Bench:
             running.stdin.write(stdin or "")
             running.stdin.close()
             assert running.stderr is not None
-            told = running.stderr.read()
+            output = running.stderr.read()
             _, status, used = os.wait4(running.pid, 0)
             running.returncode = os.waitstatus_to_exitcode(status)
-        assert running.returncode == 0, told
+        assert running.returncode == 0, output
         if label is not None:
-            self._seconds[label].append(time.monotonic() - began)
+            self._seconds[label].append(time.monotonic() - started)
             self._memory[label] = max(self._memory[label], used.ru_maxrss // 1024)
 
-    def tell(self) -> None:
+    def print_results(self) -> None:
         for label, seconds in self._seconds.items():
-            told = {"what": label, "seconds": round(statistics.median(seconds), 2), "MB": self._memory[label]}
-            print(json.dumps(told), flush=True)
+            output = {
+                "what": label,
+                "seconds": round(statistics.median(seconds), 2),
+                "MB": self._memory[label],
+            }
+            print(json.dumps(output), flush=True)
 
 
 def main() -> None:
     dump = Path(sys.argv[1])
-    with tempfile.TemporaryDirectory(prefix="bench-") as made:
-        folder = Path(made)
+    with tempfile.TemporaryDirectory(prefix="bench-") as temporary:
+        folder = Path(temporary)
         bench = Bench(sys.argv[2] if len(sys.argv) > 2 else str(folder / "store.db"))
         tree, checkout = folder / "tree", folder / "checkout"
         shutil.copytree(dump, tree)
@@ -82,14 +91,14 @@ def main() -> None:
         few = "\n".join(paths[::100])
         for number in range(ROUNDS):
             _round(bench, folder, dump, few, number)
-        bench.tell()
+        bench.print_results()
 
 
 def _round(bench: Bench, folder: Path, dump: Path, few: str, number: int) -> None:
     tree, checkout = folder / "tree", folder / "checkout"
     for name in ("out", "copied"):
         shutil.rmtree(folder / name, ignore_errors=True)
-    for path in sorted(dump.rglob("*")):  # what is read first must not pay for the disk
+    for path in sorted(dump.rglob("*")):  # fills the cache, so that no reader waits for the disk
         if path.is_file():
             path.read_bytes()
     bench.curation("export", "files", folder / "out", label="all, into a new folder")
@@ -101,7 +110,7 @@ def _round(bench: Bench, folder: Path, dump: Path, few: str, number: int) -> Non
     bench.run("git status", "git", "status", "--short", cwd=checkout)
     bench.curation("export", "files", checkout, label="nothing, into a checkout")
     bench.curation("export", "files", tree, label="1 % changed, into the imported tree")
-    bench.run(None, *GIT, "commit", "-qam", "decided", cwd=checkout)
+    bench.run(None, *GIT, "commit", "-qam", "edited", cwd=checkout)
     bench.curation("import", tree, "--source", "bench")
     bench.curation("export", "files", tree, label="nothing, into the imported tree")
 

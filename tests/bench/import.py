@@ -1,8 +1,8 @@
-"""Times an import as a whole: `python -m tests.bench.import [FOLDER [DATABASE]]`.
+"""Measure whole imports: `python -m tests.bench.import [FOLDER [DATABASE]]`.
 
-Without a folder it makes one of 20,000 documents out of the sample site. Prints one JSON line for the
-first import, and one for a second that finds everything unchanged: documents a second, peak memory in
-MB. No test: machines differ, and only figures of one run compare.
+Without a folder it makes one of 20,000 documents from the sample site. It prints a JSON line for the first
+import, and one for a second import that changes nothing: documents per second, and peak memory in MB. This is
+not a test, because machines differ, and only figures of one run can be compared.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from ..support.importing_helpers import import_folder
 
 
 def measure(store: Store, root: Path, what: str) -> None:
-    began = time.perf_counter()
+    started = time.perf_counter()
     summary = import_folder(store, root, actor="bench", source="bench")
-    seconds = time.perf_counter() - began
+    seconds = time.perf_counter() - started
     documents = summary.added + summary.updated + summary.unchanged
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-    told = {"what": what, "documents": documents, "seconds": round(seconds, 2)}
-    print(json.dumps(told | {"documents_per_second": round(documents / seconds), "peak_mb": peak}))
+    result = {"what": what, "documents": documents, "seconds": round(seconds, 2)}
+    print(json.dumps(result | {"documents_per_second": round(documents / seconds), "peak_mb": peak}))
 
 
 def main() -> None:

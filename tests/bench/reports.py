@@ -1,8 +1,10 @@
-"""Times each named report beside the same in hand-written SQL: `python -m tests.bench.reports DATABASE [ROUNDS]`.
+"""Measure each report and the same in hand-written SQL: `python -m tests.bench.reports DATABASE [ROUNDS]`.
 
-DATABASE is a store of `tests.support.synthetic_store`. By hand means: straight from the tables, as one would write it who
-knows their indexes; the same figures come out (this is checked). Prints a JSON line for each report: medians
-in seconds, and the median of the ratios, round by round. No test: only figures of one run compare.
+DATABASE is a store of `tests.support.synthetic_store`. Hand-written SQL reads the tables directly and makes
+the best use of their indexes; its rows must be the same, which is checked.
+
+It prints a JSON line for each report: median seconds, and the median of the ratios of each round. This is not
+a test, because only figures of one run can be compared.
 """
 
 from __future__ import annotations
@@ -17,8 +19,8 @@ from curation.backends.queries import Query
 from curation.queries.reports import Report, find_reports, report_query, run_query
 from curation.store.database import Store
 
-#: What each engine calls otherwise; in SQLite months are text.
-SPOKEN = {
+#: Expressions that differ between engines; in SQLite months are text.
+DIALECTS = {
     "sqlite": {
         "@month": "substr(published_at, 1, 7)",
         "@named": "month",
@@ -114,14 +116,14 @@ FROM (
   FROM articles WHERE published_at IS NOT NULL AND missing_since IS NULL GROUP BY 1, source_id) m
 JOIN sources s ON s.id = m.source_id WHERE s.name LIKE :source ORDER BY 2 DESC, s.name LIMIT :limit""",
     "conflicts": """
-WITH told AS (
+WITH overridden AS (
   SELECT o.*, a.title, a.path, CASE o.field WHEN 'quality' THEN a.upstream_quality
     WHEN 'heat' THEN a.upstream_heat
     WHEN 'published' THEN CASE WHEN a.upstream_published THEN 1 WHEN NOT a.upstream_published THEN 0 END
     ELSE CASE WHEN a.upstream_removed THEN 1 WHEN NOT a.upstream_removed THEN 0 END END AS upstream
   FROM overrides o JOIN articles a ON a.id = o.article_id)
 SELECT t.article_id, t.field, t.upstream, t.value, c.actor, c.created_at, c.reason, t.title, t.path
-FROM told t JOIN changesets c ON c.id = t.changeset_id WHERE t.value <> t.upstream
+FROM overridden t JOIN changesets c ON c.id = t.changeset_id WHERE t.value <> t.upstream
 ORDER BY c.id DESC, t.path, t.field LIMIT :limit""",
     "providers": """
 WITH g AS (
@@ -154,7 +156,7 @@ SELECT a.id, a.published_at, a.quality, a.heat, a.title, p.name, a.collection, a
 FROM newest n JOIN articles a ON a.id = n.id LEFT JOIN providers p ON p.id = a.provider_id
 ORDER BY a.published_at DESC, a.path LIMIT :limit""",
     "review": """
-WITH parted AS (
+WITH conflicting AS (
   SELECT DISTINCT a.id FROM overrides o JOIN articles a ON a.id = o.article_id
   WHERE NOT a.removed AND a.missing_since IS NULL AND (a.quality <> a.upstream_quality
     OR a.heat <> a.upstream_heat OR a.published <> a.upstream_published OR a.removed <> a.upstream_removed)),
@@ -169,7 +171,7 @@ unjudged AS (
   ORDER BY published_at DESC LIMIT :limit)
 SELECT a.id, CASE w.n WHEN 1 THEN 'conflict with upstream' WHEN 2 THEN 'good, but not published'
   ELSE 'published, never judged' END, a.quality, a.heat, a.title, p.name, a.path
-FROM (SELECT 1 AS n, id FROM parted UNION ALL SELECT 2, id FROM hidden UNION ALL SELECT 3, id FROM unjudged) w
+FROM (SELECT 1 AS n, id FROM conflicting UNION ALL SELECT 2, id FROM hidden UNION ALL SELECT 3, id FROM unjudged) w
 JOIN articles a ON a.id = w.id LEFT JOIN providers p ON p.id = a.provider_id
 ORDER BY w.n, a.quality DESC NULLS LAST, a.published_at DESC NULLS LAST, a.id LIMIT :limit""",
     "stale": """
@@ -204,19 +206,19 @@ def main() -> None:
 
 
 def compare(store: Store, report: Report, rounds: int) -> dict[str, Any]:
-    """How long a report takes, and the same by hand, in turn."""
+    """Measure a report and its hand-written SQL in turn."""
     ours = report_query(report, {}, 300.0)
     sql = BY_HAND[report.name]
-    for name, word in SPOKEN[store.backend.name].items():
+    for name, word in DIALECTS[store.backend.name].items():
         sql = sql.replace(name, word)
     hand = Query(sql, {name: value for name, value in ours.parameters.items() if f":{name}" in sql}, 300.0)
     times: list[tuple[float, float]] = []
     for _ in range(rounds):
-        (rows, took), (by_hand, took_by_hand) = timed(store, ours), timed(store, hand)
+        (rows, seconds), (by_hand, seconds_by_hand) = timed(store, ours), timed(store, hand)
         if rows != by_hand:
             first = next((pair for pair in zip(rows, by_hand, strict=False) if pair[0] != pair[1]), None)
             sys.exit(f"{report.name}: {len(rows)} and {len(by_hand)} rows; the first that differ: {first}")
-        times.append((took, took_by_hand))
+        times.append((seconds, seconds_by_hand))
     return {
         "report": report.name,
         "rows": len(rows),

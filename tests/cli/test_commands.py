@@ -242,8 +242,8 @@ def test_wrong_usage_is_status_2(filled: Curation, arguments: list[str], message
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["show", "no-such"], "no article 'no-such'"),
-        (["set", "no-such", "--heat", "1"], "no article 'no-such'"),
+        (["show", "no-such"], "no article matches 'no-such'"),
+        (["set", "no-such", "--heat", "1"], "no article matches 'no-such'"),
         (["publish", "--since", "2999-01-01"], "no article matches"),
         (["report", "no-such"], "there are activity, clusters"),
         (["sql", "DELETE FROM articles"], "only reading is allowed"),

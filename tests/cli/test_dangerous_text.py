@@ -160,7 +160,7 @@ def test_a_path_in_a_message_has_no_bidirectional_controls(
 ) -> None:
     import_files(**{f"a{BIDI}b": article("a", removed="yes"), "b": article("b")})
     printed = on_terminal("publish", "1", "2", "--yes")
-    assert "removed, and so not published" in printed
+    assert "removed articles cannot be published" in printed
     assert not CONTROLS & set(printed)
 
 

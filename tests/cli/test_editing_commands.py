@@ -121,9 +121,7 @@ def test_a_flag_that_is_left_alone_is_listed_with_status_3(filled: Curation) -> 
     filled("set", LEADER, "--quality", "80")
     result = filled("revert", "2", "--format", "json")
     assert result.exit_code == 3
-    assert read(result) == [
-        {"changeset": 2, "path": LEADER, "why": "quality was decided since, by changeset 3"}
-    ]
+    assert read(result) == [{"changeset": 2, "path": LEADER, "why": "quality was set since, by changeset 3"}]
     assert filled("revert", "2").exit_code == 1
 
 
@@ -249,7 +247,9 @@ def test_a_header_on_standard_input_is_no_end_of_a_path(
     for column in ("id", "path"):
         listed = curation("list", "--columns", column, "--format", "csv").stdout
         result = curation("unpublish", "-", stdin=listed * times)
-        assert (result.exit_code, f"no article '{column}'" in result.stderr) == (1, True), result.output
+        assert (result.exit_code, f"no article matches '{column}'" in result.stderr) == (1, True), (
+            result.output
+        )
         listed = curation("list", "--columns", column, "--format", "csv", "--no-headers").stdout
         assert "2 of 2" in curation("set", "-", "--heat", "1", "--dry-run", stdin=listed * times).output
 

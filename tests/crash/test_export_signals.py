@@ -1,4 +1,4 @@
-"""An export that is told to end: nothing unfinished stays behind."""
+"""An export that is terminated leaves no unfinished files."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 
-def test_sigterm_takes_the_unfinished_archive_along(tmp_path: Path) -> None:
+def test_sigterm_deletes_the_unfinished_archive(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "curation", "--database", str(tmp_path / "ended.db")]
     news, out = tmp_path / "site" / "_news", tmp_path / "out"
     news.mkdir(parents=True)
@@ -22,7 +22,7 @@ def test_sigterm_takes_the_unfinished_archive_along(tmp_path: Path) -> None:
         while running.poll() is None and not list(out.iterdir()):
             time.sleep(0.001)
         running.terminate()
-        told = running.communicate()[1]
-    assert (running.returncode, told.count("\n")) == (1, 1)
-    assert told.startswith("Error: interrupted")
+        message = running.communicate()[1]
+    assert (running.returncode, message.count("\n")) == (1, 1)
+    assert message.startswith("Error: interrupted")
     assert list(out.iterdir()) == []

@@ -1,7 +1,7 @@
-"""Decisions that are killed, and decisions made at once: whole or absent, and none lost.
+"""Edits that are killed are whole or absent, and concurrent edits are not lost.
 
-`CURATION_KILLS` is how often a bulk edit is killed (30; on PostgreSQL a tenth of it), `CURATION_SECONDS` how
-long eight editors work at once (4).
+Environment variables: `CURATION_KILLS` is how often a bulk edit is killed (default 30; on PostgreSQL a
+tenth), `CURATION_SECONDS` is how long eight editors work concurrently (default 4).
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ from curation.verifying.run import verify
 from ..support.cases import few_or_many
 from ..support.importing_helpers import import_folder
 from ..support.killed_imports import Imports, Place, make_dump, opened
-from ..support.places import CHECKOUT as HERE
+from ..support.places import CHECKOUT
 
 KILLS = int(os.environ.get("CURATION_KILLS", "30"))
 SECONDS = float(os.environ.get("CURATION_SECONDS", "4"))
 SEED = int(os.environ.get("CURATION_SEED", "3"))
 EDITORS = 8
 
-#: Kills of one store: what there is to be verified grows with each.
-A_STORE = 50
+#: Kills before a new store is made, because verifying takes longer after each.
+KILLS_PER_STORE = 50
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -66,8 +66,8 @@ def filled(place: Place, dump: Path) -> Iterator[Store]:
         yield store
 
 
-def wholes(store: Store) -> dict[int, int]:
-    """How many changes each changeset has that is not an import's."""
+def count_changes(store: Store) -> dict[int, int]:
+    """Return the number of changes of each changeset that is not an import."""
     with store.reading() as connection:
         query = (
             sa.select(changesets.c.id, sa.func.count(changes.c.id))
@@ -86,39 +86,39 @@ def test_a_bulk_edit_killed_at_any_moment_is_whole_or_absent(
     place: Place, tmp_path: Path, dump: Path, kills: int
 ) -> None:
     kills = kills if place.engine == "sqlite" else min(kills, max(kills // 10, 10))
-    chance, outcomes = random.Random(SEED), Counter[str]()
+    rng, outcomes = random.Random(SEED), Counter[str]()
     with Imports(tmp_path) as started:
-        for first in range(0, kills, A_STORE):
+        for first in range(0, kills, KILLS_PER_STORE):
             with filled(place, dump) as store:
-                kill_edits(started, store, range(first, min(first + A_STORE, kills)), chance, outcomes)
+                kill_edits(started, store, range(first, min(first + KILLS_PER_STORE, kills)), rng, outcomes)
     print(f"{place.engine}: {kills} kills: {dict(outcomes)}")
     assert outcomes["absent"] or kills < 10
 
 
 def kill_edits(
-    started: Imports, store: Store, numbers: range, chance: random.Random, outcomes: Counter[str]
+    started: Imports, store: Store, numbers: range, rng: random.Random, outcomes: Counter[str]
 ) -> None:
-    """Kills an edit of all articles, or a revert, for each number; checks what it left."""
+    """Kill an edit of all articles, or a revert, for each number, and check what it left."""
     database = store.backend.url.render_as_string(hide_password=False)
     with store.reading() as connection:
         count = connection.scalar(sa.select(sa.func.count()).select_from(articles)) or 0
     seconds, known = 0.1, 0
     for number in numbers:
-        edits = [changeset for changeset, n in wholes(store).items() if n]
+        edits = [changeset for changeset, n in count_changes(store).items() if n]
         command = ["set", "--source", "site", "--yes", "--quality", str(number), "--heat", str(number)]
-        if edits and chance.random() < 0.4:
+        if edits and rng.random() < 0.4:
             command = ["revert", str(edits[-1])]
         process = started.start("--database", database, *command)
-        time.sleep(chance.uniform(0, seconds))
+        time.sleep(rng.uniform(0, seconds))
         process.kill(group=True)
-        ended = process.wait()
+        result = process.wait()
         store.engine.dispose()
-        found = wholes(store)
+        found = count_changes(store)
         is_whole = len(found) > known
         assert len(found) - known in (0, 1)
-        assert is_whole or ended.status != 0  # what was acknowledged is there
+        assert is_whole or result.status != 0  # an acknowledged edit is stored
         outcomes["whole" if is_whole else "absent"] += 1
-        seconds *= 0.8 if is_whole else 1.1  # near the end of what is killed, as fast as the machine is
+        seconds *= 0.8 if is_whole else 1.1  # stay near the end of the edit, at the machine's speed
         known = len(found)
         assert set(found.values()) <= {2 * count}
         if number % 10 == 9 or number == numbers[-1]:
@@ -126,15 +126,15 @@ def kill_edits(
                 assert list(verify(connection)) == []
 
 
-# --- at once ---------------------------------------------------------------------------------------------
+# --- concurrent ------------------------------------------------------------------------------------------
 
-#: An editor: decides a few articles again and again, and says which changesets were acknowledged.
+#: An editor that edits a few articles again and again, and prints the acknowledged changesets.
 _EDITOR = """
 import random, sys, time
 from curation.store.database import Store
 from curation.editing.flags import set_flags
 from curation.errors import StoreError
-from curation.editing.flags import By, reset_flags, set_flags
+from curation.editing.flags import ChangeBy, reset_flags, set_flags
 from curation.editing.undo import revert_changeset
 from curation.errors import CurationError, EditRefused, SelectionError
 from curation.articles.selecting import Filters, Selection
@@ -157,7 +157,7 @@ while time.monotonic() < until:
             elif what < 0.3:
                 made = reset_flags(connection, chosen, ("quality", "heat"), **who).changeset_id
             elif what < 0.6:
-                made = set_flags(connection, chosen, {"heat": By(1), "quality": chance.randint(0, 99)}, **who).changeset_id
+                made = set_flags(connection, chosen, {"heat": ChangeBy(1), "quality": chance.randint(0, 99)}, **who).changeset_id
             else:
                 made = set_flags(connection, chosen, {"published": chance.randint(0, 1)}, **who).changeset_id
         if made is not None:
@@ -166,49 +166,49 @@ while time.monotonic() < until:
     except (EditRefused, SelectionError):
         pass
     except CurationError as error:
-        print("told", error, flush=True)
+        print("error", error, flush=True)
 """
 
 
 @pytest.mark.long
 def test_editors_and_an_import_at_once_lose_nothing(place: Place, tmp_path: Path, dump: Path) -> None:
-    root, chance = Path(shutil.copytree(dump, tmp_path / "work")), random.Random(SEED)
+    root, rng = Path(shutil.copytree(dump, tmp_path / "work")), random.Random(SEED)
     with filled(place, root) as store:
         database = store.backend.url.render_as_string(hide_password=False)
         editors = [
             subprocess.Popen(
                 [sys.executable, "-c", _EDITOR, database, str(number), str(SECONDS)],
-                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=HERE,
+                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=CHECKOUT,
             )
             for number in range(EDITORS)
         ]  # fmt: skip
         imported = 0
         while any(editor.poll() is None for editor in editors):
-            for path in chance.sample(sorted((root / "_news").glob("*.md")), 60):
+            for path in rng.sample(sorted((root / "_news").glob("*.md")), 60):
                 text = path.read_text(encoding="utf-8-sig")
                 path.write_text(
-                    re.sub(r"(?m)^(heat|quality): .*$", lambda m: f"{m[1]}: {chance.randint(0, 99)}", text)
+                    re.sub(r"(?m)^(heat|quality): .*$", lambda m: f"{m[1]}: {rng.randint(0, 99)}", text)
                 )
             imported += import_folder(store, root, source="site").updated > 0
-        said = [editor.communicate() for editor in editors]
-        assert [editor.returncode for editor in editors] == [0] * EDITORS, said
-        lines = [line.split(maxsplit=1) for out, _ in said for line in out.splitlines()]
-        made = [int(what) for kind, what in lines if kind == "made"]
-        told = [what for kind, what in lines if kind == "told"]
+        outputs = [editor.communicate() for editor in editors]
+        assert [editor.returncode for editor in editors] == [0] * EDITORS, outputs
+        lines = [line.split(maxsplit=1) for out, _ in outputs for line in out.splitlines()]
+        changeset_ids = [int(what) for kind, what in lines if kind == "made"]
+        errors = [what for kind, what in lines if kind == "error"]
         with store.reading() as connection:
             kept = sa.select(changesets.c.id).where(changesets.c.kind != "import")
-            assert set(connection.scalars(kept)) == set(made)
+            assert set(connection.scalars(kept)) == set(changeset_ids)
             assert list(verify(connection)) == []
-            standing = connection.scalar(sa.select(sa.func.count()).select_from(overrides))
+            override_count = connection.scalar(sa.select(sa.func.count()).select_from(overrides))
         print(
-            f"{place.engine}: {len(made)} acknowledged, {imported} imports, {standing} decisions, told: {told}"
+            f"{place.engine}: {len(changeset_ids)} acknowledged, {imported} imports, {override_count} overrides, errors: {errors}"
         )
-        assert len(made) == len(set(made)) > EDITORS
-        assert told == []
+        assert len(changeset_ids) == len(set(changeset_ids)) > EDITORS
+        assert errors == []
         assert imported
 
 
-def test_a_store_that_stays_busy_is_told_in_a_line(
+def test_a_store_that_stays_busy_is_reported_in_one_line(
     place: Place, tmp_path: Path, dump: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("curation.backends.postgresql.LOCK_TIMEOUT", 0.3)

@@ -1,7 +1,7 @@
-"""Whatever happens to an import, the store holds whole documents, and the next import completes it.
+"""After a crash of an import the store contains only whole documents, and the next import completes it.
 
-`CURATION_KILLS` is how often an import is killed: 30 times on SQLite and 10 on PostgreSQL, unless it says
-otherwise (`CURATION_KILLS=1000`, for PostgreSQL a tenth of it).
+The environment variable `CURATION_KILLS` is how often an import is killed. The default is 30 times on SQLite
+and 10 times on PostgreSQL; a larger number, such as 1000, counts a tenth on PostgreSQL.
 """
 
 from __future__ import annotations
@@ -39,26 +39,26 @@ from curation.verifying.run import verify
 from ..support.cases import few_or_many
 from ..support.importing_helpers import import_folder
 from ..support.killed_imports import (
-    SOON,
+    EXIT_SECONDS,
     Import,
     Imports,
     Place,
-    articles_of,
     assert_whole,
-    become,
     change_dump,
     end,
+    find_orphans,
+    find_wrong_counts,
+    find_wrong_flags,
     make_dump,
-    miscounted,
+    make_equal,
     opened,
-    own_server,
+    read_articles,
     run,
-    sharing,
+    run_own_server,
+    shared_runner,
     start,
-    strays,
-    until,
+    wait_until,
     workers_of,
-    wrong_flags,
 )
 from ..support.store_comparison import differences
 
@@ -69,7 +69,7 @@ SOURCE = "site"
 
 @dataclass(frozen=True)
 class Version:
-    """A dump as it was on one day, and a store that has seen nothing else."""
+    """A version of a dump, and a fresh store that has imported only this version."""
 
     root: Path
     fresh: Store
@@ -77,40 +77,40 @@ class Version:
 
 @pytest.fixture(scope="module", autouse=True)
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    with sharing(tmp_path_factory.mktemp("shared")):
+    with shared_runner(tmp_path_factory.mktemp("shared")):
         yield
 
 
 @pytest.fixture(scope="module")
 def versions(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Version]]:
-    """Three days of a dump; on the last one a file is broken."""
-    folder, chance = tmp_path_factory.mktemp("versions"), random.Random(SEED)
-    made: list[Version] = []
+    """Three versions of a dump; the last one has a broken file."""
+    folder, rng = tmp_path_factory.mktemp("versions"), random.Random(SEED)
+    built: list[Version] = []
     for day in range(3):
         root = folder / f"day-{day}"
         if day == 0:
             make_dump(root, 200)
         else:
-            shutil.copytree(made[-1].root, root)
-            change_dump(root, chance)
+            shutil.copytree(built[-1].root, root)
+            change_dump(root, rng)
         if day == 2:
             sorted((root / "_news").glob("*.md"))[40].write_text("---\nquality: [1\n---\n")
         fresh = Store(str(folder / f"day-{day}.db"))
         migrate.upgrade(fresh)
         import_folder(fresh, root, source=SOURCE)
-        made.append(Version(root, fresh))
-    yield made
-    for version in made:
+        built.append(Version(root, fresh))
+    yield built
+    for version in built:
         version.fresh.engine.dispose()
 
 
 @pytest.fixture(scope="module")
 def wholes(versions: list[Version]) -> dict[str, set[str]]:
-    """By path, all that any version of a document says."""
+    """For each path, the contents of the article in all versions."""
     found: dict[str, set[str]] = {}
     for version in versions:
         with version.fresh.reading() as connection:
-            for path, whole in articles_of(connection).items():
+            for path, whole in read_articles(connection).items():
                 found.setdefault(path, set()).add(whole)
     return found
 
@@ -125,7 +125,7 @@ def url_of(store: Store) -> str:
 
 
 def is_free(store: Store, source: str = SOURCE) -> bool:
-    """Whether an import of the source could begin."""
+    """Return whether the lock of the source is free, so that an import could start."""
     try:
         with store.backend.import_lock(store.engine, source):
             return True
@@ -133,8 +133,8 @@ def is_free(store: Store, source: str = SOURCE) -> bool:
         return False
 
 
-def unlike(store: Store, fresh: Store) -> list[str]:
-    """In what a store differs from one that has seen the same elsewhere, but for where it lay."""
+def unexpected_differences(store: Store, fresh: Store) -> list[str]:
+    """Return the first differences between two stores, without locations of sources and stamps of files."""
     found = differences(store, fresh)
     return [
         d for d in found if not d.startswith("sources:") and not (d.startswith("files:") and "): stamp:" in d)
@@ -142,12 +142,12 @@ def unlike(store: Store, fresh: Store) -> list[str]:
 
 
 def assert_completed(store: Store, fresh: Store) -> None:
-    """That a store is as one that has seen nothing else, and sound."""
-    assert unlike(store, fresh) == []
+    """Check that a store equals a fresh one, and that `verify` finds nothing."""
+    assert unexpected_differences(store, fresh) == []
     with store.reading() as connection:
         assert list(verify(connection)) == []
-        assert miscounted(connection) == []
-        assert strays(connection) == []
+        assert find_wrong_counts(connection) == []
+        assert find_orphans(connection) == []
         assert "running" not in set(connection.scalars(sa.select(imports.c.status)))
 
 
@@ -159,7 +159,7 @@ def status_of_last(store: Store) -> str | None:
         return status
 
 
-def decide(store: Store, *paths: str, **flags: int) -> None:
+def edit_flags(store: Store, *paths: str, **flags: int) -> None:
     with store.writing() as connection:
         set_flags(connection, Selection(paths), flags, actor="ann", reason=None)
 
@@ -167,27 +167,27 @@ def decide(store: Store, *paths: str, **flags: int) -> None:
 # Killed ----------------------------------------------------------------------------------------------
 
 
-class Murder:
-    """Imports of a changing dump, killed again and again at random moments."""
+class KilledImports:
+    """Imports of a changing dump that are killed again and again at random moments."""
 
     def __init__(
         self, imports: Imports, place: Place, versions: list[Version], wholes: dict[str, set[str]]
     ) -> None:
-        self.chance = random.Random(SEED)
+        self.rng = random.Random(SEED)
         self.imports, self.place, self.versions, self.wholes = imports, place, versions, wholes
         self.work = imports.folder / "work"
         self.phases: Counter[str] = Counter()
-        #: How long an import takes that nobody kills, as far as is known; of the machine as it now is.
+        #: Estimated seconds of an import that is not killed, adapted to the current speed of the machine.
         self.seconds = {(kind, jobs): 1.0 for kind in ("first", "again") for jobs in (1, 2)}
         self.now = versions[0]
         shutil.copytree(self.now.root, self.work)
 
-    def begin_anew(self) -> None:
+    def start_again(self) -> None:
         self.database, self.kind, self.last = self.place.new(), "first", 0
 
     def change(self) -> None:
-        self.now = self.chance.choice([version for version in self.versions if version is not self.now])
-        become(self.work, self.now.root)
+        self.now = self.rng.choice([version for version in self.versions if version is not self.now])
+        make_equal(self.work, self.now.root)
 
     def start(self, *, jobs: int) -> Import:
         return self.imports.start(
@@ -196,69 +196,71 @@ class Murder:
 
     def measure(self) -> None:
         for jobs in (1, 2):
-            self.begin_anew()
+            self.start_again()
             for kind in ("first", "again"):
                 self.seconds[kind, jobs] = self.start(jobs=jobs).wait().seconds
                 self.change()
 
     def kill(self, times: int) -> None:
-        self.begin_anew()
+        self.start_again()
         for number in range(times):
-            if self.chance.random() < 0.4:
-                self.begin_anew()
-            if self.chance.random() < 0.6:
+            if self.rng.random() < 0.4:
+                self.start_again()
+            if self.rng.random() < 0.6:
                 self.change()
-            self.kill_one(self.kind, self.chance.choice([1, 2]))
+            self.kill_one(self.kind, self.rng.choice([1, 2]))
             if number % 10 == 9 or number == times - 1:
                 self.complete()
 
     def kill_one(self, kind: str, jobs: int) -> None:
         process = self.start(jobs=jobs)
-        wait = self.chance.uniform(0, self.seconds[kind, jobs])
+        wait = self.rng.uniform(0, self.seconds[kind, jobs])
         time.sleep(wait)
-        process.kill(group=self.chance.random() < 0.5)
-        ended = process.wait()
+        process.kill(group=self.rng.random() < 0.5)
+        result = process.wait()
         assert process.left_over() == []
-        assert "Traceback" not in ended.err
-        factor = 1.05 if ended.status == -signal.SIGKILL else 0.9
+        assert "Traceback" not in result.err
+        factor = 1.05 if result.status == -signal.SIGKILL else 0.9
         self.seconds[kind, jobs] *= factor
         self.phases[f"{kind}, {self.check()}"] += 1
 
     def check(self) -> str:
-        """That what was cut off left whole documents only; returns how far it had come."""
+        """Check that a killed import left only whole documents, and return how far it had come."""
         with opened(self.database) as store:
             if not store.backend.store_exists():
                 return "no store"
             store.check()
-            assert until(lambda: is_free(store), SOON)
+            assert wait_until(lambda: is_free(store), EXIT_SECONDS)
             with store.reading() as connection:
-                mine = (
+                article_count = (
                     sa.select(sa.func.count())
                     .where(articles.c.last_import_id == imports.c.id)
                     .scalar_subquery()
                 )
                 last = connection.execute(
-                    sa.select(imports.c.id, imports.c.status, mine).order_by(imports.c.id.desc()).limit(1)
+                    sa.select(imports.c.id, imports.c.status, article_count)
+                    .order_by(imports.c.id.desc())
+                    .limit(1)
                 ).first()
             whole = assert_whole(store, self.wholes)
             self.kind = "again" if whole else self.kind
             if last is None or last.id == self.last:
-                return "not begun"
+                return "not started"
             self.last = last.id
             if last.status != "running":
                 return str(last.status)
             with self.now.fresh.reading() as connection:
-                due = articles_of(connection)
-            is_all = all(whole.get(path) == said for path, said in due.items())
+                expected = read_articles(connection)
+            is_all = all(whole.get(path) == content for path, content in expected.items())
             return f"{'all' if is_all else 'some' if last[2] else 'no'} batches"
 
     def complete(self) -> None:
-        """Runs the import to its end, and compares with a store that knows nothing else."""
-        if self.chance.random() < 0.7 and self.kind == "again":
-            self.decide()
-        ended = self.start(jobs=2).wait()
-        assert ended.status in (0, 3), ended.err
-        assert "Traceback" not in ended.err
+        """Run the import to its end, and compare the store with a fresh one."""
+        if self.rng.random() < 0.7 and self.kind == "again":
+            self.edit_flags()
+        result = self.start(jobs=2).wait()
+        assert result.status in (0, 3), result.err
+        assert "Traceback" not in result.err
         with opened(self.database) as store:
             assert_whole(store, self.wholes)
             assert_completed(store, self.now.fresh)
@@ -266,11 +268,11 @@ class Murder:
                 self.last = connection.scalar(sa.select(sa.func.max(imports.c.id)))
         self.kind = "again"
 
-    def decide(self) -> None:
+    def edit_flags(self) -> None:
         with opened(self.database) as store:
             with store.reading() as connection:
                 paths = connection.scalars(sa.select(articles.c.path).order_by(articles.c.path)).all()
-            decide(store, *self.chance.sample(paths, 3), heat=self.chance.randint(0, 99), removed=1)
+            edit_flags(store, *self.rng.sample(paths, 3), heat=self.rng.randint(0, 99), removed=1)
 
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="processes are looked for in /proc")
@@ -280,26 +282,26 @@ def test_an_import_killed_at_any_moment_leaves_whole_documents(
 ) -> None:
     kills = kills if place.engine == "sqlite" else min(kills, max(kills // 10, 10))
     with Imports(tmp_path) as started:
-        murder = Murder(started, place, versions, wholes)
-        murder.measure()
-        murder.kill(kills)
-    print(f"{place.engine}: {kills} kills: {dict(sorted(murder.phases.items()))}")
-    assert sum(n for phase, n in murder.phases.items() if "batches" in phase) >= kills // 10
+        killed = KilledImports(started, place, versions, wholes)
+        killed.measure()
+        killed.kill(kills)
+    print(f"{place.engine}: {kills} kills: {dict(sorted(killed.phases.items()))}")
+    assert sum(n for phase, n in killed.phases.items() if "batches" in phase) >= kills // 10
 
 
 @pytest.mark.long
 def test_a_reading_process_that_dies_is_replaced(
     place: Place, tmp_path: Path, versions: list[Version]
 ) -> None:
-    """As where memory runs out; most of their time they are writing an answer."""
-    chance, died = random.Random(SEED), 0
+    """Simulate that memory runs out. Most of the time these processes are writing an answer."""
+    rng, died = random.Random(SEED), 0
     root = versions[0].root
     with Imports(tmp_path, CHUNK=50) as started:
         for _ in range(5 if place.engine == "sqlite" else 2):
             database = place.new()
             process = started.start("--database", database, "import", root, "--source", SOURCE, "--jobs", 2)
-            if until(partial(workers_of, process.pid), 5):
-                time.sleep(chance.uniform(0, 0.1))
+            if wait_until(partial(workers_of, process.pid), 5):
+                time.sleep(rng.uniform(0, 0.1))
                 for pid in workers_of(process.pid)[:1]:
                     with suppress(ProcessLookupError):
                         os.kill(pid, signal.SIGKILL)
@@ -316,12 +318,12 @@ def test_a_reading_process_that_dies_is_replaced(
 
 
 @few_or_many("rounds", 2, 8)
-def test_ctrl_c_ends_an_import_soon_and_with_a_line(
+def test_ctrl_c_ends_an_import_soon_with_one_line(
     place: Place, tmp_path: Path, versions: list[Version], wholes: dict[str, set[str]], rounds: int
 ) -> None:
-    chance = random.Random(SEED)
+    rng = random.Random(SEED)
     shutil.copytree(versions[0].root, tmp_path / "work")
-    slowest, told = 0.0, 0
+    slowest, reported = 0.0, 0
     with Imports(tmp_path) as started:
         whole = started.run(
             "--database", place.new(), "import", tmp_path / "work", "--source", SOURCE
@@ -333,44 +335,44 @@ def test_ctrl_c_ends_an_import_soon_and_with_a_line(
                 "--database", database, "import", tmp_path / "work", "--source", SOURCE, "--jobs", jobs
             )
             with opened(database) as store:
-                assert until(partial(has_begun, store), 20)
-                time.sleep(chance.uniform(0, whole / 3))
-                began = time.monotonic()
+                assert wait_until(partial(has_started, store), 20)
+                time.sleep(rng.uniform(0, whole / 3))
+                started_at = time.monotonic()
                 process.kill(group=True, by=signal.SIGINT)
-                ended = process.wait()
-                slowest = max(slowest, time.monotonic() - began)
+                result = process.wait()
+                slowest = max(slowest, time.monotonic() - started_at)
                 assert process.left_over() == []
-                assert "Traceback" not in ended.err, ended.err
+                assert "Traceback" not in result.err, result.err
                 assert_whole(store, wholes)
-                if ended.status == 1:
-                    told += 1
-                    ended.assert_one_line("interrupted", "Run the command again")
-                    # `running` where it came while the import began: the next one says that it failed.
+                if result.status == 1:
+                    reported += 1
+                    result.assert_one_line("interrupted", "Run the command again")
+                    # `running` if the signal came while the import started: the next import marks it failed.
                     assert status_of_last(store) in ("running", "failed", "succeeded")
                 else:
-                    # What came while Python ended, the import being done, ends it as signals do.
-                    assert ended.status in (0, -signal.SIGINT)
+                    # A signal after the end of the import, while Python exits, kills the process.
+                    assert result.status in (0, -signal.SIGINT)
                     assert status_of_last(store) == "succeeded"
                 if number == rounds - 1:
                     run(database, "import", tmp_path / "work", "--source", SOURCE).assert_done()
                     assert_completed(store, versions[0].fresh)
-    assert told >= rounds // 4
+    assert reported >= rounds // 4
     assert slowest < 10
 
 
-def has_begun(store: Store) -> bool:
-    """Whether an import's row is there."""
+def has_started(store: Store) -> bool:
+    """Return whether the store has a row for an import."""
     if not store.backend.store_exists() or store.revision() is None:
         return False
     return status_of_last(store) is not None
 
 
-# No room, no right to write --------------------------------------------------------------------------
+# Full disks and missing permissions ------------------------------------------------------------------
 
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Callable[..., Path]]:
-    """Mounts a file system in memory, or mounts it again otherwise: `disk("size=1m")`, `disk("ro")`."""
+    """Mount a file system in memory, or remount it with other options: `disk("size=1m")`, `disk("ro")`."""
     folder = tmp_path / "disk"
     folder.mkdir()
     mounted = False
@@ -392,7 +394,7 @@ def disk(tmp_path: Path) -> Iterator[Callable[..., Path]]:
 @pytest.mark.parametrize(
     "kilobytes", [pytest.param(n, marks=pytest.mark.long) for n in (16, 300, 1600)] + [1000]
 )
-def test_a_full_disk_is_told_in_a_line_and_loses_nothing(
+def test_a_full_disk_is_reported_in_one_line_and_loses_nothing(
     disk: Callable[..., Path], versions: list[Version], wholes: dict[str, set[str]], kilobytes: int
 ) -> None:
     database = str(disk(f"size={kilobytes}k") / "store.db")
@@ -416,13 +418,13 @@ def test_a_disk_that_fills_up_under_a_known_store_loses_nothing(
     with opened(database) as store:
         with store.reading() as connection:
             paths = connection.scalars(sa.select(articles.c.path).order_by(articles.c.path).limit(5)).all()
-        decide(store, *paths, quality=1)
+        edit_flags(store, *paths, quality=1)
     (folder / "ballast").write_bytes(b"x")
     free = os.statvfs(folder)
     with (folder / "ballast").open("wb") as stream:
         stream.write(b"x" * (free.f_bavail * free.f_frsize - 200_000))
-    ended = run(database, "import", versions[1].root, "--source", SOURCE, "--full")
-    ended.assert_one_line("disk", "run this again")
+    result = run(database, "import", versions[1].root, "--source", SOURCE, "--full")
+    result.assert_one_line("disk", "run this again")
     with opened(database) as store:
         assert_whole(store, wholes)
         run(database, "list", "--limit", 3).assert_done()
@@ -434,15 +436,15 @@ def test_a_disk_that_fills_up_under_a_known_store_loses_nothing(
 
 
 @pytest.mark.parametrize("kilobytes", [40, 1200])
-def test_a_file_that_may_not_grow_is_told_in_a_line(
+def test_a_file_size_limit_is_reported_in_one_line(
     tmp_path: Path, versions: list[Version], wholes: dict[str, set[str]], kilobytes: int
 ) -> None:
-    """As where a quota ends; for those who may not mount."""
+    """Simulate a quota, for users who may not mount file systems."""
     database = str(tmp_path / "store.db")
     command = ("import", versions[0].root, "--source", SOURCE)
     limits = (kilobytes * 1024, kilobytes * 1024)
-    ended = run(database, *command, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, limits))
-    ended.assert_one_line("disk", "run this again")
+    result = run(database, *command, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, limits))
+    result.assert_one_line("disk", "run this again")
     with opened(database) as store:
         if store.backend.store_exists():
             assert_whole(store, wholes)
@@ -451,22 +453,22 @@ def test_a_file_that_may_not_grow_is_told_in_a_line(
 
 
 @pytest.mark.parametrize("suffix", ["tar.gz", "zip"])
-def test_a_full_temporary_folder_is_told_in_a_line(
+def test_a_full_temporary_folder_is_reported_in_one_line(
     disk: Callable[..., Path], tmp_path: Path, versions: list[Version], suffix: str
 ) -> None:
     formats = {"tar.gz": "gztar", "zip": "zip"}
     archive = shutil.make_archive(str(tmp_path / "dump"), formats[suffix], versions[0].root)
     environment = os.environ | {"TMPDIR": str(disk("size=300k"))}
     database = str(tmp_path / "store.db")
-    ended = run(database, "import", archive, "--source", SOURCE, env=environment)
-    ended.assert_one_line("No space left", "TMPDIR")
+    result = run(database, "import", archive, "--source", SOURCE, env=environment)
+    result.assert_one_line("No space left", "TMPDIR")
     run(database, "import", archive, "--source", SOURCE).assert_done()
 
 
 READ_ONLY = "read-only|cannot be opened|cannot be created"
 
 
-def test_a_read_only_file_system_is_told_in_a_line(
+def test_a_read_only_file_system_is_reported_in_one_line(
     disk: Callable[..., Path], versions: list[Version]
 ) -> None:
     folder = disk("size=100m")
@@ -481,8 +483,10 @@ def test_a_read_only_file_system_is_told_in_a_line(
 
 
 @pytest.mark.parametrize("what", ["file", "folder", "folder in use"])
-def test_a_read_only_store_is_told_in_a_line(tmp_path: Path, versions: list[Version], what: str) -> None:
-    """By an attribute that binds root too."""
+def test_a_read_only_store_is_reported_in_one_line(
+    tmp_path: Path, versions: list[Version], what: str
+) -> None:
+    """Use the immutable attribute, which also binds root."""
     folder = tmp_path / "stores"
     folder.mkdir()
     database = str(folder / "store.db")
@@ -496,7 +500,7 @@ def test_a_read_only_store_is_told_in_a_line(tmp_path: Path, versions: list[Vers
             pytest.skip(f"no file can be made immutable here: {done.stderr.strip()}")
         try:
             run(database, "import", versions[1].root, "--source", SOURCE).assert_one_line(READ_ONLY)
-            if what != "folder in use":  # where -wal and -shm are there, a decision needs no new file
+            if what != "folder in use":  # if -wal and -shm exist, an edit needs no new file
                 run(database, "set", "--heat", 3, "1").assert_one_line(READ_ONLY)
         finally:
             subprocess.run(["chattr", "-i", str(target)], check=True)
@@ -505,7 +509,7 @@ def test_a_read_only_store_is_told_in_a_line(tmp_path: Path, versions: list[Vers
 
 @contextmanager
 def held_open(is_open: bool, store: Store) -> Iterator[None]:
-    """Has the store open meanwhile, if wanted."""
+    """Keep the store open meanwhile, if wanted."""
     if not is_open:
         yield
         return
@@ -520,7 +524,7 @@ CUT = r"no connection to postgresql://\S+, or it was lost"
 
 
 def terminate(url: str, database: str) -> int:
-    """Ends all connections to a database; returns how many there were."""
+    """Close all connections to a database, and return how many there were."""
     import psycopg
 
     name = database.rpartition("/")[2]
@@ -532,10 +536,10 @@ def terminate(url: str, database: str) -> int:
 
 
 @pytest.mark.long
-def test_a_connection_cut_in_the_midst_of_an_import_loses_nothing(
+def test_a_connection_cut_during_an_import_loses_nothing(
     request: pytest.FixtureRequest, tmp_path: Path, versions: list[Version], wholes: dict[str, set[str]]
 ) -> None:
-    place, chance = Place(request, tmp_path, "postgresql"), random.Random(SEED)
+    place, rng = Place(request, tmp_path, "postgresql"), random.Random(SEED)
     url = request.getfixturevalue("postgresql_url")
     database, cut = place.new(), 0
     work = tmp_path / "work"
@@ -543,14 +547,14 @@ def test_a_connection_cut_in_the_midst_of_an_import_loses_nothing(
     with Imports(tmp_path) as started, opened(database) as store:
         for number in range(6):
             now = versions[number % 3]
-            become(work, now.root)
+            make_equal(work, now.root)
             process = started.start("--database", database, "import", work, "--source", SOURCE, "--jobs", 1)
-            time.sleep(chance.uniform(0.05, 0.5))
+            time.sleep(rng.uniform(0.05, 0.5))
             terminate(url, database)
-            ended = process.wait()
-            if ended.status not in (0, 3):
+            result = process.wait()
+            if result.status not in (0, 3):
                 cut += 1
-                ended.assert_one_line(CUT, "run this again")
+                result.assert_one_line(CUT, "run this again")
             store.engine.dispose()
             assert_whole(store, wholes)
         run(database, "import", work, "--source", SOURCE)
@@ -561,7 +565,7 @@ def test_a_connection_cut_in_the_midst_of_an_import_loses_nothing(
 @pytest.mark.parametrize(
     "command", [("list",), ("set", "--heat", "3", "1"), ("status",), ("report", "review")]
 )
-def test_a_connection_cut_in_the_midst_of_a_command_is_told_in_a_line(
+def test_a_connection_cut_during_a_command_is_reported_in_one_line(
     request: pytest.FixtureRequest, tmp_path: Path, versions: list[Version], command: tuple[str, ...]
 ) -> None:
     url = request.getfixturevalue("postgresql_url")
@@ -576,7 +580,7 @@ def test_a_connection_cut_in_the_midst_of_a_command_is_told_in_a_line(
         process = start(database, *command)
         with psycopg.connect(f"{url}/postgres", autocommit=True) as watcher:
             waiting = "FROM pg_stat_activity WHERE datname = %s AND wait_event_type = 'Lock'"
-            assert until(lambda: bool(watcher.execute(f"SELECT 1 {waiting}", [name]).fetchone()), 20)
+            assert wait_until(lambda: bool(watcher.execute(f"SELECT 1 {waiting}", [name]).fetchone()), 20)
             watcher.execute(f"SELECT pg_terminate_backend(pid) {waiting}", [name])
         end(process).assert_one_line(CUT, "run this again")
     with opened(database) as store, store.reading() as connection:
@@ -584,14 +588,14 @@ def test_a_connection_cut_in_the_midst_of_a_command_is_told_in_a_line(
 
 
 @pytest.mark.long
-def test_a_server_that_dies_in_the_midst_of_an_import_loses_nothing(
+def test_a_server_that_dies_during_an_import_loses_nothing(
     request: pytest.FixtureRequest, tmp_path: Path, versions: list[Version], wholes: dict[str, set[str]]
 ) -> None:
-    request.getfixturevalue("postgresql_url")  # skips where there is none
+    request.getfixturevalue("postgresql_url")  # skips the test without PostgreSQL
     import psycopg
 
-    chance, cut = random.Random(SEED), 0
-    with own_server() as server, Imports(tmp_path) as started:
+    rng, cut = random.Random(SEED), 0
+    with run_own_server() as server, Imports(tmp_path) as started:
         with psycopg.connect(f"{server.url}/postgres", autocommit=True) as connection:
             connection.execute("CREATE DATABASE store")
         database = f"{server.url}/store"
@@ -602,12 +606,12 @@ def test_a_server_that_dies_in_the_midst_of_an_import_loses_nothing(
             process = started.start(
                 "--database", database, "import", now.root, "--source", SOURCE, "--jobs", 2
             )
-            time.sleep(chance.uniform(0.1, 0.6))
+            time.sleep(rng.uniform(0.1, 0.6))
             server.kill()
-            ended = process.wait()
-            if ended.status not in (0, 3):
+            result = process.wait()
+            if result.status not in (0, 3):
                 cut += 1
-                ended.assert_one_line(CUT, "run this again")
+                result.assert_one_line(CUT, "run this again")
             run(database, "set", "--heat", 3, "1").assert_one_line(CUT, "run this again")
             run(database, "list").assert_one_line(CUT, "run this again")
             server.start()
@@ -619,67 +623,65 @@ def test_a_server_that_dies_in_the_midst_of_an_import_loses_nothing(
     assert cut >= 1
 
 
-# Several at once -------------------------------------------------------------------------------------
+# Concurrent imports ----------------------------------------------------------------------------------
 
 
-def test_a_second_import_of_a_source_is_refused_with_a_line(
+def test_a_second_import_of_a_source_is_refused_in_one_line(
     place: Place, tmp_path: Path, versions: list[Version]
 ) -> None:
     database = place.new()
     with opened(database) as store:
         migrate.upgrade(store)
         with store.backend.import_lock(store.engine, SOURCE):
-            ended = run(database, "import", versions[0].root, "--source", SOURCE)
-            ended.assert_one_line("another import of 'site' is running", "run this again")
+            result = run(database, "import", versions[0].root, "--source", SOURCE)
+            result.assert_one_line("another import of 'site' is running", "run this again")
         processes = [start(database, "import", versions[0].root, "--source", SOURCE) for _ in range(3)]
         ended_all = [end(process) for process in processes]
         assert any(e.status == 0 for e in ended_all)
-        for ended in ended_all:
-            if ended.status:
-                ended.assert_one_line("another import of 'site' is running", "run this again")
+        for result in ended_all:
+            if result.status:
+                result.assert_one_line("another import of 'site' is running", "run this again")
         assert_completed(store, versions[0].fresh)
 
 
 @pytest.mark.long
-def test_imports_of_two_sources_at_once_give_what_one_after_the_other_gives(
-    place: Place, tmp_path: Path
-) -> None:
-    chance = random.Random(SEED)
-    together, apart = place.new(), str(tmp_path / "apart.db")
+def test_concurrent_imports_of_two_sources_equal_imports_in_sequence(place: Place, tmp_path: Path) -> None:
+    rng = random.Random(SEED)
+    together, separate = place.new(), str(tmp_path / "apart.db")
     roots = {name: tmp_path / name for name in ("left", "right")}
     for name, root in roots.items():
         make_dump(root, 60)
         (tmp_path / f"{name} runner").mkdir()
     with Imports(tmp_path / "left runner") as left, Imports(tmp_path / "right runner") as right:
         for number in range(3):
-            under_way = [
+            running = [
                 runner.start("--database", together, "import", root, "--new-source", "--jobs", 1 + number % 2)
                 for runner, root in zip((left, right), roots.values(), strict=True)
             ]
-            for process in under_way:
+            for process in running:
                 process.wait().assert_done()
             for root in roots.values():
-                run(apart, "import", root, "--new-source").assert_done()
-            with opened(together) as store, opened(apart) as other:
-                found = [d for d in unlike(store, other) if "missing_since: " not in d]
+                run(separate, "import", root, "--new-source").assert_done()
+            with opened(together) as store, opened(separate) as other:
+                found = [d for d in unexpected_differences(store, other) if "missing_since: " not in d]
                 assert found == []
                 with store.reading() as connection:
                     assert list(verify(connection)) == []
-                    assert strays(connection) == []
+                    assert find_orphans(connection) == []
             for root in roots.values():
-                change_dump(root, chance)
+                change_dump(root, rng)
 
 
-# An editor at work -----------------------------------------------------------------------------------
+# An editor during imports ----------------------------------------------------------------------------
 
 
 class Editor(threading.Thread):
-    """Decides on random articles all the time, and keeps what was decided, by id: paths change hands."""
+    """A thread that edits random articles, and records the overrides by article id, since paths may move."""
 
     def __init__(self, database: str) -> None:
         super().__init__()
         self._store, self._chance, self._is_over = Store(database), random.Random(SEED), threading.Event()
-        self.decided: dict[tuple[int, str], int] = {}
+        self.edited: dict[tuple[int, str], int] = {}
         self.waited: list[float] = []
         self.refused: list[str] = []
 
@@ -695,14 +697,14 @@ class Editor(threading.Thread):
     def _decide(self, ids: list[int]) -> None:
         flag = self._chance.choice(["quality", "heat", "removed"])
         value = self._chance.randint(0, 1 if flag == "removed" else 99)
-        began = time.monotonic()
+        started_at = time.monotonic()
         try:
-            decide(self._store, *map(str, ids), **{flag: value})
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is told
+            edit_flags(self._store, *map(str, ids), **{flag: value})
+        except Exception as error:  # noqa: BLE001 - any error is recorded
             self.refused.append(str(error))
         else:
-            self.decided |= {(article_id, flag): value for article_id in ids}
-        self.waited.append(time.monotonic() - began)
+            self.edited |= {(article_id, flag): value for article_id in ids}
+        self.waited.append(time.monotonic() - started_at)
 
     def end(self) -> None:
         self._is_over.set()
@@ -710,43 +712,41 @@ class Editor(threading.Thread):
 
 
 @pytest.mark.long
-def test_an_editor_at_work_during_imports_loses_no_decision(
+def test_an_editor_loses_no_override_during_imports(
     place: Place, tmp_path: Path, versions: list[Version]
 ) -> None:
     database, work = place.new(), tmp_path / "work"
     shutil.copytree(versions[0].root, work)
-    # In batches as large as they are in life: that is how long an editor may have to wait.
+    # Batches have their real size, because an editor may have to wait for one.
     with opened(database) as store, Imports(tmp_path, BATCH=2_000) as started:
         migrate.upgrade(store)
         editor = Editor(database)
         editor.start()
         try:
             for number in (0, 1, 2, 1):
-                become(work, versions[number].root)
-                ended = started.start("--database", database, "import", work, "--source", SOURCE).wait()
-                assert ended.status in (0, 3), ended.err
+                make_equal(work, versions[number].root)
+                result = started.start("--database", database, "import", work, "--source", SOURCE).wait()
+                assert result.status in (0, 3), result.err
         finally:
             editor.end()
-        print(f"{place.engine}: {len(editor.waited)} decisions, longest wait {max(editor.waited):.2f} s")
+        print(f"{place.engine}: {len(editor.waited)} edits, longest wait {max(editor.waited):.2f} s")
         assert editor.refused == []
-        assert len(editor.decided) > 20
+        assert len(editor.edited) > 20
         assert max(editor.waited) < BUSY_TIMEOUT
-        assert lost(store, editor.decided) == []
+        assert find_lost(store, editor.edited) == []
         assert_completed(store, versions[1].fresh)
 
 
-def lost(store: Store, decided: dict[tuple[int, str], int]) -> list[object]:
-    """The decisions that neither stand nor are set aside with their story."""
+def find_lost(store: Store, edited: dict[tuple[int, str], int]) -> list[object]:
+    """Return the overrides that are neither in effect nor set aside with their story."""
     with store.reading() as connection:
         kept = {
             tuple(row)
             for table in (overrides, set_aside_overrides)
             for row in connection.execute(sa.select(table.c.article_id, table.c.field, table.c.value))
         }
-        assert wrong_flags(connection) == []
-    return [
-        decision for decision in ((*key, value) for key, value in decided.items()) if decision not in kept
-    ]
+        assert find_wrong_flags(connection) == []
+    return [override for override in ((*key, value) for key, value in edited.items()) if override not in kept]
 
 
 # Files that change between the scan and the reading ---------------------------------------------------
@@ -787,7 +787,7 @@ def become_folder(path: Path) -> None:
         (become_folder, "not_a_file", 1),
     ],
 )
-def test_a_file_that_changes_before_it_is_read_keeps_no_other_out(
+def test_a_file_that_changes_before_it_is_read_affects_no_other(
     store: Store,
     site: Path,
     change: Callable[[Path], None],
@@ -811,7 +811,7 @@ def test_a_file_that_changes_before_it_is_read_keeps_no_other_out(
         chosen.rmdir()
     else:
         chosen.unlink(missing_ok=True)
-    chosen.write_text("---\ntitle: Mended\n---\n")
+    chosen.write_text("---\ntitle: Fixed\n---\n")
     import_folder(store, site)
     with store.reading() as connection:
         resolved = connection.scalars(
@@ -820,4 +820,4 @@ def test_a_file_that_changes_before_it_is_read_keeps_no_other_out(
             )
         ).all()
         assert None not in resolved
-        assert connection.scalar(sa.select(articles.c.title).where(articles.c.path == path)) == "Mended"
+        assert connection.scalar(sa.select(articles.c.title).where(articles.c.path == path)) == "Fixed"

@@ -17,9 +17,9 @@ from curation.documents.parsing import parse_article
 from curation.errors import DocumentError, FlagEditError
 from curation.flags import FLAGS
 
-from ..support.tricky_documents import nasty_documents
+from ..support.tricky_documents import tricky_documents
 
-NASTY = dict(nasty_documents())
+NASTY = dict(tricky_documents())
 
 #: A line of the top mapping that states a flag.
 FLAG_LINE = re.compile(r"""\s*(\? )?["']?(quality|heat|published|removed)["']?\s*:""")

@@ -21,13 +21,13 @@ from curation.documents.plain_scalars import resolve
 from curation.errors import DocumentError
 
 from ..support.cases import few_or_many
-from ..support.random_yaml import NUMBERS, Soup
+from ..support.random_yaml import NUMBERS, RandomYaml
 
 DOCUMENTS = int(os.environ.get("CURATION_YAML_DOCUMENTS", "100000"))
 
 
 def texts(count: int) -> Iterator[str]:
-    return (Soup(seed).document() for seed in range(count))
+    return (RandomYaml(seed).document() for seed in range(count))
 
 
 # --- the fast reader and the careful one ---------------------------------------------------------------

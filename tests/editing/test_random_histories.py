@@ -1,8 +1,8 @@
-"""Laws of decisions over random histories of imports, edits, reverts, scores and searches, on both engines.
+"""Properties of overrides over random histories of imports, edits, reverts, scores and searches.
 
-At every moment effective = override or upstream, and the audit replays to the present (`verify`); and taking
-all back, the newest first, gives exactly the store that there was.
-`CURATION_EXAMPLES` is how many histories are tried on each engine.
+After every step `verify` finds nothing: effective values are overrides or upstream values, and the recorded
+changes lead to the present state. Reverting everything, the newest first, restores the first state exactly.
+The environment variable `CURATION_EXAMPLES` is the number of histories on each engine.
 """
 
 from __future__ import annotations
@@ -37,16 +37,16 @@ from ..support.stores import new_database
 EXAMPLES = int(os.environ.get("CURATION_EXAMPLES", "6"))
 STEPS = 14
 
-#: An article's flags, those of upstream, and its decisions with the changesets that made them.
+#: For each path: effective values, upstream values, and overrides with their changesets.
 State = dict[str, tuple[Any, ...]]
 
 
 class History:
-    """A store that has been through something, and the changesets of it that stand."""
+    """A store with a random history, and the ids of the changesets that it has had."""
 
     def __init__(self, store: Store, root: Path, seed: int) -> None:
-        self.store, self.root, self.chance = store, root, random.Random(seed)
-        self.made: list[int] = []
+        self.store, self.root, self.random = store, root, random.Random(seed)
+        self.changeset_ids: list[int] = []
         import_folder(store, root, source="site")
         with store.writing() as connection:
             set_rule_settings(connection, "site", {"related_bonus": 20, "publish_threshold": 70})
@@ -59,9 +59,9 @@ class History:
                 path: tuple(row) for path, *row in connection.execute(sa.select(articles.c.path, *columns))
             }
             table = overrides.c
-            decided = sa.select(articles.c.path, table.field, table.value, table.changeset_id).join(articles)
-            for path, *decision in sorted(map(tuple, connection.execute(decided))):
-                found[path] += (tuple(decision),)
+            query = sa.select(articles.c.path, table.field, table.value, table.changeset_id).join(articles)
+            for path, *override in sorted(map(tuple, connection.execute(query))):
+                found[path] += (tuple(override),)
         return found
 
     def step(self) -> None:
@@ -69,38 +69,38 @@ class History:
             self.edit,
             self.edit,
             self.reset,
-            self.release,
+            self.reset_adopted_overrides,
             self.revert,
             self.score,
             self.score,
-            self.change,
+            self.change_upstream,
             self.search,
         )
-        made = self.chance.choice(steps)()
-        self.made += [made] if made is not None else []
+        changeset_id = self.random.choice(steps)()
+        self.changeset_ids += [changeset_id] if changeset_id is not None else []
         with self.store.reading() as connection:
             assert list(verify(connection)) == []
 
     def selection(self) -> Selection:
         collections = ("news", "learning", "archive", "samples")
-        if self.chance.random() < 0.5:
-            return Selection((), Filters(collection=(self.chance.choice(collections),)))
+        if self.random.random() < 0.5:
+            return Selection((), Filters(collection=(self.random.choice(collections),)))
         paths = sorted(self.state())
-        return Selection(self.chance.sample(paths, self.chance.randint(1, 3)))
+        return Selection(self.random.sample(paths, self.random.randint(1, 3)))
 
     def edit(self) -> int | None:
         qualities: list[int | ChangeBy] = [
-            self.chance.randint(0, 120),
-            ChangeBy(self.chance.randint(-30, 30)),
+            self.random.randint(0, 120),
+            ChangeBy(self.random.randint(-30, 30)),
         ]
         values: dict[str, int | ChangeBy] = {
-            "quality": self.chance.choice(qualities),
-            "heat": self.chance.randint(-1, 200),
-            "published": self.chance.randint(0, 1),
-            "removed": self.chance.randint(0, 1),
+            "quality": self.random.choice(qualities),
+            "heat": self.random.randint(-1, 200),
+            "published": self.random.randint(0, 1),
+            "removed": self.random.randint(0, 1),
         }
-        flags = self.chance.sample(FLAGS, self.chance.randint(1, 3))
-        return self.decide(
+        flags = self.random.sample(FLAGS, self.random.randint(1, 3))
+        return self.run(
             lambda connection: (
                 set_flags(
                     connection,
@@ -113,29 +113,32 @@ class History:
         )
 
     def reset(self) -> int | None:
-        flags = self.chance.sample(FLAGS, self.chance.randint(1, 4))
-        return self.decide(
+        flags = self.random.sample(FLAGS, self.random.randint(1, 4))
+        return self.run(
             lambda connection: (
                 reset_flags(connection, self.selection(), flags, actor="bob", reason=None).changeset_id
             )
         )
 
-    def release(self) -> int | None:
-        """Lets go of what upstream agrees with: no flag changes its value, and nothing is left to let go of."""
-        before, flags = self.state(), self.chance.sample(FLAGS, self.chance.randint(1, 4))
+    def reset_adopted_overrides(self) -> int | None:
+        """Remove adopted overrides; check that no flag changes and that none is left to remove."""
+        before, flags = self.state(), self.random.sample(FLAGS, self.random.randint(1, 4))
 
-        def letting_go(connection: sa.Connection) -> int | None:
-            every = Selection()
-            edit = reset_flags(connection, every, flags, actor="fay", reason=None, adopted=True)
-            assert reset_flags(connection, every, flags, actor="fay", reason=None, adopted=True).changed == 0
+        def reset_adopted(connection: sa.Connection) -> int | None:
+            all_articles = Selection()
+            edit = reset_flags(connection, all_articles, flags, actor="fay", reason=None, adopted=True)
+            assert (
+                reset_flags(connection, all_articles, flags, actor="fay", reason=None, adopted=True).changed
+                == 0
+            )
             return edit.changeset_id
 
-        made = self.decide(letting_go)
-        values = 2 * len(FLAGS)
-        assert {path: told[:values] for path, told in self.state().items()} == {
-            path: told[:values] for path, told in before.items()
+        changeset_id = self.run(reset_adopted)
+        count = 2 * len(FLAGS)
+        assert {path: values[:count] for path, values in self.state().items()} == {
+            path: values[:count] for path, values in before.items()
         }
-        return made
+        return changeset_id
 
     def revert(self) -> int | None:
         with self.store.reading() as connection:
@@ -143,11 +146,11 @@ class History:
             known = connection.scalars(query.order_by(changesets.c.id)).all()
         if not known:
             return None
-        target = self.chance.choice(known)
-        return self.decide(lambda connection: revert_changeset(connection, target, actor="cat").changeset_id)
+        target = self.random.choice(known)
+        return self.run(lambda connection: revert_changeset(connection, target, actor="cat").changeset_id)
 
     def score(self) -> int | None:
-        return self.decide(lambda connection: score_articles(connection, (), actor="dan").changeset_id)
+        return self.run(lambda connection: score_articles(connection, (), actor="dan").changeset_id)
 
     def search(self) -> None:
         index_queued(self.store)
@@ -155,31 +158,31 @@ class History:
             found = set(
                 connection.scalars(sa.select(find_matches(connection, "lighthouse").subquery().c.article_id))
             )
-            said = sa.or_(
+            contains_word = sa.or_(
                 *(articles.c[name].icontains("lighthouse") for name in ("title", "excerpt", "body"))
             )
-            assert found >= set(connection.scalars(sa.select(articles.c.id).where(said)))
+            assert found >= set(connection.scalars(sa.select(articles.c.id).where(contains_word)))
 
-    def change(self) -> int | None:
-        """A night at upstream: a few documents' flags move."""
-        for path in self.chance.sample(sorted((self.root / "_news").glob("*.md")), 3):
+    def change_upstream(self) -> int | None:
+        """Change flags in a few documents, and import them."""
+        for path in self.random.sample(sorted((self.root / "_news").glob("*.md")), 3):
             lines = path.read_text(encoding="utf-8-sig").splitlines(keepends=True)
             for i, line in enumerate(lines):
                 if line.startswith(("quality:", "heat:")):
-                    lines[i] = f"{line.partition(':')[0]}: {self.chance.randint(-1, 120)}\n"
+                    lines[i] = f"{line.partition(':')[0]}: {self.random.randint(-1, 120)}\n"
             path.write_text("".join(lines))
         return import_folder(self.store, self.root, source="site").changeset_id
 
-    def decide(self, doing: Callable[[sa.Connection], int | None]) -> int | None:
+    def run(self, action: Callable[[sa.Connection], int | None]) -> int | None:
         try:
             with self.store.writing() as connection:
-                return doing(connection)
+                return action(connection)
         except (EditRefused, SelectionError):
             return None
 
     def undo_all(self) -> None:
-        """Takes back whatever there was, the newest first."""
-        for changeset in reversed(self.made):
+        """Revert everything, the newest first."""
+        for changeset in reversed(self.changeset_ids):
             with self.store.reading() as connection:
                 kind = connection.scalar(sa.select(changesets.c.kind).where(changesets.c.id == changeset))
             if kind == "import":

@@ -33,7 +33,7 @@ from ..support.exporting_helpers import (
 )
 from ..support.places import SITE
 from ..support.store_digest import digests
-from ..support.tricky_documents import nasty_documents
+from ..support.tricky_documents import tricky_documents
 
 
 def test_an_empty_folder_gets_all_documents_unchanged(
@@ -65,7 +65,7 @@ def test_an_archive_gets_all_documents_unchanged(
 
 @pytest.mark.long
 def test_nasty_documents_are_exported_unchanged(curation: Curation, tmp_path: Path) -> None:
-    nasty = {f"_news/{name}.md": data for name, data in nasty_documents()}
+    nasty = {f"_news/{name}.md": data for name, data in tricky_documents()}
     root = tmp_path / "nasty"
     for path, data in nasty.items():
         (root / path).parent.mkdir(parents=True, exist_ok=True)
@@ -80,7 +80,7 @@ def test_nasty_documents_are_exported_unchanged(curation: Curation, tmp_path: Pa
     assert curation("export", "files", str(root)).exit_code == 0
     assert_all_is_in(curation, curation("import", str(root)))
     # An invalid `removed` unpublishes the article upstream, which conflicts with the editor's `published`.
-    unclear = sum(name.startswith("nulls-") for name, _ in nasty_documents())
+    unclear = sum(name.startswith("nulls-") for name, _ in tricky_documents())
     conflicts = curation("status", "--format", "csv").stdout.splitlines()[1].split(",")[5]
     assert (conflicts, unclear > 0) == (str(unclear), True)
     assert (

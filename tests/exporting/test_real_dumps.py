@@ -47,7 +47,7 @@ def test_every_snapshot_is_exported_unchanged(
     for files in snapshots(family):
         documents = {path: data for path, data in files.items() if kind_of(path) is not None}
         documents = as_crlf(documents) if line_ends == "crlf" else documents
-        site.hold(documents)
+        site.write_files(documents)
         import_folder(store, site.root)
         result = curation("export", "files", str(out))
         assert (result.exit_code, summary_line(result)) == (
@@ -105,7 +105,7 @@ def test_each_override_changes_one_line_and_can_be_imported(
 ) -> None:
     root = tmp_path / "powerapps"
     files = snapshots("powerapps")[-1]
-    Site(root).hold(files)
+    Site(root).write_files(files)
     git(root, "init", "--quiet")
     git(root, "add", "--all")
     git(root, "commit", "--quiet", "--message", "upstream")
@@ -164,7 +164,7 @@ def test_a_cycle_of_import_and_export_changes_nothing_more(
 ) -> None:
     """After import, override, export and import, another export writes nothing."""
     site = Site(tmp_path / "diablo4")
-    site.hold(snapshots("diablo4")[0])
+    site.write_files(snapshots("diablo4")[0])
     import_folder(store, site.root)
     override_at_random(store, OVERRIDES // 4, seed=4)
     wanted = effective(store)

@@ -24,7 +24,7 @@ from curation.store.database import Store
 from curation.store.schema import articles
 
 from ..support.cases import some
-from ..support.editing_helpers import LEADER, VETOED, decide, rows
+from ..support.editing_helpers import LEADER, VETOED, edit_flags, rows
 from ..support.importing_helpers import import_folder, write_story
 from ..support.synthetic_store import fill
 
@@ -56,8 +56,8 @@ def query_rows(run: Curation, sql: str) -> list[dict[str, Any]]:
 @pytest.fixture
 def varied_store(filled: Store, curation: Curation, site: Path) -> Curation:
     """A store with an override of every flag, two sources, and a missing article."""
-    decide(filled, LEADER, quality=80, published=0)
-    decide(filled, VETOED, heat=-7, removed=0)
+    edit_flags(filled, LEADER, quality=80, published=0)
+    edit_flags(filled, VETOED, heat=-7, removed=0)
     import_folder(filled, site, source="copy")
     (site / LEADER).unlink()
     import_folder(filled, site, source="copy")

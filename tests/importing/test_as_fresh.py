@@ -86,7 +86,7 @@ class History:
 
     def _import_to(self, store: Store, name: str, files: Files) -> Summary:
         site = self._sites[name]
-        site.hold({"_news/always.md": b"---\ntitle: Always\n---\nAlways the same.\n"} | files)
+        site.write_files({"_news/always.md": b"---\ntitle: Always\n---\nAlways the same.\n"} | files)
         return import_folder(store, site.root)
 
     def _import_any(self) -> None:
@@ -211,11 +211,11 @@ def test_a_store_equals_a_fresh_import_after_an_undone_import(
     before, after = UNDONE_IMPORTS[name]
     site = Site(tmp_path / "site")
     for files in (before, after):
-        site.hold(always | files)
+        site.write_files(always | files)
         changeset_id = import_folder(store, site.root).changeset_id
     assert changeset_id is not None
     assert undo_one_import(store, changeset_id, actor="ann", reason=None).kept == []
-    site.hold(always | before)
+    site.write_files(always | before)
     import_folder(fresh, site.root)
     assert differences(store, fresh) == []
     assert find_problems(store) == []
@@ -227,7 +227,7 @@ def test_a_returned_file_has_its_notices_again(store: Store, fresh: Store, tmp_p
     site, other = Site(tmp_path / "site"), {_B: _with_image("width: 1", "b")}
     with_notices: Files = {_A: _with_image("title: 2024"), "_data/topics/t.yaml": b"name: 2024\n"}
     for files in (other | with_notices, other, other | with_notices):
-        site.hold(files)
+        site.write_files(files)
         import_folder(store, site.root)
     import_folder(fresh, site.root)
     assert differences(store, fresh) == []

@@ -30,7 +30,7 @@ from ..support.cases import some
 from ..support.importing_helpers import import_folder
 from ..support.places import DATA
 from ..support.store_comparison import count, differences, disagreements, rows
-from ..support.upstream_changes import FULL, Files, Mischief, Model, Site, decide_at_random, snapshots
+from ..support.upstream_changes import FULL, DumpChanger, Files, Model, Site, edit_at_random, snapshots
 
 needs_dumps = pytest.mark.skipif(not DATA.is_dir(), reason=f"no real dumps at {DATA}")
 
@@ -70,7 +70,7 @@ def test_the_store_equals_a_fresh_import_after_each_snapshot(
 ) -> None:
     site = Site(tmp_path / family)
     for files in snapshots(family):
-        site.hold(files)
+        site.write_files(files)
         import_folder(store, site.root)
         fresh = fresh_store()
         import_folder(fresh, site.root)
@@ -196,7 +196,7 @@ def test_the_store_equals_a_fresh_import_after_each_constructed_dump(
 ) -> None:
     site = Site(tmp_path / "site")
     for number, files in enumerate(DUMPS[case]):
-        site.hold({"_news/always.md": _article("", "always")} | files)
+        site.write_files({"_news/always.md": _article("", "always")} | files)
         import_folder(store, site.root)
         fresh = fresh_store()
         import_folder(fresh, site.root)
@@ -214,7 +214,7 @@ def test_a_link_prefers_present_articles_and_titles(store: Store, tmp_path: Path
         ({}, _A),
         (by_title | by_address, _A),
     ):
-        site.hold(link | files)
+        site.write_files(link | files)
         import_folder(store, site.root)
         assert rows(store, target) == [(expected,)]
 
@@ -279,7 +279,7 @@ class TwoSources:
             self.write(name, {})
 
     def write(self, name: str, files: Files) -> None:
-        self._sites[name].hold({"_news/always.md": _article("", "always")} | files)
+        self._sites[name].write_files({"_news/always.md": _article("", "always")} | files)
 
     def differences(self, name: str, files: Files) -> list[str]:
         """Import a dump of one source. Return the differences from fresh imports of both."""
@@ -310,12 +310,12 @@ def test_a_site_divided_between_two_sources(
 ) -> None:
     """They share organizations, topics and images. Each has its own dates and random changes."""
     two_sources = TwoSources(store, fresh_store, tmp_path)
-    mischief = {"one": Mischief(seed), "two": Mischief(-seed)}
+    mischief = {"one": DumpChanger(seed), "two": DumpChanger(-seed)}
     for snapshot in snapshots("powerapps")[:: 1 if FULL else 3]:
         for name, part in _parts(snapshot).items():
             assert two_sources.differences(name, part) == []
         for name, part in reversed(_parts(snapshot).items()):
-            assert two_sources.differences(name, mischief[name].do(part)) == []
+            assert two_sources.differences(name, mischief[name].change(part)) == []
 
 
 def _parts(files: Files) -> dict[str, Files]:
@@ -350,7 +350,7 @@ def _repository(root: Path, family: str) -> Repository:
     git(root, "init", "--quiet")
     site, commits = Site(root), []
     for files in snapshots(family):
-        site.hold(files)
+        site.write_files(files)
         git(root, "add", "--all")
         git(root, "-c", "user.name=t", "-c", "user.email=t@t.example", "commit", "--quiet", "--message=x")
         commits.append(git(root, "rev-parse", "HEAD"))
@@ -402,7 +402,7 @@ def test_the_same_from_git(
 #: Number of edits between two real snapshots.
 EDITS = 500 if FULL else 80
 
-#: Engine, site, and whether the dumps are changed randomly (`Mischief`).
+#: Engine, site, and whether the dumps are changed randomly (`DumpChanger`).
 SEQUENCES = (
     [(engine, family, much) for engine in ENGINES for family in FAMILIES for much in (False, True)]
     if FULL or SEEDS > 1
@@ -425,21 +425,21 @@ def test_no_override_is_lost_and_every_notice_has_a_cause(
     site, model, chance = Site(tmp_path / family), Model(), random.Random(seed)
     dumps = _with_mischief(family, seed) if mischief else snapshots(family)
     for number, files in enumerate(dumps):
-        site.hold(files)
+        site.write_files(files)
         import_folder(store, site.root)
-        model.take_in(files)
+        model.import_files(files)
         assert_model_agrees(store, model)
         fresh = fresh_store()
         import_folder(fresh, site.root)
         assert differences(store, fresh) == []
         if number < len(dumps) - 1:
             some = EDITS // 4 if mischief else EDITS // 2
-            decide_at_random(store, model, chance, some)
+            edit_at_random(store, model, chance, some)
             assert_model_agrees(store, model)
             import_folder(store, site.root)  # only overrides have changed
-            model.take_in(files)
+            model.import_files(files)
             assert_model_agrees(store, model)
-            decide_at_random(store, model, chance, some)
+            edit_at_random(store, model, chance, some)
     if mischief:
         # Three small snapshots do not contain all events.
         expected = EXPECTED_EVENTS if FULL or family == "powerapps" else EXPECTED_EVENTS[:4]
@@ -460,6 +460,6 @@ EXPECTED_EVENTS = (
 
 def _with_mischief(family: str, seed: int) -> list[Files]:
     """Return the snapshots, each followed by a randomly changed copy. The last one is unchanged."""
-    mischief = Mischief(seed)
-    dumps = [files for snapshot in snapshots(family) for files in (snapshot, mischief.do(snapshot))]
+    mischief = DumpChanger(seed)
+    dumps = [files for snapshot in snapshots(family) for files in (snapshot, mischief.change(snapshot))]
     return [*dumps, snapshots(family)[-1]]

@@ -1,4 +1,4 @@
-"""The plan of the house: who may import whom, and where each engine is named."""
+"""The architecture: which package may import which, and where database engines are named."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..support.places import CHECKOUT
 ROOT = Path(curation.__file__).parent
 FILES = sorted(f for f in ROOT.rglob("*.py") if "migrations" not in f.relative_to(ROOT).parts)
 
-#: From the bottom up; a module imports only from its own layer's package or from layers before it.
+#: Layers from the bottom up. A module imports only from its own package or from lower layers.
 LAYERS = (
     (
         "errors",
@@ -58,12 +58,12 @@ LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 
 
 def part_of(file: Path) -> str:
-    """The layer's name of a file: its top package or module."""
+    """Return the top package or module of a file."""
     return file.relative_to(ROOT).parts[0].removesuffix(".py")
 
 
 def imported_parts(file: Path) -> set[str]:
-    """The parts of the house that a file imports, anywhere in it."""
+    """Return the top packages and modules that a file imports, anywhere in it."""
     package = file.relative_to(ROOT).parent.parts
     found = set()
     for node in ast.walk(ast.parse(file.read_text())):
@@ -74,7 +74,7 @@ def imported_parts(file: Path) -> set[str]:
     return found & LEVEL.keys()
 
 
-def test_every_part_has_its_place() -> None:
+def test_every_part_has_a_layer() -> None:
     assert {part_of(file) for file in FILES} - {"__init__"} == set(LEVEL)
 
 
@@ -88,19 +88,19 @@ def test_imports_run_downward() -> None:
 def test_only_backends_name_an_engine() -> None:
     named = re.compile(r"""["'](sqlite|postgresql|mysql|mariadb)["']|import (sqlite3|psycopg)""")
     for file in FILES:
-        # The tables have options for each engine.
+        # The definitions of columns have options for each engine.
         if part_of(file) != "backends" and file != ROOT / "store" / "columns.py":
             assert not named.search(file.read_text()), file
 
 
-def test_errors_are_told_apart_by_codes() -> None:
-    """Their texts are in the server's language. SQLite has one, and says some things in no other way."""
-    by_text = re.compile(
+def test_errors_are_distinguished_by_codes() -> None:
+    """Messages are in the server's language. SQLite has only one, and some errors have no code."""
+    by_message = re.compile(
         r"""["'][A-Za-z ]{4,}["'] (not )?in (text|message|told|str\()|\b(text|message)\.startswith"""
     )
     for file in FILES:
         if part_of(file) in ("backends", "store") and file.name != "sqlite_queries.py":
-            assert not by_text.search(file.read_text()), file
+            assert not by_message.search(file.read_text()), file
 
 
 def test_only_migrate_imports_alembic() -> None:
@@ -130,15 +130,15 @@ def _standard() -> frozenset[str]:
     return sys.stdlib_module_names
 
 
-#: What lies at the top level, beside files whose names begin with a dot.
+#: Files and folders at the top level, except those whose names begin with a dot.
 TOP = {
     "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "README.md", "alembic.ini", "curation", "docs", "migrations",
     "mkdocs.yml", "pyproject.toml", "tests",
 }  # fmt: skip
 
 
-def test_nothing_else_lies_at_the_top_level() -> None:
-    """Only what is committed counts: a store or an environment may lie there too."""
+def test_the_top_level_has_only_known_files() -> None:
+    """Only committed files count, since a store or an environment may be there too."""
     checkout = CHECKOUT
     if not (checkout / ".git").exists():  # an unpacked archive
         return
@@ -148,13 +148,13 @@ def test_nothing_else_lies_at_the_top_level() -> None:
     assert {name for name in found if not name.startswith(".")} <= TOP
 
 
-def test_files_can_be_read_in_one_sitting() -> None:
+def test_modules_are_short() -> None:
     long = {str(f.relative_to(ROOT)): n for f in FILES if (n := len(f.read_text().splitlines())) > 450}
     assert long == {}
 
 
 def test_the_tables_load_no_dialect() -> None:
-    """Loading one that is not used takes a command 20 ms."""
-    told = "import sys, curation.store.schema; print([m for m in sys.modules if m.startswith('sqlalchemy.dialects.')])"
-    ended = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True)
-    assert ended.stdout == "[]\n"
+    """Loading a dialect that is not used costs a command 20 ms."""
+    program = "import sys, curation.store.schema; print([m for m in sys.modules if m.startswith('sqlalchemy.dialects.')])"
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert result.stdout == "[]\n"

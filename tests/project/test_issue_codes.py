@@ -16,9 +16,9 @@ ROOT = Path(curation.__file__).parent
 
 TREES = {file: ast.parse(file.read_text()) for file in sorted(ROOT.rglob("*.py"))}
 
-#: What makes an issue: the position of the code among its arguments, and the severity (None: the argument
-#: before it). The names with an underscore are functions of a module's own, and other modules may have others.
-MAKERS: dict[str, tuple[int, str | None]] = {
+#: Functions that make issues: the position of the code among the arguments, and the severity (None: the
+#: argument before it). A name with an underscore may mean another function in another module.
+ISSUE_FUNCTIONS: dict[str, tuple[int, str | None]] = {
     "Issue": (1, None),
     "add_issue": (1, None),
     "DocumentError": (0, "error"),
@@ -31,17 +31,17 @@ MAKERS: dict[str, tuple[int, str | None]] = {
 
 
 def calls() -> Iterator[tuple[Path, str, ast.Call]]:
-    """Every call of a maker: where it is, the maker's name, and the call."""
+    """Yield every call of such a function: its file, the function's name, and the call."""
     for file, tree in TREES.items():
         for node in ast.walk(tree):
             if isinstance(node, ast.Call):
                 name = getattr(node.func, "attr", getattr(node.func, "id", ""))
-                if name in MAKERS:
+                if name in ISSUE_FUNCTIONS:
                     yield file, name, node
 
 
 def texts(node: ast.AST | None) -> set[str]:
-    """The texts that an argument can be: itself, or both sides of a choice."""
+    """Return the texts in an argument: a literal, or both sides of a conditional."""
     found = {n.value for n in ast.walk(node) if isinstance(n, ast.Constant)} if node else set()
     return {text for text in found if isinstance(text, str)}
 
@@ -51,23 +51,23 @@ def argument(call: ast.Call, position: int, name: str) -> ast.expr | None:
     return call.args[position] if len(call.args) > position else named[0] if named else None
 
 
-def made() -> dict[str, set[str]]:
-    """The severities of each code."""
+def issued_codes() -> dict[str, set[str]]:
+    """Return the severities of each code in the package."""
     severities: dict[str, set[str]] = {}
     for _, name, call in calls():
-        position, severity = MAKERS[name]
+        position, severity = ISSUE_FUNCTIONS[name]
         if argument(call, position, "code") is None:
             continue
-        told = {severity} if severity else texts(argument(call, position - 1, "severity"))
+        found = {severity} if severity else texts(argument(call, position - 1, "severity"))
         for code in texts(argument(call, position, "code")):
-            severities.setdefault(code, set()).update(told)
-    for code in handed_on():
+            severities.setdefault(code, set()).update(found)
+    for code in passed_notices():
         severities.setdefault(code, set()).add("notice")
     return severities
 
 
-def handed_on() -> set[str]:
-    """Notices that one function gives to another: `notice = ("code", "message")`."""
+def passed_notices() -> set[str]:
+    """Return the codes of notices that are passed between functions: `notice = ("code", "message")`."""
     return {
         str(ast.literal_eval(node.value.elts[0]))
         for tree in TREES.values()
@@ -90,35 +90,39 @@ def table() -> dict[str, set[str]]:
     }
 
 
-def test_the_table_names_every_code_and_no_other() -> None:
-    assert len(made()) > 60
-    assert set(table()) == set(made())
+def test_the_table_has_exactly_the_codes() -> None:
+    assert len(issued_codes()) > 60
+    assert set(table()) == set(issued_codes())
 
 
-def test_the_table_gives_severities_that_the_code_has() -> None:
-    codes = made()
-    wrong = {code: (said, codes[code]) for code, said in table().items() if not said <= codes[code]}
+def test_the_table_has_the_severities_of_the_code() -> None:
+    codes = issued_codes()
+    wrong = {
+        code: (severities, codes[code])
+        for code, severities in table().items()
+        if not severities <= codes[code]
+    }
     assert not wrong
 
 
-def test_the_table_says_of_each_code_of_a_flag_that_it_may_be_an_error() -> None:
-    told = table()
-    both = {code for code, severities in told.items() if severities == {"error", "warning"}}
-    assert both == {code for code in told if is_about_flag(code, "published")}
+def test_codes_of_flags_may_be_errors_in_the_table() -> None:
+    found = table()
+    both = {code for code, severities in found.items() if severities == {"error", "warning"}}
+    assert both == {code for code in found if is_about_flag(code, "published")}
     assert len(both) == 7
 
 
 def test_codes_are_short_and_plain() -> None:
-    assert not [code for code in made() if not re.fullmatch(r"[a-z][a-z0-9_]{2,40}", code)]
+    assert not [code for code in issued_codes() if not re.fullmatch(r"[a-z][a-z0-9_]{2,40}", code)]
 
 
-def test_every_code_is_written_out_where_its_fault_is_made() -> None:
-    # One that is put together is found by nobody: neither by this test nor by who looks for it. What
-    # is only handed on has the name `code`, or is unpacked.
+def test_every_code_is_a_literal_where_its_issue_is_made() -> None:
+    # A code that is composed cannot be found, neither by this test nor by a search. A code that is only
+    # passed on has the name `code`, or is unpacked.
     for file, name, call in calls():
-        code = argument(call, MAKERS[name][0], "code")
+        code = argument(call, ISSUE_FUNCTIONS[name][0], "code")
         passed = isinstance(code, ast.Name | ast.Attribute) and ast.unparse(code).split(".")[-1] == "code"
         unpacked = any(isinstance(value, ast.Starred) for value in call.args)
-        own = name.startswith("_")  # a module's own function may be of another kind
+        own = name.startswith("_")  # may be another function of that module
         where = f"{file.relative_to(ROOT)}:{call.lineno}"
         assert texts(code) or passed or unpacked or own, f"{where}: {ast.unparse(call)}"

@@ -1,6 +1,6 @@
-"""Time grows with the size of what is read, searched, written back or printed, and no faster.
+"""The time to read, search, write or print an input is linear in its size.
 
-`CURATION_LINEAR` is the size in bytes to go up to, in the long run (16777216); it prints the figures.
+The environment variable `CURATION_LINEAR` is the largest size in bytes, for example 16777216 for a long run.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from ..support.measuring_process import Measurer
 LARGEST = int(os.environ.get("CURATION_LINEAR", "131072"))
 FIRST = LARGEST // 4 if "CURATION_LINEAR" in os.environ else 4096
 
-#: A figure of these: where four times the size takes more than so many times as long, it is no noise. Linear
-#: is 4, quadratic 16.
+#: If four times the size takes more than this many times as long, it is not noise. Linear time gives 4,
+#: quadratic time 16.
 GROWTH = 9
 
-#: Seconds that a byte may take on a slow machine; and any case, whatever its size.
+#: Maximum number of seconds for a byte on a slow machine, and for each case.
 PER_BYTE = 40e-6
 LIMIT = 30.0 + LARGEST * PER_BYTE
 
@@ -39,16 +39,16 @@ def growth(figures: list[tuple[int, float]]) -> float:
 
 @pytest.mark.parametrize("name", some(CASES))
 def test_four_times_the_size_takes_four_times_as_long(measurer: Measurer, name: str) -> None:
-    for _ in range(4):  # another process may have been in the way
+    for _ in range(4):  # another process may have disturbed the measurement
         figures = measurer.figures(name)
         assert len(figures) == 3, f"it took over {LIMIT:.0f} s, or its process died: {figures}"
         if growth(figures) < GROWTH:
             break
     else:
         pytest.fail(f"the time grows faster than the size: {figures}")
-    print(name, *(f"{size // 1024} KB: {took * 1000:.1f} ms" for size, took in figures), sep=" | ")
-    size, took = figures[-1]
-    assert took < 0.5 + size * PER_BYTE, figures
+    print(name, *(f"{size // 1024} KB: {elapsed * 1000:.1f} ms" for size, elapsed in figures), sep=" | ")
+    size, elapsed = figures[-1]
+    assert elapsed < 0.5 + size * PER_BYTE, figures
 
 
 def test_there_are_cases_of_every_kind() -> None:

@@ -1,5 +1,7 @@
-"""No pattern takes time by more than the length of what it is tried on: each in the package is attacked with
-texts of its own letters, repeated, as those look for weak patterns who mean to use them."""
+"""Every regular expression of the package takes linear time.
+
+Each is attacked with repeated texts of its own letters, as attackers search for weak patterns.
+"""
 
 from __future__ import annotations
 
@@ -22,16 +24,15 @@ from ..support.places import CHECKOUT
 
 ROOT = Path(curation.__file__).parent
 
-#: Where `tests` can be imported from, wherever the package is installed.
 METHODS = ("match", "fullmatch", "search", "sub", "split", "findall", "finditer")
 
-#: Letters of an attack: a quadratic pattern takes seconds for so many, a linear one a few milliseconds.
+#: Letters of an attack. A quadratic pattern takes seconds for them, a linear one a few milliseconds.
 LENGTH = int(os.environ.get("CURATION_PATTERN_LENGTH", "50000"))
 SECONDS = 0.25
 
 
 class Pattern(NamedTuple):
-    """A pattern of the package: where it is, its text and flags, and how it is tried."""
+    """A pattern of the package: its place, text and flags, and the methods that use it."""
 
     where: str
     text: str
@@ -41,7 +42,7 @@ class Pattern(NamedTuple):
 
 
 def patterns() -> Iterator[Pattern]:
-    """The patterns of all modules: those that a name has, and those that are written where they are used."""
+    """Yield the patterns of all modules: named ones, and those that are written where they are used."""
     for file in sorted(ROOT.rglob("*.py")):
         tree = ast.parse(file.read_text())
         used = methods_by_name(tree)
@@ -58,11 +59,11 @@ def patterns() -> Iterator[Pattern]:
                 as_text = text.decode("latin-1") if isinstance(text, bytes) else text
                 yield Pattern(where, as_text, flags, isinstance(text, bytes), methods or ("match", "search"))
             if not isinstance(node.args[0], ast.Constant):
-                yield from put_together(file, name, methods)
+                yield from composed_patterns(file, name, methods)
 
 
-def put_together(file: Path, name: str, methods: tuple[str, ...]) -> Iterator[Pattern]:
-    """Patterns whose text is put together from parts, as their module has them."""
+def composed_patterns(file: Path, name: str, methods: tuple[str, ...]) -> Iterator[Pattern]:
+    """Yield patterns whose text is composed, from the attributes of their module."""
     module = ".".join(("curation", *file.relative_to(ROOT).with_suffix("").parts))
     value = getattr(importlib.import_module(module), name, ())
     for number, one in enumerate(value if isinstance(value, tuple) else (value,)):
@@ -82,7 +83,7 @@ def is_of_re(node: ast.expr) -> bool:
 
 
 def methods_by_name(tree: ast.AST) -> dict[str, set[str]]:
-    """How each name is used as a pattern: `_WORD.finditer`."""
+    """Return the methods that each name is used with, such as `_WORD.finditer`."""
     found: dict[str, set[str]] = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.attr in METHODS:
@@ -102,8 +103,10 @@ ALL = list(patterns())
 
 @pytest.fixture(scope="module")
 def slow() -> dict[str, Any]:
-    """The attacks that took too long, by pattern; a process of its own tries them, and is killed where one
-    never ends."""
+    """The attacks that took too long, by pattern.
+
+    A separate process tries them, and is killed if an attack never ends.
+    """
     found: dict[str, Any] = {}
     left = ALL
     while left:
@@ -119,7 +122,7 @@ def slow() -> dict[str, Any]:
         done = [json.loads(line) for line in answer.splitlines()]
         found |= {name: attack for name, attack in done if attack}
         if len(done) < len(left):
-            found[left[len(done)].where] = "it never ended"
+            found[left[len(done)].where] = "never ended"
         left = left[len(done) + 1 :]
     return found
 
@@ -131,7 +134,7 @@ def test_no_pattern_is_worse_than_linear(slow: dict[str, Any], pattern: Pattern)
 
 
 @pytest.mark.long
-def test_patterns_are_found_and_weak_ones_are_told() -> None:
+def test_patterns_are_found_and_weak_ones_are_detected() -> None:
     assert len(ALL) > 50
     weak = [
         Pattern("exponential", r"(?:a+)+b", 0, False, ("match",)),
@@ -141,11 +144,11 @@ def test_patterns_are_found_and_weak_ones_are_told() -> None:
     ]
     for pattern in weak:
         command = [sys.executable, "-m", "tests.support.pattern_attacks", str(LENGTH), str(SECONDS)]
-        asked = json.dumps([pattern])
+        request = json.dumps([pattern])
         try:
-            ended = subprocess.run(
-                command, cwd=CHECKOUT, input=asked, capture_output=True, text=True, timeout=5
+            result = subprocess.run(
+                command, cwd=CHECKOUT, input=request, capture_output=True, text=True, timeout=5
             )
         except subprocess.TimeoutExpired:
             continue
-        assert json.loads(ended.stdout)[1], pattern.where
+        assert json.loads(result.stdout)[1], pattern.where

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ..support.cases import miss
+from ..support.cases import skip_or_fail
 from ..support.places import DOCS, README, SITE
 
 pytestmark = pytest.mark.skipif(not README.exists(), reason="the README is part of a checkout")
@@ -47,12 +47,12 @@ def test_what_is_not_installed_is_skipped_and_fails_in_ci(
 ) -> None:
     monkeypatch.setenv("CI", ci)
     with pytest.raises(outcome, match="no browser"):
-        miss("no browser")
+        skip_or_fail("no browser")
 
 
 @pytest.mark.long
 def test_the_job_between_a_repository_and_its_site(tmp_path: Path) -> None:
-    """The recipe is run as it stands: first with a decision, then with nothing to do."""
+    """The recipe is run as written: first with an override, then with nothing to do."""
     [recipe] = [
         block
         for block in re.findall(
@@ -74,11 +74,11 @@ def test_the_job_between_a_repository_and_its_site(tmp_path: Path) -> None:
     environment |= {"HOME": str(tmp_path), "PATH": f"{program.parent}:{os.environ['PATH']}"}
 
     def run(script: str) -> str:
-        ended = subprocess.run(
+        result = subprocess.run(
             ["bash", "-euc", script], capture_output=True, text=True, cwd=tmp_path, env=environment
         )
-        assert ended.returncode == 0, ended.stderr
-        return ended.stdout
+        assert result.returncode == 0, result.stderr
+        return result.stdout
 
     def counts() -> dict[str, str]:
         lines = run("curation status --format csv").splitlines()
@@ -94,12 +94,12 @@ def test_the_job_between_a_repository_and_its_site(tmp_path: Path) -> None:
     assert re.search("public: 0 written, [1-9][0-9]* unchanged, 0 removed", again)
     assert run("git -C site rev-list --count HEAD") == "2\n"
 
-    # The pipeline overwrites the file: the next round mends it.
+    # The pipeline overwrites the file, and the next round restores it.
     run("git -C site revert --no-edit HEAD; git -C site push --quiet")
     assert "1 written, 59 unchanged, 0 left" in run(recipe)
     assert run("git -C site diff HEAD~2") == ""
 
-    # What has arrived is let go of, and nothing is to be written then.
+    # Adopted overrides are removed, and then there is nothing to write.
     assert "1 of 1 article" in run("curation reset --adopted")
     assert counts()["decided"] == "0"
     assert "0 written, 60 unchanged, 0 left" in run("curation export files site")

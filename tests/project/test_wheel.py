@@ -1,4 +1,4 @@
-"""The built wheel, installed in a clean environment: it has its migrations, reports and types with it."""
+"""The built wheel works in a clean environment, with its migrations, reports and types."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ pytestmark = pytest.mark.long
 
 
 def run(*command: str | Path, cwd: Path) -> str:
-    ended = subprocess.run(
+    result = subprocess.run(
         [str(part) for part in command], capture_output=True, text=True, cwd=cwd, check=False
     )
-    assert ended.returncode == 0, ended.stderr
-    return ended.stdout
+    assert result.returncode == 0, result.stderr
+    return result.stdout
 
 
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A fresh environment with the wheel, built from this checkout, and nothing of the checkout."""
+    """A fresh environment with the wheel that is built from this checkout, and nothing else of it."""
     if not (ROOT / "pyproject.toml").exists():
         pytest.skip("no checkout to build from")
     folder = tmp_path_factory.mktemp("wheel")
@@ -40,7 +40,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "venv" / "bin"
 
 
-def test_it_makes_and_upgrades_a_store_from_another_directory(environment: Path, tmp_path: Path) -> None:
+def test_the_wheel_creates_and_upgrades_a_store(environment: Path, tmp_path: Path) -> None:
     assert run(environment / "curation", "import", SITE, cwd=tmp_path).startswith("site: 50 added")
     assert run(environment / "curation", "db", "check", cwd=tmp_path) == "the schema matches this release\n"
     run(environment / "curation", "db", "downgrade", "base", "--yes", cwd=tmp_path)
@@ -52,7 +52,7 @@ def test_it_makes_and_upgrades_a_store_from_another_directory(environment: Path,
     assert "Lighthouses" in run(environment / "curation", "report", "topics", cwd=tmp_path)
 
 
-def test_it_brings_what_it_needs(environment: Path, tmp_path: Path) -> None:
+def test_the_wheel_has_all_files(environment: Path, tmp_path: Path) -> None:
     script = (
         "from pathlib import Path; import curation;"
         "home = Path(curation.__file__).parent; print(*(p.relative_to(home) for p in home.rglob('*')))"
@@ -63,8 +63,8 @@ def test_it_brings_what_it_needs(environment: Path, tmp_path: Path) -> None:
     assert not any(file.startswith("tests") for file in files)
 
 
-def test_postgresql_without_its_driver_says_what_to_install(environment: Path, tmp_path: Path) -> None:
+def test_a_missing_postgresql_driver_is_reported(environment: Path, tmp_path: Path) -> None:
     command = [str(environment / "curation"), "--database", "postgresql://x@127.0.0.1:9/x", "status"]
-    ended = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
-    assert ended.returncode == 1
-    assert "pip install 'curation[postgresql]'" in ended.stderr
+    result = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert result.returncode == 1
+    assert "pip install 'curation[postgresql]'" in result.stderr

@@ -27,7 +27,7 @@ def test_an_own_report_is_listed(
     (tmp_path / "hot.sql").write_text(OWN)
     (tmp_path / "topics.sql").write_text(OWN)
     listed = json.loads(curation("report", "--reports", str(tmp_path), "--format", "json").stdout)
-    purposes = {row["report"]: row["what for"] for row in listed}
+    purposes = {row["report"]: row["purpose"] for row in listed}
     assert purposes.keys() >= {"hot", "review"}
     assert purposes["topics"] == "Number of articles with at least this heat."  # replaces the built-in report
     monkeypatch.setenv("CURATION_REPORTS", str(tmp_path))

@@ -1,6 +1,6 @@
 """Compares every named report with rows computed in Python: all columns, in order.
 
-The expected rows come from the documents' front matter and the overrides of the `chronicle`. The tests run on
+The expected rows come from the documents' front matter and the overrides of the `model`. The tests run on
 both engines, for the sample site and for the real dumps, if they are next to the checkout.
 """
 
@@ -24,7 +24,7 @@ from curation.queries.reports import find_reports
 from curation.store.schema import articles
 from curation.urls import canonical_url
 
-from ..support.reference_model import BROKEN, Article, Chronicle
+from ..support.reference_model import BROKEN, Article, ReferenceModel
 from ..support.rejoined_documents import parsed
 from ..support.report_comparison import Row, check, like, mean, ordered, rounded, without
 from ..support.stores import make_store
@@ -57,13 +57,13 @@ class Picked:
 
 
 def pick(documents: dict[str, Row]) -> Picked:
-    judged = sorted(p for p, fm in documents.items() if fm.get("quality") is not None)
+    judged = sorted(p for p, front_matter in documents.items() if front_matter.get("quality") is not None)
     hidden = [
         p for p in judged[10:] if documents[p].get("published") is False and documents[p]["quality"] >= 60
     ]
-    listed = {item for fm in documents.values() for item in fm.get("items") or []}
+    listed = {item for front_matter in documents.values() for item in front_matter.get("items") or []}
     items = sorted(p for p in documents if p.split("/", 1)[1].rpartition(".")[0] in listed)
-    related = {r["title"] for fm in documents.values() for r in fm.get("related") or []}
+    related = {r["title"] for front_matter in documents.values() for r in front_matter.get("related") or []}
     deleted = [
         next((p for p in judged[10:] if documents[p].get("related")), judged[-1]),
         next((p for p in judged[13:] if documents[p]["title"] in related), judged[-2]),
@@ -73,37 +73,37 @@ def pick(documents: dict[str, Row]) -> Picked:
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def chronicle(
+def model(
     request: pytest.FixtureRequest, root: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Chronicle]:
+) -> Iterator[ReferenceModel]:
     """A dump that was imported, overridden, changed and imported again; and a second, small source."""
-    folder = tmp_path_factory.mktemp("chronicle")
+    folder = tmp_path_factory.mktemp("model")
     dump = folder / "dump"
     shutil.copytree(root, dump, ignore=shutil.ignore_patterns("api", "assets"))
-    made = Chronicle(make_store(request, folder))
-    made.take_in("dump", dump)
-    picked = pick({path: article.fm for (_, path), article in made.articles.items()})
+    made = ReferenceModel(make_store(request, folder))
+    made.import_dump("dump", dump)
+    picked = pick({path: article.front_matter for (_, path), article in made.articles.items()})
     override_flags(made, picked)
     (dump / BROKEN).write_text("---\na: [\n---\n")
-    made.take_in("dump", dump, strict=True)
+    made.import_dump("dump", dump, strict=True)
     change(dump, picked)
-    made.take_in("dump", dump)
+    made.import_dump("dump", dump)
     made.decide(picked.judged[1:2], "ann", "hotter", heat=9)
     import_posts(made, folder / "posts")
-    made.settle()
+    made.copy_ids_and_times()
     yield made
     made.store.engine.dispose()
 
 
-def override_flags(chronicle: Chronicle, picked: Picked) -> None:
+def override_flags(model: ReferenceModel, picked: Picked) -> None:
     judged = picked.judged
-    chronicle.decide(judged[:10], "ann", "calm", heat=7)
-    chronicle.decide(judged[2:5], "bob", quality=80, published=0)
-    chronicle.decide(picked.hidden[:2], "ann", published=1)
-    chronicle.decide([*judged[6:8], *picked.items[:1]], "cat", "spam", removed=1)
-    low = chronicle.decide([*judged[7:9], *judged[3:4]], "bob", "a slip", quality=3, heat=1)
-    chronicle.take_back(low, "cat")
-    chronicle.decide(picked.deleted[:1], "ann", quality=150)
+    model.decide(judged[:10], "ann", "calm", heat=7)
+    model.decide(judged[2:5], "bob", quality=80, published=0)
+    model.decide(picked.hidden[:2], "ann", published=1)
+    model.decide([*judged[6:8], *picked.items[:1]], "cat", "spam", removed=1)
+    low = model.decide([*judged[7:9], *judged[3:4]], "bob", "a slip", quality=3, heat=1)
+    model.revert(low, "cat")
+    model.decide(picked.deleted[:1], "ann", quality=150)
 
 
 def change(dump: Path, picked: Picked) -> None:
@@ -115,21 +115,21 @@ def change(dump: Path, picked: Picked) -> None:
         (dump / path).unlink()
 
 
-def import_posts(chronicle: Chronicle, folder: Path) -> None:
+def import_posts(model: ReferenceModel, folder: Path) -> None:
     """Import a source whose second import is undone, and of which a file is then deleted."""
     (folder / "_posts").mkdir(parents=True)
     for path, front_matter in POSTS.items():
         (folder / path).write_text(f"---\n{front_matter}---\n")
-    chronicle.take_in("posts", folder)
+    model.import_dump("posts", folder)
     path = "_posts/2021-05-01-own.md"
     was = parsed(folder / path)
     (folder / path).write_text((folder / path).read_text().replace("heat: 75", "heat: 5"))
-    bad = chronicle.take_in("posts", folder)
+    bad = model.import_dump("posts", folder)
     assert bad is not None
-    chronicle.undo(bad, {path: was})
+    model.undo(bad, {path: was})
     (folder / path).write_text(f"---\n{POSTS[path]}---\n")
     (folder / "_posts/2021-05-28-gone.md").unlink()
-    chronicle.take_in("posts", folder)
+    model.import_dump("posts", folder)
 
 
 # --- figures of several articles -------------------------------------------------------------------------
@@ -143,7 +143,7 @@ def grouped(group: Iterable[Article], key: Callable[[Article], Any]) -> dict[Any
 
 
 def shown(group: Iterable[Article]) -> int:
-    return sum(article.holds("published") or 0 for article in group)
+    return sum(article.effective_value("published") or 0 for article in group)
 
 
 def latest(group: Iterable[Article]) -> str | None:
@@ -158,13 +158,13 @@ def test_every_report_has_a_test() -> None:
     assert {report.name for report in find_reports()} <= tested
 
 
-def activity(chronicle: Chronicle, kind: str) -> list[Row]:
+def activity(model: ReferenceModel, kind: str) -> list[Row]:
     groups = defaultdict(list)
-    for made in chronicle.changesets:
+    for made in model.changesets:
         groups[made.at[:10], made.actor, made.kind].append(made)
     expected = []
     for (day, actor, of_kind), group in groups.items():
-        changes = [change for change in chronicle.changes if change.changeset in group]
+        changes = [change for change in model.changes if change.changeset in group]
         expected.append({
             "day": day, "actor": actor, "kind": of_kind, "changesets": len(group), "changes": len(changes),
             "articles": len({change.article.id for change in changes}), "last_at": max(c.at for c in group),
@@ -175,13 +175,13 @@ def activity(chronicle: Chronicle, kind: str) -> list[Row]:
 
 
 @pytest.mark.parametrize("kind", ["edit", "import", "revert", "%"])
-def test_activity(chronicle: Chronicle, kind: str) -> None:
-    check(chronicle, "activity", activity(chronicle, kind), kind=kind)
+def test_activity(model: ReferenceModel, kind: str) -> None:
+    check(model, "activity", activity(model, kind), kind=kind)
 
 
-def target(chronicle: Chronicle, article: Article, link: Row) -> Article | None:
+def target(model: ReferenceModel, article: Article, link: Row) -> Article | None:
     """Return the article that a link refers to: by title and date, else by URL; present before missing."""
-    others = [a for a in chronicle.articles.values() if a.source == article.source and a is not article]
+    others = [a for a in model.articles.values() if a.source == article.source and a is not article]
     at, url = moment(link.get("publishedDateTime")), canonical_url(link.get("webUrl"))
     for missing in (False, True):
         candidates = [a for a in others if a.missing == missing]
@@ -193,17 +193,21 @@ def target(chronicle: Chronicle, article: Article, link: Row) -> Article | None:
 
 
 def address(article: Article) -> str | None:
-    return canonical_url(article.fm.get("originalUrl")) or canonical_url(article.fm.get("webUrl"))
+    return canonical_url(article.front_matter.get("originalUrl")) or canonical_url(
+        article.front_matter.get("webUrl")
+    )
 
 
-def cluster(chronicle: Chronicle, leader: Article) -> list[Row]:
+def cluster(model: ReferenceModel, leader: Article) -> list[Row]:
     """Return the links of an article that is not outranked; none if it is."""
-    found, leader_quality = [], leader.holds("quality")
-    for position, link in enumerate(leader.fm.get("related") or []):
-        other = target(chronicle, leader, link)
+    found, leader_quality = [], leader.effective_value("quality")
+    for position, link in enumerate(leader.front_matter.get("related") or []):
+        other = target(model, leader, link)
         quality, at = link.get("quality"), moment(link.get("publishedDateTime"))
         if other is not None:
-            quality = quality if other.holds("quality") is None else other.holds("quality")
+            quality = (
+                quality if other.effective_value("quality") is None else other.effective_value("quality")
+            )
             at = moment(other.published_at) or at
         if leader_quality is not None and quality is not None:
             is_earlier = at is not None and leader.published_at is not None and at < leader.published_at
@@ -217,19 +221,19 @@ def cluster(chronicle: Chronicle, leader: Article) -> list[Row]:
     return found
 
 
-def test_clusters(chronicle: Chronicle) -> None:
-    expected = [row for article in chronicle.present for row in cluster(chronicle, article)]
+def test_clusters(model: ReferenceModel) -> None:
+    expected = [row for article in model.present for row in cluster(model, article)]
     order = ("-leader_quality", "leader", "-outranked_quality", "position")
-    check(chronicle, "clusters", without(ordered(expected, *order), "position"))
+    check(model, "clusters", without(ordered(expected, *order), "position"))
 
 
-def missing_items(chronicle: Chronicle) -> Iterator[Row]:
-    for article in chronicle.present:
-        for position, item in enumerate(article.fm.get("items") or []):
+def missing_items(model: ReferenceModel) -> Iterator[Row]:
+    for article in model.present:
+        for position, item in enumerate(article.front_matter.get("items") or []):
             stem = "/".join([*article.path.split("/")[:-2], item])
-            found = [chronicle.articles.get((article.source, stem + suffix)) for suffix in (".html", ".md")]
+            found = [model.articles.get((article.source, stem + suffix)) for suffix in (".html", ".md")]
             named = sorted((a for a in found if a), key=lambda a: a.missing)
-            if named and not named[0].missing and named[0].holds("published"):
+            if named and not named[0].missing and named[0].effective_value("published"):
                 continue
             why = "no such article" if not named else "not published"
             yield {
@@ -238,69 +242,69 @@ def missing_items(chronicle: Chronicle) -> Iterator[Row]:
             }  # fmt: skip
 
 
-def test_collections(chronicle: Chronicle) -> None:
-    check(chronicle, "collections", ordered(missing_items(chronicle), "path", "position"))
+def test_collections(model: ReferenceModel) -> None:
+    check(model, "collections", ordered(missing_items(model), "path", "position"))
 
 
 @pytest.mark.parametrize("same", ["url", "title", "%"])
-def test_duplicates(chronicle: Chronicle, same: str) -> None:
+def test_duplicates(model: ReferenceModel, same: str) -> None:
     expected = []
-    by_url = grouped(chronicle.present, lambda a: ("url", a.source, address(a)))
-    by_title = grouped(chronicle.present, lambda a: ("title", a.source, a.title))
+    by_url = grouped(model.present, lambda a: ("url", a.source, address(a)))
+    by_title = grouped(model.present, lambda a: ("title", a.source, a.title))
     for (way, _, story), group in [*by_url.items(), *by_title.items()]:
         if story and len(group) > 1 and like(way, same):
             expected += [
                 {"same": way, "story": story, "copies": len(group), "article": a.id,
-                 "published": a.holds("published"), "published_at": a.published_at,
+                 "published": a.effective_value("published"), "published_at": a.published_at,
                  "provider": a.provider[0], "path": a.path}
                 for a in group
             ]  # fmt: skip
-    check(chronicle, "duplicates", ordered(expected, "-same", "-copies", "story", "path"), same=same)
+    check(model, "duplicates", ordered(expected, "-same", "-copies", "story", "path"), same=same)
 
 
-def test_heat(chronicle: Chronicle) -> None:
+def test_heat(model: ReferenceModel) -> None:
     touched = {
-        change.article.id: change.article for change in reversed(chronicle.changes) if change.flag == "heat"
+        change.article.id: change.article for change in reversed(model.changes) if change.flag == "heat"
     }
     assert touched
-    untouched = next(a for a in chronicle.present if a.id not in touched and a.fm.get("heat"))
-    started = {row["import"]: row["started_at"] for row in chronicle.imports}
+    untouched = next(a for a in model.present if a.id not in touched and a.front_matter.get("heat"))
+    started = {row["import"]: row["started_at"] for row in model.imports}
     for article_id, article in {**touched, untouched.id: untouched}.items():
-        with chronicle.store.reading() as connection:
+        with model.store.reading() as connection:
             first_id = connection.scalar(
                 sa.select(articles.c.first_import_id).where(articles.c.id == article_id)
             )
-        before = [c.old for c in chronicle.changes if c.flag == "heat" and c.article.id == article_id]
+        before = [c.old for c in model.changes if c.flag == "heat" and c.article.id == article_id]
         expected = [
-            {"at": started[first_id], "old": None, "new": before[0] if before else article.holds("heat"),
+            {"at": started[first_id], "old": None, "new": before[0] if before else article.effective_value("heat"),
              "kind": "import", "actor": None, "reason": None, "changeset": None},
         ]  # fmt: skip
         expected += [
             {"at": c.changeset.at, "old": c.old, "new": c.new, "kind": c.changeset.kind,
              "actor": c.changeset.actor, "reason": c.changeset.reason, "changeset": c.changeset.id}
-            for c in chronicle.changes
+            for c in model.changes
             if c.flag == "heat" and c.article.id == article_id
         ]  # fmt: skip
-        check(chronicle, "heat", expected, article=article_id)
-    check(chronicle, "heat", [], article=0)
+        check(model, "heat", expected, article=article_id)
+    check(model, "heat", [], article=0)
 
 
-def used_images(chronicle: Chronicle) -> Iterator[tuple[Row, Article | None]]:
+def used_images(model: ReferenceModel) -> Iterator[tuple[Row, Article | None]]:
     """Yield every use of an image, with the article if it is the article's own image."""
-    for article in chronicle.present:
-        yield from ((image, article) for image in article.fm.get("images") or [])
-        for link in article.fm.get("related") or []:
+    for article in model.present:
+        yield from ((image, article) for image in article.front_matter.get("images") or [])
+        for link in article.front_matter.get("related") or []:
             yield from ((image, None) for image in link.get("images") or [])
-    for folder in chronicle.roots.values():
+    for folder in model.roots.values():
         for file in folder.glob("_data/organizations/*.md"):
             yield from ((image, None) for image in parsed(file).get("images") or [])
 
 
 @pytest.mark.parametrize("used", [2, 10])
-def test_images(chronicle: Chronicle, used: int) -> None:
+def test_images(model: ReferenceModel, used: int) -> None:
     sizes: dict[str, tuple[int | None, int | None]] = {}
     users: dict[str, set[int]] = defaultdict(set)
-    for image, article in used_images(chronicle):
+    for image, article in used_images(model):
         sizes.setdefault(image["url"], (image.get("width"), image.get("height")))
         users[image["url"]] |= {article.id} if article else set()
     expected = []
@@ -322,59 +326,59 @@ def test_images(chronicle: Chronicle, used: int) -> None:
                 "url": url,
                 "path": None,
             }
-            for why, holds in reasons.items()
-            if holds
+            for why, applies in reasons.items()
+            if applies
         ]
     expected += [
         {"why": "no image", "articles": None, "width": None, "height": None, "url": None, "path": a.path}
-        for a in chronicle.present
-        if a.holds("published") and not a.fm.get("images")
+        for a in model.present
+        if a.effective_value("published") and not a.front_matter.get("images")
     ]
-    check(chronicle, "images", ordered(expected, "-why", "-articles", "url", "path"), used=used)
+    check(model, "images", ordered(expected, "-why", "-articles", "url", "path"), used=used)
 
 
-def test_imports(chronicle: Chronicle) -> None:
+def test_imports(model: ReferenceModel) -> None:
     columns = (
         "import", "source", "started_at", "status", "added", "updated", "moved", "unchanged", "missing",
         "skipped", "quarantined", "open_issues", "changeset", "location", "git_commit",
     )  # fmt: skip
     expected = [
         {name: row.get(name) for name in columns} | {"changeset": row["changeset"] and row["changeset"].id}
-        for row in reversed(chronicle.imports)
+        for row in reversed(model.imports)
     ]
-    check(chronicle, "imports", expected)
+    check(model, "imports", expected)
 
 
 @pytest.mark.parametrize("source", ["%", "dump", "posts"])
-def test_months(chronicle: Chronicle, source: str) -> None:
-    dated = [a for a in chronicle.present if a.published_at and like(a.source, source)]
+def test_months(model: ReferenceModel, source: str) -> None:
+    dated = [a for a in model.present if a.published_at and like(a.source, source)]
     expected = []
     for (of_source, month), group in grouped(dated, lambda a: (a.source, (a.published_at or "")[:7])).items():
         expected.append({
             "source": of_source, "month": month, "articles": len(group), "published": shown(group),
             "share_published": rounded(Fraction(100 * shown(group), len(group))),
-            "mean_quality": mean(a.holds("quality") for a in group),
-            "mean_heat": mean(a.holds("heat") for a in group),
+            "mean_quality": mean(a.effective_value("quality") for a in group),
+            "mean_heat": mean(a.effective_value("heat") for a in group),
         })  # fmt: skip
-    check(chronicle, "months", ordered(expected, "-month", "source"), source=source)
+    check(model, "months", ordered(expected, "-month", "source"), source=source)
 
 
-def test_conflicts(chronicle: Chronicle) -> None:
+def test_conflicts(model: ReferenceModel) -> None:
     expected = [
-        {"id": a.id, "flag": flag, "upstream": a.says(flag), "editor": value, "actor": made.actor,
+        {"id": a.id, "flag": flag, "upstream": a.upstream_value(flag), "editor": value, "actor": made.actor,
          "at": made.at, "reason": made.reason, "title": a.title, "path": a.path}
-        for a in chronicle.articles.values()
-        for flag, (value, made) in a.decided.items()
-        if a.says(flag) not in (None, value)
+        for a in model.articles.values()
+        for flag, (value, made) in a.overrides.items()
+        if a.upstream_value(flag) not in (None, value)
     ]  # fmt: skip
     assert {row["flag"] for row in expected} >= {"quality", "heat", "published"}
-    check(chronicle, "conflicts", ordered(expected, "-at", "path", "flag"))
+    check(model, "conflicts", ordered(expected, "-at", "path", "flag"))
 
 
-def provider_rows(chronicle: Chronicle, minimum: int, recent: str, earlier: str) -> Iterator[Row]:
-    groups = grouped((a for a in chronicle.present if a.fm.get("provider")), lambda a: a.provider)
+def provider_rows(model: ReferenceModel, minimum: int, recent: str, earlier: str) -> Iterator[Row]:
+    groups = grouped((a for a in model.present if a.front_matter.get("provider")), lambda a: a.provider)
     for (name, domain), group in groups.items():
-        qualities = [quality for a in group if (quality := a.holds("quality")) is not None]
+        qualities = [quality for a in group if (quality := a.effective_value("quality")) is not None]
         late = sum(recent <= (a.published_at or "") and earlier <= (a.published_at or "") for a in group)
         early = sum(earlier <= (a.published_at or "") < recent for a in group)
         if len(group) >= minimum:
@@ -389,54 +393,57 @@ def provider_rows(chronicle: Chronicle, minimum: int, recent: str, earlier: str)
 
 @pytest.mark.parametrize("minimum", [1, 3])
 @pytest.mark.parametrize(("recent", "earlier"), [("2021-05-27", "2021-04-01"), ("2022-03-01", "2020-10-15")])
-def test_providers(chronicle: Chronicle, minimum: int, recent: str, earlier: str) -> None:
-    expected = ordered(provider_rows(chronicle, minimum, recent, earlier), "-articles", "provider", "domain")
-    check(chronicle, "providers", expected, minimum=minimum, recent=recent, earlier=earlier)
+def test_providers(model: ReferenceModel, minimum: int, recent: str, earlier: str) -> None:
+    expected = ordered(provider_rows(model, minimum, recent, earlier), "-articles", "provider", "domain")
+    check(model, "providers", expected, minimum=minimum, recent=recent, earlier=earlier)
 
 
 @pytest.mark.parametrize("collection", ["%", "news", "learning/videos", "none"])
-def test_published(chronicle: Chronicle, collection: str) -> None:
+def test_published(model: ReferenceModel, collection: str) -> None:
     expected = [
-        {"id": a.id, "published_at": a.published_at, "quality": a.holds("quality"), "heat": a.holds("heat"),
+        {"id": a.id, "published_at": a.published_at, "quality": a.effective_value("quality"), "heat": a.effective_value("heat"),
          "title": a.title, "provider": a.provider[0], "collection": a.collection, "path": a.path}
-        for a in chronicle.present
-        if a.holds("published") and like(a.collection, collection)
+        for a in model.present
+        if a.effective_value("published") and like(a.collection, collection)
     ]  # fmt: skip
-    check(chronicle, "published", ordered(expected, "-published_at", "path"), collection=collection)
+    check(model, "published", ordered(expected, "-published_at", "path"), collection=collection)
 
 
 def reasons(article: Article, least: int) -> dict[str, bool]:
     """Return whether each reason for review applies to an article, the most urgent first."""
-    quality, is_shown = article.holds("quality"), article.holds("published")
+    quality, is_shown = article.effective_value("quality"), article.effective_value("published")
     flags = ("quality", "heat", "published", "removed")
-    parts = any(None not in (p := {article.says(f), article.holds(f)}) and len(p) > 1 for f in flags)
-    is_good = quality is not None and quality >= least and article.holds("heat") != -1
+    parts = any(
+        None not in (p := {article.upstream_value(f), article.effective_value(f)}) and len(p) > 1
+        for f in flags
+    )
+    is_good = quality is not None and quality >= least and article.effective_value("heat") != -1
     return {
         "conflict with upstream": parts,
-        "good, but not published": not is_shown and is_good and "published" not in article.decided,
+        "good, but not published": not is_shown and is_good and "published" not in article.overrides,
         "published, never judged": bool(is_shown) and quality is None,
     }
 
 
 @pytest.mark.parametrize("quality", [60, 75])
-def test_review(chronicle: Chronicle, quality: int) -> None:
+def test_review(model: ReferenceModel, quality: int) -> None:
     expected = [
-        {"id": a.id, "why": why, "quality": a.holds("quality"), "heat": a.holds("heat"), "title": a.title,
+        {"id": a.id, "why": why, "quality": a.effective_value("quality"), "heat": a.effective_value("heat"), "title": a.title,
          "provider": a.provider[0], "path": a.path, "priority": priority, "published_at": a.published_at}
-        for a in chronicle.present
-        if not a.holds("removed")
-        for priority, (why, holds) in enumerate(reasons(a, quality).items())
-        if holds
+        for a in model.present
+        if not a.effective_value("removed")
+        for priority, (why, applies) in enumerate(reasons(a, quality).items())
+        if applies
     ]  # fmt: skip
     assert {row["priority"] for row in expected} >= ({0, 1, 2} if quality == 60 else {0, 2})
     expected = ordered(expected, "priority", "-quality", "-published_at", "id")
-    check(chronicle, "review", without(expected, "priority", "published_at"), quality=quality)
+    check(model, "review", without(expected, "priority", "published_at"), quality=quality)
 
 
-def test_stale(chronicle: Chronicle) -> None:
+def test_stale(model: ReferenceModel) -> None:
     expected = []
-    for source in {row["source"] for row in chronicle.imports}:
-        rows = [row for row in chronicle.imports if row["source"] == source]
+    for source in {row["source"] for row in model.imports}:
+        rows = [row for row in model.imports if row["source"] == source]
         whole = [row["started_at"] for row in rows if row["status"] in ("succeeded", "partial")]
         changed = [
             row["started_at"]
@@ -448,30 +455,30 @@ def test_stale(chronicle: Chronicle) -> None:
             {"source": source, "last_import": max(whole), "last_change": max(changed), "failed": failed}
         )
     assert {row["failed"] for row in expected} == {0, 1}
-    check(chronicle, "stale", ordered(expected, "last_import", "source"))
+    check(model, "stale", ordered(expected, "last_import", "source"))
 
 
-def topic_rows(chronicle: Chronicle) -> Iterator[Row]:
-    files = [f for root in chronicle.roots.values() for f in sorted(root.glob("_data/topics/*.y*ml"))]
+def topic_rows(model: ReferenceModel) -> Iterator[Row]:
+    files = [f for root in model.roots.values() for f in sorted(root.glob("_data/topics/*.y*ml"))]
     notes = [yaml.safe_load(file.read_text(encoding="utf-8-sig")) for file in files]
     above = {note["name"]: note.get("parent") for note in notes}
-    names = {topic for article in chronicle.articles.values() for topic in article.topics}
+    names = {topic for article in model.articles.values() for topic in article.topics}
     for name in names | above.keys() | set(above.values()) - {None}:
         below = {name}
         while more := {topic for topic, parent in above.items() if parent in below} - below:
             below |= more
-        group = [article for article in chronicle.present if name in article.topics]
+        group = [article for article in model.present if name in article.topics]
         yield {
             "topic": name, "parent": above.get(name), "articles": len(group),
-            "articles_below": sum(1 for article in chronicle.present if article.topics & below),
+            "articles_below": sum(1 for article in model.present if article.topics & below),
             "published": shown(group),
             "share_published": rounded(Fraction(100 * shown(group), len(group)) if group else None),
-            "mean_quality": mean(a.holds("quality") for a in group), "latest": latest(group),
+            "mean_quality": mean(a.effective_value("quality") for a in group), "latest": latest(group),
         }  # fmt: skip
 
 
-def test_topics(chronicle: Chronicle) -> None:
-    expected = ordered(topic_rows(chronicle), "-articles", "topic")
+def test_topics(model: ReferenceModel) -> None:
+    expected = ordered(topic_rows(model), "-articles", "topic")
     for parent in ("%", "", *{row["parent"] for row in expected if row["parent"]}):
         of_it = [row for row in expected if like(row["parent"] or "", parent)]
-        check(chronicle, "topics", of_it, parent=parent)
+        check(model, "topics", of_it, parent=parent)

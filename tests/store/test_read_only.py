@@ -21,7 +21,7 @@ from curation.errors import StoreError
 from curation.store import migrate
 from curation.store.database import VERSION_TABLE, Store
 
-from ..support.cases import few_or_many, miss
+from ..support.cases import few_or_many, skip_or_fail
 from ..support.importing_helpers import import_folder
 from ..support.places import SITE
 from ..support.stores import ON_SQLITE
@@ -55,7 +55,7 @@ DRY_RUNS = (
 def folder(request: pytest.FixtureRequest, tmp_path: Path, sqlite_site: Path) -> Iterator[Path]:
     """A folder with a store."""
     if UNPRIVILEGED and not shutil.which(UNPRIVILEGED[0]):
-        miss("no setpriv, and root may write anywhere")
+        skip_or_fail("no setpriv, and root may write anywhere")
     created = tmp_path / "store"
     created.mkdir()
     shutil.copy(sqlite_site, created / "store.db")

@@ -1,1 +1,1 @@
-"""What several tests share. Nothing here is a test."""
+"""Helpers that several tests share; there are no tests here."""

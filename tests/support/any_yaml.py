@@ -1,7 +1,7 @@
-"""Sites whose documents have any YAML value in any field: what no import may fail on.
+"""Sites whose documents have any YAML value in any field; no import may fail on them.
 
-`Values` writes YAML: most of it valid, and all of it by chance. Images, providers, topics and titles are drawn
-from a few names, so that documents share them and say different things of them.
+`Values` writes random YAML, most of it valid. Images, providers, topics and titles have few names, so that
+documents share them and state different facts about them.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ INSTANTS = (
     "'2021-05-28T16:00:00Z'", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "0000-01-01",
     "10000-01-01", "1969-12-31", "2021-05-28T24:00:00Z", "20210528",
 )  # fmt: skip
-#: These keep the file out; few, or nothing would come in.
+#: Values for which a file is quarantined. They are rare, or nothing would be imported.
 QUARANTINED = (
     "2021-02-30",
     "!!binary aGk=",
@@ -39,7 +39,7 @@ QUARANTINED = (
     "*unknown",
 )
 
-#: Where characters are drawn from: letters, marks, other scripts, bidi controls, non-characters, astral planes.
+#: Ranges of characters: letters, marks, other scripts, bidi controls, non-characters, astral planes.
 RANGES = (
     (0x20, 0x7E), (0xA0, 0x17F), (0x300, 0x36F), (0x590, 0x6FF), (0x2000, 0x206F), (0x3040, 0x30FF),
     (0xAC00, 0xD7A3), (0xE000, 0xF8FF), (0xFDD0, 0xFDEF), (0xFFF0, 0xFFFF), (0x1F300, 0x1F6FF),
@@ -61,13 +61,13 @@ CONFIG = ("url", "baseurl", "webUrl", "title", "topic", "locale", "timezone", "z
 
 
 class Values:
-    """Writes YAML values and documents by chance."""
+    """A generator of random YAML values and documents."""
 
     def __init__(self, random: Random) -> None:
         self.random = random
 
     def any(self, depth: int = 3) -> str:
-        """Any value at all."""
+        """Return any value."""
         random = self.random
         kind = random.randrange(14 if depth else 11)
         if kind < 9:
@@ -80,14 +80,14 @@ class Values:
         return "{" + ", ".join(f'"{key}": {self.any(depth - 1)}' for key in dict.fromkeys(keys)) + "}"
 
     def text(self) -> str:
-        """A quoted text of any characters that a document can have."""
+        """Return a quoted text of any characters that a document can have."""
         random = self.random
         length = 300 if random.randrange(20) == 0 else random.randrange(9)
         points = (random.randint(*random.choice(RANGES)) for _ in range(length))
         return '"' + "".join(map(_quoted, points)) + '"'
 
     def field(self, name: str) -> str:
-        """A value of a field: of the shape that it ought to have, with any value within, or any at all."""
+        """Return a value of a field: any value, or the expected structure with any values inside."""
         shape = {
             "provider": self._provider, "images": self._images, "related": self._related,
             "topics": self._names, "otherNames": self._names, "authors": self._names, "items": self._names,
@@ -97,7 +97,7 @@ class Values:
         return self.any()
 
     def document(self) -> str:
-        """An article."""
+        """Return a document."""
         names = self.random.sample(ARTICLE, self.random.randint(1, 8))
         if self.random.randrange(60) == 0:
             names[0:0] = [f"odd{self.random.randrange(10)}"]
@@ -152,14 +152,14 @@ class Values:
 
 
 def _quoted(point: int) -> str:
-    """A character as YAML takes it between double quotes."""
+    """Return a character as YAML accepts it between double quotes."""
     if point in (0x22, 0x5C) or point < 0x20 or 0x7F <= point <= 0x9F or point & 0xFFFE == 0xFFFE:
         return f"\\U{point:08X}"
     return chr(point)
 
 
 def write_site(root: Path, values: Values, numbers: range) -> None:
-    """Writes articles of these numbers, some of them taxonomy, and the site's configuration."""
+    """Write one file for each number, articles and some taxonomy, and the configuration of the site."""
     for folder in ("_news", "_learning/videos", "_data/organizations", "_data/topics"):
         (root / folder).mkdir(parents=True, exist_ok=True)
     for number in numbers:

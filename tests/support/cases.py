@@ -1,4 +1,4 @@
-"""How many cases of a test run at once, and what becomes of one that cannot run."""
+"""Choose how many cases of a test run, and what happens to a test that cannot run."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ import pytest
 
 
 def few_or_many(name: str, few: int, many: int) -> pytest.MarkDecorator:
-    """Have a test take a few rounds in the quick run of all tests, and many in the long one (`-m long`).
+    """Parametrize a test with few rounds in the quick run and many in the long run (`-m long`).
 
-    Where `many` is no more than `few`, there is the quick run only.
+    If `many` is not greater than `few`, there is only the quick run.
     """
     more = [pytest.param(many, id="many", marks=pytest.mark.long)] if many > few else []
     return pytest.mark.parametrize(name, [pytest.param(few, id="few"), *more])
 
 
 def some(cases: Iterable[Any], every: int = 4) -> list[Any]:
-    """Return the cases of a long table, of which the quick run takes the first and each `every`th after it.
+    """Return the cases of a long table; the quick run takes the first and every `every`th after it.
 
     A case that is a tuple has the values of several arguments.
     """
@@ -32,10 +32,11 @@ def some(cases: Iterable[Any], every: int = 4) -> list[Any]:
     ]
 
 
-def miss(reason: str) -> NoReturn:
-    """Skip what needs an engine, a browser or another program that is not installed; in CI, fail.
+def skip_or_fail(reason: str) -> NoReturn:
+    """Skip a test because an engine, a browser or another program is not installed; in CI, fail.
 
-    Raises: an outcome of pytest.
+    Raises:
+        Exception: The outcome of pytest.
     """
     if os.environ.get("CI"):
         pytest.fail(reason)

@@ -1,4 +1,4 @@
-"""What tests of the command line share."""
+"""Helpers for tests of the command line."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LEADER = "_news/2021-05-28-needle-rock-goes-led.md"
 
 
 def printed(rows: Any, *options: str, columns: tuple[str, ...] = ("id", "title")) -> Result:
-    """What a command prints that has these rows."""
+    """Return the result of a command that prints these rows."""
 
     @click.command()
     @output_options

@@ -1,4 +1,4 @@
-"""A site of any number of documents: copies of the sample site's news."""
+"""A site with any number of documents, which are copies of the sample site's news."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from .places import SITE
 
 
 def multiply_site(root: Path, documents: int, folder: Path | None = None) -> None:
-    """Copies of the sample's news, each with a path and URLs of its own; in `_news` of a root, or elsewhere."""
+    """Write copies of the sample's news, each with its own path and URLs, to a folder (default `_news`)."""
     news = [file.read_text(encoding="utf-8-sig") for file in sorted((SITE / "_news").glob("*.md"))]
     folder = folder or root / "_news"
     folder.mkdir()

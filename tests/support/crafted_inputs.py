@@ -1,9 +1,8 @@
-"""Crafted inputs, each of which takes a careless reader more time than its size is worth, and the time that
-curation takes for each: run as a program, for `test_linear_time`.
+"""Inputs that can take more than linear time, and a program that measures them for `test_linear_time`.
 
-A case is made at a size in bytes, and has a job: to read it as an import does, to search it, to write flags
-back to it, to tell what would change in it, or to print it. It is done in a process of its own, since what is
-worse than linear ends only when it is killed.
+A case makes an input of a size in bytes and has a job: read it as an import does, search it, write flags to
+it, compute the diff of that, or print it. The program runs in a separate process, because a job that is worse
+than linear ends only when it is killed.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ GROUPS: dict[str, str] = {}
 
 
 class Case(NamedTuple):
-    """A job, and what is made for it at a size."""
+    """A job, and a function that makes its input of a size."""
 
     job: str
     make: Callable[[int], bytes]
@@ -34,7 +33,7 @@ def times(unit: str, size: int) -> str:
 
 
 def each(template: str, size: int) -> str:
-    """A template filled with 0, 1, 2 …, up to a size."""
+    """Repeat a template with the numbers 0, 1, 2 … in place of `@`, up to a size."""
     return "".join(template.replace("@", str(i)) for i in range(max(1, size // (len(template) + 4))))
 
 
@@ -56,7 +55,7 @@ def body(unit: str) -> Callable[[int], bytes]:
 
 ZERO = "excerpt: at  07 o\n"
 
-#: Read as an import reads a file: parsed, and made rows of.
+#: Inputs for reading, as an import parses a file and makes rows of it.
 READ: dict[str, Callable[[int], bytes]] = {
     "blank lines below a comment": repeated("\n", f"{ZERO}# c\n", "category: news"),
     "comment lines": repeated("# c\n", ZERO, "category: news"),
@@ -169,7 +168,7 @@ READ: dict[str, Callable[[int], bytes]] = {
 }
 
 
-#: Searched: what was found is shown. The query is what stands before the first blank line.
+#: Inputs for searching and snippets. The query is the text before the first blank line.
 def searched(query: Callable[[int], str], text: Callable[[int], str]) -> Callable[[int], bytes]:
     return lambda size: f"{query(size)}\n\n{text(size)}".encode()
 
@@ -194,7 +193,7 @@ SEARCH: dict[str, Callable[[int], bytes]] = {
     "asterisks of a query": searched(lambda n: "a" + times("*", n), lambda n: "a"),
 }  # fmt: skip
 
-#: Written back: a flag is changed, another put in, one taken out.
+#: Inputs for writing flags: one is changed, one is added, one is removed.
 WRITE: dict[str, Callable[[int], bytes]] = {
     "many keys before the flag": numbered("  k@: 1\n", "a:\n", "quality: 5"),
     "many keys behind the flag": numbered("  k@: 1\n", "quality: 5\na:\n"),
@@ -207,7 +206,7 @@ WRITE: dict[str, Callable[[int], bytes]] = {
     "large body": body("a\n"),
 }  # fmt: skip
 
-#: The patch of a dry run: a flag at each end of a front matter of equal lines.
+#: Inputs for the diff of a dry run: a flag at each end of a front matter of equal lines.
 DIFF: dict[str, Callable[[int], bytes]] = {
     "equal lines between two flags": repeated("  a\n", "quality: 5\na: |\n", "published: true"),
     "two lines in turn between two flags": repeated("  a\n  b\n", "quality: 5\na: |\n", "published: true"),
@@ -215,7 +214,7 @@ DIFF: dict[str, Callable[[int], bytes]] = {
     "lines each twice between two flags": numbered("  a@\n  a@\n", "quality: 5\na: |\n", "published: true"),
 }
 
-#: Printed, in every form that text has: cells of tables, CSV, JSON, HTML, feeds.
+#: Inputs for printing in every text format: cells of tables, CSV, JSON, HTML, feeds.
 PRINT: dict[str, Callable[[int], bytes]] = {
     "plain text": raw("a "),
     "formulas": raw("=\n"),
@@ -306,20 +305,20 @@ JOBS: dict[str, Callable[[bytes], object]] = {
 
 
 def seconds(case: Case, size: int, *, runs: int) -> float:
-    """The least processor time of a few runs."""
+    """Return the least processor time of a few runs."""
     data, least = case.make(size), float("inf")
     for _ in range(runs):
         gc.collect()
-        began = time.process_time()
+        started = time.process_time()
         JOBS[case.job](data)
-        least = min(least, time.process_time() - began)
+        least = min(least, time.process_time() - started)
     return least
 
 
 def measure(
     case: Case, first: int, largest: int, *, least: float, runs: int = 2
 ) -> Iterator[tuple[int, float]]:
-    """The time at a size where it is `least` seconds or more, at twice and at four times that."""
+    """Yield sizes with their times: a size that takes `least` seconds, then twice and four times it."""
     size = first
     while seconds(case, size, runs=1) < least and size * 8 <= largest:
         size *= 2
@@ -328,12 +327,12 @@ def measure(
 
 
 def main() -> None:
-    """Measures the cases that standard input names, a line of JSON for each figure."""
+    """Measure the cases that standard input names, and print a line of JSON for each figure."""
     first, largest, least = int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])
-    JOBS["read"](front("a: &a b\nquality: x\nwebUrl: https://a.example/?b=%41#c"))  # so that all is loaded
+    JOBS["read"](front("a: &a b\nquality: x\nwebUrl: https://a.example/?b=%41#c"))  # loads all modules
     for line in sys.stdin:
-        for size, took in measure(CASES[line.rstrip("\n")], first, largest, least=least):
-            print(json.dumps([size, took]), flush=True)
+        for size, elapsed in measure(CASES[line.rstrip("\n")], first, largest, least=least):
+            print(json.dumps([size, elapsed]), flush=True)
         print("null", flush=True)
 
 

@@ -1,4 +1,4 @@
-"""Make decisions and look at them, without the command line."""
+"""Edit flags and read them, without the command line."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from curation.articles.selecting import Filters, Selection
 from curation.editing.flags import ChangeBy, Edit, set_flags
-from curation.editing.undo import Reverted, revert_changeset
+from curation.editing.undo import RevertResult, revert_changeset
 from curation.store.database import Store
 from curation.store.schema import articles, overrides
 from curation.verifying.run import verify
@@ -19,17 +19,17 @@ VETOED = "_news/2021-11-07-local-man-predicts-tide-using-tide-table.md"
 LEADER = "_news/2021-05-28-needle-rock-goes-led.md"
 
 
-def decide(
+def edit_flags(
     store: Store,
     *references: str,
     filters: Filters | None = None,
     unchanged_since: int | None = None,
-    **decisions: int | ChangeBy,
+    **values: int | ChangeBy,
 ) -> Edit:
     with store.writing() as connection:
         selection = Selection(references, filters or Filters())
         return set_flags(
-            connection, selection, decisions, actor="ann", reason="why not", unchanged_since=unchanged_since
+            connection, selection, values, actor="ann", reason="why not", unchanged_since=unchanged_since
         )
 
 
@@ -43,14 +43,14 @@ def flags(store: Store, path: str) -> tuple[Any, ...]:
     return rows(store, sa.select(*wanted).where(articles.c.path == path))[0]
 
 
-def take_back(store: Store, changeset: int | None, actor: str = "cat") -> Reverted:
+def revert(store: Store, changeset: int | None, actor: str = "cat") -> RevertResult:
     assert changeset is not None
     with store.writing() as connection:
         return revert_changeset(connection, changeset, actor=actor)
 
 
-def standing(store: Store) -> list[tuple[Any, ...]]:
-    """What is decided, and by which changeset."""
+def read_overrides(store: Store) -> list[tuple[Any, ...]]:
+    """Return all overrides: path, flag, value and changeset."""
     table = overrides.c
     wanted = sa.select(articles.c.path, table.field, table.value, table.changeset_id)
     return sorted(rows(store, wanted.join(articles, articles.c.id == table.article_id)))

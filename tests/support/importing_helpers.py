@@ -1,4 +1,4 @@
-"""Imports, and what undoes them, as tests want them."""
+"""Import dumps and undo imports in tests."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from curation.store.database import Store
 def import_folder(
     store: Store, root: Path, *, source: str | None = None, actor: str = "tester", **options: Any
 ) -> Summary:
-    """Imports the whole of a source's root, as a new source whatever it looks like."""
+    """Import a folder as a source; the checks against mistaken new sources are off."""
     [dump] = find_dumps([root], source=source, root=None, rev=None, known={})
     with dump.tree:
         return import_dump(
@@ -29,7 +29,7 @@ def import_folder(
 
 
 def undo_one_import(store: Store, changeset_id: int, *, dry_run: bool = False, **who: Any) -> UndoResult:
-    """Undoes an import, as `revert` of its changeset does."""
+    """Undo an import, as `revert` of its changeset does."""
     with undoing_imports(store, [changeset_id]) as connection:
         undone = undo_import(connection, changeset_id, **who)
         if dry_run:
@@ -68,22 +68,22 @@ def count(store: Store, table: sa.Table, *conditions: Any) -> int:
     return found
 
 
-def write_story(root: Path, name: str, **told: Any) -> Path:
+def write_story(root: Path, name: str, **fields: Any) -> Path:
     file = root / "_news" / name
     file.parent.mkdir(parents=True, exist_ok=True)
-    told = {
+    fields = {
         "title": name,
         "at": "2024-01-01T00:00:00Z",
         "url": f"https://a.example/{name}",
         "quality": 50,
-    } | told
-    file.write_text(STORY.format(**told))
+    } | fields
+    file.write_text(STORY.format(**fields))
     return file
 
 
-def decide_flags(store: Store, path: str, **decisions: int) -> None:
+def decide_flags(store: Store, path: str, **values: int) -> None:
     with store.writing() as connection:
-        set_flags(connection, Selection([path]), decisions, actor="editor", reason="because")
+        set_flags(connection, Selection([path]), values, actor="editor", reason="because")
 
 
 RELATED_TO_ANY = "related:\n  - title: twin\n    publishedDateTime: 2024-01-01T00:00:00Z\n---\n"

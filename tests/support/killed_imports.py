@@ -1,5 +1,4 @@
-"""What the tests of survival need: imports in processes that can be killed, dumps that change, and whether
-a store holds whole documents only."""
+"""Tools for crash tests: imports in processes that can be killed, dumps that change, and store checks."""
 
 from __future__ import annotations
 
@@ -29,22 +28,21 @@ from curation.store.database import Store
 from curation.store.schema import metadata
 
 from . import postgresql_server as server
-from .places import CHECKOUT as HERE
-from .places import SITE
+from .places import CHECKOUT, SITE
 from .stores import new_database
 
-#: Files of one transaction and of one chunk, and from how many on processes are started: small, so that
-#: a small dump goes through all that a large one does.
+#: Files of one transaction, files of one chunk, and files from which on processes are started. They are
+#: small, so that a small dump runs through all the code that a large one does.
 SMALL = {"BATCH": 60, "CHUNK": 10, "MIN_FILES_FOR_PROCESSES": 50}
 
-#: Seconds after which a command will not end any more.
-HANGS = 60.0
+#: Seconds after which a command is considered to hang.
+HANG_SECONDS = 60.0
 
-#: Seconds after which nothing of a killed import may be left.
-SOON = 3.0
+#: Seconds within which all processes of a killed import must have ended.
+EXIT_SECONDS = 3.0
 
-#: Waits for command lines, and forks a process with a session of its own for each: all modules are loaded by
-#: then, so that what is killed is an import and not Python's start.
+#: A program that reads command lines and forks a process in a session of its own for each. All modules are
+#: loaded before, so that an import is killed and not the start of Python.
 _RUNNER = """
 import faulthandler, json, os, signal, sys
 from contextlib import suppress
@@ -81,8 +79,8 @@ if __name__ == "__main__":
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
-    """How a command ended, and what it said."""
+class CommandResult:
+    """The result of a command: exit status, output and duration in seconds."""
 
     status: int
     out: str
@@ -93,21 +91,21 @@ class Ended:
         assert "Traceback" not in self.err
         assert self.status == 0, self.err
 
-    def assert_one_line(self, *signs: str) -> None:
-        """That it was refused with one line that names each of the signs."""
+    def assert_one_line(self, *patterns: str) -> None:
+        """Check that the command failed with an error of one line that matches each pattern."""
         assert "Traceback" not in self.err, self.err
         lines = [line for line in self.err.splitlines() if not line.startswith("created the store ")]
         assert len(lines) == 1, self.err
         assert lines[0].startswith("Error: "), self.err
         assert self.status == 1, (self.status, self.err)
-        for sign in signs:
+        for sign in patterns:
             assert re.search(sign, lines[0]), (sign, lines[0])
         assert "internal error" not in lines[0], lines[0]
         assert not re.search("(SQLite|PostgreSQL) error: ", lines[0]), lines[0]
 
 
 class Imports:
-    """Runs one command after the other, each in a process that can be killed."""
+    """A runner of commands, one after the other, each in a process that can be killed."""
 
     def __init__(self, folder: Path, **settings: int) -> None:
         self.folder = folder
@@ -115,7 +113,7 @@ class Imports:
         (folder / "runner.py").write_text(_RUNNER)
         self._runner = subprocess.Popen(
             [sys.executable, str(folder / "runner.py"), json.dumps(SMALL | settings)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=HERE,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=CHECKOUT,
         )  # fmt: skip
 
     def start(self, *arguments: object) -> Import:
@@ -127,17 +125,17 @@ class Imports:
         self._child = int(self.read())
         return Import(self, self._child)
 
-    def run(self, *arguments: object) -> Ended:
-        """A command from its start to its end."""
+    def run(self, *arguments: object) -> CommandResult:
+        """Run a command to its end."""
         return self.start(*arguments).wait()
 
     def read(self) -> bytes:
-        """The next line that the runner writes."""
+        """Return the next line that the runner writes."""
         assert self._runner.stdout is not None
         while b"\n" not in self._read:
-            if not select.select([self._runner.stdout], [], [], HANGS)[0]:
+            if not select.select([self._runner.stdout], [], [], HANG_SECONDS)[0]:
                 with suppress(ProcessLookupError):
-                    os.kill(self._child, signal.SIGUSR1)  # it says where its threads are
+                    os.kill(self._child, signal.SIGUSR1)  # prints the stacks of its threads
                     time.sleep(0.5)
                     os.killpg(self._child, signal.SIGKILL)
                 raise AssertionError(f"a command hangs: {(self.folder / 'err').read_text()}")
@@ -155,29 +153,29 @@ class Imports:
 
 
 class Import:
-    """A command that is under way."""
+    """A running command."""
 
     def __init__(self, imports: Imports, pid: int) -> None:
         self._imports = imports
         self.pid = pid
-        self._began = time.monotonic()
+        self._started = time.monotonic()
 
     def kill(self, *, group: bool, by: signal.Signals = signal.SIGKILL) -> None:
-        """Sends a signal; to a process that has just ended too."""
+        """Send a signal; the process may have ended already."""
         with suppress(ProcessLookupError):
             (os.killpg if group else os.kill)(self.pid, by)
 
-    def wait(self) -> Ended:
+    def wait(self) -> CommandResult:
         status = int(self._imports.read())
-        seconds = time.monotonic() - self._began
+        seconds = time.monotonic() - self._started
         files = [self._imports.folder / name for name in ("out", "err")]
         out, err = (p.read_text() if p.exists() else "" for p in files)
-        return Ended(status, out, err, seconds)
+        return CommandResult(status, out, err, seconds)
 
     def left_over(self) -> list[str]:
-        """What still runs of its session, once it had time to end."""
-        until = time.monotonic() + SOON
-        while (left := list(_of_session(self.pid))) and time.monotonic() < until:
+        """Return the processes of its session that still run after `EXIT_SECONDS`."""
+        wait_until = time.monotonic() + EXIT_SECONDS
+        while (left := list(_of_session(self.pid))) and time.monotonic() < wait_until:
             time.sleep(0.01)
         return left
 
@@ -193,7 +191,7 @@ def _of_session(session: int) -> Iterator[str]:
 
 
 def workers_of(session: int) -> list[int]:
-    """The processes of a session that read files: children of its server's."""
+    """Return the processes of a session that read files, which are children of its fork server."""
     found = [line.partition(" ") for line in _of_session(session)]
     servers = [int(pid) for pid, _, command in found if "forkserver" in command]
     return [pid for pid in servers if _parent_of(pid) in servers]
@@ -205,44 +203,44 @@ def _parent_of(pid: int) -> int | None:
     return None
 
 
-#: Runs commands where a test does not say more about how; see `run`.
+#: The runner that `run` uses without further options.
 _SHARED: list[Imports] = []
 
 
 @contextmanager
-def sharing(folder: Path) -> Iterator[None]:
-    """Has `run` take processes that are forked from one that has loaded all modules."""
+def shared_runner(folder: Path) -> Iterator[None]:
+    """Let `run` fork processes from one that has loaded all modules."""
     with Imports(folder, MIN_FILES_FOR_PROCESSES=1_000) as shared:
         _SHARED.append(shared)
         yield
         _SHARED.pop()
 
 
-def run(database: str, *arguments: object, **options: Any) -> Ended:
-    """The command, from its start to its end."""
+def run(database: str, *arguments: object, **options: Any) -> CommandResult:
+    """Run the command to its end."""
     if _SHARED and not options:
         return _SHARED[-1].run("--database", database, *arguments)
     return end(start(database, *arguments, **options))
 
 
 def start(database: str, *arguments: object, **options: Any) -> subprocess.Popen[str]:
-    """The command, on its way."""
+    """Start the command."""
     return subprocess.Popen(
         [sys.executable, "-m", "curation", "--database", database, *map(str, arguments)],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=HERE, **options,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=CHECKOUT, **options,
     )  # fmt: skip
 
 
-def end(process: subprocess.Popen[str], timeout: float = 120.0) -> Ended:
+def end(process: subprocess.Popen[str], timeout: float = 120.0) -> CommandResult:
     out, err = process.communicate(timeout=timeout)
-    return Ended(process.returncode, out, err)
+    return CommandResult(process.returncode, out, err)
 
 
 # Dumps -----------------------------------------------------------------------------------------------
 
 
 def make_dump(root: Path, copies: int, *, label: str = "copy") -> None:
-    """The sample site with copies of its news; what they say of images and providers is partly shared."""
+    """Copy the sample site and multiply its news. The copies share some images and providers."""
     shutil.copytree(SITE, root)
     news = [file.read_text(encoding="utf-8-sig") for file in sorted((SITE / "_news").glob("*.md"))]
     for i in range(copies):
@@ -250,36 +248,38 @@ def make_dump(root: Path, copies: int, *, label: str = "copy") -> None:
         (root / "_news" / f"2024-01-01-{label}-{i}.md").write_text(text)
 
 
-def change_dump(root: Path, chance: random.Random) -> None:
-    """What a night does to a dump: flags move, stories come, go and are rewritten, taxonomy too."""
+def change_dump(root: Path, rng: random.Random) -> None:
+    """Change flags, texts and taxonomy of a dump at random, add files and delete some."""
     paths = sorted((root / "_news").glob("*.md"))
-    for path in chance.sample(paths, len(paths) // 2):
+    for path in rng.sample(paths, len(paths) // 2):
         text = path.read_text(encoding="utf-8-sig")
-        what = chance.random()
+        what = rng.random()
         if what < 0.5:
-            text = re.sub(r"(?m)^(heat|quality): .*$", lambda m: f"{m[1]}: {chance.randint(-50, 90)}", text)
+            text = re.sub(r"(?m)^(heat|quality): .*$", lambda m: f"{m[1]}: {rng.randint(-50, 90)}", text)
         elif what < 0.8:
             text = (
-                text.replace("https://", f"https://m{chance.randint(0, 20)}.", chance.randint(1, 5))
-                + "\nMore.\n"
+                text.replace("https://", f"https://m{rng.randint(0, 20)}.", rng.randint(1, 5)) + "\nMore.\n"
             )
         elif what < 0.9:
             path.unlink()
             continue
         else:
-            path.with_name(f"2024-02-02-new-{chance.randint(0, 10**9)}.md").write_text(text)
+            path.with_name(f"2024-02-02-new-{rng.randint(0, 10**9)}.md").write_text(text)
         path.write_text(text)
     for path in sorted((root / "_data" / "organizations").glob("*.md")):
-        if chance.random() < 0.5:
-            path.write_text(path.read_text() + f"\nSince {chance.randint(1900, 2000)}.\n")
+        if rng.random() < 0.5:
+            path.write_text(path.read_text() + f"\nSince {rng.randint(1900, 2000)}.\n")
 
 
-def become(root: Path, wanted: Path) -> None:
-    """Makes one folder like another (that never changes), touching only what differs."""
-    now, due = _contents(root), _known_contents(wanted)
-    for name in now.keys() - due.keys():
+def make_equal(root: Path, wanted: Path) -> None:
+    """Make a folder equal to another one, writing only the files that differ.
+
+    The other folder must never change, because its contents are cached.
+    """
+    now, expected = _contents(root), _known_contents(wanted)
+    for name in now.keys() - expected.keys():
         (root / name).unlink()
-    for name, content in due.items():
+    for name, content in expected.items():
         if now.get(name) != content:
             (root / name).parent.mkdir(parents=True, exist_ok=True)
             (root / name).write_bytes(content)
@@ -294,7 +294,7 @@ _known_contents = cache(_contents)
 
 # Whole documents -------------------------------------------------------------------------------------
 
-#: The rows of an article that say what its document says: all but ids, links resolved, and decisions.
+#: The rows of an article that come from its document, without ids, resolved links and overrides.
 _PARTS = """
 SELECT a.path, 'topic', p.position, t.name, NULL FROM article_topics p
   JOIN articles a ON a.id = p.article_id JOIN topics t ON t.id = p.topic_id
@@ -314,63 +314,66 @@ UNION ALL SELECT a.path, 'link image', l.position * 1000 + p.position, i.url, NU
 UNION ALL SELECT a.path, 'provider', 0, r.name, r.domain FROM articles a JOIN providers r ON r.id = a.provider_id
 """
 
-_NOT_SAID = {"id", "source_id", "provider_id", "first_import_id", "last_import_id", "missing_since", *FLAGS}
+_NOT_STATED = {"id", "source_id", "provider_id", "first_import_id", "last_import_id", "missing_since", *FLAGS}
 
 Whole = str
 
 
-def articles_of(connection: sa.Connection) -> dict[str, Whole]:
-    """By path, everything that the tables say of an article because its document says so."""
+def read_articles(connection: sa.Connection) -> dict[str, Whole]:
+    """Return for each path everything in the tables that comes from the article's document."""
     table, documents = metadata.tables["articles"], metadata.tables["documents"]
-    columns = [column for column in table.c if column.name not in _NOT_SAID]
+    columns = [column for column in table.c if column.name not in _NOT_STATED]
     query = sa.select(*columns, documents.c.content, documents.c.digest).outerjoin(
         documents, documents.c.article_id == table.c.id
     )
     path_at = [column.name for column in columns].index("path")
-    said: dict[str, list[Any]] = {
+    values: dict[str, list[Any]] = {
         row[path_at]: [tuple(bytes(v) if isinstance(v, memoryview) else v for v in row)]
         for row in connection.execute(query)
     }
     for path, *part in sorted(map(tuple, connection.execute(sa.text(_PARTS))), key=repr):
-        said[path].append(tuple(part))
-    return {path: repr(rows) for path, rows in said.items()}
+        values[path].append(tuple(part))
+    return {path: repr(rows) for path, rows in values.items()}
 
 
 def assert_whole(store: Store, wholes: dict[str, set[Whole]]) -> dict[str, Whole]:
-    """That each article is all that one version of its document says, decisions and upstream make its
-    flags, and no import counts what is not there; returns the articles."""
+    """Check articles and imports of a store, and return the articles.
+
+    Each article must equal one version of its document, its flags must follow from overrides and upstream
+    values, and no import may count rows that do not exist.
+    """
     with store.reading() as connection:
-        articles = articles_of(connection)
+        articles = read_articles(connection)
         for path, whole in articles.items():
             assert whole in wholes.get(path, set()), f"{path} is not whole: {whole}"
-        assert wrong_flags(connection) == []
-        assert miscounted(connection) == []
-        assert strays(connection) == []
+        assert find_wrong_flags(connection) == []
+        assert find_wrong_counts(connection) == []
+        assert find_orphans(connection) == []
     return articles
 
 
-def wrong_flags(connection: sa.Connection) -> list[Any]:
-    """The flags that are not what their decision, else upstream, says."""
-    decided: dict[int, dict[str, int]] = {}
+def find_wrong_flags(connection: sa.Connection) -> list[Any]:
+    """Return the articles whose flags do not follow from overrides and upstream values."""
+    overridden: dict[int, dict[str, int]] = {}
     for key, flag, value in connection.execute(sa.text("SELECT article_id, field, value FROM overrides")):
-        decided.setdefault(key, {})[flag] = value
+        overridden.setdefault(key, {})[flag] = value
     wrong: list[Any] = []
     table = metadata.tables["articles"].c
     query = sa.select(
         table.id, table.path, *(table[f] for f in FLAGS), *(table[f"upstream_{f}"] for f in FLAGS)
     )
     for key, path, *values in connection.execute(query):
-        said = dict(zip(FLAGS, values[4:], strict=True)) | decided.get(key, {})
-        removed = bool(said["removed"])
-        published = (said["published"] is None or bool(said["published"])) and not removed
-        due = [said["quality"], said["heat"], published, removed]
-        if values[:4] != due:
-            wrong.append((path, values[:4], due))
+        stated = dict(zip(FLAGS, values[4:], strict=True)) | overridden.get(key, {})
+        removed = bool(stated["removed"])
+        published = (stated["published"] is None or bool(stated["published"])) and not removed
+        expected = [stated["quality"], stated["heat"], published, removed]
+        if values[:4] != expected:
+            wrong.append((path, values[:4], expected))
     return wrong
 
 
-def miscounted(connection: sa.Connection) -> list[Any]:
-    """The imports that count what they have not committed; one that was killed counts nothing."""
+def find_wrong_counts(connection: sa.Connection) -> list[Any]:
+    """Return the imports whose counts do not match the rows; a killed import must count nothing."""
     query = """
     SELECT i.id, i.status, i.added, i.updated + i.moved, i.unchanged, i.missing,
       (SELECT count(*) FROM articles a WHERE a.first_import_id = i.id),
@@ -381,8 +384,8 @@ def miscounted(connection: sa.Connection) -> list[Any]:
     wrong = []
     for row in connection.execute(sa.text(query)):
         key, status, added, updated, unchanged, missing, first, last, total, newest = row
-        told = (added, updated, unchanged, missing)
-        is_zero = not any(told)
+        counts = (added, updated, unchanged, missing)
+        is_zero = not any(counts)
         ok = is_zero if status == "running" else (added == first or (status == "failed" and is_zero))
         if key == newest and status != "running" and not is_zero:
             ok = ok and updated + missing == last and added + updated + unchanged <= total
@@ -391,8 +394,8 @@ def miscounted(connection: sa.Connection) -> list[Any]:
     return wrong
 
 
-def strays(connection: sa.Connection) -> list[Any]:
-    """Rows that are shared and have no user, and rows that refer to nothing."""
+def find_orphans(connection: sa.Connection) -> list[Any]:
+    """Return the numbers of shared rows that nothing refers to, and rows that refer to missing rows."""
     found = []
     for table, uses in {
         "images": ("article_images.image_id", "related_link_images.image_id", "provider_images.image_id"),
@@ -412,11 +415,11 @@ def strays(connection: sa.Connection) -> list[Any]:
     return found
 
 
-# A PostgreSQL of one's own ---------------------------------------------------------------------------
+# A PostgreSQL server for one test --------------------------------------------------------------------
 
 
 class OwnServer:
-    """A server that can be killed and started again; commits are on disk when they are told to be."""
+    """A server that can be killed and started again; commits are on disk when they are reported."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -454,15 +457,15 @@ class OwnServer:
         server._wait(self._process, self._port, log)
 
     def kill(self) -> None:
-        """As when the machine dies."""
+        """Kill all processes at once, as if the machine lost power."""
         assert self._process is not None
         os.killpg(self._process.pid, signal.SIGKILL)
         for pid in [line.split()[0] for line in _of_data(self._data)]:
             with suppress(ProcessLookupError):
                 os.kill(int(pid), signal.SIGKILL)
         self._process.wait()
-        until = time.monotonic() + 5
-        while list(_of_data(self._data)) and time.monotonic() < until:
+        wait_until = time.monotonic() + 5
+        while list(_of_data(self._data)) and time.monotonic() < wait_until:
             time.sleep(0.02)
 
     def stop(self) -> None:
@@ -472,7 +475,7 @@ class OwnServer:
 
 
 def _of_data(data: Path) -> Iterator[str]:
-    """The server's processes of one data folder: backends are in sessions of their own."""
+    """Yield the ids of the server's processes of a data folder; each backend has its own session."""
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             if (folder / "cwd").readlink() == data:
@@ -482,18 +485,18 @@ def _of_data(data: Path) -> Iterator[str]:
 
 
 @contextmanager
-def own_server() -> Iterator[OwnServer]:
+def run_own_server() -> Iterator[OwnServer]:
     with tempfile.TemporaryDirectory(prefix="curation-postgresql-") as folder:
-        made = OwnServer(Path(folder).resolve())
-        made.start()
+        own = OwnServer(Path(folder).resolve())
+        own.start()
         try:
-            yield made
+            yield own
         finally:
-            made.stop()
+            own.stop()
 
 
-def until(condition: Callable[[], object], seconds: float = 10.0) -> bool:
-    """Whether something becomes so in time."""
+def wait_until(condition: Callable[[], object], seconds: float = 10.0) -> bool:
+    """Wait until a condition is true, and return whether it became true in time."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if condition():
@@ -502,19 +505,19 @@ def until(condition: Callable[[], object], seconds: float = 10.0) -> bool:
     return bool(condition())
 
 
-def kinds(lines: Sequence[str]) -> str:
-    """The first few of many differences, to be shown."""
+def first_lines(lines: Sequence[str]) -> str:
+    """Return the first ten of many lines."""
     return "\n".join(lines[:10])
 
 
 class Place:
-    """Where stores are made on one engine."""
+    """A factory of stores on one engine."""
 
     def __init__(self, request: pytest.FixtureRequest, folder: Path, engine: str) -> None:
         self.engine, self._request, self._folder, self._count = engine, request, folder, 0
 
     def new(self) -> str:
-        """A store that no import has seen; SQLite's is made by the first one."""
+        """Return the address of an empty store; on SQLite the first import creates it."""
         self._count += 1
         if self.engine == "sqlite":
             for path in self._folder.glob("store-*"):

@@ -1,4 +1,4 @@
-"""A process that measures crafted cases (`crafted`), and is killed where one takes too long."""
+"""A process that measures crafted inputs (`crafted_inputs`), and is killed if one takes too long."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ROOT = CHECKOUT
 
 
 class Measurer:
-    """Measures one case after the other. `limit` is in seconds, for each figure."""
+    """A measuring process. `limit` is the maximum number of seconds for each figure."""
 
     def __init__(self, first: int, largest: int, *, least: float, limit: float) -> None:
         self._arguments = [str(first), str(largest), str(least)]
@@ -33,16 +33,18 @@ class Measurer:
         Thread(target=_read_lines, args=(self._process.stdout, self._lines), daemon=True).start()
 
     def figures(self, name: str) -> list[tuple[int, float]]:
-        """Sizes, and the seconds that each took; fewer than three where one took longer than the limit, or
-        the process died."""
+        """Return sizes in bytes with the seconds that each took.
+
+        There are fewer than three if one took longer than the limit or the process died.
+        """
         assert self._process.stdin is not None
         self._process.stdin.write(f"{name}\n")
         self._process.stdin.flush()
         found: list[tuple[int, float]] = []
         with suppress(Empty):
             while (line := self._lines.get(timeout=self._limit)) not in ("null\n", ""):
-                size, took = json.loads(line)
-                found.append((size, took))
+                size, elapsed = json.loads(line)
+                found.append((size, elapsed))
             if line:
                 return found
         self.close()
@@ -55,7 +57,7 @@ class Measurer:
 
 
 def _read_lines(stream: IO[str], lines: Queue[str]) -> None:
-    with suppress(ValueError):  # it was closed
+    with suppress(ValueError):  # the stream was closed
         for line in stream:
             lines.put(line)
     lines.put("")

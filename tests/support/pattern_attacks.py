@@ -1,4 +1,4 @@
-"""Attacks on patterns, run as a program: patterns in, of each the first text that it took too long for."""
+"""Attack regular expressions: a program that reads patterns, and prints for each the first slow text."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from re import _constants as sre  # type: ignore[attr-defined]
 from re import _parser as parser  # type: ignore[attr-defined]
 from typing import Any
 
-#: Letters that a class is tried with, where it holds them.
-TRIED = "a0 \t\n-_.:;'\"/#=+*[{,éA1\\<>&~%|`@\r\u0301\u2028\0"
+#: Characters to try with a character class that contains them.
+LETTERS = "a0 \t\n-_.:;'\"/#=+*[{,éA1\\<>&~%|`@\r\u0301\u2028\0"
 
 
-def letters(items: Any) -> str:
-    """Some letters that a class takes."""
+def matching_letters(items: Any) -> str:
+    """Return up to three letters that a character class matches."""
     pattern = re.compile(class_text(items))
-    return "".join(c for c in TRIED if pattern.fullmatch(c))[:3] or "a"
+    return "".join(c for c in LETTERS if pattern.fullmatch(c))[:3] or "a"
 
 
 CATEGORIES = {
@@ -47,7 +47,7 @@ def class_text(items: Any) -> str:
 
 
 def samples(tree: Any) -> list[str]:
-    """Some texts that a part of a pattern takes."""
+    """Return some texts that a part of a pattern matches."""
     found = [""]
     for op, value in tree:
         found = [before + more for before in found for more in pieces(op, value)][:8]
@@ -58,17 +58,17 @@ def pieces(op: Any, value: Any) -> list[str]:
     if op is sre.LITERAL:
         return [chr(value)]
     if op is sre.IN:
-        return list(letters(value))
+        return list(matching_letters(value))
     if op in (sre.ANY, sre.NOT_LITERAL):
         return ["a", " "]
     if op in (sre.MAX_REPEAT, sre.MIN_REPEAT, sre.POSSESSIVE_REPEAT):
         least, _, inner = value
         return [sample * max(1, min(least, 50)) for sample in samples(inner)]
-    return [sample for inner in inside(op, value) for sample in samples(inner)][:6] or [""]
+    return [sample for inner in children(op, value) for sample in samples(inner)][:6] or [""]
 
 
-def inside(op: Any, value: Any) -> list[Any]:
-    """The parts within a part: of a group, of a choice, of a repetition."""
+def children(op: Any, value: Any) -> list[Any]:
+    """Return the parts inside a group, a choice or a repetition."""
     if op is sre.SUBPATTERN:
         return [value[3]]
     if op is sre.BRANCH:
@@ -78,21 +78,21 @@ def inside(op: Any, value: Any) -> list[Any]:
     return [value] if op is sre.ATOMIC_GROUP else []
 
 
-def units(tree: Any) -> Iterator[str]:
-    """What is worth repeating: what each repetition takes, and what it takes with what is around it."""
+def repeatable(tree: Any) -> Iterator[str]:
+    """Yield texts to repeat: what each repetition matches, alone and with its neighbors."""
     parts = list(tree)
     for i, (op, value) in enumerate(parts):
         if op in (sre.MAX_REPEAT, sre.MIN_REPEAT, sre.POSSESSIVE_REPEAT):
             yield from samples(value[2])
             yield from samples(parts[i : i + 1] + parts[i + 1 : i + 2])
             yield from samples(parts[max(0, i - 1) : i + 1])
-        for inner in inside(op, value):
-            yield from units(inner)
+        for inner in children(op, value):
+            yield from repeatable(inner)
 
 
 def attacks(tree: Any, length: int) -> Iterator[str]:
     whole = samples(tree)
-    repeated = list(dict.fromkeys(unit for unit in (*units(tree), *whole) if unit))[:40]
+    repeated = list(dict.fromkeys(unit for unit in (*repeatable(tree), *whole) if unit))[:40]
     heads = list(
         dict.fromkeys(
             sample[:cut] for sample in ["", *whole[:4]] for cut in (0, 1, len(sample) // 2, len(sample))
@@ -105,22 +105,22 @@ def attacks(tree: Any, length: int) -> Iterator[str]:
 
 
 def attack(pattern: list[Any], length: int, seconds: float) -> Any:
-    """The first text that a pattern took too long for: its head, its length, and the seconds."""
+    """Return the first text that took too long: method, beginning, end, length and seconds."""
     _, text, flags, is_bytes, methods = pattern
     tree = parser.parse(text, flags)
     compiled: re.Pattern[Any] = re.compile(text.encode("latin-1") if is_bytes else text, flags)
-    for said in islice(attacks(tree, length), 400):
-        tried: Any = said.encode("latin-1", "replace") if is_bytes else said
+    for attack_text in islice(attacks(tree, length), 400):
+        subject: Any = attack_text.encode("latin-1", "replace") if is_bytes else attack_text
         for method in methods:
-            if (took := least_time(compiled, method, tried, seconds)) > seconds:
-                return [method, said[:60], said[-10:], len(said), round(took, 2)]
+            if (elapsed := least_time(compiled, method, subject, seconds)) > seconds:
+                return [method, attack_text[:60], attack_text[-10:], len(attack_text), round(elapsed, 2)]
     return None
 
 
 def least_time(compiled: re.Pattern[Any], method: str, text: Any, seconds: float) -> float:
     least = float("inf")
     for _ in range(3):
-        began = time.process_time()
+        started = time.process_time()
         if method == "sub":
             compiled.sub(text[:0], text)
         elif method == "finditer":
@@ -128,7 +128,7 @@ def least_time(compiled: re.Pattern[Any], method: str, text: Any, seconds: float
                 pass
         else:
             getattr(compiled, method)(text)
-        least = min(least, time.process_time() - began)
+        least = min(least, time.process_time() - started)
         if least < seconds:
             break
     return least

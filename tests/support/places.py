@@ -1,4 +1,4 @@
-"""Where files of the checkout lie."""
+"""Paths of files in the checkout."""
 
 from __future__ import annotations
 
@@ -13,5 +13,5 @@ DOCS = CHECKOUT / "docs"
 #: The sample site, which is in the checkout.
 SITE = CHECKOUT / "tests" / "site"
 
-#: Real dumps, which lie beside the checkout where they are there at all.
+#: Real dumps, which may be present beside the checkout.
 DATA = CHECKOUT.parent / "shared" / "data"

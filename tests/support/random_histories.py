@@ -1,24 +1,25 @@
-"""Random histories of imports, decisions and reverts, and the laws that hold after each step.
+"""Random histories of imports, edits and reverts, and the laws that are checked after each step.
 
-An article that holds a *hiding row*, an override or one that is set aside (published false, removed true), is
-what an editor hid, or what an import held back until an editor decides. The laws, after any step that is no
-editor's command on the very article:
+A *hiding row* is an override, in effect or set aside, that hides its article: published false or removed
+true. An editor made it, or an import that waits for an editor. After every step except an editor's command on
+the article itself, these laws must hold:
 
-1. No row of an editor's decision is lost. One that is set aside is named by a warning; where it hid the
-   article, the import counts it as doubtful, which is exit code 3.
-2. No article becomes public that tells the story of a hiding row:
-   - the article of the row itself, as long as it shares the title, the URL or the body with what it told
-   - any article with two of the three
-   - any article with the URL or the body, where the row's own document is gone or has been replaced, and no
-     other article is closer
-   Not meant are articles that told the story beside the hidden one before, which the editor left alone: what
-   they are is upstream's matter, or their own decision's.
-3. A flag that cannot be read, a draft and a date to come publish nothing.
-4. A document that alone has two of the three in common with an article whose file is gone is that article.
-5. `db verify` finds nothing, and nothing is an internal error.
+1. No override of an editor is lost. One that is set aside is named by a warning. If it hid the article, the
+   import counts it as to be reviewed, which is exit code 3.
+2. No article with the story of a hiding row becomes public:
+   - the article of the row, if it shares the title, the URL or the body with the hidden story
+   - any article that shares two of the three
+   - any article that shares the URL or the body, if the row's own document is gone or replaced and no other
+     article is closer
+   An article that had the story before, beside the hidden one, is exempt, since the editor left it alone. Its
+   flags follow from upstream or from its own overrides.
+3. A flag that cannot be read, a draft and a future date publish nothing.
+4. If only one document shares two of the three with an article whose file is gone, it becomes that article.
+5. `db verify` finds nothing, and there is no internal error.
 
-A document whose title, URL and body are all rewritten tells a new story. Undoing an import is no command about
-a flag: it ends no decision, and gives back what was public before that import, but for what was hidden since.
+A document whose title, URL and body are all rewritten has a new story. Undoing an import is not a command
+about a flag. It removes no override, and makes public again what was public before, except what was hidden
+since.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ import sqlalchemy as sa
 
 from curation.articles.selecting import Selection
 from curation.editing.flags import ChangeBy, reset_flags, set_flags
-from curation.editing.undo import kind_of, revert_changeset
+from curation.editing.undo import read_changeset_kind, revert_changeset
 from curation.errors import EditRefused, ImportFailed, SelectionError
 from curation.flags import FLAGS
 from curation.importing import batches, context
@@ -70,7 +71,7 @@ from .random_sites import Site, StoryTokens, _body, read_tokens
 
 SOURCE = "site"
 
-#: A kind of step, and the seed of what it does in particular.
+#: A kind of step, and the seed of its random choices.
 Step = tuple[str, int]
 
 STEPS = (
@@ -80,15 +81,15 @@ STEPS = (
 )  # fmt: skip
 
 
-class CutError(Exception):
-    """An import is cut off here."""
+class InterruptedImportError(Exception):
+    """Raised in an import to interrupt it."""
 
 
 class Row(NamedTuple):
-    """An article, as far as it matters; `is_stated`: nothing that upstream says holds it back."""
+    """The parts of an article that the laws are about."""
 
     path: str
-    tells: StoryTokens
+    story: StoryTokens
     is_public: bool
     is_missing: bool
     status: str | None
@@ -96,116 +97,120 @@ class Row(NamedTuple):
     content: bytes
 
 
-class Decided(NamedTuple):
-    """A row of overrides, or of those set aside with the story that it was about (`tells`)."""
+class OverrideRow(NamedTuple):
+    """A row of overrides, or of set-aside overrides; only the latter have the story that they are about."""
 
     article_id: int
     flag: str
     value: int
     changeset_id: int
-    tells: StoryTokens | None
+    story: StoryTokens | None
 
     @property
     def hides(self) -> bool:
         return (self.flag, self.value) in {("published", 0), ("removed", 1)}
 
     @property
-    def decision(self) -> tuple[str, int, int]:
+    def key(self) -> tuple[str, int, int]:
         return self.flag, self.value, self.changeset_id
 
 
 @dataclass
 class State:
-    """What a store holds."""
+    """The contents of a store that the laws are about."""
 
     rows: dict[int, Row]
-    decided: list[Decided]
+    overrides: list[OverrideRow]
     kinds: dict[int, str]
     issues: set[tuple[str, str, str | None]]
 
     def public(self) -> dict[int, StoryTokens]:
-        return {key: row.tells for key, row in self.rows.items() if row.is_public}
+        return {key: row.story for key, row in self.rows.items() if row.is_public}
 
-    def editors(self) -> Counter[tuple[str, int, int]]:
-        """Return the decisions that editors or scores made."""
-        return Counter(d.decision for d in self.decided if self.kinds[d.changeset_id] != "import")
+    def editor_overrides(self) -> Counter[tuple[str, int, int]]:
+        """Return the keys of the overrides that were not made by imports."""
+        return Counter(d.key for d in self.overrides if self.kinds[d.changeset_id] != "import")
 
 
 class LawError(AssertionError):
-    """A law that was broken."""
+    """Raised if a law does not hold."""
 
 
-def fail(law: str, *told: object) -> None:
-    raise LawError(f"{law}: " + "; ".join(map(str, told)))
+def fail(law: str, *details: object) -> None:
+    raise LawError(f"{law}: " + "; ".join(map(str, details)))
 
 
 @dataclass
 class History:
-    """A store and a site that go through steps."""
+    """A store and a simulated site that go through random steps."""
 
     store: Store
     site: Site
     seed: int
-    #: What there was before each import, by its changeset.
+    #: The state before each import, by its changeset.
     before_imports: dict[int, State] = field(default_factory=dict)
     log: list[str] = field(default_factory=list)
-    #: What there was when it was last looked at: after each step.
+    #: The state after the last step.
     state: State = field(default_factory=lambda: State({}, [], {}, set()))
 
-    def begin(self) -> None:
-        chance = random.Random(self.seed)
-        self.site.fill(chance)
+    def start(self) -> None:
+        rng = random.Random(self.seed)
+        self.site.fill(rng)
         self.step(("import", self.seed))
-        if chance.random() < 0.5:
-            # There is no source yet where all documents were taken away before the first import.
+        if rng.random() < 0.5:
+            # There is no source yet if all documents were deleted before the first import.
             with suppress(SelectionError), self.store.writing() as connection:
                 set_rule_settings(connection, SOURCE, {"related_bonus": 2, "publish_threshold": 3})
 
     def step(self, step: Step) -> None:
-        """Take a step and hold the laws. Raises LawError."""
+        """Do a step and check the laws.
+
+        Raises:
+            LawError: A law does not hold.
+        """
         kind, seed = step
-        chance, before = random.Random(seed), self.state
+        rng, before = random.Random(seed), self.state
         self.log.append(kind)
         if kind.startswith("import"):
-            self._import(kind, chance, before)
+            self._import(kind, rng, before)
         elif kind == "undo":
-            self._undo(chance, before)
+            self._undo(rng, before)
         else:
-            self._decide(kind, chance, before)
+            self._edit(kind, rng, before)
 
     def verify(self) -> None:
-        """Hold that `db verify` finds nothing."""
+        """Check that `db verify` finds nothing."""
         with self.store.reading() as connection:
             if wrong := list(verify(connection)):
                 fail("the store is sound", *wrong)
 
     # --- steps ------------------------------------------------------------------------------------------
 
-    def _import(self, kind: str, chance: random.Random, before: State) -> None:
+    def _import(self, kind: str, rng: random.Random, before: State) -> None:
         if kind != "import again":
-            self.site.change(chance)
+            self.site.change(rng)
         self.site.write()
-        options: dict[str, Any] = {"full": chance.random() < 0.2}
+        options: dict[str, Any] = {"full": rng.random() < 0.2}
         options |= {"strict": True} if kind == "import, strict" else {}
         options |= {"dry_run": True} if kind == "import, dry" else {}
-        within = self._part(chance) if kind == "import a part" else None
+        within = self._choose_part(rng) if kind == "import a part" else None
         summary = None
-        with suppress(CutError, ImportFailed), self._cutting(kind, chance):
+        with suppress(InterruptedImportError, ImportFailed), self._interrupting(kind, rng):
             summary = self.import_(within, **options)
-        after = self.look()
+        after = self.read_state()
         if kind == "import, dry" or (kind == "import, strict" and summary is None):
-            hold_nothing_changed(before, after)
+            check_nothing_changed(before, after)
             return
         self._note_changeset(before, after)
-        hold_closed(before, after, summary)
-        hold_unclear(before, after)
+        check_hidden(before, after, summary)
+        check_unclear(before, after)
         if summary is not None and within is None:
-            hold_moves(before, after, self.site)
-            if chance.random() < 0.3:
+            check_moves(before, after, self.site)
+            if rng.random() < 0.3:
                 again = self.import_(None)
                 if again.has_changed or again.changeset_id is not None:
                     fail("an import without changes changes nothing", again)
-                hold_nothing_changed(after, self.look())
+                check_nothing_changed(after, self.read_state())
 
     def import_(self, within: str | None, **options: Any) -> Summary:
         root = self.site.root
@@ -215,118 +220,123 @@ class History:
             scan = dump.tree.scan(dump.within)
             return import_dump(self.store, dump, scan, Options(actor="pipeline", **options))
 
-    def _part(self, chance: random.Random) -> str | None:
+    def _choose_part(self, rng: random.Random) -> str | None:
         places = set(self.site.docs)
         places |= {path.rpartition("/")[0] for path in places}
-        return chance.choice(sorted(places)) if places else None
+        return rng.choice(sorted(places)) if places else None
 
     @contextmanager
-    def _cutting(self, kind: str, chance: random.Random) -> Iterator[None]:
-        """Have an import end at one of its transactions: before it begins, or before it is committed."""
+    def _interrupting(self, kind: str, rng: random.Random) -> Iterator[None]:
+        """Interrupt an import at one of its transactions, before it begins or before it is committed."""
         if kind != "import, cut off":
             yield
             return
-        left, is_before = chance.randint(1, 6), chance.random() < 0.5
+        left, is_before = rng.randint(1, 6), rng.random() < 0.5
         writing = context.SeparateTransactions.writing
 
         @contextmanager
-        def cut(self: context.SeparateTransactions) -> Iterator[sa.Connection]:
+        def interrupted(self: context.SeparateTransactions) -> Iterator[sa.Connection]:
             nonlocal left
             left -= 1
             if left == 0 and is_before:
-                raise CutError
+                raise InterruptedImportError
             with writing(self) as connection:
                 yield connection
                 if left == 0:
-                    raise CutError
+                    raise InterruptedImportError
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(context.SeparateTransactions, "writing", cut)
+            patch.setattr(context.SeparateTransactions, "writing", interrupted)
             yield
 
     def _note_changeset(self, before: State, after: State) -> None:
         for changeset_id in after.kinds.keys() - before.kinds.keys():
             self.before_imports[changeset_id] = before
 
-    def _undo(self, chance: random.Random, before: State) -> None:
-        made = sorted(key for key, kind in before.kinds.items() if kind == "import")
-        if not made:
+    def _undo(self, rng: random.Random, before: State) -> None:
+        imported = sorted(key for key, kind in before.kinds.items() if kind == "import")
+        if not imported:
             return
-        target = made[-1] if chance.random() < 0.6 else chance.choice(made)
+        target = imported[-1] if rng.random() < 0.6 else rng.choice(imported)
         undone = None
         with suppress(EditRefused):
             undone = undo_one_import(self.store, target, actor="ann", reason=None)
-        after, earlier = self.look(), self.before_imports[target]
-        hold_closed(before, after, None, earlier.public())
+        after, earlier = self.read_state(), self.before_imports[target]
+        check_hidden(before, after, None, earlier.public())
         if target == max(before.kinds) and undone is not None and not undone.kept:
-            hold_as_before(earlier, after)
+            check_undone(earlier, after)
 
-    def _decide(self, kind: str, chance: random.Random, before: State) -> None:
+    def _edit(self, kind: str, rng: random.Random, before: State) -> None:
         with suppress(EditRefused, SelectionError), self.store.writing() as connection:
-            self._carry_out(connection, kind, chance, before)
-        after = self.look()
-        touched = self._touched(before, after)
+            self._run_command(connection, kind, rng, before)
+        after = self.read_state()
+        changed = self._changed_articles(before, after)
         for key, row in after.rows.items():
-            if row != before.rows[key] and key not in touched:
-                fail("a decision changes what it is about", key, row)
+            if row != before.rows[key] and key not in changed:
+                fail("an edit changes only its articles", key, row)
         if kind == "score":
-            hold_closed(before, after, None)
-        lost = before.editors() - after.editors()
-        if kind in ("hide", "score") and any(self.kind_of_flag(lost, before, after)):
-            fail("a decision stays", lost)
+            check_hidden(before, after, None)
+        lost = before.editor_overrides() - after.editor_overrides()
+        if kind in ("hide", "score") and any(self._find_lost(lost, before, after)):
+            fail("overrides stay", lost)
 
     @staticmethod
-    def kind_of_flag(lost: Counter[tuple[str, int, int]], before: State, after: State) -> Iterator[bool]:
-        """Say of each decision that is gone whether no other one of its flag took its place."""
-        for decision in lost:
-            holders = [d.article_id for d in before.decided if d.decision == decision]
-            now = {(d.article_id, d.flag) for d in after.decided}
-            is_computed = before.kinds[decision[2]] == "score"
-            yield not is_computed and not any((key, decision[0]) in now for key in holders)
+    def _find_lost(lost: Counter[tuple[str, int, int]], before: State, after: State) -> Iterator[bool]:
+        """Yield for each override that is gone whether no other one of its flag has replaced it."""
+        for flag, value, changeset_id in lost:
+            key = flag, value, changeset_id
+            article_ids = [d.article_id for d in before.overrides if d.key == key]
+            now = {(d.article_id, d.flag) for d in after.overrides}
+            is_computed = before.kinds[changeset_id] == "score"
+            yield not is_computed and not any((article_id, flag) in now for article_id in article_ids)
 
-    def _touched(self, before: State, after: State) -> set[int]:
+    def _changed_articles(self, before: State, after: State) -> set[int]:
         new = after.kinds.keys() - before.kinds.keys()
         with self.store.reading() as connection:
             query = sa.select(changes.c.article_id).where(changes.c.changeset_id.in_(new))
             return set(connection.scalars(query))
 
-    def _carry_out(self, connection: sa.Connection, kind: str, chance: random.Random, before: State) -> None:
+    def _run_command(self, connection: sa.Connection, kind: str, rng: random.Random, before: State) -> None:
         who: dict[str, Any] = {"actor": "editor", "reason": None}
         if kind == "score":
             score_articles(connection, [SOURCE], **who)
         elif kind == "revert":
-            decisions = sorted(key for key, kind in before.kinds.items() if kind != "import")
-            if decisions and kind_of(connection, target := chance.choice(decisions[-4:]))[1] != "import":
+            edits = sorted(key for key, kind in before.kinds.items() if kind != "import")
+            if edits and read_changeset_kind(connection, target := rng.choice(edits[-4:]))[1] != "import":
                 revert_changeset(connection, target, **who)
         elif before.rows:
-            ids = chance.sample(sorted(before.rows), min(len(before.rows), chance.choice((1, 1, 1, 2, 3))))
+            ids = rng.sample(sorted(before.rows), min(len(before.rows), rng.choice((1, 1, 1, 2, 3))))
             selection = Selection(listed=[str(key) for key in ids])
             if kind == "reset":
-                reset_flags(connection, selection, chance.sample(FLAGS, chance.randint(1, 4)), **who)
+                reset_flags(connection, selection, rng.sample(FLAGS, rng.randint(1, 4)), **who)
             else:
-                set_flags(connection, selection, _decisions(kind, chance), **who)
+                set_flags(connection, selection, _random_values(kind, rng), **who)
 
-    # --- what there is ----------------------------------------------------------------------------------
+    # --- the state --------------------------------------------------------------------------------------
 
-    def look(self) -> State:
-        """Return what there is. Raises LawError if that is not sound."""
+    def read_state(self) -> State:
+        """Read the state of the store and keep it.
+
+        Raises:
+            LawError: The store is inconsistent.
+        """
         bodies = {digest_body(_body(n, 0)): n for n in range(self.site.token_count + 1)}
         issue = import_issues.c
         is_open = issue.resolved_import_id.is_(None)
         with self.store.reading() as connection:
-            rows = dict(_rows(connection))
-            # The engine's own checks take longer than all the rest; `run` has them made at the end.
+            rows = dict(_read_rows(connection))
+            # The engine's own checks take longer than all others, so `run` makes them only at the end.
             checks = (find_unmatched_rows, find_wrong_links, lambda c: find_wrong_flags(c, list(rows)))
             if wrong := [finding for check in checks for finding in check(connection)]:
                 fail("the store is sound", *wrong)
             issues = connection.execute(sa.select(issue.path, issue.code, issue.field).where(is_open))
             kinds = connection.execute(sa.select(changesets.c.id, changesets.c.kind))
-            decided = [*_decided(connection, bodies)]
-            self.state = State(rows, decided, dict(map(tuple, kinds)), set(map(tuple, issues)))
+            overrides = [*_read_overrides(connection, bodies)]
+            self.state = State(rows, overrides, dict(map(tuple, kinds)), set(map(tuple, issues)))
         return self.state
 
 
-def _rows(connection: sa.Connection) -> Iterator[tuple[int, Row]]:
+def _read_rows(connection: sa.Connection) -> Iterator[tuple[int, Row]]:
     article = articles.c
     query = sa.select(
         article.id, article.path, article.title, article.canonical_url, article.body, article.published,
@@ -334,114 +344,122 @@ def _rows(connection: sa.Connection) -> Iterator[tuple[int, Row]]:
         documents.c.content,
     ).join(documents, documents.c.article_id == article.id)  # fmt: skip
     for key, path, title, url, body, public, since, status, *upstream, content in connection.execute(query):
-        tells = read_tokens(title, url, body)
-        yield key, Row(path, tells, public, since is not None, status, tuple(upstream), bytes(content))
+        story = read_tokens(title, url, body)
+        yield key, Row(path, story, public, since is not None, status, tuple(upstream), bytes(content))
 
 
-def _decided(connection: sa.Connection, bodies: dict[bytes | None, int]) -> Iterator[Decided]:
-    table, aside = overrides.c, set_aside_overrides.c
+def _read_overrides(connection: sa.Connection, bodies: dict[bytes | None, int]) -> Iterator[OverrideRow]:
+    table, set_aside = overrides.c, set_aside_overrides.c
     columns = (table.article_id, table.field, table.value, table.changeset_id)
     for row in connection.execute(sa.select(*columns)):
-        yield Decided(*row, None)
+        yield OverrideRow(*row, None)
     query = sa.select(
-        aside.article_id, aside.field, aside.value, aside.changeset_id,
-        aside.title, aside.canonical_url, aside.body_digest,
+        set_aside.article_id, set_aside.field, set_aside.value, set_aside.changeset_id,
+        set_aside.title, set_aside.canonical_url, set_aside.body_digest,
     )  # fmt: skip
     for article_id, flag, value, changeset_id, title, url, body in connection.execute(query):
-        tells = read_tokens(title, url, None)._replace(body=bodies.get(body))
-        yield Decided(article_id, flag, value, changeset_id, tells)
+        story = read_tokens(title, url, None)._replace(body=bodies.get(body))
+        yield OverrideRow(article_id, flag, value, changeset_id, story)
 
 
-def _decisions(kind: str, chance: random.Random) -> dict[str, int | ChangeBy]:
+def _random_values(kind: str, rng: random.Random) -> dict[str, int | ChangeBy]:
     hiding: list[dict[str, int | ChangeBy]] = [
         {"published": 0},
         {"removed": 1},
         {"published": 0, "removed": 1},
     ]
-    some: dict[str, list[dict[str, int | ChangeBy]]] = {
+    choices: dict[str, list[dict[str, int | ChangeBy]]] = {
         "hide": hiding,
         "publish": [{"published": 1}, {"published": 1, "removed": 0}],
         "restore": [{"removed": 0}],
         "set": [{"quality": 5}, {"heat": 9}, {"quality": ChangeBy(1)}, {"quality": 8, "heat": 1}],
     }
-    return chance.choice(some[kind])
+    return rng.choice(choices[kind])
 
 
 # --- the laws -------------------------------------------------------------------------------------------
 
 
-def hold_nothing_changed(before: State, after: State) -> None:
+def check_nothing_changed(before: State, after: State) -> None:
     if before != after:
         fail("nothing is changed", before, after)
 
 
-def hold_closed(
+def check_hidden(
     before: State, after: State, summary: Summary | None, was_public: dict[int, StoryTokens] | None = None
 ) -> None:
-    """Hold that no decision is lost, and nothing becomes public that was hidden."""
-    if lost := before.editors() - after.editors():
-        fail("no decision is lost", lost)
-    _hold_set_aside_is_told(before, after, summary)
-    for key, tells in after.public().items():
-        if was_public is not None and was_public.get(key) == tells:
+    """Check that no override is lost, and nothing hidden becomes public."""
+    if lost := before.editor_overrides() - after.editor_overrides():
+        fail("no override is lost", lost)
+    _check_set_aside(before, after, summary)
+    for key, story in after.public().items():
+        if was_public is not None and was_public.get(key) == story:
             continue
-        for row in before.decided:
-            if row.hides and _becomes_shown(before, after, row, key):
+        for row in before.overrides:
+            if row.hides and _is_revealed(before, after, row, key):
                 own = before.rows[row.article_id]
                 fail("nothing hidden becomes public", row, own, key, before.rows.get(key), after.rows[key])
 
 
-def _hold_set_aside_is_told(before: State, after: State, summary: Summary | None) -> None:
-    known = {d for d in before.decided if d.tells is not None}
-    stands = {(d.article_id, d.flag) for d in after.decided if d.tells is None}
-    for new in {d for d in after.decided if d.tells is not None} - known:
-        was = next((d for d in before.decided if d.decision == new.decision), None)
+def _check_set_aside(before: State, after: State, summary: Summary | None) -> None:
+    known = {d for d in before.overrides if d.story is not None}
+    in_effect = {(d.article_id, d.flag) for d in after.overrides if d.story is None}
+    for new in {d for d in after.overrides if d.story is not None} - known:
+        previous = next((d for d in before.overrides if d.key == new.key), None)
         path = after.rows[new.article_id].path
-        if (new.article_id, new.flag) not in stands:
+        if (new.article_id, new.flag) not in in_effect:
             if (path, "override_set_aside", new.flag) not in after.issues:
-                fail("what is set aside is told", new, path)
-            if new.hides and was is not None and was.tells is None and summary and not summary.to_review:
-                fail("a veto that is set aside makes exit code 3", new, path)
+                fail("an override that is set aside has an issue", new, path)
+            if (
+                new.hides
+                and previous is not None
+                and previous.story is None
+                and summary
+                and not summary.to_review
+            ):
+                fail("a hiding override that is set aside makes exit code 3", new, path)
 
 
-def _becomes_shown(before: State, after: State, row: Decided, key: int) -> bool:
-    """Return whether an article that is public now was hidden, by a hiding row of before."""
+def _is_revealed(before: State, after: State, row: OverrideRow, key: int) -> bool:
+    """Return whether an article that is public now was hidden by an earlier hiding row."""
     now, then = after.rows[key], before.rows.get(key)
     own = before.rows[row.article_id]
-    hidden = row.tells or own.tells
-    if key == row.article_id and row.tells is None:
-        return now.tells.count_equal(hidden) > 0
+    hidden = row.story or own.story
+    if key == row.article_id and row.story is None:
+        return now.story.count_equal(hidden) > 0
     if (
         then is not None
-        and then.tells == own.tells
+        and then.story == own.story
         and _is_doubtful(now, then, own, after.rows.get(row.article_id))
     ):
         return True
-    if then is not None and then.tells.count_equal(now.tells):
-        # What told the hidden story beside it before is upstream's matter; so is what an editor decided on.
-        is_decided = any(d.article_id == key and d.flag in ("published", "removed") for d in after.decided)
-        return not is_decided and then.tells.count_equal(hidden) < 2 <= now.tells.count_equal(hidden)
-    equal, different = now.tells.count_equal(hidden), now.tells.count_different(hidden)
+    if then is not None and then.story.count_equal(now.story):
+        # An article that had the hidden story before, or that has its own override, is exempt.
+        is_decided = any(d.article_id == key and d.flag in ("published", "removed") for d in after.overrides)
+        return not is_decided and then.story.count_equal(hidden) < 2 <= now.story.count_equal(hidden)
+    equal, different = now.story.count_equal(hidden), now.story.count_different(hidden)
     if equal >= 2:
         return True
-    if row.tells is not None:
+    if row.story is not None:
         return key == row.article_id and equal > 0
     later = after.rows.get(row.article_id)
-    is_lost = later is None or later.is_missing or not later.tells.count_equal(own.tells)
-    is_like = (now.tells.url, now.tells.body) != (None, None) and (
-        now.tells.url == hidden.url is not None or now.tells.body == hidden.body is not None
+    is_lost = later is None or later.is_missing or not later.story.count_equal(own.story)
+    is_like = (now.story.url, now.story.body) != (None, None) and (
+        now.story.url == hidden.url is not None or now.story.body == hidden.body is not None
     )
     is_closer = any(
-        r.tells.count_equal(now.tells) >= 2 for k, r in before.rows.items() if k != row.article_id
+        r.story.count_equal(now.story) >= 2 for k, r in before.rows.items() if k != row.article_id
     )
     return is_lost and not is_closer and (is_like or (equal > 0 and not different))
 
 
 def _is_doubtful(now: Row, then: Row, own: Row, later: Row | None) -> bool:
-    """Return whether a document that moved could as well be the hidden article, whose own is gone: neither the
-    name of the file nor the time speak for the one that it was taken for."""
+    """Return whether a moved document could as well be the hidden article, whose own document is gone.
+
+    Neither the name of the file nor the content then favors the article that it was matched with.
+    """
     is_lost = later is not None and later.is_missing and now.path != then.path
-    if not is_lost or now.tells.count_equal(own.tells) < 2 or own.is_missing != then.is_missing:
+    if not is_lost or now.story.count_equal(own.story) < 2 or own.is_missing != then.is_missing:
         return False
     names = [
         unicodedata.normalize("NFKC", row.path.rpartition("/")[2]).casefold().rpartition(".")[0]
@@ -450,70 +468,71 @@ def _is_doubtful(now: Row, then: Row, own: Row, later: Row | None) -> bool:
     return names[0] != names[1] and (then.content == now.content) == (own.content == now.content)
 
 
-def hold_unclear(before: State, after: State) -> None:
-    """Hold that upstream publishes nothing by a flag that cannot be read, a draft or a date to come."""
-    decided = {d.article_id for d in after.decided if d.tells is None and d.flag in ("published", "removed")}
-    for key in after.public().keys() - decided:
+def check_unclear(before: State, after: State) -> None:
+    """Check that upstream publishes nothing by a flag that cannot be read, a draft or a future date."""
+    overridden = {
+        d.article_id for d in after.overrides if d.story is None and d.flag in ("published", "removed")
+    }
+    for key in after.public().keys() - overridden:
         row, then = after.rows[key], before.rows.get(key)
         was_public = then is not None and then.is_public
-        if any(line in row.content for line in UNCLEAR) and not was_public:
-            fail("what cannot be read publishes nothing", then, row)
-        if "_drafts/" in row.path.lower() or any(line in row.content for line in HELD):
+        if any(line in row.content for line in UNCLEAR_LINES) and not was_public:
+            fail("an unreadable flag publishes nothing", then, row)
+        if "_drafts/" in row.path.lower() or any(line in row.content for line in HIDING_LINES):
             fail("no draft is published", row)
         if "/2099-" in row.path and b"\npublishedDateTime: 2020" not in row.content:
-            fail("nothing is published before its day", row)
+            fail("nothing is published before its date", row)
 
 
-def hold_as_before(earlier: State, after: State) -> None:
-    """Hold that an import was undone of which nothing came since: but for flags that cannot be read, all is
-    as it was before the import."""
+def check_undone(earlier: State, after: State) -> None:
+    """Check that undoing the last import restored everything, except flags that cannot be read."""
     if earlier.rows.keys() != after.rows.keys():
         fail("an import is undone as a whole", earlier.rows.keys() ^ after.rows.keys())
     for key, row in after.rows.items():
-        was = earlier.rows[key]
-        if any(line in row.content for line in UNCLEAR):
-            was = was._replace(upstream=row.upstream, is_public=row.is_public)
-        if row != was:
-            fail("an import is undone as a whole", was, row)
-    if Counter(earlier.editors()) != after.editors():
-        fail("undoing an import leaves decisions", earlier.decided, after.decided)
+        previous = earlier.rows[key]
+        if any(line in row.content for line in UNCLEAR_LINES):
+            previous = previous._replace(upstream=row.upstream, is_public=row.is_public)
+        if row != previous:
+            fail("an import is undone as a whole", previous, row)
+    if Counter(earlier.editor_overrides()) != after.editor_overrides():
+        fail("undoing an import changes no overrides", earlier.overrides, after.overrides)
 
 
-UNCLEAR = (
+UNCLEAR_LINES = (
     b"\npublished: flase\n", b"\npublished: \n", b"\nPublished: false\n", b"\npublished: [false]\n",
     b"\nremoved: ture\n", b"\nremoved: null\n", b"\npublised: false\n", b"\nremovd: true\n", b"\ndarft: true\n",
 )  # fmt: skip
-HELD = (
+HIDING_LINES = (
     b"\ndraft: true\n", b"\npublishedDateTime: 2099", b"\npublishedDateTime: Jan 2099", b"\ndate: 2099",
     b"\npublished: false\n", b"\nremoved: true\n",
 )  # fmt: skip
 
 
-def hold_moves(before: State, after: State, site: Site) -> None:
-    """Hold that documents which can only be one article are that article still."""
+def check_moves(before: State, after: State, site: Site) -> None:
+    """Check that documents which can only belong to one article still do."""
     docs = {path: doc for path, doc in site.docs.items() if path not in site.damaged}
     by_path = {row.path: key for key, row in after.rows.items()}
     for path, doc in docs.items():
-        like = [key for key, row in before.rows.items() if row.tells.count_equal(doc.tokens)]
-        if len(like) != 1 or before.rows[like[0]].tells.count_equal(doc.tokens) < 2:
+        like = [key for key, row in before.rows.items() if row.story.count_equal(doc.tokens)]
+        if len(like) != 1 or before.rows[like[0]].story.count_equal(doc.tokens) < 2:
             continue
-        was = before.rows[like[0]]
-        others = [p for p, other in docs.items() if p != path and other.tokens.count_equal(was.tells)]
-        if not others and was.path not in site.damaged and by_path.get(path) != like[0]:
-            fail("what is surely the same article is that article", path, doc.tokens, like[0], was.path)
+        previous = before.rows[like[0]]
+        others = [p for p, other in docs.items() if p != path and other.tokens.count_equal(previous.story)]
+        if not others and previous.path not in site.damaged and by_path.get(path) != like[0]:
+            fail("an unambiguous document keeps its article", path, doc.tokens, like[0], previous.path)
 
 
 # --- running and shrinking ------------------------------------------------------------------------------
 
 
 def make_steps(seed: int, count: int) -> list[Step]:
-    chance = random.Random(f"steps {seed}")
-    return [(chance.choice(STEPS), chance.getrandbits(32)) for _ in range(count)]
+    rng = random.Random(f"steps {seed}")
+    return [(rng.choice(STEPS), rng.getrandbits(32)) for _ in range(count)]
 
 
 @contextmanager
 def small_batches(seed: int) -> Iterator[None]:
-    """Have each import take several transactions, and few pairs be many."""
+    """Let each import use several transactions, and let few pairs count as many."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(batches, "BATCH", 2)
         patch.setattr(batches, "CHUNK", 1)
@@ -523,7 +542,7 @@ def small_batches(seed: int) -> Iterator[None]:
 
 
 def empty(store: Store) -> None:
-    """Make a store as it was when it was new; a new one would know no statement yet."""
+    """Delete all rows of a store. A new store would be slower, since it has no cached statements."""
     with store.writing() as connection:
         for table in reversed(metadata.sorted_tables):
             connection.execute(sa.delete(table))
@@ -531,12 +550,12 @@ def empty(store: Store) -> None:
 
 
 def run(store: Store, root: Path, seed: int, steps: Sequence[Step]) -> None:
-    """Take some steps in a store that is emptied first. Raises whatever goes wrong, with the steps so far."""
+    """Run steps on a store that is emptied first; errors get a note with the steps so far."""
     empty(store)
     history = History(store, Site(root), seed)
     with small_batches(seed):
         try:
-            history.begin()
+            history.start()
             for step in steps:
                 history.step(step)
             if seed % 4 == 0:

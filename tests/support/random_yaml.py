@@ -1,4 +1,4 @@
-"""YAML by chance: whatever readers of it may read otherwise than each other, most of it valid."""
+"""Random YAML that parsers may read in different ways; most of it is valid."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ SIGNS = (
 HEADERS = ("|", ">", "|-", ">-", "|+", ">+", "|2", ">1-", "| # c")
 
 
-class Soup:
-    """Writes front matter by chance."""
+class RandomYaml:
+    """A seeded generator of random front matter."""
 
     def __init__(self, seed: int) -> None:
         self._random = Random(seed)
 
     def document(self) -> str:
-        """A text of a mapping; two in ten have a sign put in, or a character taken out."""
+        """Return a mapping as text; two in ten have characters inserted or removed."""
         text, turn = self._mapping(0, 3), self._random.random()
         if turn < 0.2:
             for _ in range(self._random.randint(1, 2)):
@@ -80,7 +80,7 @@ class Soup:
         return self._choice(("{", "{ ", "{\n  ")) + comma.join(pairs) + self._choice(("}", " }", ",}", "\n}"))
 
     def _value(self, indent: int, depth: int) -> str:
-        """What follows a key, or the sign of an item."""
+        """Return what follows a key or the dash of a list item."""
         turn = self._random.random()
         if turn < 0.45:
             return f" {self._scalar()}\n"

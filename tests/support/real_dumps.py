@@ -1,4 +1,4 @@
-"""Real dumps beside the checkout, for tests that need them."""
+"""A mark for tests that need the real dumps beside the checkout."""
 
 from __future__ import annotations
 

@@ -1,5 +1,8 @@
-"""What imports and editors did to a store, kept in plain Python beside it: from the files' own front matter
-and the decisions, by the rules that the README tells, never from the store's tables."""
+"""A model in plain Python of what imports and edits do to a store.
+
+It is computed from the front matter of the files and the edits, by the rules of the README, and never from
+the tables of the store.
+"""
 
 from __future__ import annotations
 
@@ -23,8 +26,8 @@ from curation.store.schema import articles, changesets, imports
 from .importing_helpers import import_folder, undo_one_import
 from .rejoined_documents import parsed
 
-#: When the first thing was done; each later one is some hours after the one before.
-BEGAN, LATER = dt.datetime(2024, 2, 27, 8, tzinfo=dt.UTC), dt.timedelta(hours=7)
+#: The time of the first changeset, and the time between two changesets.
+START, INTERVAL = dt.datetime(2024, 2, 27, 8, tzinfo=dt.UTC), dt.timedelta(hours=7)
 BROKEN = "_news/2020-01-01-broken.md"
 
 
@@ -39,42 +42,42 @@ class Changeset:
 
 @dataclasses.dataclass(eq=False)
 class Article:
-    """A document, what was decided on it (by flag: the value and the changeset), whether its file is gone."""
+    """An article with its front matter and its overrides: for each flag the value and the changeset."""
 
     source: str
     path: str
-    fm: dict[str, Any]
-    decided: dict[str, tuple[int, Changeset]] = dataclasses.field(default_factory=dict)
+    front_matter: dict[str, Any]
+    overrides: dict[str, tuple[int, Changeset]] = dataclasses.field(default_factory=dict)
     missing: bool = False
     id: int = 0
 
-    def says(self, flag: str) -> int | None:
-        value = self.fm.get(flag)
+    def upstream_value(self, flag: str) -> int | None:
+        value = self.front_matter.get(flag)
         return None if value is None else int(value)
 
-    def holds(self, flag: str) -> int | None:
-        value = self.decided[flag][0] if flag in self.decided else self.says(flag)
+    def effective_value(self, flag: str) -> int | None:
+        value = self.overrides[flag][0] if flag in self.overrides else self.upstream_value(flag)
         if flag == "published":
-            return 0 if self.holds("removed") else 1 if value is None else value
+            return 0 if self.effective_value("removed") else 1 if value is None else value
         return value or 0 if flag == "removed" else value
 
     @property
     def title(self) -> str | None:
-        return self.fm.get("title") or self.fm.get("name")
+        return self.front_matter.get("title") or self.front_matter.get("name")
 
     @property
     def published_at(self) -> str | None:
-        moment = self.fm.get("publishedDateTime")
+        moment = self.front_matter.get("publishedDateTime")
         return moment and text(moment)
 
     @property
     def provider(self) -> tuple[str | None, str | None]:
-        stated = self.fm.get("provider") or {}
+        stated = self.front_matter.get("provider") or {}
         return stated.get("name"), stated.get("domain")
 
     @property
     def topics(self) -> set[str]:
-        return {topic for topic in self.fm.get("topics") or [] if topic}
+        return {topic for topic in self.front_matter.get("topics") or [] if topic}
 
     @property
     def collection(self) -> str:
@@ -93,20 +96,20 @@ class Change:
 
 
 def text(moment: dt.datetime) -> str:
-    """An instant as both engines give it."""
+    """Return an instant in the form that both engines return."""
     return moment.astimezone(dt.UTC).replace(tzinfo=None).isoformat(" ")
 
 
 def documents_of(root: Path) -> dict[str, dict[str, Any]]:
-    """The front matter of each document by its path, but of the broken one."""
+    """Return the front matter of each document by its path, without the broken one."""
     files = [f for f in root.glob("_*/**/*") if f.suffix in (".md", ".html")]
     paths = {str(f.relative_to(root)): f for f in files}
     return {p: parsed(f) for p, f in paths.items() if p != BROKEN and not p.startswith("_data/")}
 
 
 @dataclasses.dataclass
-class Chronicle:
-    """A store, and the same in Python; each method does to both what its name says."""
+class ReferenceModel:
+    """A store and its model; each method changes both in the same way."""
 
     store: Store
     articles: dict[tuple[str, str], Article] = dataclasses.field(default_factory=dict)
@@ -119,7 +122,7 @@ class Chronicle:
     def present(self) -> list[Article]:
         return [article for article in self.articles.values() if not article.missing]
 
-    def take_in(self, source: str, root: Path, *, strict: bool = False) -> Changeset | None:
+    def import_dump(self, source: str, root: Path, *, strict: bool = False) -> Changeset | None:
         self.roots[source] = root
         row: dict[str, Any] = {
             "source": source,
@@ -135,24 +138,24 @@ class Chronicle:
                 import_folder(self.store, root, source=source, actor="bot", strict=True)
             return None
         import_folder(self.store, root, source=source, actor="bot")
-        row["changeset"] = made = self._open("import", "bot")
-        self._follow(source, root, row, made)
+        row["changeset"] = changeset = self._add_changeset("import", "bot")
+        self._update(source, root, row, changeset)
         row["status"] = "partial" if row["quarantined"] else "succeeded"
-        return made
+        return changeset
 
-    def _follow(self, source: str, root: Path, row: dict[str, Any], made: Changeset) -> None:
+    def _update(self, source: str, root: Path, row: dict[str, Any], changeset: Changeset) -> None:
         found = documents_of(root)
-        for path, fm in found.items():
+        for path, front_matter in found.items():
             article = self.articles.get((source, path))
             if article is None:
-                self.articles[source, path] = Article(source, path, fm)
+                self.articles[source, path] = Article(source, path, front_matter)
                 row["added"] += 1
                 row["open_issues"] += notices(root / path)
                 continue
-            row["updated" if fm != article.fm else "unchanged"] += 1
-            row["open_issues"] += conflict_notices(article, fm)
-            with self._changing(made, [article]):
-                article.fm = fm
+            row["updated" if front_matter != article.front_matter else "unchanged"] += 1
+            row["open_issues"] += conflict_notices(article, front_matter)
+            with self._recording(changeset, [article]):
+                article.front_matter = front_matter
         for article in self.articles.values():
             if article.source == source and article.path not in found and not article.missing:
                 article.missing = True
@@ -168,57 +171,60 @@ class Chronicle:
         with self.store.writing() as connection:
             selection = Selection([article.path for article in chosen])
             set_flags(connection, selection, decisions, actor=actor, reason=reason)
-        made = self._open("edit", actor, reason)
-        with self._changing(made, chosen):
+        changeset = self._add_changeset("edit", actor, reason)
+        with self._recording(changeset, chosen):
             for article in chosen:
                 for flag, value in decisions.items():
-                    if article.decided.get(flag, (None,))[0] != value:
-                        article.decided[flag] = (value, made)
-        return made
+                    if article.overrides.get(flag, (None,))[0] != value:
+                        article.overrides[flag] = (value, changeset)
+        return changeset
 
-    def take_back(self, changeset: Changeset, actor: str) -> None:
+    def revert(self, changeset: Changeset, actor: str) -> None:
         with self.store.writing() as connection:
             revert_changeset(connection, self._id(changesets, changeset), actor=actor)
-        made = self._open("revert", actor)
-        of_it = [change for change in self.changes if change.changeset is changeset]
-        with self._changing(made, [change.article for change in of_it]):
-            for change in of_it:
-                if change.before != change.after and change.article.decided.get(change.flag) == change.after:
-                    change.article.decided.pop(change.flag, None)
+        revert = self._add_changeset("revert", actor)
+        own_changes = [change for change in self.changes if change.changeset is changeset]
+        with self._recording(revert, [change.article for change in own_changes]):
+            for change in own_changes:
+                if (
+                    change.before != change.after
+                    and change.article.overrides.get(change.flag) == change.after
+                ):
+                    change.article.overrides.pop(change.flag, None)
                     if change.before:
-                        change.article.decided[change.flag] = change.before
+                        change.article.overrides[change.flag] = change.before
 
     def undo(self, changeset: Changeset, was: dict[str, dict[str, Any]]) -> None:
-        """Undoes an import that only changed documents, which were so before."""
+        """Undo an import that only changed documents; `was` has their earlier front matter."""
         undo_one_import(self.store, self._id(changesets, changeset), actor="ann", reason="a bad dump")
-        made = self._open("revert", "ann", "a bad dump")
+        revert = self._add_changeset("revert", "ann", "a bad dump")
         row = next(row for row in self.imports if row["changeset"] is changeset)
         row["status"] = "reverted"
-        for path, fm in was.items():
+        for path, front_matter in was.items():
             article = self.articles[row["source"], path]
-            with self._changing(made, [article]):
-                article.fm = fm
+            with self._recording(revert, [article]):
+                article.front_matter = front_matter
 
-    def settle(self) -> None:
-        """Gives everything the id that it has in the store, and the store the moments that are told here."""
+    def copy_ids_and_times(self) -> None:
+        """Copy the ids of the store to the model, and the times of the model to the store."""
         with self.store.writing() as connection:
             for number, changeset in enumerate(self.changesets):
                 changeset.id = self._id(changesets, changeset)
-                moment = BEGAN + number * LATER
+                moment = START + number * INTERVAL
                 changeset.at = text(moment)
-                mine = changesets.c.id == changeset.id
-                connection.execute(sa.update(changesets).where(mine).values(created_at=moment))
+                is_this = changesets.c.id == changeset.id
+                connection.execute(sa.update(changesets).where(is_this).values(created_at=moment))
             ids = connection.scalars(sa.select(imports.c.id).order_by(imports.c.id)).all()
             for number, (row, import_id) in enumerate(zip(self.imports, ids, strict=True)):
-                moment = BEGAN + number * 5 * LATER
+                moment = START + number * 5 * INTERVAL
                 row |= {"import": import_id, "started_at": text(moment)}
-                mine = imports.c.id == import_id
-                connection.execute(sa.update(imports).where(mine).values(started_at=moment))
+                is_this = imports.c.id == import_id
+                connection.execute(sa.update(imports).where(is_this).values(started_at=moment))
             by_path = {path: article for (_, path), article in self.articles.items()}
             for article_id, path in connection.execute(sa.select(articles.c.id, articles.c.path)):
                 by_path[path].id = article_id
 
-    def _open(self, kind: str, actor: str, reason: str | None = None) -> Changeset:
+    def _add_changeset(self, kind: str, actor: str, reason: str | None = None) -> Changeset:
         self.changesets.append(Changeset(kind, actor, reason))
         return self.changesets[-1]
 
@@ -228,38 +234,44 @@ class Chronicle:
         assert len(ids) == len(self.changesets)
         return ids[self.changesets.index(row)]
 
-    def _changing(self, made: Changeset, some: list[Article]) -> _Changing:
-        return _Changing(self.changes, made, list(dict.fromkeys(some)))
+    def _recording(self, changeset: Changeset, chosen: list[Article]) -> _ChangeRecorder:
+        return _ChangeRecorder(self.changes, changeset, list(dict.fromkeys(chosen)))
 
 
-class _Changing:
-    """Notes what differs between what held of some articles before and what holds after."""
+class _ChangeRecorder:
+    """A context manager that records the changes of flags of some articles."""
 
-    def __init__(self, log: list[Change], made: Changeset, some: list[Article]) -> None:
-        self._log, self._made, self._some = log, made, some
+    def __init__(self, log: list[Change], changeset: Changeset, chosen: list[Article]) -> None:
+        self._log, self._changeset, self._articles = log, changeset, chosen
 
-    def _standing(self) -> Iterator[tuple[Article, str, int | None, tuple[int, Changeset] | None]]:
-        for article in self._some:
+    def _values(self) -> Iterator[tuple[Article, str, int | None, tuple[int, Changeset] | None]]:
+        for article in self._articles:
             for flag in FLAGS:
-                yield article, flag, article.holds(flag), article.decided.get(flag)
+                yield article, flag, article.effective_value(flag), article.overrides.get(flag)
 
     def __enter__(self) -> None:
-        self._was = list(self._standing())
+        self._before = list(self._values())
 
     def __exit__(self, *error: object) -> None:
-        for (article, flag, old, before), (_, _, new, after) in zip(self._was, self._standing(), strict=True):
+        for (article, flag, old, before), (_, _, new, after) in zip(
+            self._before, self._values(), strict=True
+        ):
             if (old, before) != (new, after):
-                self._log.append(Change(self._made, article, flag, old, new, before, after))
+                self._log.append(Change(self._changeset, article, flag, old, new, before, after))
 
 
-def conflict_notices(article: Article, fm: dict[str, Any]) -> int:
-    """How many flags upstream now says something else of, which is not what an editor decided."""
-    flags = [f for f in article.decided if fm.get(f) is not None and fm.get(f) != article.fm.get(f)]
-    return sum(int(fm[flag]) != article.decided[flag][0] for flag in flags)
+def conflict_notices(article: Article, front_matter: dict[str, Any]) -> int:
+    """Return how many overridden flags upstream has changed to another value than the override."""
+    flags = [
+        f
+        for f in article.overrides
+        if front_matter.get(f) is not None and front_matter.get(f) != article.front_matter.get(f)
+    ]
+    return sum(int(front_matter[flag]) != article.overrides[flag][0] for flag in flags)
 
 
 def notices(file: Path) -> int:
-    """What is told of a sound file of these dumps: a byte order mark, and line ends of another kind."""
+    """Return how many notices a valid file of these dumps has: a byte order mark, and CRLF line ends."""
     content = file.read_bytes()
     return content.startswith(b"\xef\xbb\xbf") + (b"\r\n" in content)
 

@@ -1,4 +1,4 @@
-"""Front matter joined back together from the tables, and the same read from the files by another parser."""
+"""Front matter that is joined from the tables, to be compared with the files as another parser reads them."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ IMAGE_COLUMNS = {
 
 
 def parsed(file: Path) -> dict[str, Any]:
-    """A file's front matter by PyYAML, without `secured`; instants in UTC, other dates as text."""
+    """Parse a file's front matter with PyYAML, without `secured`; instants in UTC, other dates as text."""
     text = file.read_bytes().decode("utf-8-sig").replace("\r\n", "\n")
     end = text.index("\n---", 3)
     values = yaml.load(text[4 : end + 1], yaml.CSafeLoader)
@@ -72,7 +72,7 @@ def _plain(value: Any) -> Any:
 
 
 def rejoined(store: Store, source: str) -> dict[str, dict[str, Any]]:
-    """Of each article of a source, by path, the front matter that the tables say it has."""
+    """Return for each path of a source the front matter that the tables have."""
     with store.reading() as connection:
         return _Rejoining(connection).of(source)
 
@@ -115,7 +115,7 @@ class _Rejoining:
     def _article(self, row: Any) -> dict[str, Any]:
         extra = row.extra
         values = {key: getattr(row, column) for key, column in COLUMNS.items()}
-        # The effective flags: absent means published, and not removed.
+        # Effective flags; a missing one means published, and not removed.
         values["published"] = row.published
         values["removed"] = row.removed
         values = {k: v for k, v in values.items() if v is not None}
@@ -163,7 +163,7 @@ class _Rejoining:
 
 
 def differences(store: Store, source: str, root: Path) -> list[str]:
-    """Paths and keys on which the tables and the files part; an absent flag means what it means."""
+    """Return the paths and keys in which tables and files differ; missing flags have their defaults."""
     found = []
     for path, ours in rejoined(store, source).items():
         theirs = {"published": True, "removed": False} | parsed(root / path)
@@ -174,7 +174,7 @@ def differences(store: Store, source: str, root: Path) -> list[str]:
 
 
 def _as_instant(ours: Any, theirs: Any) -> Any:
-    """A date that is kept as written, because it has an offset, is the same instant all the same."""
+    """Return a date as an instant if it is stored as written because it has an offset."""
     if isinstance(theirs, dt.datetime) and isinstance(ours, str):
         return dt.datetime.fromisoformat(ours).astimezone(dt.UTC)
     return ours

@@ -12,7 +12,7 @@ import pytest
 from curation.queries.reports import find_report, report_query, run_query
 from curation.store.database import Store
 
-from .reference_model import Chronicle
+from .reference_model import ReferenceModel
 
 Row = dict[str, Any]
 
@@ -20,12 +20,12 @@ Row = dict[str, Any]
 ALL = 1_000_000
 
 
-def check(chronicle: Chronicle, name: str, expected: Sequence[Row], **parameters: object) -> None:
+def check(model: ReferenceModel, name: str, expected: Sequence[Row], **parameters: object) -> None:
     """Check that a report has the expected rows, and with a limit the first three of them."""
     limits = [ALL, 3] if any(p.name == "limit" for p in find_report(name).parameters) else [None]
     for limit in limits:
         given = parameters if limit is None else parameters | {"limit": limit}
-        found = rows(chronicle.store, name, {k: str(v) for k, v in given.items()})
+        found = rows(model.store, name, {k: str(v) for k, v in given.items()})
         assert found == list(expected[:limit]), f"{name} {given}"
         assert [list(row) for row in found] == [list(row) for row in expected[:limit]]
 

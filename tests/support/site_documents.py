@@ -1,4 +1,4 @@
-"""The front matter of the sample site, read by another parser."""
+"""The front matter of the sample site, as another parser reads it."""
 
 from __future__ import annotations
 

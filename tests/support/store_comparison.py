@@ -1,18 +1,18 @@
-"""Whether a store that was brought up to date is as one that was filled at once, on every table.
+"""Compare a store after several imports with a fresh store, in every table.
 
-`differences(store, fresh)`: `store` has been through several imports, `fresh` through one, of what the
-last of them saw. They are to be equal but for what the contract keeps:
+`differences(store, fresh)`: `store` has had several imports, `fresh` has had one, of the last dump. They must
+be equal, except for what the contract keeps:
 
-- ids: rows are known by what they are (`KEYS`), and so is whatever refers to them
-- history (`HISTORY`), and which import was the first and the last to touch a row
-- decisions: overrides, and the effective values that they cause, no others
-- issues that are mended, and notices about decisions
-- articles and taxonomy whose files are gone (missing) or broken (kept as they were), with the rows that
-  these alone refer to; a file that was a document and is none any more is broken, and to a fresh store none
-- links and items that name such an article, where the fresh store has none to name
+- ids: rows are identified by their contents (`KEYS`), and so are references to them
+- history (`HISTORY`), and the first and the last import of a row
+- overrides, and effective values that follow from them
+- resolved issues, and notices about overrides
+- articles and taxonomy whose files are missing or broken, with the rows that only these refer to; a file that
+  was a document and is not one any more is broken, but the fresh store skips it
+- links and items that refer to such an article, which the fresh store does not have
 
-`disagreements(store, model)`: whether of every article the decisions, standing and set aside, what holds by
-them, and the notices that are open or ever were, are as a model (`upstream.Model`) has them.
+`disagreements(store, model)` compares the overrides, the effective values and the notices of every article
+with those of a model (`upstream_changes.Model`).
 """
 
 from __future__ import annotations
@@ -39,12 +39,12 @@ from curation.store.schema import (
     set_aside_overrides,
 )
 
-from .upstream_changes import Kept, Model
+from .upstream_changes import Model, Override
 
 Row = dict[str, Any]
 Key = tuple[Any, ...]
 
-#: What each row is known by: columns, in which a reference stands for what its row is known by.
+#: The columns that identify the rows of each table. A reference is replaced by the key of its row.
 KEYS: dict[str, tuple[str, ...]] = {
     "sources": ("name",),
     "source_settings": ("source_id", "name", "origin"),
@@ -66,7 +66,7 @@ KEYS: dict[str, tuple[str, ...]] = {
     "taxonomy_documents": ("source_id", "path"),
 }
 
-#: What only a store that has been through something has.
+#: Tables with history, which a fresh store does not have.
 HISTORY = {
     "imports",
     "article_moves",
@@ -82,24 +82,23 @@ HISTORY = {
     "units_of_work",
 }
 
-#: What is shared, and goes with its last user.
+#: Tables of shared rows, which are deleted with their last user.
 SHARED = ("providers", "topics", "images")
 
 
 def differences(store: Store, fresh: Store) -> list[str]:
-    """In what a store that was brought up to date differs from one that was filled at once, but for what
-    the contract keeps; one line each."""
+    """Return how a store differs from a fresh one, apart from what the contract keeps; one line each."""
     unknown = metadata.tables.keys() ^ (KEYS.keys() | HISTORY)
-    assert not unknown, f"tests/likeness.py does not know the tables {sorted(unknown)}"
+    assert not unknown, f"store_comparison.py does not know the tables {sorted(unknown)}"
     return list(_Comparison(_Content(store), _Content(fresh)).found())
 
 
 class _Content:
-    """All rows of a store but for history, by what they are known by, each with its references as that."""
+    """All rows of a store except history, by their keys, with references replaced by keys."""
 
     def __init__(self, store: Store) -> None:
         self.rows: dict[str, dict[Key, Row]] = {}
-        self.twice: list[tuple[str, Key]] = []
+        self.duplicates: list[tuple[str, Key]] = []
         self._keys: dict[str, dict[int, Key]] = {}
         self.overrides: dict[Key, Row] = {}
         with store.reading() as connection:
@@ -114,14 +113,14 @@ class _Content:
         found = [row._asdict() for row in connection.execute(sa.select(table))]
         if table.name == "import_issues":
             found = [r for r in found if r["resolved_import_id"] is None and r["code"] not in OVERRIDE_CODES]
-        if table.name == "topics":  # they refer to each other
+        if table.name == "topics":  # topics refer to each other
             keys |= {row["id"]: (row["name"],) for row in found}
         columns = [column for column in table.c if column.name != "id" and not _refers_to(column) & HISTORY]
         for row in found:
             plain = {column.name: self._plain(column, row[column.name]) for column in columns}
             key = tuple(plain[name] for name in KEYS[table.name])
             if key in rows:
-                self.twice.append((table.name, key))
+                self.duplicates.append((table.name, key))
             rows[key] = plain
             keys[row.get("id", 0)] = key
 
@@ -140,12 +139,12 @@ _OVERRIDES = "SELECT article_id, field, value FROM overrides"
 
 @cache
 def _refers_to(column: sa.Column[Any]) -> frozenset[str]:
-    """The table whose rows a column refers to, if it does."""
+    """Return the names of the tables that a column refers to: one or none."""
     return frozenset(reference.column.table.name for reference in column.foreign_keys)
 
 
 def _owner(name: str, key: Key) -> Key:
-    """The article, or whatever a row is a part of; itself where it is a part of nothing."""
+    """Return the key of the row that a row is a part of, such as its article, or its own key."""
     while name not in ("articles", "taxonomy_documents"):
         column = metadata.tables[name].c[KEYS[name][0]]
         if not column.foreign_keys:
@@ -163,24 +162,24 @@ class _Comparison:
         self.store, self.fresh = store, fresh
         self.refused = {key for key, row in store.rows["files"].items() if row["state"] == "quarantined"}
         documents = store.rows["articles"] | store.rows["taxonomy_documents"]
-        #: What is kept though the dump has it not, or not whole.
+        #: Documents that the store keeps although their files are missing or broken.
         self.kept = {key for key, row in documents.items() if row["missing_since"] or key in self.refused}
         self.used: dict[str, set[Key]] = {name: set(self._used(name, self.kept)) for name in SHARED}
-        self.told: dict[str, set[Key]] = {
+        self.used_by_broken: dict[str, set[Key]] = {
             name: set(self._used(name, self.kept & self.refused)) for name in SHARED
         }
-        # Another document about a provider shows other images than the broken one that is kept.
+        # Another document about a provider may show other images than the broken one that is kept.
         for content in (store, fresh):
             shown = content.rows["provider_images"].items()
-            self.told["images"] |= {row["image_id"] for use, row in shown if use[0] in self.told["providers"]}
-        self.effective = {
-            key: _take_effective(store, key, row) for key, row in store.rows["articles"].items()
-        }
+            self.used_by_broken["images"] |= {
+                row["image_id"] for use, row in shown if use[0] in self.used_by_broken["providers"]
+            }
+        self.effective = {key: _pop_effective(store, key, row) for key, row in store.rows["articles"].items()}
         for key, row in fresh.rows["articles"].items():
-            _take_effective(fresh, key, row)
+            _pop_effective(fresh, key, row)
 
     def _used(self, name: str, owners: set[Key]) -> Iterator[Key]:
-        """The providers, topics or images that these documents refer to; a topic's parents with it."""
+        """Yield the providers, topics (with their parents) or images that some documents refer to."""
         for table in metadata.sorted_tables:
             if table.name not in KEYS or table.name in SHARED:
                 continue
@@ -194,12 +193,12 @@ class _Comparison:
                             yield from self._with_parents(name, row[column.name])
 
     def _described(self, owners: set[Key]) -> set[Key]:
-        """The providers that broken taxonomy still describes."""
+        """Return the providers that broken taxonomy documents still describe."""
         notes = self.store.rows["taxonomy_documents"]
         return {notes[key]["provider_id"] for key in owners & self.refused if key in notes} - {None}
 
     def _with_parents(self, name: str, key: Key | None) -> Iterator[Key]:
-        seen: set[Key] = set()  # topics may be above each other in a circle
+        seen: set[Key] = set()  # the parents of topics may form a circle
         while key is not None and key not in seen:
             seen.add(key)
             yield key
@@ -207,19 +206,23 @@ class _Comparison:
 
     def found(self) -> Iterator[str]:
         for content, which in ((self.store, "the store"), (self.fresh, "the fresh store")):
-            for name, key in content.twice:
-                yield f"{name}: {key} stands twice in {which}"
+            for name, key in content.duplicates:
+                yield f"{name}: {key} is twice in {which}"
         for key, wrong in self.effective.items():
-            for flag, told in wrong.items():
-                yield f"articles: {key}: {flag} is {told}"
+            for flag, values in wrong.items():
+                yield f"articles: {key}: {flag} is {values}"
         for name in KEYS:
             yield from self._in_table(name)
 
     def _in_table(self, name: str) -> Iterator[str]:
         ours, theirs = self.store.rows[name], self.fresh.rows[name]
         for key in theirs.keys() - ours.keys():
-            is_told = self._is_told(name, key) if name in _TOLD else self._is_of_told(name, key)
-            if not is_told:
+            is_expected = (
+                self._is_of_broken_provider(name, key)
+                if name in _PROVIDER_TABLES
+                else self._is_of_broken_document(name, key)
+            )
+            if not is_expected:
                 yield f"{name}: {key} is missing"
         for key in ours.keys() - theirs.keys():
             if not self._may_stay(name, key, ours[key]):
@@ -231,47 +234,55 @@ class _Comparison:
                     yield f"{name}: {key}: {column}: {_short(ours_[column])} is not {_short(theirs_[column])}"
 
     def _may_stay(self, name: str, key: Key, row: Row) -> bool:
-        """Whether a row that the fresh store has not is one that the contract keeps."""
+        """Return whether the contract keeps a row that the fresh store does not have."""
         if name in SHARED:
-            return key in self.used[name] and (key in self.told[name] or _says_nothing(name, row))
-        if name in _TOLD:
-            return self._is_told(name, key)
+            return key in self.used[name] and (key in self.used_by_broken[name] or _is_undescribed(name, row))
+        if name in _PROVIDER_TABLES:
+            return self._is_of_broken_provider(name, key)
         if name == "import_issues":
-            # What was said of the version that the store keeps stands.
+            # Issues of the version that the store keeps stay open.
             is_about_kept = row["severity"] != "error" or row["code"] == "no_opening_fence"
             is_about_kept |= is_about_flag(row["code"], row["field"])
             return key[0:2] in self.refused and key[0:2] in self.kept and is_about_kept
         return _owner(name, key) in self.kept
 
-    def _is_told(self, name: str, key: Key) -> bool:
-        return key[0] in self.told["providers"]
+    def _is_of_broken_provider(self, name: str, key: Key) -> bool:
+        return key[0] in self.used_by_broken["providers"]
 
-    def _is_of_told(self, name: str, key: Key) -> bool:
-        """Whether a topic is above another, or an image a provider's, by one document alone, where by a broken
-        one another is."""
+    def _is_of_broken_document(self, name: str, key: Key) -> bool:
+        """Return whether only the fresh store needs a topic or an image, in place of a broken document's.
+
+        A topic is the parent of another topic, and an image belongs to a provider.
+        """
         if name == "topics":
             topics = self.fresh.rows["topics"]
-            return any(topics[child]["parent_id"] == key for child in self.told["topics"] & topics.keys())
+            return any(
+                topics[child]["parent_id"] == key for child in self.used_by_broken["topics"] & topics.keys()
+            )
         shown = self.fresh.rows["provider_images"] if name == "images" else {}
-        return any(row["image_id"] == key and self._is_told(name, use) for use, row in shown.items())
+        return any(
+            row["image_id"] == key and self._is_of_broken_provider(name, use) for use, row in shown.items()
+        )
 
     def _may_differ(self, name: str, key: Key, column: str) -> bool:
-        """Whether the contract lets a column differ from the fresh store's."""
+        """Return whether the contract lets a column differ from the fresh store."""
         ours, theirs = self.store.rows[name][key][column], self.fresh.rows[name][key][column]
         if column in ("target_id", "item_id"):
             return ours in self.kept and (theirs is None or ours in self.refused)
         is_of_flags = column.removeprefix("upstream_") in (*FLAGS, "status")
         if name == "articles" and is_of_flags and self._has_unclear_flags(key):
-            return True  # it is what it was before, and the fresh store knows of no before
+            return True  # it keeps its earlier value, which the fresh store does not know
         if name == "files" and column == "state" and self._has_lost_its_fence(key):
             return (ours, theirs) == ("quarantined", "skipped")
         if name == "files" and column == "stamp":
-            return ours is None or theirs is None  # learnt once the file is older than the clock's grain
+            return (
+                ours is None or theirs is None
+            )  # set only once the file is older than the clock's resolution
         if name in ("article_images", "related_link_images") and column == "extra":
             return self._same_use(name, key)
-        if name in _TOLD:
-            return self._is_told(name, key)
-        return name in SHARED and key in self.told[name]
+        if name in _PROVIDER_TABLES:
+            return self._is_of_broken_provider(name, key)
+        return name in SHARED and key in self.used_by_broken[name]
 
     def _has_unclear_flags(self, key: Key) -> bool:
         issues = self.store.rows["import_issues"]
@@ -281,86 +292,91 @@ class _Comparison:
         return (*key, "no_opening_fence", None) in self.store.rows["import_issues"]
 
     def _same_use(self, name: str, key: Key) -> bool:
-        """Whether an article says the same of an image, of which a broken file says something else."""
+        """Return whether an article states the same about an image that a broken file describes otherwise."""
         ours, theirs = self.store.rows[name][key], self.fresh.rows[name][key]
         url = ours["image_id"]
-        return url in self.told["images"] and _said(self.store, url, ours) == _said(self.fresh, url, theirs)
+        return url in self.used_by_broken["images"] and _stated(self.store, url, ours) == _stated(
+            self.fresh, url, theirs
+        )
 
 
-#: What taxonomy tells of providers.
-_TOLD = ("provider_aliases", "provider_images")
+#: Tables with facts about providers from taxonomy documents.
+_PROVIDER_TABLES = ("provider_aliases", "provider_images")
 
 _FACTS = {"width": "width", "height": "height", "isCached": "is_cached", "title": "title"}
 
 
-def _said(content: _Content, url: Key, use: Row) -> Row:
+def _stated(content: _Content, url: Key, use: Row) -> Row:
     if use["extra"] is not None:
         return {k: v for k, v in json.loads(use["extra"]).items() if k in _FACTS and v is not None}
     row = content.rows["images"][url]
     return {k: row[column] for k, column in _FACTS.items() if row[column] is not None}
 
 
-def _says_nothing(name: str, row: Row) -> bool:
-    """Whether what only missing documents refer to is as if no taxonomy described it."""
-    typed_null: Iterable[str] = {"providers": ("description",), "topics": ("slug", "parent_id")}.get(name, ())
-    return all(row[column] is None for column in typed_null)
+def _is_undescribed(name: str, row: Row) -> bool:
+    """Return whether a row has no facts from taxonomy documents."""
+    columns: Iterable[str] = {"providers": ("description",), "topics": ("slug", "parent_id")}.get(name, ())
+    return all(row[column] is None for column in columns)
 
 
-def _take_effective(content: _Content, key: Key, row: Row) -> Row:
-    """Takes the effective flags out of an article's row; returns those that its decisions and upstream do
-    not account for."""
-    decided = content.overrides.get(key, {})
-    said = {flag: row[f"upstream_{flag}"] for flag in FLAGS} | decided
-    removed = bool(said["removed"])
-    published = said["published"] is None or bool(said["published"])
-    due = {"quality": said["quality"], "heat": said["heat"], "published": published and not removed}
-    due |= {"removed": removed}
+def _pop_effective(content: _Content, key: Key, row: Row) -> Row:
+    """Remove the effective flags from an article's row; return those that do not follow from its values.
+
+    Effective flags follow from overrides and upstream values.
+    """
+    overridden = content.overrides.get(key, {})
+    stated = {flag: row[f"upstream_{flag}"] for flag in FLAGS} | overridden
+    removed = bool(stated["removed"])
+    published = stated["published"] is None or bool(stated["published"])
+    expected = {"quality": stated["quality"], "heat": stated["heat"], "published": published and not removed}
+    expected |= {"removed": removed}
     found = {flag: row.pop(flag) for flag in FLAGS}
-    return {flag: f"{found[flag]!r}, not {due[flag]!r}" for flag in FLAGS if found[flag] != due[flag]}
+    return {
+        flag: f"{found[flag]!r}, not {expected[flag]!r}" for flag in FLAGS if found[flag] != expected[flag]
+    }
 
 
 def _short(value: object) -> str:
-    told = repr(value)
-    return told if len(told) <= 160 else f"{told[:80]}…{told[-79:]}"
-
-
-def tables(found: Iterable[str]) -> Counter[str]:
-    """How many differences each table has."""
-    return Counter(line.partition(":")[0] for line in found)
+    text = repr(value)
+    return text if len(text) <= 160 else f"{text[:80]}…{text[-79:]}"
 
 
 def disagreements(store: Store, model: Model) -> list[str]:
-    """On what the store and the model do not agree, one line each."""
-    found = _found(store)
+    """Return how a store differs from a model, one line each."""
+    found = _read_articles(store)
     lines = []
-    for path in found.keys() | model.pieces.keys():
-        piece = model.pieces[path]
-        due = (
-            piece.effective,
-            piece.missing,
-            {kept.bare for kept in piece.decided.values()},
-            Counter(kept.bare for kept in piece.aside),
-            {key: shorten_message(told) for key, told in piece.notices.items()},
+    for path in found.keys() | model.articles.keys():
+        article = model.articles[path]
+        expected = (
+            article.effective,
+            article.missing,
+            {kept.comparable for kept in article.overrides.values()},
+            Counter(kept.comparable for kept in article.set_aside),
+            {key: shorten_message(message) for key, message in article.notices.items()},
         )
         names = ("effective", "missing", "overrides", "set aside", "notices")
-        for name, ours, theirs in zip(names, found[path], due, strict=True):
+        for name, ours, theirs in zip(names, found[path], expected, strict=True):
             if ours != theirs:
                 lines.append(f"{path}: {name}: the store has {ours}, the model {theirs}")
     table = import_issues.c
-    given = rows(store, sa.select(table.path, table.code, table.field).where(table.code.in_(OVERRIDE_CODES)))
+    notice_rows = rows(
+        store, sa.select(table.path, table.code, table.field).where(table.code.in_(OVERRIDE_CODES))
+    )
     lines += [
         f"given: {key}"
-        for key in _apart(Counter((path, code, flag or "") for path, code, flag in given), model.given)
+        for key in _count_differences(
+            Counter((path, code, flag or "") for path, code, flag in notice_rows), model.given
+        )
     ]
     return lines
 
 
-def _apart(ours: Counter[Any], theirs: Counter[Any]) -> list[Any]:
+def _count_differences(ours: Counter[Any], theirs: Counter[Any]) -> list[Any]:
     return [(key, ours[key], theirs[key]) for key in ours | theirs if ours[key] != theirs[key]]
 
 
-def _found(store: Store) -> dict[str, tuple[Any, ...]]:
-    """Of each article of a store what the model has of it."""
+def _read_articles(store: Store) -> dict[str, tuple[Any, ...]]:
+    """Return the articles of a store in the form of the model."""
     a, o, s, i = articles.c, overrides.c, set_aside_overrides.c, import_issues.c
     found: dict[str, tuple[Any, ...]] = {}
     flags = sa.select(a.path, a.missing_since, *(a[flag] for flag in FLAGS))
@@ -370,11 +386,11 @@ def _found(store: Store) -> dict[str, tuple[Any, ...]]:
         articles, a.id == o.article_id
     )
     for path, *kept in rows(store, sa.select(a.path, o.field, o.value, changesets.c.actor).select_from(by)):
-        found[_plain(path)][2].add(Kept(*kept))
+        found[_plain(path)][2].add(Override(*kept))
     by = sa.join(set_aside_overrides, changesets).join(articles, a.id == s.article_id)
     columns = (a.path, s.field, s.value, changesets.c.actor, s.title, s.canonical_digest)
     for path, flag, value, actor, title, digest in rows(store, sa.select(*columns).select_from(by)):
-        found[_plain(path)][3][Kept(flag, value, actor, title, digest and bytes(digest))] += 1
+        found[_plain(path)][3][Override(flag, value, actor, title, digest and bytes(digest))] += 1
     wanted = sa.select(i.path, i.code, i.field, i.message).where(
         i.code.in_(OVERRIDE_CODES), i.resolved_import_id.is_(None)
     )
@@ -384,7 +400,7 @@ def _found(store: Store) -> dict[str, tuple[Any, ...]]:
 
 
 def _plain(path: str) -> str:
-    """A path as the model has it: that of an article which another one pushed out tells its id."""
+    """Return a path as the model has it: without the id after `~` if the article has lost its path."""
     return re.sub(r"~\d+$", "~", path)
 
 

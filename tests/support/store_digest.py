@@ -1,4 +1,4 @@
-"""What a store holds, in a form that two stores can be compared by."""
+"""Digests of the contents of a store, to compare two stores."""
 
 from __future__ import annotations
 
@@ -10,15 +10,17 @@ from curation.store.database import Store
 from curation.store.schema import files, metadata, search_queue, units_of_work
 
 
-def digests(store: Store, *leave_out: str) -> dict[str, str]:
-    """A digest of each table's rows, whatever their order; of `files`, what became of each, but not its
-    stamp: that is learnt only once the file is older than the clock's grain; and neither of what the index
-    has yet to take in, nor of the keys of transactions."""
-    leave_out = (*leave_out, search_queue.name, units_of_work.name)
+def digests(store: Store, *excluded: str) -> dict[str, str]:
+    """Return a digest of the rows of each table, in any order.
+
+    The stamps of files are left out, because they are set only once a file is older than the clock's
+    resolution. The queue of the search index and the keys of transactions are left out too.
+    """
+    excluded = (*excluded, search_queue.name, units_of_work.name)
     found = {}
     with store.reading() as connection:
         for table in metadata.sorted_tables:
-            if table.name not in leave_out:
+            if table.name not in excluded:
                 columns = [column for column in table.c if column is not files.c.stamp]
                 rows = sorted(
                     repr(tuple(_plain(v) for v in row)) for row in connection.execute(sa.select(*columns))

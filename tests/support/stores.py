@@ -12,13 +12,13 @@ from click.testing import CliRunner, Result
 
 from curation.store.database import Store
 
-#: For a test of what only one engine has: it does not run on the other, so that nothing is skipped by design.
+#: Marks for tests of features that only one engine has. They do not run on the other, so none is skipped.
 ON_SQLITE = pytest.mark.parametrize("store", ["sqlite"], indirect=True)
 ON_POSTGRESQL = pytest.mark.parametrize("store", ["postgresql"], indirect=True)
 
 
 def make_store(request: pytest.FixtureRequest, folder: Path) -> Store:
-    """A store of this release, on the engine that a fixture's parameter names."""
+    """Return a store of this release, on the engine that the fixture's parameter names."""
     return copy_store(request, folder, "template")
 
 
@@ -32,7 +32,7 @@ def copy_store(request: pytest.FixtureRequest, folder: Path, what: str) -> Store
 
 
 def run_on(store: Store) -> Callable[..., Result]:
-    """Runs the command on a store."""
+    """Return a function that runs the command on a store."""
     from curation.cli import cli
 
     database = store.backend.url.render_as_string(hide_password=False)
@@ -47,7 +47,10 @@ def new_database(url: str, how: str = "") -> str:
 
 
 def dropped_afterwards(request: pytest.FixtureRequest, database: str) -> str:
-    """A database that goes with what asked for it: thousands would take the server's end half a minute."""
+    """Return a database that is dropped when its fixture ends.
+
+    With thousands of databases, stopping the server takes half a minute.
+    """
     url, _, name = database.rpartition("/")
     request.addfinalizer(lambda: execute_sql(url, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
     return database

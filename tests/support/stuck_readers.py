@@ -1,7 +1,7 @@
-"""Readers of documents that do what no parser should: never end, in Python or in C, or die.
+"""Readers of documents that hang, in Python or in C, or crash.
 
-They stand in for `parse_article` where they are run, in a process of their own too: what an import hands to it
-is these functions.
+An import calls these functions in place of the real ones, also in its reading processes. There they replace
+`parse_article`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _EXPONENTIAL = re.compile(r"(?:a+)+b")
 
 
 def _parse(data: bytes) -> object:
-    """Reads a document, but for one that says what it does to its reader."""
+    """Parse a document, but hang or crash first if its text asks for it."""
     if b"do: sleep" in data:
         time.sleep(600)
     if b"do: nap" in data:
@@ -49,6 +49,6 @@ def read_files(tasks: Sequence[Task]) -> ReadResult:
         vars(files)["parse_article"] = parse_article
 
 
-def leave(*_: object) -> None:
-    """In the place of what a process is to do: it ends as it begins."""
+def exit_at_once(*_: object) -> None:
+    """Exit at once, in place of the work of a process."""
     os._exit(1)

@@ -1,10 +1,11 @@
-"""A store of any size by the real schema, out of nothing but numbers.
+"""Fill a store of any size with generated rows, in the real schema.
 
     python -m tests.support.synthetic_store DATABASE ARTICLES
 
-Rows go straight into the tables, the same for the same count. What has no part in reports stays out: stored
-documents and the full-text index. Of a hundred articles two have decisions, one has a twin, thirty name a
-related one, ten are hidden; providers and topics carry as unequally as those of real sites.
+Rows are inserted directly into the tables, and are the same for the same count. Stored documents and the
+full-text index stay empty, since reports do not use them. Of a hundred articles two have overrides, one has a
+duplicate, thirty have a related article, and ten are not published. Providers and topics are as unequally
+frequent as those of real sites.
 """
 
 from __future__ import annotations
@@ -25,8 +26,8 @@ from curation.store.schema import metadata
 
 Row = Sequence[Any]
 
-#: Rows of one bulk write.
-BATCH = 20_000
+#: Rows of one bulk insert.
+BATCH_SIZE = 20_000
 
 WORDS = str.split(
     "tide lamp harbour keeper stair barrier mudlark eel bollard parking needle rock lantern fog bell ferry"
@@ -35,10 +36,10 @@ WORDS = str.split(
 
 
 def fill(store: Store, count: int) -> None:
-    """Fills an empty store with so many articles."""
+    """Fill an empty store with `count` articles."""
     for table, columns, rows in _tables(count):
         left = iter(rows)
-        while batch := list(islice(left, BATCH)):
+        while batch := list(islice(left, BATCH_SIZE)):
             with store.writing() as connection:
                 store.backend.bulk_insert(connection, metadata.tables[table], columns.split(), batch)
     with store.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
@@ -46,7 +47,7 @@ def fill(store: Store, count: int) -> None:
 
 
 def _tables(count: int) -> Iterator[tuple[str, str, Iterable[Row]]]:
-    """Each table with its columns and rows, those that others refer to first."""
+    """Yield each table with its columns and rows; tables that others refer to come first."""
     providers, topics, imports = max(count // 500, 5), 300, 200
     yield "sources", "id name location", [(n, f"site-{n}", f"/dumps/site-{n}") for n in (1, 2)]
     yield (
@@ -68,7 +69,7 @@ def _tables(count: int) -> Iterator[tuple[str, str, Iterable[Row]]]:
           _digest("image", n)) for n in range(1, count // 2 + 2)),
     )  # fmt: skip
     yield "articles", _ARTICLE, _articles(count, providers, imports)
-    pick = _unequal(topics, seed=2)
+    pick = _zipf(topics, seed=2)
     yield (
         "article_topics", "article_id position topic_id",
         ((n, position, pick()) for n in range(1, count + 1) for position in (0, 1)),
@@ -90,25 +91,29 @@ def _tables(count: int) -> Iterator[tuple[str, str, Iterable[Row]]]:
         ((n, position, f"/news/{position}", None if position == 7 else count - n * 20 - position)
          for n in range(1, count // 1000 + 2) for position in range(20) if count - n * 20 - position > 0),
     )  # fmt: skip
-    yield from _decisions(count)
+    yield from _overrides(count)
 
 
-def _decisions(count: int) -> Iterator[tuple[str, str, Iterable[Row]]]:
-    """Of every fiftieth article quality is decided, of some heat too; a changeset for each hundred."""
-    decided = range(50, count + 1, 50)
-    changesets = len(decided) // 100 + 1
+def _overrides(count: int) -> Iterator[tuple[str, str, Iterable[Row]]]:
+    """Override quality of every fiftieth article, and heat of some; each changeset has a hundred articles."""
+    overridden = range(50, count + 1, 50)
+    changesets = len(overridden) // 100 + 1
     yield (
         "changesets", "id kind actor created_at",
         [(n, "edit", f"editor {n % 9}", _at(n, 7_200)) for n in range(1, changesets + 1)],
     )  # fmt: skip
     rows = [
-        (n, flag, n // 50 // 100 + 1) for n in decided for flag in ("quality", "heat")[: 1 + n % 100 // 50]
+        (n, flag, n // 50 // 100 + 1) for n in overridden for flag in ("quality", "heat")[: 1 + n % 100 // 50]
     ]
-    yield "overrides", "article_id field value changeset_id", ((n, flag, 90, by) for n, flag, by in rows)
+    yield (
+        "overrides",
+        "article_id field value changeset_id",
+        ((n, flag, 90, changeset) for n, flag, changeset in rows),
+    )
     yield (
         "changes",
         "id changeset_id article_id field old_value new_value new_override new_decision_id",
-        ((i, by, n, flag, 50, 90, 90, by) for i, (n, flag, by) in enumerate(rows, 1)),
+        ((i, changeset, n, flag, 50, 90, 90, changeset) for i, (n, flag, changeset) in enumerate(rows, 1)),
     )  # fmt: skip
 
 
@@ -120,12 +125,12 @@ _ARTICLE = (
 
 
 def _articles(count: int, providers: int, imports: int) -> Iterator[Row]:
-    pick, chance = _unequal(providers, seed=1), random.Random(3)
+    pick, rng = _zipf(providers, seed=1), random.Random(3)
     for n in range(1, count + 1):
-        twin = n - 50 if n % 100 == 99 else n
-        upstream = None if n % 40 == 7 else chance.randrange(130)
+        original = n - 50 if n % 100 == 99 else n
+        upstream = None if n % 40 == 7 else rng.randrange(130)
         quality = 90 if n % 50 == 0 else upstream
-        title = f"{chance.choice(WORDS)} {chance.choice(WORDS)} {twin}"
+        title = f"{rng.choice(WORDS)} {rng.choice(WORDS)} {original}"
         heat = (
             90
             if n % 100 == 50
@@ -136,18 +141,18 @@ def _articles(count: int, providers: int, imports: int) -> Iterator[Row]:
             else upstream + n % 3 * 20
         )
         published = n % 10 != 0
-        url = f"https://p{twin % 97}.example.org/{twin}"
+        url = f"https://p{original % 97}.example.org/{original}"
         yield (
             n, n % 2 + 1, f"_news/{n:09}-story.md", "news" if n % 8 else "learning/videos", f"{n:09}-story",
             "article", title, quality, heat, published, n % 331 == 0 and not published, upstream,
-            heat if n % 100 != 50 else 10, None if n % 3 else published, _at(chance.randrange(43_800), 3_600),
-            pick(), 1, imports, _at(1) if n % 211 == 0 else None, f"{n:064x}", _digest("url", twin), url, url,
-            f"{title}, told in brief. " * 4, "{}", " ".join(chance.choices(WORDS, k=150)),
+            heat if n % 100 != 50 else 10, None if n % 3 else published, _at(rng.randrange(43_800), 3_600),
+            pick(), 1, imports, _at(1) if n % 211 == 0 else None, f"{n:064x}", _digest("url", original), url, url,
+            f"{title}, told in brief. " * 4, "{}", " ".join(rng.choices(WORDS, k=150)),
         )  # fmt: skip
 
 
 def _at(n: int, seconds: int = 60) -> str:
-    """The n-th of moments so many seconds apart, from 2021 on."""
+    """Return the n-th of instants that are `seconds` apart, from 2021 on."""
     minutes, second = divmod(n * seconds, 60)
     hours, minute = divmod(minutes, 60)
     days, hour = divmod(hours, 24)
@@ -159,13 +164,13 @@ def _digest(*parts: object) -> bytes:
     return hashlib.sha256(repr(parts).encode()).digest()
 
 
-def _unequal(size: int, seed: int) -> Callable[[], int]:
-    """Numbers from 1 to `size`, the n-th as often as 1/n (Zipf's law, as names in real dumps go)."""
-    chance, ends = random.Random(seed), list(accumulate(1 / n for n in range(1, size + 1)))
-    return lambda: bisect(ends, chance.random() * ends[-1]) + 1
+def _zipf(size: int, seed: int) -> Callable[[], int]:
+    """Return a generator of numbers from 1 to `size` that follow Zipf's law, like names in real dumps."""
+    rng, ends = random.Random(seed), list(accumulate(1 / n for n in range(1, size + 1)))
+    return lambda: bisect(ends, rng.random() * ends[-1]) + 1
 
 
 if __name__ == "__main__":
-    made = Store(sys.argv[1])
-    migrate.upgrade(made)
-    fill(made, int(sys.argv[2]))
+    store = Store(sys.argv[1])
+    migrate.upgrade(store)
+    fill(store, int(sys.argv[2]))

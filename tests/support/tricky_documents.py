@@ -1,7 +1,7 @@
-"""Documents that are valid and nasty: whatever a careless edit of a flag's line would spoil.
+"""Valid documents that a careless edit of a flag's line would damage.
 
-Each text is told in every form that the format allows: LF, CRLF and CR, with a byte order mark and without, with
-a final line end and without.
+Each text comes in every form that the format allows: LF, CRLF and CR, with and without a byte order mark,
+with and without a final line end.
 """
 
 from __future__ import annotations
@@ -83,8 +83,8 @@ _BODIES = {
 }
 
 
-def nasty_documents() -> Iterator[tuple[str, bytes]]:
-    """(name, bytes) of each, over 200 of them."""
+def tricky_documents() -> Iterator[tuple[str, bytes]]:
+    """Yield the name and the bytes of each document; there are over 200."""
     for name, front in _FRONTS.items():
         for body_name in ("fences", "empty"):
             text = f"---\n{front}---\n{_BODIES[body_name]}"

@@ -1,7 +1,9 @@
-"""What upstream does and what becomes of decisions then, in tests: the real snapshots, what else may happen
-to a dump (`Mischief`), and a model of the rules of `merging.rules` made of nothing but the files (`Model`).
+"""Simulate changes of upstream, and predict what happens to overrides.
 
-CURATION_FULL=1 takes whole snapshots; else every fourth file, and the taxonomy.
+There are the real snapshots, random changes of a dump (`DumpChanger`), and a second implementation of the
+rules in `merging.rules` that uses only the files (`Model`).
+
+`CURATION_FULL=1` uses whole snapshots. The default is every fourth file, and the taxonomy.
 """
 
 from __future__ import annotations
@@ -35,21 +37,21 @@ from .places import DATA
 
 FULL = bool(os.environ.get("CURATION_FULL"))
 
-#: A dump's content: bytes by path.
+#: The contents of a dump: bytes by path.
 Files = dict[str, bytes]
 
 
 @lru_cache
 def snapshots(family: str) -> list[Files]:
-    """The content of each snapshot of a site, in order of date."""
+    """Return the contents of the snapshots of a site, ordered by date."""
     found: dict[str, Files] = {}
     with tarfile.open(DATA / f"{family}-snapshots.tar.gz") as archive:
         for member in archive:
             date, _, path = member.name.removeprefix("./").partition("/")
             if member.isfile() and path.startswith("_") and _is_wanted(path):
-                held = archive.extractfile(member)
-                assert held is not None
-                found.setdefault(date, {})[path] = held.read()
+                stream = archive.extractfile(member)
+                assert stream is not None
+                found.setdefault(date, {})[path] = stream.read()
     return [found[date] for date in sorted(found)]
 
 
@@ -58,14 +60,13 @@ def _is_wanted(path: str) -> bool:
 
 
 class Site:
-    """A folder that is brought from one dump to the next as a pipeline does it: what is the same is not
-    written."""
+    """A folder that holds one dump after the other; as in a pipeline, equal files are not written."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
         self._files: Files = {}
 
-    def hold(self, files: Files) -> None:
+    def write_files(self, files: Files) -> None:
         for path in self._files.keys() - files.keys():
             (self.root / path).unlink()
         for path, content in files.items():
@@ -76,13 +77,13 @@ class Site:
         self._files = dict(files)
 
 
-# --- what is done to the snapshots ----------------------------------------------------------------------
+# --- random changes of snapshots ------------------------------------------------------------------------
 
 
-class Mischief:
-    """Makes of a snapshot a dump in which much has happened; each time other things, seeded.
+class DumpChanger:
+    """A seeded generator of changed snapshots.
 
-    A part of what was done before still is; all else is mended.
+    Each call makes other changes. Some of the earlier changes stay, all others are undone.
     """
 
     def __init__(self, seed: int) -> None:
@@ -91,14 +92,14 @@ class Mischief:
         self._now: Files = {}
         self._done: dict[str, bytes | None] = {}
 
-    def do(self, snapshot: Files) -> Files:
-        """What the next dump holds."""
-        lasting = {p: c for p, c in self._done.items() if p in snapshot and self._random.random() < 0.4}
+    def change(self, snapshot: Files) -> Files:
+        """Return the contents of the next dump."""
+        kept_changes = {p: c for p, c in self._done.items() if p in snapshot and self._random.random() < 0.4}
         self._done, self._now = {}, dict(snapshot)
-        for path, content in sorted(lasting.items()):
+        for path, content in sorted(kept_changes.items()):
             self._put(path, content)
         self._articles()
-        self._haunt()
+        self._change_frequent_articles()
         self._images()
         self._organizations()
         self._topics()
@@ -135,19 +136,19 @@ class Mischief:
         for path in self._some(2):
             self._put(path, b"No fence.\n")
 
-    def _haunt(self) -> None:
-        """Happens to the same few articles again and again."""
-        for path in few_of([p for p in sorted(self._now) if not p.startswith("_data/")]):
+    def _change_frequent_articles(self) -> None:
+        """Change the same few articles again and again."""
+        for path in frequent_paths([p for p in sorted(self._now) if not p.startswith("_data/")]):
             if self._random.random() < 0.5:
                 which = self._random.choice(("one", "two"))
-                self._put(path, another_story(self._now[path], _of_path(which, path)))
+                self._put(path, with_other_story(self._now[path], _of_path(which, path)))
             elif self._random.random() < 0.5:
-                self._put(path, other_flags(self._now[path], self._random))
+                self._put(path, with_other_flags(self._now[path], self._random))
             elif self._random.random() < 0.3:
-                self._put(path, half_a_story(self._now[path], _of_path("one", path)))
+                self._put(path, with_other_title(self._now[path], _of_path("one", path)))
 
     def _images(self) -> None:
-        """Says other things of images, in some of the articles that show them."""
+        """Change the data of images in some of the articles that show them."""
         users: dict[bytes, list[str]] = {}
         for path in sorted(self._now):
             for url in _IMAGE.findall(self._now[path]):
@@ -158,9 +159,9 @@ class Mischief:
                 if path.startswith("_data/") and self._now[path].count(url) > 1:
                     continue
                 width = rb"\g<2>width: 1%d" % self._random.randint(0, 9)
-                told = self._random.choice((width, rb'\g<2>title: "T"\n\g<2>width: 7'))
+                fields = self._random.choice((width, rb'\g<2>title: "T"\n\g<2>width: 7'))
                 entry = re.compile(rb"(- url: \"?" + re.escape(url) + rb"\"?\n)(\s+)width: \d+")
-                self._put(path, entry.sub(rb"\g<1>" + told, self._now[path]))
+                self._put(path, entry.sub(rb"\g<1>" + fields, self._now[path]))
 
     def _organizations(self) -> None:
         paths = self._some(8, "_data/organizations/")
@@ -168,11 +169,11 @@ class Mischief:
         self._put(gone, None)
         content = self._now[moved]
         self._put(moved, re.sub(rb"(?m)^domain: .*$", b"domain: moved.example", content))
-        twin = re.sub(
+        duplicate = re.sub(
             rb"(?m)^images:$", b"description: A twin.\notherNames: [Twin]\nimages:", self._now[doubled]
         )
-        where = self._random.choice((b"", b"zz-")).decode()
-        self._put(f"_data/organizations/{where}a-twin.md", twin)
+        prefix = self._random.choice((b"", b"zz-")).decode()
+        self._put(f"_data/organizations/{prefix}a-twin.md", duplicate)
         self._put(resized, self._now[resized].replace(b"width: 50", b"width: 51"))
         self._put(broken, b"---\nname: [\n---\n")
         for path in renamed:
@@ -191,8 +192,8 @@ class Mischief:
             self._put(self._random.choice(paths), None)
 
 
-def few_of(paths: Sequence[str]) -> Sequence[str]:
-    """The articles that things happen to again and again, and that editors care for most."""
+def frequent_paths(paths: Sequence[str]) -> Sequence[str]:
+    """Return the paths of about 40 articles that are changed and edited most often."""
     return paths[:: max(1, len(paths) // 40)]
 
 
@@ -200,49 +201,50 @@ _IMAGE = re.compile(rb"- url: \"?([^\"\s]+)\"?\n\s+width: \d+")
 
 
 def _of_path(text: str, path: str) -> bytes:
-    """Words that no other document has: a story that lies at two paths at once is for `test_moves`."""
+    """Return a text that no other document has; `test_moves` covers one story at two paths."""
     return f"{text} {crc32(path.encode()):x}".encode()
 
 
-def half_a_story(content: bytes, which: bytes) -> bytes:
-    """A document of which the title alone is another story's."""
+def with_other_title(content: bytes, which: bytes) -> bytes:
+    """Return a document with the title of another story."""
     return re.sub(rb"(?m)^(title|name): .*$", rb'\1: "Quite another story: ' + which + b'"', content)
 
 
-def another_story(content: bytes, which: bytes) -> bytes:
-    """A document of which title, addresses and body are another story's."""
-    content, url = half_a_story(content, which), b"https://other.example/" + which.replace(b" ", b"-")
+def with_other_story(content: bytes, which: bytes) -> bytes:
+    """Return a document with the title, the URLs and the body of another story."""
+    content, url = with_other_title(content, which), b"https://other.example/" + which.replace(b" ", b"-")
     content = re.sub(rb"(?m)^(originalUrl|webUrl): .*$", rb'\1: "' + url + b'"', content)
     return content.rstrip(b"\n") + b"\nThe words of " + which + b".\n"
 
 
-def other_flags(content: bytes, chance: random.Random) -> bytes:
-    """A document of which upstream says otherwise how good, hot and fit to be shown it is."""
-    content = re.sub(rb"(?m)^quality: .*$", b"quality: %d" % chance.randint(0, 3), content)
-    content = re.sub(rb"(?m)^heat: .*$", b"heat: %d" % chance.randint(0, 3), content)
+def with_other_flags(content: bytes, rng: random.Random) -> bytes:
+    """Return a document with other upstream values of quality, heat, published and removed."""
+    content = re.sub(rb"(?m)^quality: .*$", b"quality: %d" % rng.randint(0, 3), content)
+    content = re.sub(rb"(?m)^heat: .*$", b"heat: %d" % rng.randint(0, 3), content)
     content = re.sub(rb"(?m)^removed: .*\n", b"", content)
-    told = chance.choice((b"published: true", b"published: false", b"published: true\nremoved: true"))
-    return re.sub(rb"(?m)^published: .*$", told, content)
+    lines = rng.choice((b"published: true", b"published: false", b"published: true\nremoved: true"))
+    return re.sub(rb"(?m)^published: .*$", lines, content)
 
 
 # --- the model ------------------------------------------------------------------------------------------
 
 
-class Told(NamedTuple):
-    """What a document says, as far as decisions are concerned.
+class Document(NamedTuple):
+    """The parts of a document that matter for overrides.
 
-    known_as: canonical URL, title, body and date, as they are compared; None for one that is not there.
+    Attributes:
+        identity: URL, title, body and date in the form that is compared; None for a missing one.
     """
 
     title: str | None
     url: bytes | None
     flags: Mapping[str, int | None]
-    known_as: tuple[str | None, str | None, str | None, str | None] = (None, None, None, None)
+    identity: tuple[str | None, str | None, str | None, str | None] = (None, None, None, None)
 
 
 @lru_cache(maxsize=100_000)
-def told_by(content: bytes) -> Told | str:
-    """What a file says; `refused` or `passed` where it is no document."""
+def read_document(content: bytes) -> Document | str:
+    """Parse a file; return `refused` or `passed` if it is not a document."""
     if not content.startswith(b"---"):
         return "passed"
     try:
@@ -255,17 +257,17 @@ def told_by(content: bytes) -> Told | str:
     url = canonical_url(values.get("originalUrl")) or canonical_url(values.get("webUrl"))
     title = values.get("title", values.get("name"))
     at = values.get("publishedDateTime")
-    known_as = (
+    identity = (
         _plain_url(url),
         _plain_title(title),
         re.sub(r"\s", "", text[end + 4 :]) or None,
         at and str(at),
     )
-    return Told(title, url_digest(url), flags, known_as)
+    return Document(title, url_digest(url), flags, identity)
 
 
 def _plain_url(url: str | None) -> str | None:
-    """An address as it is compared: a site may be reached by several schemes, with and without `www.`."""
+    """Return a URL in the form that is compared, without scheme and `www.`."""
     if url is None:
         return None
     parts = urlsplit(url)
@@ -274,7 +276,7 @@ def _plain_url(url: str | None) -> str | None:
 
 
 def _plain_title(title: str | None) -> str | None:
-    """A title as it is compared: case, blanks, quotation marks and Unicode form say nothing."""
+    """Return a title in the form that is compared, without case, spaces, quotation marks and Unicode form."""
     text = unicodedata.normalize("NFKD", html.unescape(title or "")).casefold()
     return re.sub(r"[\s\"'`´‘’‚‛“”„‟«»‹›\u200b\ufeff\u00ad]", "", text) or None
 
@@ -283,330 +285,355 @@ def without_secured(content: bytes) -> bytes:
     return re.sub(rb"(?m)^secured: .*\n", b"", content, count=1)
 
 
-class Kept(NamedTuple):
-    """A decision, and by whom; once it is set aside, the story that it was about."""
+class Override(NamedTuple):
+    """An override with its actor; if it is set aside, also the story that it is about."""
 
     flag: str
     value: int
     actor: str
     title: str | None = None
     url: bytes | None = None
-    #: As of `Told`; not compared, for the store keeps digests.
-    story: Told | None = None
-    #: Which decision it is: a number of its own.
-    made: int = 0
+    #: Not compared, because the store has only digests.
+    story: Document | None = None
+    #: A unique number.
+    number: int = 0
 
     @property
-    def bare(self) -> Kept:
-        """Without what the store has in another form."""
-        return self._replace(story=None, made=0)
+    def comparable(self) -> Override:
+        """Return a copy without the fields that the store has in another form."""
+        return self._replace(story=None, number=0)
 
     @property
     def words(self) -> str:
         return _words(self.flag, self.value)
 
 
-#: What the open notices of an article say, by code and flag.
+#: The messages of the open notices of an article, by code and flag.
 Notices = dict[tuple[str, str], str]
 
 
 @dataclass
-class Piece:
+class Article:
     """An article in the model."""
 
     text: bytes
-    told: Told
+    document: Document
     missing: bool = False
-    decided: dict[str, Kept] = field(default_factory=dict)
-    aside: list[Kept] = field(default_factory=list)
-    #: What it said before, by the decisions that hid it.
-    former: list[tuple[int, Told]] = field(default_factory=list)
+    overrides: dict[str, Override] = field(default_factory=dict)
+    set_aside: list[Override] = field(default_factory=list)
+    #: Its earlier documents, with the numbers of the overrides that hid them.
+    former: list[tuple[int, Document]] = field(default_factory=list)
     notices: Notices = field(default_factory=dict)
 
     @property
     def effective(self) -> tuple[int | None, int | None, bool, bool]:
-        said = dict(self.told.flags) | {flag: kept.value for flag, kept in self.decided.items()}
-        removed = bool(said["removed"])
-        published = said["published"] is None or bool(said["published"])
-        return said["quality"], said["heat"], published and not removed, removed
+        values = dict(self.document.flags) | {flag: kept.value for flag, kept in self.overrides.items()}
+        removed = bool(values["removed"])
+        published = values["published"] is None or bool(values["published"])
+        return values["quality"], values["heat"], published and not removed, removed
 
 
 class Model:
-    """What is to become of every decision: the table of rules in `merging.rules`, written once more."""
+    """A second implementation of the rules in `merging.rules`, to predict overrides and notices."""
 
     def __init__(self) -> None:
-        self.pieces: dict[str, Piece] = {}
-        #: How often each notice was given, mended or not.
+        self.articles: dict[str, Article] = {}
+        #: How often each notice was given, resolved or not.
         self.given: Counter[tuple[str, str, str]] = Counter()
         self.met: Counter[str] = Counter()
         self._numbers = count(1)
 
-    def take_in(self, files: Files) -> None:
-        """What an import of a whole dump makes of it."""
-        unplaced: dict[str, Told] = {}
+    def import_files(self, files: Files) -> None:
+        """Apply an import of a whole dump."""
+        unplaced: dict[str, Document] = {}
         for path in (path for path in files if kind_of(path) is Kind.ARTICLE):
-            told, piece = told_by(files[path]), self.pieces.get(path)
-            # A file that is no document any more is an error, and its article stays.
-            if isinstance(told, Told):
-                if piece is None or _parts(piece.told, told):
-                    unplaced[path] = told
+            document, article = read_document(files[path]), self.articles.get(path)
+            # If a file is no longer a document, that is an error, and its article stays.
+            if isinstance(document, Document):
+                if article is None or _is_other_story(article.document, document):
+                    unplaced[path] = document
                 else:
-                    self._take(path, piece, told, without_secured(files[path]))
+                    self._update(path, article, document, without_secured(files[path]))
         self._place(unplaced, files)
-        for path, piece in self.pieces.items():
-            piece.missing = piece.missing or path not in files
-            self._settle(piece)
+        for path, article in self.articles.items():
+            article.missing = article.missing or path not in files
+            self._update_notices(article)
 
-    def _place(self, unplaced: Mapping[str, Told], files: Files) -> None:
-        """Gives documents at new paths, or with another story, the articles that they continue."""
-        now, before = dict(self.pieces), {path: replace(piece) for path, piece in self.pieces.items()}
-        lost = {p: piece for p, piece in before.items() if p in unplaced or p not in files or piece.missing}
+    def _place(self, unplaced: Mapping[str, Document], files: Files) -> None:
+        """Match documents at new paths, or with another story, with the articles that they continue."""
+        now, before = dict(self.articles), {path: replace(article) for path, article in self.articles.items()}
+        lost = {
+            p: article for p, article in before.items() if p in unplaced or p not in files or article.missing
+        }
         moves = self._moves(unplaced, lost, files)
         for old in moves.values():
-            del self.pieces[old]
+            del self.articles[old]
         for path in sorted(unplaced):
-            told, text = unplaced[path], without_secured(files[path])
+            document, text = unplaced[path], without_secured(files[path])
             if path in moves:
-                if path in self.pieces:  # an article that is nowhere any more
-                    self.pieces[f"{path}~"] = self.pieces.pop(path)
+                if path in self.articles:  # the article has lost its path
+                    self.articles[f"{path}~"] = self.articles.pop(path)
                 self.met["moved"] += 1
-                self.met["moved with decisions"] += bool(before[moves[path]].decided)
-                self.pieces[path] = now[moves[path]]
-            is_new = path not in self.pieces
-            self._take(path, self.pieces.get(path), told, text, is_moved=path in moves)
+                self.met["moved with decisions"] += bool(before[moves[path]].overrides)
+                self.articles[path] = now[moves[path]]
+            is_new = path not in self.articles
+            self._update(path, self.articles.get(path), document, text, is_moved=path in moves)
             if path not in moves:
-                self._close(self.pieces[path], path, before, lost.keys() - moves.values(), is_new=is_new)
+                self._hide_doubtful(
+                    self.articles[path], path, before, lost.keys() - moves.values(), is_new=is_new
+                )
 
-    def _moves(self, unplaced: Mapping[str, Told], lost: Mapping[str, Piece], files: Files) -> dict[str, str]:
-        """The old paths of articles by the paths of documents that are surely theirs."""
+    def _moves(
+        self, unplaced: Mapping[str, Document], lost: Mapping[str, Article], files: Files
+    ) -> dict[str, str]:
+        """Return the old path of the article for each document that certainly belongs to one."""
         found: dict[str, str] = {}
         for is_early in (True, False):
-            some = {
-                old: piece
-                for old, piece in lost.items()
-                if old not in found.values() and not (is_early and piece.missing)
+            chosen = {
+                old: article
+                for old, article in lost.items()
+                if old not in found.values() and not (is_early and article.missing)
             }
-            alike = {
+            candidates = {
                 path: [
-                    old for old, piece in some.items() if _is_alike(told, without_secured(files[path]), piece)
+                    old
+                    for old, article in chosen.items()
+                    if _continues(document, without_secured(files[path]), article)
                 ]
-                for path, told in unplaced.items()
+                for path, document in unplaced.items()
                 if path not in found
             }
-            wanted = Counter(old for many in alike.values() for old in many)
-            for path, many in alike.items():
-                # In these dumps no two are ever alike; `test_moves` has those.
-                assert len(many) <= 1 or wanted[many[0]] <= 1, (path, many)
-                if len(many) == 1 and wanted[many[0]] == 1:
-                    found[path] = many[0]
+            wanted = Counter(old for old_paths in candidates.values() for old in old_paths)
+            for path, old_paths in candidates.items():
+                # These dumps have no ambiguous documents; `test_moves` covers them.
+                assert len(old_paths) <= 1 or wanted[old_paths[0]] <= 1, (path, old_paths)
+                if len(old_paths) == 1 and wanted[old_paths[0]] == 1:
+                    found[path] = old_paths[0]
         return found
 
-    def _close(
-        self, piece: Piece, path: str, before: Mapping[str, Piece], lost: Iterable[str], *, is_new: bool
+    def _hide_doubtful(
+        self, article: Article, path: str, before: Mapping[str, Article], lost: Iterable[str], *, is_new: bool
     ) -> None:
-        """Keeps a new article hidden that tells what an editor hides elsewhere, or may be what was hidden."""
+        """Hide a new article whose story an editor hides elsewhere, or that may be a hidden article."""
         for old in sorted(lost):
-            if before[old].decided and _may_be(piece.told, before[old]):
-                is_held = _hides(before[old].decided.values())
-                then = "not published until an editor decides" if is_held else "no overrides are applied"
-                return self._doubt(
-                    piece, path, "ambiguous_move", f"may be the same article as {old}: {then}", is_held
+            if before[old].overrides and _may_continue(article.document, before[old]):
+                is_held = _hides(before[old].overrides.values())
+                outcome = "not published until an editor decides" if is_held else "no overrides are applied"
+                return self._add_doubt(
+                    article, path, "ambiguous_move", f"may be the same article as {old}: {outcome}", is_held
                 )
-        if is_new and self._give_back(piece):
+        if is_new and self._restore_overrides(article):
             return None
         for old, other in before.items():
-            if (found := _hidden_story(piece, other, is_own=old == path)) is not None:
-                title, in_common = found
-                what = f"has the same {in_common} as" if in_common else "is the same as"
+            if (found := _hidden_story(article, other, is_own=old == path)) is not None:
+                title, shared = found
+                what = f"has the same {shared} as" if shared else "is the same as"
                 story = f"it {what} the story{title and ' ' + _short(title)} hidden by an editor at {old}"
                 message = _cut(f"not published until an editor decides: {story}")
-                return self._doubt(piece, path, "hidden_story", message, True)
+                return self._add_doubt(article, path, "hidden_story", message, True)
         return None
 
-    def _give_back(self, piece: Piece) -> bool:
-        """Gives a new article the decisions that wait for its story, wherever they were set aside."""
-        story = piece.told._replace(known_as=(*piece.told.known_as[:3], None))
-        for other in self.pieces.values():
-            back = [kept for kept in other.aside if kept.story and _count_alike(story, kept.story) >= 2]
-            other.aside = [kept for kept in other.aside if kept not in back]
-            piece.decided |= {k.flag: k._replace(title=None, url=None, story=None) for k in back}
-            piece.former += other.former if back else []
+    def _restore_overrides(self, article: Article) -> bool:
+        """Give a new article the overrides that were set aside with its story, from any article."""
+        story = article.document._replace(identity=(*article.document.identity[:3], None))
+        for other in self.articles.values():
+            back = [kept for kept in other.set_aside if kept.story and _count_equal(story, kept.story) >= 2]
+            other.set_aside = [kept for kept in other.set_aside if kept not in back]
+            article.overrides |= {k.flag: k._replace(title=None, url=None, story=None) for k in back}
+            article.former += other.former if back else []
             self.met["returned elsewhere"] += len(back)
-        return bool(piece.decided)
+        return bool(article.overrides)
 
-    def _doubt(self, piece: Piece, path: str, code: str, message: str, is_held: bool) -> None:
-        if is_held and not piece.decided.keys().isdisjoint(("published", "removed")):
+    def _add_doubt(self, article: Article, path: str, code: str, message: str, is_held: bool) -> None:
+        if is_held and not article.overrides.keys().isdisjoint(("published", "removed")):
             return
         self.met[code] += 1
         key = code, "published" if is_held else ""
-        self.given[(path, *key)] += key not in piece.notices
-        piece.notices[key] = message
+        self.given[(path, *key)] += key not in article.notices
+        article.notices[key] = message
         if is_held:
-            piece.decided["published"] = Kept("published", 0, IMPORTER, made=next(self._numbers))
+            article.overrides["published"] = Override("published", 0, IMPORTER, number=next(self._numbers))
 
-    def _take(
-        self, path: str, piece: Piece | None, told: Told, text: bytes, *, is_moved: bool = False
+    def _update(
+        self, path: str, article: Article | None, document: Document, text: bytes, *, is_moved: bool = False
     ) -> None:
-        if piece is None:
-            self.pieces[path] = Piece(text, told)
+        if article is None:
+            self.articles[path] = Article(text, document)
             return
-        piece.missing = False
-        if text == piece.text and not is_moved:
+        article.missing = False
+        if text == article.text and not is_moved:
             return
-        before = piece.told
-        if _is_retold(before, told):
-            piece.former += [(kept.made, before) for kept in piece.decided.values() if _hides([kept])]
-        piece.text, piece.told = text, told
-        notices = self._change_story(piece, before) if _parts(before, told) else self._compare(piece, before)
-        for kept in piece.aside:  # the last one speaks
-            if kept.flag not in piece.decided:
+        before = article.document
+        if _is_rewritten(before, document):
+            article.former += [(kept.number, before) for kept in article.overrides.values() if _hides([kept])]
+        article.text, article.document = text, document
+        notices = (
+            self._change_story(article, before)
+            if _is_other_story(before, document)
+            else self._compare(article, before)
+        )
+        for kept in article.set_aside:  # the last one speaks
+            if kept.flag not in article.overrides:
                 message = f"the override {kept.words} was for another story, {kept.title!r}, and is set aside"
                 notices["override_set_aside", kept.flag] = message
-        # Whether one is in doubt, editors say.
-        notices |= {key: message for key, message in piece.notices.items() if key[0] in DOUBTS}
-        for code, flag in notices.keys() - (() if is_moved else piece.notices.keys()):
+        # Doubts stay until an editor decides.
+        notices |= {key: message for key, message in article.notices.items() if key[0] in DOUBTS}
+        for code, flag in notices.keys() - (() if is_moved else article.notices.keys()):
             self.given[path, code, flag] += 1
-        piece.notices = notices
+        article.notices = notices
 
-    def _change_story(self, piece: Piece, before: Told) -> Notices:
+    def _change_story(self, article: Article, before: Document) -> Notices:
         self.met["another story"] += 1
-        back = {k.flag: k for k in piece.aside if k.story and not _parts(k.story, piece.told)}
+        back = {
+            k.flag: k for k in article.set_aside if k.story and not _is_other_story(k.story, article.document)
+        }
         self.met["returned"] += len(back)
-        self.met["set aside"] += len(piece.decided)
-        stay = [kept for kept in piece.aside if not any(kept is one for one in back.values())]
-        piece.aside = stay + [
-            kept._replace(title=before.title, url=before.url, story=before) for kept in piece.decided.values()
+        self.met["set aside"] += len(article.overrides)
+        stay = [kept for kept in article.set_aside if not any(kept is one for one in back.values())]
+        article.set_aside = stay + [
+            kept._replace(title=before.title, url=before.url, story=before)
+            for kept in article.overrides.values()
         ]
-        piece.decided = {flag: kept._replace(title=None, url=None, story=None) for flag, kept in back.items()}
+        article.overrides = {
+            flag: kept._replace(title=None, url=None, story=None) for flag, kept in back.items()
+        }
         return {
             ("override_returned", flag): f"the story is back, and its override {kept.words} applies again"
             for flag, kept in back.items()
         }
 
-    def _compare(self, piece: Piece, before: Told) -> Notices:
+    def _compare(self, article: Article, before: Document) -> Notices:
         found = {}
-        for flag, kept in piece.decided.items():
-            says, said = piece.told.flags[flag], before.flags[flag]
-            is_said = ("upstream_changed", flag) in piece.notices
-            if says is not None and says != kept.value and (says != said or is_said):
+        for flag, kept in article.overrides.items():
+            upstream, previous = article.document.flags[flag], before.flags[flag]
+            is_open = ("upstream_changed", flag) in article.notices
+            if upstream is not None and upstream != kept.value and (upstream != previous or is_open):
                 self.met["parts"] += 1
-                found["upstream_changed", flag] = _parting(kept, says)
+                found["upstream_changed", flag] = _conflict_message(kept, upstream)
         return found
 
-    def _settle(self, piece: Piece) -> None:
-        """Brings what was said before to what editors have decided since."""
-        for code, flag in list(piece.notices):
+    def _update_notices(self, article: Article) -> None:
+        """Update earlier notices after edits."""
+        for code, flag in list(article.notices):
             if code in DOUBTS:
-                kept = piece.decided.get(flag)
-                if (kept is None or kept.actor != IMPORTER) if flag else piece.decided:
-                    del piece.notices[code, flag]
+                kept = article.overrides.get(flag)
+                if (kept is None or kept.actor != IMPORTER) if flag else article.overrides:
+                    del article.notices[code, flag]
                 continue
-            kept, says = piece.decided.get(flag), piece.told.flags[flag]
-            if code == "override_set_aside" and all(one.flag != flag for one in piece.aside):
-                del piece.notices[code, flag]  # it has returned at another path
+            kept, upstream = article.overrides.get(flag), article.document.flags[flag]
+            if code == "override_set_aside" and all(one.flag != flag for one in article.set_aside):
+                del article.notices[code, flag]  # it has returned at another path
             elif code == "override_set_aside" and kept is not None:
                 self.met["decided anew"] += 1
-                del piece.notices[code, flag]
-            elif code == "upstream_changed" and (kept is None or says in (None, kept.value)):
+                del article.notices[code, flag]
+            elif code == "upstream_changed" and (kept is None or upstream in (None, kept.value)):
                 self.met["adopted"] += 1
-                del piece.notices[code, flag]
-            elif code == "upstream_changed" and kept is not None and says is not None:
-                message = _parting(kept, says)
-                self.met["decided otherwise"] += message != piece.notices[code, flag]
-                piece.notices[code, flag] = message
+                del article.notices[code, flag]
+            elif code == "upstream_changed" and kept is not None and upstream is not None:
+                message = _conflict_message(kept, upstream)
+                self.met["decided otherwise"] += message != article.notices[code, flag]
+                article.notices[code, flag] = message
 
-    def decide(self, path: str, decisions: Mapping[str, int], actor: str) -> None:
-        decided = self.pieces[path].decided
-        for flag, value in decisions.items():
-            # A decision that stands already stays its maker's.
-            if flag not in decided or decided[flag].value != value:
-                decided[flag] = Kept(flag, value, actor, made=next(self._numbers))
+    def edit(self, path: str, values: Mapping[str, int], actor: str) -> None:
+        overrides = self.articles[path].overrides
+        for flag, value in values.items():
+            # An override with the same value keeps its actor.
+            if flag not in overrides or overrides[flag].value != value:
+                overrides[flag] = Override(flag, value, actor, number=next(self._numbers))
 
 
 def _words(flag: str, value: int) -> str:
     return str(value) if flag in ("quality", "heat") else ("false", "true")[value]
 
 
-def _parting(kept: Kept, says: int) -> str:
-    return f"upstream changed to {_words(kept.flag, says)}; the override {kept.words} is kept"
+def _conflict_message(kept: Override, upstream: int) -> str:
+    return f"upstream changed to {_words(kept.flag, upstream)}; the override {kept.words} is kept"
 
 
-def _parts(story: Told, other: Told) -> bool:
-    """Whether two at one path tell different stories: URL, title and body all differ, none of both is alike."""
+def _is_other_story(story: Document, other: Document) -> bool:
+    """Return whether two documents at one path have different stories: URL, title and body all differ."""
     if story.title == other.title or story.url == other.url:
         return False
-    url, title, body = (one == two for one, two in zip(story.known_as[:3], other.known_as[:3], strict=True))
-    return not (url or title or (body and story.known_as[2] is not None))
+    url, title, body = (one == two for one, two in zip(story.identity[:3], other.identity[:3], strict=True))
+    return not (url or title or (body and story.identity[2] is not None))
 
 
-def _count_alike(told: Told, other: Told) -> int:
-    """In how many of URL, title, body and date two are alike that both have one."""
-    return sum(one == two is not None for one, two in zip(told.known_as, other.known_as, strict=True))
+def _count_equal(document: Document, other: Document) -> int:
+    """Return how many of URL, title, body and date both documents have and are equal."""
+    return sum(one == two is not None for one, two in zip(document.identity, other.identity, strict=True))
 
 
-def _is_alike(told: Told, text: bytes, piece: Piece) -> bool:
-    """Whether a document continues an article: the same text, or two of URL, title, body and date, unless two
-    differ; or one of URL and title where nothing else differs."""
-    if text == piece.text:
+def _continues(document: Document, text: bytes, article: Article) -> bool:
+    """Return whether a document continues an article.
+
+    It does if the text is equal. It does if two of URL, title, body and date are equal and at most one of the
+    first three differs. It also does if the URL or the title is equal and nothing differs.
+    """
+    if text == article.text:
         return True
-    pairs = list(zip(told.known_as[:3], piece.told.known_as[:3], strict=True))
+    pairs = list(zip(document.identity[:3], article.document.identity[:3], strict=True))
     differ = sum(one is not None and two is not None and one != two for one, two in pairs)
-    if _count_alike(told, piece.told) >= 2:
+    if _count_equal(document, article.document) >= 2:
         return differ <= 1
     return differ == 0 and any(one == two is not None for one, two in pairs[:2])
 
 
-def _may_be(told: Told, piece: Piece) -> bool:
-    """Whether a document may continue an article, though it is not sure. Of one that an editor hides, and that
-    has lost its document just now, the title is enough."""
-    pairs = list(zip(told.known_as[:3], piece.told.known_as[:3], strict=True))
+def _may_continue(document: Document, article: Article) -> bool:
+    """Return whether a document may continue an article.
+
+    The title is enough if an editor hides the article and it has just lost its document.
+    """
+    pairs = list(zip(document.identity[:3], article.document.identity[:3], strict=True))
     url, title, body = (one == two is not None for one, two in pairs)
     differ = sum(one is not None and two is not None and one != two for one, two in pairs)
-    is_near = _hides(piece.decided.values()) and not piece.missing
+    is_near = _hides(article.overrides.values()) and not article.missing
     return url or body or (title and (is_near or differ <= 1))
 
 
-def _hidden_story(piece: Piece, other: Piece, *, is_own: bool) -> tuple[str, str] | None:
-    """The title of a story which a document has, and which an editor hides, and what they have in common, if it
-    is only that: the story of another article, or one that this had before."""
-    hidden = _hides(other.decided.values())
+def _hidden_story(article: Article, other: Article, *, is_own: bool) -> tuple[str, str] | None:
+    """Return the title of a hidden story that a document shares, and the one part that they share.
+
+    The part is empty if the whole story is the same. The story is that of another article, or an earlier one
+    of this article. Return None if there is no such story.
+    """
+    hidden = _hides(other.overrides.values())
     if hidden and not is_own:
-        if piece.text == other.text or _is_like(piece.told, other.told):
-            return other.told.title or "", ""
-        if piece.told.known_as[0] == other.told.known_as[0] is not None:
-            return other.told.title or "", "URL"
-    now = other.told.known_as if hidden else (None,) * 4
+        if article.text == other.text or _is_same_story(article.document, other.document):
+            return other.document.title or "", ""
+        if article.document.identity[0] == other.document.identity[0] is not None:
+            return other.document.title or "", "URL"
+    now = other.document.identity if hidden else (None,) * 4
     waiting = [
-        kept.story._replace(known_as=(*kept.story.known_as[:3], None))
-        for kept in other.aside
+        kept.story._replace(identity=(*kept.story.identity[:3], None))
+        for kept in other.set_aside
         if kept.story and _hides([kept])
     ]
-    standing = {kept.made for kept in (*other.decided.values(), *other.aside)}
-    former = [story for made, story in other.former if made in standing]
+    numbers = {kept.number for kept in (*other.overrides.values(), *other.set_aside)}
+    former = [story for number, story in other.former if number in numbers]
     for story in (*waiting, *former):
-        if _is_like(piece.told, story):
+        if _is_same_story(article.document, story):
             return story.title or "", ""
-        # What the article still says of itself is not enough alone.
+        # A part that the article still has is not enough.
         for key, name in ((0, "URL"), (2, "text")):
-            one = piece.told.known_as[key]
+            one = article.document.identity[key]
             is_brief = key == 2 and len(one or "") < 16
-            if one is not None and one == story.known_as[key] != now[key] and not is_brief:
+            if one is not None and one == story.identity[key] != now[key] and not is_brief:
                 return story.title or "", name
     return None
 
 
-def _is_like(told: Told, other: Told) -> bool:
-    """Whether two have two of URL, title, body and date in common, unless the date is one and two others differ."""
-    pairs = list(zip(told.known_as[:3], other.known_as[:3], strict=True))
+def _is_same_story(document: Document, other: Document) -> bool:
+    """Return whether two of URL, title, body and date are equal; with the date, only one other may differ."""
+    pairs = list(zip(document.identity[:3], other.identity[:3], strict=True))
     differ = sum(one is not None and two is not None and one != two for one, two in pairs)
     same = sum(one == two is not None for one, two in pairs)
-    return same >= 2 or (_count_alike(told, other) >= 2 and differ <= 1)
+    return same >= 2 or (_count_equal(document, other) >= 2 and differ <= 1)
 
 
-def _is_retold(before: Told, told: Told) -> bool:
-    """Whether a document could not be known for certain by what it says now."""
-    known = before.known_as[:3]
-    return (before.title, known) != (told.title, told.known_as[:3]) or sum(
+def _is_rewritten(before: Document, document: Document) -> bool:
+    """Return whether an earlier document cannot be recognized with certainty by its present content."""
+    known = before.identity[:3]
+    return (before.title, known) != (document.title, document.identity[:3]) or sum(
         one is not None for one in known
     ) < 2
 
@@ -619,64 +646,64 @@ def _cut(message: str) -> str:
     return message if len(message) <= 200 else message[:199] + "…"
 
 
-def _hides(decided: Iterable[Kept]) -> bool:
-    return any((kept.flag, kept.value) in (("published", 0), ("removed", 1)) for kept in decided)
+def _hides(overrides: Iterable[Override]) -> bool:
+    return any((kept.flag, kept.value) in (("published", 0), ("removed", 1)) for kept in overrides)
 
 
-#: What is said of a document that may be about another article.
+#: Codes of notices about documents that may belong to another article.
 DOUBTS = ("ambiguous_move", "hidden_story")
 
-#: Who holds what is in doubt: whoever ran the import.
+#: The actor of overrides by imports: the one who ran the import.
 IMPORTER = "tester"
 
 ACTORS = ("ada", "ben", "cleo")
 
 
-def decide_at_random(store: Store, model: Model, chance: random.Random, number: int) -> None:
-    """So many decisions by several editors, half of them about the articles that things
-    happen to, as many about what notices say."""
-    paths = sorted(model.pieces)
-    haunted = few_of(paths)
+def edit_at_random(store: Store, model: Model, rng: random.Random, number: int) -> None:
+    """Edit `number` articles as several editors, in the store and in the model.
+
+    Half of the edits are about articles that are changed often, and half about flags with notices.
+    """
+    paths = sorted(model.articles)
+    frequent = frequent_paths(paths)
     while number > 0:
-        noticed = _noticed(model)
-        if noticed and chance.random() < 0.5:
-            path, flag = chance.choice(noticed[chance.choice(sorted(noticed))])
-            some, decisions = [path], _answer(model.pieces[path], flag, chance)
+        open_notices = _open_notices(model)
+        if open_notices and rng.random() < 0.5:
+            path, flag = rng.choice(open_notices[rng.choice(sorted(open_notices))])
+            chosen, values = [path], _respond(model.articles[path], flag, rng)
         else:
-            some = chance.sample(
-                haunted if chance.random() < 0.5 else paths, min(number, chance.randint(1, 5))
-            )
-            decisions = _decisions(chance.sample(FLAGS, chance.choice((1, 1, 1, 2))), chance)
-        number -= len(some)
-        actor = chance.choice(ACTORS)
-        if decisions.get("published") == 1 and "removed" not in decisions:
-            some = [path for path in some if not model.pieces[path].effective[3]]
-        if some:
+            chosen = rng.sample(frequent if rng.random() < 0.5 else paths, min(number, rng.randint(1, 5)))
+            values = _random_values(rng.sample(FLAGS, rng.choice((1, 1, 1, 2))), rng)
+        number -= len(chosen)
+        actor = rng.choice(ACTORS)
+        if values.get("published") == 1 and "removed" not in values:
+            chosen = [path for path in chosen if not model.articles[path].effective[3]]
+        if chosen:
             with store.writing() as connection:
-                set_flags(connection, Selection(some), decisions, actor=actor, reason=None)
-            for path in some:
-                model.decide(path, decisions, actor)
+                set_flags(connection, Selection(chosen), values, actor=actor, reason=None)
+            for path in chosen:
+                model.edit(path, values, actor)
 
 
-def _noticed(model: Model) -> dict[str, list[tuple[str, str]]]:
-    """The open notices: paths and flags, by code."""
+def _open_notices(model: Model) -> dict[str, list[tuple[str, str]]]:
+    """Return the paths and flags of the open notices, by code."""
     found: dict[str, list[tuple[str, str]]] = {}
-    for path, piece in sorted(model.pieces.items()):
-        for code, flag in sorted(piece.notices):
-            if not flag:  # one of a document, of no flag
+    for path, article in sorted(model.articles.items()):
+        for code, flag in sorted(article.notices):
+            if not flag:  # a notice about a document, not a flag
                 continue
             found.setdefault(code, []).append((path, flag))
     return found
 
 
-def _answer(piece: Piece, flag: str, chance: random.Random) -> dict[str, int]:
-    """A decision on what a notice is about; as often as not it agrees with upstream."""
-    says = piece.told.flags[flag]
-    return _decisions([flag], chance) if says is None or chance.random() < 0.5 else {flag: says}
+def _respond(article: Article, flag: str, rng: random.Random) -> dict[str, int]:
+    """Return new values for the flag of a notice; in half of the cases the upstream value."""
+    upstream = article.document.flags[flag]
+    return _random_values([flag], rng) if upstream is None or rng.random() < 0.5 else {flag: upstream}
 
 
-def _decisions(flags: Sequence[str], chance: random.Random) -> dict[str, int]:
-    decisions = {f: chance.randint(0, 3 if f in ("quality", "heat") else 1) for f in flags}
-    if decisions.get("removed") == decisions.get("published") == 1:  # which is refused
-        decisions["published"] = 0
-    return decisions
+def _random_values(flags: Sequence[str], rng: random.Random) -> dict[str, int]:
+    values = {f: rng.randint(0, 3 if f in ("quality", "heat") else 1) for f in flags}
+    if values.get("removed") == values.get("published") == 1:  # the command refuses this
+        values["published"] = 0
+    return values

@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ...articles.reading import Wanted, read_articles
+from ...articles.reading import PartFields, read_articles
 from ...backends.base import chunks
 from ...store.names import in_collection
 from ...store.schema import (
@@ -70,7 +70,7 @@ def stem_of(path: str) -> str:
 
 
 #: The lists of an article that a site shows.
-_PARTS: Wanted = {
+_PARTS: PartFields = {
     "topics": ("id", "name"),
     "images": ("extra", "url", "width", "height", "title", "attribution", "is_cached"),
     "authors": "name",

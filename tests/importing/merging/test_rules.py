@@ -454,7 +454,7 @@ def test_issues_stay_open_as_long_as_they_are_true(store: Store, tmp_path: Path,
             with store.writing() as connection:
                 set_flags(connection, Selection([_PATH]), {"quality": event}, actor="ada", reason=None)
         else:
-            site.hold({"_news/always.md": _article()} | ({} if event is None else {_PATH: event}))
+            site.write_files({"_news/always.md": _article()} | ({} if event is None else {_PATH: event}))
             import_folder(store, site.root)
         table = import_issues.c
         query = sa.select(table.code, table.message).where(

@@ -128,6 +128,6 @@ def test_an_article_stays_as_it_was_until_its_file_can_be_read(
 def test_processes_that_cannot_start_end_the_import(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(processes, "_serve", stuck_readers.leave)
+    monkeypatch.setattr(processes, "_serve", stuck_readers.exit_at_once)
     with processes.process_pool(1) as executor, pytest.raises(ImportFailed, match="exit at startup"):
         import_folder(store, write_site(tmp_path), executor=executor)
