@@ -36,6 +36,11 @@ def canonical_url(url: str | None) -> str | None:
         return None
     if _CANONICAL.fullmatch(url) and ".." not in url and "/." not in url:
         return url  # most URLs; takes a tenth of the time
+    return _normalize(url)
+
+
+def _normalize(url: str) -> str | None:
+    """Return the canonical form of a URL, or None if it is malformed or of another scheme."""
     if "&#" in url or "&amp;" in url:
         url = _AMPERSAND.sub("&", url)
     if not _LIMITED_HOST.match(url):

@@ -127,8 +127,9 @@ def _find_days(year: int, text: str) -> list[dt.datetime]:
         pairs = [(month, day) for day in numbers or [monthrange(year, month)[1]]]
     else:
         pairs = list(permutations(numbers[:2], 2))
-    return [
-        dt.datetime(year, month, day, tzinfo=dt.UTC)
-        for month, day in pairs
-        if 1 <= month <= 12 and 1 <= day <= monthrange(year, month)[1]
-    ]
+    return [dt.datetime(year, month, day, tzinfo=dt.UTC) for month, day in pairs if _exists(year, month, day)]
+
+
+def _exists(year: int, month: int, day: int) -> bool:
+    """Return whether the calendar has a day."""
+    return 1 <= month <= 12 and 1 <= day <= monthrange(year, month)[1]

@@ -91,24 +91,37 @@ def _check_edit(
     """Raise FlagEditError unless the flags have their new values and all else is unchanged."""
     before = before or read_front_matter(data, carefully=carefully)
     assert before is not None
-    values, body = before.values, before.body
+    after = _read_edited(edited, changed, before, carefully=carefully)
+    wanted = _replace_flags(before.values, changed)
+    if after is None or after.body != before.body or after.values.keys() != wanted.keys():
+        raise _edit_error(changed, "the meaning of other lines would change")
+    # `repr` distinguishes 1 from True, and does not distinguish NaN from NaN.
+    differing = [key for key, value in wanted.items() if repr(after.values[key]) != repr(value)]
+    if not differing:
+        return
+    if carefully:
+        raise _edit_error(changed, f"{differing[0]} would change too")
+    # After the change of one line, the other reader of YAML may read the rest.
+    _check_edit(data, edited, changed, carefully=True)
+
+
+def _replace_flags(values: Mapping[str, Any], changed: Mapping[str, FlagValue]) -> dict[str, Any]:
+    """Return the values of front matter with new values of flags, without those to remove."""
+    wanted = {**values, **changed}
+    return {key: value for key, value in wanted.items() if key not in changed or value is not None}
+
+
+def _read_edited(
+    edited: bytes, changed: Mapping[str, FlagValue], before: Reading, *, carefully: bool
+) -> Reading | None:
+    """Return the front matter of an edited document; raise FlagEditError if it cannot be read."""
     try:
         after = read_front_matter(edited, carefully=carefully)
-        if not changed.keys() <= values.keys():
+        if not changed.keys() <= before.values.keys():
             parse_article(edited)  # a new line may cause an error that only parsing the fields finds
     except DocumentError as error:
         raise _edit_error(changed, str(error)) from error
-    wanted = {**values, **changed}
-    wanted = {key: value for key, value in wanted.items() if key not in changed or value is not None}
-    if after is None or after.body != body or after.values.keys() != wanted.keys():
-        raise _edit_error(changed, "the meaning of other lines would change")
-    for key, value in wanted.items():
-        # `repr` distinguishes 1 from True, and does not distinguish NaN from NaN.
-        if repr(after.values[key]) != repr(value):
-            if not carefully:  # after the change of one line, the other reader of YAML may read the rest
-                _check_edit(data, edited, changed, carefully=True)
-                return
-            raise _edit_error(changed, f"{key} would change too")
+    return after
 
 
 def _edit_error(changed: Mapping[str, FlagValue], why: str) -> FlagEditError:
@@ -123,8 +136,6 @@ def _change(lines: list[str], flag: str, value: FlagValue) -> None:
     front_matter = _FrontMatterLines(lines, entries, is_flow=is_flow)
     entry = next((entry for entry in entries if entry.key == flag), None)
     if entry is None:
-        if value is not None and not entries:
-            raise FlagEditError(f"there is no field to insert {flag} after")
         if value is not None:
             front_matter.insert(flag, _to_yaml(value))
     elif entry.style in (None, "|", ">") or entry.end[0] + 1 >= len(lines):  # `? quality` without a value
@@ -171,6 +182,8 @@ class _FrontMatterLines:
             self._replace_between(entry.key_start, entry.end, "")
 
     def insert(self, flag: str, text: str) -> None:
+        if not self._entries:
+            raise FlagEditError(f"there is no field to insert {flag} after")
         before, after = self._find_neighbours(flag)
         if self._is_flow:
             like = before or after or self._entries[-1]

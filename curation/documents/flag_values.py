@@ -100,12 +100,17 @@ def _check_keys(fields: Fields) -> set[str]:
         )
         if may_hide:
             unclear.add(field)
-        meaning = "may be meant to hide the article" if may_hide else "is not read"
-        advice = f"only {field} is read" if field in rest else f"rename it to {field}, or add {field}"
-        message = f"{shorten(key)} {meaning}; {advice}"
-        path = (*fields.path, key)
-        fields.reading.add_issue("error" if may_hide else "warning", "misspelt_key", message, path)
+        _report_misspelt(fields, key, field, may_hide=may_hide)
     return unclear
+
+
+def _report_misspelt(fields: Fields, key: Any, field: str, *, may_hide: bool) -> None:
+    """Report a key that is probably meant for a field."""
+    meaning = "may be meant to hide the article" if may_hide else "is not read"
+    advice = f"only {field} is read" if field in fields.rest else f"rename it to {field}, or add {field}"
+    message = f"{shorten(key)} {meaning}; {advice}"
+    path = (*fields.path, key)
+    fields.reading.add_issue("error" if may_hide else "warning", "misspelt_key", message, path)
 
 
 def _meant_field(key: Any, values: Mapping[Any, Any]) -> str | None:

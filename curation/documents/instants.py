@@ -42,6 +42,14 @@ def parse_instant(text: str) -> tuple[dt.datetime | None, tuple[str, str] | None
     if match is None:
         mail_date = _MAIL_DATE.fullmatch(bare)
         return _parse_mail_date(mail_date) if mail_date else (None, None)
+    notice = _make_notice(match)
+    if notice is None and bare != text:
+        notice = ("odd_date", "spaces around a date are ignored")
+    return _make_moment(match), notice
+
+
+def _make_moment(match: re.Match[str]) -> dt.datetime:
+    """Return the UTC instant of a text in YAML's notation. Raise an error as `parse_instant` does."""
     if len(match["year"].lstrip("0")) > 4:  # Python does not convert thousands of digits
         raise OverflowError("year out of range")
     part = {
@@ -60,16 +68,18 @@ def parse_instant(text: str) -> tuple[dt.datetime | None, tuple[str, str] | None
     ) - offset  # fmt: skip
     if is_leap:
         _check_leap(moment)
-    notice = None
-    if is_leap:
-        notice = ("odd_date", "a leap second is read as the second before it")
-    elif bare != text:
-        notice = ("odd_date", "spaces around a date are ignored")
+    return moment
+
+
+def _make_notice(match: re.Match[str]) -> tuple[str, str] | None:
+    """Return (code, message) of a notice about an instant in YAML's notation, if any."""
     if match["hour"] is None:
-        notice = ("date_without_time", "a date without a time is read as midnight UTC")
-    elif match["zone"] is None:
-        notice = ("date_without_zone", "a date without a zone is read as UTC")
-    return moment, notice
+        return "date_without_time", "a date without a time is read as midnight UTC"
+    if match["zone"] is None:
+        return "date_without_zone", "a date without a zone is read as UTC"
+    if match["second"] == "60":
+        return "odd_date", "a leap second is read as the second before it"
+    return None
 
 
 def _check_leap(moment: dt.datetime) -> None:

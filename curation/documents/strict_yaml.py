@@ -137,19 +137,24 @@ def read_with(kind: type[_R], text: str) -> tuple[dict[str, Any], _R]:
     try:
         values = reader.read_document()
     except yaml.MarkedYAMLError as error:
-        problem = error.problem or error.context or "not YAML"
-        if problem == _TOO_DEEP_FOR_LIBYAML and error.problem_mark:
+        if error.problem == _TOO_DEEP_FOR_LIBYAML and error.problem_mark:
             # libyaml scans ahead of the events. Reading the text before the problem finds the exact position.
             read_with(kind, text[: error.problem_mark.index])
-        # An unclosed quote or bracket is detected at the end, but its position is where it was opened.
-        unclosed = "end of stream" in problem or "did not find expected" in problem
-        mark = (error.context_mark if unclosed else None) or error.problem_mark
-        raise _yaml_error("yaml_syntax", problem, mark) from error
+        raise _syntax_error(error) from error
     except yaml.reader.ReaderError as error:
         raise DocumentError("control_character", f"YAML does not allow {error.character!r}") from error
     if type(values) is not dict:
         raise _not_a_mapping(values)
     return values, reader
+
+
+def _syntax_error(error: yaml.MarkedYAMLError) -> DocumentError:
+    problem = error.problem or error.context or "not YAML"
+    # An unclosed quote or bracket is detected at the end, but its position is where it was opened.
+    unclosed = "end of stream" in problem or "did not find expected" in problem
+    return _yaml_error(
+        "yaml_syntax", problem, (error.context_mark if unclosed else None) or error.problem_mark
+    )
 
 
 def find_top_entries(text: str, until: str | None) -> tuple[bool, list[Entry]]:

@@ -120,10 +120,14 @@ class BatchImporter:
                 if plan is not None:
                     known = _apply_plan(known, plan, batch)
                 for chunk in chunks(batch, CHUNK):
-                    without_location = [file for file in chunk if file.location is None]
-                    contents = self._context.dump.tree.read(without_location) if without_location else []
-                    by_file = dict(zip(without_location, contents, strict=True))
-                    yield [Task(file, known.get(file.path), by_file.get(file)) for file in chunk]
+                    yield self._make_tasks_of_chunk(chunk, known)
+
+    def _make_tasks_of_chunk(self, chunk: Sequence[File], known: Mapping[str, StoredFile]) -> list[Task]:
+        """Return the tasks of reading files, with the contents of those that have no location."""
+        without_location = [file for file in chunk if file.location is None]
+        contents = self._context.dump.tree.read(without_location) if without_location else []
+        by_file = dict(zip(without_location, contents, strict=True))
+        return [Task(file, known.get(file.path), by_file.get(file)) for file in chunk]
 
     def _find_known(self, batch: Sequence[File]) -> dict[str, StoredFile]:
         """Return what the store has of files, by path."""
@@ -150,15 +154,21 @@ class BatchImporter:
         # Documents that take each other's paths are one transaction.
         entangled = [file for file in files if file.path in plan.entangled]
         if entangled:
-            batch = list(read_ahead(self._make_tasks(entangled, plan), executor))
-            batch = [_quarantine_changed(chunk, self._placement.digests) for chunk in batch]
-            if any(outcome.kind is not OutcomeKind.CHANGED for _, read in batch for outcome in read.outcomes):
-                # If one cannot be written, the paths of the others are not free. No digest matches now, so
-                # all are quarantined, and the next import reads them again.
-                batch = [_quarantine_changed(chunk, {}) for chunk in batch]
-            self._import_batch(batch, plan)
+            self._import_batch(self._read_entangled(entangled, executor, plan), plan)
         others = [file for file in files if file.path not in plan.entangled]
         self._import_tasks(self._make_tasks(others, plan), executor, plan)
+
+    def _read_entangled(
+        self, files: Sequence[File], executor: Executor | None, plan: Plan
+    ) -> Sequence[Chunk]:
+        """Read documents that take each other's paths. If one cannot be written, quarantine all of them."""
+        batch = list(read_ahead(self._make_tasks(files, plan), executor))
+        batch = [_quarantine_changed(chunk, self._placement.digests) for chunk in batch]
+        if any(outcome.kind is not OutcomeKind.CHANGED for _, read in batch for outcome in read.outcomes):
+            # The paths of the others are not free. No digest matches now, so all are quarantined, and the
+            # next import reads them again.
+            batch = [_quarantine_changed(chunk, {}) for chunk in batch]
+        return batch
 
     def _import_batch(self, batch: Sequence[Chunk], plan: Plan | None) -> None:
         """Write one batch, end if the user asked for it, and report the progress."""
@@ -181,10 +191,7 @@ class BatchImporter:
         with self._summary.roll_back_on_error(), self._context.transactions.writing() as connection:
             self._context.transactions.store.backend.lock_references(connection)
             self._records.lock(connection)
-            if plan is not None:
-                batch = [_quarantine_changed(chunk, self._placement.digests) for chunk in batch]
-            elif not self._context.is_first:
-                batch = self._placement.defer_unplaced(connection, batch)
+            batch = self._leave_out_unready(connection, batch, plan)
             returned = self._count_outcomes(batch, plan)
             self._settle_issues(connection, batch, plan)
             if returned or any(read.article_tasks or read.taxonomy for _, read in batch):
@@ -199,6 +206,16 @@ class BatchImporter:
             self._context.files.flush(connection)
             self._records.flush(connection)
         return sum(len(tasks) for tasks, _ in batch)
+
+    def _leave_out_unready(
+        self, connection: sa.Connection, batch: Sequence[Chunk], plan: Plan | None
+    ) -> Sequence[Chunk]:
+        """Defer the unplaced documents of a batch; with a plan, quarantine those that have changed since."""
+        if plan is not None:
+            return [_quarantine_changed(chunk, self._placement.digests) for chunk in batch]
+        if self._context.is_first:
+            return batch
+        return self._placement.defer_unplaced(connection, batch)
 
     def _free_paths(self, connection: sa.Connection, batch: Sequence[Chunk], plan: Plan) -> None:
         """Free the paths that the moved articles of a batch leave or take."""
@@ -240,23 +257,27 @@ class BatchImporter:
 
         The writers settle the others.
         """
-        issues = self._records.issues
         paths = [task.file.path for tasks, _ in batch for task in tasks]
         if plan is not None:
             paths += [plan.moves[path].path for path in paths if path in plan.moves]
-        issues.load(connection, paths)
+        self._records.issues.load(connection, paths)
         for tasks, read in batch:
             for task, outcome in zip(tasks, read.outcomes, strict=True):
-                path, what = task.file.path, outcome.kind
-                if what is OutcomeKind.QUARANTINED:
-                    # The store keeps an earlier version, and the issues of that version stay open.
-                    issues.set_open(path, outcome.issues, is_quarantined=True)
-                elif what is OutcomeKind.NOT_CONTENT:
-                    issues.resolve_missing(path)
-                elif what is not OutcomeKind.CHANGED and task.known is not None and task.known.is_missing:
-                    issues.set_open_after_return(path, outcome.issues)
-                elif what is not OutcomeKind.CHANGED:
-                    issues.resolve_quarantine(path)
+                if outcome.kind is not OutcomeKind.CHANGED:
+                    self._settle_issues_of(task, outcome)
+
+    def _settle_issues_of(self, task: Task, outcome: Outcome) -> None:
+        """Settle the issues of a file without a changed document."""
+        issues, path = self._records.issues, task.file.path
+        if outcome.kind is OutcomeKind.QUARANTINED:
+            # The store keeps an earlier version, and the issues of that version stay open.
+            issues.set_open(path, outcome.issues, is_quarantined=True)
+        elif outcome.kind is OutcomeKind.NOT_CONTENT:
+            issues.resolve_missing(path)
+        elif task.known is not None and task.known.is_missing:
+            issues.set_open_after_return(path, outcome.issues)
+        else:
+            issues.resolve_quarantine(path)
 
 
 def _apply_plan(known: dict[str, StoredFile], plan: Plan, batch: Sequence[File]) -> dict[str, StoredFile]:

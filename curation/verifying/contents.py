@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from ..documents.entries import Image, encode_image
 from ..importing.reading.files import ReadResult, read_files
 from ..importing.reading.rows import ARTICLE_COLUMNS, FACTS, LINK_COLUMNS, ArticleRow, Facts, ImageUse
-from ..importing.reading.tasks import SCHEDULED, OutcomeKind, Task
+from ..importing.reading.tasks import SCHEDULED, Outcome, OutcomeKind, Task
 from ..scanning import File, Kind
 from ..store.schema import (
     article_authors,
@@ -82,24 +82,27 @@ def find_wrong_rows(connection: sa.Connection, article_ids: Sequence[int]) -> It
     ids = [stored.id for stored in whole]
     outdated = _read_outdated(connection, ids)
     waiting = outdated | _select_ids(connection, ids, has_stale_file(articles))
-    broken = [
-        s.id
-        for s, outcome in zip(whole, read.outcomes, strict=True)
+    unreadable = [
+        (stored, outcome)
+        for stored, outcome in zip(whole, read.outcomes, strict=True)
         if outcome.kind is not OutcomeKind.CHANGED
     ]
+    broken = [stored.id for stored, _ in unreadable]
     may_be_outdated = waiting | _select_ids(connection, broken, has_quarantined_file(articles))
-    for stored, outcome in zip(whole, read.outcomes, strict=True):
-        if outcome.kind is OutcomeKind.CHANGED:
-            continue
-        if stored.id in may_be_outdated:
-            yield Finding(OUTDATED, stored.subject, OUTDATED_MESSAGE)
-        else:
-            reasons = "; ".join(f"{issue.code}: {issue.message}" for issue in outcome.issues)
-            wrong = f"the document cannot be imported: {reasons or 'it is not a document'}"
-            yield Finding("rows", stored.subject, wrong)
+    for stored, outcome in unreadable:
+        yield _make_unreadable_finding(stored, outcome, is_outdated=stored.id in may_be_outdated)
     parsed = [whole[number] for number in read.article_tasks]
     with_issues = {whole[number].id for number in read.article_tasks if read.outcomes[number].issues}
     yield from _compare(connection, parsed, read, outdated, waiting & with_issues)
+
+
+def _make_unreadable_finding(stored: StoredArticle, outcome: Outcome, *, is_outdated: bool) -> Finding:
+    """Return the finding about a stored document that can no longer be imported."""
+    if is_outdated:
+        return Finding(OUTDATED, stored.subject, OUTDATED_MESSAGE)
+    reasons = "; ".join(f"{issue.code}: {issue.message}" for issue in outcome.issues)
+    wrong = f"the document cannot be imported: {reasons or 'it is not a document'}"
+    return Finding("rows", stored.subject, wrong)
 
 
 def parse_stored_documents(
@@ -136,19 +139,24 @@ def _compare(
     stored_parts, known_images = _read_parts(connection, ids)
     expected_parts = _make_parts(read, known_images)
     for place, stored in enumerate(parsed):
-        article = read.rows.articles[place]
-        names = ("provider_id", *_DOCUMENT_COLUMNS)
-        expected = _make_row(article, dict(zip(names, stored.row, strict=True)))
-        differing = [value for value in zip(names, stored.row, expected, strict=True) if value[1] != value[2]]
-        is_outdated = bool(differing) and stored.id in outdated and _is_by_older_release(differing)
+        differing = _find_differing_values(stored, read.rows.articles[place])
+        is_outdated = stored.id in outdated and _is_by_older_release(differing)
         parts = (stored_parts[stored.id], expected_parts[place])
         findings = list(_find_differences(stored, [] if is_outdated else differing, *parts))
-        if stored.id in read_differently and any(finding.check == "rows" for finding in findings):
-            is_outdated = True
-            findings = [finding for finding in findings if finding.check != "rows"]
+        if stored.id in read_differently:
+            others = [finding for finding in findings if finding.check != "rows"]
+            is_outdated = is_outdated or len(others) < len(findings)
+            findings = others
         if is_outdated:
             yield Finding(OUTDATED, stored.subject, OUTDATED_MESSAGE)
         yield from findings
+
+
+def _find_differing_values(stored: StoredArticle, article: ArticleRow) -> list[tuple[str, Any, Any]]:
+    """Return the values of an article's own row that differ: column, stored and expected value."""
+    names = ("provider_id", *_DOCUMENT_COLUMNS)
+    expected = _make_row(article, dict(zip(names, stored.row, strict=True)))
+    return [value for value in zip(names, stored.row, expected, strict=True) if value[1] != value[2]]
 
 
 def _find_differences(
@@ -175,9 +183,9 @@ def _find_differences(
 
 
 def _is_by_older_release(differing: Sequence[tuple[str, Any, Any]]) -> bool:
-    """Return whether an older release made the differing values: column, stored and expected value."""
+    """Return whether values differ, and an older release made them: column, stored and expected value."""
     has_status = any(name == "upstream_status" and stored is not None for name, stored, _ in differing)
-    return not has_status and _OUTDATED_COLUMNS.issuperset(name for name, *_ in differing)
+    return bool(differing) and not has_status and _OUTDATED_COLUMNS.issuperset(name for name, *_ in differing)
 
 
 def _differs_only_by_session(name: str, stored: Any, expected: Any) -> bool:

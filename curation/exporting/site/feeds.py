@@ -57,22 +57,35 @@ Json = dict[str, Any]
 def _entry(article: Article, renderer: Renderer) -> Json:
     """Return the values of an article for both feeds; addresses that are not http(s) are ignored."""
     assert article.published_at is not None
-    link = canonical_url(article.web_url) or canonical_url(article.original_url) or renderer.address(article)
-    name = article.provider[0] if article.provider else None
-    authors = article.authors or ([name] if name else [])
     return {
         "id": renderer.identity(article),
-        "link": link,
+        "link": _find_link(article, renderer),
         "title": _clean(article.title or ""),
         "summary": _clean(article.excerpt or "").strip(),
         "published": article.published_at,
         "updated": article.updated_at or article.published_at,
-        "authors": [_clean(author) for author in authors],
+        "authors": [_clean(author) for author in _list_authors(article)],
         "topics": [_clean(topic) for topic in article.topics],
-        "image": next(
-            filter(None, (canonical_url(_url(image)) for image in renderer.images(article) or ())), None
-        ),
+        "image": _find_image(article, renderer),
     }
+
+
+def _find_link(article: Article, renderer: Renderer) -> str:
+    """Return the address of an article on the web, or its address on the site."""
+    return canonical_url(article.web_url) or canonical_url(article.original_url) or renderer.address(article)
+
+
+def _list_authors(article: Article) -> list[str]:
+    """Return the authors of an article, or its provider if it has none."""
+    if article.authors:
+        return article.authors
+    name = article.provider[0] if article.provider else None
+    return [name] if name else []
+
+
+def _find_image(article: Article, renderer: Renderer) -> str | None:
+    """Return the address of the first image of an article that is http(s)."""
+    return next(filter(None, (canonical_url(_url(image)) for image in renderer.images(article) or ())), None)
 
 
 def _url(image: Json) -> str | None:

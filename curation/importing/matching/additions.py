@@ -50,9 +50,7 @@ def find_additions(connection: sa.Connection, source: str, scan: Scan) -> Additi
         None if nothing needs to be compared: there is no other source, or the additions do not outnumber the
         articles of the source.
     """
-    names = dict(map(tuple, connection.execute(sa.select(sources.c.id, sources.c.name))))
-    source_id = next((key for key, name in names.items() if name == source), None)
-    other_sources = {key: name for key, name in names.items() if key != source_id}
+    source_id, other_sources = _read_sources(connection, source)
     found = [file for file in scan.files if file.kind is Kind.ARTICLE] if other_sources else []
     if not found:
         return None
@@ -60,10 +58,7 @@ def find_additions(connection: sa.Connection, source: str, scan: Scan) -> Additi
     if len(found) <= article_count:
         return None
     files = choose_evenly(found, SAMPLE_SIZE)
-    known = (
-        _read_known_paths(connection, source_id, files) if source_id is not None and article_count else set()
-    )
-    new = [file for file in files if file.path not in known]
+    new = _leave_out_known(connection, source_id, files) if source_id is not None and article_count else files
     additions = Additions(new, len(files), len(found), source_id, article_count, other_sources)
     return additions if additions.outnumber_articles(len(new)) else None
 
@@ -75,15 +70,23 @@ def choose_evenly(files: Sequence[File], count: int) -> Sequence[File]:
     return [files[number * len(files) // count] for number in range(count)]
 
 
+def _read_sources(connection: sa.Connection, source: str) -> tuple[int | None, dict[int, str]]:
+    """Return the id of a source, None for a new one, and the names of the other sources by id."""
+    names = dict(map(tuple, connection.execute(sa.select(sources.c.id, sources.c.name))))
+    source_id = next((key for key, name in names.items() if name == source), None)
+    return source_id, {key: name for key, name in names.items() if key != source_id}
+
+
 def _count_articles(connection: sa.Connection, source_id: int) -> int:
     query = sa.select(sa.func.count()).select_from(articles).where(articles.c.source_id == source_id)
     return connection.scalar(query) or 0
 
 
-def _read_known_paths(connection: sa.Connection, source_id: int, files: Sequence[File]) -> set[str]:
-    """Return the paths among `files` at which a source has an article."""
+def _leave_out_known(connection: sa.Connection, source_id: int, files: Sequence[File]) -> Sequence[File]:
+    """Return the files at paths where a source has no article."""
     article = articles.c
     query = sa.select(article.path).where(
         article.source_id == source_id, article.path.in_([file.path for file in files])
     )
-    return set(connection.scalars(query))
+    known = set(connection.scalars(query))
+    return [file for file in files if file.path not in known]

@@ -8,7 +8,7 @@ causes no warning.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import sqlalchemy as sa
 
@@ -32,23 +32,36 @@ def warn_about_copies(connection: sa.Connection, records: ImportRecords, gone: S
     ]
     if not originals:
         return
-    by_key: dict[object, list[Candidate]] = defaultdict(list)
-    for original in originals:
-        for key in certain_keys(original):
-            by_key[key].append(original)
+    by_key = _group_by_key(originals)
     copies = _read_copies(connection, records, originals, set(gone))
     records.issues.load(connection, [copy.path for copy in copies])
     added_by = _read_adding_changesets(connection, [copy.id for copy in copies])
     for copy in copies:
-        found = {article.id: article for key in certain_keys(copy) for article in by_key.get(key, ())}
-        matches = [
-            article
-            for article in found.values()
-            if _find_oldest_changeset(article) < added_by.get(copy.id, 0)
-        ]
+        matches = _find_decided_before(by_key, copy, added_by.get(copy.id, 0))
         if matches:
             records.issues.add(copy.path, ambiguous_move(matches, is_withheld=False))
             records.to_review.add(copy.path)
+
+
+def _group_by_key(originals: Iterable[Candidate]) -> Mapping[object, list[Candidate]]:
+    """Return articles by each of their certain keys."""
+    by_key: dict[object, list[Candidate]] = defaultdict(list)
+    for original in originals:
+        for key in certain_keys(original):
+            by_key[key].append(original)
+    return by_key
+
+
+def _find_decided_before(
+    originals: Mapping[object, list[Candidate]], copy: Candidate, changeset_id: int
+) -> list[Candidate]:
+    """Return the originals of a copy that had an override before a changeset.
+
+    Args:
+        originals: Articles by each of their certain keys.
+    """
+    found = {article.id: article for key in certain_keys(copy) for article in originals.get(key, ())}
+    return [article for article in found.values() if _find_oldest_changeset(article) < changeset_id]
 
 
 def _find_oldest_changeset(article: Candidate) -> int:

@@ -25,7 +25,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ...documents.issues import Issue
@@ -241,13 +241,17 @@ class _Planner:
         """
         pool = [article for article in self._lost.values() if not (only_recent and article.is_missing)]
         for docs, articles in _group_by_key(self._docs.values(), pool, rule.key):
-            rest = [*docs], [*articles]
-            for name in (_file_name, _folded_name, _no_name):
-                for pair in _find_unique_pairs(*rest, name):
-                    if not rule.contradicts(pair):
-                        self._move(*pair)
-                rest = [d for d in docs if d.path in self._docs], [a for a in articles if a.id in self._lost]
-            self._resolve_ambiguous(*rest, rule)
+            self._match_group(docs, articles, rule)
+
+    def _match_group(self, docs: list[UnplacedDocument], articles: list[Candidate], rule: MatchRule) -> None:
+        """Match the documents and articles that share a key of a rule, first those of the same name."""
+        rest = [*docs], [*articles]
+        for name in (_file_name, _folded_name, _no_name):
+            for pair in _find_unique_pairs(*rest, name):
+                if not rule.contradicts(pair):
+                    self._move(*pair)
+            rest = [d for d in docs if d.path in self._docs], [a for a in articles if a.id in self._lost]
+        self._resolve_ambiguous(*rest, rule)
 
     def _move(self, doc: UnplacedDocument, article: Candidate) -> None:
         self.plan.moves[doc.path] = article
@@ -288,37 +292,46 @@ class _Planner:
         """
         matches: dict[str, dict[int, Candidate]] = defaultdict(dict)
         for rule in _SIMILARITY_RULES:
-            lost = (*self._lost.values(), *self._ambiguous)
-            overridden = [article for article in lost if article.overrides]
-            for docs, articles in _group_by_key(self._docs.values(), overridden, rule.key):
-                are_few = len(docs) * len(articles) <= MAX_PAIRS
-                some = articles if are_few else sorted(articles, key=lambda a: not a.is_hidden)[:MAX_NAMED]
-                for doc in docs:
-                    found = (
-                        a
-                        for a in some
-                        if _is_hidden_and_just_lost(a) or not (are_few and rule.contradicts((doc, a)))
-                    )
-                    matches[doc.path].update((article.id, article) for article in found)
+            for doc, articles in self._find_similar(rule):
+                matches[doc.path].update((article.id, article) for article in articles)
         for path, found_by_id in matches.items():
             if found_by_id:
                 self._mark_ambiguous([self._docs[path]], list(found_by_id.values()))
 
+    def _find_similar(self, rule: MatchRule) -> Iterator[tuple[UnplacedDocument, Sequence[Candidate]]]:
+        """Yield documents with the lost articles with overrides that resemble them by a rule.
+
+        For too many pairs, these are a few articles that share the key, the hidden ones first.
+        """
+        lost = (*self._lost.values(), *self._ambiguous)
+        overridden = [article for article in lost if article.overrides]
+        for docs, articles in _group_by_key(self._docs.values(), overridden, rule.key):
+            if len(docs) * len(articles) > MAX_PAIRS:
+                some = sorted(articles, key=lambda a: not a.is_hidden)[:MAX_NAMED]
+                yield from ((doc, some) for doc in docs)
+                continue
+            for doc in docs:
+                yield (
+                    doc,
+                    [a for a in articles if _is_hidden_and_just_lost(a) or not rule.contradicts((doc, a))],
+                )
+
     def return_overrides(self, set_aside: Sequence[SetAsideOverride]) -> None:
         """Plan which overrides return. Each returns to the first document by path that has its story."""
-        waiting: dict[_Key, list[SetAsideOverride]] = defaultdict(list)
-        for kept in set_aside:
-            for key in story_keys(kept.story):
-                waiting[key].append(kept)
+        waiting = _group_by_story_key(set_aside)
         returned_ids: set[int | None] = set()
         for doc in sorted(self._unplaced, key=lambda doc: doc.path):
-            if doc.occupant is not None or doc.path in self.plan.moves or doc.path in self.plan.warnings:
+            if not self._is_clearly_new(doc):
                 continue
             found = {kept.id: kept for key in story_keys(doc.story) for kept in waiting.get(key, ())}
             returning = {kept.field: kept for kept in found.values() if kept.id not in returned_ids}
             if returning:
                 self.plan.returning[doc.path] = list(returning.values())
                 returned_ids.update(kept.id for kept in returning.values())
+
+    def _is_clearly_new(self, doc: UnplacedDocument) -> bool:
+        """Return whether a document at a new path becomes a new article without a warning."""
+        return doc.occupant is None and doc.path not in self.plan.moves and doc.path not in self.plan.warnings
 
 
 def strong_keys(item: _Item) -> list[tuple[object, ...]]:
@@ -356,6 +369,15 @@ def story_keys(story: Story) -> list[tuple[object, ...]]:
     known = story.canonical_digest
     keys = (("ut", url, title), ("tb", title, body), ("ub", url, body), ("dt", known, title))
     return [key for key in keys if None not in key]
+
+
+def _group_by_story_key(set_aside: Iterable[SetAsideOverride]) -> Mapping[_Key, list[SetAsideOverride]]:
+    """Return overrides that are set aside, by each key of their story."""
+    groups: dict[_Key, list[SetAsideOverride]] = defaultdict(list)
+    for kept in set_aside:
+        for key in story_keys(kept.story):
+            groups[key].append(kept)
+    return groups
 
 
 def _group_by_key(

@@ -185,23 +185,27 @@ def _read_documents(dump: Dump, files: Sequence[File]) -> list[_Content]:
 
 def _find_articles(connection: sa.Connection, comparison: _Comparison) -> Iterator[_Article]:
     """Yield the articles that have a document's path, bytes or URL, each once and without its body."""
-    documents, article = comparison.documents, articles.c
     source_ids = [*comparison.additions.other_sources, comparison.additions.source_id or 0]
-    urls = {url for d in documents if d.story.canonical_url for url in url_variants(d.story.canonical_url)}
-    wanted = [
-        *(
-            sa.and_(article.source_id.in_(source_ids), article.path.in_(some))
-            for some in chunks([document.path for document in documents])
-        ),
-        *(article.content_hash.in_(some) for some in chunks(_distinct(d.content_hash for d in documents))),
-        *(article.canonical_digest.in_(some) for some in chunks(_distinct(map(url_digest, urls)))),
-    ]
     seen: set[int] = set()
-    for condition in wanted:
+    for condition in _make_conditions(comparison.documents, source_ids):
         for found in _read_articles(connection, condition):
             if found.id not in seen:
                 seen.add(found.id)
                 yield found
+
+
+def _make_conditions(
+    documents: Sequence[_Content], source_ids: Sequence[int]
+) -> Iterator[sa.ColumnElement[bool]]:
+    """Yield the SQL conditions of articles with a document's path in these sources, its bytes or its URL."""
+    article = articles.c
+    urls = {url for d in documents if d.story.canonical_url for url in url_variants(d.story.canonical_url)}
+    for some_paths in chunks([document.path for document in documents]):
+        yield sa.and_(article.source_id.in_(source_ids), article.path.in_(some_paths))
+    for some_hashes in chunks(_distinct(document.content_hash for document in documents)):
+        yield article.content_hash.in_(some_hashes)
+    for some_digests in chunks(_distinct(map(url_digest, urls))):
+        yield article.canonical_digest.in_(some_digests)
 
 
 def _find_by_title(
@@ -214,6 +218,12 @@ def _find_by_title(
     wanted = {fold_title(d.story.title) for d in documents if d.story.body_digest} - {""}
     if not wanted:
         return
+    for some in chunks(_find_titled(connection, wanted, seen)):
+        yield from _read_articles(connection, articles.c.id.in_(some))
+
+
+def _find_titled(connection: sa.Connection, wanted: set[str], seen: set[int]) -> list[int]:
+    """Return the ids of the articles that have one of these folded titles and are not `seen`."""
     counts: Counter[str] = Counter()
     ids = []
     query = sa.select(articles.c.id, articles.c.title).where(articles.c.title.is_not(None))
@@ -222,8 +232,7 @@ def _find_by_title(
             if title in wanted and article_id not in seen and counts[title] < MAX_PER_TITLE:
                 counts[title] += 1
                 ids.append(article_id)
-    for some in chunks(ids):
-        yield from _read_articles(connection, articles.c.id.in_(some))
+    return ids
 
 
 def _read_articles(connection: sa.Connection, wanted: sa.ColumnElement[bool]) -> Iterator[_Article]:

@@ -106,14 +106,7 @@ class Placement:
         moved = {article.id for article in plan.moves.values()}
         owners = {doc.occupant for doc in self._unplaced if doc.occupant is not None}
         for doc in self._unplaced:
-            moves, leaves = doc.path in plan.moves, doc.occupant in moved
-            if leaves and not moves:
-                plan.vacant.add(doc.path)
-            elif moves and doc.occupant is not None and not leaves:
-                plan.displaced[doc.path] = doc.occupant
-            is_path_exchanged = doc.occupant is not None and (moves or leaves)
-            if is_path_exchanged or (moves and plan.moves[doc.path].id in owners):
-                plan.entangled.add(doc.path)
+            _plan_path(plan, doc, moved, owners)
         return plan
 
     @property
@@ -171,6 +164,24 @@ class Placement:
         ]
         self._add_lost(displaced)
         return {candidate.id for candidate in displaced}
+
+
+def _plan_path(plan: Plan, doc: UnplacedDocument, moved: set[int], owners: set[int]) -> None:
+    """Plan what becomes of the article at a document's path, and whether paths are exchanged.
+
+    Args:
+        moved: Ids of the articles that move.
+        owners: Ids of the articles at the paths of the deferred documents.
+    """
+    article, leaves = plan.moves.get(doc.path), doc.occupant in moved
+    if doc.occupant is not None and (article is not None or leaves):
+        plan.entangled.add(doc.path)
+        if article is None:
+            plan.vacant.add(doc.path)
+        elif not leaves:
+            plan.displaced[doc.path] = doc.occupant
+    elif article is not None and article.id in owners:
+        plan.entangled.add(doc.path)
 
 
 def _make_unplaced(file: Any, digest: bytes, row: ArticleRow, occupant: int | None) -> UnplacedDocument:

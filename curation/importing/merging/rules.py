@@ -107,20 +107,26 @@ def merge(
     notices: list[Issue] = []
     if is_different_story(old_story, story):
         replaced = [SetAsideOverride(old_story, flag, override) for flag, override in overrides.items()]
-        waiting = [*set_aside, *replaced]
-        returned = {
-            kept.field: kept
-            for kept in waiting
-            if kept.id is not None and not is_different_story(kept.story, story)
-        }
-        set_aside = [kept for kept in waiting if kept not in returned.values()]
-        overrides = {flag: kept.override for flag, kept in returned.items()}
+        overrides, set_aside = _return_overrides(story, [*set_aside, *replaced])
         notices += [_returned_notice(flag, override) for flag, override in overrides.items()]
     else:
         notices += conflict_notices(before, upstream, overrides, open_conflicts)
     notices += set_aside_warnings(set_aside, overrides)
     values = {flag: override.value for flag, override in overrides.items()}
     return Merged(compute_effective(upstream, values), overrides, set_aside, notices)
+
+
+def _return_overrides(
+    story: Story, waiting: Sequence[SetAsideOverride]
+) -> tuple[Overrides, list[SetAsideOverride]]:
+    """Return the stored overrides that return with a story, and the others."""
+    returned = {
+        kept.field: kept
+        for kept in waiting
+        if kept.id is not None and not is_different_story(kept.story, story)
+    }
+    others = [kept for kept in waiting if kept not in returned.values()]
+    return {flag: kept.override for flag, kept in returned.items()}, others
 
 
 def hides_article(overrides: Overrides) -> bool:

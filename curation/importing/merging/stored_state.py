@@ -136,13 +136,24 @@ def write_overrides(
     ]
     if not differing:
         return
-    for ids in chunks([article_id for article_id, _, _ in differing]):
+    _delete_overrides(connection, [article_id for article_id, _, _ in differing])
+    stored = [(i, flag, *override) for i, _, m in differing for flag, override in m.overrides.items()]
+    columns = ("article_id", "field", "value", "changeset_id")
+    backend_of(connection).bulk_insert(connection, overrides, columns, stored)
+    _insert_set_aside(connection, [(i, kept) for i, _, m in differing for kept in m.set_aside])
+
+
+def _delete_overrides(connection: sa.Connection, article_ids: Sequence[int]) -> None:
+    """Delete the overrides of articles, in force and set aside."""
+    for ids in chunks(article_ids):
         connection.execute(sa.delete(overrides).where(overrides.c.article_id.in_(ids)))
         connection.execute(sa.delete(set_aside_overrides).where(set_aside_overrides.c.article_id.in_(ids)))
+
+
+def _insert_set_aside(connection: sa.Connection, kept: Iterable[tuple[int, SetAsideOverride]]) -> None:
+    """Insert overrides that are set aside, each with its article's id."""
     backend = backend_of(connection)
-    stored = [(i, flag, *override) for i, _, m in differing for flag, override in m.overrides.items()]
-    backend.bulk_insert(connection, overrides, ("article_id", "field", "value", "changeset_id"), stored)
-    aside = [(i, kept.field, *kept.override, *kept.story) for i, _, m in differing for kept in m.set_aside]
+    aside = [(i, override.field, *override.override, *override.story) for i, override in kept]
     columns = ("id", "article_id", "field", "value", "changeset_id", *STORY_COLUMNS)
     row_ids = backend.reserve_ids(connection, set_aside_overrides, len(aside))
     rows = [(row_id, *values) for row_id, values in zip(row_ids, aside, strict=True)]

@@ -108,28 +108,31 @@ class IssueTracker:
             is_quarantined: the file is quarantined, and `issues` are the reasons. Open issues that do not
                 quarantine it are about the stored version, and stay open.
         """
-        before = self._open.get(path)
+        before = self._open.get(path, {})
         if not before and not issues:
             return
-        before = before or {}
         now = {(issue.code, issue.field): _shorten(issue) for issue in issues}
-        kept = {
-            key: open_issue
-            for key, open_issue in before.items()
-            if (is_quarantined and not _is_quarantining(open_issue.issue))
-            or (open_issue.issue.code in keep and key not in now)
-        }
+        kept: dict[_Key, _OpenIssue] = {}
         for key, open_issue in before.items():
-            if key not in now and key not in kept:
-                self._resolve(open_issue)
+            if is_quarantined and not _is_quarantining(open_issue.issue):
+                kept[key] = open_issue
+            elif key not in now:
+                if open_issue.issue.code in keep:
+                    kept[key] = open_issue
+                else:
+                    self._resolve(open_issue)
         for key, issue in now.items():
-            issue_id = before[key].issue_id if key in before else None
-            if key not in before:
-                self._new.append((path, issue))
-            elif issue_id is not None and before[key].issue != issue:
-                self._updated.append((issue_id, issue))
-            kept[key] = _OpenIssue(issue_id, issue)
+            kept[key] = self._set_found(path, before.get(key), issue)
         self._open[path] = kept
+
+    def _set_found(self, path: str, before: _OpenIssue | None, issue: Issue) -> _OpenIssue:
+        """Add an issue that is found now; update its row if it was open before and has changed."""
+        if before is None:
+            self._new.append((path, issue))
+            return _OpenIssue(None, issue)
+        if before.issue_id is not None and before.issue != issue:
+            self._updated.append((before.issue_id, issue))
+        return _OpenIssue(before.issue_id, issue)
 
     def resolve_quarantine(self, path: str) -> None:
         """Resolve the issues that quarantined a file, because it is again as the store has it."""

@@ -22,14 +22,19 @@ def move_back(context: UndoContext) -> tuple[set[str], set[int]]:
         The old paths of the articles that stay where they are, and the ids of the articles that moved back.
     """
     moves = _find_moves(context)
-    movable = {move.article_id: move for move in moves if not (move.is_later or move.is_edited)}
+    movable = {move.article_id: move for move in moves if not _must_stay(move)}
     while blocked := _find_blocked(context, movable):
         for article_id in blocked:
             context.leave(movable.pop(article_id).path, PATH_TAKEN)
     # None of these is undoable, so this only records them.
-    context.select_undoable([move for move in moves if move.is_later or move.is_edited])
+    context.select_undoable([move for move in moves if _must_stay(move)])
     _write_paths(context, movable)
     return {move.old_path for move in moves if move.article_id not in movable}, set(movable)
+
+
+def _must_stay(move: Any) -> bool:
+    """Return whether a later import or an editor has changed the moved article."""
+    return bool(move.is_later or move.is_edited)
 
 
 def _find_moves(context: UndoContext) -> list[Any]:

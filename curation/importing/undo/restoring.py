@@ -76,7 +76,14 @@ def restore_marks(context: UndoContext, versions: Sequence[Any]) -> None:
 
     The restored versions are deleted. The next import reads these files again.
     """
-    connection, source_id = context.connection, context.target.source_id
+    _restore_rows(context.connection, versions)
+    context.result.marked = sum(row.delta is None for row in versions)
+    _settle_issues(context, versions)
+    _restore_file_states(context, versions)
+
+
+def _restore_rows(connection: sa.Connection, versions: Sequence[Any]) -> None:
+    """Restore the marks in the rows of articles and taxonomy documents."""
     backend = backend_of(connection)
     for table, key in ((articles, "article_id"), (taxonomy_documents, "note_id")):
         rows = [
@@ -88,12 +95,15 @@ def restore_marks(context: UndoContext, versions: Sequence[Any]) -> None:
     notes = [row for row in versions if row.note_id is not None]
     for since in {row.missing_since for row in notes}:
         mark_taxonomy(connection, [row.note_id for row in notes if row.missing_since == since], since)
-    context.result.marked = sum(row.delta is None for row in versions)
-    _settle_issues(context, versions)
+
+
+def _restore_file_states(context: UndoContext, versions: Sequence[Any]) -> None:
+    """Record which files are imported, and delete the restored versions."""
+    connection, source_id = context.connection, context.target.source_id
     paths = [row.path for row in versions]
     delete_file_states(connection, source_id, paths)
     present = [(source_id, row.path, "imported") for row in versions if row.missing_since is None]
-    backend.bulk_insert(connection, files, ("source_id", "path", "state"), present)
+    backend_of(connection).bulk_insert(connection, files, ("source_id", "path", "state"), present)
     for batch in chunks(paths):
         done = sa.and_(file_versions.c.import_id == context.target.id, file_versions.c.path.in_(batch))
         connection.execute(sa.delete(file_versions).where(done))

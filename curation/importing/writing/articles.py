@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from ...backends import backend_of
 from ...backends.base import chunks
 from ...documents.issues import Issue
-from ...flags import Flags
+from ...flags import HIDING, Flags
 from ...store.schema import (
     article_authors,
     article_images,
@@ -223,6 +223,10 @@ class _BatchRows:
         is_early = limit is not None and row.due_at is not None and row.due_at > limit
         if not (row.unclear or is_early):
             return row.values
+        return self._adjust_values(row, before, is_early=is_early)
+
+    def _adjust_values(self, row: ArticleRow, before: Upstream | None, *, is_early: bool) -> tuple[Any, ...]:
+        """Return an article's values with flags that can be read, and not published if it is early."""
         flags = replace_unreadable_flags(
             Flags(*row.values[_UPSTREAM]), row.unclear, before.flags if before else None
         )
@@ -259,22 +263,23 @@ class _BatchRows:
             before: The previous story of a known article; None for a new article.
         """
         overrides, notices, set_aside = dict(merged.overrides), list(merged.notices), list(merged.set_aside)
-        is_withheld = path in self._plan.withheld and not hides_article(overrides)
-        if before is None and ("published" in overrides or "removed" in overrides):
-            is_withheld = False
+        is_withheld = self._must_be_withheld(path, overrides, before)
         if path in self._plan.warnings and (is_withheld or path not in self._plan.withheld):
             notices.append(self._plan.warnings[path])
             self._records.to_review.add(path)
         if is_withheld:
-            showing = [flag for flag in ("published", "removed") if flag in overrides]
-            added = [
-                SetAsideOverride(before, flag, overrides.pop(flag)) for flag in showing if before is not None
-            ]
+            added = [] if before is None else _set_aside_visibility(overrides, before)
             set_aside, notices = [*set_aside, *added], [*notices, *set_aside_warnings(added, {})]
             assert self._records.audit.changeset_id is not None  # open, because this batch changes rows
             overrides["published"] = Override(0, self._records.audit.changeset_id)
         values = {flag: decision.value for flag, decision in overrides.items()}
         return Merged(compute_effective(upstream, values), overrides, set_aside, notices)
+
+    def _must_be_withheld(self, path: str, overrides: Overrides, before: Story | None) -> bool:
+        """Return whether an override has to unpublish a document that the plan withholds."""
+        if path not in self._plan.withheld or hides_article(overrides):
+            return False
+        return before is not None or overrides.keys().isdisjoint(HIDING)
 
     def _add_changed(
         self, path: str, article_id: int, row: ArticleRow, content: bytes, issues: tuple[Issue, ...]
@@ -301,11 +306,7 @@ class _BatchRows:
                 self._records.to_review.add(path)
         elif stored.story[:2] != story[:2]:
             self._edited[article_id] = story
-        if (
-            self._restored is None
-            and hides_article(stored.overrides)
-            and is_hard_to_recognize(stored.story, story)
-        ):
+        if self._is_former_kept(stored, story):
             self._former.append((article_id, stored))
         self._records.issues.set_open(path, (*issues, *merged.notices, *warnings))
         self._records.audit.add_changes(article_id, (stored.effective, stored.overrides), merged)
@@ -316,6 +317,14 @@ class _BatchRows:
             Upstream(stored.upstream, stored.upstream_status),
         )  # fmt: skip
         return article_id
+
+    def _is_former_kept(self, stored: StoredState, story: Story) -> bool:
+        """Return whether to keep the previous story of an article, because an editor hides it."""
+        return (
+            self._restored is None
+            and hides_article(stored.overrides)
+            and is_hard_to_recognize(stored.story, story)
+        )
 
     def _find_upstream_before(
         self, article_id: int, stored: StoredState, has_other_story: bool
@@ -371,6 +380,11 @@ class _BatchRows:
         record_former_stories(connection, self._records.import_id, self._former)
         update_takeovers(connection, self._edited)
         queue_for_search(connection, [row[0] for row in (*self._new, *self._changed)])
+
+
+def _set_aside_visibility(overrides: dict[str, Override], story: Story) -> list[SetAsideOverride]:
+    """Remove the overrides that decide whether an article is shown, and return them as set aside."""
+    return [SetAsideOverride(story, flag, overrides.pop(flag)) for flag in HIDING if flag in overrides]
 
 
 def queue_for_search(connection: sa.Connection, article_ids: Sequence[int]) -> None:

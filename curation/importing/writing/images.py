@@ -85,23 +85,35 @@ def find_outdated_images(connection: sa.Connection, image_ids: Collection[int]) 
     for some in chunks(sorted(image_ids)):
         uses = _read_uses(connection, some)
         without_present_use = [i for i in some if all(use.is_missing for use in uses.get(i, ()))]
-        by_organizations = (
-            _read_facts_of_organizations(connection, without_present_use) if without_present_use else {}
-        )
+        by_organizations = _read_facts_of_organizations(connection, without_present_use)
         # If no use has its own entry, all uses agree with the row.
         may_differ = [i for i in some if i in by_organizations or any(use.written for use in uses.get(i, ()))]
         if not may_differ:
             continue
-        columns = (images.c.id, images.c.url, *(images.c[name] for name in FACTS))
-        rows = connection.execute(sa.select(*columns).where(images.c.id.in_(may_differ))).all()
-        for image_id, url, *row in rows:
-            used: Sequence[_StoredUse] = uses.get(image_id, ())
-            stored = _facts(*row)
-            expected = by_organizations.get(image_id)
-            if expected is None:
-                expected = stored if used[0].written is None else _read_facts(connection, used[0])
-            if expected != stored:
-                yield OutdatedImage(image_id, url, stored, expected, used)
+        yield from _compare_rows(connection, may_differ, uses, by_organizations)
+
+
+def _compare_rows(
+    connection: sa.Connection,
+    image_ids: Sequence[int],
+    uses: Mapping[int, Sequence[_StoredUse]],
+    by_organizations: Mapping[int, Facts],
+) -> Iterator[OutdatedImage]:
+    """Yield the images whose rows have other facts than their first use.
+
+    Args:
+        by_organizations: The facts that organizations state, for images that no present article uses.
+    """
+    columns = (images.c.id, images.c.url, *(images.c[name] for name in FACTS))
+    rows = connection.execute(sa.select(*columns).where(images.c.id.in_(image_ids))).all()
+    for image_id, url, *row in rows:
+        used = uses.get(image_id, ())
+        stored = _facts(*row)
+        expected = by_organizations.get(image_id)
+        if expected is None:
+            expected = stored if used[0].written is None else _read_facts(connection, used[0])
+        if expected != stored:
+            yield OutdatedImage(image_id, url, stored, expected, used)
 
 
 def _facts(
@@ -150,6 +162,8 @@ def _make_queries(image_ids: Sequence[int]) -> Mapping[sa.Table, sa.Select[Any]]
 
 def _read_facts_of_organizations(connection: sa.Connection, image_ids: Sequence[int]) -> dict[int, Facts]:
     """Return the facts of each image as stated by the first organization that shows it."""
+    if not image_ids:
+        return {}
     shown = sa.select(provider_images.c.provider_id, images.c.id, images.c.url).join(images)
     wanted: dict[int, dict[str, int]] = {}
     for provider_id, image_id, url in connection.execute(shown.where(images.c.id.in_(image_ids))):

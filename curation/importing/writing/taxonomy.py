@@ -7,7 +7,7 @@ by source and path takes precedence, so that the result does not depend on the o
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -186,24 +186,32 @@ def read_present_documents(
 def _update_providers(connection: sa.Connection, ids: Sequence[int], orphans: Orphans) -> None:
     found = read_present_documents(connection, taxonomy_documents.c.provider_id, ids)
     parsed_by_id = {row_id: parsed for row_id, content in found if (parsed := parse_organization(content))}
-    rows = Rows()
-    shown = [
-        (i, n, rows.add_image(image)) for i, o in parsed_by_id.items() for n, image in enumerate(o.images)
-    ]
-    references = References.resolve(connection, [rows])
+    shown = _resolve_images(connection, parsed_by_id)
     used = sa.select(provider_images.c.image_id).where(provider_images.c.provider_id.in_(ids))
     orphans.release(images, connection.scalars(used))
-    orphans.release(images, (references.image_id(digest) for _, _, digest in shown))
+    orphans.release(images, (image_id for _, _, image_id in shown))
     backend = backend_of(connection)
     aliases = [(i, n, name) for i, o in parsed_by_id.items() for n, name in enumerate(o.aliases)]
     for table, column, values in (
         (provider_aliases, "name", aliases),
-        (provider_images, "image_id", [(i, n, references.image_id(digest)) for i, n, digest in shown]),
+        (provider_images, "image_id", shown),
     ):
         connection.execute(sa.delete(table).where(table.c.provider_id.in_(ids)))
         backend.bulk_insert(connection, table, ("provider_id", "position", column), values)
     descriptions = [(i, parsed_by_id[i].description if i in parsed_by_id else None) for i in ids]
     backend.bulk_update(connection, providers, ("id", "description"), descriptions)
+
+
+def _resolve_images(
+    connection: sa.Connection, organizations: Mapping[int, Organization]
+) -> list[tuple[int, int, int]]:
+    """Return the provider, position and image id of each image that organizations show."""
+    rows = Rows()
+    shown = [
+        (i, n, rows.add_image(image)) for i, o in organizations.items() for n, image in enumerate(o.images)
+    ]
+    references = References.resolve(connection, [rows])
+    return [(i, n, references.image_id(digest)) for i, n, digest in shown]
 
 
 def _update_topics(connection: sa.Connection, ids: Sequence[int], orphans: Orphans) -> None:
