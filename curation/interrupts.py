@@ -267,8 +267,7 @@ def _on_unraisable(dropped: sys.UnraisableHookArgs) -> None:
 def _watch(reader: int, message: Callable[[], str]) -> None:
     """Wait for the first signal, then make sure that the process ends."""
     signal.pthread_sigmask(signal.SIG_BLOCK, _NUMBERS)  # they are for the main thread
-    while not any(number in _NUMBERS for number in os.read(reader, 64)):
-        pass
+    _wait_for_signal(reader)
     began = last = time.monotonic()
     while (now := time.monotonic()) - began < EXIT_LIMIT:
         needs_signal = (_state.is_dropped and not _state.is_raised) or _is_commit_stuck()
@@ -279,6 +278,12 @@ def _watch(reader: int, message: Callable[[], str]) -> None:
             _call_stoppers()
         time.sleep(STOP_INTERVAL)
     _end_process(message)
+
+
+def _wait_for_signal(reader: int) -> None:
+    """Read from the wakeup file descriptor until one of the signals comes."""
+    while not any(number in _NUMBERS for number in os.read(reader, 64)):
+        pass
 
 
 def _call_stoppers() -> None:

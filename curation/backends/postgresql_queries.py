@@ -234,30 +234,32 @@ class _Execution:
         offset = self._offset(error)
         if isinstance(error, psycopg.errors.QueryCanceled):
             return QueryRefused(too_long(self._query))
+        refused = self._refused_statement(error, offset) or _refused_access(error, text)
+        if refused is not None:
+            return refused
+        if name := self._parameter_at(offset):
+            return missing_parameter(name, offset)
+        text = self._name_parameters(error, text)
+        kind = _MISSING.get(type(error))
+        if kind is None:
+            return QueryRefused(text + _hint(error, text), offset)
+        name = named_at(self._query.sql, offset) if offset is not None else ""
+        return QueryRefused(text, offset, (kind, name) if name else None)
+
+    def _refused_statement(self, error: psycopg.Error, offset: int | None) -> QueryRefused | None:
+        """Return the error for several statements, or for one that is not a SELECT; else None."""
         second = second_statement(self._query.sql, escapes=True)
         if second is not None and offset is None and isinstance(error, psycopg.errors.SyntaxError):
             return QueryRefused(ONE_STATEMENT, second)
-        if self._is_other_than_select(error, offset):
-            return QueryRefused(ONLY_READING)
-        if isinstance(error, psycopg.errors.LockNotAvailable):
-            return QueryRefused("the store is busy: another command is running; run this again in a moment")
-        if isinstance(error, psycopg.errors.InsufficientPrivilege):
-            name = next((name for name in SECRET_TABLES if re.search(rf"\b{name}\b", text)), None)
-            message = (
-                f"this role lacks a privilege ({text}): run `curation db views` for what readers may query"
-            )
-            return QueryRefused(not_readable(name) if name else message)
-        if name := self._parameter_at(offset):
-            return missing_parameter(name, offset)
+        return QueryRefused(ONLY_READING) if self._is_other_than_select(error, offset) else None
+
+    def _name_parameters(self, error: psycopg.Error, text: str) -> str:
+        """Return the text of an error with the names of the parameters that it is about."""
         if parameter := self._parameter_in(error.diag.context or ""):
             text = f":{parameter}: {text}"
         if isinstance(error, psycopg.errors.IndeterminateDatatype):
-            text = f"{_MARK.sub(lambda mark: f':{self._parameter_in(mark[0])}', text)}: {_TYPE_ADVICE}"
-        kind = _MISSING.get(type(error))
-        name = named_at(self._query.sql, offset) if kind and offset is not None else ""
-        if not kind:
-            text += _hint(error, text)
-        return QueryRefused(text, offset, (kind, name) if kind and name else None)
+            return f"{_MARK.sub(lambda mark: f':{self._parameter_in(mark[0])}', text)}: {_TYPE_ADVICE}"
+        return text
 
     def _offset(self, error: psycopg.Error) -> int | None:
         position = error.diag.statement_position
@@ -282,6 +284,17 @@ class _Execution:
         first = next(tokens(self._query.sql, escapes=True), None)
         is_first = first is not None and offset == first.start
         return is_first and isinstance(error, psycopg.errors.SyntaxError)
+
+
+def _refused_access(error: psycopg.Error, text: str) -> QueryRefused | None:
+    """Return the error for a table that is locked or that the role may not read; else None."""
+    if isinstance(error, psycopg.errors.LockNotAvailable):
+        return QueryRefused("the store is busy: another command is running; run this again in a moment")
+    if not isinstance(error, psycopg.errors.InsufficientPrivilege):
+        return None
+    name = next((name for name in SECRET_TABLES if re.search(rf"\b{name}\b", text)), None)
+    message = f"this role lacks a privilege ({text}): run `curation db views` for what readers may query"
+    return QueryRefused(not_readable(name) if name else message)
 
 
 def _hint(error: psycopg.Error, text: str) -> str:

@@ -67,9 +67,13 @@ def tokens(sql: str, *, escapes: bool) -> Iterator[Token]:
     while match := pattern.match(sql, at):
         at = _comment_end(sql, at, nests=escapes) if match["comment"] else match.end()
         if not match["blank"] and not match["comment"]:
-            quoted = match["quoted"] or (not escapes and match["bracketed"]) or ""
-            name = match["name"] or quoted[1:].rstrip('"]`')
-            yield Token(match[0], match.start(), name, match["parameter"] or "")
+            yield _token(match, escapes=escapes)
+
+
+def _token(match: re.Match[str], *, escapes: bool) -> Token:
+    quoted = match["quoted"] or (not escapes and match["bracketed"]) or ""
+    name = match["name"] or quoted[1:].rstrip('"]`')
+    return Token(match[0], match.start(), name, match["parameter"] or "")
 
 
 def _comment_end(sql: str, start: int, *, nests: bool) -> int:

@@ -47,14 +47,20 @@ def copy_store(
 
 
 def _check_path(store: Path, file: Path, *, replace: bool) -> None:
-    own = [Path(f"{store}{suffix}") for suffix in ("", *COMPANIONS)]
-    is_link = file.exists() and any(part.exists() and part.samefile(file) for part in own)
-    if is_link or file.resolve() in [part.resolve() for part in own]:
+    if _is_of_store(store, file):
         raise StoreError(f"{file} is a file of the store itself: give another path")
     if not file.parent.is_dir():
         raise StoreError(f"folder {str(file.parent)!r} does not exist: create it, or give another path")
     if file.exists() and not replace:
         raise StoreError(f"{file} already exists: give another path, or --force to replace it")
+
+
+def _is_of_store(store: Path, file: Path) -> bool:
+    """Return whether a path is, or links to, the store or a file that SQLite creates next to it."""
+    own = [Path(f"{store}{suffix}") for suffix in ("", *COMPANIONS)]
+    if file.exists() and any(part.exists() and part.samefile(file) for part in own):
+        return True
+    return file.resolve() in [part.resolve() for part in own]
 
 
 def copy_pages(

@@ -39,8 +39,7 @@ def find_wrong_index(driver: sqlite3.Connection) -> Iterator[tuple[int | None, s
 
 def find_damage(driver: sqlite3.Connection) -> list[Damage]:
     """Implement `Backend.find_damage`."""
-    lines = [line for (text,) in driver.execute("PRAGMA integrity_check") for line in text.splitlines()]
-    lines = [line for line in lines if line != "ok" and not line.startswith("***")]
+    lines = _check_integrity(driver)
     roots = driver.execute(
         "SELECT rootpage FROM sqlite_schema WHERE tbl_name GLOB 'article_search_*'"
     ).fetchall()
@@ -52,6 +51,12 @@ def find_damage(driver: sqlite3.Connection) -> list[Damage]:
             Damage(line, is_of_index or _UNUSED.fullmatch(line) is not None) for line, is_of_index in found
         ]
     return found
+
+
+def _check_integrity(driver: sqlite3.Connection) -> list[str]:
+    """Return the lines of SQLite's own check, without its headings."""
+    lines = [line for (text,) in driver.execute("PRAGMA integrity_check") for line in text.splitlines()]
+    return [line for line in lines if line != "ok" and not line.startswith("***")]
 
 
 _UNUSED = re.compile(r"Page \d+:? (is )?never used")

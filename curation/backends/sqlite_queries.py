@@ -35,7 +35,7 @@ from .queries import (
     not_readable,
 )
 from .query_workers import Worker
-from .sql_text import names_alone, place_of, second_statement, tokens, without_semicolons
+from .sql_text import Token, names_alone, place_of, second_statement, tokens, without_semicolons
 
 #: Functions that a query may call. None of them reads files, loads code or changes anything. Functions of
 #: later versions of SQLite are denied until they are added here.
@@ -166,10 +166,8 @@ class _Guard:
             return QueryRefused(self._denied, self._offset)
         if code is None and isinstance(error, sqlite3.Error | sqlite3.Warning):
             return _refused_by_driver(error, query)
-        if code is not None and code & 0xFF in _DAMAGE:
-            text = f"the store is damaged ({text}): restore it from a backup"
-        if code == sqlite3.SQLITE_TOOBIG:
-            text = f"{text}: the maximum size of a value is {MAX_VALUE >> 20} MB"
+        if code is not None:
+            text = _explain_code(code, text)
         missing = re.fullmatch(r"no such (table|column): (?:.*\.)?([^.]*)", text, re.DOTALL)
         if missing and self._offset is not None and query.sql[self._offset] in "`[":
             named = text if missing[2] else f'{text}""'
@@ -190,10 +188,7 @@ class _Guard:
             return None
         is_syntax = re.fullmatch(r'near "(.*)": syntax error', text, re.DOTALL)
         reported = is_syntax[1] if is_syntax else text.partition(": ")[2].rstrip("()")
-        names = {reported.lower()}
-        if not is_syntax:  # the column of `a.b`, or a quoted name, which may be empty
-            names |= {reported.rpartition(".")[2].lower(), f"`{reported}`".lower()}
-        found = [t for t in tokens(sql, escapes=False) if names & {t.text.lower(), t.name.lower()} - {""}]
+        found = _find_reported(sql, reported, is_token=is_syntax is not None)
         for token in found[:_TRIES]:
             variant = sql[: token.end] if is_syntax else f"{sql[: token.start]}{_MARK}{sql[token.end :]}"
             message = self._error_message(variant, values)
@@ -209,6 +204,23 @@ class _Guard:
             except (sqlite3.Error, sqlite3.Warning) as error:
                 return str(error)
         return ""
+
+
+def _find_reported(sql: str, reported: str, *, is_token: bool) -> list[Token]:
+    """Return the tokens of a query that a message may mean by a token or a name in it."""
+    names = {reported.lower()}
+    if not is_token:  # the column of `a.b`, or a quoted name, which may be empty
+        names |= {reported.rpartition(".")[2].lower(), f"`{reported}`".lower()}
+    return [t for t in tokens(sql, escapes=False) if names & {t.text.lower(), t.name.lower()} - {""}]
+
+
+def _explain_code(code: int, text: str) -> str:
+    """Return the text of an error, with an explanation of SQLite's code where that helps."""
+    if code & 0xFF in _DAMAGE:
+        return f"the store is damaged ({text}): restore it from a backup"
+    if code == sqlite3.SQLITE_TOOBIG:
+        return f"{text}: the maximum size of a value is {MAX_VALUE >> 20} MB"
+    return text
 
 
 def _refused_by_driver(error: Exception, query: Query) -> QueryRefused:

@@ -133,28 +133,12 @@ def build_chart(
     Raises:
         ChartRefused: The rows cannot be drawn. The message has the reason.
     """
-    indexes = _column_indexes(report, chart, columns)
-    chart_rows = [
-        _Row(
-            row[indexes[0]],
-            [_to_number(row[i], name) for i, name in zip(indexes[1:], chart.value_columns, strict=False)],
-            [row[i] for i in indexes[len(chart.value_columns) + 1 :]],
-        )
-        for row in rows
-    ]
+    chart_rows = _make_rows(rows, chart, _column_indexes(report, chart, columns))
     axis = _detect_axis([row.key for row in chart_rows])
     if chart_rows and chart.kind in ("lines", "steps") and axis == "names":
-        value = next(make_label(row.key) for row in chart_rows if _parse_time(row.key) is None)
-        raise ChartRefused(
-            f"a chart of {chart.kind} needs dates or numbers in {chart.axis_column}, which has '{value}'"
-        )
+        raise _names_error(chart, chart_rows)
     panels, notes = _make_panels(chart_rows, axis, chart)
-    defaults = {parameter.name: parameter.default for parameter in report.parameters}
-    conditions = [
-        f"{name}={make_label(value)}"
-        for name, value in parameters.items()
-        if str(value) != defaults.get(name)
-    ]
+    conditions = _changed_parameters(report, parameters)
     return ChartData(
         title=_single_line(report.title),
         purpose=_single_line(report.purpose),
@@ -178,6 +162,36 @@ def _column_indexes(report: Report, chart: Chart, columns: Sequence[str]) -> lis
                 f"report {report.name!r} has no column {name!r} for its chart: its columns are {known}"
             )
     return [list(columns).index(name) for name in chart.columns]
+
+
+def _make_rows(rows: Sequence[Sequence[Any]], chart: Chart, indexes: Sequence[int]) -> list[_Row]:
+    """Return the rows of a chart, from the columns with these indexes in a result."""
+    return [
+        _Row(
+            row[indexes[0]],
+            [_to_number(row[i], name) for i, name in zip(indexes[1:], chart.value_columns, strict=False)],
+            [row[i] for i in indexes[len(chart.value_columns) + 1 :]],
+        )
+        for row in rows
+    ]
+
+
+def _names_error(chart: Chart, rows: Sequence[_Row]) -> ChartRefused:
+    """Return the error for lines or steps over names, with the first name."""
+    value = next(make_label(row.key) for row in rows if _parse_time(row.key) is None)
+    return ChartRefused(
+        f"a chart of {chart.kind} needs dates or numbers in {chart.axis_column}, which has '{value}'"
+    )
+
+
+def _changed_parameters(report: Report, parameters: Mapping[str, object]) -> list[str]:
+    """Return `NAME=VALUE` for each parameter that does not have its default."""
+    defaults = {parameter.name: parameter.default for parameter in report.parameters}
+    return [
+        f"{name}={make_label(value)}"
+        for name, value in parameters.items()
+        if str(value) != defaults.get(name)
+    ]
 
 
 def _limit_note(count: int, parameters: Mapping[str, object]) -> list[str]:
@@ -321,17 +335,22 @@ def _make_panels(rows: Sequence[_Row], axis: Axis, chart: Chart) -> tuple[list[P
     if len(kept) < len(rows):
         without = counted(len(rows) - len(kept), "row")
         notes.append(f"{without} without {_column_title(chart.axis_column)} not shown")
-    groups: dict[str | None, list[Mark]] = {}
-    for row in kept:
-        name = ", ".join(make_label(value) for value in row.group) if chart.panel_columns else None
-        groups.setdefault(name, []).append(_make_mark(row, axis, _column_title(chart.axis_column)))
-    panels = [Panel(name, marks) for name, marks in groups.items()]
+    panels = _group_rows(kept, axis, chart)
     panels.sort(key=lambda panel: -sum(abs(m.values[0] or 0) for m in panel.marks))
     if len(panels) > MAX_PANELS:
         hidden = len(panels) - MAX_PANELS
         notes.append(f"{hidden:,} more by {', '.join(map(_column_title, chart.panel_columns))} not shown")
     sorted_panels = [_sort_marks(panel, axis, chart) for panel in panels[:MAX_PANELS]]
     return _limit_marks(sorted_panels, axis, chart, notes), notes
+
+
+def _group_rows(rows: Sequence[_Row], axis: Axis, chart: Chart) -> list[Panel]:
+    """Return a panel for each group of rows, or one for all, in the order of the rows."""
+    groups: dict[str | None, list[Mark]] = {}
+    for row in rows:
+        name = ", ".join(make_label(value) for value in row.group) if chart.panel_columns else None
+        groups.setdefault(name, []).append(_make_mark(row, axis, _column_title(chart.axis_column)))
+    return [Panel(name, marks) for name, marks in groups.items()]
 
 
 def _sort_marks(panel: Panel, axis: Axis, chart: Chart) -> Panel:

@@ -82,18 +82,9 @@ def _compose(chart: ChartData, has_heading: bool) -> tuple[Figure, dict[str, str
         sheet.write(line)
     sheet.top += 0.08
     _add_legend(sheet, chart)
-    panel_boxes = []
     plan = lines.plan(chart) if chart.is_timed or chart.kind in ("lines", "steps") else bars.plan(chart)
-    for panel, height in zip(chart.panels, plan.heights, strict=True):
-        if panel.name is not None:
-            sheet.write(truncate(panel.name, INNER), 0.24, weight="bold")
-        panel_boxes.append((sheet.top, height))
-        sheet.top += height + plan.axis_height
-    if not chart.numbers:
-        sheet.write("no rows" if not chart.rows else "no values", 0.5, size=11, colour=GREY)
-    for note in chart.notes:
-        for line in wrap(note, INNER, 8.5):
-            sheet.write(line, 0.18, size=8.5, colour=GREY)
+    panel_boxes = _add_panels(sheet, chart, plan)
+    _add_notes(sheet, chart)
     height = sheet.top + 0.2
     figure = new_figure(height)
     _draw_texts(figure, sheet, chart.kind, height)
@@ -125,6 +116,27 @@ def _add_legend(sheet: _Sheet, chart: ChartData) -> None:
         sheet.texts.append(_Text(left + swatch, sheet.top, text))
         left += swatch + text_width(text) + 0.25
     sheet.top += _LINE + 0.12
+
+
+def _add_panels(
+    sheet: _Sheet, chart: ChartData, plan: lines.LinePlan | bars.BarPlan
+) -> list[tuple[float, float]]:
+    """Add the names of the panels. Return the top and the height of each panel, in inches."""
+    boxes = []
+    for panel, height in zip(chart.panels, plan.heights, strict=True):
+        if panel.name is not None:
+            sheet.write(truncate(panel.name, INNER), 0.24, weight="bold")
+        boxes.append((sheet.top, height))
+        sheet.top += height + plan.axis_height
+    return boxes
+
+
+def _add_notes(sheet: _Sheet, chart: ChartData) -> None:
+    if not chart.numbers:
+        sheet.write("no rows" if not chart.rows else "no values", 0.5, size=11, colour=GREY)
+    for note in chart.notes:
+        for line in wrap(note, INNER, 8.5):
+            sheet.write(line, 0.18, size=8.5, colour=GREY)
 
 
 def _draw_texts(figure: Figure, sheet: _Sheet, kind: str, height: float) -> None:

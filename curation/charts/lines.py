@@ -236,13 +236,17 @@ def _draw_lines(axes: Axes, chart: ChartData, marks: Sequence[Mark], number: int
                     positions, heights, "o", color=COLOURS[column], markersize=3.5, clip_on=False, zorder=3.5
                 )
     if len(chart.values) == 1:
-        labels = [
-            (_middle(mark, chart.axis), float(value), format_number(value))
-            for mark in marks
-            if (value := mark.values[0]) is not None
-        ]
-        _write_labels(axes, labels)
+        _write_labels(axes, _point_labels(chart, marks))
     return tooltips
+
+
+def _point_labels(chart: ChartData, marks: Sequence[Mark]) -> list[tuple[float, float, str]]:
+    """Return the label of each point of the only line."""
+    return [
+        (_middle(mark, chart.axis), float(value), format_number(value))
+        for mark in marks
+        if (value := mark.values[0]) is not None
+    ]
 
 
 def _runs(chart: ChartData, marks: Sequence[Mark], column: int) -> Iterator[Sequence[Mark]]:

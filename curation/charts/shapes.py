@@ -35,14 +35,20 @@ class Segment:
 
 def segments(kind: str, values: Sequence[Number | None]) -> Iterator[Segment]:
     """Yield the segments of a bar. In a stack, positive and negative values grow from zero to either side."""
-    if kind == "stacks":
-        ends = {True: 0.0, False: 0.0}  # of the positive values, and of the negative ones
-        for i, value in enumerate(values):
-            if value:
-                start = ends[value > 0]
-                ends[value > 0] = start + value
-                yield Segment(i, start, ends[value > 0], 0, 0.72)
-        return
+    return _stack_segments(values) if kind == "stacks" else _row_segments(kind, values)
+
+
+def _stack_segments(values: Sequence[Number | None]) -> Iterator[Segment]:
+    ends = {True: 0.0, False: 0.0}  # of the positive values, and of the negative ones
+    for i, value in enumerate(values):
+        if value:
+            start = ends[value > 0]
+            ends[value > 0] = start + value
+            yield Segment(i, start, ends[value > 0], 0, 0.72)
+
+
+def _row_segments(kind: str, values: Sequence[Number | None]) -> Iterator[Segment]:
+    """Yield segments that all start at zero: side by side for bars, one over the other for shares."""
     columns = len(values) if kind == "bars" else 1
     for i, value in enumerate(values):
         if value is not None:
@@ -71,11 +77,16 @@ def column_colours(chart: ChartData) -> Sequence[str]:
 def end_labels(kind: str, values: Sequence[Number | None]) -> Iterator[tuple[float, float, str]]:
     """Yield the labels at the ends of a row's bars: (offset from the row in rows, value of the end, text)."""
     if kind == "bars" and len(values) > 1:
-        size = 0.8 / len(values)
-        for i, value in enumerate(values):
-            yield (i - (len(values) - 1) / 2) * size, value or 0, format_number(value)
+        yield from _bar_labels(values)
         return
     segment_ends = [segment.end for segment in segments(kind, values)]
     first = values[0] or 0 if kind != "stacks" else sum(v for v in values if v is not None)
     at = min([0, *segment_ends]) if first < 0 else max([0, *segment_ends])
     yield 0, at, value_label(kind, values)
+
+
+def _bar_labels(values: Sequence[Number | None]) -> Iterator[tuple[float, float, str]]:
+    """Yield a label for each of several bars side by side."""
+    size = 0.8 / len(values)
+    for i, value in enumerate(values):
+        yield (i - (len(values) - 1) / 2) * size, value or 0, format_number(value)

@@ -62,8 +62,7 @@ class LazyGroup(Group):
             with interrupts.signals_allowed():
                 return super().invoke(ctx)
         except CurationError as error:
-            message = interruption_message() if _was_interrupted(error) else str(error)
-            raise (_usage_error if isinstance(error, UsageError) else _error)(message) from error
+            raise _own_error(error) from error
         except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError) as error:
             if (improved := _improve_message(error)) is not error:
                 raise improved from error
@@ -78,6 +77,12 @@ class LazyGroup(Group):
             if os.environ.get("CURATION_DEBUG"):
                 raise
             raise _error(_describe_unexpected(error, ctx)) from error
+
+
+def _own_error(error: CurationError) -> click.ClickException:
+    """Return click's error for one of this package, or for the interruption that caused it."""
+    message = interruption_message() if _was_interrupted(error) else str(error)
+    return _usage_error(message) if isinstance(error, UsageError) else _error(message)
 
 
 def _describe_unexpected(error: Exception, ctx: click.Context) -> str:

@@ -87,22 +87,40 @@ def log_command(
     """
     if what and article:
         raise click.UsageError("give either an argument or --article, not both")
-    is_changeset = what is not None and what.isascii() and what.isdigit() and len(what) < 20
-    if limit is None and chosen_output().form == "table" and not is_changeset:
-        limit = TABLE_ROWS
+    changeset_id = _to_changeset_id(what)
+    limit = _row_limit(limit, is_changeset=changeset_id is not None)
     filters = {"actor": actor, "kind": kind, "flag": flag, "since": since, "until": until}
     store = open_store()
     with store.reading() as connection:
-        if is_changeset and _print_import(connection, int(what or 0), limit or None, filters):
+        if changeset_id is not None and _print_import(connection, changeset_id, limit, filters):
             return
-        found = _find(connection, what, article, filters, limit or None, is_changeset=is_changeset)
+        found = _find(connection, changeset_id, article or what, filters, limit)
         shown = print_rows(found.columns, found.rows)
-    if is_changeset:
+    if changeset_id is not None:
         click.echo(counted(shown, "change"), err=True)
-    elif not shown:
-        is_filtered = what or article or any(filters.values())
+    else:
+        _print_note(shown, limit, is_filtered=bool(what or article or any(filters.values())))
+
+
+def _to_changeset_id(what: str | None) -> int | None:
+    """Return the number of a changeset, or None for an argument that is an article."""
+    if what is None or not (what.isascii() and what.isdigit()) or len(what) >= 20:
+        return None
+    return int(what)
+
+
+def _row_limit(limit: int | None, *, is_changeset: bool) -> int | None:
+    """Return the maximum number of rows for a value of --limit; None for all."""
+    if limit is None and chosen_output().form == "table" and not is_changeset:
+        return TABLE_ROWS
+    return limit or None
+
+
+def _print_note(shown: int, limit: int | None, *, is_filtered: bool) -> None:
+    """Print that there are no rows, or that there may be more."""
+    if not shown:
         click.echo("no matching changes" if is_filtered else "no changes yet", err=True)
-    elif limit and shown == limit:
+    elif shown == limit:
         click.echo(f"the newest {limit:,}; use --limit 0 to show all", err=True)
 
 
@@ -156,12 +174,10 @@ def _sum_by_kind(counts: Mapping[tuple[str, bool], int]) -> dict[str, int]:
 
 def _find(
     connection: sa.Connection,
-    what: str | None,
+    changeset_id: int | None,
     article: str | None,
     filters: dict[str, Any],
     limit: int | None,
-    *,
-    is_changeset: bool,
 ) -> Table:
     """Return the changes of a changeset or of an article, or else the changesets."""
     from ..articles.history import HistoryFilters, describe_changeset, list_changes, list_changesets
@@ -169,12 +185,11 @@ def _find(
     from ..store.names import check_names
 
     check_names(connection, {"actor": filters["actor"]})
-    reference = article or (None if is_changeset else what)
-    article_id = find_article(connection, reference) if reference is not None else None
+    if changeset_id is not None:
+        click.echo(escape(describe_changeset(connection, changeset_id)), err=True)
+        return list_changes(connection, HistoryFilters(**filters), changeset_id, limit)
+    article_id = find_article(connection, article) if article is not None else None
     history_filters = HistoryFilters(**filters, article_id=article_id)
-    if is_changeset:
-        click.echo(escape(describe_changeset(connection, int(what or 0))), err=True)
-        return list_changes(connection, history_filters, int(what or 0), limit)
     if article_id is not None:
         return list_changes(connection, history_filters, limit=limit)
     return list_changesets(connection, history_filters, limit)

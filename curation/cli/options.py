@@ -48,13 +48,24 @@ class RangeType(click.ParamType[tuple[int | None, int | None]]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         match = re.fullmatch(r"(-?\d++)?(\.\.)?(-?\d++)?", value.strip())
-        if match is None or not (match[1] or match[3]) or (match[1] and match[3] and not match[2]):
+        if match is None or not _is_range(*match.groups()):
             self.fail(f"{value!r} is not a range: write 30..60, 30.., ..60 or 42", param, ctx)
-        if any(number and (len(number) > 20 or abs(int(number)) >= 2**63) for number in match.group(1, 3)):
+        low, dots, high = match.groups()
+        if not (_fits_64_bits(low) and _fits_64_bits(high)):
             self.fail(f"{value!r} is not a range of 64-bit numbers", param, ctx)
-        low, dots, high = match[1], match[2], match[3]
-        start = int(low) if low else None
-        return (start, int(high) if high else None) if dots else (int(low or high), int(low or high))
+        if not dots:
+            number = int(low or high)
+            return number, number
+        return int(low) if low else None, int(high) if high else None
+
+
+def _is_range(low: str | None, dots: str | None, high: str | None) -> bool:
+    """Return whether these parts are a range with one or both ends, or one number."""
+    return bool(low or high) if dots else bool(low) != bool(high)
+
+
+def _fits_64_bits(number: str | None) -> bool:
+    return not number or (len(number) <= 20 and abs(int(number)) < 2**63)
 
 
 class MomentType(click.ParamType[dt.datetime]):

@@ -123,24 +123,38 @@ def split(line: str) -> tuple[list[str], str, str, str]:
         quotation mark that is still open in it, or "".
     """
     words: list[str] = []
-    word, start, quote, is_word = "", 0, "", False
     at = 0
-    while at < len(line):
+    while True:
+        while at < len(line) and line[at].isspace():
+            at += 1
+        start = at
+        word, quote, at = _read_word(line, start)
+        if at == len(line):
+            return words, line[start:], word, quote
+        words.append(word)
+
+
+def _read_word(line: str, at: int) -> tuple[str, str, int]:
+    """Return the value of the word at an offset, the quotation mark still open in it, and its end."""
+    word, quote = "", ""
+    while at < len(line) and (quote or not line[at].isspace()):
         sign = line[at]
-        if not quote and sign.isspace():
-            words += [word] if is_word else []
-            word, start, is_word = "", at + 1, False
+        if sign == quote:
+            quote = ""
+        elif not quote and sign in "'\"":
+            quote = sign
+        elif sign == "\\" and quote != "'" and at + 1 < len(line):
+            at += 1
+            word += _unescape(line[at], quote)
         else:
-            is_word = True
-            if sign == quote or (not quote and sign in "'\""):
-                quote = "" if quote else sign
-            elif sign == "\\" and quote != "'" and at + 1 < len(line):
-                at += 1
-                word += line[at] if not quote or line[at] in '"\\$`' else f"\\{line[at]}"
-            else:
-                word += sign
+            word += sign
         at += 1
-    return words, line[start:], word, quote
+    return word, quote, at
+
+
+def _unescape(sign: str, quote: str) -> str:
+    """Return the value of a character after a backslash, which stays before most characters in quotes."""
+    return sign if not quote or sign in '"\\$`' else f"\\{sign}"
 
 
 def quoted(text: str, quote: str) -> str:

@@ -51,17 +51,19 @@ def _print_object(fields: dict[str, Any]) -> None:
 
 def _to_rows(fields: dict[str, Any]) -> list[tuple[str, object]]:
     """Return a row for each field that has a value. The body is last, because it is long."""
-    rows: list[tuple[str, object]] = []
-    for name, value in fields.items():
-        if name == "flags":
-            rows += [(flag["flag"], _describe_flag(flag)) for flag in value]
-        elif name in _PARTS:
-            rows += [(f"{name} {i}", _describe_part(part, _PARTS[name])) for i, part in enumerate(value, 1)]
-        elif name in ("topics", "authors"):
-            rows += [(name, ", ".join(value))] if value else []
-        elif name != "body" and value not in (None, [], {}, ""):
-            rows.append((name, value))
+    rows = [row for name, value in fields.items() if name != "body" for row in _field_rows(name, value)]
     return [*rows, ("body", fields["body"])] if fields["body"] else rows
+
+
+def _field_rows(name: str, value: Any) -> list[tuple[str, object]]:
+    """Return the rows of a field: one for each object of a list, and none without a value."""
+    if name == "flags":
+        return [(flag["flag"], _describe_flag(flag)) for flag in value]
+    if name in _PARTS:
+        return [(f"{name} {i}", _describe_part(part, _PARTS[name])) for i, part in enumerate(value, 1)]
+    if name in ("topics", "authors"):
+        return [(name, ", ".join(value))] if value else []
+    return [] if value in (None, [], {}, "") else [(name, value)]
 
 
 def _describe_flag(flag: dict[str, Any]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,6 +14,9 @@ from .groups import Group
 from .help_groups import CHANGES, GENERAL, option
 from .options import add_options, open_store
 from .output import output_options, print_rows
+
+if TYPE_CHECKING:
+    from ..scoring.inferring import InferredSettings
 
 
 @click.group("source", cls=Group)
@@ -215,15 +218,7 @@ def infer_command(name: str, apply: bool) -> None:
     store = open_store()
     with store.reading() as connection:
         found = infer_settings(connection, find_source_id(connection, name))
-    bonus, threshold = found.settings
-    first, last = found.thresholds or (None, None)
-    alternatives = f" (any from {first} to {last} fits)" if first != last else ""
-    click.echo(f"publish threshold: {'unknown' if threshold is None else threshold}{alternatives}", err=True)
-    why = "" if found.with_related else ": no article that states its heat has related ones"
-    click.echo(f"related bonus: {'unknown' if bonus is None else bonus}{why}", err=True)
-    stating = counted(found.covered, "article")
-    verb = "follows" if found.conforming == 1 else "follow"
-    click.echo(f"{found.conforming:,} of {stating} with stated quality and heat {verb} the rule", err=True)
+    _print_inferred(found)
     settings = {key: value for key, value in found.settings._asdict().items() if value is not None}
     if apply and settings:
         with store.writing(repeatable=True) as connection:
@@ -234,3 +229,15 @@ def infer_command(name: str, apply: bool) -> None:
         options = " ".join(f"--{key.replace('_', '-')} {value}" for key, value in settings.items())
         click.echo(f"to save: --apply, or `curation source set {name} {options}`", err=True)
     print_rows(("article", "path", "why"), found.violations)
+
+
+def _print_inferred(found: InferredSettings) -> None:
+    bonus, threshold = found.settings
+    first, last = found.thresholds or (None, None)
+    alternatives = f" (any from {first} to {last} fits)" if first != last else ""
+    click.echo(f"publish threshold: {'unknown' if threshold is None else threshold}{alternatives}", err=True)
+    why = "" if found.with_related else ": no article that states its heat has related ones"
+    click.echo(f"related bonus: {'unknown' if bonus is None else bonus}{why}", err=True)
+    stating = counted(found.covered, "article")
+    verb = "follows" if found.conforming == 1 else "follow"
+    click.echo(f"{found.conforming:,} of {stating} with stated quality and heat {verb} the rule", err=True)

@@ -145,6 +145,19 @@ def read_report(file: Path) -> Report:
         text = file.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise QueryRefused(f"{file} cannot be read: {error}") from error
+    header, parameters = _parse_header(file, text)
+    missing = [key for key in ("title", "purpose") if key not in header]
+    if missing:
+        raise QueryRefused(f"{file} has no {missing[0]}: begin it with `-- {missing[0]}: ...`")
+    if all(token.text == ";" for token in tokens(text, escapes=False)):
+        raise QueryRefused(f"{file} has no query: add one SELECT below its comments")
+    chart = _parse_chart(file, header["chart"]) if "chart" in header else None
+    is_own = file.parent != _BUILT_IN
+    return Report(file.stem, header["title"], header["purpose"], parameters, text, chart, is_own)
+
+
+def _parse_header(file: Path, text: str) -> tuple[dict[str, str], list[Parameter]]:
+    """Return the values in the comments at the start of a report by their keys, and the parameters."""
     header: dict[str, str] = {}
     parameters = []
     for line in text.splitlines():
@@ -155,14 +168,7 @@ def read_report(file: Path) -> Report:
             parameters.append(_parse_parameter(file, value.split(maxsplit=3)))
         else:
             header[key.strip()] = value.strip()
-    missing = [key for key in ("title", "purpose") if key not in header]
-    if missing:
-        raise QueryRefused(f"{file} has no {missing[0]}: begin it with `-- {missing[0]}: ...`")
-    if all(token.text == ";" for token in tokens(text, escapes=False)):
-        raise QueryRefused(f"{file} has no query: add one SELECT below its comments")
-    chart = _parse_chart(file, header["chart"]) if "chart" in header else None
-    is_own = file.parent != _BUILT_IN
-    return Report(file.stem, header["title"], header["purpose"], parameters, text, chart, is_own)
+    return header, parameters
 
 
 def _parse_chart(file: Path, text: str) -> Chart:

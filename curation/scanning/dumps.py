@@ -150,12 +150,7 @@ def _find_known_source(path: Path, options: _Options) -> tuple[str, Path] | None
     Raises:
         ImportFailed: Several sources share that folder, and none has the folder's name.
     """
-    found = []
-    for name, location in options.known.items():
-        base = Path(location).resolve()
-        is_part = base in path.parents and may_hold_content(path.relative_to(base).parts[0])
-        if is_part and options.source in (None, name):
-            found.append((name, base))
+    found = _list_sources_around(path, options)
     if not found:
         return None
     nearest = max((base for _, base in found), key=lambda base: len(base.parts))
@@ -164,6 +159,17 @@ def _find_known_source(path: Path, options: _Options) -> tuple[str, Path] | None
         listed = ", ".join(sorted(names)[:4])
         raise ImportFailed(f"{path} belongs to several sources ({listed}): choose one with --source")
     return (names[0] if len(names) == 1 else nearest.name), nearest
+
+
+def _list_sources_around(path: Path, options: _Options) -> list[tuple[str, Path]]:
+    """Return the name and folder of each known source that a path may be a part of."""
+    found = []
+    for name, location in options.known.items():
+        base = Path(location).resolve()
+        is_part = base in path.parents and may_hold_content(path.relative_to(base).parts[0])
+        if is_part and options.source in (None, name):
+            found.append((name, base))
+    return found
 
 
 def _folder_root(base: Path, options: _Options) -> _Root:

@@ -71,7 +71,7 @@ class GitTree(Tree):
         return self.finish_scan(scan, within)
 
     def read(self, files: Sequence[File]) -> list[bytes | DocumentError]:
-        ids = [(file.stamp or "").removeprefix("git:") for file in files]
+        ids = [_object_id(file) for file in files]
         sizes = {object_id: size for object_id, size, _ in self._sizes.query(dict.fromkeys(ids))}
         readable = [key for key, size in sizes.items() if size is not None and size <= content.MAX_BYTES]
         blobs = {key: data for key, size, data in self._blobs.query(readable) if size is not None}
@@ -100,7 +100,7 @@ class GitTree(Tree):
         if not self._git.is_partial:
             return
         wanted = [*files, *([self._config] if self._config else [])]
-        ids = dict.fromkeys((file.stamp or "").removeprefix("git:") for file in wanted)
+        ids = dict.fromkeys(map(_object_id, wanted))
         lacking = sum(size is None for _, size, _ in self._sizes.query(ids))
         if lacking:
             raise ImportFailed(
@@ -171,6 +171,10 @@ def _add_entry(scan: Scan, mode: bytes, object_id: str, path: str) -> None:
             scan.issues.append((printable(path), issue))
     elif below:
         add_skipped(scan, path)
+
+
+def _object_id(file: File) -> str:
+    return (file.stamp or "").removeprefix("git:")
 
 
 def _blob_error(size: int | None) -> DocumentError:

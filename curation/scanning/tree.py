@@ -254,12 +254,17 @@ def find_case_collisions(paths: Iterable[str]) -> list[tuple[str, Issue]]:
     for group in groups.values():
         for path in group if len(group) > 1 else ():
             other = next(name for name in group if name != path)
-            is_form = normalize("NFC", path) == normalize("NFC", other)
-            is_case = path.casefold() == other.casefold()
-            how = "Unicode form" if is_form else "case" if is_case else "case and Unicode form"
-            message = f"the name differs only by {how} from {other.rpartition('/')[2][:120]}"
+            difference = _name_difference(path, other)
+            message = f"the name differs only by {difference} from {other.rpartition('/')[2][:120]}"
             found.append((path, Issue("warning", "case_collision", message)))
     return found
+
+
+def _name_difference(name: str, other: str) -> str:
+    """Return how two names differ of which `fold_name` returns the same."""
+    if normalize("NFC", name) == normalize("NFC", other):
+        return "Unicode form"
+    return "case" if name.casefold() == other.casefold() else "case and Unicode form"
 
 
 def is_within(path: str, within: Collection[str]) -> bool:

@@ -97,10 +97,7 @@ class UnpackedArchive:
         """Store a member, or add its path or its issue."""
         if member.role == "folder":
             return
-        self._name_total += len(member.name)
-        if self._name_total > members.MAX_NAME_TOTAL:
-            message = f"its names have more than {members.MAX_NAME_TOTAL:,} characters: split the archive"
-            raise PartialArchiveError("archive_too_large", message)
+        self._count_name(member.name)
         path = _safe_path(member.name)
         if path is None:
             self.issues.append((printable(member.name), UNSAFE_NAME))
@@ -117,6 +114,13 @@ class UnpackedArchive:
             self._add_content(root, path_in_root, member)
         elif path_in_root == content.CONFIG and member.role == "file":
             self.configs[root] = DUPLICATE_NAME if root in self.configs else self._store_data(member)
+
+    def _count_name(self, name: str) -> None:
+        """Raise PartialArchiveError if this name and all before it are too long together."""
+        self._name_total += len(name)
+        if self._name_total > members.MAX_NAME_TOTAL:
+            message = f"its names have more than {members.MAX_NAME_TOTAL:,} characters: split the archive"
+            raise PartialArchiveError("archive_too_large", message)
 
     def _split_at_root(self, path: str) -> tuple[str, str] | None:
         """Return the root to which a path may belong, and the path from that root."""

@@ -61,13 +61,19 @@ def _find_sources(connection: sa.Connection, names: Sequence[str]) -> list[int]:
     query = sa.select(sources.c.id, sources.c.name, sources.c.publish_threshold)
     known = {name: (key, threshold) for key, name, threshold in connection.execute(query)}
     check_names(connection, {"source": names})
-    without_rule = [name for name in names or known if known[name][1] is None]
-    with_rule = [known[name][0] for name in names or known if known[name][1] is not None]
+    chosen = names or list(known)
+    without_rule = [name for name in chosen if known[name][1] is None]
+    with_rule = [known[name][0] for name in chosen if known[name][1] is not None]
     if (names and without_rule) or not with_rule:
-        name = without_rule[0] if without_rule else None
-        command = f"curation source infer {name or 'NAME'} --apply"
-        raise SelectionError(f"no rule is set for {name or 'any source'}: run `{command}`")
+        raise _no_rule_error(without_rule)
     return with_rule
+
+
+def _no_rule_error(without_rule: Sequence[str]) -> SelectionError:
+    """Return the error for the first source without a rule, or for a store without sources."""
+    name = without_rule[0] if without_rule else None
+    command = f"curation source infer {name or 'NAME'} --apply"
+    return SelectionError(f"no rule is set for {name or 'any source'}: run `{command}`")
 
 
 def _fill_due_scores(connection: sa.Connection, source_ids: Sequence[int]) -> None:

@@ -151,18 +151,26 @@ def _roughness(number: int) -> int:
 
 def _find_violations(row: Any, settings: RuleSettings) -> Iterator[str]:
     """Yield what does not follow the rule in the flags of a document."""
-    bonus, threshold = settings.related_bonus or 0, settings.publish_threshold
+    yield from _check_heat(row, settings.related_bonus or 0)
+    yield from _check_published(row, settings.publish_threshold)
+
+
+def _check_heat(row: Any, bonus: int) -> Iterator[str]:
     lowest = row.quality + bonus * row.related
-    if row.heat == OUTRANKED and row.comparison < EARLIER:
-        also = " (one of the same quality is not earlier)" if row.comparison == SAME else ""
-        yield f"heat is {OUTRANKED}, but no related article outranks it{also}"
-    elif row.heat != OUTRANKED and row.comparison >= EARLIER:
+    if row.heat == OUTRANKED:
+        if row.comparison < EARLIER:
+            also = " (one of the same quality is not earlier)" if row.comparison == SAME else ""
+            yield f"heat is {OUTRANKED}, but no related article outranks it{also}"
+    elif row.comparison >= EARLIER:
         reason = (
             "has the same quality and is earlier" if row.comparison == EARLIER else "has a higher quality"
         )
         yield f"heat is {row.heat}, but a related article {reason}"
-    elif row.heat != OUTRANKED and not lowest <= row.heat <= lowest + MAX_REMAINDER:
+    elif not lowest <= row.heat <= lowest + MAX_REMAINDER:
         yield f"heat is {row.heat}, but the rule gives {lowest} to {lowest + MAX_REMAINDER}"
+
+
+def _check_published(row: Any, threshold: int | None) -> Iterator[str]:
     if threshold is None or row.published is None or row.removed:
         return
     if row.published and row.heat < threshold:

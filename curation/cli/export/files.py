@@ -73,7 +73,7 @@ def files_command(
     from dataclasses import replace
 
     from ...exporting.files import export_files
-    from ...sources.finding import find_source, was_imported
+    from ...sources.finding import find_source
 
     filters = chosen_filters(options)
     show = _show_diff if dry_run else _show_path if check else None
@@ -87,10 +87,7 @@ def files_command(
     ):
         filters.check_names(connection)  # before a folder is created
         source = find_source(connection, filters.source)
-        if _is_archive(place) and was_imported(connection, place):
-            raise click.UsageError(
-                f"{place} was imported, and may contain other files: choose another archive"
-            )
+        _check_not_imported(connection, place)
         with _opened(connection, source, place, show, restores=restore) as (tree, write):
             others = replace(filters, source=())
             exported = export_files(connection, source.id, others, tree, write, progress)
@@ -113,6 +110,14 @@ def _is_archive(place: Path) -> bool:
     if name.endswith(UNSUPPORTED_ARCHIVE_SUFFIXES) and not place.is_dir():
         raise click.UsageError(f"{place}: unsupported archive format; use {', '.join(ARCHIVE_SUFFIXES)}")
     return name.endswith(ARCHIVE_SUFFIXES) and not place.is_dir()
+
+
+def _check_not_imported(connection: sa.Connection, place: Path) -> None:
+    """Raise UsageError for an archive that was imported."""
+    from ...sources.finding import was_imported
+
+    if _is_archive(place) and was_imported(connection, place):
+        raise click.UsageError(f"{place} was imported, and may contain other files: choose another archive")
 
 
 @contextmanager

@@ -98,8 +98,7 @@ def _write_parts(
     size = GROUP_ROWS if declared is None else LONG_GROUP_ROWS
     with ExitStack() as writers:
         writer = None
-        while (batch := list(islice(rows, size))) or writer is None:
-            cells: list[Sequence[Any]] = [*zip(*batch, strict=True)] or [[] for _ in names]
+        for cells in _read_columns(rows, len(names), size):
             if declared is None:
                 cells = [_convert(values) for values in cells]
                 found = [_wider(kind, _kind(values)) for kind, values in zip(found, cells, strict=True)]
@@ -113,6 +112,14 @@ def _write_parts(
                 _table(names, kinds, [_array(v, k) for v, k in zip(cells, kinds, strict=True)])
             )
     return parts
+
+
+def _read_columns(rows: Iterator[Sequence[Any]], count: int, size: int) -> Iterator[list[Sequence[Any]]]:
+    """Yield up to `size` rows at a time, as `count` columns. Without rows, yield empty columns once."""
+    is_first = True
+    while (batch := list(islice(rows, size))) or is_first:
+        yield [*zip(*batch, strict=True)] or [[] for _ in range(count)]
+        is_first = False
 
 
 def _join_parts(parts: Sequence[_Part], names: Sequence[str], file: IO[bytes]) -> IO[bytes]:
@@ -154,15 +161,24 @@ def _kind(values: Sequence[Any]) -> str:
     kind = "nothing"
     for type_ in types:
         kind = _wider(kind, "instant" if issubclass(type_, dt.datetime) else _KINDS.get(type_, "text"))
-    if kind == "instant" and len({v.tzinfo is None for v in values if v is not None}) == 2:
+    if kind in ("instant", "time"):
+        return _kind_by_zone(kind, {value.tzinfo is not None for value in values if value is not None})
+    if int in types and kind in ("whole", "number"):
+        return _kind_by_size(kind, [value for value in values if type(value) is int])
+    return kind
+
+
+def _kind_by_zone(kind: str, has_zone: set[bool]) -> str:
+    """Return the type of instants or times. `has_zone` is whether they have a time zone: both if mixed."""
+    if kind == "time":
+        return "text" if True in has_zone else "time"
+    if len(has_zone) == 2:
         return "text"
-    if kind == "instant" and any(v.tzinfo is None for v in values if v is not None):
-        return "local"
-    if kind == "time" and any(v.tzinfo is not None for v in values if v is not None):
-        return "text"
-    if int not in types or kind not in ("whole", "number"):
-        return kind
-    whole = [value for value in values if type(value) is int]
+    return "instant" if True in has_zone else "local"
+
+
+def _kind_by_size(kind: str, whole: Sequence[int]) -> str:
+    """Return the type of a column of numbers with these whole numbers."""
     least, most = min(whole), max(whole)
     if least >= -_MAX_EXACT and most <= _MAX_EXACT:
         return kind
