@@ -129,7 +129,7 @@ class Sqlite(Backend):
         del engine
         import hashlib
 
-        from .lock_files import LockFile
+        from .sqlite_import_lock import LockFile
 
         key = hashlib.sha256(source.encode()).hexdigest()[:12]
         # Next to the resolved file: a link to it in another folder is the same store.

@@ -18,6 +18,6 @@ These modules and packages use them:
 - `publish_dates`: articles whose date has come, or has not
 - `undo/`: reverting an import
 
-`reading` and `merging.rules` do not load SQLAlchemy, and no `__init__` imports anything. So a process that
-reads files starts at once.
+`reading` and `merging.override_rules` do not load SQLAlchemy, and no `__init__` imports anything. So a
+process that reads files starts at once.
 """

@@ -26,7 +26,7 @@ from ..store.database import insert_row, now
 from ..store.schema import articles, changes, import_issues, imports, sources, taxonomy_documents
 from ..wording import counted
 from .context import ImportContext, Transactions
-from .merging.rules import MATCH_WARNINGS, OVERRIDE_CODES
+from .merging.override_rules import MATCH_WARNINGS, OVERRIDE_CODES
 from .publish_dates import find_paths_to_reparse, find_publish_limit
 from .records.audit import Audit
 from .records.decision_notices import refresh_override_issues

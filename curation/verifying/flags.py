@@ -10,7 +10,7 @@ from typing import NamedTuple
 import sqlalchemy as sa
 
 from ..flags import FLAGS, Flags
-from ..importing.merging.rules import EffectiveFlags, Override, compute_effective, format_flag
+from ..importing.merging.override_rules import EffectiveFlags, Override, compute_effective, format_flag
 from ..store.schema import articles, changes, overrides, set_aside_overrides, sources
 from .findings import Finding, subject_of
 

@@ -318,7 +318,7 @@ def test_a_process_that_is_stuck_in_c_is_killed(tmp_path: Path) -> None:
 
 def test_a_waiting_pager_is_ended(tmp_path: Path) -> None:
     code = (
-        "import sys\nfrom curation import interrupts\nfrom curation.cli.output.paging import _show\n"
+        "import sys\nfrom curation import interrupts\nfrom curation.cli.output.pager import _show\n"
         "with interrupts.signal_handling(str), interrupts.signals_allowed(), open(sys.argv[1]) as text:\n"
         "    try:\n        _show(['sh', '-c', 'echo started; exec sleep 60'], text)\n"
         "    except KeyboardInterrupt:\n        sys.exit(1)\n"

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from curation.documents.parsing import Document, parse_article
 from curation.flags import FLAGS, Flags, is_about_flag, is_one_edit_apart, normalize_key
-from curation.importing.merging.rules import compute_effective, replace_unreadable_flags
+from curation.importing.merging.override_rules import compute_effective, replace_unreadable_flags
 
 HIDING = ("published", "removed", "draft")
 

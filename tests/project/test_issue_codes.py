@@ -67,15 +67,18 @@ def issued_codes() -> dict[str, set[str]]:
 
 
 def passed_notices() -> set[str]:
-    """Return the codes of notices that are passed between functions: `notice = ("code", "message")`."""
-    return {
-        str(ast.literal_eval(node.value.elts[0]))
-        for tree in TREES.values()
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Assign)
-        and isinstance(node.value, ast.Tuple)
-        and [getattr(target, "id", "") for target in node.targets] == ["notice"]
-    }
+    """Return the codes of notices that are passed between functions.
+
+    They are assigned (`notice = ("code", "message")`) or returned by functions named `..._notice`.
+    """
+    tuples: list[ast.expr | None] = []
+    for tree in TREES.values():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Assign) and [getattr(t, "id", "") for t in node.targets] == ["notice"]:
+                tuples.append(node.value)
+            elif isinstance(node, ast.FunctionDef) and node.name.endswith("_notice"):
+                tuples += [inner.value for inner in ast.walk(node) if isinstance(inner, ast.Return)]
+    return {str(ast.literal_eval(found.elts[0])) for found in tuples if isinstance(found, ast.Tuple)}
 
 
 def table() -> dict[str, set[str]]:

@@ -277,7 +277,7 @@ def diff(data: bytes) -> None:
 
 
 def show(data: bytes) -> None:
-    from curation.cli.output.page import _cell
+    from curation.cli.output.html_page import _cell
     from curation.cli.output.table import _one_line, _short
     from curation.exporting.site.feeds import _clean
     from curation.importing.records.issues import shorten_message

@@ -27,7 +27,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from curation.flags import FLAGS, is_about_flag
-from curation.importing.merging.rules import OVERRIDE_CODES
+from curation.importing.merging.override_rules import OVERRIDE_CODES
 from curation.importing.records.issues import shorten_message
 from curation.store.database import Store
 from curation.store.schema import (

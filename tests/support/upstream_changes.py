@@ -1,7 +1,7 @@
 """Simulate changes of upstream, and predict what happens to overrides.
 
 There are the real snapshots, random changes of a dump (`DumpChanger`), and a second implementation of the
-rules in `merging.rules` that uses only the files (`Model`).
+rules in `merging.override_rules` that uses only the files (`Model`).
 
 `CURATION_FULL=1` uses whole snapshots. The default is every fourth file, and the taxonomy.
 """
@@ -334,7 +334,7 @@ class Article:
 
 
 class Model:
-    """A second implementation of the rules in `merging.rules`, to predict overrides and notices."""
+    """A second implementation of the rules in `merging.override_rules`, to predict overrides and notices."""
 
     def __init__(self) -> None:
         self.articles: dict[str, Article] = {}

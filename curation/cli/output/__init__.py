@@ -54,11 +54,11 @@ __all__ = (
 _WRITERS = {
     "table": ("table", "table_lines"),
     "markdown": ("table", "markdown_lines"),
-    "csv": ("text", "csv_lines"),
-    "tsv": ("text", "tsv_lines"),
-    "json": ("text", "json_lines"),
-    "jsonl": ("text", "jsonl_lines"),
-    "html": ("page", "html_lines"),
+    "csv": ("csv_format", "csv_lines"),
+    "tsv": ("csv_format", "tsv_lines"),
+    "json": ("json_format", "json_lines"),
+    "jsonl": ("json_format", "jsonl_lines"),
+    "html": ("html_page", "html_lines"),
     "xlsx": ("xlsx", "write_xlsx"),
     "parquet": ("parquet", "write_parquet"),
 }
@@ -101,7 +101,7 @@ def print_text(lines: Iterable[str]) -> None:
     """Write lines to the file of --output, to a pager, or to standard output."""
     output = chosen_output()
     if output.is_terminal and output.pager:
-        from .paging import print_paged
+        from .pager import print_paged
 
         print_paged(iter(lines))
         return

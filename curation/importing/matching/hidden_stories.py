@@ -19,7 +19,7 @@ from collections.abc import Iterable, Iterator
 from ...documents.issues import Issue
 from ...documents.json_values import shorten
 from ...urls import url_digest
-from ..merging.rules import SetAsideOverride, hides_article
+from ..merging.override_rules import SetAsideOverride, hides_article
 from ..merging.stories import Story, fold_url, url_variants
 from .moves import STRONG_RULES, Candidate, Plan, UnplacedDocument, certain_keys, strong_keys
 

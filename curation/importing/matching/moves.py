@@ -30,7 +30,7 @@ from dataclasses import dataclass, field
 
 from ...documents.issues import Issue
 from ...scanning import File
-from ..merging.rules import Override, SetAsideOverride, hides_article
+from ..merging.override_rules import Override, SetAsideOverride, hides_article
 from ..merging.stories import Story, fold_title, fold_url
 
 #: Maximum number of pairs of a document and an article that are compared one by one. In a larger group, all

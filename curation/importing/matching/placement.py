@@ -16,7 +16,7 @@ from ...articles.upstream import hides
 from ...backends.base import chunks
 from ...documents.instants import format_instant
 from ...store.schema import articles, former_stories, overrides, set_aside_overrides
-from ..merging.rules import Override, SetAsideOverride
+from ..merging.override_rules import Override, SetAsideOverride
 from ..merging.stored_state import STORY_COLUMNS, read_overrides, read_set_aside
 from ..merging.stories import Story, digest_body, fold_title, has_same_body, share_title_or_url
 from ..reading.files import Chunk, drop_tasks, iter_changed_articles

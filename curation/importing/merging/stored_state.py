@@ -22,7 +22,14 @@ from ...store.schema import (
     set_aside_overrides,
     story_takeovers,
 )
-from .rules import EffectiveFlags, Merged, Override, SetAsideOverride, find_hiding_changesets, hides_article
+from .override_rules import (
+    EffectiveFlags,
+    Merged,
+    Override,
+    SetAsideOverride,
+    find_hiding_changesets,
+    hides_article,
+)
 from .stories import Story, digest_body, has_same_title_or_url, is_different_story
 
 #: The columns of a story that another one has replaced at its path, in the order of `Story`.

@@ -5,5 +5,5 @@
 - `rows`: convert documents to rows
 - `pipeline`: read ahead on all cores, in order
 - `processes`: the executor
-- `deadlines`: time limits for files that take too long to parse
+- `timeouts`: time limits for files that take too long to parse
 """

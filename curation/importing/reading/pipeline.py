@@ -12,9 +12,9 @@ from concurrent.futures import BrokenExecutor, Executor, Future
 from contextlib import ExitStack
 
 from ...errors import ImportFailed
-from .deadlines import SingleFileReader, read_locally, wait_for_result
 from .files import ReadResult, read_files
 from .tasks import Task
+from .timeouts import SingleFileReader, read_locally, wait_for_result
 
 #: Files in one call of `read_files`: some 10 ms of work, so that the cost of the call is small.
 CHUNK = 100

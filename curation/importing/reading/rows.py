@@ -25,7 +25,7 @@ from ...documents.parsing import Document
 from ...paths import MAX_PATH
 from ...scanning import collection_of, slug_of
 from ...urls import canonical_url, url_digest
-from ..merging.rules import compute_effective
+from ..merging.override_rules import compute_effective
 from ..merging.stories import Story, digest_body
 from .tasks import DRAFT
 

@@ -15,7 +15,7 @@ from ...backends import backend_of
 from ...flags import FLAGS
 from ...store.database import insert_row, now
 from ...store.schema import article_moves, changes, changesets
-from ..merging.rules import EffectiveFlags, Merged, Overrides
+from ..merging.override_rules import EffectiveFlags, Merged, Overrides
 
 _COLUMNS = (
     "id", "changeset_id", "article_id", "field", "old_value", "new_value",

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from ...flags import FLAGS
 from ...store.schema import articles, as_number, changesets, import_issues, overrides, set_aside_overrides
-from ..merging.rules import MATCH_WARNINGS, conflict_message
+from ..merging.override_rules import MATCH_WARNINGS, conflict_message
 from .issues import IssueTracker
 
 

@@ -13,7 +13,7 @@ from ...backends.base import chunks
 from ...documents.issues import Issue
 from ...flags import is_about_flag
 from ...store.schema import import_issues
-from ..merging.rules import MATCH_WARNINGS, OVERRIDE_CODES
+from ..merging.override_rules import MATCH_WARNINGS, OVERRIDE_CODES
 
 #: Maximum length of a stored message, in characters.
 MAX_MESSAGE = 200

@@ -25,7 +25,7 @@ from ...store.schema import (
     search_queue,
 )
 from ..matching.moves import Plan
-from ..merging.rules import (
+from ..merging.override_rules import (
     MATCH_WARNINGS,
     EffectiveFlags,
     Merged,

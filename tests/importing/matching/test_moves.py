@@ -16,7 +16,7 @@ from curation.importing.matching.hidden_stories import (
     withhold_hidden_stories,
 )
 from curation.importing.matching.moves import Candidate, Plan, UnplacedDocument
-from curation.importing.merging.rules import Override, SetAsideOverride
+from curation.importing.merging.override_rules import Override, SetAsideOverride
 from curation.importing.merging.stories import Story, digest_body
 from curation.scanning import File, Kind
 from curation.urls import canonical_url, url_digest
@@ -353,7 +353,7 @@ def test_overrides_return_once_and_another_copy_is_withheld() -> None:
 
 
 def test_overrides_of_another_article_do_not_return_to_a_known_article() -> None:
-    """`merging.rules` returns an article's own overrides. The document is withheld for the other article."""
+    """`merging.override_rules` returns an article's own overrides. The document is withheld for the other article."""
     plan = make_plan([doc("a.md", ONE, occupant=5)], [], [make_set_aside(ONE)])
     assert plan.returning == {}
     assert plan.withheld == {"a.md"}

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from click.testing import Result
 
 from curation.errors import ImportFailed
-from curation.importing.reading import deadlines, pipeline, processes
+from curation.importing.reading import pipeline, processes, timeouts
 from curation.store.database import Store
 from curation.store.schema import articles, import_issues
 
@@ -42,7 +42,7 @@ CODES = {"die": "read_crashed", "crash": "read_crashed"}
 @pytest.fixture(autouse=True)
 def short_time_limit(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Read documents with `stuck_readers` and a time limit of one second."""
-    for module in (deadlines, pipeline):
+    for module in (timeouts, pipeline):
         monkeypatch.setattr(module, "read_files", stuck_readers.read_files)
     monkeypatch.setattr(processes, "MAX_SECONDS", 1.0)
     monkeypatch.syspath_prepend(str(CHECKOUT))  # processes import `tests.support.stuck_readers`
@@ -95,7 +95,7 @@ def test_a_thread_other_than_the_main_one_has_a_process_read(store: Store, tmp_p
 def test_a_large_file_is_read_by_a_process(store: Store, tmp_path: Path) -> None:
     site = write_site(tmp_path, c="hold")
     with (site / "_news" / "c.md").open("a") as file:
-        file.write("x\n" * deadlines.MAX_LOCAL_BYTES)
+        file.write("x\n" * timeouts.MAX_LOCAL_BYTES)
     import_folder(store, site)
     assert (open_issues(store), titles(store)) == ({"c": "read_timed_out"}, list("abdefgh"))
 

@@ -1,4 +1,4 @@
-"""Rows as CSV, TSV, JSON and JSON Lines, one line at a time, so that memory does not grow with the rows."""
+"""Rows as CSV and TSV, one line at a time, so that memory does not grow with the rows."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from types import NoneType
 from typing import Any
 
-from ...values import escape_surrogates, json_cell, spreadsheet_cell, to_text, unique_names
+from ...values import escape_surrogates, spreadsheet_cell, to_text
 from .options import Output
 
 Row = Sequence[Any]
@@ -48,24 +48,3 @@ def _separated(columns: Sequence[str], rows: Iterator[Row], output: Output, sepa
 
 def _raw_cell(value: Any) -> str:
     return escape_surrogates(to_text(value))
-
-
-def json_lines(columns: Sequence[str], rows: Iterator[Row], _output: Output) -> Iterator[str]:
-    before = "[\n  "
-    for line in _objects(columns, rows):
-        yield before + line
-        before = ",\n  "
-    yield "[]\n" if before == "[\n  " else "\n]\n"
-
-
-def jsonl_lines(columns: Sequence[str], rows: Iterator[Row], _output: Output) -> Iterator[str]:
-    for line in _objects(columns, rows):
-        yield line + "\n"
-
-
-def _objects(columns: Sequence[str], rows: Iterator[Row]) -> Iterator[str]:
-    """Yield each row as an object. Names are encoded only once: a third faster than a dict for each row."""
-    names = [json_cell(name).replace("%", "%%") for name in unique_names(columns)]
-    template = "{" + ", ".join(f"{name}: %s" for name in names) + "}"
-    for row in rows:
-        yield template % tuple(map(json_cell, row))

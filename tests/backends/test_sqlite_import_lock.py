@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from curation.backends.lock_files import LockFile
+from curation.backends.sqlite_import_lock import LockFile
 from curation.errors import StoreError
 from curation.store.database import Store
 
@@ -24,7 +24,7 @@ from ..support.stores import ON_SQLITE
 WORKER = """
 import sys, time
 from pathlib import Path
-from curation.backends.lock_files import LockFile
+from curation.backends.sqlite_import_lock import LockFile
 path, counter, rounds = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
 while rounds:
     lock = LockFile(path)
@@ -54,7 +54,7 @@ def test_the_lock_never_has_two_owners(tmp_path: Path, rounds: int) -> None:
 
 def test_the_file_of_a_killed_owner_is_reused_and_deleted(tmp_path: Path) -> None:
     path = tmp_path / "x.lock"
-    code = "import sys, signal; from pathlib import Path; from curation.backends.lock_files import LockFile\n"
+    code = "import sys, signal; from pathlib import Path; from curation.backends.sqlite_import_lock import LockFile\n"
     code += (
         "lock = LockFile(Path(sys.argv[1])); assert lock.acquire(); print('held', flush=True); signal.pause()"
     )
@@ -129,7 +129,7 @@ def _assert_shared(folder: Path) -> None:
     left.write_text("")
     left.chmod(0o644)
     code = "import os, sys; os.setuid(65534); from pathlib import Path\n"
-    code = f"from curation.backends.lock_files import LockFile\n{code}"
+    code = f"from curation.backends.sqlite_import_lock import LockFile\n{code}"
     code += "lock = LockFile(Path(sys.argv[1])); assert lock.acquire(); lock.release(); assert Path(sys.argv[1]).exists()"
     assert start(code, left).wait() == 0
     holder = LockFile(left)

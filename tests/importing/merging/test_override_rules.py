@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 from curation.articles.selecting import Selection
 from curation.editing.flags import set_flags
 from curation.flags import FLAGS, Flags
-from curation.importing.merging import rules as rules
-from curation.importing.merging.rules import (
+from curation.importing.merging import override_rules as rules
+from curation.importing.merging.override_rules import (
     OVERRIDE_CODES,
     Merged,
     Override,
