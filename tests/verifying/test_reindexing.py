@@ -52,7 +52,7 @@ def test_problems_in_derived_data_are_listed_and_fixed(filled: Store, curation: 
     done = curation("db", "reindex")
     assert done.exit_code == 0, done.output
     assert done.stdout.startswith("rebuilt the index of 50 articles")
-    assert ("removed" in done.stdout) == (check == "orphans")
+    assert ("deleted" in done.stdout) == (check == "orphans")
     if check != "images":  # an article that is the first to use the image still differs from its row
         assert checks(filled) == set()
 
