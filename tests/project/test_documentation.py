@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shlex
 import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,6 +15,7 @@ from curation.store.descriptions import find_tables, find_views
 
 from ..support.places import CHECKOUT, DOCS, README, SITE
 from ..support.reference_pages import FOLDER, PAGES, VARIABLES, walk_commands
+from ..support.shell import shell_environment
 
 pytestmark = pytest.mark.skipif(not DOCS.exists(), reason="the documentation is part of a checkout")
 
@@ -53,12 +51,7 @@ def test_sessions_print_what_they_show(page: str, tmp_path: Path) -> None:
     subprocess.run(["cp", "-r", str(SITE), str(tmp_path / "site")], check=True)
     (tmp_path / "tests").mkdir()
     (tmp_path / "tests" / "site").symlink_to(SITE)
-    program = tmp_path / "bin" / "curation"
-    program.parent.mkdir()
-    program.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m curation "$@"\n')
-    program.chmod(0o755)
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("CURATION_")}
-    environment |= {"PATH": f"{program.parent}:{os.environ['PATH']}", "COLUMNS": "100", "HOME": str(tmp_path)}
+    environment = shell_environment(tmp_path) | {"COLUMNS": "100"}
     for command, output in sessions(CHECKOUT / page):
         ended = subprocess.run(
             ["bash", "-c", command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=tmp_path,

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from ..support.cases import skip_or_fail
 from ..support.places import DOCS, README, SITE
+from ..support.shell import shell_environment
 
 pytestmark = pytest.mark.skipif(not README.exists(), reason="the README is part of a checkout")
 
@@ -66,12 +65,7 @@ def test_the_job_between_a_repository_and_its_site(tmp_path: Path) -> None:
         f" cp -r {shlex.quote(str(SITE))}/. site; git -C site add --all; git -C site commit --quiet --message all;"
         " git -C site push --quiet; curation import site; curation set the-bollard-column-again --quality 75 --published"
     )
-    (tmp_path / "bin").mkdir()
-    program = tmp_path / "bin" / "curation"
-    program.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m curation "$@"\n')
-    program.chmod(0o755)
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("CURATION_")}
-    environment |= {"HOME": str(tmp_path), "PATH": f"{program.parent}:{os.environ['PATH']}"}
+    environment = shell_environment(tmp_path)
 
     def run(script: str) -> str:
         result = subprocess.run(
