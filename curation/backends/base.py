@@ -255,7 +255,7 @@ class Backend(ABC):
     def excess_privileges(
         self, connection: sa.Connection, role: str, readable: Sequence[str]
     ) -> Sequence[str]:
-        """Return what a role may do besides reading these tables and views, as short phrases."""
+        """Return what a role may do other than reading these tables and views, as short phrases."""
         return ()
 
     def readers_lacking_views(self, connection: sa.Connection, views: Sequence[str]) -> Sequence[str]:

@@ -53,7 +53,7 @@ _OWNERS = """
 SELECT rolname FROM pg_roles
 WHERE NOT rolsuper AND oid = (SELECT relowner FROM pg_class WHERE oid = 'articles'::regclass)"""
 
-#: What a role may do besides reading the given relations of the schema.
+#: What a role may do other than reading the given relations of the schema.
 _EXCESS = """
 SELECT what FROM (
   SELECT what FROM pg_roles, LATERAL (VALUES
@@ -124,7 +124,7 @@ def reader_statements(connection: Connection, role: str, readable: Sequence[str]
 
 
 def excess_privileges(connection: Connection, role: str, readable: Sequence[str]) -> list[str]:
-    """Return what a role may do besides reading these relations, as short phrases."""
+    """Return what a role may do other than reading these relations, as short phrases."""
     found = connection.execute(_EXCESS, {"role": role, "readable": list(readable)})
     return [phrase for (phrase,) in found]
 

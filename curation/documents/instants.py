@@ -27,8 +27,8 @@ _MAIL_DATE = re.compile(
 def parse_instant(text: str) -> tuple[dt.datetime | None, tuple[str, str] | None]:
     """Return the UTC instant that a text states, and (code, message) of a notice about it, if any.
 
-    Besides YAML's notation, this accepts spaces around a date, the format of RFC 822, and leap seconds. A
-    leap second is read as the second before it.
+    It accepts YAML's notation, spaces around a date, the format of RFC 822, and leap seconds. A leap second
+    is read as the second before it.
 
     Returns:
         (None, None) for a text that does not look like a date.

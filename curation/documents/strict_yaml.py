@@ -60,7 +60,7 @@ class Objection(NamedTuple):
 
 @dataclass(slots=True)
 class Marks:
-    """What careful reading records besides the values: their positions, and how plain ones are written."""
+    """What careful reading records with the values: their positions, and how plain ones are written."""
 
     #: (line, column) of each value, from 1.
     places: dict[Path, tuple[int, int]] = field(default_factory=dict)

@@ -17,7 +17,7 @@ T = TypeVar("T")
 #: Returns whether the bytes of a file show that an export wrote it.
 _Test = Callable[[bytes], bool]
 
-#: The files of a list, besides its pages.
+#: The files of a list other than its pages.
 FEEDS = ("feed.atom", "feed.json")
 
 

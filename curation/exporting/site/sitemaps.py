@@ -14,7 +14,7 @@ from .sections import Section
 MAX_ADDRESSES = 50_000
 
 _DECLARATION = '<?xml version="1.0" encoding="utf-8"?>\n'
-#: Characters besides letters and digits that an address may have unescaped (RFC 3986). XML does not allow
+#: Characters other than letters and digits that an address may have unescaped (RFC 3986). XML does not allow
 #: some of the others.
 _RESERVED = "%/:?#[]@!$&'()*+,;="
 

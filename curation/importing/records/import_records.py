@@ -1,4 +1,4 @@
-"""Collect what an import records besides articles: issues, changes and versions."""
+"""Collect what an import records in addition to articles: issues, changes and versions."""
 
 from __future__ import annotations
 

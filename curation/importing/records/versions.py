@@ -44,7 +44,7 @@ class Upstream(NamedTuple):
 
 
 class Restored(NamedTuple):
-    """What undoing an import restores besides documents.
+    """What undoing an import restores in addition to documents.
 
     upstream: the upstream values before the import, by article id.
     changeset_id: of the import. Overrides that the import itself made are removed.
