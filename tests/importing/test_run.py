@@ -41,6 +41,7 @@ from ..support.importing_helpers import (
     count,
     decide_flags,
     import_folder,
+    interrupt_import,
     one,
     rows,
     write_story,
@@ -514,13 +515,7 @@ def test_an_interrupted_import_is_marked_failed_and_the_next_one_completes_it(
     store: Store, site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(batches, "BATCH", 10)
-
-    def stop(done: int, total: int) -> None:
-        if done > total // 2:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        import_folder(store, site, actor="tester", progress=stop)
+    interrupt_import(store, site)
     [(status, added)] = rows(store, sa.select(imports.c.status, imports.c.added))
     assert (status, added) == ("failed", count(store, articles))
     assert 0 < count(store, articles) < 50

@@ -24,6 +24,7 @@ from curation.scanning.archive import is_archive
 from ..support.built_archives import (
     END,
     TEXT,
+    Pipe,
     make_tar,
     make_zip,
     tar_blocks,
@@ -745,17 +746,6 @@ def test_a_zip_with_a_program_before_and_a_comment_after(tmp_path: Path) -> None
 
 
 def test_a_zip_written_as_a_stream(tmp_path: Path) -> None:
-    class Pipe(io.RawIOBase):
-        def __init__(self) -> None:
-            self.data = bytearray()
-
-        def writable(self) -> bool:
-            return True
-
-        def write(self, data: bytes) -> int:  # type: ignore[override]
-            self.data += data
-            return len(data)
-
     pipe = Pipe()
     with zipfile.ZipFile(pipe, "w", zipfile.ZIP_DEFLATED) as packed:
         packed.writestr("_news/a.md", TEXT)

@@ -27,6 +27,8 @@ from typing import NamedTuple
 
 import pytest
 
+from .built_archives import Pipe
+
 if sys.version_info >= (3, 14):
     from compression import zstd
 else:
@@ -91,21 +93,6 @@ def archive_files(root: str) -> dict[str, bytes]:
     return {root + name: text for name, text in {**OTHER_FILES, **DOCUMENTS}.items()}
 
 
-class _Pipe(io.RawIOBase):
-    """A stream without seeking. zipfile writes sizes and checksums after the members."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.data = bytearray()
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, data: bytes) -> int:  # type: ignore[override]
-        self.data += data
-        return len(data)
-
-
 def make_zip(
     root: str, method: int, *, nested: bool = False, wide: bool = False, comment: bytes = b""
 ) -> bytes:
@@ -127,7 +114,7 @@ def make_zip(
 
 
 def make_streamed_zip(root: str) -> bytes:
-    pipe = _Pipe()
+    pipe = Pipe()
     with zipfile.ZipFile(pipe, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, text in archive_files(root).items():
             archive.writestr(name, text)

@@ -11,6 +11,21 @@ from pathlib import Path
 TEXT = b"---\ntitle: x\n---\n"
 
 
+class Pipe(io.RawIOBase):
+    """A stream without seeking. zipfile writes sizes and checksums after the members."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.data = bytearray()
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: bytes) -> int:  # type: ignore[override]
+        self.data += data
+        return len(data)
+
+
 def make_zip(target: Path, *names: str, text: bytes = TEXT) -> Path:
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
         for name in names:

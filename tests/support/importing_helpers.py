@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
 import sqlalchemy as sa
 
 from curation.articles.selecting import Selection
@@ -26,6 +27,17 @@ def import_folder(
         return import_dump(
             store, dump, dump.tree.scan(dump.within), Options(actor=actor, **{"new_source": True, **options})
         )
+
+
+def interrupt_import(store: Store, root: Path) -> None:
+    """Import a source until more than half of its files are written, and then raise what Ctrl-C raises."""
+
+    def stop(done: int, total: int) -> None:
+        if done > total // 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        import_folder(store, root, progress=stop)
 
 
 def undo_one_import(store: Store, changeset_id: int, *, dry_run: bool = False, **who: Any) -> UndoResult:

@@ -25,7 +25,7 @@ from curation.verifying import findings as findings_module
 from curation.verifying.run import Finding, count, verify
 
 from ..support.cases import some
-from ..support.importing_helpers import import_folder
+from ..support.importing_helpers import import_folder, interrupt_import
 from ..support.places import SITE
 from ..support.store_digest import digests
 from ..support.stores import ON_SQLITE, make_store
@@ -137,13 +137,7 @@ def test_an_interrupted_import_leaves_a_sound_store(
 ) -> None:
     """An import resolves links at its end, so they are checked only after that."""
     monkeypatch.setattr(batches, "BATCH", 10)
-
-    def stop(done: int, total: int) -> None:
-        if done > total // 2:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        import_folder(store, site, progress=stop)
+    interrupt_import(store, site)
     assert found(store) == []
     import_folder(store, site)
     assert found(store) == []
