@@ -35,7 +35,7 @@ from ..store.schema import (
 _IDS: sa.BindParameter[Sequence[int]] = sa.bindparam("ids", expanding=True)
 
 #: Maximum number of articles in memory at once.
-CHUNK_SIZE = 500
+ARTICLES_IN_MEMORY = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +124,7 @@ PARTS: Mapping[str, Part] = _parts()
 def read_articles(
     connection: sa.Connection, ids: Sequence[int], columns: Iterable[str], parts: PartFields
 ) -> Iterator[dict[str, Any]]:
-    """Yield articles in the order of the given ids, with at most `CHUNK_SIZE` in memory at once.
+    """Yield articles in the order of the given ids, with at most `ARTICLES_IN_MEMORY` in memory at once.
 
     Args:
         columns: Names of `article_columns`; `id` is always part of the result.
@@ -141,7 +141,7 @@ def read_articles(
         .where(articles.c.id.in_(_IDS))
     )
     queries = {name: _part_query(PARTS[name], fields) for name, fields in parts.items()}
-    for some in chunks(ids, CHUNK_SIZE):
+    for some in chunks(ids, ARTICLES_IN_MEMORY):
         chosen = {"ids": list(some)}
         found = {row["id"]: dict(row) for row in connection.execute(query, chosen).mappings()}
         for name, part_query in queries.items():

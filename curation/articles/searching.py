@@ -24,7 +24,7 @@ from ..store.database import Store
 from ..store.schema import articles, search_queue
 
 #: Articles that are indexed in one transaction.
-BATCH_SIZE = 5_000
+ARTICLES_PER_BATCH = 5_000
 
 #: Maximum number of words of a snippet. It starts a third of them before the first found word.
 SNIPPET_WORDS = 24
@@ -119,9 +119,9 @@ def rebuild_index(connection: sa.Connection, progress: Callable[[int, int], None
 
 
 def _index_batch(connection: sa.Connection) -> int:
-    """Index the first `BATCH_SIZE` articles of the queue, and return how many there were."""
+    """Index the first `ARTICLES_PER_BATCH` articles of the queue, and return how many there were."""
     key = search_queue.c.article_id
-    ids = connection.scalars(sa.select(key).order_by(key).limit(BATCH_SIZE)).all()
+    ids = connection.scalars(sa.select(key).order_by(key).limit(ARTICLES_PER_BATCH)).all()
     if ids:
         backend_of(connection).index_articles(connection, ids[-1])
         connection.execute(sa.delete(search_queue).where(key <= ids[-1]))

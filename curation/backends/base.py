@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 #: Rows of a bulk write, or parameters of an IN list, in one statement. The lowest limit measured is 999
 #: parameters, on an old SQLite.
-CHUNK = 500
+MAX_PARAMETERS = 500
 
 #: Maximum time that a command waits for another one, in seconds.
 LOCK_TIMEOUT = 20.0
@@ -282,7 +282,7 @@ class Backend(ABC):
         return iter(())
 
 
-def chunks(items: Sequence[T], size: int = CHUNK) -> Iterator[Sequence[T]]:
+def chunks(items: Sequence[T], size: int = MAX_PARAMETERS) -> Iterator[Sequence[T]]:
     """Yield the items in sequences of at most `size`."""
     for start in range(0, len(items), size):
         yield items[start : start + size]

@@ -21,7 +21,7 @@ from ..flags import FLAGS, is_about_flag
 from ..store.schema import articles, changes, documents, files, import_issues, overrides, taxonomy_documents
 
 #: Rows per fetch.
-BATCH = 500
+DOCUMENTS_PER_FETCH = 500
 
 
 class StoredDocument(NamedTuple):
@@ -114,7 +114,7 @@ def _is_imported_file_of(document: Any) -> sa.ColumnElement[bool]:
 
 
 def _batches(connection: sa.Connection, query: sa.Select[Any]) -> Generator[list[StoredDocument], None, None]:
-    with connection.execute(query, execution_options={"yield_per": BATCH}) as rows:
+    with connection.execute(query, execution_options={"yield_per": DOCUMENTS_PER_FETCH}) as rows:
         for some in rows.partitions():
             yield [
                 StoredDocument(row_id, article_id, path, bytes(digest), stamp, bool(is_overridden))

@@ -17,7 +17,7 @@ from .context import ImportContext
 from .matching.moves import Plan
 from .matching.placement import Placement, find_overridden_paths
 from .reading.files import Chunk, drop_tasks
-from .reading.pipeline import CHUNK, count_cores, read_ahead
+from .reading.pipeline import FILES_PER_TASK, count_cores, read_ahead
 from .reading.processes import process_pool
 from .reading.tasks import Outcome, OutcomeKind, StoredFile, Task
 from .records.files import STATES, load_stored_files
@@ -28,7 +28,7 @@ from .writing.taxonomy import TaxonomyWriter
 
 #: Maximum number of files in one transaction. With 500, a first import of 20,000 files writes twice as many
 #: pages. With 2,000, an editor waits a quarter of a second.
-BATCH = 2_000
+FILES_PER_BATCH = 2_000
 
 #: Minimum number of files for which other processes read. For fewer, starting them takes longer than reading.
 MIN_FILES_FOR_PROCESSES = 1_000
@@ -92,7 +92,7 @@ class BatchImporter:
         unsure = [f for f in files if f.kind is Kind.ARTICLE and not self._context.files.was_imported(f.path)]
         known: set[str] = set()
         with self._context.transactions.reading() as connection:
-            for batch in chunks(unsure, BATCH):
+            for batch in chunks(unsure, FILES_PER_BATCH):
                 known.update(load_stored_files(connection, self._records.source_id, batch))
         new = [file for file in unsure if file.path not in known]
         new_paths = {file.path for file in new}
@@ -115,11 +115,11 @@ class BatchImporter:
         Taxonomy comes first, so that articles find their providers and topics.
         """
         for kind in (Kind.ORGANIZATION, Kind.TOPIC, Kind.ARTICLE):
-            for batch in chunks([file for file in files if file.kind is kind], BATCH):
+            for batch in chunks([file for file in files if file.kind is kind], FILES_PER_BATCH):
                 known = self._find_known(batch)
                 if plan is not None:
                     known = _apply_plan(known, plan, batch)
-                for chunk in chunks(batch, CHUNK):
+                for chunk in chunks(batch, FILES_PER_TASK):
                     yield self._make_tasks_of_chunk(chunk, known)
 
     def _make_tasks_of_chunk(self, chunk: Sequence[File], known: Mapping[str, StoredFile]) -> list[Task]:
@@ -310,11 +310,11 @@ def _quarantine_changed(chunk: Chunk, digests: Mapping[str, bytes]) -> Chunk:
 
 
 def _group_chunks(chunks_read: Iterable[Chunk]) -> Iterator[list[Chunk]]:
-    """Yield the chunks in batches of one kind and about `BATCH` files."""
+    """Yield the chunks in batches of one kind and about `FILES_PER_BATCH` files."""
     batch: list[Chunk] = []
     count = 0
     for tasks, read in chunks_read:
-        if batch and (count >= BATCH or batch[0][0][0].file.kind is not tasks[0].file.kind):
+        if batch and (count >= FILES_PER_BATCH or batch[0][0][0].file.kind is not tasks[0].file.kind):
             yield batch
             batch, count = [], 0
         batch.append((tasks, read))

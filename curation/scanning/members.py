@@ -10,7 +10,7 @@ from ..documents.issues import Issue
 from ..errors import CurationError
 
 #: Bytes read in one step.
-CHUNK = 1 << 16
+READ_SIZE = 1 << 16
 
 #: Maximum number of unpacked bytes per packed byte. Above this ratio, and above `RATIO_FREE_BYTES`, an
 #: archive counts as a decompression bomb. Deflate can reach 1,032. Documents in the dumps seen so far reach

@@ -20,10 +20,10 @@ from typing import BinaryIO, NamedTuple, Protocol
 
 from ..errors import DocumentError, ImportFailed
 from .members import (
-    CHUNK,
     MAX_NAME_LENGTH,
     MAX_RATIO,
     RATIO_FREE_BYTES,
+    READ_SIZE,
     Member,
     PartialArchiveError,
     Reader,
@@ -155,7 +155,7 @@ class _DecompressedStream(io.RawIOBase):
 
     @classmethod
     def buffered(cls, raw: BinaryIO, make_decompressor: Callable[[], _Decompressor]) -> BinaryIO:
-        return io.BufferedReader(cls(raw, make_decompressor), CHUNK)
+        return io.BufferedReader(cls(raw, make_decompressor), READ_SIZE)
 
     def __init__(self, raw: BinaryIO, make_decompressor: Callable[[], _Decompressor]) -> None:
         self._raw = raw
@@ -191,12 +191,12 @@ class _DecompressedStream(io.RawIOBase):
         self._fill()
         piece = self._packed[self._position : self._position + self._step]
         self._position += len(piece)
-        self._step = min(2 * self._step, CHUNK)
+        self._step = min(2 * self._step, READ_SIZE)
         return piece
 
     def _fill(self) -> bool:
         if self._position == len(self._packed):
-            self._packed, self._position = self._raw.read(CHUNK), 0
+            self._packed, self._position = self._raw.read(READ_SIZE), 0
         return bool(self._packed)
 
     def _next_stream(self) -> bool:
@@ -246,7 +246,7 @@ class _Tar(Reader):
         Data after a block of zeros shows that the block was damage, not the end of the archive.
         """
         is_empty = True
-        while chunk := self._read(CHUNK):
+        while chunk := self._read(READ_SIZE):
             is_empty = is_empty and chunk.count(0) == len(chunk)
         if self._has_end_block and not is_empty:
             raise _damaged_error("data follows its end")
@@ -289,7 +289,7 @@ class _Tar(Reader):
 
     def _read_chunks(self) -> Iterator[bytes]:
         while self._left:
-            chunk = self._read(min(self._left, CHUNK))
+            chunk = self._read(min(self._left, READ_SIZE))
             if not chunk:
                 raise truncated_error()
             self._left -= len(chunk)

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from ..errors import DocumentError, ImportFailed
-from .members import CHUNK, Member, PartialArchiveError, Reader, decode_name
+from .members import READ_SIZE, Member, PartialArchiveError, Reader, decode_name
 from .tree import BACKSLASH_NAMES
 
 _END = struct.Struct("<4s4H2LH")
@@ -185,7 +185,7 @@ class _Zip(Reader):
     def _read_packed(self, start: int, left: int) -> Iterator[bytes]:
         self._data.seek(start)
         while left > 0:
-            chunk = self._data.read(min(left, CHUNK))
+            chunk = self._data.read(min(left, READ_SIZE))
             if not chunk:
                 raise DocumentError("damaged_member", "the member is truncated")
             left -= len(chunk)
@@ -215,7 +215,7 @@ def _contains_header(data: BinaryIO, start: int, stop: int) -> bool:
     """Return whether a member starts between two offsets. Other data between them is ignored."""
     data.seek(start)
     before = b""
-    while start < stop and (chunk := data.read(min(CHUNK, stop - start))):
+    while start < stop and (chunk := data.read(min(READ_SIZE, stop - start))):
         if _LOCAL_SIGNATURE in before + chunk:
             return True
         start += len(chunk)
@@ -264,9 +264,9 @@ def _inflate(packed: Iterator[bytes]) -> Iterator[bytes]:
     try:
         for chunk in packed:
             while chunk and not inflater.eof:
-                yield inflater.decompress(chunk, CHUNK)
+                yield inflater.decompress(chunk, READ_SIZE)
                 chunk = inflater.unconsumed_tail
-        while not inflater.eof and (rest := inflater.decompress(inflater.unconsumed_tail, CHUNK)):
+        while not inflater.eof and (rest := inflater.decompress(inflater.unconsumed_tail, READ_SIZE)):
             yield rest
     except zlib.error as error:
         raise DocumentError("damaged_member", f"cannot be unpacked: {error}") from error

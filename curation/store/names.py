@@ -46,7 +46,7 @@ def in_collection(name: str) -> sa.ColumnElement[bool]:
 def check_names(connection: sa.Connection, named: Mapping[str, Sequence[str]]) -> None:
     """Raise SelectionError if one of some names is not in the store. The message suggests a similar name.
 
-    One query looks for all of them, or one for each `backends.CHUNK` names.
+    One query looks for all of them, or one for each `backends.MAX_PARAMETERS` names.
 
     Args:
         named: names by kind (`KINDS`).

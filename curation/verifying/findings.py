@@ -14,7 +14,7 @@ from ..importing.records.files import STALE
 from ..store.schema import articles, files, sources
 
 #: Number of rows that are checked together. Their documents are in memory at the same time.
-BATCH = 300
+ROWS_PER_BATCH = 300
 
 #: The checks of derived data, which `reindex` rebuilds.
 DERIVED = frozenset({"search", "images", "links", "orphans", "ids"})
@@ -70,8 +70,8 @@ def find_subjects(connection: sa.Connection, article_ids: Sequence[int]) -> dict
 
 
 def batches(connection: sa.Connection, table: sa.Table) -> Iterator[Sequence[int]]:
-    """Yield the ids of a table in ascending order, `BATCH` at a time."""
-    query = sa.select(table.c.id).order_by(table.c.id).limit(BATCH)
+    """Yield the ids of a table in ascending order, `ROWS_PER_BATCH` at a time."""
+    query = sa.select(table.c.id).order_by(table.c.id).limit(ROWS_PER_BATCH)
     ids = connection.scalars(query).all()
     while ids:
         yield ids

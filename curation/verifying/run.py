@@ -10,10 +10,10 @@ from ..progress import Progress
 from ..store.schema import articles
 from .contents import find_wrong_rows
 from .counts import Counts, count, find_orphans, find_unmatched_rows
-from .engine import find_broken_references, find_engine_damage, find_outdated_id_counters
 from .findings import Finding, batches
 from .flags import find_wrong_flags
 from .imports import find_wrong_imports
+from .integrity import find_broken_references, find_engine_damage, find_outdated_id_counters
 from .links import find_wrong_links
 from .search import find_wrong_index
 from .taxonomy import find_wrong_taxonomy

@@ -123,7 +123,7 @@ def test_all_steps_copy_the_state_at_the_start(
 def test_backups_during_imports_and_edits_are_consistent(
     filled_store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(batches, "BATCH", 5)
+    monkeypatch.setattr(batches, "FILES_PER_BATCH", 5)
     monkeypatch.setattr(sqlite_backup, "STEP", 5)
     site = Path(shutil.copytree(SITE, tmp_path / "site"))
     is_over = threading.Event()

@@ -296,7 +296,7 @@ def test_a_reading_process_that_dies_is_replaced(
     """Simulate that memory runs out. Most of the time these processes are writing an answer."""
     rng, died = random.Random(SEED), 0
     root = versions[0].root
-    with Imports(tmp_path, CHUNK=50) as started:
+    with Imports(tmp_path, FILES_PER_TASK=50) as started:
         for _ in range(5 if place.engine == "sqlite" else 2):
             database = place.new()
             process = started.start("--database", database, "import", root, "--source", SOURCE, "--jobs", 2)
@@ -718,7 +718,7 @@ def test_an_editor_loses_no_override_during_imports(
     database, work = place.new(), tmp_path / "work"
     shutil.copytree(versions[0].root, work)
     # Batches have their real size, because an editor may have to wait for one.
-    with opened(database) as store, Imports(tmp_path, BATCH=2_000) as started:
+    with opened(database) as store, Imports(tmp_path, FILES_PER_BATCH=2_000) as started:
         migrate.upgrade(store)
         editor = Editor(database)
         editor.start()

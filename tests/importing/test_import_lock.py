@@ -51,7 +51,7 @@ def _after_first_batch(action: Callable[[], Any]) -> Callable[[int, int], None]:
 def test_an_import_that_lost_its_lock_fails_with_a_message(
     served: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(batches, "BATCH", 10)
+    monkeypatch.setattr(batches, "FILES_PER_BATCH", 10)
     progress = _after_first_batch(lambda: _end_lock_session(served))
     with pytest.raises(ImportFailed, match="the lock of the import of 'site' was lost") as failed:
         import_folder(served, SITE, progress=progress)
@@ -62,7 +62,7 @@ def test_an_import_that_lost_its_lock_fails_with_a_message(
 
 def test_an_import_stops_when_another_one_took_over(served: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """This holds even if the loss of the lock is not noticed, for example behind a connection pooler."""
-    monkeypatch.setattr(batches, "BATCH", 10)
+    monkeypatch.setattr(batches, "FILES_PER_BATCH", 10)
     monkeypatch.setattr(Postgresql, "_check_lock", lambda *_: None)
 
     def take_over() -> None:
@@ -139,7 +139,7 @@ def test_editors_can_work_during_a_dry_run(
     (site / "_news/2024-05-05-added.md").write_text("---\ntitle: Added\nprovider:\n  name: Nobody\n---\nx\n")
     next((site / "_learning").rglob("*.md")).unlink()
     before = digests(store)
-    monkeypatch.setattr(batches, "BATCH", 5)
+    monkeypatch.setattr(batches, "FILES_PER_BATCH", 5)
     durations: list[float] = []
 
     def edit(done: int, total: int) -> None:

@@ -271,8 +271,8 @@ def test_processes_and_any_executor_give_the_same_rows(
     inline = import_folder(store, site, source="inline")
     with processes.process_pool(2) as executor:
         parallel = import_folder(store, site, source="processes", executor=executor)
-    monkeypatch.setattr(pipeline, "CHUNK", 20)
-    monkeypatch.setattr(batches, "CHUNK", 20)
+    monkeypatch.setattr(pipeline, "FILES_PER_TASK", 20)
+    monkeypatch.setattr(batches, "FILES_PER_TASK", 20)
     monkeypatch.setattr(pipeline, "MAX_PENDING", 5)
     with ThreadPoolExecutor(3) as threads:
         counting = CountingExecutor(threads)

@@ -85,7 +85,7 @@ def test_importing_twice_changes_nothing_but_the_imports(store: Store, site: Pat
 
 
 def test_small_batches_give_the_same_rows(store: Store, site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batches, "BATCH", 7)
+    monkeypatch.setattr(batches, "FILES_PER_BATCH", 7)
     run_import(store, site)
     assert count(store, articles) == 50
     assert count(store, related_links, related_links.c.target_id.is_not(None)) == 19
@@ -514,7 +514,7 @@ def test_one_import_of_a_source_at_a_time(store: Store, site: Path) -> None:
 def test_an_interrupted_import_is_marked_failed_and_the_next_one_completes_it(
     store: Store, site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(batches, "BATCH", 10)
+    monkeypatch.setattr(batches, "FILES_PER_BATCH", 10)
     interrupt_import(store, site)
     [(status, added)] = rows(store, sa.select(imports.c.status, imports.c.added))
     assert (status, added) == ("failed", count(store, articles))

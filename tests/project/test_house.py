@@ -17,44 +17,17 @@ FILES = sorted(f for f in ROOT.rglob("*.py") if "migrations" not in f.relative_t
 
 #: Layers from the bottom up. A module imports only from its own package or from lower layers.
 LAYERS = (
-    (
-        "errors",
-        "flags",
-        "integers",
-        "interrupts",
-        "suggestions",
-        "paths",
-        "progress",
-        "values",
-        "wording",
-    ),
-    (
-        "temporary",
-        "urls",
-    ),
-    ("documents",),
-    ("scanning",),
-    ("backends",),
-    ("store",),
-    (
-        "articles",
-        "sources",
-    ),
-    (
-        "importing",
-        "editing",
-        "queries",
-    ),
-    (
-        "scoring",
-        "verifying",
-        "charts",
-    ),
-    ("exporting",),
-    ("cli",),
-    ("__main__",),
+    "errors flags integers interrupts paths progress suggestions urls values wording",
+    "temporary",
+    "documents backends",
+    "scanning store",
+    "articles sources",
+    "importing editing queries",
+    "scoring verifying charts exporting",
+    "cli",
+    "__main__",
 )
-LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
+LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names.split()}
 
 
 def part_of(file: Path) -> str:

@@ -33,7 +33,7 @@ from .stores import new_database
 
 #: Files of one transaction, files of one chunk, and files from which on processes are started. They are
 #: small, so that a small dump runs through all the code that a large one does.
-SMALL = {"BATCH": 60, "CHUNK": 10, "MIN_FILES_FOR_PROCESSES": 50}
+SMALL = {"FILES_PER_BATCH": 60, "FILES_PER_TASK": 10, "MIN_FILES_FOR_PROCESSES": 50}
 
 #: Seconds after which a command is considered to hang.
 HANG_SECONDS = 60.0

@@ -534,9 +534,9 @@ def make_steps(seed: int, count: int) -> list[Step]:
 def small_batches(seed: int) -> Iterator[None]:
     """Let each import use several transactions, and let few pairs count as many."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(batches, "BATCH", 2)
-        patch.setattr(batches, "CHUNK", 1)
-        patch.setattr(restoring, "BATCH", 2)
+        patch.setattr(batches, "FILES_PER_BATCH", 2)
+        patch.setattr(batches, "FILES_PER_TASK", 1)
+        patch.setattr(restoring, "VERSIONS_PER_BATCH", 2)
         patch.setattr(moves, "MAX_PAIRS", (10_000, 10_000, 3)[seed % 3])
         yield
 

@@ -27,7 +27,7 @@ from curation.store.schema import metadata
 Row = Sequence[Any]
 
 #: Rows of one bulk insert.
-BATCH_SIZE = 20_000
+ARTICLES_PER_BATCH = 20_000
 
 WORDS = str.split(
     "tide lamp harbour keeper stair barrier mudlark eel bollard parking needle rock lantern fog bell ferry"
@@ -39,7 +39,7 @@ def fill(store: Store, count: int) -> None:
     """Fill an empty store with `count` articles."""
     for table, columns, rows in _tables(count):
         left = iter(rows)
-        while batch := list(islice(left, BATCH_SIZE)):
+        while batch := list(islice(left, ARTICLES_PER_BATCH)):
             with store.writing() as connection:
                 store.backend.bulk_insert(connection, metadata.tables[table], columns.split(), batch)
     with store.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:

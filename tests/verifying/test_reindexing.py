@@ -90,7 +90,7 @@ def test_it_fails_during_an_import(filled: Store, curation: Command) -> None:
 
 
 def test_an_interruption_loses_nothing(filled: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(searching, "BATCH_SIZE", 20)
+    monkeypatch.setattr(searching, "ARTICLES_PER_BATCH", 20)
     searching.index_queued(filled)
 
     def stop(done: int, total: int) -> None:

@@ -81,7 +81,7 @@ def test_batches_of_any_size_find_the_same(filled: Store, monkeypatch: pytest.Mo
     whole = found(filled)
     assert len(whole) >= 10
     calls = []
-    monkeypatch.setattr(findings_module, "BATCH", 7)
+    monkeypatch.setattr(findings_module, "ROWS_PER_BATCH", 7)
     with filled.reading() as connection:
         assert list(verify(connection, lambda done, total: calls.append((done, total)))) == whole
     assert calls == [(min(n, 50), 50) for n in range(7, 57, 7)]
@@ -108,7 +108,7 @@ def test_an_editor_at_work_during_an_import_leaves_a_sound_history(
     store: Store, site: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The import's changeset is older than the editor's, but its change of this article is later."""
-    monkeypatch.setattr(batches, "BATCH", 10)
+    monkeypatch.setattr(batches, "FILES_PER_BATCH", 10)
     import_folder(store, site)
     path = "_samples/flash-pattern-simulator.md"
     with (site / "_archive/_news/2019-06-21-sea-level-measured-from-a-deckchair.md").open("a") as first:
@@ -136,7 +136,7 @@ def test_an_interrupted_import_leaves_a_sound_store(
     store: Store, site: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An import resolves links at its end, so they are checked only after that."""
-    monkeypatch.setattr(batches, "BATCH", 10)
+    monkeypatch.setattr(batches, "FILES_PER_BATCH", 10)
     interrupt_import(store, site)
     assert found(store) == []
     import_folder(store, site)

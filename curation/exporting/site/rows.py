@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ...articles.reading import CHUNK_SIZE, PartFields, read_articles
+from ...articles.reading import ARTICLES_IN_MEMORY, PartFields, read_articles
 from ...backends.base import chunks
 from ...store.names import in_collection
 from ...store.schema import (
@@ -95,7 +95,7 @@ def public_ids(connection: sa.Connection, source_id: int, collection: str, *, by
 
 def read_public_articles(connection: sa.Connection, source_id: int, ids: Sequence[int]) -> Iterator[Article]:
     """Yield articles in the order of their ids, with the items of collections."""
-    for some in chunks(ids, CHUNK_SIZE):
+    for some in chunks(ids, ARTICLES_IN_MEMORY):
         found = _read(connection, some)
         _add_items(connection, source_id, found)
         yield from (found[article_id] for article_id in some)
@@ -133,7 +133,7 @@ def _add_items(connection: sa.Connection, source_id: int, found: dict[int, Artic
     listed = connection.execute(query.order_by(table.article_id, table.position)).all()
     item_ids = sorted({item_id for _, item_id in listed if item_id is not None})
     public: dict[int, Article] = {}
-    for some in chunks(item_ids, CHUNK_SIZE):
+    for some in chunks(item_ids, ARTICLES_IN_MEMORY):
         public_query = sa.select(articles.c.id).where(is_public(source_id), articles.c.id.in_(some))
         ids = connection.scalars(public_query).all()
         public |= _read(connection, ids) if ids else {}

@@ -1,6 +1,6 @@
 """Read files ahead of the writer, on all cores and in order.
 
-Memory is bounded: at most `MAX_PENDING` chunks of `CHUNK` files are read and not yet written.
+Memory is bounded: at most `MAX_PENDING` chunks of `FILES_PER_TASK` files are read and not yet written.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from .tasks import Task
 from .timeouts import SingleFileReader, read_locally, wait_for_result
 
 #: Files in one call of `read_files`: some 10 ms of work, so that the cost of the call is small.
-CHUNK = 100
+FILES_PER_TASK = 100
 
 #: Chunks that are submitted and not yet returned: enough to keep the readers busy while a batch is written.
 MAX_PENDING = 48

@@ -25,7 +25,7 @@ from .context import UndoContext
 from .limits import is_changed_later, is_edited_since
 
 #: Number of documents that are restored together.
-BATCH = 500
+VERSIONS_PER_BATCH = 500
 
 
 def find_versions(context: UndoContext) -> list[Any]:
@@ -51,7 +51,7 @@ def find_versions(context: UndoContext) -> list[Any]:
 
 def restore_documents(context: UndoContext, versions: Sequence[Any]) -> None:
     """Write the earlier documents, with the writers of an import."""
-    for batch in chunks([row for row in versions if row.delta is not None], BATCH):
+    for batch in chunks([row for row in versions if row.delta is not None], VERSIONS_PER_BATCH):
         _restore_batch(context, batch)
 
 
@@ -113,7 +113,7 @@ def _settle_issues(context: UndoContext, versions: Sequence[Any]) -> None:
     """Close the issues of files that are missing again, and open those of files that are present again."""
     issues = context.records.issues
     issues.flush(context.connection)  # from `restore_documents`: some of its files are missing again
-    for batch in chunks(versions, BATCH):
+    for batch in chunks(versions, VERSIONS_PER_BATCH):
         issues.load(context.connection, [row.path for row in batch])
         back = [row for row in batch if row.delta is None and row.missing_since is None]
         contents = _read_contents(context.connection, back)
