@@ -21,7 +21,9 @@ from curation.store.database import Store
 from curation.store.schema import sources
 
 from .support.cases import skip_or_fail
+from .support.compiled_statements import share_compiled_statements
 from .support.importing_helpers import import_folder
+from .support.memory_folder import use_memory_for_temporary_files
 from .support.places import DATA, SITE
 from .support.postgresql_server import HOSTILE_ENVIRONMENT, HOSTILE_SETTINGS, IS_HOSTILE
 from .support.stores import copy_store, dropped_afterwards, execute_sql, new_database
@@ -30,6 +32,9 @@ from .support.stores import copy_store, dropped_afterwards, execute_sql, new_dat
 for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
     if signal.getsignal(number) == signal.SIG_IGN:
         signal.signal(number, handler)
+
+use_memory_for_temporary_files()
+share_compiled_statements()
 
 if IS_HOSTILE:
     os.environ.update(HOSTILE_ENVIRONMENT)
