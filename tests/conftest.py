@@ -42,19 +42,21 @@ if IS_HOSTILE:
 
 @pytest.hookimpl(tryfirst=True)  # before tests are selected by their marks
 def pytest_collection_modifyitems(items: Iterable[pytest.Item]) -> None:
-    """Mark two thirds of the PostgreSQL tests that also run on SQLite as long.
+    """Set the marks `postgresql` and `crash`, and choose which tests of both engines are slow.
 
-    A test takes three times as long on PostgreSQL.
+    Of the tests that also run on SQLite, one in six runs on PostgreSQL in the quick run, where it takes twice
+    as long. The slow run has the others.
     """
     for item in items:
-        if _is_on_both_engines_now_on_postgresql(item) and crc32(item.nodeid.encode()) % 3:
-            item.add_marker(pytest.mark.long)
-
-
-def _is_on_both_engines_now_on_postgresql(item: pytest.Item) -> bool:
-    given: dict[str, object] = getattr(getattr(item, "callspec", None), "params", {})
-    is_of_one = any(mark.args[0] == "store" for mark in item.iter_markers("parametrize"))
-    return not is_of_one and "postgresql" in (given.get("store"), given.get("empty_database"))
+        given: dict[str, object] = getattr(getattr(item, "callspec", None), "params", {})
+        is_on_postgresql = "postgresql" in given.values()
+        if is_on_postgresql or "postgresql_url" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.postgresql)
+        if "crash" in item.path.parts:
+            item.add_marker(pytest.mark.crash)
+        is_of_one_engine = any(mark.args[0] == "store" for mark in item.iter_markers("parametrize"))
+        if is_on_postgresql and not is_of_one_engine and crc32(item.nodeid.encode()) % 6:
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(scope="session")
@@ -195,7 +197,7 @@ def edited(store: Store, tmp_path: Path) -> Store:
 
 @pytest.fixture(
     scope="module",
-    params=["site", *(pytest.param(name, marks=pytest.mark.long) for name in ("powerapps", "diablo4"))],
+    params=["site", *(pytest.param(name, marks=pytest.mark.slow) for name in ("powerapps", "diablo4"))],
 )
 def root(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A dump: the sample site, and the real dumps if they are beside the checkout."""

@@ -104,7 +104,7 @@ def read_status(connection: sa.Connection) -> Table:
     )
     for count in counts:
         query = query.outerjoin(count, count.c.source_id == sources.c.id)
-    columns = ("source", "articles", "published", "missing", "decided", "conflicts", "adopted", "issues")
+    columns = ("source", "articles", "published", "missing", "overridden", "conflicts", "adopted", "issues")
     return Table((*columns, "last_import", "finished_at", "location"), connection.execute(query).all())
 
 

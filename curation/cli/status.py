@@ -14,7 +14,7 @@ from .output import output_options, print_rows
 def status_command() -> None:
     """Show a summary of each source.
 
-    `decided` counts articles with an override. `conflicts` counts those where upstream later changed a flag
+    `overridden` counts articles with an override. `conflicts` counts those where upstream later changed a flag
     to something else. `adopted` counts overrides that upstream has adopted; `curation reset --adopted`
     removes them. `issues` counts open errors and warnings.
 

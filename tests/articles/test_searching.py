@@ -185,7 +185,7 @@ def test_queries_find_what_a_scan_of_the_site_finds(filled: Store) -> None:
     compare(filled, SITE, QUERIES)
 
 
-@pytest.mark.long
+@pytest.mark.slow
 @pytest.mark.skipif(not DATA.is_dir(), reason=f"no real dumps at {DATA}")
 @pytest.mark.parametrize(("archive", "name"), [("powerapps", "powerapps"), ("diablo4-snapshots", "03")])
 def test_queries_find_what_a_scan_of_a_dump_finds(

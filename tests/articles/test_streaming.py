@@ -55,7 +55,7 @@ def fill(store: Store) -> None:
             store.backend.bulk_insert(connection, metadata.tables[name], columns.split(), list(rows))
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_lists_are_read_as_they_are_printed(store: Store) -> None:
     fill(store)
     peaks = {}

@@ -119,7 +119,7 @@ def test_all_steps_copy_the_state_at_the_start(
     assert check_and_count(tmp_path / "copy.db") == (50, 0)
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_backups_during_imports_and_edits_are_consistent(
     filled_store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

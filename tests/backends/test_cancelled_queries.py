@@ -113,7 +113,7 @@ def test_a_signal_ends_the_query_with_one_line(filled: Store, number: signal.Sig
         assert time.monotonic() - begun < 3
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_a_signal_ends_a_query_that_prints(filled: Store, tmp_path: Path) -> None:
     mark = tmp_path / "read"
     reader = f"(head -c 100000 > /dev/null; touch {mark}; sleep 8)"  # like a pager that waits for a key
@@ -159,6 +159,7 @@ def test_the_timeout_includes_reading_the_rows(filled: Store) -> None:
     assert time.monotonic() - begun < 10
 
 
+@pytest.mark.slow
 def test_an_uninterruptible_query_is_abandoned(tmp_path: Path) -> None:
     store = Store(str(tmp_path / "store.db"))
     migrate.upgrade(store)

@@ -86,7 +86,7 @@ def succeed(run: Command, *arguments: str, codes: tuple[int, ...] = (0,)) -> str
     return result.stdout
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_views_reports_and_commands_accept_extreme_numbers(
     extreme: Command, store: Store, tmp_path: Path
 ) -> None:

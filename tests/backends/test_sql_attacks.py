@@ -195,7 +195,7 @@ def outcome(ended: Result) -> str:
 #: Combinations of roles and attacks: all with CURATION_FULL=1. Otherwise the owner and the superuser try every
 #: fifth attack, and all that are let through.
 CASES = [
-    pytest.param(who, attack, id=f"{who}-{attack.name}", marks=() if number % 10 == 0 else pytest.mark.long)
+    pytest.param(who, attack, id=f"{who}-{attack.name}", marks=() if number % 10 == 0 else pytest.mark.slow)
     for who, place in zip(WHO, range(len(WHO)), strict=True)
     for number, attack in enumerate(ATTACKS)
     if (expected := attack.outcomes[place]) != "."

@@ -84,13 +84,13 @@ def test_status_counts_articles_and_overrides(filled: Curation) -> None:
     [line] = json.loads(filled("status", "--format", "json").stdout)
     counts = {
         k: line[k]
-        for k in ("source", "articles", "published", "decided", "conflicts", "issues", "last_import")
+        for k in ("source", "articles", "published", "overridden", "conflicts", "issues", "last_import")
     }
     assert counts == {
         "source": "site",
         "articles": 50,
         "published": 37,
-        "decided": 1,
+        "overridden": 1,
         "conflicts": 1,
         "issues": 0,
         "last_import": "succeeded",

@@ -437,7 +437,7 @@ command(standalone_mode=False)
 """
 
 
-@pytest.mark.long
+@pytest.mark.slow
 # Not `getrusage`, whose peak a process has from the one that started it.
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc, which has the peak memory")
 @pytest.mark.parametrize("form", FORMATS)

@@ -126,6 +126,7 @@ def test_a_closed_or_full_stream_gives_one_error_line_and_leaves_nothing_half_do
             assert is_changed <= ("the work was already done" in message), (command, message)
 
 
+@pytest.mark.slow
 def test_work_done_before_the_disk_was_full_is_reported(world: Path) -> None:
     done = run(world, "set 1 --heat 9", ">/dev/full")
     message = (

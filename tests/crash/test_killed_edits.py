@@ -170,7 +170,7 @@ while time.monotonic() < until:
 """
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_editors_and_an_import_at_once_lose_nothing(place: Place, tmp_path: Path, dump: Path) -> None:
     root, rng = Path(shutil.copytree(dump, tmp_path / "work")), random.Random(SEED)
     with filled(place, root) as store:

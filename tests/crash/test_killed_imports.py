@@ -289,7 +289,7 @@ def test_an_import_killed_at_any_moment_leaves_whole_documents(
     assert sum(n for phase, n in killed.phases.items() if "batches" in phase) >= kills // 10
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_a_reading_process_that_dies_is_replaced(
     place: Place, tmp_path: Path, versions: list[Version]
 ) -> None:
@@ -392,7 +392,7 @@ def disk(tmp_path: Path) -> Iterator[Callable[..., Path]]:
 
 
 @pytest.mark.parametrize(
-    "kilobytes", [pytest.param(n, marks=pytest.mark.long) for n in (16, 300, 1600)] + [1000]
+    "kilobytes", [pytest.param(n, marks=pytest.mark.slow) for n in (16, 300, 1600)] + [1000]
 )
 def test_a_full_disk_is_reported_in_one_line_and_loses_nothing(
     disk: Callable[..., Path], versions: list[Version], wholes: dict[str, set[str]], kilobytes: int
@@ -408,7 +408,7 @@ def test_a_full_disk_is_reported_in_one_line_and_loses_nothing(
         assert_completed(store, versions[0].fresh)
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_a_disk_that_fills_up_under_a_known_store_loses_nothing(
     disk: Callable[..., Path], versions: list[Version], wholes: dict[str, set[str]]
 ) -> None:
@@ -535,7 +535,7 @@ def terminate(url: str, database: str) -> int:
         return len(rows.fetchall())
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_a_connection_cut_during_an_import_loses_nothing(
     request: pytest.FixtureRequest, tmp_path: Path, versions: list[Version], wholes: dict[str, set[str]]
 ) -> None:
@@ -587,7 +587,7 @@ def test_a_connection_cut_during_a_command_is_reported_in_one_line(
         assert connection.scalar(sa.select(sa.func.count()).select_from(overrides)) == 0
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_a_server_that_dies_during_an_import_loses_nothing(
     request: pytest.FixtureRequest, tmp_path: Path, versions: list[Version], wholes: dict[str, set[str]]
 ) -> None:
@@ -644,7 +644,7 @@ def test_a_second_import_of_a_source_is_refused_in_one_line(
         assert_completed(store, versions[0].fresh)
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_concurrent_imports_of_two_sources_equal_imports_in_sequence(place: Place, tmp_path: Path) -> None:
     rng = random.Random(SEED)
     together, separate = place.new(), str(tmp_path / "apart.db")
@@ -711,7 +711,7 @@ class Editor(threading.Thread):
         self.join()
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_an_editor_loses_no_override_during_imports(
     place: Place, tmp_path: Path, versions: list[Version]
 ) -> None:

@@ -1,6 +1,6 @@
 """Both readers of YAML, and those of other projects, agree on random texts.
 
-`CURATION_YAML_DOCUMENTS` is the number of texts that the long run compares (100,000).
+`CURATION_YAML_DOCUMENTS` is the number of texts that the slow run compares (100,000).
 """
 
 from __future__ import annotations

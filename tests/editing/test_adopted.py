@@ -212,7 +212,7 @@ def test_a_veto_does_not_count_as_adopted(filled: Store) -> None:
     assert (hidden, "published", 1) in overridden_values(filled)
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_ten_thousand_overrides_are_removed_in_few_statements(store: Store) -> None:
     fill(store, 10_000)
     with store.writing() as connection:  # `fill` has chosen the ids itself
@@ -257,11 +257,11 @@ def edited(curation: Curation, tmp_path: Path) -> Curation:
 
 def status(run: Curation) -> dict[str, int]:
     [line] = json.loads(run("status", "--format", "json").stdout)
-    return {name: line[name] for name in ("decided", "conflicts", "adopted")}
+    return {name: line[name] for name in ("overridden", "conflicts", "adopted")}
 
 
 def test_reset_adopted_needs_no_filter_and_reports_if_nothing_matches(edited: Curation) -> None:
-    assert status(edited) == {"decided": 2, "conflicts": 1, "adopted": 1}
+    assert status(edited) == {"overridden": 2, "conflicts": 1, "adopted": 1}
     dry = edited("reset", "--adopted", "--dry-run", "--format", "json")
     assert [(row["path"], row["old"], row["new"]) for row in json.loads(dry.stdout)] == [
         ("_news/a.md", 80, 80)
@@ -269,7 +269,7 @@ def test_reset_adopted_needs_no_filter_and_reports_if_nothing_matches(edited: Cu
     assert status(edited)["adopted"] == 1
     done = edited("reset", "--adopted", "--reason", "committed", "--actor", "cron")
     assert (done.exit_code, done.stdout.partition(": ")[2]) == (0, "released 1 of 1 article\n")
-    assert status(edited) == {"decided": 1, "conflicts": 1, "adopted": 0}
+    assert status(edited) == {"overridden": 1, "conflicts": 1, "adopted": 0}
     for more in ([], ["--quality"], ["b.md"], ["--search", "b"], ["--dry-run"]):
         idle = edited("reset", "--adopted", *more)
         assert idle.exit_code == 0, idle.output

@@ -192,7 +192,7 @@ class History:
                     assert revert_changeset(connection, changeset, actor="eve").kept == []
 
 
-@pytest.mark.parametrize("seed", [0, *(pytest.param(n, marks=pytest.mark.long) for n in range(1, EXAMPLES))])
+@pytest.mark.parametrize("seed", [0, *(pytest.param(n, marks=pytest.mark.slow) for n in range(1, EXAMPLES))])
 @pytest.mark.parametrize("engine", ["sqlite", "postgresql"])
 def test_the_laws_hold_over_any_history(
     request: pytest.FixtureRequest, tmp_path: Path, engine: str, seed: int

@@ -63,7 +63,7 @@ def test_an_archive_gets_all_documents_unchanged(
     assert "0 added, 1 updated, 49 unchanged, 0 missing" in again.stdout, again.output
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_nasty_documents_are_exported_unchanged(curation: Curation, tmp_path: Path) -> None:
     nasty = {f"_news/{name}.md": data for name, data in tricky_documents()}
     root = tmp_path / "nasty"
@@ -407,7 +407,7 @@ def test_which_flags_are_written(
     assert flags_to_write(overridden, all_effective, all_upstream) == written
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_a_killed_export_leaves_whole_files(tmp_path: Path) -> None:
     """After a kill, each file is complete: the old or the new one. The next export completes the rest."""
     command = [sys.executable, "-m", "curation", "--database", str(tmp_path / "killed.db")]

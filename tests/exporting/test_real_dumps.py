@@ -28,7 +28,7 @@ from ..support.importing_helpers import import_folder
 from ..support.places import DATA
 from ..support.upstream_changes import FULL, Files, Site, snapshots
 
-pytestmark = [pytest.mark.long, pytest.mark.skipif(not DATA.is_dir(), reason=f"no real dumps at {DATA}")]
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(not DATA.is_dir(), reason=f"no real dumps at {DATA}")]
 
 Curation = Callable[..., Result]
 OVERRIDES = 2_000 if FULL else 120

@@ -60,7 +60,7 @@ def rendered_files(root: Path) -> set[str]:
     return {str(path.relative_to(root)) for path in found}
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_files_equal_those_of_the_site_with_known_exceptions(rendered: Path, dumps: Path) -> None:
     site = dumps / "powerapps"
     theirs, ours = rendered_files(site), rendered_files(rendered)
@@ -75,7 +75,7 @@ def test_files_equal_those_of_the_site_with_known_exceptions(rendered: Path, dum
     assert not news & differing
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_the_exceptions_differ_only_as_expected(rendered: Path, dumps: Path) -> None:
     site = dumps / "powerapps"
 

@@ -74,7 +74,7 @@ def new_engine(
         one.store.engine.dispose()
 
 
-@pytest.mark.long
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(-(-DOCUMENTS // SITE_SIZE)))
 def test_no_value_ends_an_import(new_engine: Callable[[str], Engine], tmp_path: Path, seed: int) -> None:
     root, values = tmp_path / "site", Values(Random(seed))

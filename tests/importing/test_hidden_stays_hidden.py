@@ -67,7 +67,7 @@ HISTORIES_PER_TEST = 8
                 first,
                 min(HISTORIES_PER_TEST, HISTORIES // 2 - first),
                 id=f"many-{first}",
-                marks=pytest.mark.long,
+                marks=pytest.mark.slow,
             )
             for first in range(0, HISTORIES // 2, HISTORIES_PER_TEST)
         ),
@@ -330,7 +330,7 @@ def read_overrides(store: Store) -> dict[str, tuple[int, str, int, int]]:
     return {row.path.rpartition("/")[2]: tuple(row[1:]) for row in rows}
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_all_overrides_follow_when_a_repository_moves_all_posts(store: Store, repository: Path) -> None:
     import_revision(store, repository, "before")
     for number in range(OVERRIDDEN):

@@ -277,7 +277,7 @@ def select_wanted(value: Any, wanted: Any) -> Any:
     return value
 
 
-@pytest.mark.long
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "kinds",
     [NORMALISED, EMPTIED, UNREADABLE, AT_LIMIT],

@@ -40,7 +40,7 @@ def test_the_sample_site_joins_back_together(store: Store) -> None:
 
 
 @needs_dumps
-@pytest.mark.long
+@pytest.mark.slow
 def test_powerapps(store: Store, dumps: Path) -> None:
     root = dumps / "powerapps"
     run_import(store, root, "powerapps")
@@ -75,7 +75,7 @@ def test_powerapps(store: Store, dumps: Path) -> None:
 
 
 @needs_dumps
-@pytest.mark.long
+@pytest.mark.slow
 def test_diablo4(store: Store, dumps: Path) -> None:
     root = dumps / "03"
     run_import(store, root, "03")

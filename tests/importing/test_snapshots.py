@@ -63,7 +63,7 @@ def fresh_store(sqlite_template: Path, tmp_path: Path) -> Iterator[Callable[[], 
 
 
 @needs_dumps
-@pytest.mark.long
+@pytest.mark.slow
 @pytest.mark.parametrize("family", FAMILIES)
 def test_the_store_equals_a_fresh_import_after_each_snapshot(
     store: Store, fresh_store: Callable[[], Store], tmp_path: Path, family: str
@@ -302,7 +302,7 @@ def test_shared_rows_equal_those_of_fresh_imports(
 
 
 @needs_dumps
-@pytest.mark.long
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(1, SEEDS + 1))
 @pytest.mark.parametrize("store", MORE_ENGINES, indirect=True)
 def test_a_site_divided_between_two_sources(
@@ -365,7 +365,7 @@ def git(folder: Path, *arguments: str) -> str:
 
 
 @needs_dumps
-@pytest.mark.long
+@pytest.mark.slow
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize(
     ("store", "bare"),
@@ -411,7 +411,7 @@ SEQUENCES = (
 
 
 @needs_dumps
-@pytest.mark.long
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(1, SEEDS + 1))
 @pytest.mark.parametrize(
     ("store", "family", "mischief"),

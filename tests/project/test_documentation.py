@@ -6,6 +6,7 @@ import re
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -45,7 +46,13 @@ def has_session(page: str) -> bool:
     return bool(sessions(CHECKOUT / page))
 
 
-@pytest.mark.parametrize("page", [page for page in WRITTEN if has_session(page)])
+def with_sessions() -> list[Any]:
+    """Return the pages that have sessions. The quick run has those of the README."""
+    pages = [page for page in WRITTEN if has_session(page)]
+    return [pytest.param(page, marks=() if page == README.name else pytest.mark.slow) for page in pages]
+
+
+@pytest.mark.parametrize("page", with_sessions())
 def test_sessions_print_what_they_show(page: str, tmp_path: Path) -> None:
     """All sessions of a page run in order, beside a copy of the sample site."""
     subprocess.run(["cp", "-r", str(SITE), str(tmp_path / "site")], check=True)

@@ -127,13 +127,13 @@ def slow() -> dict[str, Any]:
     return found
 
 
-@pytest.mark.long
+@pytest.mark.slow
 @pytest.mark.parametrize("pattern", ALL, ids=lambda pattern: pattern.where)
 def test_no_pattern_is_worse_than_linear(slow: dict[str, Any], pattern: Pattern) -> None:
     assert pattern.where not in slow, slow[pattern.where]
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_patterns_are_found_and_weak_ones_are_detected() -> None:
     assert len(ALL) > 50
     weak = [

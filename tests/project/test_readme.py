@@ -33,7 +33,7 @@ def test_ci_runs_lint_the_tests_and_the_long_tests_in_this_order() -> None:
         "rm -rf .venv",
         '-c "$tests"',
         'wait "$checking"',
-        "\n.venv/bin/pytest -m long\n",
+        "\n.venv/bin/pytest -m slow\n",
     )
     places = [script.find(step) for step in steps]
     assert -1 not in places
@@ -49,7 +49,7 @@ def test_what_is_not_installed_is_skipped_and_fails_in_ci(
         skip_or_fail("no browser")
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_the_job_between_a_repository_and_its_site(tmp_path: Path) -> None:
     """The recipe is run as written: first with an override, then with nothing to do."""
     [recipe] = [
@@ -82,7 +82,7 @@ def test_the_job_between_a_repository_and_its_site(tmp_path: Path) -> None:
     assert "1 written, 59 unchanged, 0 left" in run(recipe)
     changed = run("git -C site show --stat --format= HEAD").splitlines()[-1].strip()
     assert changed == "1 file changed, 2 insertions(+), 2 deletions(-)"
-    assert (counts()["decided"], counts()["conflicts"], counts()["adopted"]) == ("1", "0", "2")
+    assert (counts()["overridden"], counts()["conflicts"], counts()["adopted"]) == ("1", "0", "2")
     again = run(recipe)
     assert "0 written, 60 unchanged, 0 left" in again
     assert re.search("public: 0 written, [1-9][0-9]* unchanged, 0 removed", again)
@@ -95,5 +95,5 @@ def test_the_job_between_a_repository_and_its_site(tmp_path: Path) -> None:
 
     # Adopted overrides are removed, and then there is nothing to write.
     assert "1 of 1 article" in run("curation reset --adopted")
-    assert counts()["decided"] == "0"
+    assert counts()["overridden"] == "0"
     assert "0 written, 60 unchanged, 0 left" in run("curation export files site")

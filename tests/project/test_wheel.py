@@ -15,7 +15,7 @@ from ..support.places import CHECKOUT, SITE
 
 ROOT = CHECKOUT
 
-pytestmark = pytest.mark.long
+pytestmark = pytest.mark.slow
 
 
 def run(*command: str | Path, cwd: Path) -> str:

@@ -212,7 +212,7 @@ def unpacked(tmp_path: Path, name: str, part: str) -> Path:
     return tmp_path / name / part
 
 
-@pytest.mark.long
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "part", "settings"),
     [
@@ -255,7 +255,7 @@ def test_the_rule_of_a_real_site_is_inferred(
     assert run_score(store).changeset_id is None  # with nothing edited there is nothing to recompute
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_a_real_story_takes_the_lead_and_gives_it_back(store: Store, tmp_path: Path) -> None:
     root = unpacked(tmp_path, "diablo4-snapshots", "03")
     stated = {f.stem: parsed(f) for f in sorted((root / "_news").glob("*.md"))}
@@ -291,7 +291,7 @@ def test_a_real_story_takes_the_lead_and_gives_it_back(store: Store, tmp_path: P
     assert run_score(store).changeset_id is None
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_a_real_article_that_is_removed_is_explained(store: Store, tmp_path: Path) -> None:
     root = unpacked(tmp_path, "powerapps", "powerapps")
     path, stated = next(
@@ -504,7 +504,7 @@ def test_a_removed_article_is_not_published_by_a_score(store: Store, site: Path)
     assert flags(store)["weak"] == [75, 76, True]
 
 
-@pytest.mark.parametrize("seed", [0, *(pytest.param(n, marks=pytest.mark.long) for n in range(1, 6))])
+@pytest.mark.parametrize("seed", [0, *(pytest.param(n, marks=pytest.mark.slow) for n in range(1, 6))])
 def test_a_random_site_follows_a_model_of_the_rule(store: Store, tmp_path: Path, seed: int) -> None:
     chance = random.Random(seed)
     titles = list("abcdefgh")

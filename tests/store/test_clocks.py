@@ -62,7 +62,7 @@ def quality(store: Store) -> object:
     return rows(store, sa.select(articles.c.quality))[0][0]
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_an_import_after_a_clock_that_ran_ahead_can_be_undone(
     store: Store, tmp_path: Path, set_clock: SetClock
 ) -> None:
@@ -75,7 +75,7 @@ def test_an_import_after_a_clock_that_ran_ahead_can_be_undone(
     assert quality(store) == versions.KEPT_IMPORTS + 1
 
 
-@pytest.mark.long
+@pytest.mark.slow
 @settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.integers(-3000, 3000), min_size=4, max_size=7))
 def test_the_last_imports_can_be_undone_with_any_clock(

@@ -46,7 +46,7 @@ def write_rich(root: Path, name: str, chance: random.Random) -> None:
     (root / "_data" / "topics" / f"{one}.yaml").write_text(f"name: T{one}\n")
 
 
-@pytest.mark.parametrize("seed", [0, *(pytest.param(n, marks=pytest.mark.long) for n in range(1, SEEDS))])
+@pytest.mark.parametrize("seed", [0, *(pytest.param(n, marks=pytest.mark.slow) for n in range(1, SEEDS))])
 def test_a_new_row_has_an_id_that_no_row_ever_had(
     store: Store, tmp_path: Path, curation: Callable[..., Result], seed: int
 ) -> None:

@@ -30,7 +30,7 @@ from ..support.store_digest import digests
 REVISIONS = sorted((migrations_folder() / "versions").glob("[0-9]*.py"))
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_up_down_and_up_again_with_rows(empty_database: str) -> None:
     store = Store(empty_database)
     assert migrate.upgrade(store) == head_revision()
@@ -276,7 +276,7 @@ def test_references_are_enforced(store: Store) -> None:
         connection.execute(sa.text("INSERT INTO article_authors VALUES (4711, 0, 'nobody')"))
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_two_runners_at_once_both_succeed(empty_database: str) -> None:
     command = [sys.executable, "-m", "curation", "--database", empty_database, "db", "upgrade"]
     runners = [
@@ -328,7 +328,7 @@ def test_a_revision_stands_alone(file: Path) -> None:
         assert not any(name.split(".")[0] == "curation" for name in names)
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_the_developers_configuration_works(empty_database: str) -> None:
     root = CHECKOUT
     if not (root / "alembic.ini").exists():

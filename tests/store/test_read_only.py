@@ -79,6 +79,7 @@ def run(database: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, env=environment)
 
 
+@pytest.mark.slow
 def test_a_read_only_store_can_be_read_and_copied(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     out.mkdir()

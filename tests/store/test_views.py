@@ -283,7 +283,7 @@ def test_images_are_counted(filled: Store, documents: Documents) -> None:
     assert {url: n for url, n in found.items() if n} == {url: len(paths) for url, paths in used.items()}
 
 
-@pytest.mark.long
+@pytest.mark.slow
 @pytest.mark.parametrize("root", ["powerapps", "diablo4"], indirect=True)
 def test_what_is_published_is_what_the_site_shows(filled: Store, root: Path) -> None:
     """A real dump contains the pages that its site generated."""

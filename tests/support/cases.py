@@ -10,11 +10,11 @@ import pytest
 
 
 def few_or_many(name: str, few: int, many: int) -> pytest.MarkDecorator:
-    """Parametrize a test with few rounds in the quick run and many in the long run (`-m long`).
+    """Parametrize a test with few rounds in the quick run and many in the slow run (`-m slow`).
 
     If `many` is not greater than `few`, there is only the quick run.
     """
-    more = [pytest.param(many, id="many", marks=pytest.mark.long)] if many > few else []
+    more = [pytest.param(many, id="many", marks=pytest.mark.slow)] if many > few else []
     return pytest.mark.parametrize(name, [pytest.param(few, id="few"), *more])
 
 
@@ -26,7 +26,7 @@ def some(cases: Iterable[Any], every: int = 4) -> list[Any]:
     return [
         pytest.param(
             *(case if isinstance(case, tuple) else (case,)),
-            marks=() if number % every == 0 else pytest.mark.long,
+            marks=() if number % every == 0 else pytest.mark.slow,
         )
         for number, case in enumerate(cases)
     ]

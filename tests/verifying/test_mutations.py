@@ -2,7 +2,7 @@
 
 Either `db verify` finds the change, or a list in this file has the column with the reason why it cannot.
 
-`CURATION_MUTATIONS` is the number of mutations on each engine in the long run (default: 100), `CURATION_SEED`
+`CURATION_MUTATIONS` is the number of mutations on each engine in the slow run (default: 100), `CURATION_SEED`
 the seed of the random numbers.
 """
 

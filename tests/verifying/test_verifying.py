@@ -497,7 +497,7 @@ def test_each_damage_is_found_and_nothing_else(shared: Store, name: str) -> None
     assert not damage.subject or findings[0].subject == damage.subject
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_every_column_that_a_document_decides_is_compared(shared: Store) -> None:
     """Each column in turn becomes null, false or a wrong value."""
     left_out = {"id", "source_id", "first_import_id", "last_import_id", "missing_since", "path"}

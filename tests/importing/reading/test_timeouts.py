@@ -107,7 +107,7 @@ def test_files_of_usual_size_start_no_process(
     assert import_folder(store, write_site(tmp_path)).added == 8
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_an_article_stays_as_it_was_until_its_file_can_be_read(
     store: Store, tmp_path: Path, curation: Callable[..., Result]
 ) -> None:
