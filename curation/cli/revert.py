@@ -82,14 +82,14 @@ def _find_imports(store: Store, targets: Sequence[int]) -> set[int]:
 
     Raises EditRefused, before anything is reverted, for a changeset that reverted an import.
     """
-    from ..editing.undo import read_changeset_kind
+    from ..editing.reverting import read_changeset_kind
     from ..errors import EditRefused
 
     imports = set()
     with store.reading() as connection:
         for target in targets:
-            kind, undone = read_changeset_kind(connection, target)
-            if undone == "import":
+            kind, reverted = read_changeset_kind(connection, target)
+            if reverted == "import":
                 raise EditRefused(f"changeset {target} reverted an import: import the dump again instead")
             imports |= {target} if kind == "import" else set()
     return imports
@@ -101,14 +101,14 @@ def _revert(store: Store, targets: Sequence[int], imports: set[int], dry_run: bo
     A changeset that cannot be reverted is left alone. Raises EditRefused if none can be reverted.
     """
     from ..errors import EditRefused
-    from ..importing.undo.run import undoing_imports
+    from ..importing.reverting.run import reverting_imports
 
     result = _Result()
-    with undoing_imports(store, imports, dry_run=dry_run) as connection:
+    with reverting_imports(store, imports, dry_run=dry_run) as connection:
         for target in targets:
-            undo = _undo_import if target in imports else _undo_edit
+            revert = _revert_import if target in imports else _revert_edit
             try:
-                new_id, summary, left_alone = undo(connection, target, **author)
+                new_id, summary, left_alone = revert(connection, target, **author)
             except EditRefused as error:
                 if len(targets) == 1:
                     raise
@@ -123,28 +123,28 @@ def _revert(store: Store, targets: Sequence[int], imports: set[int], dry_run: bo
 
 
 #: The new changeset, a summary, and what was left alone: path and reason.
-_Undone = tuple[int, str, list[tuple[str, str]]]
+_Reverted = tuple[int, str, list[tuple[str, str]]]
 
 
-def _undo_import(connection: sa.Connection, target: int, **author: Any) -> _Undone:
-    from ..importing.undo.run import undo_import
+def _revert_import(connection: sa.Connection, target: int, **author: Any) -> _Reverted:
+    from ..importing.reverting.run import revert_import
 
-    undone = undo_import(connection, target, **author)
-    deleted = counted(undone.removed, "document")
-    marks = counted(undone.marked, "missing mark")
-    summary = f"{deleted} deleted, {undone.restored:,} restored, {marks} reverted"
-    return undone.changeset_id, f"{summary}, {len(undone.kept):,} left alone", undone.kept
+    result = revert_import(connection, target, **author)
+    deleted = counted(result.removed, "document")
+    marks = counted(result.marked, "missing mark")
+    summary = f"{deleted} deleted, {result.restored:,} restored, {marks} reverted"
+    return result.changeset_id, f"{summary}, {len(result.kept):,} left alone", result.kept
 
 
-def _undo_edit(connection: sa.Connection, target: int, **author: Any) -> _Undone:
-    from ..editing.undo import revert_changeset
+def _revert_edit(connection: sa.Connection, target: int, **author: Any) -> _Reverted:
+    from ..editing.reverting import revert_changeset
 
-    undone = revert_changeset(connection, target, **author)
-    summary = f"{counted(undone.changed, 'article')} restored, {counted(len(undone.kept), 'flag')} left alone"
-    if undone.adopted:
-        verbs = "keeps its value" if undone.adopted == 1 else "keep their values"
+    result = revert_changeset(connection, target, **author)
+    summary = f"{counted(result.changed, 'article')} restored, {counted(len(result.kept), 'flag')} left alone"
+    if result.adopted:
+        verbs = "keeps its value" if result.adopted == 1 else "keep their values"
         summary += (
-            f"\n{counted(undone.adopted, 'flag')} of changeset {target} {verbs}, because upstream now states"
+            f"\n{counted(result.adopted, 'flag')} of changeset {target} {verbs}, because upstream now states"
             " the same: use `curation set` to override"
         )
-    return undone.changeset_id, summary, [(path, f"{flag} {why}") for path, flag, why in undone.kept]
+    return result.changeset_id, summary, [(path, f"{flag} {why}") for path, flag, why in result.kept]

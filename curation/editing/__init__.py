@@ -3,6 +3,6 @@
 Setting a flag to its upstream value creates an override too, which stays when upstream changes.
 
 - `flags`: set flags, or remove overrides so that flags follow upstream again
-- `undo`: revert a changeset
+- `reverting`: revert a changeset
 - `changing`: record overrides, for these two and for `scoring`
 """

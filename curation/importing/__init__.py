@@ -16,7 +16,7 @@ These modules and packages use them:
 - `context`: what the steps share
 - `site_config`: settings from a site's `_config.yml`
 - `publish_dates`: articles whose date has come, or has not
-- `undo/`: reverting an import
+- `reverting/`: reverting an import
 
 `reading` and `merging.override_rules` do not load SQLAlchemy, and no `__init__` imports anything. So a
 process that reads files starts at once.

@@ -64,19 +64,19 @@ def _find_wrong_order(connection: sa.Connection) -> Iterator[Finding]:
             .order_by(*table.primary_key.columns)
         )
         if table is import_issues:
-            query = query.where(~_is_undone(last))
+            query = query.where(~_has_revert(last))
         for subject, one, other in stream_rows(connection, query):
             yield Finding(
                 "imports", subject, f"{table.name}: {first.name} {one} is after {last.name} {other}"
             )
 
 
-def _is_undone(import_id: sa.Column[int]) -> sa.ColumnElement[bool]:
-    """Return SQL for whether an import was undone, at least in part. Undoing resolves issues in its name."""
+def _has_revert(import_id: sa.Column[int]) -> sa.ColumnElement[bool]:
+    """Return SQL for whether an import was reverted, or in part. Reverting resolves issues in its name."""
     made, reverting = changesets.alias("made"), changesets.alias("reverting")
     joined = made.join(reverting, reverting.c.reverts_id == made.c.id)
-    undone = sa.select(reverting.c.id).select_from(joined).where(made.c.import_id == import_id)
-    return undone.correlate(import_id.table).exists()
+    reverted = sa.select(reverting.c.id).select_from(joined).where(made.c.import_id == import_id)
+    return reverted.correlate(import_id.table).exists()
 
 
 def _find_wrong_counts(connection: sa.Connection) -> Iterator[Finding]:
@@ -95,7 +95,7 @@ def _find_wrong_counts(connection: sa.Connection) -> Iterator[Finding]:
     row = imports.c
     query = (
         sa.select(row.id, row.added, row.updated, row.missing, row.moved, row.id >= oldest_kept)
-        .where(row.status.in_(("succeeded", "partial")), ~_is_undone(row.id))
+        .where(row.status.in_(("succeeded", "partial")), ~_has_revert(row.id))
         .order_by(row.id)
     )
     added = _count_by_import(
@@ -165,7 +165,7 @@ def _find_wrong_changesets(connection: sa.Connection) -> Iterator[Finding]:
         for (key,) in stream_rows(connection, query):
             yield Finding("changesets", f"changeset {key}", wrong)
     yield from _find_foreign_changes(connection)
-    reverted = sa.select(imports.c.id).where(imports.c.status == "reverted", ~_is_undone(imports.c.id))
+    reverted = sa.select(imports.c.id).where(imports.c.status == "reverted", ~_has_revert(imports.c.id))
     for (key,) in stream_rows(connection, reverted.order_by(imports.c.id)):
         yield Finding("imports", f"import {key}", "its status is reverted, but no changeset reverts it")
     quarantined = sa.select(imports.c.id).where(imports.c.status == "succeeded", imports.c.quarantined > 0)

@@ -20,12 +20,12 @@ from curation.articles.searching import find_matches, index_queued, parse_query,
 from curation.articles.selecting import Filters, Selection, filter_conditions
 from curation.backends.search_words import index_text, words
 from curation.editing.flags import set_flags
-from curation.editing.undo import revert_changeset
+from curation.editing.reverting import revert_changeset
 from curation.importing.writing.articles import queue_for_search
 from curation.store.database import Store
 from curation.store.schema import articles, changesets, search_queue
 
-from ..support.importing_helpers import import_folder, undo_one_import
+from ..support.importing_helpers import import_folder, revert_one_import
 from ..support.places import DATA, SITE
 from ..support.rejoined_documents import parsed
 from ..support.stores import ON_SQLITE
@@ -139,12 +139,12 @@ def write_document(root: Path, name: str, *, title: str = "", excerpt: str = "",
     file.write_text(f"---\n{front}---\n\n{body}\n")
 
 
-def undo_last(store: Store) -> None:
-    """Undo the newest import."""
+def revert_last(store: Store) -> None:
+    """Revert the newest import."""
     last = sa.select(changesets.c.id).where(changesets.c.kind == "import").order_by(changesets.c.id.desc())
     with store.reading() as connection:
         changeset_id = connection.scalars(last.limit(1)).one()
-    undo_one_import(store, changeset_id, actor="tester")
+    revert_one_import(store, changeset_id, actor="tester")
 
 
 @pytest.fixture
@@ -296,14 +296,14 @@ def test_a_changed_file_is_found_by_its_new_text(filled: Store, site: Path) -> N
     assert (found(filled, "moths"), found(filled, "zebras")) == (others, {LEADER})
 
 
-def test_undoing_an_import_restores_the_old_text(filled: Store, site: Path) -> None:
+def test_reverting_an_import_restores_the_old_text(filled: Store, site: Path) -> None:
     before = found(filled, "moths")
     file = site / LEADER
     file.write_text(file.read_text().replace("moths", "zebras"))
     write_document(site, "added", body="Zebras, too.")
     import_folder(filled, site)
     assert len(found(filled, "zebras")) == 2
-    undo_last(filled)
+    revert_last(filled)
     assert (found(filled, "moths"), found(filled, "zebras")) == (before, set())
     with filled.reading() as connection:
         assert connection.execute(find_matches(connection, "zebras")).all() == []
@@ -328,7 +328,7 @@ def test_a_reused_id_is_not_found_by_the_old_text(store: Store, tmp_path: Path) 
     write_document(tmp_path / "one", "old", body="Zebras.")
     import_folder(store, tmp_path / "one")
     assert len(found(store, "zebras")) == 1
-    undo_last(store)
+    revert_last(store)
     write_document(tmp_path / "two", "new", body="Moths.")
     import_folder(store, tmp_path / "two")
     assert (found(store, "zebras"), len(found(store, "moths"))) == (set(), 1)
@@ -337,7 +337,7 @@ def test_a_reused_id_is_not_found_by_the_old_text(store: Store, tmp_path: Path) 
 def test_an_article_deleted_before_indexing_is_no_error(store: Store, tmp_path: Path) -> None:
     write_document(tmp_path, "old", body="Zebras.")
     import_folder(store, tmp_path)
-    undo_last(store)
+    revert_last(store)
     assert (found(store, "zebras"), queued(store)) == (set(), 0)
 
 

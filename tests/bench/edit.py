@@ -22,7 +22,7 @@ import sqlalchemy as sa
 
 from curation.articles.selecting import Filters, Selection
 from curation.editing.flags import set_flags
-from curation.editing.undo import revert_changeset
+from curation.editing.reverting import revert_changeset
 from curation.store import migrate
 from curation.store.database import Store
 
@@ -113,8 +113,8 @@ def measure(store: Store, flag: str, rounds: int = 3) -> dict[str, list[float]]:
             first = (connection.scalar(sa.text("SELECT max(id) FROM changesets")) or 0) + 10_000
         values = {"id": first, "value": value}
         found["set by hand"].append(seconds(store, partial(run_by_hand, store, by_set, **values)))
-        undo = {"id": first + 1, "reverts": first}
-        found["revert by hand"].append(seconds(store, partial(run_by_hand, store, by_revert, **undo)))
+        parameters = {"id": first + 1, "reverts": first}
+        found["revert by hand"].append(seconds(store, partial(run_by_hand, store, by_revert, **parameters)))
     return found
 
 

@@ -203,7 +203,7 @@ def test_several_are_dry_run_as_they_would_be_run(filled: Curation, store: Store
     assert digests(store) == before
 
 
-def test_one_of_several_that_is_refused_is_named_and_the_others_are_undone(filled: Curation) -> None:
+def test_one_of_several_that_is_refused_is_named_and_the_others_are_reverted(filled: Curation) -> None:
     filled("set", LEADER, "--quality", "70")
     filled("set", "the-bollard-column-again", "--quality", "70")
     filled("revert", "2")
@@ -213,7 +213,7 @@ def test_one_of_several_that_is_refused_is_named_and_the_others_are_undone(fille
     assert flags(filled, "the-bollard-column-again")["quality"]["override"] is None
 
 
-def test_imports_and_decisions_are_undone_together_and_dry_run_as_they_would_be(
+def test_imports_and_decisions_are_reverted_together_and_dry_run_as_they_would_be(
     curation: Curation, tmp_path: Path, store: Store
 ) -> None:
     write_story(tmp_path, "a.md", quality=10)

@@ -135,7 +135,7 @@ from curation.store.database import Store
 from curation.editing.flags import set_flags
 from curation.errors import StoreError
 from curation.editing.flags import ChangeBy, reset_flags, set_flags
-from curation.editing.undo import revert_changeset
+from curation.editing.reverting import revert_changeset
 from curation.errors import CurationError, EditRefused, SelectionError
 from curation.articles.selecting import Filters, Selection
 

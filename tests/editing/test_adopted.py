@@ -193,9 +193,9 @@ def test_a_revert_counts_the_flags_that_upstream_has_adopted(store: Store, tmp_p
     for name, quality in (("a.md", 80), ("b.md", 50), ("c.md", 80)):
         write_story(tmp_path, name, quality=quality)
     import_folder(store, tmp_path, source="s")
-    undone = revert(store, edit.changeset_id)
+    reverted = revert(store, edit.changeset_id)
     # a: upstream is 80 now; b: upstream is still 50; c: an earlier override, 60, is restored.
-    assert (undone.adopted, undone.changed, undone.kept) == (1, 3, [])
+    assert (reverted.adopted, reverted.changed, reverted.kept) == (1, 3, [])
     assert [flags(store, f"_news/{name}")[0] for name in ("a.md", "b.md", "c.md")] == [80, 50, 60]
     assert revert(store, same.changeset_id).adopted == 0  # it never changed an effective value
     assert revert(store, first.changeset_id).adopted == 0

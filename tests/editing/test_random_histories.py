@@ -20,7 +20,7 @@ import sqlalchemy as sa
 from curation.articles.searching import find_matches, index_queued
 from curation.articles.selecting import Filters, Selection
 from curation.editing.flags import ChangeBy, reset_flags, set_flags
-from curation.editing.undo import revert_changeset
+from curation.editing.reverting import revert_changeset
 from curation.errors import EditRefused, SelectionError
 from curation.flags import FLAGS
 from curation.scoring.applying import score_articles
@@ -30,7 +30,7 @@ from curation.store.database import Store
 from curation.store.schema import articles, changesets, overrides
 from curation.verifying.run import verify
 
-from ..support.importing_helpers import import_folder, undo_one_import
+from ..support.importing_helpers import import_folder, revert_one_import
 from ..support.places import SITE
 from ..support.stores import new_database
 
@@ -180,13 +180,13 @@ class History:
         except (EditRefused, SelectionError):
             return None
 
-    def undo_all(self) -> None:
+    def revert_all(self) -> None:
         """Revert everything, the newest first."""
         for changeset in reversed(self.changeset_ids):
             with self.store.reading() as connection:
                 kind = connection.scalar(sa.select(changesets.c.kind).where(changesets.c.id == changeset))
             if kind == "import":
-                assert undo_one_import(self.store, changeset, actor="eve").kept == []
+                assert revert_one_import(self.store, changeset, actor="eve").kept == []
             else:
                 with self.store.writing() as connection:
                     assert revert_changeset(connection, changeset, actor="eve").kept == []
@@ -206,7 +206,7 @@ def test_the_laws_hold_over_any_history(
     history = History(store, Path(shutil.copytree(SITE, tmp_path / "site")), seed)
     for _ in range(STEPS):
         history.step()
-    history.undo_all()
+    history.revert_all()
     assert history.state() == history.start
     with store.reading() as connection:
         assert list(verify(connection)) == []

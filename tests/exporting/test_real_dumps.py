@@ -17,7 +17,7 @@ from click.testing import Result
 
 from curation.articles.selecting import Selection
 from curation.editing.flags import reset_flags, set_flags
-from curation.editing.undo import revert_changeset
+from curation.editing.reverting import revert_changeset
 from curation.flags import FLAGS
 from curation.scanning import kind_of
 from curation.store.database import Store

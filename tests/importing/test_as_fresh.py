@@ -20,7 +20,7 @@ import sqlalchemy as sa
 
 from curation.articles.selecting import Selection
 from curation.editing.flags import reset_flags, set_flags
-from curation.editing.undo import revert_changeset
+from curation.editing.reverting import revert_changeset
 from curation.errors import EditRefused, SelectionError
 from curation.flags import FLAGS
 from curation.importing.records.summary import Summary
@@ -29,7 +29,7 @@ from curation.store.schema import articles, changesets, import_issues
 from curation.verifying.run import Finding, verify
 
 from ..support.cases import few_or_many, some
-from ..support.importing_helpers import import_folder, undo_one_import
+from ..support.importing_helpers import import_folder, revert_one_import
 from ..support.random_dumps import ChangingSource
 from ..support.random_histories import empty, small_batches
 from ..support.store_comparison import differences, rows
@@ -56,7 +56,7 @@ class History:
         self._chance = chance = random.Random(seed)
         self._sources = {name: ChangingSource(chance) for name in ("one", "two")}
         self._sites = {name: Site(root / str(seed) / name) for name in self._sources}
-        #: The files that the store has of each source. None if it has none, or an import was partly undone.
+        #: The files that the store has of each source. None if it has none, or an import was partly reverted.
         self._has: dict[str, Files | None] = {"one": None, "two": None}
         #: Imports that changed something: source, the files before, and whether none of them was broken.
         self._imports: dict[int, tuple[str, Files | None, bool]] = {}
@@ -68,7 +68,8 @@ class History:
 
     def step(self) -> None:
         steps: tuple[Callable[[], None], ...] = (
-            self._import_any, self._import_any, self._import_any, self._undo, self._undo, self._decide, self._revert,
+            self._import_any, self._import_any, self._import_any, self._revert_import, self._revert_import,
+            self._decide, self._revert_edit,
         )  # fmt: skip
         step = self._chance.choice(steps)
         self.log.append(step.__name__)
@@ -99,29 +100,29 @@ class History:
         summary = self._import_to(self._store, name, files)
         before = self._has[name]
         if summary.changeset_id is not None:
-            # The issues of a broken file come from its last reading, even if that import was undone.
+            # The issues of a broken file come from its last reading, even if that import was reverted.
             is_whole = before is not None and not (_has_broken(before) or _has_broken(files))
             self._imports[summary.changeset_id] = name, before, is_whole
         self._has[name] = files
 
-    def _undo(self) -> None:
+    def _revert_import(self) -> None:
         if not self._imports:
             return
         made = sorted(self._imports)
         target = made[-1] if self._chance.random() < 0.7 else self._chance.choice(made)
         name, before, is_whole = self._imports[target]
-        undone = None
+        reverted = None
         with suppress(EditRefused):
-            undone = undo_one_import(self._store, target, actor="ann", reason=None)
-        if undone is None:
+            reverted = revert_one_import(self._store, target, actor="ann", reason=None)
+        if reverted is None:
             return
-        if not is_whole:  # the store has read a broken file since, and undoing earlier imports does not
+        if not is_whole:  # the store has read a broken file since, and reverting earlier imports does not
             self._imports |= {k: (of, had, False) for k, (of, had, _) in self._imports.items() if of == name}
         later = [key for key, (of, *_) in self._imports.items() if key > target and of == name]
-        self._imports |= dict.fromkeys(later, (name, None, False))  # their earlier files are undone
+        self._imports |= dict.fromkeys(later, (name, None, False))  # their earlier files are reverted
         is_last = not later
-        self._has[name] = before if is_last and is_whole and not undone.kept else None
-        if not undone.kept:
+        self._has[name] = before if is_last and is_whole and not reverted.kept else None
+        if not reverted.kept:
             del self._imports[target]
 
     def _decide(self) -> None:
@@ -138,7 +139,7 @@ class History:
                 )
                 set_flags(connection, chosen, decision, actor="editor", reason=None)
 
-    def _revert(self) -> None:
+    def _revert_edit(self) -> None:
         query = sa.select(changesets.c.id).where(changesets.c.kind == "edit").order_by(changesets.c.id)
         made = [key for (key,) in rows(self._store, query)]
         if made:
@@ -177,8 +178,8 @@ def _with_image(facts: str, title: str = "a") -> bytes:
     return f'---\ntitle: {title}\nimages:\n- {{url: "https://i.example/x.png", {facts}}}\n---\n{title}\n'.encode()
 
 
-#: The files before an import, and those of the import that is then undone.
-UNDONE_IMPORTS: dict[str, tuple[Files, Files]] = {
+#: The files before an import, and those of the import that is then reverted.
+REVERTED_IMPORTS: dict[str, tuple[Files, Files]] = {
     "the first use of an image was missing": (
         {_A: _with_image("width: 100"), _B: _with_image("width: 200", "b")},
         {_B: _with_image("width: 200", "b")},
@@ -203,18 +204,18 @@ UNDONE_IMPORTS: dict[str, tuple[Files, Files]] = {
 }
 
 
-@pytest.mark.parametrize("name", some(UNDONE_IMPORTS))
-def test_a_store_equals_a_fresh_import_after_an_undone_import(
+@pytest.mark.parametrize("name", some(REVERTED_IMPORTS))
+def test_a_store_equals_a_fresh_import_after_a_reverted_import(
     store: Store, fresh: Store, tmp_path: Path, name: str
 ) -> None:
     always: Files = {"_news/always.md": b"---\ntitle: Always\n---\nAlways.\n"}
-    before, after = UNDONE_IMPORTS[name]
+    before, after = REVERTED_IMPORTS[name]
     site = Site(tmp_path / "site")
     for files in (before, after):
         site.write_files(always | files)
         changeset_id = import_folder(store, site.root).changeset_id
     assert changeset_id is not None
-    assert undo_one_import(store, changeset_id, actor="ann", reason=None).kept == []
+    assert revert_one_import(store, changeset_id, actor="ann", reason=None).kept == []
     site.write_files(always | before)
     import_folder(fresh, site.root)
     assert differences(store, fresh) == []

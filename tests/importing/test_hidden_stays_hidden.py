@@ -19,7 +19,7 @@ for random histories are in `support.random_histories`.
 | a flag cannot be read | it keeps its earlier value; a new article is not published |
 | a draft, or a future date | not published by upstream |
 | an import of a part, or one that is interrupted, dry or strict | the same, for the rows it has written |
-| an import is undone | overrides are kept, or set aside with their story |
+| an import is reverted | overrides are kept, or set aside with their story |
 | a score, or a revert of another changeset | the override is kept |
 
 `CURATION_HISTORIES` is the number of histories on both engines together. `CURATION_SEED` is the first one.
@@ -47,7 +47,7 @@ from curation.store.database import Store
 from curation.store.schema import articles, overrides
 from curation.verifying.run import Finding, verify
 
-from ..support.importing_helpers import import_folder, undo_one_import
+from ..support.importing_helpers import import_folder, revert_one_import
 from ..support.random_histories import make_steps, run
 
 HISTORIES = int(os.environ.get("CURATION_HISTORIES", "8"))
@@ -270,11 +270,11 @@ def test_a_path_that_a_later_import_changed_is_not_restored(store: Store, tmp_pa
     moved = import_folder(store, tmp_path).changeset_id
     assert swapped is not None
     assert moved is not None
-    kept = undo_one_import(store, swapped, actor="ann").kept
+    kept = revert_one_import(store, swapped, actor="ann").kept
     assert {path for path, _ in kept} >= {"_news/a.md", "_news/c.md"}
     assert find_problems(store) == []
     for changeset_id in (moved, swapped):
-        assert undo_one_import(store, changeset_id, actor="ann").kept == []
+        assert revert_one_import(store, changeset_id, actor="ann").kept == []
     assert find_problems(store) == []
     assert find_published(store) == {"_news/a.md": "Story 1", "_news/b.md": "Story 2"}
 

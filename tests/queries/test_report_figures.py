@@ -116,7 +116,7 @@ def change(dump: Path, picked: Picked) -> None:
 
 
 def import_posts(model: ReferenceModel, folder: Path) -> None:
-    """Import a source whose second import is undone, and of which a file is then deleted."""
+    """Import a source whose second import is reverted, and of which a file is then deleted."""
     (folder / "_posts").mkdir(parents=True)
     for path, front_matter in POSTS.items():
         (folder / path).write_text(f"---\n{front_matter}---\n")
@@ -126,7 +126,7 @@ def import_posts(model: ReferenceModel, folder: Path) -> None:
     (folder / path).write_text((folder / path).read_text().replace("heat: 75", "heat: 5"))
     bad = model.import_dump("posts", folder)
     assert bad is not None
-    model.undo(bad, {path: was})
+    model.revert_import(bad, {path: was})
     (folder / path).write_text(f"---\n{POSTS[path]}---\n")
     (folder / "_posts/2021-05-28-gone.md").unlink()
     model.import_dump("posts", folder)

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from curation.articles.selecting import Selection, find_article
 from curation.editing.flags import Edit, reset_flags, set_flags
-from curation.editing.undo import revert_changeset
+from curation.editing.reverting import revert_changeset
 from curation.errors import SelectionError
 from curation.scoring.applying import score_articles
 from curation.scoring.explaining import Line, explain_article

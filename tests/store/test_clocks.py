@@ -24,7 +24,7 @@ from curation.store import database
 from curation.store.database import Store
 from curation.store.schema import articles, changesets, file_versions, imports, taxonomy_documents
 
-from ..support.importing_helpers import import_folder, undo_one_import, write_story
+from ..support.importing_helpers import import_folder, revert_one_import, write_story
 from ..support.report_comparison import rows as report_rows
 from ..support.store_comparison import count, rows
 from ..support.store_digest import digests
@@ -63,7 +63,7 @@ def quality(store: Store) -> object:
 
 
 @pytest.mark.slow
-def test_an_import_after_a_clock_that_ran_ahead_can_be_undone(
+def test_an_import_after_a_clock_that_ran_ahead_can_be_reverted(
     store: Store, tmp_path: Path, set_clock: SetClock
 ) -> None:
     for number in range(versions.KEPT_IMPORTS + 2):  # a year ahead
@@ -71,14 +71,14 @@ def test_an_import_after_a_clock_that_ran_ahead_can_be_undone(
         import_quality(store, tmp_path, number)
     set_clock(0)
     last = import_quality(store, tmp_path, 99)
-    assert undo_one_import(store, last, actor="ann").restored == 1
+    assert revert_one_import(store, last, actor="ann").restored == 1
     assert quality(store) == versions.KEPT_IMPORTS + 1
 
 
 @pytest.mark.slow
 @settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.integers(-3000, 3000), min_size=4, max_size=7))
-def test_the_last_imports_can_be_undone_with_any_clock(
+def test_the_last_imports_can_be_reverted_with_any_clock(
     store: Store, tmp_path: Path, set_clock: SetClock, days: list[int]
 ) -> None:
     limit = 3
@@ -94,7 +94,7 @@ def test_the_last_imports_can_be_undone_with_any_clock(
             )
             states.append(quality(store))
         for changeset_id, before in list(zip(changeset_ids[1:], states, strict=False))[: -limit - 1 : -1]:
-            undo_one_import(store, changeset_id, actor="ann")
+            revert_one_import(store, changeset_id, actor="ann")
             assert quality(store) == before
     finally:
         versions.KEPT_IMPORTS = default
@@ -134,7 +134,7 @@ def test_a_failed_import_is_unfinished_with_any_clock(
 
 
 @pytest.mark.parametrize("lost", ["all", "one", "taxonomy"])
-def test_an_import_without_earlier_versions_cannot_be_undone(
+def test_an_import_without_earlier_versions_cannot_be_reverted(
     store: Store, site: Path, curation: Callable[..., Result], lost: str
 ) -> None:
     import_folder(store, site)
@@ -161,7 +161,7 @@ def test_an_import_without_earlier_versions_cannot_be_undone(
     assert len(result.stderr.splitlines()) == 1
     assert digests(store) == before
     with pytest.raises(EditRefused, match=r"the earlier versions of \d files? are lost"):
-        undo_one_import(store, summary.changeset_id or 0, actor="ann")
+        revert_one_import(store, summary.changeset_id or 0, actor="ann")
 
 
 def test_files_that_a_later_import_changed_are_counted(store: Store, tmp_path: Path) -> None:
@@ -174,6 +174,6 @@ def test_files_that_a_later_import_changed_are_counted(store: Store, tmp_path: P
         first = connection.scalar(sa.select(sa.func.min(file_versions.c.import_id)))
         connection.execute(sa.delete(file_versions).where(file_versions.c.import_id == first))
     with pytest.raises(EditRefused, match="cannot be reverted"):
-        undo_one_import(store, second, actor="ann")
+        revert_one_import(store, second, actor="ann")
     assert count(store, changesets, changesets.c.kind == "revert") == 0
     assert count(store, taxonomy_documents) == 0

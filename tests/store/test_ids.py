@@ -22,7 +22,7 @@ from curation.store.database import Store, insert_row
 from curation.store.schema import articles, changes, changesets, metadata, sources
 from curation.verifying.run import verify
 
-from ..support.importing_helpers import import_folder, undo_one_import, write_story
+from ..support.importing_helpers import import_folder, revert_one_import, write_story
 from ..support.store_comparison import rows
 
 SEEDS = int(os.environ.get("CURATION_SEEDS", "2"))
@@ -67,7 +67,7 @@ def test_a_new_row_has_an_id_that_no_row_ever_had(
             imported.append(import_folder(store, root, source="s").changeset_id)
         elif action == 3 and imported:
             with suppress(EditRefused):
-                undo_one_import(store, imported.pop() or 0, actor="ann")
+                revert_one_import(store, imported.pop() or 0, actor="ann")
         elif action == 4:
             curation("set", "--source", "s", "--heat", f"={chance.randrange(9)}", "--yes")
         else:
@@ -89,7 +89,7 @@ def test_the_id_of_a_removed_article_is_not_used_again(store: Store, tmp_path: P
     write_story(tmp_path, "b.md")
     summary = import_folder(store, tmp_path, source="s")
     [(removed,)] = rows(store, sa.select(articles.c.id).where(articles.c.path == "_news/b.md"))
-    undo_one_import(store, summary.changeset_id or 0, actor="ann")
+    revert_one_import(store, summary.changeset_id or 0, actor="ann")
     (tmp_path / "_news" / "b.md").unlink()
     write_story(tmp_path, "c.md")
     import_folder(store, tmp_path, source="s")
@@ -150,7 +150,7 @@ def test_an_upgraded_store_continues_after_its_highest_id(empty_database: str, t
     migrate.downgrade(store, "0017")
     migrate.upgrade(store)
     [(greatest,)] = rows(store, sa.select(sa.func.max(articles.c.id)))
-    undo_one_import(store, summary.changeset_id or 0, actor="ann")
+    revert_one_import(store, summary.changeset_id or 0, actor="ann")
     (tmp_path / "_news" / "b.md").unlink()
     write_story(tmp_path, "c.md")
     import_folder(store, tmp_path, source="s")

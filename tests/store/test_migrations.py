@@ -16,7 +16,7 @@ from click.testing import Result
 
 from curation.articles.searching import find_matches, index_queued
 from curation.backends.base import ENGINE_TABLES
-from curation.editing.undo import revert_changeset
+from curation.editing.reverting import revert_changeset
 from curation.errors import StoreError
 from curation.store import migrate
 from curation.store.database import Store, head_revision, insert_row, migrations_folder

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from curation.articles.selecting import Filters, Selection
 from curation.editing.flags import ChangeBy, Edit, set_flags
-from curation.editing.undo import RevertResult, revert_changeset
+from curation.editing.reverting import RevertResult, revert_changeset
 from curation.store.database import Store
 from curation.store.schema import articles, overrides
 from curation.verifying.run import verify

@@ -1,4 +1,4 @@
-"""Import dumps and undo imports in tests."""
+"""Import dumps and revert imports in tests."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import sqlalchemy as sa
 from curation.articles.selecting import Selection
 from curation.editing.flags import set_flags
 from curation.importing.records.summary import Options, Summary
+from curation.importing.reverting.context import ImportRevertResult
+from curation.importing.reverting.run import revert_import, reverting_imports
 from curation.importing.run import import_dump
-from curation.importing.undo.context import UndoResult
-from curation.importing.undo.run import undo_import, undoing_imports
 from curation.scanning import find_dumps
 from curation.store.database import Store
 
@@ -40,13 +40,15 @@ def interrupt_import(store: Store, root: Path) -> None:
         import_folder(store, root, progress=stop)
 
 
-def undo_one_import(store: Store, changeset_id: int, *, dry_run: bool = False, **who: Any) -> UndoResult:
-    """Undo an import, as `revert` of its changeset does."""
-    with undoing_imports(store, [changeset_id]) as connection:
-        undone = undo_import(connection, changeset_id, **who)
+def revert_one_import(
+    store: Store, changeset_id: int, *, dry_run: bool = False, **who: Any
+) -> ImportRevertResult:
+    """Revert an import, as `revert` of its changeset does."""
+    with reverting_imports(store, [changeset_id]) as connection:
+        reverted = revert_import(connection, changeset_id, **who)
         if dry_run:
             connection.rollback()
-    return undone
+    return reverted
 
 
 STORY = """---

@@ -17,7 +17,7 @@ the article itself, these laws must hold:
 4. If only one document shares two of the three with an article whose file is gone, it becomes that article.
 5. `db verify` finds nothing, and there is no internal error.
 
-A document whose title, URL and body are all rewritten has a new story. Undoing an import is not a command
+A document whose title, URL and body are all rewritten has a new story. Reverting an import is not a command
 about a flag. It removes no override, and makes public again what was public before, except what was hidden
 since.
 """
@@ -38,15 +38,15 @@ import sqlalchemy as sa
 
 from curation.articles.selecting import Selection
 from curation.editing.flags import ChangeBy, reset_flags, set_flags
-from curation.editing.undo import read_changeset_kind, revert_changeset
+from curation.editing.reverting import read_changeset_kind, revert_changeset
 from curation.errors import EditRefused, ImportFailed, SelectionError
 from curation.flags import FLAGS
 from curation.importing import batches, context
 from curation.importing.matching import moves
 from curation.importing.merging.stories import digest_body
 from curation.importing.records.summary import Options, Summary
+from curation.importing.reverting import restoring
 from curation.importing.run import import_dump
-from curation.importing.undo import restoring
 from curation.scanning import find_dumps
 from curation.scoring.applying import score_articles
 from curation.sources.rule_settings import set_rule_settings
@@ -66,7 +66,7 @@ from curation.verifying.flags import find_wrong_flags
 from curation.verifying.links import find_wrong_links
 from curation.verifying.run import verify
 
-from .importing_helpers import undo_one_import
+from .importing_helpers import revert_one_import
 from .random_sites import Site, StoryTokens, _body, read_tokens
 
 SOURCE = "site"
@@ -77,7 +77,7 @@ Step = tuple[str, int]
 STEPS = (
     *("import",) * 12, *("import again",) * 2, *("import a part",) * 2, *("import, cut off",) * 2,
     "import, dry", "import, strict", *("hide",) * 7, *("publish",) * 2, *("set",) * 2, "restore", *("reset",) * 2,
-    "score", *("revert",) * 3, *("undo",) * 3,
+    "score", *("revert",) * 3, *("revert_import",) * 3,
 )  # fmt: skip
 
 
@@ -173,8 +173,8 @@ class History:
         self.log.append(kind)
         if kind.startswith("import"):
             self._import(kind, rng, before)
-        elif kind == "undo":
-            self._undo(rng, before)
+        elif kind == "revert_import":
+            self._revert_import(rng, before)
         else:
             self._edit(kind, rng, before)
 
@@ -253,18 +253,18 @@ class History:
         for changeset_id in after.kinds.keys() - before.kinds.keys():
             self.before_imports[changeset_id] = before
 
-    def _undo(self, rng: random.Random, before: State) -> None:
+    def _revert_import(self, rng: random.Random, before: State) -> None:
         imported = sorted(key for key, kind in before.kinds.items() if kind == "import")
         if not imported:
             return
         target = imported[-1] if rng.random() < 0.6 else rng.choice(imported)
-        undone = None
+        reverted = None
         with suppress(EditRefused):
-            undone = undo_one_import(self.store, target, actor="ann", reason=None)
+            reverted = revert_one_import(self.store, target, actor="ann", reason=None)
         after, earlier = self.read_state(), self.before_imports[target]
         check_hidden(before, after, None, earlier.public())
-        if target == max(before.kinds) and undone is not None and not undone.kept:
-            check_undone(earlier, after)
+        if target == max(before.kinds) and reverted is not None and not reverted.kept:
+            check_reverted(earlier, after)
 
     def _edit(self, kind: str, rng: random.Random, before: State) -> None:
         with suppress(EditRefused, SelectionError), self.store.writing() as connection:
@@ -484,18 +484,18 @@ def check_unclear(before: State, after: State) -> None:
             fail("nothing is published before its date", row)
 
 
-def check_undone(earlier: State, after: State) -> None:
-    """Check that undoing the last import restored everything, except flags that cannot be read."""
+def check_reverted(earlier: State, after: State) -> None:
+    """Check that reverting the last import restored everything, except flags that cannot be read."""
     if earlier.rows.keys() != after.rows.keys():
-        fail("an import is undone as a whole", earlier.rows.keys() ^ after.rows.keys())
+        fail("an import is reverted as a whole", earlier.rows.keys() ^ after.rows.keys())
     for key, row in after.rows.items():
         previous = earlier.rows[key]
         if any(line in row.content for line in UNCLEAR_LINES):
             previous = previous._replace(upstream=row.upstream, is_public=row.is_public)
         if row != previous:
-            fail("an import is undone as a whole", previous, row)
+            fail("an import is reverted as a whole", previous, row)
     if Counter(earlier.editor_overrides()) != after.editor_overrides():
-        fail("undoing an import changes no overrides", earlier.overrides, after.overrides)
+        fail("reverting an import changes no overrides", earlier.overrides, after.overrides)
 
 
 UNCLEAR_LINES = (

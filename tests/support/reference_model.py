@@ -17,13 +17,13 @@ import sqlalchemy as sa
 
 from curation.articles.selecting import Selection
 from curation.editing.flags import set_flags
-from curation.editing.undo import revert_changeset
+from curation.editing.reverting import revert_changeset
 from curation.errors import ImportFailed
 from curation.flags import FLAGS
 from curation.store.database import Store
 from curation.store.schema import articles, changesets, imports
 
-from .importing_helpers import import_folder, undo_one_import
+from .importing_helpers import import_folder, revert_one_import
 from .rejoined_documents import parsed
 
 #: The time of the first changeset, and the time between two changesets.
@@ -194,9 +194,9 @@ class ReferenceModel:
                     if change.before:
                         change.article.overrides[change.flag] = change.before
 
-    def undo(self, changeset: Changeset, was: dict[str, dict[str, Any]]) -> None:
-        """Undo an import that only changed documents; `was` has their earlier front matter."""
-        undo_one_import(self.store, self._id(changesets, changeset), actor="ann", reason="a bad dump")
+    def revert_import(self, changeset: Changeset, was: dict[str, dict[str, Any]]) -> None:
+        """Revert an import that only changed documents; `was` has their earlier front matter."""
+        revert_one_import(self.store, self._id(changesets, changeset), actor="ann", reason="a bad dump")
         revert = self._add_changeset("revert", "ann", "a bad dump")
         row = next(row for row in self.imports if row["changeset"] is changeset)
         row["status"] = "reverted"

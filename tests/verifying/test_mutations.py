@@ -122,7 +122,7 @@ SOMETIMES = {
     ("file_versions", "missing_since"): "the number of missing files is checked, but nothing else has the time",
     ("file_versions", "import_id"): "the first version may belong to any import before the next version",
     ("file_versions", "last_import_id"): "any import before the first version may have changed it",
-    ("articles", "first_import_id"): "a failed or undone import has no exact counts",
+    ("articles", "first_import_id"): "a failed or reverted import has no exact counts",
     ("articles", "last_import_id"): "without versions, any import may have changed it",
     ("articles", "missing_since"): "it is checked that the file is missing, but nothing else has the time",
     ("taxonomy_documents", "first_import_id"): "taxonomy documents are not counted",

@@ -237,8 +237,8 @@ def copy_former_stories(connection: sa.Connection, new_owners: Mapping[int, int]
 def update_takeovers(connection: sa.Connection, stories: Mapping[int, Story]) -> None:
     """Update recorded takeovers to the current wording of the same story, by article id.
 
-    A story may come back with a tidied title or URL. `editing.undo` compares stories by exact wording, so the
-    recorded one has to match.
+    A story may come back with a tidied title or URL. `editing.reverting` compares stories by exact wording,
+    so the recorded one has to match.
     """
     table, key = story_takeovers.c, ("article_id", "last_changeset_id")
     for ids in chunks(list(stories)):

@@ -1,4 +1,4 @@
-"""Keep earlier versions of files, so that imports can be undone.
+"""Keep earlier versions of files, so that imports can be reverted.
 
 The earlier bytes are stored as a delta against the later ones (some 60 bytes if heat changed). They are
 kept for the last `KEPT_IMPORTS` imports of a source that changed anything. The delta ignores `secured` in
@@ -22,7 +22,7 @@ from ...documents.instants import format_instant
 from ...flags import FLAGS, Flags
 from ...store.schema import file_versions, imports
 
-#: Number of imports of a source that can be undone.
+#: Number of imports of a source that can be reverted.
 KEPT_IMPORTS = 20
 
 #: Number of bytes of the later version that a delta can refer to: the window of DEFLATE.
@@ -44,7 +44,7 @@ class Upstream(NamedTuple):
 
 
 class Restored(NamedTuple):
-    """What undoing an import restores in addition to documents.
+    """What reverting an import restores in addition to documents.
 
     upstream: the upstream values before the import, by article id.
     changeset_id: of the import. Overrides that the import itself made are removed.

@@ -103,7 +103,7 @@ class ArticleWriter:
 
         Args:
             plan: The documents that moved or need a warning.
-            restored: Further values to restore when an import is undone.
+            restored: Further values to restore when an import is reverted.
         """
         if not any(read.article_tasks for _, read in batch):
             return
@@ -217,7 +217,7 @@ class _BatchRows:
 
         Args:
             before: The earlier upstream flags; None if there are none for this document. Its status is known
-                only if an import is undone.
+                only if an import is reverted.
         """
         limit = self._records.publish_until
         is_early = limit is not None and row.due_at is not None and row.due_at > limit
@@ -331,18 +331,18 @@ class _BatchRows:
     ) -> Upstream | None:
         """Return the earlier upstream flags, for those that cannot be read in the document.
 
-        If an import is undone, these are the flags before that import, because the stored ones are its own.
+        If an import is reverted, these are the flags before that import, because the stored ones are its own.
         """
         if self._restored is not None:
             return self._restored.upstream[article_id]
         return None if has_other_story else Upstream(stored.upstream, None)
 
     def _find_overrides(self, stored: StoredState) -> Overrides:
-        """Return the overrides of an article, without those that an undone import made to withhold it."""
+        """Return the overrides of an article, without those that a reverted import made to withhold it."""
         if self._restored is None:
             return stored.overrides
-        undone_id = self._restored.changeset_id
-        return {flag: made for flag, made in stored.overrides.items() if made.changeset_id != undone_id}
+        reverted_id = self._restored.changeset_id
+        return {flag: made for flag, made in stored.overrides.items() if made.changeset_id != reverted_id}
 
     def _read_story(self, row: ArticleRow, stored: StoredState) -> Story:
         """Return the story of a document, with its body if that is needed for the comparison."""

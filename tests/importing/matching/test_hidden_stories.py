@@ -169,7 +169,7 @@ def test_the_last_versions_of_a_hidden_article_are_kept(
         assert list(kept) == ["T2", "T3"]
 
 
-def test_an_undone_import_withholds_nothing(session: EditorSession) -> None:
+def test_a_reverted_import_withholds_nothing(session: EditorSession) -> None:
     import_and_hide(session)
     session.write("_news/y.md", "T", "u", TEXT)
     session.import_files(status=3)

@@ -173,7 +173,7 @@ def test_an_archive_is_checked_in_the_same_way(curation: Command, known: Path) -
 
 
 def test_the_folders_before_a_refused_one_are_imported(store: Store, curation: Command, known: Path) -> None:
-    """A refusal does not undo earlier imports of the command, like any other error."""
+    """A refusal does not roll back earlier imports of the command, like any other error."""
     new, renamed = dump(known.with_name("new"), *range(20, 25)), known.rename(known.with_name("renamed"))
     assert is_refused(curation("import", str(new), str(renamed)), "site")
     assert source_names(store) == ["site", "new"]

@@ -94,7 +94,7 @@ def test_a_hidden_story_that_was_replaced_step_by_step_is_not_shown_elsewhere(se
     session.run("db", "verify")
 
 
-def test_a_story_of_an_undone_import_is_not_hidden(session: EditorSession) -> None:
+def test_a_story_of_a_reverted_import_is_not_hidden(session: EditorSession) -> None:
     session.write("_news/a.md", "A", None, "body a")
     session.import_files()
     session.run("set", "_news/a.md", "--removed")

@@ -1,4 +1,4 @@
-"""Restore the documents that an import changed, and undo its marks of missing and returned files."""
+"""Restore the documents that an import changed, and revert its marks of missing and returned files."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from ..records.files import delete_file_states
 from ..records.versions import UPSTREAM_COLUMNS, Restored, Upstream, decode_delta
 from ..writing.articles import ArticleWriter
 from ..writing.taxonomy import TaxonomyWriter, mark_taxonomy
-from .context import UndoContext
+from .context import RevertContext
 from .limits import is_changed_later, is_edited_since
 
 #: Number of documents that are restored together.
 VERSIONS_PER_BATCH = 500
 
 
-def find_versions(context: UndoContext) -> list[Any]:
-    """Return the earlier versions of files that can be undone, by path."""
+def find_versions(context: RevertContext) -> list[Any]:
+    """Return the earlier versions of files that can be reverted, by path."""
     version, article, note = file_versions.c, articles.c, taxonomy_documents.c
     query = (
         sa.select(
@@ -46,16 +46,16 @@ def find_versions(context: UndoContext) -> list[Any]:
         .where(version.import_id == context.target.id)
         .order_by(version.path)
     )  # fmt: skip
-    return context.select_undoable(context.connection.execute(query).all())
+    return context.select_revertible(context.connection.execute(query).all())
 
 
-def restore_documents(context: UndoContext, versions: Sequence[Any]) -> None:
+def restore_documents(context: RevertContext, versions: Sequence[Any]) -> None:
     """Write the earlier documents, with the writers of an import."""
     for batch in chunks([row for row in versions if row.delta is not None], VERSIONS_PER_BATCH):
         _restore_batch(context, batch)
 
 
-def _restore_batch(context: UndoContext, versions: Sequence[Any]) -> None:
+def _restore_batch(context: RevertContext, versions: Sequence[Any]) -> None:
     contents = _read_contents(context.connection, versions)
     tasks = []
     for row in versions:
@@ -71,7 +71,7 @@ def _restore_batch(context: UndoContext, versions: Sequence[Any]) -> None:
     context.result.restored += sum(outcome.kind is OutcomeKind.CHANGED for outcome in chunk[1].outcomes)
 
 
-def restore_marks(context: UndoContext, versions: Sequence[Any]) -> None:
+def restore_marks(context: RevertContext, versions: Sequence[Any]) -> None:
     """Restore which import changed each file last, and since when it is missing.
 
     The restored versions are deleted. The next import reads these files again.
@@ -97,7 +97,7 @@ def _restore_rows(connection: sa.Connection, versions: Sequence[Any]) -> None:
         mark_taxonomy(connection, [row.note_id for row in notes if row.missing_since == since], since)
 
 
-def _restore_file_states(context: UndoContext, versions: Sequence[Any]) -> None:
+def _restore_file_states(context: RevertContext, versions: Sequence[Any]) -> None:
     """Record which files are imported, and delete the restored versions."""
     connection, source_id = context.connection, context.target.source_id
     paths = [row.path for row in versions]
@@ -109,7 +109,7 @@ def _restore_file_states(context: UndoContext, versions: Sequence[Any]) -> None:
         connection.execute(sa.delete(file_versions).where(done))
 
 
-def _settle_issues(context: UndoContext, versions: Sequence[Any]) -> None:
+def _settle_issues(context: RevertContext, versions: Sequence[Any]) -> None:
     """Close the issues of files that are missing again, and open those of files that are present again."""
     issues = context.records.issues
     issues.flush(context.connection)  # from `restore_documents`: some of its files are missing again

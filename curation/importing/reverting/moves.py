@@ -11,11 +11,11 @@ from ...backends import backend_of
 from ...backends.base import chunks
 from ...store.schema import article_moves, articles
 from ..records.files import delete_file_states
-from .context import UndoContext
+from .context import RevertContext
 from .limits import PATH_TAKEN, is_changed_later, is_edited_since
 
 
-def move_back(context: UndoContext) -> tuple[set[str], set[int]]:
+def move_back(context: RevertContext) -> tuple[set[str], set[int]]:
     """Move articles back to their old paths.
 
     Returns:
@@ -25,9 +25,9 @@ def move_back(context: UndoContext) -> tuple[set[str], set[int]]:
     movable = {move.article_id: move for move in moves if not _must_stay(move)}
     while blocked := _find_blocked(context, movable):
         for article_id in blocked:
-            context.leave(movable.pop(article_id).path, PATH_TAKEN)
-    # None of these is undoable, so this only records them.
-    context.select_undoable([move for move in moves if _must_stay(move)])
+            context.record_kept(movable.pop(article_id).path, PATH_TAKEN)
+    # None of these is revertible, so this only records them.
+    context.select_revertible([move for move in moves if _must_stay(move)])
     _write_paths(context, movable)
     return {move.old_path for move in moves if move.article_id not in movable}, set(movable)
 
@@ -37,7 +37,7 @@ def _must_stay(move: Any) -> bool:
     return bool(move.is_later or move.is_edited)
 
 
-def _find_moves(context: UndoContext) -> list[Any]:
+def _find_moves(context: RevertContext) -> list[Any]:
     """Return the moves of the import that were not reverted yet, by path."""
     move, article = article_moves.c, articles.c
     # The earlier version of a moved file has its old path.
@@ -58,7 +58,7 @@ def _find_moves(context: UndoContext) -> list[Any]:
     return list(context.connection.execute(query).all())
 
 
-def _find_blocked(context: UndoContext, moves: Mapping[int, Any]) -> list[int]:
+def _find_blocked(context: RevertContext, moves: Mapping[int, Any]) -> list[int]:
     """Return the ids of articles whose old path belongs to another article, which does not move away."""
     wanted = {move.old_path: key for key, move in moves.items()}
     query = sa.select(articles.c.id, articles.c.path).where(articles.c.source_id == context.target.source_id)
@@ -70,7 +70,7 @@ def _find_blocked(context: UndoContext, moves: Mapping[int, Any]) -> list[int]:
     ]
 
 
-def _write_paths(context: UndoContext, moves: Mapping[int, Any]) -> None:
+def _write_paths(context: RevertContext, moves: Mapping[int, Any]) -> None:
     """Write the old paths of articles, and forget the files at their new paths."""
     connection, records = context.connection, context.records
     backend = backend_of(connection)

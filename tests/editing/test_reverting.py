@@ -29,7 +29,7 @@ from ..support.editing_helpers import (
     revert,
     rows,
 )
-from ..support.importing_helpers import import_folder, undo_one_import, write_story
+from ..support.importing_helpers import import_folder, revert_one_import, write_story
 from ..support.store_digest import digests
 
 OTHER = "_news/2022-10-10-the-bollard-column-again.md"
@@ -109,27 +109,27 @@ def test_a_revert_restores_values_and_changesets(filled: Store) -> None:
 def test_a_revert_is_reverted_and_that_too(filled: Store) -> None:
     edit = edit_flags(filled, LEADER, quality=90, removed=1)
     state = read_overrides(filled), flags(filled, LEADER)
-    undone = revert(filled, edit.changeset_id)
-    undone_state = read_overrides(filled), flags(filled, LEADER)
-    again = revert(filled, undone.changeset_id)
+    reverted = revert(filled, edit.changeset_id)
+    reverted_state = read_overrides(filled), flags(filled, LEADER)
+    again = revert(filled, reverted.changeset_id)
     assert (read_overrides(filled), flags(filled, LEADER)) == state
     revert(filled, again.changeset_id)
-    assert (read_overrides(filled), flags(filled, LEADER)) == undone_state
+    assert (read_overrides(filled), flags(filled, LEADER)) == reverted_state
     kinds = rows(filled, sa.select(changesets.c.kind, changesets.c.reverts_id).order_by(changesets.c.id))
-    reverted = [edit.changeset_id, undone.changeset_id, again.changeset_id]
-    assert kinds[-3:] == [("revert", key) for key in reverted]
+    reverted_ids = [edit.changeset_id, reverted.changeset_id, again.changeset_id]
+    assert kinds[-3:] == [("revert", key) for key in reverted_ids]
     assert_sound(filled)
 
 
 def test_a_flag_that_was_set_since_is_kept_and_named(filled: Store) -> None:
     edit = edit_flags(filled, LEADER, OTHER, quality=90, heat=7)
     later = edit_flags(filled, LEADER, quality=95)
-    undone = revert(filled, edit.changeset_id)
-    assert undone.kept == [(LEADER, "quality", f"was set since, by changeset {later.changeset_id}")]
+    reverted = revert(filled, edit.changeset_id)
+    assert reverted.kept == [(LEADER, "quality", f"was set since, by changeset {later.changeset_id}")]
     assert (flags(filled, LEADER)[:2], flags(filled, OTHER)[0]) == ((95, 122), 69)
     with pytest.raises(
         EditRefused,
-        match=f"{LEADER}, heat, was reset since, by changeset {undone.changeset_id}",
+        match=f"{LEADER}, heat, was reset since, by changeset {reverted.changeset_id}",
     ):
         revert(filled, edit.changeset_id)
     assert_sound(filled)
@@ -179,7 +179,7 @@ def test_an_override_about_another_story_is_not_restored(store: Store, tmp_path:
 def test_a_takeover_is_distinguished_from_a_later_edit_although_ids_are_reused(
     store: Store, tmp_path: Path
 ) -> None:
-    """SQLite reuses the ids of changes that were deleted with the articles of an undone import."""
+    """SQLite reuses the ids of changes that were deleted with the articles of a reverted import."""
     write_story(tmp_path, "x.md")
     import_folder(store, tmp_path, source="s")
     write_story(tmp_path, "y.md")
@@ -189,7 +189,7 @@ def test_a_takeover_is_distinguished_from_a_later_edit_although_ids_are_reused(
     write_story(tmp_path, "x.md", title="another", url="https://a.example/another")
     import_folder(store, tmp_path, source="s")
     assert added.changeset_id is not None
-    undo_one_import(store, added.changeset_id, actor="ann")
+    revert_one_import(store, added.changeset_id, actor="ann")
     edit = edit_flags(store, "_news/x.md", quality=70)
     assert revert(store, edit.changeset_id).kept == []
     assert flags(store, "_news/x.md")[0] == 50

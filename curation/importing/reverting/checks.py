@@ -8,11 +8,11 @@ from ...errors import EditRefused
 from ...store.schema import article_moves, articles, changesets, file_versions, imports, taxonomy_documents
 from ...wording import counted
 from ..records import versions
-from .limits import ImportToUndo
+from .limits import ImportToRevert
 
 
-def check_undoable(connection: sa.Connection, changeset_id: int, target: ImportToUndo) -> None:
-    """Raise EditRefused if an import is already undone, is too old, or its earlier files are lost."""
+def check_revertible(connection: sa.Connection, changeset_id: int, target: ImportToRevert) -> None:
+    """Raise EditRefused if an import is already reverted, is too old, or its earlier files are lost."""
     if target.status == "reverted":
         raise EditRefused(f"changeset {changeset_id} is already reverted")
     mine = file_versions.c.import_id == target.id
@@ -23,7 +23,7 @@ def check_undoable(connection: sa.Connection, changeset_id: int, target: ImportT
             f" last {versions.KEPT_IMPORTS} imports of a source"
         )
     lost = _count_lost(connection, changeset_id, target)
-    if not _is_partly_undone(connection, changeset_id):
+    if not _is_partly_reverted(connection, changeset_id):
         lost = max(lost, target.changed - kept)
     if lost:
         raise EditRefused(
@@ -32,7 +32,7 @@ def check_undoable(connection: sa.Connection, changeset_id: int, target: ImportT
         )
 
 
-def _count_newer(connection: sa.Connection, target: ImportToUndo) -> int:
+def _count_newer(connection: sa.Connection, target: ImportToRevert) -> int:
     """Return the number of later imports of the source that have earlier versions of files."""
     query = (
         sa.select(sa.func.count(file_versions.c.import_id.distinct()))
@@ -42,7 +42,7 @@ def _count_newer(connection: sa.Connection, target: ImportToUndo) -> int:
     return connection.scalar(query) or 0
 
 
-def _count_lost(connection: sa.Connection, changeset_id: int, target: ImportToUndo) -> int:
+def _count_lost(connection: sa.Connection, changeset_id: int, target: ImportToRevert) -> int:
     """Return the number of files that are as the import left them, and have no earlier version."""
     move, lost = article_moves.c, 0
     for table in (articles, taxonomy_documents):
@@ -65,10 +65,10 @@ def _count_lost(connection: sa.Connection, changeset_id: int, target: ImportToUn
     return lost
 
 
-def _is_partly_undone(connection: sa.Connection, changeset_id: int) -> bool:
-    """Return whether the import was undone except for some files that a later import had changed.
+def _is_partly_reverted(connection: sa.Connection, changeset_id: int) -> bool:
+    """Return whether the import was reverted except for some files that a later import had changed.
 
-    Earlier versions of the files that were undone are deleted.
+    Earlier versions of the files that were reverted are deleted.
     """
     query = sa.select(changesets.c.id).where(changesets.c.reverts_id == changeset_id).limit(1)
     return connection.scalar(query) is not None

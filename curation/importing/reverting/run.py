@@ -1,4 +1,4 @@
-"""Undo one import: take the locks, open the transaction and run the steps in order."""
+"""Revert one import: take the locks, open the transaction and run the steps in order."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from ...store.schema import changesets, imports, sources
 from ..records.decision_notices import refresh_override_issues
 from ..writing.links import resolve_items, resolve_related
 from ..writing.orphans import refresh_images_of
-from .checks import check_undoable
-from .context import UndoContext, UndoResult
-from .limits import ImportToUndo
+from .checks import check_revertible
+from .context import ImportRevertResult, RevertContext
+from .limits import ImportToRevert
 from .moves import move_back
 from .removal import remove_added
 from .restoring import find_versions, restore_documents, restore_marks
 
 
 @contextmanager
-def undoing_imports(
+def reverting_imports(
     store: Store, changeset_ids: Iterable[int], *, dry_run: bool = False
 ) -> Iterator[sa.Connection]:
-    """Yield a transaction in which the imports of changesets can be undone, and commit it.
+    """Yield a transaction in which the imports of changesets can be reverted, and commit it.
 
     No import of their sources can run meanwhile. A dry run is rolled back.
 
@@ -39,22 +39,22 @@ def undoing_imports(
     with ExitStack() as stack:
         locks = [stack.enter_context(store.importing(name, dry_run=dry_run)) for name in sorted(names)]
         yield stack.enter_context(store.rolled_back() if dry_run else store.writing())
-        for check_lock in locks:  # before the commit: nothing is undone if the lock was lost
+        for check_lock in locks:  # before the commit: nothing is reverted if the lock was lost
             check_lock()
 
 
-def undo_import(
+def revert_import(
     connection: sa.Connection, changeset_id: int, *, actor: str, reason: str | None = None
-) -> UndoResult:
-    """Undo the import that made a changeset. Call this within `undoing_imports`, which commits.
+) -> ImportRevertResult:
+    """Revert the import that made a changeset. Call this within `reverting_imports`, which commits.
 
     Raises:
-        EditRefused: The changeset is not an import, is already undone, is too old, or the earlier versions of
-            some files that it changed are lost.
+        EditRefused: The changeset is not an import, is already reverted, is too old, or the earlier versions
+            of some files that it changed are lost.
     """
     target = _find_import(connection, changeset_id)
-    check_undoable(connection, changeset_id, target)
-    context = UndoContext.start(connection, target, changeset_id, actor, reason)
+    check_revertible(connection, changeset_id, target)
+    context = RevertContext.start(connection, target, changeset_id, actor, reason)
     backend_of(connection).lock_references(connection)
     remove_added(context)
     unmoved_paths, moved_back = move_back(context)
@@ -71,7 +71,7 @@ def undo_import(
     return context.result
 
 
-def _find_import(connection: sa.Connection, changeset_id: int) -> ImportToUndo:
+def _find_import(connection: sa.Connection, changeset_id: int) -> ImportToRevert:
     """Return the import of a changeset. Raise EditRefused if the changeset is not an import."""
     changed = imports.c.updated + imports.c.missing + imports.c.moved
     query = (
@@ -83,11 +83,11 @@ def _find_import(connection: sa.Connection, changeset_id: int) -> ImportToUndo:
     row = connection.execute(query).first()
     if row is None:
         raise EditRefused(f"changeset {changeset_id} is not an import; `curation log` lists changesets")
-    return ImportToUndo(*row)
+    return ImportToRevert(*row)
 
 
-def _finish(context: UndoContext) -> None:
-    """Write changes and issues, and mark the import as reverted unless it can be undone once more."""
+def _finish(context: RevertContext) -> None:
+    """Write changes and issues, and mark the import as reverted unless it can be reverted once more."""
     connection, records = context.connection, context.records
     records.audit.flush(connection)
     records.issues.flush(connection)

@@ -1,8 +1,8 @@
 """Revert a changeset of flags: restore the overrides that it replaced, with the changesets that made them.
 
 A flag is left as it is, and reported, if its override was changed again since, or if another story has taken
-the article's path since. Later changes that were themselves reverted do not matter. Imports are undone in
-`importing/undo`.
+the article's path since. Later changes that were themselves reverted do not matter. Imports are reverted in
+`importing/reverting`.
 """
 
 from __future__ import annotations
@@ -42,10 +42,10 @@ def read_changeset_kind(connection: sa.Connection, changeset_id: int) -> tuple[s
     Raises:
         EditRefused: There is no such changeset.
     """
-    undone = changesets.alias("undone")
+    reverted = changesets.alias("reverted")
     query = (
-        sa.select(changesets.c.kind, undone.c.kind)
-        .outerjoin_from(changesets, undone, undone.c.id == changesets.c.reverts_id)
+        sa.select(changesets.c.kind, reverted.c.kind)
+        .outerjoin_from(changesets, reverted, reverted.c.id == changesets.c.reverts_id)
         .where(changesets.c.id == changeset_id)
     )
     row = connection.execute(query).first()
@@ -79,16 +79,19 @@ def _count_adopted(connection: sa.Connection, changeset_id: int, new_id: int) ->
 
     These flags have no earlier override, and upstream has adopted the value.
     """
-    undone, revert = changes.alias("undone"), changes.alias("revert")
+    reverted, revert = changes.alias("reverted"), changes.alias("revert")
     query = (
         sa.select(sa.func.count())
         .select_from(revert)
-        .join(undone, sa.and_(undone.c.article_id == revert.c.article_id, undone.c.field == revert.c.field))
+        .join(
+            reverted,
+            sa.and_(reverted.c.article_id == revert.c.article_id, reverted.c.field == revert.c.field),
+        )
         .join(articles, articles.c.id == revert.c.article_id)
         .where(
-            revert.c.changeset_id == new_id, undone.c.changeset_id == changeset_id,
+            revert.c.changeset_id == new_id, reverted.c.changeset_id == changeset_id,
             revert.c.new_override.is_(None), matches_upstream(revert.c.field, revert.c.old_override),
-            revert.c.new_value.is_distinct_from(undone.c.old_value),
+            revert.c.new_value.is_distinct_from(reverted.c.old_value),
         )
     )  # fmt: skip
     return connection.scalar(query) or 0

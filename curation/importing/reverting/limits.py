@@ -1,4 +1,4 @@
-"""Find what undoing an import leaves alone: changes by later imports, and overrides by editors."""
+"""Find what reverting an import leaves alone: changes by later imports, and overrides by editors."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ PATH_TAKEN = "another document has its path now"
 
 
 @dataclass(frozen=True, slots=True)
-class ImportToUndo:
-    """The import to undo.
+class ImportToRevert:
+    """The import to revert.
 
     Attributes:
         changed: The number of articles that it updated, moved or marked missing.
@@ -29,7 +29,7 @@ class ImportToUndo:
     changed: int
 
 
-def is_changed_later(target: ImportToUndo, path: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
+def is_changed_later(target: ImportToRevert, path: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
     """Return the SQL condition that a later import has changed a file."""
     version, other = file_versions.alias("later"), imports.alias("later_import")
     return (
@@ -47,13 +47,13 @@ def is_changed_later(target: ImportToUndo, path: sa.ColumnElement[str]) -> sa.Co
 def is_edited_since(changeset_id: int, article_id: sa.ColumnElement[int]) -> sa.ColumnElement[bool]:
     """Return the SQL condition that an article's overrides are not those that it had after the import.
 
-    An override that was added and removed since does not count, nor does undoing an import.
+    An override that was added and removed since does not count, nor does reverting an import.
     """
-    undone, edit = changesets.alias("undone"), changesets.alias("edit")
+    reverted, edit = changesets.alias("reverted"), changesets.alias("edit")
     import_reverts = (
         sa.select(changesets.c.id)
-        .join(undone, undone.c.id == changesets.c.reverts_id)
-        .where(undone.c.kind == "import")
+        .join(reverted, reverted.c.id == changesets.c.reverts_id)
+        .where(reverted.c.kind == "import")
     )
     since = (
         edit.c.kind != "import",

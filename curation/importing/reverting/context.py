@@ -1,4 +1,4 @@
-"""What the steps of undoing an import share."""
+"""What the steps of reverting an import share."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from ..records.audit import Audit
 from ..records.import_records import ImportRecords
 from ..records.issues import IssueTracker
 from ..records.versions import Versions
-from .limits import CHANGED_LATER, EDITED_SINCE, ImportToUndo
+from .limits import CHANGED_LATER, EDITED_SINCE, ImportToRevert
 
 
 @dataclass(slots=True)
-class UndoResult:
-    """The result of undoing an import, in files, including taxonomy documents.
+class ImportRevertResult:
+    """The result of reverting an import, in files, including taxonomy documents.
 
     Attributes:
         changeset_id: The id of the changeset of the revert.
@@ -34,30 +34,30 @@ class UndoResult:
 
 
 @dataclass(slots=True)
-class UndoContext:
-    """What the steps of undoing one import share, within one transaction.
+class RevertContext:
+    """What the steps of reverting one import share, within one transaction.
 
     Attributes:
         changeset_id: The id of the changeset of the import.
-        can_be_repeated: Some files stay because of a later import, so this import can be undone once more.
+        can_be_repeated: Some files stay because of a later import, so this import can be reverted once more.
     """
 
     connection: sa.Connection
-    target: ImportToUndo
+    target: ImportToRevert
     changeset_id: int
     records: ImportRecords
-    result: UndoResult
+    result: ImportRevertResult
     can_be_repeated: bool = False
 
     @classmethod
     def start(
         cls,
         connection: sa.Connection,
-        target: ImportToUndo,
+        target: ImportToRevert,
         changeset_id: int,
         actor: str,
         reason: str | None,
-    ) -> UndoContext:
+    ) -> RevertContext:
         """Open the changeset of the revert and return the context."""
         audit = Audit({"kind": "revert", "actor": actor, "reason": reason, "reverts_id": changeset_id})
         audit.open_changeset(connection)
@@ -66,27 +66,27 @@ class UndoContext:
         versions = Versions(target.source_id, target.id)
         limit = find_publish_limit(connection, target.source_id)
         records = ImportRecords(target.source_id, target.id, issues, audit, versions, limit)
-        return cls(connection, target, changeset_id, records, UndoResult(audit.changeset_id))
+        return cls(connection, target, changeset_id, records, ImportRevertResult(audit.changeset_id))
 
-    def leave(self, path: str, reason: str) -> None:
+    def record_kept(self, path: str, reason: str) -> None:
         """Record that a file stays as it is."""
         self.result.kept.append((path, reason))
         if reason != EDITED_SINCE:
             self.can_be_repeated = True
 
-    def select_undoable(self, rows: Sequence[Any]) -> list[Any]:
-        """Return the rows that can be undone, and record the others as left alone.
+    def select_revertible(self, rows: Sequence[Any]) -> list[Any]:
+        """Return the rows that can be reverted, and record the others as left alone.
 
         Args:
             rows: Each has `path`, `is_later` (a later import has changed it) and `is_edited` (an editor has
                 changed its overrides).
         """
-        undoable = []
+        revertible = []
         for row in rows:
             if row.is_later:
-                self.leave(row.path, CHANGED_LATER)
+                self.record_kept(row.path, CHANGED_LATER)
             elif row.is_edited:
-                self.leave(row.path, EDITED_SINCE)
+                self.record_kept(row.path, EDITED_SINCE)
             else:
-                undoable.append(row)
-        return undoable
+                revertible.append(row)
+        return revertible

@@ -12,14 +12,14 @@ from ..records.files import delete_file_states
 from ..writing.articles import queue_for_search
 from ..writing.orphans import Orphans
 from ..writing.taxonomy import delete_taxonomy
-from .context import UndoContext
+from .context import RevertContext
 from .limits import is_changed_later, was_edited
 
 
-def remove_added(context: UndoContext) -> None:
+def remove_added(context: RevertContext) -> None:
     """Remove the articles and taxonomy documents that the import added and nobody has changed since."""
     for table in (articles, taxonomy_documents):
-        rows = context.select_undoable(context.connection.execute(_select_added(context, table)).all())
+        rows = context.select_revertible(context.connection.execute(_select_added(context, table)).all())
         paths = [row.path for row in rows]
         context.records.issues.load(context.connection, paths)
         for path in paths:
@@ -33,7 +33,7 @@ def remove_added(context: UndoContext) -> None:
         context.result.removed += len(rows)
 
 
-def _select_added(context: UndoContext, table: sa.Table) -> sa.Select[tuple[int, str, bool, bool]]:
+def _select_added(context: RevertContext, table: sa.Table) -> sa.Select[tuple[int, str, bool, bool]]:
     """Return the query of the rows that the import added, by path."""
     target = context.target
     is_edited = was_edited(target.id, context.changeset_id, table.c.id) if table is articles else sa.false()
@@ -52,7 +52,7 @@ def _remove_articles(connection: sa.Connection, row_ids: Sequence[int]) -> None:
     queue_for_search(connection, row_ids)
     for ids in chunks(row_ids):
         # The remaining overrides are those of the import itself, for doubtful articles. The remaining changes
-        # belong to imports that were undone and changesets that were reverted.
+        # belong to imports and changesets that were reverted.
         connection.execute(sa.delete(overrides).where(overrides.c.article_id.in_(ids)))
         connection.execute(sa.delete(changes).where(changes.c.article_id.in_(ids)))
         connection.execute(sa.delete(articles).where(articles.c.id.in_(ids)))

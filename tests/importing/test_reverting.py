@@ -1,4 +1,4 @@
-"""Undo imports. Everything is restored, except articles with later imports or edits."""
+"""Revert imports. Everything is restored, except articles with later imports or edits."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ from ..support.importing_helpers import (
     decide_flags,
     import_folder,
     one,
+    revert_one_import,
     rows,
-    undo_one_import,
     write_story,
 )
 from ..support.store_digest import digests
 
-#: Tables of the history, which is not undone.
+#: Tables of the history, which is not reverted.
 HISTORY = ("imports", "changesets", "changes", "file_versions")
 
 #: Images that were removed and have returned have new ids, so they are compared by URL.
@@ -72,10 +72,10 @@ def make_bad_dump(root: Path) -> None:
         organization.unlink()
 
 
-def undo(store: Store, changeset_id: int | None, **options: bool) -> list[str]:
+def revert(store: Store, changeset_id: int | None, **options: bool) -> list[str]:
     assert changeset_id is not None
-    undone = undo_one_import(store, changeset_id, actor="ann", reason="bad dump", **options)
-    return [path for path, _ in undone.kept]
+    reverted = revert_one_import(store, changeset_id, actor="ann", reason="bad dump", **options)
+    return [path for path, _ in reverted.kept]
 
 
 def test_everything_is_restored(store: Store, site: Path) -> None:
@@ -85,7 +85,7 @@ def test_everything_is_restored(store: Store, site: Path) -> None:
     summary = import_folder(store, site)
     assert (summary.added, summary.updated, summary.missing) == (1, 1, 1)
     assert digests(store, *HISTORY, *IMAGES) != was
-    assert undo(store, summary.changeset_id) == []
+    assert revert(store, summary.changeset_id) == []
     assert (digests(store, *HISTORY, *IMAGES), read_images(store)) == (was, images_were)
     assert count(store, file_versions) == 0
     assert one(store, sa.select(imports.c.status).where(imports.c.id == summary.import_id)) == "reverted"
@@ -93,7 +93,7 @@ def test_everything_is_restored(store: Store, site: Path) -> None:
     assert rows(store, kinds)[-1] == ("revert", summary.changeset_id)
 
 
-def test_the_first_import_can_be_undone(store: Store, site: Path) -> None:
+def test_the_first_import_can_be_reverted(store: Store, site: Path) -> None:
     # The settings of `_config.yml` and the skipped files belong to the source, not to its documents.
     tables = (*HISTORY, "sources", "source_settings", "import_issues", "files")
     empty = digests(store, *tables)
@@ -101,7 +101,7 @@ def test_the_first_import_can_be_undone(store: Store, site: Path) -> None:
     no_content = sa.select(files.c.path).where(files.c.state == "skipped").order_by(files.c.path)
     skipped = rows(store, no_content)
     assert len(skipped) == summary.skipped > 0
-    assert undo(store, summary.changeset_id) == []
+    assert revert(store, summary.changeset_id) == []
     assert digests(store, *tables) == empty
     assert rows(store, no_content) == skipped
     assert count(store, files) == len(skipped)
@@ -113,7 +113,7 @@ def test_a_dry_run_reports_and_keeps_nothing(store: Store, site: Path) -> None:
     make_bad_dump(site)
     summary = import_folder(store, site)
     was = digests(store)
-    assert undo(store, summary.changeset_id, dry_run=True) == []
+    assert revert(store, summary.changeset_id, dry_run=True) == []
     assert digests(store) == was
 
 
@@ -127,21 +127,21 @@ def test_articles_with_new_overrides_stay_and_are_reported(store: Store, tmp_pat
     summary = import_folder(store, tmp_path, source="s")
     decide_flags(store, "_news/a.md", heat=7)
     decide_flags(store, "_news/c.md", heat=7)
-    assert undo(store, summary.changeset_id) == ["_news/c.md", "_news/a.md"]
+    assert revert(store, summary.changeset_id) == ["_news/c.md", "_news/a.md"]
     columns = sa.select(articles.c.path, articles.c.quality, articles.c.heat).order_by(articles.c.path)
     assert rows(store, columns) == [("_news/a.md", 90, 7), ("_news/b.md", 10, 5), ("_news/c.md", 90, 7)]
 
 
-def test_an_import_is_undone_after_the_later_ones(store: Store, tmp_path: Path) -> None:
+def test_an_import_is_reverted_after_the_later_ones(store: Store, tmp_path: Path) -> None:
     states = []
     summaries = []
     for quality in (10, 20, 30):
         write_story(tmp_path, "a.md", quality=quality)
         summaries.append(import_folder(store, tmp_path, source="s"))
         states.append(digests(store, *HISTORY))
-    assert undo(store, summaries[1].changeset_id, dry_run=True) == ["_news/a.md"]
+    assert revert(store, summaries[1].changeset_id, dry_run=True) == ["_news/a.md"]
     for number in (2, 1):
-        assert undo(store, summaries[number].changeset_id) == []
+        assert revert(store, summaries[number].changeset_id) == []
         assert digests(store, *HISTORY) == states[number - 1]
 
 
@@ -151,7 +151,7 @@ def test_upstream_values_are_restored_and_an_override_is_kept(store: Store, tmp_
     decide_flags(store, "_news/a.md", quality=50)
     write_story(tmp_path, "a.md", quality=90)
     summary = import_folder(store, tmp_path, source="s")
-    undo(store, summary.changeset_id)
+    revert(store, summary.changeset_id)
     columns = sa.select(articles.c.quality, articles.c.upstream_quality)
     assert rows(store, columns) == [(50, 10)]
 
@@ -161,7 +161,7 @@ def test_a_bad_dump_is_imported_again_if_it_is_still_there(store: Store, site: P
     make_bad_dump(site)
     summary = import_folder(store, site)
     bad = digests(store, *HISTORY)
-    undo(store, summary.changeset_id)
+    revert(store, summary.changeset_id)
     again = import_folder(store, site)
     assert (again.added, again.updated, again.missing) == (1, 1, 1)
     assert digests(store, *HISTORY).keys() == bad.keys()
@@ -180,7 +180,7 @@ def test_links_refer_to_remaining_articles(store: Store, tmp_path: Path) -> None
     summary = import_folder(store, tmp_path, source="s")
     target = sa.select(articles.c.path).join(related_links, related_links.c.target_id == articles.c.id)
     assert one(store, target) == "_news/a.md"
-    undo(store, summary.changeset_id)
+    revert(store, summary.changeset_id)
     assert one(store, target) == "_news/b.md"
 
 
@@ -195,11 +195,11 @@ def test_later_changes_of_secured_do_not_matter(store: Store, tmp_path: Path) ->
     for secret in ("QUJD;REVG", "R0hJ;SktM"):
         file.write_text(changed.replace("---\nBody.", f'secured: "{secret}"\n---\nBody.'))
         import_folder(store, tmp_path, source="s")
-    undo(store, summary.changeset_id)
+    revert(store, summary.changeset_id)
     assert digests(store, *HISTORY) == was
 
 
-def test_an_import_that_cannot_be_undone_is_refused(
+def test_an_import_that_cannot_be_reverted_is_refused(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(versions, "KEPT_IMPORTS", 2)
@@ -208,12 +208,12 @@ def test_an_import_that_cannot_be_undone_is_refused(
         write_story(tmp_path, "a.md", quality=quality)
         summaries.append(import_folder(store, tmp_path, source="s"))
     with pytest.raises(EditRefused, match="too old"):
-        undo(store, summaries[2].changeset_id)
-    undo(store, summaries[4].changeset_id)
+        revert(store, summaries[2].changeset_id)
+    revert(store, summaries[4].changeset_id)
     with pytest.raises(EditRefused, match="already reverted"):
-        undo(store, summaries[4].changeset_id)
+        revert(store, summaries[4].changeset_id)
     with pytest.raises(EditRefused, match="not an import"):
-        undo(store, 4711)
+        revert(store, 4711)
 
 
 def test_a_delta_is_small_and_restores_the_bytes() -> None:
@@ -239,11 +239,11 @@ def test_changes_of_a_later_import_are_kept_regardless_of_age(
     for quality in range(4):
         write_story(tmp_path, "b.md", quality=quality)
         import_folder(store, tmp_path, source="s")
-    assert undo(store, first.changeset_id) == ["_news/a.md"]
+    assert revert(store, first.changeset_id) == ["_news/a.md"]
     assert count(store, articles, articles.c.path == "_news/a.md") == 1
 
 
-def test_imports_are_undone_newest_first_and_an_older_one_once_more(store: Store, tmp_path: Path) -> None:
+def test_imports_are_reverted_newest_first_and_an_older_one_once_more(store: Store, tmp_path: Path) -> None:
     write_story(tmp_path, "a.md")
     import_folder(store, tmp_path, source="s")
     write_story(tmp_path, "x.md", quality=10)
@@ -251,9 +251,9 @@ def test_imports_are_undone_newest_first_and_an_older_one_once_more(store: Store
     second = import_folder(store, tmp_path, source="s")
     write_story(tmp_path, "x.md", quality=30)
     third = import_folder(store, tmp_path, source="s")
-    assert undo(store, second.changeset_id) == ["_news/x.md"]
-    assert undo(store, third.changeset_id) == []
-    assert undo(store, second.changeset_id) == []  # the rest, which the later import had changed
+    assert revert(store, second.changeset_id) == ["_news/x.md"]
+    assert revert(store, third.changeset_id) == []
+    assert revert(store, second.changeset_id) == []  # the rest, which the later import had changed
     assert rows(store, sa.select(articles.c.path, articles.c.quality)) == [("_news/a.md", 50)]
 
 
@@ -266,9 +266,9 @@ def test_an_editor_whose_clock_is_behind_is_not_overlooked(store: Store, site: P
             sa.update(changesets).where(changesets.c.kind == "edit").values(created_at=long_ago)
         )
     assert summary.changeset_id is not None
-    undone = undo_one_import(store, summary.changeset_id, actor="bob")
+    reverted = revert_one_import(store, summary.changeset_id, actor="bob")
     kept = [("_news/2021-05-28-needle-rock-goes-led.md", "an editor has changed its overrides since")]
-    assert (undone.removed, undone.kept) == (59, kept)
+    assert (reverted.removed, reverted.kept) == (59, kept)
 
 
 # --- flags that cannot be read --------------------------------------------------------------------------
@@ -304,7 +304,7 @@ UNREADABLE_FLAGS = {
 
 @pytest.mark.parametrize("is_another", [False, True])
 def test_unreadable_flags_get_their_earlier_values(store: Store, tmp_path: Path, is_another: bool) -> None:
-    """This does not depend on the import that is undone, which has the same story or another one."""
+    """This does not depend on the import that is reverted, which has the same story or another one."""
     write_fronts(tmp_path, {name: ("7", before) for name, (before, _, _) in UNREADABLE_FLAGS.items()})
     import_folder(store, tmp_path, source="s")
     write_fronts(
@@ -317,7 +317,7 @@ def test_unreadable_flags_get_their_earlier_values(store: Store, tmp_path: Path,
     write_fronts(tmp_path, readable, words="Others." if is_another else "")
     summary = import_folder(store, tmp_path, source="s")
     assert summary.updated == len(UNREADABLE_FLAGS)
-    assert undo(store, summary.changeset_id) == []
+    assert revert(store, summary.changeset_id) == []
     assert rows(store, flags) == upstream
     assert digests(store, *HISTORY, "import_issues", "story_takeovers") == was
     with store.reading() as connection:
@@ -332,12 +332,12 @@ def test_an_unreadable_flag_is_restored_below_an_override(store: Store, tmp_path
     import_folder(store, tmp_path, source="s")
     write_story(tmp_path, "a.md", quality=9)
     summary = import_folder(store, tmp_path, source="s")
-    assert undo(store, summary.changeset_id) == []
+    assert revert(store, summary.changeset_id) == []
     columns = sa.select(articles.c.quality, articles.c.published, *UPSTREAM[::2])
     assert rows(store, columns) == [(50, False, 7, True, None)]
 
 
-def test_several_imports_are_undone_to_the_first_value_of_a_flag(store: Store, tmp_path: Path) -> None:
+def test_several_imports_are_reverted_to_the_first_value_of_a_flag(store: Store, tmp_path: Path) -> None:
     columns = sa.select(*UPSTREAM[:3:2])
     states, summaries = [], []
     write_story(tmp_path, "a.md", quality=7)
@@ -353,7 +353,7 @@ def test_several_imports_are_undone_to_the_first_value_of_a_flag(store: Store, t
         states.append(rows(store, columns))
     assert states == [[(7, True)], [(7, True)], [(8, True)], [(8, True)], [(9, False)]]
     for number in (4, 3, 2, 1):
-        assert undo(store, summaries[number].changeset_id) == []
+        assert revert(store, summaries[number].changeset_id) == []
         assert rows(store, columns) == states[number - 1]
 
 
@@ -366,7 +366,7 @@ def test_an_unreadable_flag_without_a_stored_value_publishes_nothing(store: Stor
     summary = import_folder(store, tmp_path, source="s")
     migrate.downgrade(store, "0021")
     migrate.upgrade(store)
-    assert undo(store, summary.changeset_id) == []
+    assert revert(store, summary.changeset_id) == []
     assert rows(store, sa.select(articles.c.published, *UPSTREAM)) == [(False, None, 70, False, None, None)]
 
 
