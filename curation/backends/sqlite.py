@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -14,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from .. import interrupts
-from ..errors import ImportFailed, StoreError, StoreReadOnly
+from ..errors import StoreError
 from .base import LOCK_TIMEOUT, Backend, Damage, Term, chunks
 from .queries import Query, QueryResult
 from .sqlite_read_only import DAMAGE_ERRORS, address
@@ -124,32 +123,11 @@ class Sqlite(Backend):
         except sqlite3.Error as error:
             raise StoreError(self.explain(error)) from error
 
-    @contextmanager
-    def import_lock(self, engine: sa.Engine, source: str) -> Iterator[Callable[[], None]]:
+    def import_lock(self, engine: sa.Engine, source: str) -> AbstractContextManager[Callable[[], None]]:
         del engine
-        import hashlib
+        from .sqlite_import_lock import import_lock
 
-        from .sqlite_import_lock import LockFile
-
-        key = hashlib.sha256(source.encode()).hexdigest()[:12]
-        # Next to the resolved file: a link to it in another folder is the same store.
-        path = Path(f"{self.path.resolve()}.{key}.lock")
-        lock = LockFile(path)
-        with interrupts.cleaning_up(lock.release):
-            try:
-                is_acquired = lock.acquire()
-            except OSError as error:
-                if not os.access(path.parent, os.W_OK):
-                    raise StoreReadOnly(_ADVICE[sqlite3.SQLITE_READONLY].format(path=self.path)) from error
-                raise StoreError(
-                    f"the lock file {path} cannot be created or locked ({error.strerror}):"
-                    " delete what is at this path, and check that the store's folder is writable"
-                ) from error
-            if not is_acquired:
-                raise ImportFailed(
-                    f"another import of {source!r} is running; wait for it, then run this again"
-                )
-            yield lambda: None
+        return import_lock(self.path, source, _ADVICE[sqlite3.SQLITE_READONLY].format(path=self.path))
 
     @contextmanager
     def scratch_copy(self, engine: sa.Engine) -> Iterator[sa.Connection]:

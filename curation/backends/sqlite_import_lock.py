@@ -1,6 +1,6 @@
-"""Locks between processes that leave no file behind, and also work in folders where others can write.
+"""The import lock of a store on SQLite. It leaves no file behind, and also works where others can write.
 
-A lock is `flock` on an empty file. It ends with its process, even if that is killed. Two rules make it safe
+The lock is `flock` on an empty file. It ends with its process, even if that is killed. Two rules make it safe
 to delete the file:
 
 - A lock is valid only if, after locking, the path still refers to the locked file. Otherwise the process
@@ -17,13 +17,40 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import hashlib
 import os
 import stat
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from .. import interrupts
+from ..errors import ImportFailed, StoreError, StoreReadOnly
 
 #: Maximum number of attempts, while other processes create and delete the file.
 _TRIES = 1_000
+
+
+@contextmanager
+def import_lock(store: Path, source: str, read_only: str) -> Iterator[Callable[[], None]]:
+    """Implement `Backend.import_lock`; `read_only` is the message for a folder that cannot be written to."""
+    key = hashlib.sha256(source.encode()).hexdigest()[:12]
+    # Next to the resolved file: a link to it in another folder is the same store.
+    path = Path(f"{store.resolve()}.{key}.lock")
+    lock = LockFile(path)
+    with interrupts.cleaning_up(lock.release):
+        try:
+            is_acquired = lock.acquire()
+        except OSError as error:
+            if not os.access(path.parent, os.W_OK):
+                raise StoreReadOnly(read_only) from error
+            raise StoreError(
+                f"the lock file {path} cannot be created or locked ({error.strerror}):"
+                " delete what is at this path, and check that the store's folder is writable"
+            ) from error
+        if not is_acquired:
+            raise ImportFailed(f"another import of {source!r} is running; wait for it, then run this again")
+        yield lambda: None
 
 
 class LockFile:
