@@ -6,6 +6,6 @@
 - `reading`: whole articles with the lists that belong to them
 - `status`: sources, issues and skipped files
 - `history`: changesets and changes
-- `upstream`: how overrides and upstream values compare
+- `override_status`: how overrides and upstream values compare
 - `completing`: names for a shell's completion
 """

@@ -16,8 +16,8 @@ from ..store.database import empty_temp_table, temporary_table
 from ..store.names import KINDS, check_names, in_collection
 from ..store.schema import article_topics, articles, overrides, providers, sources, topics
 from ..urls import canonical_url, url_digest
+from .override_status import is_adopted
 from .searching import find_matches
-from .upstream import is_adopted
 
 #: Maximum number of articles that a message names, such as the candidates of an ambiguous reference.
 MAX_CANDIDATES = 8

@@ -17,7 +17,7 @@ from ..store.schema import (
     sources,
 )
 from .listing import Table
-from .upstream import conflicts_with_upstream, is_adopted
+from .override_status import conflicts_with_upstream, is_adopted
 
 
 def list_issues(connection: sa.Connection, import_id: int | None = None, *, all_: bool = False) -> Table:

@@ -14,9 +14,9 @@ from itertools import islice, pairwise
 from typing import Any, Literal
 
 from ..backends.queries import QueryResult
+from ..cell_text import is_numeric, text_cell, to_json_value
 from ..errors import ChartRefused
 from ..queries.reports import Chart, Report
-from ..values import is_numeric, text_cell, to_json_value
 from ..wording import counted
 
 #: Maximum number of rows of a chart. With more, it is unreadable and too heavy for viewers.

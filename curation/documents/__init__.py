@@ -3,7 +3,7 @@
 - `parsing`: turn the bytes of a file into a `Document`, with `fields`, `entries`, `flag_values`, `due_dates`,
   `instants` and `json_values`
 - `front_matter`: split a file into front matter and body
-- `strict_yaml`: the YAML of front matter, with `yaml_signs` and `plain_scalars`
+- `strict_yaml`: the YAML of front matter, with `suspect_yaml` and `plain_scalars`
 - `loose_yaml`: any other YAML
 - `issues`, `stray_fields`: what is wrong in a file, and where
 - `flag_editing`: change the line of one flag and no other

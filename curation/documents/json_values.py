@@ -11,7 +11,7 @@ from ..integers import INT64
 from . import strict_yaml
 from .instants import parse_instant
 from .issues import Reading
-from .yaml_signs import MAX_DEPTH
+from .suspect_yaml import MAX_DEPTH
 
 #: Maximum characters of one text field.
 MAX_TEXT = 1024 * 1024

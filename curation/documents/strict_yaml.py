@@ -35,7 +35,7 @@ import yaml_rs
 
 from ..errors import DocumentError
 from .plain_scalars import resolve
-from .yaml_signs import MAX_DEPTH, is_suspect
+from .suspect_yaml import MAX_DEPTH, is_suspect
 
 #: Maximum number of keys in one mapping.
 MAX_KEYS = 500

@@ -12,7 +12,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ..articles.upstream import upstream_value
+from ..articles.override_status import upstream_value
 from ..backends import backend_of
 from ..backends.types import integer
 from ..flags import FLAGS

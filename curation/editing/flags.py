@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 
 import sqlalchemy as sa
 
+from ..articles.override_status import is_adopted
 from ..articles.selecting import MAX_CANDIDATES, Selection, select_articles, select_articles_if_any, selected
-from ..articles.upstream import is_adopted
 from ..backends import backend_of
 from ..backends.types import integer
 from ..errors import EditRefused

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 
-from ..articles.upstream import matches_upstream
+from ..articles.override_status import matches_upstream
 from ..backends import backend_of
 from ..errors import EditRefused
 from ..store.schema import articles, changes, changesets, overrides, story_takeovers

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
+from ..articles.override_status import DEFAULTS
 from ..articles.selecting import Filters, filter_conditions
-from ..articles.upstream import DEFAULTS
 from ..backends.base import chunks
 from ..documents.flag_editing import FlagValue
 from ..flags import FLAGS, is_about_flag

@@ -32,7 +32,7 @@ from .records.audit import Audit
 from .records.decision_notices import refresh_override_issues
 from .records.files import FileTracker, is_within_folder, load_file_states
 from .records.import_records import ImportRecords
-from .records.issues import SCAN_CODES, IssueTracker
+from .records.issue_tracker import SCAN_CODES, IssueTracker
 from .records.summary import FlagChanges, Options, Summary
 from .records.versions import Versions, delete_old_versions
 from .site_config import import_site_config

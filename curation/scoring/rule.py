@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ..articles.upstream import has_unreadable_flag
+from ..articles.override_status import has_unreadable_flag
 from ..backends.types import integer
 from ..sources.rule_settings import MAX_BONUS
 from ..store.schema import articles, as_number, related_links, sources

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from curation.documents.plain_scalars import MAX_DIGITS
 from curation.documents.strict_yaml import MAX_EXPANSION, MAX_KEYS, load, read_carefully
-from curation.documents.yaml_signs import MAX_DEPTH
+from curation.documents.suspect_yaml import MAX_DEPTH
 from curation.errors import DocumentError
 
 both_readers = pytest.mark.parametrize("reader", [load, read_carefully])

@@ -277,12 +277,12 @@ def diff(data: bytes) -> None:
 
 
 def show(data: bytes) -> None:
+    from curation.cell_text import json_cell, spreadsheet_cell, text_cell
     from curation.cli.output.html_page import _cell
     from curation.cli.output.table import _one_line, _short
     from curation.exporting.site.feeds import _clean
-    from curation.importing.records.issues import shorten_message
+    from curation.importing.records.issue_tracker import shorten_message
     from curation.scanning import printable
-    from curation.values import json_cell, spreadsheet_cell, text_cell
 
     text = data.decode()
     for form in (

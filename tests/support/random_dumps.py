@@ -1,4 +1,4 @@
-"""Random dumps of small sources that share images, providers, topics and stories, for `test_as_fresh`.
+"""Random dumps of small sources that share images, providers, topics and stories.
 
 There are few names and many ways to write them. So several documents often state different facts of the same
 image or provider.

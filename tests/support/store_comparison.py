@@ -28,7 +28,7 @@ import sqlalchemy as sa
 
 from curation.flags import FLAGS, is_about_flag
 from curation.importing.merging.override_rules import OVERRIDE_CODES
-from curation.importing.records.issues import shorten_message
+from curation.importing.records.issue_tracker import shorten_message
 from curation.store.database import Store
 from curation.store.schema import (
     articles,

@@ -17,8 +17,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import IO, Any
 
+from ...cell_text import escape, text_cell, to_json, to_json_value
 from ...interrupts import Outcome, record_outcome
-from ...values import escape, text_cell, to_json, to_json_value
 from .options import (
     BINARY_FORMATS,
     FORMATS,

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from types import NoneType
 from typing import Any
 
-from ...values import escape_surrogates, spreadsheet_cell, to_text
+from ...cell_text import escape_surrogates, spreadsheet_cell, to_text
 from .options import Output
 
 Row = Sequence[Any]

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from itertools import chain, islice
 from typing import Any
 
-from ...values import is_numeric, text_cell
+from ...cell_text import is_numeric, text_cell
 from ...wording import counted
 from .options import Output, output_title
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from ...values import json_cell, unique_names
+from ...cell_text import json_cell, unique_names
 from .options import Output
 
 Row = Sequence[Any]

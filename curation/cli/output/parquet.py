@@ -24,8 +24,8 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
+from ...cell_text import escape_surrogates, parse_instant_text, to_json_value, to_text, unique_names
 from ...temporary import unnamed_file
-from ...values import escape_surrogates, parse_instant_text, to_json_value, to_text, unique_names
 from .options import ColumnType, Output
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import chain, islice
 from typing import Any, NamedTuple
 
-from ...values import is_numeric, text_cell
+from ...cell_text import is_numeric, text_cell
 from .options import Output
 
 Row = Sequence[Any]

@@ -20,8 +20,8 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
+from ...cell_text import escape, escape_surrogates, is_formula, parse_instant_text, text_cell, to_text
 from ...temporary import temporary_folder, unnamed_file
-from ...values import escape, escape_surrogates, is_formula, parse_instant_text, text_cell, to_text
 from ...wording import counted
 from .options import Output, output_title
 

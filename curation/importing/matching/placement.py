@@ -12,7 +12,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ...articles.upstream import hides
+from ...articles.override_status import hides
 from ...backends.base import chunks
 from ...documents.instants import format_instant
 from ...store.schema import articles, former_stories, overrides, set_aside_overrides

@@ -2,7 +2,7 @@
 
 - `import_records`: what all parts of an import record
 - `summary`: options of an import, and the counts that it reports
-- `issues`: errors, warnings and notices of files
+- `issue_tracker`: errors, warnings and notices of files
 - `decision_notices`: issues about overrides
 - `audit`: changes of flags
 - `versions`: earlier versions of files

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from ...flags import FLAGS
 from ...store.schema import articles, as_number, changesets, import_issues, overrides, set_aside_overrides
 from ..merging.override_rules import MATCH_WARNINGS, conflict_message
-from .issues import IssueTracker
+from .issue_tracker import IssueTracker
 
 
 def refresh_override_issues(connection: sa.Connection, source_id: int, tracker: IssueTracker) -> None:

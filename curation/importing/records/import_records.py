@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from ...errors import ImportFailed
 from ...store.schema import imports
 from .audit import Audit
-from .issues import IssueTracker
+from .issue_tracker import IssueTracker
 from .versions import Versions
 
 

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from ..publish_dates import find_publish_limit
 from ..records.audit import Audit
 from ..records.import_records import ImportRecords
-from ..records.issues import IssueTracker
+from ..records.issue_tracker import IssueTracker
 from ..records.versions import Versions
 from .limits import CHANGED_LATER, EDITED_SINCE, ImportToRevert
 

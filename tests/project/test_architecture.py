@@ -17,7 +17,7 @@ FILES = sorted(f for f in ROOT.rglob("*.py") if "migrations" not in f.relative_t
 
 #: Layers from the bottom up. A module imports only from its own package or from lower layers.
 LAYERS = (
-    "errors flags integers interrupts paths progress suggestions urls values wording",
+    "cell_text errors flags integers interrupts paths progress suggestions urls wording",
     "temporary",
     "documents backends",
     "scanning store",
@@ -83,7 +83,7 @@ def test_only_migrate_imports_alembic() -> None:
 
 
 def test_commands_import_only_click_at_their_top() -> None:
-    ours = {"queries", "completion", "edits", "interrupts", "options", "output", "progress", "values"}
+    ours = {"queries", "completion", "edits", "interrupts", "options", "output", "progress", "cell_text"}
     ours |= {"groups", "help_groups", "streams"}
     ours |= {"temporary", "wording"}  # load nothing
     ours |= {"api", "articles", "files"}  # commands of a group
