@@ -18,7 +18,7 @@ from ..store.schema import (
     topics,
 )
 from ..suggestions import unknown_name
-from .reading import article_columns, articles_joined
+from .reading import article_columns, join_articles
 from .searching import find_matches, parse_query, snippet
 from .selecting import Filters, filter_conditions
 
@@ -88,7 +88,7 @@ def list_articles(
     order = sort_column.desc().nulls_last() if sort.startswith("-") else sort_column.asc().nulls_last()
     query = (
         sa.select(*(known[name].label(name) for name in columns))
-        .select_from(articles_joined())
+        .select_from(join_articles())
         .where(*filter_conditions(connection, filters))
         .order_by(order, articles.c.path, sources.c.name)
         .limit(limit)

@@ -71,7 +71,7 @@ def article_columns() -> dict[str, sa.ColumnElement[Any]]:
     }
 
 
-def articles_joined() -> sa.FromClause:
+def join_articles() -> sa.FromClause:
     """Return the tables of `article_columns`, joined."""
     with_source = articles.join(sources, sources.c.id == articles.c.source_id)
     return with_source.outerjoin(providers, providers.c.id == articles.c.provider_id)
@@ -137,7 +137,7 @@ def read_articles(
     names = dict.fromkeys(("id", *columns))
     query = (
         sa.select(*(known[name].label(name) for name in names))
-        .select_from(articles_joined())
+        .select_from(join_articles())
         .where(articles.c.id.in_(_IDS))
     )
     queries = {name: _part_query(PARTS[name], fields) for name, fields in parts.items()}

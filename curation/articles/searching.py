@@ -18,7 +18,7 @@ import sqlalchemy as sa
 
 from .. import interrupts
 from ..backends import backend_of
-from ..backends.search_words import Place, places, query_words, with_few_marks, words
+from ..backends.search_words import WordPosition, find_word_positions, query_words, with_few_marks, words
 from ..errors import SelectionError
 from ..store.database import Store
 from ..store.schema import articles, search_queue
@@ -30,7 +30,7 @@ ARTICLES_PER_BATCH = 5_000
 SNIPPET_WORDS = 24
 
 #: Maximum number of words of a query that are in phrases or are prefixes. For each of them an engine visits
-#: every place of the word, so a phrase of 60,000 words would take hours on one large body.
+#: every position of the word, so a phrase of 60,000 words would take hours on one large body.
 MAX_PHRASE_WORDS = 100
 
 #: Maximum number of terms that a snippet looks for, which is more than the words of a snippet.
@@ -138,9 +138,9 @@ def snippet(query: Sequence[Term], fields: Iterable[str | None], mark: tuple[str
     shown = query[:MAX_SNIPPET_TERMS]
     best, first, most = "", 0, -1
     for field in filter(None, fields):
-        places = _first_places(shown, field)
-        if len(places) > most:
-            best, first, most = field, min(places, default=0), len(places)
+        word_numbers = _find_first_words(shown, field)
+        if len(word_numbers) > most:
+            best, first, most = field, min(word_numbers, default=0), len(word_numbers)
     return _excerpt(best, first, shown, mark)
 
 
@@ -149,7 +149,7 @@ def _needle(term: Term) -> str:
     return f" {' '.join(term.words)}{'' if term.is_prefix else ' '}"
 
 
-def _first_places(terms: Sequence[Term], text: str) -> list[int]:
+def _find_first_words(terms: Sequence[Term], text: str) -> list[int]:
     """Return for each term that a text contains the number of the word where it first begins."""
     # Each term takes one `str.find` in the whole text: the time depends on the text, not on the phrase.
     whole = f" {' '.join(words(text))} "
@@ -157,18 +157,18 @@ def _first_places(terms: Sequence[Term], text: str) -> list[int]:
     return [whole.count(" ", 0, at) for at in found if at >= 0]
 
 
-def _starts_with(found: Sequence[Place], term: Term) -> bool:
+def _starts_with(found: Sequence[WordPosition], term: Term) -> bool:
     """Return whether a sequence of words begins with those of a term."""
     *before, last = term.words
     if len(found) <= len(before) or any(
-        place.word != word for place, word in zip(found, before, strict=False)
+        position.word != word for position, word in zip(found, before, strict=False)
     ):
         return False
     word = found[len(before)].word
     return word.startswith(last) if term.is_prefix else word == last
 
 
-def _match_end(found: Place, term: Term) -> int:
+def _match_end(found: WordPosition, term: Term) -> int:
     """Return where a match ends: inside its last word if that is a pair of characters and one was wanted."""
     is_pair = found.first_end < found.end
     return (
@@ -179,7 +179,7 @@ def _match_end(found: Place, term: Term) -> int:
 def _excerpt(text: str, at: int, terms: Sequence[Term], mark: tuple[str, str]) -> str:
     """Return some words of a text, from a few before the word of number `at`."""
     first = max(0, at - SNIPPET_WORDS // 3)
-    shown = list(islice(places(text), first, first + SNIPPET_WORDS + 1))
+    shown = list(islice(find_word_positions(text), first, first + SNIPPET_WORDS + 1))
     if not shown:
         return " ".join(text.split())
     is_cut = len(shown) > SNIPPET_WORDS
@@ -187,12 +187,12 @@ def _excerpt(text: str, at: int, terms: Sequence[Term], mark: tuple[str, str]) -
     end = shown[SNIPPET_WORDS - 1].end if is_cut else len(text)
     del shown[SNIPPET_WORDS:]
     pieces, here = [], begin
-    for i, place in enumerate(shown):
-        if place.start < here:
+    for i, position in enumerate(shown):
+        if position.start < here:
             continue
         if term := next((term for term in terms if _starts_with(shown[i : i + len(term.words)], term)), None):
             stop = _match_end(shown[i + len(term.words) - 1], term)
-            pieces += [text[here : place.start], mark[0], text[place.start : stop], mark[1]]
+            pieces += [text[here : position.start], mark[0], text[position.start : stop], mark[1]]
             here = stop
     pieces.append(text[here:end])
     snippet = " ".join("".join(pieces).split())

@@ -57,7 +57,7 @@ _READ_HERE = re.compile(f"[^{_READ_ALIKE}]")
 _ASCII = {n: (chr(n).lower() if chr(n).isalnum() else " ") for n in range(128)}
 
 
-class Place(NamedTuple):
+class WordPosition(NamedTuple):
     """A word and its position in the text. `first_end` is the end of the first character of a pair."""
 
     word: str
@@ -91,17 +91,17 @@ def words(text: str) -> list[str]:
     return list(filter(None, found))
 
 
-def places(text: str) -> Iterator[Place]:
+def find_word_positions(text: str) -> Iterator[WordPosition]:
     """Yield the words of a text with their positions."""
     for match in _patterns().word.finditer(text):
         if match["run"] is None:
             if word := _folded(match[0]):
-                yield Place(word, match.start(), match.end(), match.end())
+                yield WordPosition(word, match.start(), match.end(), match.end())
             continue
         units = list(_patterns().unit.finditer(text, match.start(), match.end()))
         for one, other in zip(units, [*units[1:], None], strict=True):
             word = _folded_unit(one[0]) + (_folded_unit(other[0]) if other else "")
-            yield Place(word, one.start(), (other or one).end(), one.end())
+            yield WordPosition(word, one.start(), (other or one).end(), one.end())
 
 
 def query_words(text: str, *, is_prefix: bool) -> tuple[tuple[str, ...], bool]:

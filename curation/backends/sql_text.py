@@ -156,7 +156,7 @@ def without_semicolons(sql: str, *, escapes: bool) -> str:
     return "".join(text)
 
 
-def names_alone(sql: str) -> str:
+def quote_identifiers_strictly(sql: str) -> str:
     """Return a query for SQLite in which double quotes are replaced by quotes that only names can have.
 
     SQLite treats "x" as a text if there is no column x, which hides typing errors. It does not do so for

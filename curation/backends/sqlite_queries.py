@@ -35,7 +35,14 @@ from .queries import (
     not_readable,
 )
 from .query_workers import Worker
-from .sql_text import Token, names_alone, place_of, second_statement, tokens, without_semicolons
+from .sql_text import (
+    Token,
+    place_of,
+    quote_identifiers_strictly,
+    second_statement,
+    tokens,
+    without_semicolons,
+)
 
 #: Functions that a query may call. None of them reads files, loads code or changes anything. Functions of
 #: later versions of SQLite are denied until they are added here.
@@ -75,7 +82,7 @@ _TRIES = 50
 def run_query(connection: sqlite3.Connection, query: Query) -> Iterator[QueryResult]:
     """Run a query on a read-only connection, and close the connection. Raises QueryRefused."""
     original = query.sql
-    query = replace(query, sql=names_alone(without_semicolons(original, escapes=False)))
+    query = replace(query, sql=quote_identifiers_strictly(without_semicolons(original, escapes=False)))
     guard = _Guard(connection)
     with Worker(query, connection.interrupt, connection.close) as worker:
         try:

@@ -178,7 +178,7 @@ def set_command(
       curation source set powerapps --page-size news=50 --zone Europe/Rome
       curation source set powerapps --unset zone
     """
-    from ..importing.publish_dates import marking_early_articles
+    from ..importing.publish_dates import queue_early_articles
     from ..sources.rule_settings import lock_source, set_rule_settings
     from ..sources.site_settings import set_site_settings, unset_site_settings
 
@@ -191,7 +191,7 @@ def set_command(
         source_id = lock_source(connection, name)
         if rule:
             set_rule_settings(connection, name, rule)
-        with marking_early_articles(connection, source_id):
+        with queue_early_articles(connection, source_id):
             unset_site_settings(connection, source_id, unset)
             set_site_settings(connection, source_id, settings)
     interrupts.record_outcome(interrupts.Outcome.SAVED)

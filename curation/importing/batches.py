@@ -71,7 +71,7 @@ class BatchImporter:
             self._import_tasks(self._make_tasks(known), executor)
             if new or self._placement:
                 with self._context.transactions.reading() as connection:
-                    self._placement.load_lost_articles(connection, self._find_gone(connection))
+                    self._placement.load_move_candidates(connection, self._find_gone(connection))
                 self._import_tasks(self._make_tasks(new), executor)
             if self._placement:
                 self._import_deferred(executor)
@@ -136,7 +136,7 @@ class BatchImporter:
         with self._context.transactions.reading() as connection:
             known = load_stored_files(connection, self._records.source_id, batch)
         is_stale = self._context.files.is_stale
-        return {path: found.as_stale() if is_stale(path) else found for path, found in known.items()}
+        return {path: found.without_digests() if is_stale(path) else found for path, found in known.items()}
 
     # --- writing ------------------------------------------------------------------------------------------
 
@@ -152,15 +152,13 @@ class BatchImporter:
         plan = self._placement.make_plan()
         files = [doc.file for doc in self._placement.unplaced]
         # Documents that take each other's paths are one transaction.
-        entangled = [file for file in files if file.path in plan.entangled]
-        if entangled:
-            self._import_batch(self._read_entangled(entangled, executor, plan), plan)
-        others = [file for file in files if file.path not in plan.entangled]
+        chained = [file for file in files if file.path in plan.chained_documents]
+        if chained:
+            self._import_batch(self._read_chained(chained, executor, plan), plan)
+        others = [file for file in files if file.path not in plan.chained_documents]
         self._import_tasks(self._make_tasks(others, plan), executor, plan)
 
-    def _read_entangled(
-        self, files: Sequence[File], executor: Executor | None, plan: Plan
-    ) -> Sequence[Chunk]:
+    def _read_chained(self, files: Sequence[File], executor: Executor | None, plan: Plan) -> Sequence[Chunk]:
         """Read documents that take each other's paths. If one cannot be written, quarantine all of them."""
         batch = list(read_ahead(self._make_tasks(files, plan), executor))
         batch = [_quarantine_changed(chunk, self._placement.digests) for chunk in batch]
@@ -190,7 +188,7 @@ class BatchImporter:
         """
         with self._summary.roll_back_on_error(), self._context.transactions.writing() as connection:
             self._context.transactions.store.backend.lock_references(connection)
-            self._records.lock(connection)
+            self._records.require_running(connection)
             batch = self._leave_out_unready(connection, batch, plan)
             returned = self._count_outcomes(batch, plan)
             self._settle_issues(connection, batch, plan)
@@ -225,10 +223,12 @@ class BatchImporter:
             [move.id for move in moves],
             {move.path for move in moves}.difference(article_tasks),
         )
-        displaced = {path: plan.displaced[path] for path in article_tasks if path in plan.displaced}
+        evicted = {
+            path: plan.evicted_articles[path] for path in article_tasks if path in plan.evicted_articles
+        }
         if moved_ids:
             self._summary.missing += free_paths(
-                connection, self._records, moved_ids, sorted(vacated), displaced, now()
+                connection, self._records, moved_ids, sorted(vacated), evicted, now()
             )
 
     def _count_outcomes(self, batch: Sequence[Chunk], plan: Plan | None) -> list[str]:

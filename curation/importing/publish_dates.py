@@ -68,18 +68,18 @@ def find_paths_to_reparse(connection: sa.Connection, source_id: int, limit: str 
 
 
 @contextmanager
-def marking_early_articles(connection: sa.Connection, source_id: int) -> Iterator[None]:
-    """Mark articles for the next import if the setting `future` stops being `true` within this block.
+def queue_early_articles(connection: sa.Connection, source_id: int) -> Iterator[None]:
+    """Queue articles for the next import if the setting `future` stops being `true` within this block.
 
     The next import parses the articles that are published before their date. Only those without
-    `published_at` need a mark: every import finds the others (`find_paths_to_reparse`). The caller commits.
+    `published_at` need this: every import finds the others (`find_paths_to_reparse`). The caller commits.
     """
     was_allowed = find_publish_limit(connection, source_id) is None
     yield
     if was_allowed and find_publish_limit(connection, source_id) is not None:
-        marked = set(connection.scalars(sa.select(outdated_articles.c.article_id)))
+        queued = set(connection.scalars(sa.select(outdated_articles.c.article_id)))
         early = _find_published_early(connection, source_id, now())
-        rows = [(article_id,) for article_id, _ in early if article_id not in marked]
+        rows = [(article_id,) for article_id, _ in early if article_id not in queued]
         backend_of(connection).bulk_insert(connection, outdated_articles, ("article_id",), rows)
 
 

@@ -36,7 +36,7 @@ def import_dump(store: Store, dump: Dump, scan: Scan, options: Options) -> Summa
             or most of the articles to add are those of another source (`matching.other_sources`). The option
             `new_source` skips the last check.
     """
-    with store.importing(dump.source, dry_run=options.dry_run) as check_lock:
+    with store.import_lock(dump.source, dry_run=options.dry_run) as check_lock:
         if not options.new_source:
             _check_other_sources(store, dump, scan)
         if options.strict or options.dry_run:

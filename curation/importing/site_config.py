@@ -17,7 +17,7 @@ from ..documents.issues import Issue
 from ..errors import DocumentError
 from ..scanning import CONFIG, Tree
 from ..store.schema import source_settings
-from .publish_dates import marking_early_articles
+from .publish_dates import queue_early_articles
 from .records.import_records import ImportRecords
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def import_site_config(connection: sa.Connection, tree: Tree, records: ImportRec
     else:
         values, issues = read_config(data)
         kept_names = _find_unreadable_settings(values, issues)
-        with marking_early_articles(connection, records.source_id):
+        with queue_early_articles(connection, records.source_id):
             _write_settings(connection, records.source_id, {CONFIG: stamp, **(values or {})}, kept_names)
         records.issues.set_open(CONFIG, issues)
     return True

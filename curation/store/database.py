@@ -105,7 +105,7 @@ class Store:
             connection.rollback()
 
     @contextmanager
-    def importing(self, source: str, *, dry_run: bool = False) -> Iterator[Callable[[], None]]:
+    def import_lock(self, source: str, *, dry_run: bool = False) -> Iterator[Callable[[], None]]:
         """Lock a source, so that only one import of it runs at a time.
 
         Yields a function that raises ImportFailed if the lock was lost. A dry run on a read-only store takes

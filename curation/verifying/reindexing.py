@@ -59,7 +59,7 @@ def _blocking_imports(store: Store) -> Iterator[None]:
         names = connection.scalars(sa.select(sources.c.name).order_by(sources.c.name)).all()
     with ExitStack() as locks:
         for name in names:
-            locks.enter_context(store.importing(name))
+            locks.enter_context(store.import_lock(name))
         yield
 
 

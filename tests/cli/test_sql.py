@@ -15,7 +15,13 @@ from hypothesis import strategies as st
 
 from curation.backends import postgresql_queries
 from curation.backends.queries import MAX_SQL
-from curation.backends.sql_text import names_alone, numbered, point_at_error, tokens, without_semicolons
+from curation.backends.sql_text import (
+    numbered,
+    point_at_error,
+    quote_identifiers_strictly,
+    tokens,
+    without_semicolons,
+)
 from curation.cli import queries
 from curation.store.database import Store
 
@@ -299,7 +305,7 @@ SQL = st.lists(
 @given(SQL)
 def test_replacing_quotes_and_semicolons_keeps_all_positions(sql: str) -> None:
     for made in (
-        names_alone(sql),
+        quote_identifiers_strictly(sql),
         without_semicolons(sql, escapes=True),
         without_semicolons(sql, escapes=False),
     ):

@@ -91,7 +91,7 @@ def test_editors_can_work_while_a_batch_locks_its_import(served: Store) -> None:
         connection.execute(sa.update(imports).values(status="running"))
     records: Any = ImportRecords(1, import_id, *[None] * 3)  # type: ignore[arg-type]
     with served.writing() as batch, served.writing() as editor:
-        records.lock(batch)
+        records.require_running(batch)
         editor.execute(sa.text("SET LOCAL lock_timeout = '3s'"))
         assert set_flags(
             editor, Selection(["1"]), {"heat": 4711, "quality": 42}, actor="ann", reason=None

@@ -113,8 +113,8 @@ class Plan:
         withheld: Documents that are not published, because an editor hides the article that they may be.
         returning: Overrides that were set aside and return, because a document has their story.
         vacant: Paths whose article moves elsewhere, and whose document becomes a new article.
-        displaced: Ids of articles without a document, by the path that a moved article takes from them.
-        entangled: Documents that take a path which the article of another document leaves.
+        evicted_articles: Ids of articles without a document, by the path that a moved article takes.
+        chained_documents: Documents that take a path which the article of another document leaves.
     """
 
     moves: dict[str, Candidate] = field(default_factory=dict)
@@ -122,8 +122,8 @@ class Plan:
     withheld: set[str] = field(default_factory=set)
     returning: dict[str, list[SetAsideOverride]] = field(default_factory=dict)
     vacant: set[str] = field(default_factory=set)
-    displaced: dict[str, int] = field(default_factory=dict)
-    entangled: set[str] = field(default_factory=set)
+    evicted_articles: dict[str, int] = field(default_factory=dict)
+    chained_documents: set[str] = field(default_factory=set)
 
 
 def make_plan(

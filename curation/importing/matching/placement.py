@@ -46,7 +46,7 @@ class Placement:
         #: Current and former stories of the articles that an editor hides, from before the import.
         self._hidden_stories = HiddenStories((), ())
         self._set_aside: list[SetAsideOverride] = []
-        #: Keys of the articles that new documents may match; None until `load_lost_articles`.
+        #: Keys of the articles that new documents may match; None until `load_move_candidates`.
         self._lookup_keys: set[object] | None = None
 
     def __bool__(self) -> bool:
@@ -66,9 +66,9 @@ class Placement:
 
     def defer_unplaced(self, connection: sa.Connection, batch: Sequence[Chunk]) -> list[Chunk]:
         """Defer the unplaced documents of a batch. Return the batch without them."""
-        displaced = self._find_displaced(connection, batch)
-        with_hidden_story = self._find_with_hidden_story(connection, batch) - displaced
-        deferred_ids = displaced | with_hidden_story
+        taken_over = self._find_taken_over(connection, batch)
+        with_hidden_story = self._find_with_hidden_story(connection, batch) - taken_over
+        deferred_ids = taken_over | with_hidden_story
         kept: list[Chunk] = []
         for tasks, read in batch:
             deferred = set()
@@ -86,7 +86,7 @@ class Placement:
             kept.append(drop_tasks((tasks, read), deferred))
         return [chunk for chunk in kept if chunk[0]]
 
-    def load_lost_articles(self, connection: sa.Connection, gone: Sequence[str]) -> None:
+    def load_move_candidates(self, connection: sa.Connection, gone: Sequence[str]) -> None:
         """Read the articles that new documents may match.
 
         Call this once, after all files at known paths are read.
@@ -143,7 +143,7 @@ class Placement:
             article.id for article in before if self._hidden_stories.has_new_match(found[article.id], article)
         }
 
-    def _find_displaced(self, connection: sa.Connection, batch: Sequence[Chunk]) -> set[int]:
+    def _find_taken_over(self, connection: sa.Connection, batch: Sequence[Chunk]) -> set[int]:
         """Return the ids of articles whose path another story has taken, or may have taken.
 
         They become candidates. If neither story has a URL, the two alone do not show whether they differ (see
@@ -156,14 +156,14 @@ class Placement:
             for key, *story in connection.execute(sa.select(*columns).where(articles.c.id.in_(ids))):
                 if not share_title_or_url(Story(*story), get_story(rows[key])):
                     suspects.append(key)
-        displaced = [
+        taken_over = [
             candidate
             for ids in chunks(suspects)
             for candidate in read_candidates(connection, articles.c.id.in_(ids))
             if not has_same_body(candidate.story, get_story(rows[candidate.id], with_body=True))
         ]
-        self._add_lost(displaced)
-        return {candidate.id for candidate in displaced}
+        self._add_lost(taken_over)
+        return {candidate.id for candidate in taken_over}
 
 
 def _plan_path(plan: Plan, doc: UnplacedDocument, moved: set[int], owners: set[int]) -> None:
@@ -175,13 +175,13 @@ def _plan_path(plan: Plan, doc: UnplacedDocument, moved: set[int], owners: set[i
     """
     article, leaves = plan.moves.get(doc.path), doc.occupant in moved
     if doc.occupant is not None and (article is not None or leaves):
-        plan.entangled.add(doc.path)
+        plan.chained_documents.add(doc.path)
         if article is None:
             plan.vacant.add(doc.path)
         elif not leaves:
-            plan.displaced[doc.path] = doc.occupant
+            plan.evicted_articles[doc.path] = doc.occupant
     elif article is not None and article.id in owners:
-        plan.entangled.add(doc.path)
+        plan.chained_documents.add(doc.path)
 
 
 def _make_unplaced(file: Any, digest: bytes, row: ArticleRow, occupant: int | None) -> UnplacedDocument:

@@ -135,7 +135,7 @@ class Rows:
         for position, author in enumerate(document.authors):
             self.authors.append((place, position, author))
         for position, item in enumerate(document.items):
-            self.items.append((place, position, item, item_stem(path, item)))
+            self.items.append((place, position, item, resolve_item_path(path, item)))
         for position, link in enumerate(document.related):
             self._add_link(place, position, link)
 
@@ -242,7 +242,7 @@ def is_draft_path(path: str) -> bool:
     return "/_drafts/" in f"/{path.lower()}"
 
 
-def item_stem(path: str, item: str) -> str | None:
+def resolve_item_path(path: str, item: str) -> str | None:
     """Return the path of a collection's item without extension; None if it leads outside.
 
     Items are below the parent of the collection's folder: the item `videos/x` of

@@ -29,7 +29,7 @@ class StoredFile(NamedTuple):
     content_hash: str | None
     is_missing: bool
 
-    def as_stale(self) -> StoredFile:
+    def without_digests(self) -> StoredFile:
         """Return a copy whose digest and hash match no file, so that the file is parsed in any case."""
         return self._replace(digest=b"", content_hash="")
 

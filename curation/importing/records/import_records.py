@@ -30,8 +30,8 @@ class ImportRecords:
     publish_until: str | None = None
     to_review: set[str] = field(default_factory=set)
 
-    def lock(self, connection: sa.Connection) -> None:
-        """Keep another import of the source from starting until commit.
+    def require_running(self, connection: sa.Connection) -> None:
+        """Require that the import still runs, and keep another one of the source from starting until commit.
 
         Rows may still refer to the import: PostgreSQL needs that if an editor changes an article twice.
 

@@ -37,7 +37,7 @@ def reverting_imports(
     with store.reading() as connection:
         names = {_find_import(connection, changeset_id).source for changeset_id in changeset_ids}
     with ExitStack() as stack:
-        locks = [stack.enter_context(store.importing(name, dry_run=dry_run)) for name in sorted(names)]
+        locks = [stack.enter_context(store.import_lock(name, dry_run=dry_run)) for name in sorted(names)]
         yield stack.enter_context(store.rolled_back() if dry_run else store.writing())
         for check_lock in locks:  # before the commit: nothing is reverted if the lock was lost
             check_lock()

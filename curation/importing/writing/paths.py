@@ -21,7 +21,7 @@ def free_paths(
     records: ImportRecords,
     movers: Sequence[int],
     vacated: Sequence[str],
-    displaced: Mapping[str, int],
+    evicted: Mapping[str, int],
     moment: dt.datetime,
 ) -> int:
     """Free paths in the transaction that writes the moved articles next. The caller commits.
@@ -29,18 +29,18 @@ def free_paths(
     Args:
         movers: Ids of the articles that are about to get another path.
         vacated: Their old paths that have no document now.
-        displaced: Ids of the articles whose path a moved article takes, by that path. They become missing,
+        evicted: Ids of the articles whose path a moved article takes, by that path. They become missing,
             and keep their overrides under a path that no file has.
-        moment: The time since when displaced articles are missing, UTC.
+        moment: The time since when evicted articles are missing, UTC.
 
     Returns:
         The number of articles that became missing.
     """
-    # The files are not forgotten, because the paths of displaced articles still have files.
-    missing = set_missing_since(connection, records, list(displaced), moment) if displaced else 0
+    # The files are not forgotten, because the paths of evicted articles still have files.
+    missing = set_missing_since(connection, records, list(evicted), moment) if evicted else 0
     delete_file_states(connection, records.source_id, vacated)
     moves = [
-        (article_id, path, path_of_displaced(path, article_id)) for path, article_id in displaced.items()
+        (article_id, path, make_placeholder_path(path, article_id)) for path, article_id in evicted.items()
     ]
     for move in moves:
         records.audit.add_move(*move)
@@ -49,11 +49,11 @@ def free_paths(
     rows += [(article_id, f"~{article_id}") for article_id in movers]
     backend_of(connection).bulk_update(connection, articles, ("id", "path"), rows)
     # The first use of an image depends on paths. The movers are written after this.
-    refresh_images_of(connection, list(displaced.values()))
+    refresh_images_of(connection, list(evicted.values()))
     return missing
 
 
-def path_of_displaced(path: str, article_id: int) -> str:
+def make_placeholder_path(path: str, article_id: int) -> str:
     """Return the new path of an article whose path was taken. It has a suffix that no content file has."""
     suffix = f"~{article_id}"
     return path[: MAX_PATH - len(suffix)] + suffix
