@@ -80,16 +80,16 @@ def to_text(value: Any) -> str:
     return str(value)
 
 
-def text_cell(value: Any) -> str:
+def format_cell(value: Any) -> str:
     """Return a value as the text of a cell, escaped: empty for null, JSON for lists and mappings."""
     return escape(to_text(value))
 
 
-def spreadsheet_cell(value: Any) -> str:
+def format_spreadsheet_cell(value: Any) -> str:
     """Return the text of a cell that a spreadsheet only shows: an apostrophe goes before a formula."""
     if type(value) is str and value.isprintable():
         return f"'{value}" if value.lstrip()[:1] in _FORMULA_STARTS else value
-    text = text_cell(value)
+    text = format_cell(value)
     return f"'{text}" if isinstance(value, str) and is_formula(text) else text
 
 
@@ -108,7 +108,7 @@ def is_numeric(values: Iterable[Any]) -> bool:
     return bool(present) and all(map(is_number, present))
 
 
-def unique_names(columns: Sequence[str]) -> list[str]:
+def make_names_unique(columns: Sequence[str]) -> list[str]:
     """Return column names made unique (`a`, `a_2`), since an object would lose a repeated name."""
     names: list[str] = []
     for column in columns:
@@ -138,7 +138,7 @@ def to_json(value: Any, indent: int | None = None) -> str:
     )
 
 
-def json_cell(value: Any) -> str:
+def format_json_cell(value: Any) -> str:
     """Return one value as JSON, like `to_json` but faster."""
     kind = type(value)
     if kind is str:

@@ -11,7 +11,7 @@ MAX_SUGGESTIONS = 50_000
 _MAX_LISTED = 20
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
+def find_nearest(name: str, known: Iterable[str]) -> str:
     """Return the known name that is most similar, ignoring case; "" if none is similar."""
     from difflib import get_close_matches
 
@@ -23,14 +23,14 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return folded[found[0]] if found else ""
 
 
-def unknown_name(kind: str, name: str, known: Iterable[str], listing: str = "") -> str:
+def describe_unknown_name(kind: str, name: str, known: Iterable[str], listing: str = "") -> str:
     """Return the message for a name that does not exist, with the nearest name or the existing ones.
 
     Args:
         listing: a command that lists the names, named in the message if they are too many.
     """
     known = list(dict.fromkeys(known))
-    if meant := nearest(name, known):
+    if meant := find_nearest(name, known):
         return f"no {kind} {name!r}: did you mean {meant}?"
     verb = "is only" if len(known) == 1 else "are"
     names = f"there {verb} {', '.join(known[:_MAX_LISTED]) or 'none'}"

@@ -36,7 +36,7 @@ def temporary_file(final: Path, *, companions: Sequence[str] = ()) -> Iterator[P
         yield path
 
 
-def temporary_root() -> Path:
+def find_temporary_root() -> Path:
     """Return the system's folder for temporary files.
 
     Python tests the folder by writing a file when it is asked for the first time. A signal must not interrupt
@@ -53,13 +53,13 @@ def temporary_folder() -> Iterator[Path]:
     """Create a folder for temporary files, and remove it at the end with everything in it."""
     import shutil
 
-    path = temporary_root() / f"curation-{os.urandom(4).hex()}"
+    path = find_temporary_root() / f"curation-{os.urandom(4).hex()}"
     with cleaning_up(lambda: shutil.rmtree(path, ignore_errors=True)):
         path.mkdir(0o700)
         yield path
 
 
-def unnamed_file(mode: str = "w+b", **options: Any) -> IO[Any]:
+def open_unnamed_file(mode: str = "w+b", **options: Any) -> IO[Any]:
     """Return an open file that vanishes when it is closed or its process ends. The caller closes it."""
     import tempfile
 

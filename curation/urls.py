@@ -25,7 +25,7 @@ _LIMITED_HOST = re.compile(r"[^:/?#]{4,5}:[/\\]*+[^/\\?#]{0,1000}+(?:[/\\?#]|\Z)
 _AMPERSAND = re.compile(r"&(?:(?:amp|#0?38);)+")
 
 
-def canonical_url(url: str | None) -> str | None:
+def canonicalize_url(url: str | None) -> str | None:
     """Return the canonical form of an http(s) URL, or None.
 
     Host and escapes are normalised (RFC 3986), the fragment and tracking parameters are removed. None means
@@ -61,7 +61,7 @@ def _normalize(url: str) -> str | None:
         return None
 
 
-def url_digest(url: str | None) -> bytes | None:
+def digest_url(url: str | None) -> bytes | None:
     """Return the SHA-256 digest of a canonical URL, its key in the store; None for None."""
     return None if url is None else hashlib.sha256(url.encode()).digest()
 

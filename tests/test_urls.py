@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from yarl import URL
 
-from curation.urls import _CANONICAL, canonical_url, url_digest
+from curation.urls import _CANONICAL, canonicalize_url, digest_url
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ from curation.urls import _CANONICAL, canonical_url, url_digest
     ],
 )
 def test_a_url_has_one_canonical_form(url: str, canonical: str) -> None:
-    assert canonical_url(url) == canonical
+    assert canonicalize_url(url) == canonical
 
 
 @pytest.mark.parametrize(
@@ -73,12 +73,12 @@ def test_a_url_has_one_canonical_form(url: str, canonical: str) -> None:
     ],
 )
 def test_anything_else_has_no_canonical_form(url: str | None) -> None:
-    assert canonical_url(url) is None
+    assert canonicalize_url(url) is None
 
 
 def test_the_digest_of_a_url() -> None:
-    assert url_digest("https://e.example/") == hashlib.sha256(b"https://e.example/").digest()
-    assert url_digest(None) is None
+    assert digest_url("https://e.example/") == hashlib.sha256(b"https://e.example/").digest()
+    assert digest_url(None) is None
 
 
 hosts = st.from_regex(r"[a-zA-Z0-9é]{1,8}(\.[a-z]{2,5}){1,2}(:[0-9]{2,4})?", fullmatch=True)
@@ -136,8 +136,8 @@ urls = st.builds("{}://{}/{}".format, st.sampled_from(["http", "https", "HTTP"])
 @settings(max_examples=500, deadline=None)
 @given(urls)
 def test_a_canonical_url_is_its_own_canonical_form(url: str) -> None:
-    once = canonical_url(url)
-    assert canonical_url(once) == once
+    once = canonicalize_url(url)
+    assert canonicalize_url(once) == once
 
 
 @pytest.mark.parametrize(
@@ -156,7 +156,7 @@ def test_a_canonical_url_is_its_own_canonical_form(url: str) -> None:
 )
 def test_a_tracking_parameter_changes_nothing_else(url: str) -> None:
     tracked = f"{url}{'&' if '?' in url else '?'}utm_source=x"
-    assert canonical_url(tracked) == canonical_url(url)
+    assert canonicalize_url(tracked) == canonicalize_url(url)
 
 
 @settings(max_examples=200, deadline=None)
@@ -166,4 +166,4 @@ def test_the_fast_path_agrees_with_yarl(url: str) -> None:
         expected = str(URL(url))
     except ValueError:
         return  # not a URL for yarl; the fast path may accept more
-    assert canonical_url(url) == expected
+    assert canonicalize_url(url) == expected

@@ -21,7 +21,7 @@ from ..integers import INT64
 from ..store.database import stream_rows
 from ..store.schema import article_moves, articles, changes, changesets, sources
 from .listing import Table
-from .reading import flag_value
+from .reading import decode_flag
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +176,7 @@ def _list_flag_changes(
 
 
 def _change_row(row: Any) -> tuple[Any, ...]:
-    old, new = (flag_value(row.field, value) for value in (row.old_value, row.new_value))
+    old, new = (decode_flag(row.field, value) for value in (row.old_value, row.new_value))
     return (*row[:7], old, new, row.reason)
 
 

@@ -17,10 +17,10 @@ from ..store.schema import (
     sources,
     topics,
 )
-from ..suggestions import unknown_name
+from ..suggestions import describe_unknown_name
 from .reading import article_columns, join_articles
-from .searching import find_matches, parse_query, snippet
-from .selecting import Filters, filter_conditions
+from .searching import find_matches, make_snippet, parse_query
+from .selecting import Filters, make_filter_conditions
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +83,15 @@ def list_articles(
     known = _columns()
     unknown = [name for name in (*columns, sort.removeprefix("-")) if name not in known]
     if unknown:
-        raise SelectionError(unknown_name("column", unknown[0], LIST_COLUMNS, "curation list --columns help"))
+        raise SelectionError(
+            describe_unknown_name("column", unknown[0], LIST_COLUMNS, "curation list --columns help")
+        )
     sort_column = known[sort.removeprefix("-")]
     order = sort_column.desc().nulls_last() if sort.startswith("-") else sort_column.asc().nulls_last()
     query = (
         sa.select(*(known[name].label(name) for name in columns))
         .select_from(join_articles())
-        .where(*filter_conditions(connection, filters))
+        .where(*make_filter_conditions(connection, filters))
         .order_by(order, articles.c.path, sources.c.name)
         .limit(limit)
     )
@@ -116,7 +118,7 @@ def search_articles(
     best = (
         sa.select(articles.c.id, articles.c.path, hits.c.fit)
         .join_from(articles, hits, hits.c.article_id == articles.c.id)
-        .where(*filter_conditions(connection, filters))
+        .where(*make_filter_conditions(connection, filters))
         .order_by(hits.c.fit.desc(), articles.c.path, articles.c.id)
         .limit(limit)
         .subquery("best")
@@ -129,10 +131,12 @@ def search_articles(
     )
     for row in rows.yield_per(ROWS_IN_MEMORY):
         *values, title, excerpt, body = row
-        yield (*values, snippet(terms, (excerpt, body, title), ("[", "]")))
+        yield (*values, make_snippet(terms, (excerpt, body, title), ("[", "]")))
 
 
 def count_articles(connection: sa.Connection, filters: Filters) -> int:
     """Return how many articles match the filters."""
-    query = sa.select(sa.func.count()).select_from(articles).where(*filter_conditions(connection, filters))
+    query = (
+        sa.select(sa.func.count()).select_from(articles).where(*make_filter_conditions(connection, filters))
+    )
     return connection.scalar(query) or 0

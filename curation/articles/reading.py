@@ -237,12 +237,12 @@ def read_flags(connection: sa.Connection, article_id: int) -> list[dict[str, Any
         value, actor, at, reason, changeset, kind = overridden.get(flag, (None,) * 6)
         flags.append(
             {"flag": flag, "value": getattr(row, flag), "upstream": getattr(row, f"upstream_{flag}"),
-             "override": flag_value(flag, value), "actor": actor, "at": at, "reason": reason,
+             "override": decode_flag(flag, value), "actor": actor, "at": at, "reason": reason,
              "changeset": changeset, "kind": kind}
         )  # fmt: skip
     return flags
 
 
-def flag_value(flag: str, number: int | None) -> int | bool | None:
+def decode_flag(flag: str, number: int | None) -> int | bool | None:
     """Return the value of a flag for the number that is stored: a boolean for `published` and `removed`."""
     return number if number is None or flag in ("quality", "heat") else bool(number)

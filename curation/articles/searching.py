@@ -18,7 +18,13 @@ import sqlalchemy as sa
 
 from .. import interrupts
 from ..backends import backend_of
-from ..backends.search_words import WordPosition, find_word_positions, query_words, with_few_marks, words
+from ..backends.search_words import (
+    WordPosition,
+    find_word_positions,
+    split_query,
+    split_words,
+    with_few_marks,
+)
 from ..errors import SelectionError
 from ..store.database import Store
 from ..store.schema import articles, search_queue
@@ -57,7 +63,7 @@ def parse_query(query: str) -> list[Term]:
     terms: dict[Term, None] = {}
     for match in _TERM.finditer(with_few_marks(_NOT_STORABLE.sub(" ", query))):
         text = match["word"] if match["phrase"] is None else match["phrase"] + match["open"]
-        term = Term(*query_words(text.rstrip("*"), is_prefix=text.endswith("*")))
+        term = Term(*split_query(text.rstrip("*"), is_prefix=text.endswith("*")))
         if term.words:
             terms[term] = None
     if not terms:
@@ -128,7 +134,7 @@ def _index_batch(connection: sa.Connection) -> int:
     return len(ids)
 
 
-def snippet(query: Sequence[Term], fields: Iterable[str | None], mark: tuple[str, str]) -> str:
+def make_snippet(query: Sequence[Term], fields: Iterable[str | None], mark: tuple[str, str]) -> str:
     """Return some words around the first match of a query, with the matches between two marks.
 
     The words are from the field that contains the most terms. They are the beginning of the first field if
@@ -152,7 +158,7 @@ def _needle(term: Term) -> str:
 def _find_first_words(terms: Sequence[Term], text: str) -> list[int]:
     """Return for each term that a text contains the number of the word where it first begins."""
     # Each term takes one `str.find` in the whole text: the time depends on the text, not on the phrase.
-    whole = f" {' '.join(words(text))} "
+    whole = f" {' '.join(split_words(text))} "
     found = [whole.find(_needle(term)) for term in terms]
     return [whole.count(" ", 0, at) for at in found if at >= 0]
 

@@ -12,10 +12,10 @@ from ..backends import backend_of
 from ..backends.base import chunks
 from ..errors import SelectionError
 from ..paths import SUFFIX_SPELLINGS, without_suffix
-from ..store.database import empty_temp_table, temporary_table
+from ..store.database import empty_temp_table, make_temporary_table
 from ..store.names import KINDS, check_names, in_collection
 from ..store.schema import article_topics, articles, overrides, providers, sources, topics
-from ..urls import canonical_url, url_digest
+from ..urls import canonicalize_url, digest_url
 from .override_status import is_adopted
 from .searching import find_matches
 
@@ -118,7 +118,7 @@ class Selection:
         return self.is_named or bool(self.filters)
 
 
-def filter_conditions(connection: sa.Connection, filters: Filters) -> list[sa.ColumnElement[bool]]:
+def make_filter_conditions(connection: sa.Connection, filters: Filters) -> list[sa.ColumnElement[bool]]:
     """Return the filters as conditions on `articles`, for a WHERE clause.
 
     Raises:
@@ -279,7 +279,7 @@ def _find_named(
         return found
     names = {name for name in references if "://" not in name}
     ends = {name for name in names if not _is_id(name)}
-    by_digest = {url_digest(canonical_url(name)): name for name in references if "://" in name}
+    by_digest = {digest_url(canonicalize_url(name)): name for name in references if "://" in name}
     by_digest.pop(None, None)
     urls = set(references) - names
     lengths = sorted({len(name) for name in ends})
@@ -328,7 +328,7 @@ def _reference_conditions(reference: str, *, exactly: bool) -> list[sa.ColumnEle
     """Return conditions for the articles that a reference may mean, the most exact first."""
     if "://" in reference:
         written = sa.or_(articles.c.original_url == reference, articles.c.web_url == reference)
-        digest = url_digest(canonical_url(reference))
+        digest = digest_url(canonicalize_url(reference))
         return [written] if digest is None else [sa.or_(written, articles.c.canonical_digest == digest)]
     if _is_id(reference):  # the number of a deleted article must not match the end of another's path
         return [articles.c.id == int(reference), articles.c.path == reference]
@@ -353,7 +353,7 @@ def _ambiguous(reference: str, candidates: Sequence[str]) -> str:
 
 
 #: The articles that one command works on; the table lasts as long as its transaction.
-selected = temporary_table(
+selected = make_temporary_table(
     "selected", sa.Column("article_id", sa.BigInteger, primary_key=True, autoincrement=False)
 )
 
@@ -367,7 +367,7 @@ def preview_selection(connection: sa.Connection, selection: Selection, size: int
     Raises:
         SelectionError: A reference does not mean exactly one article, or a name is unknown.
     """
-    wanted = filter_conditions(connection, selection.filters)
+    wanted = make_filter_conditions(connection, selection.filters)
     query = sa.select(articles.c.id, articles.c.path).where(*wanted).order_by(articles.c.path)
     if not selection.is_named:
         count = connection.scalar(sa.select(sa.func.count()).select_from(articles).where(*wanted)) or 0
@@ -406,12 +406,12 @@ def select_articles_if_any(connection: sa.Connection, selection: Selection) -> i
         backend_of(connection).bulk_insert(
             connection, selected, ["article_id"], [(article_id,) for article_id in ids]
         )
-        extra = filter_conditions(connection, selection.filters)
+        extra = make_filter_conditions(connection, selection.filters)
         if extra:
             wanted = sa.select(articles.c.id).where(*extra)
             connection.execute(sa.delete(selected).where(selected.c.article_id.not_in(wanted)))
     else:
-        wanted = sa.select(articles.c.id).where(*filter_conditions(connection, selection.filters))
+        wanted = sa.select(articles.c.id).where(*make_filter_conditions(connection, selection.filters))
         connection.execute(sa.insert(selected).from_select(["article_id"], wanted))
     locked = (
         sa.select(articles.c.id)

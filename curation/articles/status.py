@@ -6,7 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ..scanning import why_skipped
+from ..scanning import explain_skipped
 from ..store.database import stream_rows
 from ..store.schema import (
     articles,
@@ -65,7 +65,7 @@ def list_skipped(connection: sa.Connection) -> Table:
         .order_by(sources.c.name, files.c.path)
     )
     found = stream_rows(connection, query)
-    return Table(("source", "path", "why"), ((source, path, why_skipped(path)) for source, path in found))
+    return Table(("source", "path", "why"), ((source, path, explain_skipped(path)) for source, path in found))
 
 
 def read_status(connection: sa.Connection) -> Table:

@@ -169,7 +169,7 @@ class Backend(ABC):
         """Insert the rows of a query, each with a new id as `reserve_ids` returns them."""
 
     @abstractmethod
-    def last_ids(self, connection: sa.Connection, tables: Sequence[sa.Table]) -> Mapping[str, int]:
+    def read_last_ids(self, connection: sa.Connection, tables: Sequence[sa.Table]) -> Mapping[str, int]:
         """Return the last id given out, by table name; 0 if there was none."""
 
     @abstractmethod
@@ -235,11 +235,11 @@ class Backend(ABC):
     def run_query(self, query: Query) -> AbstractContextManager[QueryResult]:
         """Run a read-only query. Raises QueryRefused if it is not allowed or fails."""
 
-    def unsafe_privileges(self) -> str | None:
+    def describe_unsafe_privileges(self) -> str | None:
         """Describe what a malicious query could do in `run_query`; None if nothing."""
         return None
 
-    def reader_statements(
+    def make_reader_statements(
         self, connection: sa.Connection, role: str, readable: Sequence[str]
     ) -> Sequence[str]:
         """Return the statements that create a role which may only read these tables and views.
@@ -252,13 +252,13 @@ class Backend(ABC):
             f"{self.location} is an SQLite file, and SQLite has no roles: set the file's permissions instead"
         )
 
-    def excess_privileges(
+    def find_excess_privileges(
         self, connection: sa.Connection, role: str, readable: Sequence[str]
     ) -> Sequence[str]:
         """Return what a role may do other than reading these tables and views, as short phrases."""
         return ()
 
-    def readers_lacking_views(self, connection: sa.Connection, views: Sequence[str]) -> Sequence[str]:
+    def find_readers_lacking_views(self, connection: sa.Connection, views: Sequence[str]) -> Sequence[str]:
         """Return the roles that are readers but may not read one of these views."""
         return ()
 

@@ -222,12 +222,12 @@ class Postgresql(Backend):
         # The sequence never returns an id twice, not even after a rollback.
         connection.execute(sa.insert(table).from_select(list(columns), rows))
 
-    def last_ids(self, connection: sa.Connection, tables: Sequence[sa.Table]) -> Mapping[str, int]:
+    def read_last_ids(self, connection: sa.Connection, tables: Sequence[sa.Table]) -> Mapping[str, int]:
         last = "SELECT coalesce(pg_sequence_last_value(pg_get_serial_sequence(%s, 'id')::regclass), 0)"
         return {table.name: connection.exec_driver_sql(last, (table.name,)).scalar_one() for table in tables}
 
     def raise_ids(self, connection: sa.Connection, tables: Sequence[sa.Table]) -> None:
-        given, row_id = self.last_ids(connection, tables), "pg_get_serial_sequence(%s, 'id')::regclass"
+        given, row_id = self.read_last_ids(connection, tables), "pg_get_serial_sequence(%s, 'id')::regclass"
         for table in tables:
             greatest = connection.scalar(sa.select(sa.func.max(table.c.id))) or 0
             if greatest > given[table.name]:
@@ -308,7 +308,7 @@ class Postgresql(Backend):
 
         return run_query(self._connect, self.explain, query)
 
-    def unsafe_privileges(self) -> str | None:
+    def describe_unsafe_privileges(self) -> str | None:
         with self._connect() as connection:
             user, powers = connection.execute(_POWERS, [list(SECRET_TABLES)]).fetchone() or ("", [])
         if not powers:
@@ -318,24 +318,24 @@ class Postgresql(Backend):
             " use a role that may only SELECT, and not from documents"
         )
 
-    def reader_statements(
+    def make_reader_statements(
         self, connection: sa.Connection, role: str, readable: Sequence[str]
     ) -> Sequence[str]:
-        from .postgresql_readers import reader_statements
+        from .postgresql_readers import make_reader_statements
 
-        return reader_statements(_driver(connection), role, readable)
+        return make_reader_statements(_driver(connection), role, readable)
 
-    def excess_privileges(
+    def find_excess_privileges(
         self, connection: sa.Connection, role: str, readable: Sequence[str]
     ) -> Sequence[str]:
-        from .postgresql_readers import excess_privileges
+        from .postgresql_readers import find_excess_privileges
 
-        return excess_privileges(_driver(connection), role, readable)
+        return find_excess_privileges(_driver(connection), role, readable)
 
-    def readers_lacking_views(self, connection: sa.Connection, views: Sequence[str]) -> Sequence[str]:
-        from .postgresql_readers import readers_lacking_views
+    def find_readers_lacking_views(self, connection: sa.Connection, views: Sequence[str]) -> Sequence[str]:
+        from .postgresql_readers import find_readers_lacking_views
 
-        return readers_lacking_views(_driver(connection), views)
+        return find_readers_lacking_views(_driver(connection), views)
 
     def preserving_grants(self, connection: sa.Connection) -> AbstractContextManager[None]:
         from .postgresql_readers import preserving_grants

@@ -45,7 +45,7 @@ _ADVICE = {
 
 def explain(error: BaseException, location: str) -> str:
     """Return one line for the user: what went wrong with the store at `location`, and what to do."""
-    text, code = first_line(error), getattr(error, "sqlstate", None) or ""
+    text, code = get_first_line(error), getattr(error, "sqlstate", None) or ""
     for prefix, advice in _ADVICE.items():
         if code.startswith(prefix):
             return advice.format(text=text, location=location)
@@ -62,6 +62,6 @@ def is_disconnected(error: BaseException | None) -> bool:
     return not _CONNECTION_ERRORS.isdisjoint(kind.__name__ for kind in type(error).__mro__)
 
 
-def first_line(error: BaseException | None) -> str:
+def get_first_line(error: BaseException | None) -> str:
     lines = str(error).strip().splitlines()
     return lines[0] if lines else type(error).__name__

@@ -5,7 +5,7 @@
 - Each table that a query reads stays locked until the end. Rows are returned only if these locks show that no
   table with documents was read, for every role and in every way.
 
-What remains is the functions that a role may call. `unsafe_privileges` reports these.
+What remains is the functions that a role may call. `describe_unsafe_privileges` reports these.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from psycopg.adapt import Loader
 
 from ..errors import QueryRefused, StoreError
 from .base import LOCK_TIMEOUT
-from .postgresql_errors import first_line, is_disconnected
+from .postgresql_errors import get_first_line, is_disconnected
 from .queries import (
     MAX_VALUE,
     ONE_STATEMENT,
@@ -33,11 +33,18 @@ from .queries import (
     Query,
     QueryResult,
     UntypedValue,
-    missing_parameter,
-    not_readable,
+    describe_unreadable_table,
+    make_missing_parameter_error,
 )
-from .query_workers import Worker, too_long
-from .sql_text import Numbered, named_at, numbered, second_statement, tokens, without_semicolons
+from .query_workers import Worker, describe_timeout
+from .sql_text import (
+    Numbered,
+    find_name_at,
+    find_second_statement,
+    number_parameters,
+    split_tokens,
+    without_semicolons,
+)
 
 if TYPE_CHECKING:
     from psycopg.abc import Buffer
@@ -96,14 +103,14 @@ def run_query(
             columns = worker.call(execution.start)
             yield QueryResult(columns, _rows(worker, execution))
         except psycopg.errors.IdleInTransactionSessionTimeout as error:
-            raise QueryRefused(too_long(query)) from error
+            raise QueryRefused(describe_timeout(query)) from error
         except psycopg.Error as error:
             # libpq has no memory for the result. This error has neither a code nor its own class.
             if type(error) is psycopg.DatabaseError and not error.sqlstate:
                 raise MemoryError from error
             if is_disconnected(error):
                 raise StoreError(explain(error)) from error
-            raise execution.refusal(error) from error
+            raise execution.make_refusal(error) from error
 
 
 def _rows(worker: Worker, execution: _Execution) -> Iterator[tuple[Any, ...]]:
@@ -118,7 +125,7 @@ class _Execution:
         query = replace(query, sql=without_semicolons(query.sql, escapes=True))
         self._connect, self._query = connect, query
         self._connection: Connection | None = None
-        self._text: Numbered = numbered(query.sql, query.parameters)
+        self._text: Numbered = number_parameters(query.sql, query.parameters)
         self._secrets: dict[int, str] = {}
         self._columns: list[str] = []
         self._fetch_size, self._remaining = 1, query.limit
@@ -215,7 +222,7 @@ class _Execution:
     def _check_tables(self) -> None:
         """Raise QueryRefused if the query has read a secret table."""
         for (oid,) in self._execute(_READ, [list(self._secrets)]).fetchall():
-            raise QueryRefused(not_readable(self._secrets[oid].removeprefix("pg_catalog.")))
+            raise QueryRefused(describe_unreadable_table(self._secrets[oid].removeprefix("pg_catalog.")))
 
     def stop(self) -> None:
         """Cancel the running statement on the server."""
@@ -228,27 +235,27 @@ class _Execution:
         if self._connection is not None:
             self._connection.close()
 
-    def refusal(self, error: psycopg.Error) -> QueryRefused:
+    def make_refusal(self, error: psycopg.Error) -> QueryRefused:
         """Return an error with a message for the user."""
-        text = error.diag.message_primary or first_line(error)
+        text = error.diag.message_primary or get_first_line(error)
         offset = self._offset(error)
         if isinstance(error, psycopg.errors.QueryCanceled):
-            return QueryRefused(too_long(self._query))
+            return QueryRefused(describe_timeout(self._query))
         refused = self._refused_statement(error, offset) or _refused_access(error, text)
         if refused is not None:
             return refused
         if name := self._parameter_at(offset):
-            return missing_parameter(name, offset)
+            return make_missing_parameter_error(name, offset)
         text = self._name_parameters(error, text)
         kind = _MISSING.get(type(error))
         if kind is None:
             return QueryRefused(text + _hint(error, text), offset)
-        name = named_at(self._query.sql, offset) if offset is not None else ""
+        name = find_name_at(self._query.sql, offset) if offset is not None else ""
         return QueryRefused(text, offset, (kind, name) if name else None)
 
     def _refused_statement(self, error: psycopg.Error, offset: int | None) -> QueryRefused | None:
         """Return the error for several statements, or for one that is not a SELECT; else None."""
-        second = second_statement(self._query.sql, escapes=True)
+        second = find_second_statement(self._query.sql, escapes=True)
         if second is not None and offset is None and isinstance(error, psycopg.errors.SyntaxError):
             return QueryRefused(ONE_STATEMENT, second)
         return QueryRefused(ONLY_READING) if self._is_other_than_select(error, offset) else None
@@ -265,10 +272,10 @@ class _Execution:
         position = error.diag.statement_position
         if position is None or self._is_declared:
             return None
-        return self._text.offset(max(0, int(position) - 1 - len(_DECLARE)))
+        return self._text.find_original_offset(max(0, int(position) - 1 - len(_DECLARE)))
 
     def _parameter_at(self, offset: int | None) -> str:
-        found = (t.parameter for t in tokens(self._query.sql, escapes=True) if t.start == offset)
+        found = (t.parameter for t in split_tokens(self._query.sql, escapes=True) if t.start == offset)
         return next(found, "")
 
     def _parameter_in(self, text: str) -> str:
@@ -281,7 +288,7 @@ class _Execution:
             return True
         if error.diag.source_function in _OTHER_THAN_SELECT:
             return True
-        first = next(tokens(self._query.sql, escapes=True), None)
+        first = next(split_tokens(self._query.sql, escapes=True), None)
         is_first = first is not None and offset == first.start
         return is_first and isinstance(error, psycopg.errors.SyntaxError)
 
@@ -294,7 +301,7 @@ def _refused_access(error: psycopg.Error, text: str) -> QueryRefused | None:
         return None
     name = next((name for name in SECRET_TABLES if re.search(rf"\b{name}\b", text)), None)
     message = f"this role lacks a privilege ({text}): run `curation db views` for what readers may query"
-    return QueryRefused(not_readable(name) if name else message)
+    return QueryRefused(describe_unreadable_table(name) if name else message)
 
 
 def _hint(error: psycopg.Error, text: str) -> str:

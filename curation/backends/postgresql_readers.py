@@ -94,7 +94,7 @@ WHERE c.oid = to_regclass('curation_version') AND a.grantee <> c.relowner AND a.
 ORDER BY r.rolname"""
 
 
-def reader_statements(connection: Connection, role: str, readable: Sequence[str]) -> list[str]:
+def make_reader_statements(connection: Connection, role: str, readable: Sequence[str]) -> list[str]:
     """Return statements that make `role` a reader of these relations and nothing else.
 
     An existing role keeps its own settings. Raises SelectionError for an invalid name.
@@ -123,13 +123,13 @@ def reader_statements(connection: Connection, role: str, readable: Sequence[str]
     return [sql.SQL(template).format(**names).as_string() for template in templates]
 
 
-def excess_privileges(connection: Connection, role: str, readable: Sequence[str]) -> list[str]:
+def find_excess_privileges(connection: Connection, role: str, readable: Sequence[str]) -> list[str]:
     """Return what a role may do other than reading these relations, as short phrases."""
     found = connection.execute(_EXCESS, {"role": role, "readable": list(readable)})
     return [phrase for (phrase,) in found]
 
 
-def readers_lacking_views(connection: Connection, views: Sequence[str]) -> list[str]:
+def find_readers_lacking_views(connection: Connection, views: Sequence[str]) -> list[str]:
     """Return the roles that are readers but may not read one of the views."""
     return [role for (role,) in connection.execute(_LACKING, (list(views),))]
 

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import TSQUERY
 
 from .base import INDEXED_OTHERWISE, NOT_INDEXED, Term
-from .search_words import words
+from .search_words import split_words
 
 if TYPE_CHECKING:
     import psycopg
@@ -68,7 +68,7 @@ def _vector(fields: Sequence[str | None]) -> str:
     position, bytes_left = 0, _MAX_BYTES
     for weight, text in zip(_WEIGHTS, fields, strict=True):
         position += 1
-        for word in words(text) if text else ():
+        for word in split_words(text) if text else ():
             position += 1
             known = positions.get(word)
             if known is None:

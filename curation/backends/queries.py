@@ -59,7 +59,7 @@ class QueryResult:
     rows: Iterator[tuple[Any, ...]]
 
 
-def not_readable(table: str) -> str:
+def describe_unreadable_table(table: str) -> str:
     """Return the message for a table that queries may not read."""
     if table not in SECRET_TABLES:
         return f"{table} cannot be queried: use the store's tables and views (run `curation db views`)"
@@ -69,11 +69,11 @@ def not_readable(table: str) -> str:
     )
 
 
-def missing_parameter(parameter: str, offset: int | None) -> QueryRefused:
+def make_missing_parameter_error(parameter: str, offset: int | None) -> QueryRefused:
     """Return the error for a parameter without a value."""
     return QueryRefused(f"no value for :{parameter}: add `-p {parameter}=VALUE`", offset)
 
 
-def limited(rows: Iterable[tuple[Any, ...]], limit: int | None) -> Iterator[tuple[Any, ...]]:
+def limit_rows(rows: Iterable[tuple[Any, ...]], limit: int | None) -> Iterator[tuple[Any, ...]]:
     """Yield at most `limit` rows; None means all."""
     return islice(rows, limit)

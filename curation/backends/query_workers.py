@@ -80,7 +80,7 @@ class Worker:
 
     def _check(self) -> None:
         if self._deadline is not None and time.monotonic() > self._deadline:
-            raise QueryRefused(too_long(self._query))
+            raise QueryRefused(describe_timeout(self._query))
         if not self._query.is_wanted():
             raise BrokenPipeError(errno.EPIPE, "the result is no longer read")
 
@@ -103,6 +103,6 @@ class Worker:
                 future.set_exception(error)
 
 
-def too_long(query: Query) -> str:
+def describe_timeout(query: Query) -> str:
     """Return the message for a query that timed out."""
     return f"the query ran longer than {query.timeout:g} s: raise --timeout or select less"

@@ -75,7 +75,7 @@ def with_few_marks(text: str) -> str:
     return text if text.isascii() else _patterns().many_marks.sub(r"\1", text)
 
 
-def words(text: str) -> list[str]:
+def split_words(text: str) -> list[str]:
     """Return the words of a text for the index."""
     if text.isascii():
         return text.translate(_ASCII).split()
@@ -104,9 +104,9 @@ def find_word_positions(text: str) -> Iterator[WordPosition]:
             yield WordPosition(word, one.start(), (other or one).end(), one.end())
 
 
-def query_words(text: str, *, is_prefix: bool) -> tuple[tuple[str, ...], bool]:
+def split_query(text: str, *, is_prefix: bool) -> tuple[tuple[str, ...], bool]:
     """Return the words of a query, and whether the last one is a prefix."""
-    found = words(text)
+    found = split_words(text)
     at_end = deque(() if text.isascii() else _patterns().word.finditer(text), maxlen=1)
     last = at_end[0] if at_end else None
     if last is None or last["run"] is None:
@@ -117,11 +117,11 @@ def query_words(text: str, *, is_prefix: bool) -> tuple[tuple[str, ...], bool]:
     return tuple(found[:-1]), False
 
 
-def index_text(text: str | None) -> str | None:
+def make_index_text(text: str | None) -> str | None:
     """Return a text that SQLite's `unicode61` tokenizer splits into the words of this module."""
     if text is None or text.isascii() or not _READ_HERE.search(text):
         return text
-    return " ".join(words(text))
+    return " ".join(split_words(text))
 
 
 def _units(run: str) -> list[str]:

@@ -58,7 +58,7 @@ class Token:
         return self.start + len(self.text)
 
 
-def tokens(sql: str, *, escapes: bool) -> Iterator[Token]:
+def split_tokens(sql: str, *, escapes: bool) -> Iterator[Token]:
     """Yield the tokens of a query, without whitespace and comments.
 
     With `escapes` the syntax is PostgreSQL's: E'\\'', $$ and nested comments.
@@ -100,7 +100,7 @@ class Numbered:
     names: Sequence[str]
     places: Sequence[tuple[range, range]]
 
-    def offset(self, now: int) -> int:
+    def find_original_offset(self, now: int) -> int:
         """Convert an offset in `text` to an offset in the original query."""
         for new, old in reversed(self.places):
             if now >= new.start:
@@ -108,12 +108,12 @@ class Numbered:
         return now
 
 
-def numbered(sql: str, given: Collection[str]) -> Numbered:
+def number_parameters(sql: str, given: Collection[str]) -> Numbered:
     """Number the given parameters. Others are kept, because they may be something else, as in `[1:n]`."""
     names: dict[str, int] = {}
     places: list[tuple[range, range]] = []
     text, last = "", 0
-    for token in tokens(sql, escapes=True):
+    for token in split_tokens(sql, escapes=True):
         if token.parameter and token.parameter in given:
             text += sql[last : token.start]
             mark = f"${names.setdefault(token.parameter, len(names) + 1)}"
@@ -122,10 +122,10 @@ def numbered(sql: str, given: Collection[str]) -> Numbered:
     return Numbered(text + sql[last:], tuple(names), places)
 
 
-def named_at(sql: str, offset: int) -> str:
+def find_name_at(sql: str, offset: int) -> str:
     """Return the last part of the name at an offset: `title` for `a.title`; "" if there is none."""
     name, is_next = "", True
-    for token in tokens(sql, escapes=True):
+    for token in split_tokens(sql, escapes=True):
         if token.start < offset:
             continue
         if token.name and is_next:
@@ -137,9 +137,9 @@ def named_at(sql: str, offset: int) -> str:
     return name
 
 
-def second_statement(sql: str, *, escapes: bool) -> int | None:
+def find_second_statement(sql: str, *, escapes: bool) -> int | None:
     """Return the offset of the first token after the first `;`; None if there is none."""
-    found = tokens(sql, escapes=escapes)
+    found = split_tokens(sql, escapes=escapes)
     any(token.text == ";" for token in found)  # consumes the tokens up to the first `;`
     return next((token.start for token in found), None)
 
@@ -148,7 +148,7 @@ def without_semicolons(sql: str, *, escapes: bool) -> str:
     """Return a query with spaces instead of each `;` at its start and end. Offsets do not change."""
     if ";" not in sql:
         return sql
-    marks = [(token.start, token.text == ";") for token in tokens(sql, escapes=escapes)]
+    marks = [(token.start, token.text == ";") for token in split_tokens(sql, escapes=escapes)]
     at_ends = [*takewhile(itemgetter(1), marks), *takewhile(itemgetter(1), reversed(marks))]
     text = list(sql)
     for start, _ in at_ends:
@@ -165,7 +165,7 @@ def quote_identifiers_strictly(sql: str) -> str:
     if '"' not in sql:
         return sql
     pieces, last = [], 0
-    for token in tokens(sql, escapes=False):
+    for token in split_tokens(sql, escapes=False):
         if token.text[0] == '"' and len(token.text) > 1 and token.text[-1] == '"':
             pieces += [sql[last : token.start], _in_other_quotes(token.text)]
             last = token.end
@@ -180,9 +180,9 @@ def _in_other_quotes(quoted: str) -> str:
     return f"[{name}]".ljust(len(quoted)) if "]" not in name else quoted
 
 
-def place_of(parameter: str, sql: str, *, escapes: bool) -> int | None:
+def find_parameter(parameter: str, sql: str, *, escapes: bool) -> int | None:
     """Return the offset of the first use of a parameter; None if it is not used."""
-    found = (token.start for token in tokens(sql, escapes=escapes) if token.parameter == parameter)
+    found = (token.start for token in split_tokens(sql, escapes=escapes) if token.parameter == parameter)
     return next(found, None)
 
 

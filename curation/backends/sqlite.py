@@ -16,7 +16,7 @@ from .. import interrupts
 from ..errors import StoreError
 from .base import LOCK_TIMEOUT, Backend, Damage, Term, chunks
 from .queries import Query, QueryResult
-from .sqlite_read_only import DAMAGE_ERRORS, address
+from .sqlite_read_only import DAMAGE_ERRORS, make_uri
 
 #: Maximum time that a writer waits for another one, in seconds.
 BUSY_TIMEOUT = LOCK_TIMEOUT
@@ -65,7 +65,7 @@ class Sqlite(Backend):
         return engine
 
     def _choose_address(self, _dialect: object, _record: object, arguments: list[Any], options: Any) -> None:
-        uri = address(self.path, "rw")
+        uri = make_uri(self.path, "rw")
         if not uri.endswith("?mode=rw"):
             arguments[0], options["uri"] = uri, True
 
@@ -80,7 +80,9 @@ class Sqlite(Backend):
     def _is_blank(self) -> bool:
         # Opened for writing: a read-only connection cannot roll back an interrupted transaction.
         try:
-            with closing(sqlite3.connect(address(self.path, "rw"), uri=True, timeout=BUSY_TIMEOUT)) as driver:
+            with closing(
+                sqlite3.connect(make_uri(self.path, "rw"), uri=True, timeout=BUSY_TIMEOUT)
+            ) as driver:
                 return driver.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone() is None
         except DAMAGE_ERRORS:  # opening the store reports the error
             return False
@@ -168,7 +170,7 @@ class Sqlite(Backend):
         connection.execute(sa.insert(table).from_select(["id", *columns], numbered))
         _move_counter(connection, table, 0)
 
-    def last_ids(self, connection: sa.Connection, tables: Sequence[sa.Table]) -> Mapping[str, int]:
+    def read_last_ids(self, connection: sa.Connection, tables: Sequence[sa.Table]) -> Mapping[str, int]:
         given = dict(_driver(connection).execute("SELECT table_name, last_id FROM id_counters").fetchall())
         greatest = {table.name: connection.scalar(sa.select(sa.func.max(table.c.id))) for table in tables}
         return {name: max(given.get(name, 0), last or 0) for name, last in greatest.items()}
@@ -403,7 +405,7 @@ def _open_read_only(path: Path) -> sqlite3.Connection:
         raise StoreError(f"no store at {path}: make one with `curation import PATH`")
     # A query runs in another thread than its caller.
     connection = sqlite3.connect(
-        address(path, "ro"), uri=True, isolation_level=None, timeout=BUSY_TIMEOUT, check_same_thread=False
+        make_uri(path, "ro"), uri=True, isolation_level=None, timeout=BUSY_TIMEOUT, check_same_thread=False
     )
     connection.execute(f"PRAGMA mmap_size = {MAX_MAPPED_BYTES}")
     return connection

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import closing
 
 from .base import INDEXED_OTHERWISE, NOT_INDEXED, Damage
-from .sqlite_search import FIELDS, index_content
+from .sqlite_search import FIELDS, select_texts
 
 #: Tables with the words, and with the settings of the index.
 _WORDS = ("data", "idx", "docsize", "config")
@@ -97,7 +97,7 @@ def _is_broken(driver: sqlite3.Connection) -> bool:
 def _find_wrong_rows(driver: sqlite3.Connection) -> Iterator[tuple[int | None, str]]:
     others = " OR ".join(f"s.{field} IS NOT expected.{field}" for field in FIELDS)
     query = (
-        f"WITH expected (id, {', '.join(FIELDS)}) AS ({index_content(driver)})"  # noqa: S608 - our names
+        f"WITH expected (id, {', '.join(FIELDS)}) AS ({select_texts(driver)})"  # noqa: S608 - our names
         " SELECT expected.id, s.rowid IS NULL OR n.id IS NULL FROM expected"
         " LEFT JOIN article_search s ON s.rowid = expected.id"
         " LEFT JOIN article_search_docsize n ON n.id = expected.id"

@@ -30,17 +30,17 @@ from .queries import (
     Query,
     QueryResult,
     UntypedValue,
-    limited,
-    missing_parameter,
-    not_readable,
+    describe_unreadable_table,
+    limit_rows,
+    make_missing_parameter_error,
 )
 from .query_workers import Worker
 from .sql_text import (
     Token,
-    place_of,
+    find_parameter,
+    find_second_statement,
     quote_identifiers_strictly,
-    second_statement,
-    tokens,
+    split_tokens,
     without_semicolons,
 )
 
@@ -88,9 +88,9 @@ def run_query(connection: sqlite3.Connection, query: Query) -> Iterator[QueryRes
         try:
             cursor = worker.call(lambda: guard.start(query))
             columns = [_original_name(column[0], query.sql, original) for column in cursor.description]
-            yield QueryResult(columns, limited(_rows(worker, cursor), query.limit))
+            yield QueryResult(columns, limit_rows(_rows(worker, cursor), query.limit))
         except (sqlite3.Error, sqlite3.Warning, OverflowError) as error:
-            raise guard.refusal(error, query) from error
+            raise guard.make_refusal(error, query) from error
 
 
 def _original_name(column: str, sql: str, original: str) -> str:
@@ -166,7 +166,7 @@ class _Guard:
         self._denied = self._denied or _denial(action, first, second)
         return sqlite3.SQLITE_DENY
 
-    def refusal(self, error: Exception, query: Query) -> QueryRefused:
+    def make_refusal(self, error: Exception, query: Query) -> QueryRefused:
         """Return an error with a message for the user."""
         text, code = str(error), getattr(error, "sqlite_errorcode", None)
         if self._denied:
@@ -204,7 +204,7 @@ class _Guard:
         return None
 
     def _error_message(self, sql: str, values: Mapping[str, object]) -> str:
-        is_explained = next((t.name.lower() for t in tokens(sql, escapes=False)), "") == "explain"
+        is_explained = next((t.name.lower() for t in split_tokens(sql, escapes=False)), "") == "explain"
         with suppress(UnicodeError):
             try:
                 self._connection.execute(sql if is_explained else f"EXPLAIN {sql}", values).close()
@@ -218,7 +218,7 @@ def _find_reported(sql: str, reported: str, *, is_token: bool) -> list[Token]:
     names = {reported.lower()}
     if not is_token:  # the column of `a.b`, or a quoted name, which may be empty
         names |= {reported.rpartition(".")[2].lower(), f"`{reported}`".lower()}
-    return [t for t in tokens(sql, escapes=False) if names & {t.text.lower(), t.name.lower()} - {""}]
+    return [t for t in split_tokens(sql, escapes=False) if names & {t.text.lower(), t.name.lower()} - {""}]
 
 
 def _explain_code(code: int, text: str) -> str:
@@ -232,13 +232,13 @@ def _explain_code(code: int, text: str) -> str:
 
 def _refused_by_driver(error: Exception, query: Query) -> QueryRefused:
     """Return the error for one that Python's driver itself raises, without an SQLite code."""
-    second = second_statement(query.sql, escapes=False)
+    second = find_second_statement(query.sql, escapes=False)
     if second is not None:
         return QueryRefused(ONE_STATEMENT, second)
-    used = (token.parameter for token in tokens(query.sql, escapes=False) if token.parameter)
+    used = (token.parameter for token in split_tokens(query.sql, escapes=False) if token.parameter)
     missing = next((name for name in used if name not in query.parameters), None)
     if missing is not None:
-        return missing_parameter(missing, place_of(missing, query.sql, escapes=False))
+        return make_missing_parameter_error(missing, find_parameter(missing, query.sql, escapes=False))
     if type(error) is sqlite3.OperationalError:
         return QueryRefused("a value is not valid UTF-8: select its bytes with hex(...)")
     return QueryRefused(str(error))
@@ -246,7 +246,7 @@ def _refused_by_driver(error: Exception, query: Query) -> QueryRefused:
 
 def _denial(action: int, first: str | None, second: str | None) -> str:
     if action == sqlite3.SQLITE_READ:
-        return not_readable(str(first))
+        return describe_unreadable_table(str(first))
     if action == sqlite3.SQLITE_FUNCTION:
         return f"function {second} is not allowed: a query may only call functions that compute values"
     if action == sqlite3.SQLITE_UPDATE and first == "sqlite_master":  # how SQLite opens a virtual table

@@ -25,7 +25,7 @@ from ..temporary import temporary_folder
 DAMAGE_ERRORS = (sqlite3.Error, UnicodeDecodeError)
 
 
-def address(path: Path, mode: str) -> str:
+def make_uri(path: Path, mode: str) -> str:
     """Return the URI to open a store with: in a mode (`rw`, `ro`), or as immutable.
 
     Raises:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 
 from .base import Term
-from .search_words import index_text
+from .search_words import make_index_text
 
 #: Columns of the index, in order.
 FIELDS = ("title", "excerpt", "provider", "topics", "body")
@@ -29,16 +29,16 @@ _WEIGHTS = "10.0, 4.0, 2.0, 2.0, 1.0"
 def index_articles(driver: sqlite3.Connection, up_to: int) -> None:
     queued = "SELECT article_id FROM search_queue WHERE article_id <= ?"
     driver.execute(f"DELETE FROM article_search WHERE rowid IN ({queued})", (up_to,))  # noqa: S608
-    content = f"{index_content(driver)} WHERE a.id IN ({queued})"
+    content = f"{select_texts(driver)} WHERE a.id IN ({queued})"
     driver.execute(f"INSERT INTO article_search (rowid, {', '.join(FIELDS)}) {content}", (up_to,))
 
 
-def index_content(driver: sqlite3.Connection) -> str:
+def select_texts(driver: sqlite3.Connection) -> str:
     """Return a SELECT of the id and the texts of each article, as the index should have them.
 
     It registers the function that the SELECT calls.
     """
-    driver.create_function("curation_index_text", 1, index_text, deterministic=True)
+    driver.create_function("curation_index_text", 1, make_index_text, deterministic=True)
     return _CONTENT
 
 

@@ -9,9 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
-from .data import ChartData, Mark, format_number, tick_labels
-from .shapes import Segment, colour_of, end_labels, segments, value_range
-from .sheet import GREY, GRID, INK, INNER, text_width, truncate
+from .data import ChartData, Mark, format_number, make_tick_labels
+from .shapes import Segment, colour_of, find_value_range, lay_out_segments, make_end_labels
+from .sheet import GREY, GRID, INK, INNER, measure_text, truncate
 
 #: Sizes in inches: a row, a bar among several in a row, the axis, the widest name, the space around a text.
 _ROW_HEIGHT = 0.27
@@ -48,11 +48,11 @@ class BarPlan:
         axes.set_yticks(range(len(marks)), [truncate(mark.label, self.left - _PAD) for mark in marks])
         tooltips = {}
         for row, mark in enumerate(marks):
-            for segment in segments(chart.kind, mark.values):
+            for segment in lay_out_segments(chart.kind, mark.values):
                 name = f"bar-{number}-{row}-{segment.value}"
                 tooltips[name] = _tooltip(chart, mark, segment.value)
                 _draw_segment(axes, row, segment, colour_of(chart.kind, segment.value), name)
-            for offset, at, text in end_labels(chart.kind, mark.values):
+            for offset, at, text in make_end_labels(chart.kind, mark.values):
                 _write_end_label(axes, row + offset, at, text)
         return tooltips
 
@@ -61,7 +61,7 @@ def plan(chart: ChartData) -> BarPlan:
     """Lay out the bars of all panels on one scale."""
     columns = len(chart.values) if chart.kind == "bars" else 1
     row_height = _ROW_HEIGHT if columns == 1 else _THIN_BAR * columns + 0.12
-    widest = max((text_width(mark.label) for mark in chart.marks), default=0)
+    widest = max((measure_text(mark.label) for mark in chart.marks), default=0)
     left = min(widest + _PAD + 0.03, _MAX_NAME_WIDTH)
     heights = [len(panel.marks) * row_height for panel in chart.panels]
     limits, low, high = _fit_scale(chart, INNER - left)
@@ -80,19 +80,19 @@ def _fit_scale(chart: ChartData, room: float) -> tuple[tuple[float, float], floa
     Args:
         room: The width of the axis, in inches.
     """
-    low, high = value_range(chart.kind, chart.marks)
+    low, high = find_value_range(chart.kind, chart.marks)
     if low == high:
         high = 1.0
-    ends = [end for mark in chart.marks for end in end_labels(chart.kind, mark.values)]
-    right = max((text_width(text, _FONT_SIZE) for _, at, text in ends if at >= 0), default=0) + 2 * _PAD
-    left = max((text_width(text, _FONT_SIZE) + 2 * _PAD for _, at, text in ends if at < 0), default=0)
+    ends = [end for mark in chart.marks for end in make_end_labels(chart.kind, mark.values)]
+    right = max((measure_text(text, _FONT_SIZE) for _, at, text in ends if at >= 0), default=0) + 2 * _PAD
+    left = max((measure_text(text, _FONT_SIZE) + 2 * _PAD for _, at, text in ends if at < 0), default=0)
     unit = (high - low) / max(room - left - right, 0.5)
     return (low - left * unit, high + right * unit), low, high
 
 
 def _style_axes(axes: Axes, ticks: Sequence[float]) -> None:
     """Style the axes: a light grid behind the bars, a line at zero and no frame."""
-    axes.set_xticks(ticks, tick_labels(ticks))
+    axes.set_xticks(ticks, make_tick_labels(ticks))
     axes.grid(visible=True, axis="x", color=GRID, linewidth=0.8)
     axes.set_axisbelow(True)
     axes.spines[:].set_visible(False)

@@ -14,7 +14,7 @@ from itertools import islice, pairwise
 from typing import Any, Literal
 
 from ..backends.queries import QueryResult
-from ..cell_text import is_numeric, text_cell, to_json_value
+from ..cell_text import format_cell, is_numeric, to_json_value
 from ..errors import ChartRefused
 from ..queries.reports import Chart, Report
 from ..wording import counted
@@ -211,7 +211,7 @@ def make_label(value: object) -> str:
 
 def _single_line(value: object) -> str:
     """Return a value as text, with one space for each line break or run of spaces."""
-    return " ".join(text_cell(value).split())
+    return " ".join(format_cell(value).split())
 
 
 def _column_title(column: str) -> str:
@@ -281,11 +281,11 @@ def _make_mark(row: _Row, axis: Axis, name: str) -> Mark:
         position = _to_number(row.key, name)
     elif axis != "names" and (found := _parse_time(row.key)):
         position = found[1]
-    label = time_label(position) if axis == "instant" else make_label(row.key)
+    label = make_time_label(position) if axis == "instant" else make_label(row.key)
     return Mark(f"{name} {label}" if axis == "numbers" else label, position, row.values)
 
 
-def time_label(position: object) -> str:
+def make_time_label(position: object) -> str:
     """Return an instant as a label, to the second."""
     return position.isoformat(" ", "seconds") if isinstance(position, dt.datetime) else make_label(position)
 
@@ -310,7 +310,7 @@ def _sort_key(mark: Mark) -> float:
 _EPOCH = dt.datetime(1970, 1, 1)  # noqa: DTZ001 - UTC throughout
 
 
-def periods_between(axis: Axis, one: Mark, other: Mark) -> int:
+def count_periods(axis: Axis, one: Mark, other: Mark) -> int:
     """Return the number of whole periods between two marks.
 
     Args:
@@ -405,7 +405,7 @@ def format_number(value: Number | None) -> str:
     return text.replace("-", "−")
 
 
-def tick_labels(ticks: Sequence[float]) -> list[str]:
+def make_tick_labels(ticks: Sequence[float]) -> list[str]:
     """Return the labels of an axis: `500`, `20,000`, `1.5 M`, `2 bn`; in full if two would be the same."""
     names = [_short_number(tick) for tick in ticks]
     if len(set(names)) < len(names):
@@ -420,7 +420,7 @@ def _short_number(value: float) -> str:
     return f"{value:.3g}" if abs(value) >= 1e15 or 0 < abs(value) < 1e-4 else f"{value:,.10g}"
 
 
-def value_label(kind: str, values: Sequence[Number | None]) -> str:
+def make_value_label(kind: str, values: Sequence[Number | None]) -> str:
     """Return the text at the end of a mark's bar: the value, the part of the whole, or the sum of a stack."""
     if kind == "shares" and values[0] is not None and values[1] is not None:
         return f"{format_number(values[1])} of {format_number(values[0])}"

@@ -11,7 +11,7 @@ from matplotlib.patches import Rectangle
 from ..wording import counted
 from . import bars, lines
 from .data import ChartData
-from .shapes import DASHES, column_colours
+from .shapes import DASHES, choose_column_colours
 from .sheet import (
     GREY,
     INK,
@@ -19,9 +19,9 @@ from .sheet import (
     MARGIN,
     WIDTH,
     chart_style,
-    new_figure,
+    make_figure,
+    measure_text,
     save_figure,
-    text_width,
     truncate,
     wrap,
 )
@@ -86,7 +86,7 @@ def _compose(chart: ChartData, has_heading: bool) -> tuple[Figure, dict[str, str
     panel_boxes = _add_panels(sheet, chart, plan)
     _add_notes(sheet, chart)
     height = sheet.top + 0.2
-    figure = new_figure(height)
+    figure = make_figure(height)
     _draw_texts(figure, sheet, chart.kind, height)
     tooltips = {"": describe(chart)}
     for number, (top, panel_height) in enumerate(panel_boxes):
@@ -108,13 +108,13 @@ def _add_legend(sheet: _Sheet, chart: ChartData) -> None:
     """Add the legend. It is above the panels, where it covers nothing."""
     left = MARGIN
     swatch = _SWATCH + 0.06 if chart.kind in ("lines", "steps") else 0.18
-    for name, colour in zip(chart.values, column_colours(chart), strict=True):
+    for name, colour in zip(chart.values, choose_column_colours(chart), strict=True):
         text = truncate(name, INNER - swatch)
-        if left > MARGIN and left + swatch + text_width(text) > WIDTH - MARGIN:
+        if left > MARGIN and left + swatch + measure_text(text) > WIDTH - MARGIN:
             left, sheet.top = MARGIN, sheet.top + _LINE
         sheet.swatches.append((left, sheet.top, colour))
         sheet.texts.append(_Text(left + swatch, sheet.top, text))
-        left += swatch + text_width(text) + 0.25
+        left += swatch + measure_text(text) + 0.25
     sheet.top += _LINE + 0.12
 
 

@@ -12,9 +12,9 @@ from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
-from .data import PERIODS, ChartData, Mark, format_number, periods_between, tick_labels, value_label
-from .shapes import COLOURS, DASHES, colour_of, segments, value_range
-from .sheet import GREY, GRID, INK, INNER, text_width
+from .data import PERIODS, ChartData, Mark, count_periods, format_number, make_tick_labels, make_value_label
+from .shapes import COLOURS, DASHES, colour_of, find_value_range, lay_out_segments
+from .sheet import GREY, GRID, INK, INNER, measure_text
 
 #: Sizes in inches: the panel of a chart with one panel, each of several panels, and the x-axis.
 _SINGLE_HEIGHT = 2.7
@@ -70,7 +70,7 @@ def plan(chart: ChartData) -> LinePlan:
         min_n_ticks=2,
     )
     ticks = [float(t) for t in locator.tick_values(low, high)]
-    left = max(text_width(name, _FONT_SIZE) for name in tick_labels(ticks)) + 0.1
+    left = max(measure_text(name, _FONT_SIZE) for name in make_tick_labels(ticks)) + 0.1
     y_limits = (ticks[0], ticks[-1] + (ticks[-1] - ticks[0]) * 0.06)
     # The date of days and instants is in a line of its own under their labels.
     axis_height = _AXIS_HEIGHT + (0.14 if chart.is_timed and chart.axis not in PERIODS[:2] else 0)
@@ -86,7 +86,7 @@ def _y_range(chart: ChartData) -> tuple[float, float]:
         values = [float(n) for n in chart.numbers]
         values += [0.0] if chart.kind == "lines" or not values else []
     else:
-        values = list(value_range(chart.kind, chart.marks))
+        values = list(find_value_range(chart.kind, chart.marks))
     low, high = min(values), max(values)
     if low == high:
         return (low - 1, high + 1) if chart.kind == "steps" else (min(low, 0), max(high, 1))
@@ -141,7 +141,7 @@ def _middle(mark: Mark, axis: str) -> float:
 
 
 def _style_axes(axes: Axes, chart: ChartData, ticks: Sequence[float]) -> None:
-    axes.set_yticks(ticks, tick_labels(ticks))
+    axes.set_yticks(ticks, make_tick_labels(ticks))
     axes.grid(visible=True, axis="y", color=GRID, linewidth=0.8)
     axes.set_axisbelow(True)
     axes.spines[:].set_visible(False)
@@ -172,7 +172,7 @@ def _labels_fit(axes: Axes, labels: Sequence[tuple[float, str]]) -> bool:
     """Return whether labels (x position, text) fit beside each other."""
     low, high = axes.get_xlim()
     unit = INNER * 0.9 / (high - low)
-    room = max((text_width(name, _FONT_SIZE) for _, name in labels), default=0) + 0.1
+    room = max((measure_text(name, _FONT_SIZE) for _, name in labels), default=0) + 0.1
     positions = sorted(position for position, _ in labels)
     return all((right - left) * unit > room for left, right in pairwise(positions))
 
@@ -182,7 +182,7 @@ def _draw_bars(axes: Axes, chart: ChartData, marks: Sequence[Mark], number: int)
     tooltips = {}
     for row, mark in enumerate(marks):
         length = (_end(mark, chart.axis) - _start(mark)) or (high - low) / 120
-        for segment in segments(chart.kind, mark.values):
+        for segment in lay_out_segments(chart.kind, mark.values):
             name = f"bar-{number}-{row}-{segment.value}"
             value = format_number(mark.values[segment.value])
             tooltips[name] = f"{mark.label}: {value} {chart.values[segment.value]}"
@@ -198,8 +198,8 @@ def _draw_bars(axes: Axes, chart: ChartData, marks: Sequence[Mark], number: int)
 
 def _top_label(kind: str, mark: Mark) -> tuple[float, str]:
     """Return the top of a vertical bar and its label: the whole for shares, the sum for stacks."""
-    top = max([0.0, *(segment.end for segment in segments(kind, mark.values))])
-    return top, format_number(mark.values[0]) if kind == "shares" else value_label(kind, mark.values)
+    top = max([0.0, *(segment.end for segment in lay_out_segments(kind, mark.values))])
+    return top, format_number(mark.values[0]) if kind == "shares" else make_value_label(kind, mark.values)
 
 
 def _write_labels(axes: Axes, labels: Sequence[tuple[float, float, str]]) -> None:
@@ -253,7 +253,7 @@ def _runs(chart: ChartData, marks: Sequence[Mark], column: int) -> Iterator[Sequ
     """Yield runs of marks that a line joins. A line ends where a value or a whole period is missing."""
     run: list[Mark] = []
     for mark in marks:
-        is_gap = run and chart.axis in PERIODS and periods_between(chart.axis, run[-1], mark) > 0
+        is_gap = run and chart.axis in PERIODS and count_periods(chart.axis, run[-1], mark) > 0
         if run and (is_gap or mark.values[column] is None):
             yield run
             run = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from .data import ChartData, Mark, Number, format_number, value_label
+from .data import ChartData, Mark, Number, format_number, make_value_label
 
 #: The palette of Okabe and Ito, which colour-blind people can distinguish, without yellow, which is too pale.
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7", "#595959")
@@ -33,7 +33,7 @@ class Segment:
     thickness: float
 
 
-def segments(kind: str, values: Sequence[Number | None]) -> Iterator[Segment]:
+def lay_out_segments(kind: str, values: Sequence[Number | None]) -> Iterator[Segment]:
     """Yield the segments of a bar. In a stack, positive and negative values grow from zero to either side."""
     return _stack_segments(values) if kind == "stacks" else _row_segments(kind, values)
 
@@ -57,9 +57,9 @@ def _row_segments(kind: str, values: Sequence[Number | None]) -> Iterator[Segmen
             yield Segment(i, 0, value, offset, thickness if kind != "shares" or not i else 0.72)
 
 
-def value_range(kind: str, marks: Sequence[Mark]) -> tuple[float, float]:
+def find_value_range(kind: str, marks: Sequence[Mark]) -> tuple[float, float]:
     """Return the lowest and the highest value of the bars, or zero."""
-    parts = [segment for mark in marks for segment in segments(kind, mark.values)]
+    parts = [segment for mark in marks for segment in lay_out_segments(kind, mark.values)]
     ends = [end for segment in parts for end in (segment.start, segment.end)]
     return min([0.0, *ends]), max([0.0, *ends])
 
@@ -69,20 +69,20 @@ def colour_of(kind: str, value: int) -> str:
     return (WHOLE_COLOUR, COLOURS[0])[value] if kind == "shares" else COLOURS[value]
 
 
-def column_colours(chart: ChartData) -> Sequence[str]:
+def choose_column_colours(chart: ChartData) -> Sequence[str]:
     """Return the colour of each column of values."""
     return [colour_of(chart.kind, value) for value in range(len(chart.values))]
 
 
-def end_labels(kind: str, values: Sequence[Number | None]) -> Iterator[tuple[float, float, str]]:
+def make_end_labels(kind: str, values: Sequence[Number | None]) -> Iterator[tuple[float, float, str]]:
     """Yield the labels at the ends of a row's bars: (offset from the row in rows, value of the end, text)."""
     if kind == "bars" and len(values) > 1:
         yield from _bar_labels(values)
         return
-    segment_ends = [segment.end for segment in segments(kind, values)]
+    segment_ends = [segment.end for segment in lay_out_segments(kind, values)]
     first = values[0] or 0 if kind != "stacks" else sum(v for v in values if v is not None)
     at = min([0, *segment_ends]) if first < 0 else max([0, *segment_ends])
-    yield 0, at, value_label(kind, values)
+    yield 0, at, make_value_label(kind, values)
 
 
 def _bar_labels(values: Sequence[Number | None]) -> Iterator[tuple[float, float, str]]:

@@ -96,7 +96,7 @@ def _renderer() -> RendererAgg:
     return RendererAgg(1, 1, 72)
 
 
-def text_width(text: str, size: float = 9.5, weight: str = "normal") -> float:
+def measure_text(text: str, size: float = 9.5, weight: str = "normal") -> float:
     """Return the width of a text in inches.
 
     Args:
@@ -110,7 +110,7 @@ def text_width(text: str, size: float = 9.5, weight: str = "normal") -> float:
 def truncate(text: str, room: float, size: float = 9.5) -> str:
     """Return a text truncated to `room` inches, with … at the end, never within a visible character."""
     cut, cells = text, cell_len(text)
-    while (width := text_width(cut, size)) > room and cells > 1:
+    while (width := measure_text(cut, size)) > room and cells > 1:
         cells = max(min(cells - 1, int(cells * room / width)), 1)
         cut = set_cell_size(text, cells).rstrip() + "…"
     return cut
@@ -121,7 +121,7 @@ def wrap(text: str, room: float, size: float = 9.5, weight: str = "normal") -> l
     lines: list[str] = []
     for word in text.split():
         longer = f"{lines[-1]} {word}" if lines else word
-        if lines and text_width(longer, size, weight) <= room:
+        if lines and measure_text(longer, size, weight) <= room:
             lines[-1] = longer
         else:
             lines.append(truncate(word, room, size))
@@ -150,6 +150,6 @@ def save_figure(figure: Figure, file_format: str, title: str, tooltips: Mapping[
     return described.replace("<svg ", '<svg role="img" ', 1).encode()
 
 
-def new_figure(height: float) -> Figure:
+def make_figure(height: float) -> Figure:
     """Return an empty white figure as wide as the sheet and `height` inches high."""
     return Figure(figsize=(WIDTH, height), dpi=_DPI, facecolor="white")

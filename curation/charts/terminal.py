@@ -18,8 +18,8 @@ from rich.console import Console
 from rich.text import Text
 
 from ..wording import counted
-from .data import PERIODS, ChartData, Mark, format_number, periods_between, value_label
-from .shapes import Segment, colour_of, column_colours, segments, value_range
+from .data import PERIODS, ChartData, Mark, count_periods, format_number, make_value_label
+from .shapes import Segment, choose_column_colours, colour_of, find_value_range, lay_out_segments
 
 #: The character for the bars of each column of values, so that they differ without colour too.
 _GLYPHS = "█▒▚░▓▞▤"
@@ -69,7 +69,7 @@ def _render_lines(chart: ChartData, width: int) -> Iterator[Text]:
 def _render_legend(chart: ChartData, width: int) -> Iterator[Text]:
     """Yield the lines of the legend: the character and the name of each column of values."""
     line = Text()
-    for i, (name, colour) in enumerate(zip(chart.values, column_colours(chart), strict=True)):
+    for i, (name, colour) in enumerate(zip(chart.values, choose_column_colours(chart), strict=True)):
         name = _truncate(name, width - 3)
         if line and line.cell_len + cell_len(name) + 4 > width:
             yield line
@@ -98,7 +98,7 @@ def _plan_layout(chart: ChartData, width: int) -> _Layout:
     max_name = width if chart.is_timed else min(max(int(width * 0.4), 8), _MAX_NAME)
     names = min(max((cell_len(mark.label) for mark in marks), default=0), max_name)
     values = max((cell_len(text) for mark in marks for text in _value_labels(chart, mark)), default=0)
-    low, high = value_range(_terminal_kind(chart), marks)
+    low, high = find_value_range(_terminal_kind(chart), marks)
     room = max(width - names - values - 2, 1)
     return _Layout(names, room, values, low, high if high > low else low + 1)
 
@@ -109,13 +109,15 @@ def _terminal_kind(chart: ChartData) -> str:
 
 
 def _segments(chart: ChartData, mark: Mark) -> Iterator[Segment]:
-    return segments(_terminal_kind(chart), mark.values)
+    return lay_out_segments(_terminal_kind(chart), mark.values)
 
 
 def _value_labels(chart: ChartData, mark: Mark) -> list[str]:
     """Return the labels at the end of a mark's bars."""
     kind = _terminal_kind(chart)
-    return [format_number(v) for v in mark.values] if kind == "bars" else [value_label(kind, mark.values)]
+    return (
+        [format_number(v) for v in mark.values] if kind == "bars" else [make_value_label(kind, mark.values)]
+    )
 
 
 def _render_panel(chart: ChartData, marks: Sequence[Mark], layout: _Layout) -> Iterator[Text]:
@@ -128,7 +130,7 @@ def _render_panel(chart: ChartData, marks: Sequence[Mark], layout: _Layout) -> I
 
 def _gap_note(chart: ChartData, previous: Mark, mark: Mark) -> str:
     """Return a note on the periods between two marks that have no row; "" where there are none."""
-    count = periods_between(chart.axis, previous, mark) if chart.axis in PERIODS else 0
+    count = count_periods(chart.axis, previous, mark) if chart.axis in PERIODS else 0
     return f"⋮ {counted(count, chart.axis)} without rows" if count > 0 else ""
 
 

@@ -70,7 +70,7 @@ class LazyGroup(Group):
         except OSError as error:
             raise _error(_describe_os_error(error)) from error
         except KeyboardInterrupt as error:
-            raise _error(interruption_message()) from error
+            raise _error(describe_interruption()) from error
         except UnicodeEncodeError as error:
             raise _error("an argument or a line of standard input is not valid UTF-8") from error
         except Exception as error:
@@ -81,14 +81,14 @@ class LazyGroup(Group):
 
 def _own_error(error: CurationError) -> click.ClickException:
     """Return click's error for one of this package, or for the interruption that caused it."""
-    message = interruption_message() if _was_interrupted(error) else str(error)
+    message = describe_interruption() if _was_interrupted(error) else str(error)
     return _usage_error(message) if isinstance(error, UsageError) else _error(message)
 
 
 def _describe_unexpected(error: Exception, ctx: click.Context) -> str:
     """Describe an unexpected error: an interruption, a damaged store, or an internal error."""
     if _was_interrupted(error):
-        return interruption_message()
+        return describe_interruption()
     if damage := _describe_damage(ctx):
         return damage
     kind = type(error).__name__
@@ -107,7 +107,7 @@ _INTERRUPTION_MESSAGES = {
 }
 
 
-def interruption_message() -> str:
+def describe_interruption() -> str:
     """Return the message for an interruption, which depends on the outcome of the command's work."""
     return _INTERRUPTION_MESSAGES[interrupts.claim_outcome()]
 
@@ -147,7 +147,7 @@ def _describe_damage(ctx: click.Context) -> str | None:
         from ..store.database import Store
 
         store = Store(ctx.find_root().obj)
-        damage = store.damage() if store.backend.store_exists() else None
+        damage = store.find_damage() if store.backend.store_exists() else None
     except Exception:  # noqa: BLE001 - the first error is reported instead
         return None
     return f"{store.location} is damaged ({damage}): restore it from a backup" if damage else None
@@ -210,7 +210,7 @@ def main() -> None:
     gc.set_threshold(200_000, 20, 20)
     if "_CURATION_COMPLETE" in os.environ:
         import_module(".shells", __name__)
-    with interrupts.signal_handling(interruption_message):
+    with interrupts.signal_handling(describe_interruption):
         sys.exit(_run())
 
 
@@ -229,7 +229,7 @@ def _run() -> int:
         error.show()
         status = error.exit_code
     except click.Abort:
-        click.echo(f"Error: {interruption_message()}" if interrupts.is_requested() else "Aborted!", err=True)
+        click.echo(f"Error: {describe_interruption()}" if interrupts.is_requested() else "Aborted!", err=True)
         status = 1
     except (CurationError, OSError) as error:  # raised outside of a command, such as by --help
         _error(_describe_os_error(error) if isinstance(error, OSError) else str(error)).show()

@@ -48,7 +48,7 @@ def _find_articles(connection: sa.Connection, prefix: str) -> list[str]:
     return complete_article(connection, prefix)
 
 
-def report_names(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
+def complete_report_names(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
     """Complete the names of reports, those of the user's own folder included."""
     from ..errors import CurationError
     from ..queries.reports import find_reports

@@ -20,8 +20,8 @@ from .output import (
     Output,
     atomic_write,
     check_folder,
-    chosen_output,
     escape,
+    get_output,
     output_options,
     print_rows,
 )
@@ -50,13 +50,13 @@ def upgrade_command(revision: str) -> None:
       curation --database postgresql://news@db/news db upgrade
     """
     from ..store import migrate
-    from ..store.readers import readers_lacking_views
+    from ..store.readers import find_readers_lacking_views
 
     store = open_store(check=False)
     new_revision = migrate.upgrade(store, revision)
     interrupts.record_outcome(interrupts.Outcome.SAVED)
     click.echo(f"the schema is at {new_revision}")
-    for role in readers_lacking_views(store):
+    for role in find_readers_lacking_views(store):
         command = f"curation db grant-reader {shlex.quote(role)} --apply"
         click.echo(escape(f"note: role {role!r} cannot read every view: run `{command}`"), err=True)
 
@@ -96,13 +96,13 @@ def current_command() -> None:
       curation db current
     """
     from ..errors import StoreError
-    from ..store.database import head_revision
+    from ..store.database import find_head_revision
 
     store = open_store(check=False)
     if not store.backend.store_exists():
         raise StoreError(f"no store at {store.location}: create one with `curation import PATH`")
     store.refuse_other_program()
-    click.echo(f"{store.revision() or 'none'} (this release: {head_revision()})")
+    click.echo(f"{store.read_revision() or 'none'} (this release: {find_head_revision()})")
 
 
 @db_command.command("history")
@@ -116,7 +116,7 @@ def history_command() -> None:
     """
     from ..store import migrate
 
-    revisions = migrate.history(open_store(check=False))
+    revisions = migrate.list_revisions(open_store(check=False))
     print_rows(("revision", "title", "applied"), [(r.revision, r.title, r.applied) for r in revisions])
 
 
@@ -173,7 +173,7 @@ def views_command(view: str | None) -> None:
 def _print_relations(kind: str, relations: Sequence[Relation], name: str | None) -> None:
     """Print all tables or views, or the columns of the one with a name."""
     from ..errors import SelectionError
-    from ..suggestions import unknown_name
+    from ..suggestions import describe_unknown_name
 
     by_name = {relation.name: relation for relation in relations}
     if name is None:
@@ -182,7 +182,7 @@ def _print_relations(kind: str, relations: Sequence[Relation], name: str | None)
     elif name in by_name:
         print_rows(("column", "meaning"), by_name[name].columns.items())
     else:
-        raise SelectionError(unknown_name(kind, name, by_name, f"curation db {kind}s"))
+        raise SelectionError(describe_unknown_name(kind, name, by_name, f"curation db {kind}s"))
 
 
 @db_command.command("metadata")
@@ -239,7 +239,7 @@ def grant_reader_command(role: str, apply: bool) -> None:
       curation db grant-reader analyst --apply
       curation --database postgresql://analyst@db/news sql "SELECT * FROM review_queue"
     """
-    from ..store.readers import grant_reader, reader_statements
+    from ..store.readers import grant_reader, make_reader_statements
 
     store = open_store()
     if apply:
@@ -247,7 +247,7 @@ def grant_reader_command(role: str, apply: bool) -> None:
         interrupts.record_outcome(interrupts.Outcome.SAVED)
         click.echo(escape(f"role {role!r} can read the views of {store.location} and nothing else"))
     else:
-        lines = ["BEGIN", *reader_statements(store, role), "COMMIT"]
+        lines = ["BEGIN", *make_reader_statements(store, role), "COMMIT"]
         click.echo("".join(f"{escape(line)};\n" for line in lines), nl=False)
 
 
@@ -282,12 +282,12 @@ def verify_command(verbose: bool) -> None:
         counts = count(connection)
         findings = _count_checks(verify(connection, progress), checks)
         first = list(filter(None, [next(findings, None)]))
-        if first or chosen_output() != Output():
+        if first or get_output() != Output():
             print_rows(Finding._fields, chain(first, findings))
     if found := checks.total() - checks[OUTDATED]:
         raise StoreError(f"{counted(found, 'finding')}: {_advise(checks)}")
     summary = ", ".join(f"{number:,} {noun}" for noun, number in counts._asdict().items())
-    click.echo(f"no problems found: {summary} checked", err=chosen_output() != Output())
+    click.echo(f"no problems found: {summary} checked", err=get_output() != Output())
     if outdated := checks[OUTDATED]:
         verb = "was" if outdated == 1 else "were"
         click.echo(

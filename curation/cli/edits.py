@@ -10,7 +10,7 @@ import click
 
 from ..wording import counted
 from .options import PARTLY_DONE
-from .output import Output, chosen_output, escape, print_rows
+from .output import Output, escape, get_output, print_rows
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -63,7 +63,7 @@ def read_changes(connection: sa.Connection, changeset_id: int | None) -> list[tu
 
 def _print_summary(edit: Edit, summary: str, *, is_dry: bool) -> None:
     """Print the summary, and a row of counts too where --format or --output asks for one."""
-    is_row = not is_dry and chosen_output() != Output()
+    is_row = not is_dry and get_output() != Output()
     if is_row:
         row = (edit.changeset_id, edit.changed, edit.selected, edit.refused)
         print_rows(("changeset", "changed", "selected", "refused"), [row])

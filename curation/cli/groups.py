@@ -28,7 +28,7 @@ class Group(click.Group):
 
 def _suggest_command(group: click.Group, ctx: click.Context, name: str) -> str:
     """Suggest the subcommand of that name in another group, else the command with the nearest name."""
-    from ..suggestions import nearest
+    from ..suggestions import find_nearest
 
     names = group.list_commands(ctx)
     subcommands = [
@@ -37,7 +37,7 @@ def _suggest_command(group: click.Group, ctx: click.Context, name: str) -> str:
         if isinstance(command := group.get_command(ctx, other), click.Group)
         and command.get_command(ctx, name) is not None
     ]
-    suggestion = next(iter(subcommands), "") or nearest(name, names)
+    suggestion = next(iter(subcommands), "") or find_nearest(name, names)
     return f" Did you mean '{ctx.command_path} {suggestion}'?" if suggestion else ""
 
 

@@ -191,10 +191,10 @@ def _import(store: Store, dump: Dump, options: Options, *, verbose: bool) -> Sum
 
 
 def _list_skipped(scan: Scan, summary: Summary) -> None:
-    from ..scanning import why_skipped
+    from ..scanning import explain_skipped
 
     for path in sorted([*scan.skipped_paths, *summary.without_fence]):
-        click.echo(escape(f"skipped {path}: {why_skipped(path)}"), err=True)
+        click.echo(escape(f"skipped {path}: {explain_skipped(path)}"), err=True)
 
 
 def _create(store: Store, *, dry_run: bool) -> None:

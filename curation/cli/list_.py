@@ -8,7 +8,7 @@ import click
 
 from .help_groups import OUTPUT, Command, option
 from .options import ID, chosen_filters, filter_options, open_store, prepare_search
-from .output import chosen_output, output_options, print_rows
+from .output import get_output, output_options, print_rows
 
 #: Rows of a table without --limit. Other formats are for programs and have no limit.
 TABLE_ROWS = 50
@@ -51,7 +51,7 @@ def list_command(sort: str, limit: int | None, columns: str | None, **options: A
     if columns == "help":
         click.echo("\n".join(LIST_COLUMNS))
         return
-    if limit is None and chosen_output().form == "table":
+    if limit is None and get_output().form == "table":
         limit = TABLE_ROWS
     filters = chosen_filters(options)
     store = open_store()

@@ -11,7 +11,7 @@ from ..wording import counted
 from .completion import names_of
 from .help_groups import OUTPUT, SELECTION, Command, option
 from .options import ID, MomentType, article_argument, open_store
-from .output import chosen_output, escape, output_options, print_rows
+from .output import escape, get_output, output_options, print_rows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -111,7 +111,7 @@ def _to_changeset_id(what: str | None) -> int | None:
 
 def _row_limit(limit: int | None, *, is_changeset: bool) -> int | None:
     """Return the maximum number of rows for a value of --limit; None for all."""
-    if limit is None and chosen_output().form == "table" and not is_changeset:
+    if limit is None and get_output().form == "table" and not is_changeset:
         return TABLE_ROWS
     return limit or None
 

@@ -284,7 +284,7 @@ def is_interactive() -> bool:
     return sys.stdin.isatty() and sys.stderr.isatty()
 
 
-def chosen_articles(arguments: Sequence[str], filters: Filters) -> Selection:
+def read_selection(arguments: Sequence[str], filters: Filters) -> Selection:
     """Return the selection by arguments and filters; `-` reads references from standard input, one per line.
 
     Raises SelectionError if `-` was given and standard input is empty. Otherwise a query without results

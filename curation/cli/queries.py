@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .output import chosen_output, print_rows
+from .output import get_output, print_rows
 
 if TYPE_CHECKING:
     from ..backends.queries import Query, QueryResult
@@ -24,7 +24,7 @@ MEMORY = 2 * 1024**3
 
 def warn_of_privileges(store: Store) -> None:
     """Warn of what an untrusted query could do with the privileges of this session."""
-    if privileges := store.backend.unsafe_privileges():
+    if privileges := store.backend.describe_unsafe_privileges():
         click.echo(f"warning: {privileges}", err=True)
 
 
@@ -33,7 +33,7 @@ def print_query_result(store: Store, query: Query, report: Report | None = None)
 
     On standard output, the query is cancelled when the reader closes it.
     """
-    if chosen_output().file is None:
+    if get_output().file is None:
         query = replace(query, is_wanted=_is_output_read)
     with running_query(store, query, report) as result:
         print_rows(result.columns, result.rows)

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import click
 
 from .. import interrupts
-from .completion import report_names
+from .completion import complete_report_names
 from .help_groups import OUTPUT, Command, option
 from .options import all_reports, open_store, parameters_option, reports_option, timeout_option
-from .output import atomic_write, check_folder, chosen_output, escape, output_options, print_rows
+from .output import atomic_write, check_folder, escape, get_output, output_options, print_rows
 from .queries import print_query_result, running_query, warn_of_privileges
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def _check_target(ctx: click.Context, param: click.Parameter, value: str | None)
 
 
 @click.command("report", cls=Command)
-@click.argument("name", required=False, shell_complete=report_names)
+@click.argument("name", required=False, shell_complete=complete_report_names)
 @parameters_option
 @reports_option
 @option("--explain", is_flag=True, help_group=OUTPUT, help="Print the report's SQL instead of running it.")
@@ -90,7 +90,7 @@ def report_command(
       curation report topics --chart -
       curation report our-own --reports ~/reports --chart our-own.html
     """
-    from ..queries.reports import find_report, report_query
+    from ..queries.reports import find_report, make_report_query
 
     if name is None:
         if target is not None:
@@ -105,7 +105,7 @@ def report_command(
     store = open_store()
     if report.is_own:
         warn_of_privileges(store)
-    query = report_query(report, parameters, timeout)
+    query = make_report_query(report, parameters, timeout)
     if target is not None:
         _draw(store, report, query, folder, target)
         return
@@ -118,7 +118,7 @@ def _draw(store: Store, report: Report, query: Query, folder: Path | None, targe
     from ..charts.data import build_chart, read_rows
     from ..queries.reports import find_chart
 
-    output = chosen_output()
+    output = get_output()
     has_rows = output.format is not None or output.file is not None
     if target == "-" and has_rows and output.file is None:
         raise click.UsageError("the chart and the rows would mix: use --output FILE, or --chart with a file")

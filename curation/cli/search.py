@@ -8,7 +8,7 @@ import click
 
 from .help_groups import OUTPUT, Command, option
 from .options import ID, chosen_filters, filter_options, open_store, prepare_search
-from .output import chosen_output, output_options, print_rows
+from .output import get_output, output_options, print_rows
 
 #: Rows of a table without --limit. Other formats have no limit.
 TABLE_ROWS = 20
@@ -40,7 +40,7 @@ def search_command(query: tuple[str, ...], limit: int | None, **options: Any) ->
 
     from ..articles.listing import SEARCH_COLUMNS, search_articles
 
-    if limit is None and chosen_output().form == "table":
+    if limit is None and get_output().form == "table":
         limit = TABLE_ROWS
     text = " ".join(query)
     filters = chosen_filters(options)

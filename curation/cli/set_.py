@@ -15,13 +15,13 @@ from .options import (
     actor_option,
     add_options,
     article_argument,
-    chosen_articles,
     chosen_filters,
     filter_options,
     filter_options_without_flags,
     is_interactive,
     open_store,
     prepare_search,
+    read_selection,
     reason_option,
 )
 from .output import output_options
@@ -257,7 +257,7 @@ def _set(changes: dict[str, int | ChangeBy], options: dict[str, Any]) -> None:
 
 def _edit(edit_flags: EditFlags, verb: str, options: dict[str, Any], why_unchanged: str = "") -> None:
     """Change flags of the articles that the options select, after a prompt if they are many."""
-    selection = chosen_articles(options["articles"], chosen_filters(options))
+    selection = read_selection(options["articles"], chosen_filters(options))
     if not selection:
         raise click.UsageError("no articles selected: give ARTICLE, `-` for standard input, or a filter")
     store = open_store()

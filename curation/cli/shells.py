@@ -98,7 +98,7 @@ class Bash(_WholeWord):
     def format_completion(self, item: CompletionItem[Any]) -> str:
         if item.type != "plain":
             return f"{item.type},{item.value}"
-        return f"plain,{quoted(str(item.value).removeprefix(self._before), self._quote)}"
+        return f"plain,{quote_word(str(item.value).removeprefix(self._before), self._quote)}"
 
 
 class Zsh(_WholeWord, ZshComplete):
@@ -157,7 +157,7 @@ def _unescape(sign: str, quote: str) -> str:
     return sign if not quote or sign in '"\\$`' else f"\\{sign}"
 
 
-def quoted(text: str, quote: str) -> str:
+def quote_word(text: str, quote: str) -> str:
     """Return a text quoted as one word for bash: unquoted, or after an open quotation mark."""
     if quote == "'":
         return text.replace("'", "'\\''")

@@ -8,7 +8,7 @@ import click
 
 from .help_groups import Command
 from .options import article_argument, open_store
-from .output import chosen_output, output_options, print_rows, print_text, to_json
+from .output import get_output, output_options, print_rows, print_text, to_json
 
 #: Fields that are lists of objects, and the keys of those that a table shows.
 _PARTS = {
@@ -38,14 +38,14 @@ def show_command(article: str) -> None:
     store = open_store()
     with store.reading() as connection:
         article_fields = read_article(connection, find_article(connection, article))
-    if chosen_output().form in ("json", "jsonl"):
+    if get_output().form in ("json", "jsonl"):
         _print_object(article_fields)
     else:
         print_rows(("field", "value"), _to_rows(article_fields))
 
 
 def _print_object(fields: dict[str, Any]) -> None:
-    text = to_json(fields, indent=2 if chosen_output().form == "json" else None)
+    text = to_json(fields, indent=2 if get_output().form == "json" else None)
     print_text(f"{line}\n" for line in text.split("\n"))
 
 
@@ -67,17 +67,17 @@ def _field_rows(name: str, value: Any) -> list[tuple[str, object]]:
 
 
 def _describe_flag(flag: dict[str, Any]) -> str:
-    from .output import text_cell
+    from .output import format_cell
 
-    value = text_cell(flag["value"]) or "none"
-    upstream = text_cell(flag["upstream"]) or "not stated"
+    value = format_cell(flag["value"]) or "none"
+    upstream = format_cell(flag["upstream"]) or "not stated"
     if flag["override"] is None:
         return f"{value} (upstream: {upstream})"
     why = f": {flag['reason']}" if flag["reason"] else ""
-    return f"{value} (set by {flag['actor']} at {text_cell(flag['at'])}{why}; upstream: {upstream})"
+    return f"{value} (set by {flag['actor']} at {format_cell(flag['at'])}{why}; upstream: {upstream})"
 
 
 def _describe_part(part: dict[str, Any], keys: tuple[str, ...]) -> str:
-    from .output import text_cell
+    from .output import format_cell
 
-    return "  ".join(text_cell(part[key]) for key in keys if part[key] is not None)
+    return "  ".join(format_cell(part[key]) for key in keys if part[key] is not None)

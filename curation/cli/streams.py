@@ -134,7 +134,7 @@ def _wrap(stream: TextIO | None, raw: io.FileIO, errors: str) -> TextIO:
     return _TextStream(io.BufferedWriter(raw), encoding=encoding, errors=errors, line_buffering=is_by_line)
 
 
-def output_encoding() -> str:
+def find_output_encoding() -> str:
     """Return the encoding of standard output, by its Python name."""
     return str(getattr(sys.stdout, "codec", sys.stdout.encoding))
 

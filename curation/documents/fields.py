@@ -23,12 +23,12 @@ from .json_values import (
     UNSTORABLE,
     check_plain_scalar,
     describe_kind,
+    describe_too_long_text,
     encode,
+    format_value,
     make_storable,
     make_storable_text,
     shorten,
-    too_long_message,
-    value_text,
 )
 
 _Path = strict_yaml.Path
@@ -94,7 +94,7 @@ class Fields:
         path = (*self.path, key)
         if isinstance(value, str):
             del self.rest[key]
-            self._warn("text_too_long", too_long_message(value), key)
+            self._warn("text_too_long", describe_too_long_text(value), key)
             return None
         if isinstance(value, list | dict):
             self._warn("not_one_value", f"expected a single text, found {describe_kind(value)}", key)
@@ -104,7 +104,7 @@ class Fields:
     def _text_as_written(self, value: object, path: _Path) -> str:
         """Return a number or boolean as text, as the file writes it."""
         self.reading.add_issue("notice", "text_from_value", "a number or boolean is stored as text", path)
-        return self.reading.unquoted_text(path) or value_text(value)
+        return self.reading.find_unquoted_text(path) or format_value(value)
 
     def read_instant(self, key: str) -> dt.datetime | None:
         value = self.rest.get(key)
@@ -129,7 +129,7 @@ class Fields:
             self._warn("year_out_of_range", f"the year of {value!r} is outside 1-9999", key)
             return None
         except ValueError as error:
-            raise self.reading.error_at(
+            raise self.reading.make_error(
                 "bad_date", f"{value!r} is not a valid date: {error}", (*self.path, key)
             ) from None
         if moment is None:
@@ -186,7 +186,7 @@ class Fields:
             return None
         word = self.read_flag_word(key, value)
         if word is None:
-            self._warn("not_a_flag", f"expected true or false, found {shorten(value_text(value))}", key)
+            self._warn("not_a_flag", f"expected true or false, found {shorten(format_value(value))}", key)
         return word
 
     def read_flag_word(self, key: str, value: object) -> bool | None:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from ..flags import FLAG_WORDS, HIDING_FIELDS, Flags, is_one_edit_apart, normalize_key
 from .fields import Fields
-from .json_values import describe_kind, shorten, value_text
+from .json_values import describe_kind, format_value, shorten
 
 #: The fields of an article that are read. A key that only looks like one of them is probably a mistake.
 _FIELDS = frozenset(
@@ -82,7 +82,7 @@ def _flag(fields: Fields, key: str, unclear: set[str], *, keeps_field: bool = Fa
     word = fields.read_flag_word(key, value)
     if word is None:
         unclear.add(key)
-        found = "null" if value is None else shorten(value_text(value))
+        found = "null" if value is None else shorten(format_value(value))
         _add_error(fields, key, "not_a_flag", f"expected true or false, found {found}")
     return word
 

@@ -71,7 +71,7 @@ class Reading:
 
     def add_issue(self, severity: str, code: str, message: str, path: _Path) -> None:
         """Add an issue of the value at a path, once for each code, up to `MAX_ISSUES` for the file."""
-        name = field_name(path)
+        name = format_field_name(path)
         self._paths[name] = path
         if (code, name) in self._seen or len(self._seen) > MAX_ISSUES:
             return
@@ -82,12 +82,12 @@ class Reading:
             message = f"more than {MAX_ISSUES} issues; the others are not listed"
             self._issues.append(Issue("warning", "too_many_issues", message))
 
-    def error_at(self, code: str, message: str, path: _Path) -> DocumentError:
+    def make_error(self, code: str, message: str, path: _Path) -> DocumentError:
         """Return an error with the field, line and column of a value, for the caller to raise."""
         line, column = self._place(path)
-        return DocumentError(code, message, line, column, field_name(path))
+        return DocumentError(code, message, line, column, format_field_name(path))
 
-    def unquoted_text(self, path: _Path) -> str | None:
+    def find_unquoted_text(self, path: _Path) -> str | None:
         """Return a value as it is written in the file; None if it is quoted."""
         return self._careful_marks().plain.get(path)
 
@@ -127,6 +127,6 @@ class Reading:
         return (place[0] + self._first_line - 1, place[1]) if place else (None, None)
 
 
-def field_name(path: _Path) -> str:
+def format_field_name(path: _Path) -> str:
     """Return the name of a field: `related[3].publishedDateTime` for ("related", 3, "publishedDateTime")."""
     return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path).lstrip(".")

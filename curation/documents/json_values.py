@@ -77,7 +77,7 @@ def _has_valid_keys(value: dict[Any, Any]) -> bool:
 def make_storable_text(reading: Reading, value: str, path: _Path) -> Any:
     """Return a text; `UNSTORABLE`, with a warning, if it is too long."""
     if len(value) > MAX_TEXT:
-        reading.add_issue("warning", "text_too_long", too_long_message(value), path)
+        reading.add_issue("warning", "text_too_long", describe_too_long_text(value), path)
         return UNSTORABLE
     if value[:1] in NUMBER_STARTS:
         check_plain_scalar(reading, value, path)
@@ -98,10 +98,10 @@ def check_plain_scalar(reading: Reading, value: str, path: _Path) -> None:
     except OverflowError:
         return
     except ValueError as error:
-        if reading.unquoted_text(path) is not None:
-            raise reading.error_at("bad_date", f"{value!r} is not a valid date: {error}", path) from None
+        if reading.find_unquoted_text(path) is not None:
+            raise reading.make_error("bad_date", f"{value!r} is not a valid date: {error}", path) from None
         return
-    if moment is None and _SEXAGESIMAL.fullmatch(value) and reading.unquoted_text(path) is not None:
+    if moment is None and _SEXAGESIMAL.fullmatch(value) and reading.find_unquoted_text(path) is not None:
         reading.add_issue("notice", "sexagesimal_lookalike", "a value like 1:30 is kept as text", path)
 
 
@@ -116,11 +116,11 @@ def describe_kind(value: object) -> str:
     return _KINDS.get(type(value), f"a {type(value).__name__}")
 
 
-def too_long_message(text: str) -> str:
+def describe_too_long_text(text: str) -> str:
     return f"a text of {len(text)} characters is not stored; the maximum is {MAX_TEXT}"
 
 
-def value_text(value: object) -> str:
+def format_value(value: object) -> str:
     """Return the text of a value, or a description of an integer that Python refuses to convert.
 
     Other code rejects such an integer.

@@ -240,6 +240,6 @@ def without_secured(data: bytes) -> bytes:
     return data
 
 
-def content_hash(data: bytes) -> str:
+def hash_content(data: bytes) -> str:
     """Return the SHA-256 digest, in hexadecimal, of a file's bytes without its `secured` line."""
     return hashlib.sha256(without_secured(data)).hexdigest()

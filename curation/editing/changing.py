@@ -16,7 +16,7 @@ from ..articles.override_status import upstream_value
 from ..backends import backend_of
 from ..backends.types import integer
 from ..flags import FLAGS
-from ..store.database import empty_temp_table, insert_row, now, temporary_table
+from ..store.database import empty_temp_table, insert_row, make_temporary_table, now
 from ..store.schema import articles, as_number, changes, changesets, overrides
 
 #: Rows of (article_id, field, override, decision_id), at most one for each flag of an article. A null
@@ -117,7 +117,7 @@ def _insert_changes(
 
 #: The wanted overrides of one changeset, with the rows that follow from them. It is a table because
 #: PostgreSQL knows no keys of a subquery, and scanned all of it for each article.
-_wanted = temporary_table(
+_wanted = make_temporary_table(
     "wanted_overrides",
     sa.Column("article_id", integer(), primary_key=True, autoincrement=False),
     sa.Column("field", sa.String(16), primary_key=True),

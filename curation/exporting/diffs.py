@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 CONTEXT = 3
 
 
-def unified_diff(path: str, old: bytes | None, new: bytes) -> Iterator[bytes]:
+def make_diff(path: str, old: bytes | None, new: bytes) -> Iterator[bytes]:
     """Yield the lines of a unified diff, with line ends; `old` is None for a new file."""
     old_lines, new_lines = (_lines(old) if old is not None else []), _lines(new)
     same = _common_end(old_lines, new_lines)

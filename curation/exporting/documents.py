@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from ..articles.override_status import DEFAULTS
-from ..articles.selecting import Filters, filter_conditions
+from ..articles.selecting import Filters, make_filter_conditions
 from ..backends.base import chunks
 from ..documents.flag_editing import FlagValue
 from ..flags import FLAGS, is_about_flag
@@ -90,7 +90,7 @@ def _conditions(connection: sa.Connection, source_id: int, filters: Filters) -> 
     conditions = [articles.c.source_id == source_id]
     if not filters.missing:
         conditions.append(articles.c.missing_since.is_(None))
-    return [*conditions, *filter_conditions(connection, filters)]
+    return [*conditions, *make_filter_conditions(connection, filters)]
 
 
 def _taxonomy(source_id: int) -> sa.Select[Any]:
@@ -161,7 +161,9 @@ def _read_flags_to_write(connection: sa.Connection, ids: Sequence[int]) -> dict[
             if status is not None:  # the status hides it, not the line `published`
                 upstream["published"] = None
             unclear_flags = unclear.get(article_id, set())
-            found[article_id] = flags_to_write(overridden[article_id], effective, upstream, unclear_flags)
+            found[article_id] = find_flags_to_write(
+                overridden[article_id], effective, upstream, unclear_flags
+            )
     return found
 
 
@@ -181,7 +183,7 @@ def _unclear_flags(connection: sa.Connection, ids: Sequence[int]) -> dict[int, s
     return found
 
 
-def flags_to_write(
+def find_flags_to_write(
     overridden: set[str],
     effective: dict[str, FlagValue],
     upstream: dict[str, FlagValue],

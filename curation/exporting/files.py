@@ -38,7 +38,7 @@ from .documents import (
     read_documents,
     read_overridden_values,
 )
-from .output_folder import UNFINISHED_FILE, OutputFolder, PathRefused, checked_path
+from .output_folder import UNFINISHED_FILE, OutputFolder, PathRefused, check_path
 
 
 class FileChange(NamedTuple):
@@ -175,7 +175,7 @@ class WorkingTree:
                 path: issue.message for path, issue in scan.issues if path not in self._stamps
             }
         self._marker = f"`curation export files` of {source.name!r} was cut off: run it again\n".encode()
-        names = [name for name in target.names("") if name not in _IN_EMPTY_FOLDERS]
+        names = [name for name in target.list_names("") if name not in _IN_EMPTY_FOLDERS]
         self._is_unfinished = not names or target.read(_UNFINISHED) == self._marker
         if not self._is_unfinished:
             check_own_folder(connection, source, target.root, names, self._stamps.keys())
@@ -257,7 +257,7 @@ class WorkingTree:
 
 def _importable_path(document: StoredDocument) -> str:
     """Return the path of a document's file. Raises PathRefused for a path that no import reads."""
-    path = checked_path(document.path)
+    path = check_path(document.path)
     if kind_of(path) is None:
         raise PathRefused("an import would skip this path")
     return path

@@ -38,7 +38,7 @@ class PathInaccessible(PathRefused):
     """A path that this user may not read or write, or whose name is too long."""
 
 
-def checked_path(path: str) -> str:
+def check_path(path: str) -> str:
     """Return a path that is below a folder. Raises PathRefused for any other path."""
     parts = path.split("/")
     if "\\" in path:
@@ -148,9 +148,9 @@ class OutputFolder:
         return True
 
     @_refusing_inaccessible()
-    def names(self, folder: str) -> list[str]:
+    def list_names(self, folder: str) -> list[str]:
         """Return the sorted names in a folder ("" is the root); none if the folder does not exist."""
-        descriptor = self._open(checked_path(folder) if folder else "", create=False)
+        descriptor = self._open(check_path(folder) if folder else "", create=False)
         return sorted(os.listdir(descriptor)) if descriptor is not None else []  # noqa: PTH208 - a descriptor
 
     def _lock(self, root: int, kind: int) -> None:
@@ -165,7 +165,7 @@ class OutputFolder:
             pass
 
     def _split(self, path: str) -> tuple[str, str]:
-        folder, _, name = checked_path(path).rpartition("/")
+        folder, _, name = check_path(path).rpartition("/")
         return folder, name
 
     def _status(self, above: int, name: str) -> os.stat_result | None:

@@ -13,8 +13,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ..articles.reading import PartFields, flag_value, read_articles
-from ..articles.selecting import Filters, filter_conditions
+from ..articles.reading import PartFields, decode_flag, read_articles
+from ..articles.selecting import Filters, make_filter_conditions
 from ..backends.types import Flag, Instant, Json
 from ..flags import FLAGS
 from ..store.descriptions import find_tables
@@ -93,12 +93,12 @@ class Column:
     meaning: str
 
 
-def column_names(*, body: bool = True) -> Sequence[str]:
+def list_column_names(*, body: bool = True) -> Sequence[str]:
     """Return the names of the columns, with or without `body`."""
     return NAMES if body else NAMES[:-1]
 
 
-def column_types(names: Sequence[str]) -> list[ColumnType]:
+def list_column_types(names: Sequence[str]) -> list[ColumnType]:
     """Return the types of columns."""
     return [_OTHER_TYPES[name] if name in _OTHER_TYPES else _type_in_table(name) for name in names]
 
@@ -114,7 +114,7 @@ def find_columns() -> list[Column]:
     """Return the columns with their descriptions; the fields of objects follow their list."""
     descriptions = {table.name: table.columns for table in find_tables()}
     found = []
-    for name, kind in zip(NAMES, column_types(NAMES), strict=True):
+    for name, kind in zip(NAMES, list_column_types(NAMES), strict=True):
         found.append(Column(name, kind, _MEANINGS.get(name) or descriptions["articles"][name]))
         for field, field_kind in {} if isinstance(kind, str) else kind.items():
             full_name = f"{name}[].{field}"
@@ -133,11 +133,11 @@ def read_rows(
     query = (
         sa.select(articles.c.id)
         .join(sources, sources.c.id == articles.c.source_id)
-        .where(*filter_conditions(connection, filters))
+        .where(*make_filter_conditions(connection, filters))
         .order_by(sources.c.name, articles.c.path)
     )
     ids = array("q", connection.scalars(query))
-    return len(ids), _read(connection, ids, column_names(body=body))
+    return len(ids), _read(connection, ids, list_column_names(body=body))
 
 
 def _read(connection: sa.Connection, ids: Sequence[int], names: Sequence[str]) -> Iterator[Sequence[Any]]:
@@ -147,7 +147,7 @@ def _read(connection: sa.Connection, ids: Sequence[int], names: Sequence[str]) -
         article |= dict.fromkeys(_OVERRIDES)
         for override in article["overrides"]:
             flag, value = override["field"], override["value"]
-            article[f"override_{flag}"] = flag_value(flag, value)
+            article[f"override_{flag}"] = decode_flag(flag, value)
         yield [article[name] for name in names]
 
 

@@ -36,11 +36,11 @@ def import_site_config(connection: sa.Connection, tree: Tree, records: ImportRec
     Returns:
         Whether the site has a settings file.
     """
-    before, stamp = _read_stored_stamp(connection, records.source_id), tree.config_stamp()
+    before, stamp = _read_stored_stamp(connection, records.source_id), tree.find_config_stamp()
     records.issues.load(connection, [CONFIG])
     if stamp is not None and stamp == before:
         return True
-    data = tree.config()
+    data = tree.read_config_file()
     if data is None:
         return False
     if not isinstance(data, DocumentError) and len(data) > MAX_BYTES:

@@ -21,7 +21,7 @@ from .. import interrupts
 from ..documents.issues import Issue
 from ..errors import ImportFailed, StoreError
 from ..flags import FLAGS, is_about_flag
-from ..scanning import CONFIG, Dump, Scan, printable
+from ..scanning import CONFIG, Dump, Scan, make_printable
 from ..store.database import insert_row, now
 from ..store.schema import articles, changes, import_issues, imports, sources, taxonomy_documents
 from ..wording import counted
@@ -103,8 +103,8 @@ class Importer:
 
         A file that exists but cannot be read is not gone, nor is one of which the scan knows nothing.
         """
-        unread, with_issues = scan.unread_prefixes(), {path for path, _ in scan.issues}
-        missing_paths = self._context.files.missing_paths(present)
+        unread, with_issues = scan.find_unread_prefixes(), {path for path, _ in scan.issues}
+        missing_paths = self._context.files.find_missing_paths(present)
         return [path for path in missing_paths if path not in with_issues and not path.startswith(unread)]
 
     def _finish(self, scan: Scan, present: set[str], missing_paths: Sequence[str]) -> None:
@@ -171,7 +171,7 @@ class Importer:
             self._context.files.update_skipped(connection, present, scan.skipped_paths)
             self._context.files.flush(connection)
             self._records.issues.set_scan_issues(connection, issues_of_files)
-            unread = scan.unread_prefixes()
+            unread = scan.find_unread_prefixes()
             seen = present | issues_of_others.keys()
             if self._has_config:
                 seen.add(CONFIG)
@@ -285,7 +285,7 @@ def make_import_row(dump: Dump, source_id: int, status: str) -> dict[str, Any]:
         "source_id": source_id,
         "started_at": now(),
         "status": status,
-        "location": printable(dump.tree.location + parts),
+        "location": make_printable(dump.tree.location + parts),
         "git_commit": dump.tree.commit,
     }
 

@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from ..backends.queries import SECRET_TABLES
-from ..backends.sql_text import tokens
+from ..backends.sql_text import split_tokens
 from ..errors import StoreError
 from ..store.database import Store
 from ..store.descriptions import Relation, find_tables, find_views
@@ -127,7 +127,7 @@ def _with_defaults(report: Report) -> str:
     first = next(number for number, line in enumerate(lines) if not line.startswith("--"))
     sql = "\n".join(lines[first:]).rstrip(";")
     result, last = "", 0
-    for token in tokens(sql, escapes=False):
+    for token in split_tokens(sql, escapes=False):
         if parameter := known.get(token.parameter):
             result += sql[last : token.start] + _EXPRESSIONS.get(parameter.type, _text_expression)(parameter)
             last = token.end

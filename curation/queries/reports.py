@@ -21,11 +21,11 @@ from pathlib import Path
 from typing import IO
 
 from ..backends.queries import MAX_SQL, Query, QueryResult, UntypedValue
-from ..backends.sql_text import point_at_error, tokens
+from ..backends.sql_text import point_at_error, split_tokens
 from ..errors import QueryRefused
 from ..integers import parse_integer
 from ..store.database import PACKAGE, Store
-from ..suggestions import MAX_SUGGESTIONS, unknown_name
+from ..suggestions import MAX_SUGGESTIONS, describe_unknown_name
 from ..wording import counted
 
 #: Maximum number of characters of an engine's error message.
@@ -127,7 +127,7 @@ def find_report(name: str, folder: Path | None = None) -> Report:
     """
     files = _find_files(folder)
     if name not in files:
-        raise QueryRefused(unknown_name("report", name, sorted(files), "curation report"))
+        raise QueryRefused(describe_unknown_name("report", name, sorted(files), "curation report"))
     return read_report(files[name])
 
 
@@ -149,7 +149,7 @@ def read_report(file: Path) -> Report:
     missing = [key for key in ("title", "purpose") if key not in header]
     if missing:
         raise QueryRefused(f"{file} has no {missing[0]}: begin it with `-- {missing[0]}: ...`")
-    if all(token.text == ";" for token in tokens(text, escapes=False)):
+    if all(token.text == ";" for token in split_tokens(text, escapes=False)):
         raise QueryRefused(f"{file} has no query: add one SELECT below its comments")
     chart = _parse_chart(file, header["chart"]) if "chart" in header else None
     is_own = file.parent != _BUILT_IN
@@ -201,7 +201,7 @@ def _parse_parameter(file: Path, parts: Sequence[str]) -> Parameter:
     return parameter
 
 
-def report_query(report: Report, untyped_values: Mapping[str, str], timeout: float | None) -> Query:
+def make_report_query(report: Report, untyped_values: Mapping[str, str], timeout: float | None) -> Query:
     """Return the query of a report.
 
     Args:
@@ -214,7 +214,7 @@ def report_query(report: Report, untyped_values: Mapping[str, str], timeout: flo
     known = {p.name: p for p in report.parameters}
     unknown = [name for name in untyped_values if name not in known]
     if unknown:
-        raise QueryRefused(unknown_name(f"parameter of {report.name}", unknown[0], known))
+        raise QueryRefused(describe_unknown_name(f"parameter of {report.name}", unknown[0], known))
     values = {name: _parse_value(p, untyped_values.get(name, p.default)) for name, p in known.items()}
     return Query(report.sql, values, timeout)
 
@@ -284,7 +284,7 @@ def _check_names(store: Store, report: Report, query: Query) -> None:
         with run_query(store, Query(sql, {}, query.timeout, MAX_SUGGESTIONS)) as result:
             known = sorted(str(known) for (known,) in result.rows if known is not None)
         if name not in known:
-            raise QueryRefused(unknown_name(parameter.type, name, known))
+            raise QueryRefused(describe_unknown_name(parameter.type, name, known))
 
 
 def _explain(error: QueryRefused, sql: str) -> str:
@@ -364,7 +364,7 @@ def _parse_value(parameter: Parameter, text: str) -> object:
     if _WORDS.fullmatch(parameter.type):
         words = parameter.type.split("|")
         if "%" not in text and text not in words:
-            raise QueryRefused(unknown_name(parameter.name, text, words))
+            raise QueryRefused(describe_unknown_name(parameter.name, text, words))
         return text
     try:
         value = _TYPES[parameter.type](text)

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from difflib import get_close_matches
 
 from ..backends.queries import SECRET_TABLES
-from ..backends.sql_text import tokens
+from ..backends.sql_text import split_tokens
 from ..store.descriptions import find_views
 from ..store.schema import metadata
 
@@ -24,7 +24,7 @@ def suggest(kind: str, name: str, sql: str) -> str:
     if kind == "table":
         found = _find_similar(name, relations)
         return f"did you mean {found}?" if found else "`curation db views` lists what can be queried"
-    queried = {token.name.lower() for token in tokens(sql, escapes=True)} & relations.keys()
+    queried = {token.name.lower() for token in split_tokens(sql, escapes=True)} & relations.keys()
     found = _find_similar(name, {column for relation in queried for column in relations[relation]})
     if found or not queried:
         return f"did you mean {found}?" if found else ""

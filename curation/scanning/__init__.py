@@ -15,11 +15,11 @@ from .content import (
     MAX_BYTES,
     Kind,
     collection_of,
+    explain_skipped,
     is_storable,
     kind_of,
-    printable,
+    make_printable,
     slug_of,
-    why_skipped,
 )
 from .dumps import Dump, find_dumps
 from .folder import Folder, read_file
@@ -38,12 +38,12 @@ __all__ = [
     "Scan",
     "Tree",
     "collection_of",
+    "explain_skipped",
     "find_dumps",
     "fold_name",
     "is_storable",
     "kind_of",
-    "printable",
+    "make_printable",
     "read_file",
     "slug_of",
-    "why_skipped",
 ]

@@ -20,8 +20,8 @@ from typing import IO
 from ..documents.issues import Issue
 from ..errors import DocumentError, ImportFailed
 from ..paths import ARTICLE_SUFFIXES
-from ..temporary import unnamed_file
-from .content import ARCHIVE_SUFFIXES, TOPIC_SUFFIXES, UNSUPPORTED_ARCHIVE_SUFFIXES, kind_of, printable
+from ..temporary import open_unnamed_file
+from .content import ARCHIVE_SUFFIXES, TOPIC_SUFFIXES, UNSUPPORTED_ARCHIVE_SUFFIXES, kind_of, make_printable
 from .tree import WHOLE_ARCHIVE_CODES, File, Scan, Tree, is_within
 
 #: The first bytes of unsupported archives: bzip2, 7-Zip, RAR, lzip, lz4, compress, lzop.
@@ -70,7 +70,7 @@ class Archive(Tree):
         from .unpacking import UnpackedArchive
 
         self._path = path.resolve()
-        self.location = printable(str(self._path))
+        self.location = make_printable(str(self._path))
         self._spool = _open_temporary_file()
         try:
             self._unpacked = UnpackedArchive(self._path, self._spool, inner)
@@ -87,7 +87,7 @@ class Archive(Tree):
         )
         for path, found in self._entries_within(frozenset(within)):
             if isinstance(found, Issue):
-                scan.issues.append((printable(path), found))
+                scan.issues.append((make_printable(path), found))
             elif (kind := kind_of(path)) is not None:
                 scan.files.append(File(path, kind, None, None))
         return self.finish_scan(scan, within)
@@ -101,7 +101,7 @@ class Archive(Tree):
             return []
         return [path for path in paths if path not in self._unpacked.found[self._root]]
 
-    def config(self) -> bytes | DocumentError | None:
+    def read_config_file(self) -> bytes | DocumentError | None:
         found = self._unpacked.configs.get(self._root)
         if isinstance(found, Issue):
             return DocumentError(found.code, found.message)
@@ -123,7 +123,7 @@ class Archive(Tree):
 
 
 def _open_temporary_file() -> IO[bytes]:
-    return unnamed_file(buffering=1 << 16)
+    return open_unnamed_file(buffering=1 << 16)
 
 
 def _name_without_suffix(name: str) -> str:

@@ -50,7 +50,7 @@ def may_hold_content(top: str) -> bool:
     return top.startswith("_") and top not in GENERATOR_FOLDERS
 
 
-def folder_rule(folder: str) -> FolderRule | None:
+def find_folder_rule(folder: str) -> FolderRule | None:
     """Return the rule for files directly in a folder, or None if they are not content.
 
     Args:
@@ -72,18 +72,18 @@ def kind_of(path: str) -> Kind | None:
     Suffixes match in upper and lower case.
     """
     folder, slash, name = path.rpartition("/")
-    rule = folder_rule(folder) if slash else None
+    rule = find_folder_rule(folder) if slash else None
     return rule[0] if rule is not None and name.lower().endswith(rule[1]) else None
 
 
-def why_skipped(path: str) -> str:
+def explain_skipped(path: str) -> str:
     """Return the reason for which an import skipped a file, by its path.
 
     A skipped file with the path of a content file has no front matter.
     """
     if kind_of(path) is not None:
         return "no front matter: the file does not start with a line `---`"
-    rule = folder_rule(path.rpartition("/")[0])
+    rule = find_folder_rule(path.rpartition("/")[0])
     if rule is None:
         return "not content: its folder is not a content folder"
     return f"not content: the name does not end in {' or '.join(rule[1])}"
@@ -114,6 +114,6 @@ def is_storable(name: str) -> bool:
     return name.isprintable() or _FORBIDDEN_CHARACTERS.search(name) is None
 
 
-def printable(path: str) -> str:
+def make_printable(path: str) -> str:
     """Return a path with control characters and surrogates escaped, so that it can be stored."""
     return _FORBIDDEN_CHARACTERS.sub(lambda match: ascii(match[0])[1:-1], path)

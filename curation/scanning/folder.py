@@ -20,8 +20,8 @@ from ..documents.issues import Issue
 from ..errors import DocumentError, ImportFailed
 from ..paths import MAX_PATH
 from . import content
-from .content import Kind, folder_rule, may_hold_content, printable
-from .tree import SKIPPED_ISSUES, File, Scan, Tree, add_skipped, find_name_issue, too_large_error
+from .content import Kind, find_folder_rule, make_printable, may_hold_content
+from .tree import SKIPPED_ISSUES, File, Scan, Tree, add_skipped, find_name_issue, make_too_large_error
 
 #: Age in nanoseconds from which a file's times identify its bytes. In a younger file, a later change within
 #: the same clock tick would leave the times equal. Kernel clocks tick every 1 to 10 ms. File systems that
@@ -37,7 +37,7 @@ class Folder(Tree):
     def __init__(self, root: Path) -> None:
         self._root = root.resolve()
         self.name = self._root.name
-        self.location = printable(str(self._root))
+        self.location = make_printable(str(self._root))
 
     def scan(self, within: Sequence[str] = ()) -> Scan:
         scan = self.walk(within)
@@ -69,7 +69,7 @@ class Folder(Tree):
     def find_absent(self, paths: Iterable[str]) -> list[str]:
         return [path for path in paths if _is_absent(self._root / path)]
 
-    def config(self) -> bytes | DocumentError | None:
+    def read_config_file(self) -> bytes | DocumentError | None:
         path = self._root / content.CONFIG
         try:
             status = path.lstat()
@@ -100,7 +100,7 @@ class Folder(Tree):
             raise ImportFailed(f"{self.location} cannot be read: {error.strerror}") from error
         for entry in candidates:
             if entry.is_symlink():
-                scan.issues.append((printable(entry.name), SKIPPED_ISSUES["symlink"]))
+                scan.issues.append((make_printable(entry.name), SKIPPED_ISSUES["symlink"]))
             elif entry.is_dir(follow_symlinks=False):
                 yield entry.name
 
@@ -124,10 +124,12 @@ class Folder(Tree):
             try:
                 mode = location.lstat().st_mode
             except OSError as error:
-                raise ImportFailed(f"{printable(str(location))} cannot be read: {error.strerror}") from error
+                raise ImportFailed(
+                    f"{make_printable(str(location))} cannot be read: {error.strerror}"
+                ) from error
             if stat.S_ISLNK(mode):
                 raise ImportFailed(
-                    f"{printable(str(location))} is a symbolic link: links in a source are not followed"
+                    f"{make_printable(str(location))} is a symbolic link: links in a source are not followed"
                 )
         return mode
 
@@ -150,7 +152,7 @@ class _Walk:
                 self._scan_folder(location, path, only)
             except OSError as error:
                 message = f"the folder cannot be read: {error.strerror}"
-                self._scan.issues.append((printable(path), Issue("error", "unreadable", message)))
+                self._scan.issues.append((make_printable(path), Issue("error", "unreadable", message)))
 
     def _scan_folder(self, location: str, path: str, only: str | None) -> None:
         # With a descriptor, the folder cannot be replaced by a link meanwhile, and `stat` is a fifth faster.
@@ -168,7 +170,7 @@ class _Walk:
         This is the inner loop of every import: 20,000 entries take a tenth of a second. So it examines each
         name once, and checks the usual case first (a plain name, one link, an old time).
         """
-        rule = folder_rule(path)
+        rule = find_folder_rule(path)
         kind, suffixes = rule if rule is not None else (Kind.ARTICLE, ())
         max_name = MAX_PATH - len(path) - 1 if path.isprintable() and "\\" not in path else -1
         recent, location_prefix, path_prefix = self._started - _MIN_AGE, f"{location}/", f"{path}/"
@@ -220,7 +222,7 @@ class _Walk:
             add_skipped(self._scan, path)
 
     def _add_issue(self, path: str, issue: Issue) -> None:
-        self._scan.issues.append((printable(path), issue))
+        self._scan.issues.append((make_printable(path), issue))
 
 
 def read_file(location: str) -> bytes:
@@ -247,7 +249,7 @@ def _read_descriptor(descriptor: int) -> bytes:
     if not stat.S_ISREG(status.st_mode):
         raise DocumentError("not_a_file", "no longer a regular file")
     if status.st_size > content.MAX_BYTES:
-        raise too_large_error(status.st_size)
+        raise make_too_large_error(status.st_size)
     data = os.read(descriptor, status.st_size + 1)
     while len(data) < status.st_size and (more := os.read(descriptor, status.st_size - len(data))):
         data += more

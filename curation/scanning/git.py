@@ -9,8 +9,17 @@ from typing import TYPE_CHECKING
 
 from ..errors import DocumentError, ImportFailed
 from . import content
-from .content import Kind, kind_of, may_hold_content, printable
-from .tree import SKIPPED_ISSUES, File, Scan, Tree, add_skipped, find_name_issue, is_within, too_large_error
+from .content import Kind, kind_of, make_printable, may_hold_content
+from .tree import (
+    SKIPPED_ISSUES,
+    File,
+    Scan,
+    Tree,
+    add_skipped,
+    find_name_issue,
+    is_within,
+    make_too_large_error,
+)
 
 if TYPE_CHECKING:
     from .git_process import Git
@@ -46,11 +55,11 @@ class GitTree(Tree):
         path = path.resolve()
         bare = is_bare(path)
         self._git = Git(path, is_bare=bare)
-        prefix = "" if bare else os.fsdecode(self._git.output("rev-parse", "--show-prefix")).strip("\n/")
+        prefix = "" if bare else os.fsdecode(self._git.read_output("rev-parse", "--show-prefix")).strip("\n/")
         self._root = "/".join(part for part in (prefix, inner) if part)
         self.commit = _resolve_commit(self._git, rev)
         self._rev = rev
-        self.location = printable(str(path / inner))
+        self.location = make_printable(str(path / inner))
         self.name = (path / inner).name if inner else _repository_name(path)
         self._sizes = Objects(self._git, "--batch-check")
         self._blobs = Objects(self._git, "--batch")
@@ -67,7 +76,7 @@ class GitTree(Tree):
         self._check_blobs_exist(scan.files)
         if wanted and not found:
             message = f"{', '.join(sorted(wanted))[:200]} is not in {self.location} at {self._rev}"
-            raise ImportFailed(printable(message))
+            raise ImportFailed(make_printable(message))
         return self.finish_scan(scan, within)
 
     def read(self, files: Sequence[File]) -> list[bytes | DocumentError]:
@@ -81,10 +90,10 @@ class GitTree(Tree):
         present = {path for _, _, path in self._list_entries()}
         return [path for path in paths if path not in present]
 
-    def config(self) -> bytes | DocumentError | None:
+    def read_config_file(self) -> bytes | DocumentError | None:
         return None if self._config is None else self.read([self._config])[0]
 
-    def config_stamp(self) -> str | None:
+    def find_config_stamp(self) -> str | None:
         return None if self._config is None else self._config.stamp
 
     def close(self) -> None:
@@ -104,19 +113,19 @@ class GitTree(Tree):
         lacking = sum(size is None for _, size, _ in self._sizes.query(ids))
         if lacking:
             raise ImportFailed(
-                self._git.missing_objects_message(f"{lacking:,} of the {len(ids):,} files at {self._rev}")
+                self._git.describe_missing_objects(f"{lacking:,} of the {len(ids):,} files at {self._rev}")
             )
 
     def _list_entries(self) -> Iterator[tuple[bytes, str, str]]:
         """Yield the mode, the id and the path from the root of every entry except folders."""
-        tree = self._git.try_output(*_REV_PARSE, f"{self.commit}:{self._root}")
-        if tree is None or (self._root and self._git.try_output(*_REV_PARSE, f"{tree}^{{tree}}") is None):
-            raise ImportFailed(printable(self._no_folder_message()))
+        tree = self._git.try_read_line(*_REV_PARSE, f"{self.commit}:{self._root}")
+        if tree is None or (self._root and self._git.try_read_line(*_REV_PARSE, f"{tree}^{{tree}}") is None):
+            raise ImportFailed(make_printable(self._no_folder_message()))
         try:
-            listed = self._git.output("ls-tree", "-r", "-z", "--full-tree", tree)
+            listed = self._git.read_output("ls-tree", "-r", "-z", "--full-tree", tree)
         except ImportFailed:
             if self._git.is_partial:
-                raise ImportFailed(self._git.missing_objects_message(f"folders at {self._rev}")) from None
+                raise ImportFailed(self._git.describe_missing_objects(f"folders at {self._rev}")) from None
             raise
         for entry in listed.split(b"\0"):
             attributes, _, path = entry.partition(b"\t")
@@ -126,28 +135,28 @@ class GitTree(Tree):
 
     def _no_folder_message(self) -> str:
         """Return the message for a root that is not a folder at the revision."""
-        entry = self._git.try_output("ls-tree", "--full-tree", self.commit, "--", self._root or ".")
+        entry = self._git.try_read_line("ls-tree", "--full-tree", self.commit, "--", self._root or ".")
         if entry and entry.split()[0].encode() == _SUBMODULE:
             fetch = f"git -C {self._git.folder} submodule update --init"
             return f"{self._root} is a submodule (another repository): run `{fetch}`, then import its folder"
         if self._git.is_partial:
-            return self._git.missing_objects_message(f"folders at {self._rev}")
+            return self._git.describe_missing_objects(f"folders at {self._rev}")
         return f"there is no folder {self._root} in {self._git.folder} at {self._rev}"
 
 
 def _resolve_commit(git: Git, rev: str) -> str:
     """Return the full id of the commit that a revision names, directly or through tags."""
-    object_id = git.try_output(*_REV_PARSE, rev)
-    commit = git.try_output(*_REV_PARSE, f"{object_id}^{{commit}}") if object_id else None
+    object_id = git.try_read_line(*_REV_PARSE, rev)
+    commit = git.try_read_line(*_REV_PARSE, f"{object_id}^{{commit}}") if object_id else None
     if commit is None:
-        git.output("rev-parse", "--git-dir")  # raises the error if the repository itself is invalid
-        if git.try_output("rev-parse", "--is-shallow-repository") == "true":
+        git.read_output("rev-parse", "--git-dir")  # raises the error if the repository itself is invalid
+        if git.try_read_line("rev-parse", "--is-shallow-repository") == "true":
             fetch = f"git -C {git.folder} fetch --unshallow"
             raise ImportFailed(
-                printable(f"{git.folder} is a shallow clone without {rev[:80]}: run `{fetch}`")
+                make_printable(f"{git.folder} is a shallow clone without {rev[:80]}: run `{fetch}`")
             )
         message = f"{git.folder} has no commit {rev[:80]}: run `git log --all --oneline` to list the commits"
-        raise ImportFailed(printable(message))
+        raise ImportFailed(make_printable(message))
     return commit
 
 
@@ -162,13 +171,13 @@ def _add_entry(scan: Scan, mode: bytes, object_id: str, path: str) -> None:
         return
     skip_code = {_LINK: "symlink", _SUBMODULE: "submodule"}.get(mode)
     if skip_code is not None:
-        scan.issues.append((printable(path), SKIPPED_ISSUES[skip_code]))
+        scan.issues.append((make_printable(path), SKIPPED_ISSUES[skip_code]))
     elif (kind := kind_of(path)) is not None:
         issue = find_name_issue(path)
         if issue is None:
             scan.files.append(File(path, kind, f"git:{object_id}", None))
         else:
-            scan.issues.append((printable(path), issue))
+            scan.issues.append((make_printable(path), issue))
     elif below:
         add_skipped(scan, path)
 
@@ -179,5 +188,5 @@ def _object_id(file: File) -> str:
 
 def _blob_error(size: int | None) -> DocumentError:
     if size is not None and size > content.MAX_BYTES:
-        return too_large_error(size)
+        return make_too_large_error(size)
     return DocumentError("unreadable", "its blob is missing or damaged in the repository: run `git fsck`")

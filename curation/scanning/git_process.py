@@ -52,7 +52,7 @@ class Git:
             *([f"--git-dir={folder}"] if is_bare else ["-C", str(folder)]),
         ]
 
-    def output(self, *arguments: str) -> bytes:
+    def read_output(self, *arguments: str) -> bytes:
         """Return the output of a git command.
 
         Raises:
@@ -63,7 +63,7 @@ class Git:
             raise ImportFailed(self._error_message(done.stderr))
         return done.stdout
 
-    def try_output(self, *arguments: str) -> str | None:
+    def try_read_line(self, *arguments: str) -> str | None:
         """Return the line that a git command prints, or None if the command fails."""
         done = self._run(*arguments)
         return None if done.returncode else os.fsdecode(done.stdout).removesuffix("\n")
@@ -71,11 +71,11 @@ class Git:
     @cached_property
     def is_partial(self) -> bool:
         """Whether this is a partial clone, which may lack objects."""
-        return self.try_output("config", "--get-regexp", _PARTIAL_CLONE_KEYS) is not None
+        return self.try_read_line("config", "--get-regexp", _PARTIAL_CLONE_KEYS) is not None
 
-    def missing_objects_message(self, what: str) -> str:
+    def describe_missing_objects(self, what: str) -> str:
         """Return the message for a partial clone that lacks objects, with the command that fetches them."""
-        remote = self.try_output("config", "extensions.partialClone") or "origin"
+        remote = self.try_read_line("config", "extensions.partialClone") or "origin"
         fetch = f"git -C {self.folder} fetch --refetch --no-filter {remote}"
         return f"{self.folder} is a partial clone and lacks {what}: run `{fetch}`, then try again"
 

@@ -55,7 +55,7 @@ class Reader(ABC):
     notices: Sequence[Issue] = ()
 
     @abstractmethod
-    def members(self) -> Iterator[Member]:
+    def read_members(self) -> Iterator[Member]:
         """Yield the members. May be called once.
 
         Raises:
@@ -84,7 +84,7 @@ class PartialArchiveError(CurationError):
         self.message = message
 
 
-def truncated_error() -> PartialArchiveError:
+def make_truncated_error() -> PartialArchiveError:
     return PartialArchiveError("archive_damaged", "the archive is truncated: download it again")
 
 

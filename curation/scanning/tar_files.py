@@ -28,7 +28,7 @@ from .members import (
     PartialArchiveError,
     Reader,
     decode_name,
-    truncated_error,
+    make_truncated_error,
 )
 
 if sys.version_info >= (3, 14):
@@ -227,7 +227,7 @@ class _Tar(Reader):
         self._left = self._padding = 0
         self._has_end_block = False
 
-    def members(self) -> Iterator[Member]:
+    def read_members(self) -> Iterator[Member]:
         extended = _ExtendedHeader()
         while (header := self._read_header()) is not None:
             if header.type in _EXTENDED_TYPES:
@@ -291,7 +291,7 @@ class _Tar(Reader):
         while self._left:
             chunk = self._read(min(self._left, READ_SIZE))
             if not chunk:
-                raise truncated_error()
+                raise make_truncated_error()
             self._left -= len(chunk)
             yield chunk
 
@@ -311,7 +311,7 @@ class _Tar(Reader):
         data = b""
         while len(data) < size:
             if not (more := self._read(size - len(data))):
-                raise truncated_error()
+                raise make_truncated_error()
             data += more
         return data
 

@@ -16,7 +16,14 @@ from ..errors import DocumentError, ImportFailed
 from ..paths import MAX_PATH
 from ..wording import counted
 from . import content
-from .content import ARCHIVE_SUFFIXES, UNSUPPORTED_ARCHIVE_SUFFIXES, Kind, is_storable, kind_of, printable
+from .content import (
+    ARCHIVE_SUFFIXES,
+    UNSUPPORTED_ARCHIVE_SUFFIXES,
+    Kind,
+    is_storable,
+    kind_of,
+    make_printable,
+)
 
 
 class File(NamedTuple):
@@ -60,7 +67,7 @@ class Scan:
         """The number of files that are not content."""
         return len(self.skipped_paths)
 
-    def unread_prefixes(self) -> tuple[str, ...]:
+    def find_unread_prefixes(self) -> tuple[str, ...]:
         """Return the prefixes of paths about which the scan knows nothing.
 
         These are unreadable folders, links, and existing files that were not read. The prefix "" matches all
@@ -107,13 +114,13 @@ class Tree(ABC):
         """Return those of some paths from the root that certainly do not exist. Requires a scan before."""
 
     @abstractmethod
-    def config(self) -> bytes | DocumentError | None:
+    def read_config_file(self) -> bytes | DocumentError | None:
         """Return the bytes of the site's settings file (`content.CONFIG`), an error, or None if absent.
 
         A link counts as no file, and the scan reports it. Requires a scan before.
         """
 
-    def config_stamp(self) -> str | None:
+    def find_config_stamp(self) -> str | None:
         """Return the stamp of the site's settings file, or None if only its bytes can show a change."""
         return None
 
@@ -208,7 +215,7 @@ def find_name_issue(path: str) -> Issue | None:
     return None
 
 
-def too_large_error(size: int) -> DocumentError:
+def make_too_large_error(size: int) -> DocumentError:
     """Return the error for a file of at least `size` bytes."""
     return DocumentError("file_too_large", f"{size} bytes, over the limit of {content.MAX_BYTES}")
 
@@ -222,7 +229,7 @@ def add_skipped(scan: Scan, path: str) -> None:
     """Add a file that is not content to a scan, with a warning if it is an archive."""
     scan.skipped_paths.append(path)
     if is_nested_archive(path):
-        scan.issues.append((printable(path), SKIPPED_ISSUES["nested_archive"]))
+        scan.issues.append((make_printable(path), SKIPPED_ISSUES["nested_archive"]))
 
 
 def fold_name(text: str) -> str:

@@ -16,7 +16,7 @@ from typing import IO
 from ..documents.issues import Issue
 from ..errors import DocumentError, ImportFailed
 from . import content, members
-from .content import kind_of, may_hold_content, printable
+from .content import kind_of, make_printable, may_hold_content
 from .members import RATIO_FREE_BYTES, Member, PartialArchiveError, Reader
 from .tree import (
     DUPLICATE_NAME,
@@ -24,7 +24,7 @@ from .tree import (
     UNSAFE_NAME,
     find_name_issue,
     is_nested_archive,
-    too_large_error,
+    make_too_large_error,
 )
 
 #: Offset and length of a file's bytes in the temporary file.
@@ -75,21 +75,21 @@ class UnpackedArchive:
         if root and not all(other == root or other.startswith(f"{root}/") for other in roots):
             raise ImportFailed(_several_roots_message(roots))
         if root and self._is_damaged and self._top_names - content.GENERATOR_FOLDERS != {root}:
-            message = f"the archive is damaged and its root may not be {printable(root)[:80]}"
+            message = f"the archive is damaged and its root may not be {make_printable(root)[:80]}"
             raise ImportFailed(f"{message}: download it again, or give its root with --root")
         return root
 
     def _unpack(self, path: Path) -> None:
         with _open_reader(path) as reader:
             stops = [_run_step(partial(self._unpack_members, reader)), _run_step(reader.finish)]
-            self.issues += [(printable(path.name), issue) for issue in reader.notices]
+            self.issues += [(make_printable(path.name), issue) for issue in reader.notices]
         stop = stops[0] or stops[1]
         if stop is not None:
             self._is_damaged = True
-            self.issues.append((printable(path.name), Issue("error", stop.code, stop.message)))
+            self.issues.append((make_printable(path.name), Issue("error", stop.code, stop.message)))
 
     def _unpack_members(self, reader: Reader) -> None:
-        for count, member in enumerate(reader.members()):
+        for count, member in enumerate(reader.read_members()):
             _check_count(count)
             self._add_member(member)
 
@@ -100,7 +100,7 @@ class UnpackedArchive:
         self._count_name(member.name)
         path = _safe_path(member.name)
         if path is None:
-            self.issues.append((printable(member.name), UNSAFE_NAME))
+            self.issues.append((make_printable(member.name), UNSAFE_NAME))
             return
         self._top_names.add(path.partition("/")[0])
         split = self._split_at_root(path)
@@ -148,7 +148,7 @@ class UnpackedArchive:
         start = self._end
         try:
             if member.size > content.MAX_BYTES:
-                raise too_large_error(member.size)
+                raise make_too_large_error(member.size)
             for chunk in member.chunks():
                 self._check_size(self._end - start + len(chunk), member.packed)
                 self._spool.write(chunk)
@@ -160,7 +160,7 @@ class UnpackedArchive:
     def _check_size(self, size: int, packed: int | None) -> None:
         """Raise an error if a member's unpacked bytes exceed a limit, whatever size its header states."""
         if size > content.MAX_BYTES:
-            raise too_large_error(size)
+            raise make_too_large_error(size)
         if packed is not None and size > RATIO_FREE_BYTES and size > members.MAX_RATIO * packed:
             message = f"more than {members.MAX_RATIO} unpacked bytes per packed byte (a decompression bomb?)"
             raise DocumentError("compression_bomb", message)
@@ -212,6 +212,6 @@ def _safe_path(name: str) -> str | None:
 
 def _several_roots_message(roots: Iterable[str]) -> str:
     names = sorted(roots)
-    listed = ", ".join(printable(root)[:80] for root in names[:3])
+    listed = ", ".join(make_printable(root)[:80] for root in names[:3])
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""
     return f"the archive contains several roots ({listed}{more}): choose one with --root"

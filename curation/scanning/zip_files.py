@@ -94,7 +94,7 @@ class _Zip(Reader):
         self._packed_left = directory.start
         self._damage = "" if directory.is_at_end else "data follows its end, or its end is truncated"
 
-    def members(self) -> Iterator[Member]:
+    def read_members(self) -> Iterator[Member]:
         self._listing.seek(self._directory.start)
         left, count = self._directory.size, 0
         while left > 0:

@@ -15,14 +15,14 @@ from ..backends.types import integer
 from ..editing.changing import Author, WantedOverrides, record_overrides, typed_null
 from ..editing.flags import Edit, count_changed
 from ..errors import SelectionError
-from ..store.database import empty_temp_table, temporary_table
+from ..store.database import empty_temp_table, make_temporary_table
 from ..store.names import check_names
 from ..store.schema import articles, as_number, changesets, overrides, sources
 from .rule import heat_decides_published, reaches_threshold, select_scores
 
 #: The computed overrides that are wanted; an `override` of null removes one. It is a table, because it is
 #: queried several times and slow to compute.
-due_scores = temporary_table(
+due_scores = make_temporary_table(
     "due_scores",
     sa.Column("article_id", integer(), primary_key=True, autoincrement=False),
     sa.Column("field", sa.Text(), primary_key=True),

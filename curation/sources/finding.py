@@ -9,7 +9,7 @@ from typing import NamedTuple
 import sqlalchemy as sa
 
 from ..errors import SelectionError
-from ..scanning import printable
+from ..scanning import make_printable
 from ..store.schema import articles, files, imports, sources, taxonomy_documents
 from ..wording import counted
 from .rule_settings import find_source_id
@@ -47,7 +47,7 @@ def find_source(connection: sa.Connection, names: Sequence[str]) -> Source:
 
 def was_imported(connection: sa.Connection, file: Path) -> bool:
     """Return whether a file was imported. Such a file may contain more than is exported."""
-    location = printable(str(file.resolve()))
+    location = make_printable(str(file.resolve()))
     by_import = sa.select(imports.c.id).where(imports.c.location == location)
     by_source = sa.select(sources.c.id).where(sources.c.location == location)
     return connection.scalar(sa.union_all(by_import, by_source).limit(1)) is not None
@@ -69,7 +69,7 @@ def check_own_folder(
     Raises:
         SelectionError: The folder does not belong to the source.
     """
-    if printable(str(root.resolve())) == source.location:
+    if make_printable(str(root.resolve())) == source.location:
         return
     known = _read_paths(connection, source.id) if paths else set()
     shared = len(known.intersection(paths))

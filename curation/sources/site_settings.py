@@ -19,7 +19,7 @@ import sqlalchemy as sa
 
 from ..errors import SelectionError
 from ..store.schema import source_settings
-from ..suggestions import unknown_name
+from ..suggestions import describe_unknown_name
 
 #: Maximum number of characters of a value.
 MAX_VALUE = 500
@@ -191,7 +191,7 @@ def unset_site_settings(connection: sa.Connection, source_id: int, names: Collec
 
 def _check_names(names: Collection[str]) -> None:
     if unknown := [name for name in names if name not in SETTINGS]:
-        raise SelectionError(unknown_name("setting", unknown[0], SETTINGS))
+        raise SelectionError(describe_unknown_name("setting", unknown[0], SETTINGS))
 
 
 def _delete_given(connection: sa.Connection, source_id: int, names: Collection[str]) -> None:

@@ -219,7 +219,7 @@ class Store:
         """Raise StoreError with the command to run, unless the schema is the one of this release."""
         if not self.backend.store_exists():
             raise StoreError(f"no store at {self.location}: make one with `curation import PATH`")
-        current, head = self.revision(), head_revision()
+        current, head = self.read_revision(), find_head_revision()
         self._has_key_table = current == head
         if current is None:
             self.refuse_other_program()
@@ -233,16 +233,16 @@ class Store:
     def refuse_newer(self) -> None:
         """Raise StoreError if the schema is from a newer release."""
         if self.backend.store_exists():
-            self._refuse_newer(self.revision())
+            self._refuse_newer(self.read_revision())
 
     def _refuse_newer(self, current: str | None) -> None:
-        head = head_revision()
+        head = find_head_revision()
         if current is not None and current > head:
             raise StoreError(
                 f"the store's schema {current} is newer than this release ({head}): install a newer curation"
             )
 
-    def damage(self) -> str | None:
+    def find_damage(self) -> str | None:
         """Return a short description of damage in the store; None if none is found.
 
         This reads the whole store, so it is only for use after an unexpected error.
@@ -274,7 +274,7 @@ class Store:
         """Discard what is known of the schema, before a migration changes it."""
         self._has_key_table = False
 
-    def revision(self) -> str | None:
+    def read_revision(self) -> str | None:
         """Return the revision of the store's schema; None if it has none."""
         with self.reading() as connection:
             if not sa.inspect(connection).has_table(VERSION_TABLE):
@@ -294,15 +294,15 @@ def _do_nothing() -> None:
     """Do nothing, in place of the check of a lock."""
 
 
-def migrations_folder() -> Path:
+def find_migrations_folder() -> Path:
     """Return the folder of the revisions: inside the installed package, or beside it in a checkout."""
     installed = PACKAGE / "migrations"
     return installed if installed.is_dir() else PACKAGE.parent / "migrations"
 
 
-def head_revision() -> str:
+def find_head_revision() -> str:
     """Return the newest revision of this release, such as `0001`: the start of the name of its file."""
-    return max(file.name[:4] for file in (migrations_folder() / "versions").glob("[0-9]*_*.py"))
+    return max(file.name[:4] for file in (find_migrations_folder() / "versions").glob("[0-9]*_*.py"))
 
 
 def _look_up(backend: Backend, engine: sa.Engine, key: str, session: int | None) -> Outcome:
@@ -357,7 +357,7 @@ def stream_rows(connection: sa.Connection, query: sa.Select[Any]) -> Iterator[An
         yield from rows
 
 
-def temporary_table(name: str, *columns: sa.Column[Any]) -> sa.Table:
+def make_temporary_table(name: str, *columns: sa.Column[Any]) -> sa.Table:
     """Return a temporary table, which exists for one connection only; see `empty_temp_table`."""
     return sa.Table(name, sa.MetaData(), *columns, prefixes=["TEMPORARY"])
 

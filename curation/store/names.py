@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from ..backends.base import chunks
 from ..errors import SelectionError
 from ..integers import INT64
-from ..suggestions import MAX_SUGGESTIONS, unknown_name
+from ..suggestions import MAX_SUGGESTIONS, describe_unknown_name
 from .schema import articles, changesets, imports, provider_aliases, providers, sources, topics
 
 #: The kinds of names, each with its column.
@@ -58,7 +58,9 @@ def check_names(connection: sa.Connection, named: Mapping[str, Sequence[str]]) -
             kind, name = some[found[0]]
             if kind == "provider" and (own := _name_for_alias(connection, name)):
                 raise SelectionError(f"no provider {name!r}: did you mean {own}?")
-            raise SelectionError(unknown_name(kind, name, _known(connection, kind), _LISTINGS.get(kind, "")))
+            raise SelectionError(
+                describe_unknown_name(kind, name, _known(connection, kind), _LISTINGS.get(kind, ""))
+            )
 
 
 def check_import(connection: sa.Connection, import_id: int) -> None:

@@ -9,10 +9,10 @@ from .database import VERSION_TABLE, Store
 from .descriptions import find_views
 
 
-def reader_statements(store: Store, role: str) -> Sequence[str]:
+def make_reader_statements(store: Store, role: str) -> Sequence[str]:
     """Return the statements that create a reader, or grant missing privileges to an existing one."""
     with store.reading() as connection:
-        return store.backend.reader_statements(connection, role, _readable())
+        return store.backend.make_reader_statements(connection, role, _readable())
 
 
 def grant_reader(store: Store, role: str) -> Sequence[str]:
@@ -23,11 +23,11 @@ def grant_reader(store: Store, role: str) -> Sequence[str]:
             Nothing is changed.
     """
     with store.writing(repeatable=True) as connection:
-        statements = store.backend.reader_statements(connection, role, _readable())
+        statements = store.backend.make_reader_statements(connection, role, _readable())
         for statement in statements:
             # A role's name may have a % in it.
             connection.exec_driver_sql(statement, execution_options={"no_parameters": True})
-        if excess := store.backend.excess_privileges(connection, role, _readable()):
+        if excess := store.backend.find_excess_privileges(connection, role, _readable()):
             actions = ", ".join(excess[:3]) + (f" and {len(excess) - 3} more" if len(excess) > 3 else "")
             raise StoreError(
                 f"{role!r} could still {actions}: nothing was changed; run this as the database's owner, or"
@@ -36,10 +36,10 @@ def grant_reader(store: Store, role: str) -> Sequence[str]:
     return statements
 
 
-def readers_lacking_views(store: Store) -> Sequence[str]:
+def find_readers_lacking_views(store: Store) -> Sequence[str]:
     """Return the readers that may not read every view, because a view is newer than they are."""
     with store.reading() as connection:
-        return store.backend.readers_lacking_views(connection, [view.name for view in find_views()])
+        return store.backend.find_readers_lacking_views(connection, [view.name for view in find_views()])
 
 
 def _readable() -> list[str]:

@@ -69,7 +69,7 @@ def find_subjects(connection: sa.Connection, article_ids: Sequence[int]) -> dict
     return found
 
 
-def batches(connection: sa.Connection, table: sa.Table) -> Iterator[Sequence[int]]:
+def read_id_batches(connection: sa.Connection, table: sa.Table) -> Iterator[Sequence[int]]:
     """Yield the ids of a table in ascending order, `ROWS_PER_BATCH` at a time."""
     query = sa.select(table.c.id).order_by(table.c.id).limit(ROWS_PER_BATCH)
     ids = connection.scalars(query).all()

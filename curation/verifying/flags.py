@@ -48,7 +48,7 @@ class ArticleHistory:
     set_aside: list[tuple[str, Override]] = field(default_factory=list)
     changes: defaultdict[str, list[FlagChange]] = field(default_factory=lambda: defaultdict(list))
 
-    def state(self, flag: str) -> FlagState:
+    def find_state(self, flag: str) -> FlagState:
         """Return the current state of a flag."""
         value, override = getattr(self.effective, flag), self.overrides.get(flag)
         return FlagState(None if value is None else int(value), *(override or (None, None)))
@@ -81,7 +81,7 @@ def _find_broken_history(history: ArticleHistory) -> Iterator[str]:
     """
     initial = compute_effective(history.upstream, {})
     for flag in FLAGS:
-        steps, current = history.changes[flag], history.state(flag)
+        steps, current = history.changes[flag], history.find_state(flag)
         value = current.value if not steps else steps[0].old.value
         if steps and history.is_unchanged:
             value = getattr(initial, flag)

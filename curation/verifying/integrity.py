@@ -51,9 +51,9 @@ def find_outdated_id_counters(connection: sa.Connection) -> Iterator[Finding]:
     This happens if rows are copied without their sequence. The next import would then fail.
     """
     with_ids = [table for table in metadata.sorted_tables if "id" in table.c]
-    last_ids = backend_of(connection).last_ids(connection, with_ids)
+    read_last_ids = backend_of(connection).read_last_ids(connection, with_ids)
     for table in with_ids:
         highest = connection.scalar(sa.select(sa.func.max(table.c.id))) or 0
-        if highest > last_ids[table.name]:
-            wrong = f"its highest id is {highest}, but its counter is at {last_ids[table.name]}"
+        if highest > read_last_ids[table.name]:
+            wrong = f"its highest id is {highest}, but its counter is at {read_last_ids[table.name]}"
             yield Finding("ids", table.name, wrong)

@@ -20,7 +20,7 @@ from ..importing.writing.orphans import Orphans
 from ..progress import Progress
 from ..store.database import Store
 from ..store.schema import images, metadata, providers, sources, topics
-from .findings import batches
+from .findings import read_id_batches
 
 
 class Reindexed(NamedTuple):
@@ -42,7 +42,7 @@ def reindex(store: Store, progress: Progress | None = None) -> Reindexed:
     with _blocking_imports(store), store.writing(repeatable=True) as connection:
         backend_of(connection).lock_references(connection)
         orphans = _remove_orphans(connection)
-        for ids in batches(connection, images):
+        for ids in read_id_batches(connection, images):
             refresh_images(connection, ids)
         for source_id in connection.scalars(sa.select(sources.c.id).order_by(sources.c.id)).all():
             resolve_related(connection, source_id, None)

@@ -19,7 +19,7 @@ from ..progress import Progress
 from ..store.database import Store
 from ..store.schema import articles, related_links
 from .contents import SESSION_COLUMNS, parse_stored_documents
-from .findings import as_imported, batches, unwrap_bytes
+from .findings import as_imported, read_id_batches, unwrap_bytes
 
 _ARTICLE_NAMES = sorted(SESSION_COLUMNS.intersection(ARTICLE_COLUMNS))
 _LINK_NAMES = sorted(SESSION_COLUMNS.intersection(LINK_COLUMNS))
@@ -37,7 +37,7 @@ def repair(store: Store, progress: Progress | None = None) -> tuple[int, int]:
         The numbers of rewritten articles and related links.
     """
     with store.reading() as connection:
-        all_batches = list(batches(connection, articles))
+        all_batches = list(read_id_batches(connection, articles))
     total = sum(map(len, all_batches))
     done = fixed_articles = fixed_links = 0
     for ids in all_batches:

@@ -10,7 +10,7 @@ from ..progress import Progress
 from ..store.schema import articles
 from .contents import find_wrong_rows
 from .counts import Counts, count, find_orphans, find_unmatched_rows
-from .findings import Finding, batches
+from .findings import Finding, read_id_batches
 from .flags import find_wrong_flags
 from .imports import find_wrong_imports
 from .integrity import find_broken_references, find_engine_damage, find_outdated_id_counters
@@ -52,7 +52,7 @@ def verify(connection: sa.Connection, progress: Progress | None = None) -> Itera
     for find in _STORE_CHECKS:
         yield from find(connection)
     done, total = 0, count(connection).articles
-    for ids in batches(connection, articles):
+    for ids in read_id_batches(connection, articles):
         yield from find_wrong_rows(connection, ids)
         yield from find_wrong_flags(connection, ids)
         yield from find_wrong_versions(connection, ids)

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from ..documents.entries import Image, Provider
 from ..documents.parsing import Organization, parse_organization, parse_topic
 from ..importing.reading.files import ReadResult, read_files
-from ..importing.reading.rows import Rows, provider_digest, topic_digest
+from ..importing.reading.rows import Rows, digest_provider, digest_topic
 from ..importing.reading.tasks import OutcomeKind, Task
 from ..importing.writing.images import find_outdated_images
 from ..importing.writing.taxonomy import read_present_documents
@@ -30,9 +30,9 @@ from .findings import (
     OUTDATED_MESSAGE,
     Finding,
     as_imported,
-    batches,
     has_quarantined_file,
     has_stale_file,
+    read_id_batches,
     subject_of,
     unwrap_bytes,
 )
@@ -42,7 +42,7 @@ from .versions import find_wrong_taxonomy_versions
 def find_wrong_taxonomy(connection: sa.Connection) -> Iterator[Finding]:
     """Find problems in providers, topics, images and taxonomy documents."""
     for table, find in _CHECKS:
-        for ids in batches(connection, table):
+        for ids in read_id_batches(connection, table):
             yield from find(connection, ids)
 
 
@@ -52,13 +52,13 @@ def find_wrong_taxonomy(connection: sa.Connection) -> Iterator[Finding]:
 def _find_wrong_provider_digests(connection: sa.Connection, ids: Sequence[int]) -> Iterator[Finding]:
     columns = (providers.c.id, providers.c.digest, providers.c.name, providers.c.domain)
     yield from _find_wrong_digests(
-        connection, ids, columns, lambda *values: provider_digest(Provider(*values))
+        connection, ids, columns, lambda *values: digest_provider(Provider(*values))
     )
 
 
 def _find_wrong_topic_digests(connection: sa.Connection, ids: Sequence[int]) -> Iterator[Finding]:
     yield from _find_wrong_digests(
-        connection, ids, (topics.c.id, topics.c.digest, topics.c.name), topic_digest
+        connection, ids, (topics.c.id, topics.c.digest, topics.c.name), digest_topic
     )
 
 
@@ -154,9 +154,9 @@ def _compare(
         return _Problem("the document cannot be imported", is_broken=True)
     parsed = read.taxonomy[0].parsed
     expected = (
-        (provider_digest(parsed.provider), None)
+        (digest_provider(parsed.provider), None)
         if isinstance(parsed, Organization)
-        else (None, topic_digest(parsed.name))
+        else (None, digest_topic(parsed.name))
     )
     pairs = {
         "front_matter": (front_matter, parsed.front_matter),
@@ -220,7 +220,7 @@ def _find_wrong_topics(connection: sa.Connection, ids: Sequence[int]) -> Iterato
     )
     for key, slug, parent_digest in connection.execute(query):
         document = parsed_documents.get(key)
-        expected = topic_digest(document.parent) if document and document.parent else None
+        expected = digest_topic(document.parent) if document and document.parent else None
         pairs = {
             "slug": (slug, document.slug if document else None),
             "parent_id": (unwrap_bytes(parent_digest), expected),

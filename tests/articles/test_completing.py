@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from curation.articles.completing import complete, complete_article
-from curation.cli.shells import Fish, Zsh, quoted, split
+from curation.cli.shells import Fish, Zsh, quote_word, split
 from curation.store.database import Store
 from curation.store.schema import articles, topics
 
@@ -89,7 +89,7 @@ def test_a_line_is_split_as_a_shell_does(
 @pytest.mark.parametrize("name", [name for name in NAMES if name.isprintable()])
 def test_a_quoted_name_is_one_word_in_bash(name: str) -> None:
     for quote in ("", '"', "'"):
-        line = f"printf %s {quote}{quoted(name, quote)}{quote}"
+        line = f"printf %s {quote}{quote_word(name, quote)}{quote}"
         done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=True)
         assert done.stdout == name
 

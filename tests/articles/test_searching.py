@@ -16,9 +16,9 @@ import sqlalchemy as sa
 from click.testing import Result
 
 from curation.articles.listing import SEARCH_COLUMNS, search_articles
-from curation.articles.searching import find_matches, index_queued, parse_query, snippet
-from curation.articles.selecting import Filters, Selection, filter_conditions
-from curation.backends.search_words import index_text, words
+from curation.articles.searching import find_matches, index_queued, make_snippet, parse_query
+from curation.articles.selecting import Filters, Selection, make_filter_conditions
+from curation.backends.search_words import make_index_text, split_words
 from curation.editing.flags import set_flags
 from curation.editing.reverting import revert_changeset
 from curation.importing.writing.articles import queue_for_search
@@ -155,7 +155,7 @@ def filled(imported: Store, site: Path) -> Store:
 def found(store: Store, query: str) -> set[str]:
     index_queued(store)
     with store.reading() as connection:
-        wanted = filter_conditions(connection, Filters(search=query))
+        wanted = make_filter_conditions(connection, Filters(search=query))
         return set(connection.scalars(sa.select(articles.c.path).where(*wanted)))
 
 
@@ -243,7 +243,7 @@ def test_words_of_every_script_are_found(store: Store, tmp_path: Path) -> None:
 def test_the_index_splits_unchanged_texts_as_we_do(store: Store) -> None:
     """Texts without marks and without letters of scripts without spaces are indexed unchanged in SQLite."""
     texts = [f"ab{chr(n)}Cd" for n in (*range(1, 0xD800), *range(0xE000, 0x20000)) if chr(n).isprintable()]
-    texts = [text for text in texts if index_text(text) == text]
+    texts = [text for text in texts if make_index_text(text) == text]
     assert len(texts) > 13_000
     with store.writing() as connection:
         driver: Any = connection.connection.driver_connection
@@ -254,7 +254,7 @@ def test_the_index_splits_unchanged_texts_as_we_do(store: Store) -> None:
             read[number].append(word)
         connection.rollback()
     # Texts and queries are folded alike, at the latest in the index. That may concern the micro sign.
-    assert [(text, found) for text, found in zip(texts, read, strict=True) if found != words(text)] in (
+    assert [(text, found) for text, found in zip(texts, read, strict=True) if found != split_words(text)] in (
         [],
         [("abµCd", ["abμcd"])],
     )
@@ -413,7 +413,7 @@ def test_a_hit_in_a_title_ranks_before_one_in_a_body(store: Store, tmp_path: Pat
      ("strasse", ("Die Straße.",), "Die [Straße].")],
 )  # fmt: skip
 def test_matches_are_between_marks(query: str, fields: tuple[str | None, ...], shown: str) -> None:
-    assert snippet(parse_query(query), fields, ("[", "]")) == shown
+    assert make_snippet(parse_query(query), fields, ("[", "]")) == shown
 
 
 def test_the_command_prints_json(filled: Store, curation: Curation) -> None:

@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from curation.articles.searching import index_queued
-from curation.articles.selecting import Filters, filter_conditions, find_article
+from curation.articles.selecting import Filters, find_article, make_filter_conditions
 from curation.errors import SelectionError
 from curation.store.database import Store
 from curation.store.schema import articles
@@ -30,7 +30,7 @@ def paths(store: Store, filters: Filters) -> set[str]:
     index_queued(store)
     with store.reading() as connection:
         return set(
-            connection.scalars(sa.select(articles.c.path).where(*filter_conditions(connection, filters)))
+            connection.scalars(sa.select(articles.c.path).where(*make_filter_conditions(connection, filters)))
         )
 
 

@@ -248,7 +248,7 @@ def test_a_store_of_an_older_release_can_be_backed_up(tmp_path: Path) -> None:
     store = Store(str(tmp_path / "old.db"))
     migrate.upgrade(store, "0001")
     assert backup(store, tmp_path / "copy.db").exit_code == 0
-    assert Store(str(tmp_path / "copy.db")).revision() == "0001"
+    assert Store(str(tmp_path / "copy.db")).read_revision() == "0001"
 
 
 # --- PostgreSQL ------------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from curation.backends.types import Flag, Instant, Json, blob
 from curation.documents.instants import format_instant
 from curation.errors import StoreError
 from curation.store import migrate
-from curation.store.database import Store, empty_temp_table, temporary_table
+from curation.store.database import Store, empty_temp_table, make_temporary_table
 from curation.verifying.run import verify
 
 from ..support.importing_helpers import import_folder
@@ -101,7 +101,7 @@ def test_the_values_of_settings_are_checked(served: Store, monkeypatch: pytest.M
         pass
 
 
-_bulk = temporary_table(
+_bulk = make_temporary_table(
     "bulk",
     sa.Column("id", sa.BigInteger, primary_key=True),
     sa.Column("at", Instant()),

@@ -16,7 +16,7 @@ import time
 from typing import Any
 
 from curation.backends.queries import Query
-from curation.queries.reports import Report, find_reports, report_query, run_query
+from curation.queries.reports import Report, find_reports, make_report_query, run_query
 from curation.store.database import Store
 
 #: Expressions that differ between engines; in SQLite months are text.
@@ -207,7 +207,7 @@ def main() -> None:
 
 def compare(store: Store, report: Report, rounds: int) -> dict[str, Any]:
     """Measure a report and its hand-written SQL in turn."""
-    ours = report_query(report, {}, 300.0)
+    ours = make_report_query(report, {}, 300.0)
     sql = BY_HAND[report.name]
     for name, word in DIALECTS[store.backend.name].items():
         sql = sql.replace(name, word)

@@ -23,8 +23,8 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from curation.charts import render
-from curation.charts.data import MAX_ROWS, ChartData, build_chart, tick_labels
-from curation.charts.sheet import chart_style, text_width, truncate
+from curation.charts.data import MAX_ROWS, ChartData, build_chart, make_tick_labels
+from curation.charts.sheet import chart_style, measure_text, truncate
 from curation.charts.terminal import print_chart
 from curation.errors import ChartRefused, QueryRefused
 from curation.queries.reports import Chart, Report, find_report, find_reports
@@ -242,7 +242,7 @@ def test_nothing_runs_over_the_edge() -> None:
         for text in svg.iter(f"{SVG}text"):
             style = text.get("style", "")
             size = float(re.search(r"font-size: ([\d.]+)px", style)[1])  # type: ignore[index]
-            width = text_width(text.text or "", size) * 72
+            width = measure_text(text.text or "", size) * 72
             left = (
                 float(text.get("x", 0)) - width * ("anchor: end" in style) - width / 2 * ("middle" in style)
             )
@@ -255,8 +255,8 @@ def test_nothing_runs_over_the_edge() -> None:
 def test_a_text_is_truncated_to_its_width(text: str, room: float) -> None:
     with chart_style("svg"):
         cut = truncate(text, room)
-        assert text_width(cut, 9.5) <= max(room, 0.45)
-        assert cut == text or (cut.endswith("…") and text_width(text, 9.5) > room)
+        assert measure_text(cut, 9.5) <= max(room, 0.45)
+        assert cut == text or (cut.endswith("…") and measure_text(text, 9.5) > room)
 
 
 def test_names_are_drawn_as_plain_text() -> None:
@@ -366,9 +366,9 @@ def test_rows_without_a_time_are_noted() -> None:
 
 
 def test_labels_of_an_axis_are_distinct() -> None:
-    assert tick_labels([0.0, 500.0, 20_000.0]) == ["0", "500", "20,000"]
-    assert tick_labels([-1e6, 0.0, 1.5e6, 2e9]) == ["−1 M", "0", "1.5 M", "2 bn"]
-    assert tick_labels([1e9, 1e9 + 1]) == ["1,000,000,000", "1,000,000,001"]
+    assert make_tick_labels([0.0, 500.0, 20_000.0]) == ["0", "500", "20,000"]
+    assert make_tick_labels([-1e6, 0.0, 1.5e6, 2e9]) == ["−1 M", "0", "1.5 M", "2 bn"]
+    assert make_tick_labels([1e9, 1e9 + 1]) == ["1,000,000,000", "1,000,000,001"]
 
 
 # --- files -------------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from click.testing import CliRunner, Result
 from curation import __version__
 from curation.cli import COMMANDS, cli
 from curation.cli.output import FORMATS, TEXT_FORMATS
-from curation.store.database import Store, head_revision
+from curation.store.database import Store, find_head_revision
 
 from ..support.cases import some
 from ..support.places import SITE
@@ -295,12 +295,14 @@ def without_minute(text: str) -> str:
 
 
 def test_schema_commands(filled: Curation) -> None:
-    assert filled("db", "current").stdout == f"{head_revision()} (this release: {head_revision()})\n"
+    assert (
+        filled("db", "current").stdout == f"{find_head_revision()} (this release: {find_head_revision()})\n"
+    )
     assert filled("db", "check").stdout == "the schema matches this release\n"
     assert filled("db", "downgrade", "base", "--yes").stdout == "the schema is at base: no tables\n"
     assert filled("status").exit_code == 1
     assert "run `curation db upgrade`" in filled("status").stderr
-    assert filled("db", "upgrade").stdout == f"the schema is at {head_revision()}\n"
+    assert filled("db", "upgrade").stdout == f"the schema is at {find_head_revision()}\n"
     assert filled("status").exit_code == 0
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from curation.cli.output import FORMATS, TEXT_FORMATS, escape, text_cell, to_json, to_json_value
+from curation.cli.output import FORMATS, TEXT_FORMATS, escape, format_cell, to_json, to_json_value
 
 from ..support.cli_helpers import printed
 
@@ -63,7 +63,7 @@ def test_escape(text: str, escaped: str) -> None:
     ],
 )
 def test_shown(value: Any, text: str) -> None:
-    assert text_cell(value) == text
+    assert format_cell(value) == text
 
 
 @pytest.mark.parametrize(

@@ -290,7 +290,7 @@ def test_a_full_disk_ends_a_workbook_with_its_own_error(monkeypatch: pytest.Monk
     """No finalizer of the library prints a traceback afterwards."""
     lost: list[Any] = []
     monkeypatch.setattr(sys, "unraisablehook", lost.append)
-    monkeypatch.setattr(our_xlsx, "unnamed_file", _full_disk)
+    monkeypatch.setattr(our_xlsx, "open_unnamed_file", _full_disk)
     with click.Context(click.Command("report")), pytest.raises(OSError, match="No space left"):
         our_xlsx.write_xlsx(io.BytesIO(), ["a"], iter([(1,)]), Output())
     gc.collect()

@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 from curation.backends import postgresql_queries
 from curation.backends.queries import MAX_SQL
 from curation.backends.sql_text import (
-    numbered,
+    number_parameters,
     point_at_error,
     quote_identifiers_strictly,
-    tokens,
+    split_tokens,
     without_semicolons,
 )
 from curation.cli import queries
@@ -320,22 +320,22 @@ WORDS = st.sampled_from(
 
 @given(st.lists(WORDS).map("".join))
 def test_positions_map_back_after_parameters_are_numbered(sql: str) -> None:
-    made = numbered(sql, {"a", "bb"})
+    made = number_parameters(sql, {"a", "bb"})
     inserted = {now for new, _ in made.places for now in new}
     for now, character in enumerate(made.text):
         if now not in inserted:
-            assert sql[made.offset(now)] == character
+            assert sql[made.find_original_offset(now)] == character
     for new, old in made.places:
         assert sql[old.start : old.stop].lstrip(":") in made.names
-        assert {made.offset(now) for now in new} == {old.start}
-    assert made.offset(len(made.text)) == len(sql)
+        assert {made.find_original_offset(now) for now in new} == {old.start}
+    assert made.find_original_offset(len(made.text)) == len(sql)
 
 
 @given(st.text("'\"-/*$tE\\[]`:a \n", max_size=40))
 def test_tokens_cover_everything_except_spaces(sql: str) -> None:
     for escapes in (True, False):
         end = 0
-        for token in tokens(sql, escapes=escapes):
+        for token in split_tokens(sql, escapes=escapes):
             assert token.start >= end
             assert sql[token.start : token.end] == token.text != ""
             end = token.end

@@ -362,7 +362,7 @@ def test_ctrl_c_ends_an_import_soon_with_one_line(
 
 def has_started(store: Store) -> bool:
     """Return whether the store has a row for an import."""
-    if not store.backend.store_exists() or store.revision() is None:
+    if not store.backend.store_exists() or store.read_revision() is None:
         return False
     return status_of_last(store) is not None
 

@@ -267,8 +267,8 @@ _LONG = """
 import sys, sqlalchemy as sa
 from curation import interrupts
 from curation.store.database import Store
-from curation.cli import interruption_message
-with interrupts.signal_handling(interruption_message), interrupts.signals_allowed():
+from curation.cli import describe_interruption
+with interrupts.signal_handling(describe_interruption), interrupts.signals_allowed():
     try:
         with Store(sys.argv[1]).writing() as connection:
             connection.execute(sa.text("DELETE FROM search_queue"))
@@ -276,7 +276,7 @@ with interrupts.signal_handling(interruption_message), interrupts.signals_allowe
             connection.execute(sa.text("INSERT INTO search_queue WITH RECURSIVE t(n) AS"
                 " (SELECT 1 UNION ALL SELECT n + 1 FROM t) SELECT n FROM t WHERE n < 0"))
     except KeyboardInterrupt:
-        sys.exit(interruption_message())
+        sys.exit(describe_interruption())
 """
 
 

@@ -21,7 +21,7 @@ from curation.documents.parsing import (
     Document,
     Organization,
     Topic,
-    content_hash,
+    hash_content,
     parse_article,
     parse_organization,
     parse_topic,
@@ -928,8 +928,8 @@ def test_secured_is_above_the_first_fence(fence: bytes) -> None:
     def document(secured: bytes, body: bytes) -> bytes:
         return b"---\nsecured: " + secured + b"\na: 1\n" + fence + b"\n" + body + b"\n---\n"
 
-    assert content_hash(document(b"abc=", b"b")) == content_hash(document(b"xyz=", b"b"))
-    assert content_hash(document(b"abc=", b"secured: b")) != content_hash(document(b"abc=", b"secured: c"))
+    assert hash_content(document(b"abc=", b"b")) == hash_content(document(b"xyz=", b"b"))
+    assert hash_content(document(b"abc=", b"secured: b")) != hash_content(document(b"abc=", b"secured: c"))
 
 
 @pytest.mark.parametrize("fences", [("---", "..."), ("---yaml", "---"), ("--- yml ", "... ")])
@@ -958,8 +958,8 @@ QUOTED = b'---\r\na: 1\r\nsecured: "%s"\r\n---\r\nbody\r\n'
 
 @pytest.mark.parametrize("form", [LF, QUOTED, b"---\nsecured: %s\n---\n", b"---\na: 1\nsecured: '%s'\n---"])
 def test_the_hash_ignores_secured(form: bytes) -> None:
-    assert content_hash(form % b"abc+/=;def=") == content_hash(form % b"xyz;0==")
-    assert content_hash(form % b"") == content_hash(form % b"xyz")
+    assert hash_content(form % b"abc+/=;def=") == hash_content(form % b"xyz;0==")
+    assert hash_content(form % b"") == hash_content(form % b"xyz")
 
 
 @pytest.mark.parametrize(
@@ -978,7 +978,7 @@ def test_the_hash_ignores_secured(form: bytes) -> None:
     ],
 )
 def test_the_hash_ignores_nothing_else(one: bytes, other: bytes) -> None:
-    assert content_hash(one) != content_hash(other)
+    assert hash_content(one) != hash_content(other)
 
 
 # --- taxonomy ----------------------------------------------------------------------------------------
@@ -1059,8 +1059,8 @@ def test_a_topic_with_a_fence_or_without(data: bytes) -> None:
     ],
 )
 def test_the_content_hash_hides_no_change_behind_secured(changed: bytes) -> None:
-    assert content_hash(changed) != content_hash(b"---\ntitle: T\nheat: 1\n---\n")
-    assert content_hash(changed) != content_hash(b'---\ntitle: T\nsecured: "REVG"\nheat: 1\n---\n')
+    assert hash_content(changed) != hash_content(b"---\ntitle: T\nheat: 1\n---\n")
+    assert hash_content(changed) != hash_content(b'---\ntitle: T\nsecured: "REVG"\nheat: 1\n---\n')
 
 
 def test_at_most_a_hundred_issues_of_one_file_are_listed() -> None:
@@ -1162,4 +1162,4 @@ def parse_anything(data: bytes) -> None:
             continue
         if document is not None:
             json.loads(document.extra if isinstance(document, Document) else document.front_matter)
-    assert len(content_hash(data)) == 64
+    assert len(hash_content(data)) == 64

@@ -15,7 +15,7 @@ import pytest
 import sqlalchemy as sa
 from click.testing import Result
 
-from curation.exporting.documents import flags_to_write
+from curation.exporting.documents import find_flags_to_write
 from curation.flags import is_about_flag
 from curation.store.database import Store
 from curation.store.schema import articles
@@ -404,7 +404,7 @@ def test_which_flags_are_written(
 ) -> None:
     all_effective = {"quality": None, "heat": None, "published": True, "removed": False} | effective
     all_upstream = dict.fromkeys(("quality", "heat", "published", "removed")) | upstream
-    assert flags_to_write(overridden, all_effective, all_upstream) == written
+    assert find_flags_to_write(overridden, all_effective, all_upstream) == written
 
 
 @pytest.mark.slow

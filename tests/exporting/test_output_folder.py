@@ -39,9 +39,9 @@ def test_files_are_written_and_nothing_else(root: Path, target: OutputFolder) ->
     assert target.read("_news/a.md") == b"two"
     assert target.read("_news/b.md") is None
     assert target.read("_none/b.md") is None
-    assert target.names("_news") == ["a.md"]
-    assert target.names("") == ["_news", "top.xml"]
-    assert target.names("_none") == []
+    assert target.list_names("_news") == ["a.md"]
+    assert target.list_names("") == ["_news", "top.xml"]
+    assert target.list_names("_none") == []
     assert sorted(f.name for f in root.rglob("*")) == ["_news", "a.md", "top.xml"]
 
 
@@ -57,7 +57,7 @@ def test_removing_a_file_deletes_empty_folders(root: Path, target: OutputFolder)
     target.write("api/news/index.json", b"x")
     assert target.remove("api/news/page/2/index.json")
     assert not target.remove("api/news/page/2/index.json")
-    assert target.names("api/news") == ["index.json"]
+    assert target.list_names("api/news") == ["index.json"]
     target.write("api/news/page/2/index.json", b"y")
     assert target.read("api/news/page/2/index.json") == b"y"
 
@@ -148,7 +148,7 @@ def test_many_folders_can_be_written(root: Path, target: OutputFolder) -> None:
 def test_a_dry_run_creates_no_folder(tmp_path: Path) -> None:
     with OutputFolder(tmp_path / "none", is_dry=True) as target:
         assert target.read("a.md") is None
-        assert target.names("") == []
+        assert target.list_names("") == []
     assert not (tmp_path / "none").exists()
 
 
@@ -160,7 +160,7 @@ def test_an_inaccessible_path_is_refused(root: Path, target: OutputFolder) -> No
             with pytest.raises(PathRefused, match="file name too long"):
                 doing(path)
     with pytest.raises(PathInaccessible, match="file name too long"):
-        target.names("x" * 300)
+        target.list_names("x" * 300)
     assert [file.name for file in root.rglob("*") if file.is_file()] == ["a.md"]
 
 

@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curation.exporting.site import sitemaps
-from curation.exporting.site.pages import indented
+from curation.exporting.site.pages import indent_json
 from curation.store.database import Store
 from curation.store.schema import articles
 
@@ -35,7 +35,7 @@ _JSON = st.recursive(
 
 @given(_JSON)
 def test_indented_json_is_that_of_the_standard_library(value: Any) -> None:
-    assert indented(value) == json.dumps(value, ensure_ascii=False, indent=2)
+    assert indent_json(value) == json.dumps(value, ensure_ascii=False, indent=2)
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ ISSUE_FUNCTIONS: dict[str, tuple[int, str | None]] = {
     "add_issue": (1, None),
     "DocumentError": (0, "error"),
     "PartialArchiveError": (0, "error"),
-    "error_at": (0, "error"),
+    "make_error": (0, "error"),
     "_yaml_error": (0, "error"),
     "_warn": (0, "warning"),
     "_add_error": (2, "error"),

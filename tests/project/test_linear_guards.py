@@ -8,7 +8,7 @@ from curation.articles.searching import MAX_PHRASE_WORDS, parse_query
 from curation.documents.parsing import parse_article
 from curation.documents.strict_yaml import MAX_KEYS, MAX_TAG_DIRECTIVES, load
 from curation.errors import DocumentError, SelectionError
-from curation.urls import canonical_url
+from curation.urls import canonicalize_url
 
 
 def error_code(text: str) -> str:
@@ -50,5 +50,5 @@ def test_a_query_has_a_limit() -> None:
 
 
 def test_a_host_of_thousands_of_letters_is_invalid() -> None:
-    assert canonical_url(f"https://{'é' * 1_001}.example/") is None
-    assert canonical_url("https://é.example/a?b#c") == "https://xn--9ca.example/a?b"
+    assert canonicalize_url(f"https://{'é' * 1_001}.example/") is None
+    assert canonicalize_url("https://é.example/a?b#c") == "https://xn--9ca.example/a?b"

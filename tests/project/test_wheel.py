@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from curation.store.database import head_revision
+from curation.store.database import find_head_revision
 
 from ..support.places import CHECKOUT, SITE
 
@@ -46,7 +46,7 @@ def test_the_wheel_creates_and_upgrades_a_store(environment: Path, tmp_path: Pat
     run(environment / "curation", "db", "downgrade", "base", "--yes", cwd=tmp_path)
     assert (
         run(environment / "curation", "db", "upgrade", cwd=tmp_path)
-        == f"the schema is at {head_revision()}\n"
+        == f"the schema is at {find_head_revision()}\n"
     )
     assert run(environment / "curation", "import", SITE, cwd=tmp_path).startswith("site: 50 added")
     assert "Lighthouses" in run(environment / "curation", "report", "topics", cwd=tmp_path)

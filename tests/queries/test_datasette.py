@@ -13,7 +13,7 @@ from click.testing import CliRunner
 
 from curation.cli import cli
 from curation.queries.datasette import describe
-from curation.queries.reports import find_reports, read_report, report_query, run_query
+from curation.queries.reports import find_reports, make_report_query, read_report, run_query
 from curation.store import migrate
 from curation.store.database import Store
 from curation.store.descriptions import find_tables, find_views
@@ -92,7 +92,7 @@ def test_queries_give_the_same_rows_as_reports(file: Path, metadata: dict[str, A
     assert metadata["queries"].keys() == {f"report_{report.name}" for report in find_reports()}
     for report in find_reports():
         query = metadata["queries"][f"report_{report.name}"]
-        with run_query(store, report_query(report, {}, 10.0)) as answer:
+        with run_query(store, make_report_query(report, {}, 10.0)) as answer:
             expected = list(answer.rows)
         with closing(sqlite3.connect(file)) as connection:
             # Datasette passes '' for an empty field, and everything else as text.
@@ -130,7 +130,7 @@ def test_a_date_relative_to_today_is_computed_when_the_query_runs(file: Path, tm
     [query] = describe(Store(str(file)), [own])["databases"]["news"]["queries"].values()
     with closing(sqlite3.connect(file)) as connection:
         assert connection.execute(query["sql"], {"since": ""}).fetchone() == (
-            report_query(own, {}, None).parameters["since"],
+            make_report_query(own, {}, None).parameters["since"],
         )
         assert connection.execute(query["sql"], {"since": "2021-01-01"}).fetchone() == ("2021-01-01",)
 

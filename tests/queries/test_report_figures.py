@@ -22,7 +22,7 @@ import yaml
 
 from curation.queries.reports import find_reports
 from curation.store.schema import articles
-from curation.urls import canonical_url
+from curation.urls import canonicalize_url
 
 from ..support.reference_model import BROKEN, Article, ReferenceModel
 from ..support.rejoined_documents import parsed
@@ -182,7 +182,7 @@ def test_activity(model: ReferenceModel, kind: str) -> None:
 def target(model: ReferenceModel, article: Article, link: Row) -> Article | None:
     """Return the article that a link refers to: by title and date, else by URL; present before missing."""
     others = [a for a in model.articles.values() if a.source == article.source and a is not article]
-    at, url = moment(link.get("publishedDateTime")), canonical_url(link.get("webUrl"))
+    at, url = moment(link.get("publishedDateTime")), canonicalize_url(link.get("webUrl"))
     for missing in (False, True):
         candidates = [a for a in others if a.missing == missing]
         by_title = [a for a in candidates if at and a.title == link["title"] and moment(a.published_at) == at]
@@ -193,7 +193,7 @@ def target(model: ReferenceModel, article: Article, link: Row) -> Article | None
 
 
 def address(article: Article) -> str | None:
-    return canonical_url(article.front_matter.get("originalUrl")) or canonical_url(
+    return canonicalize_url(article.front_matter.get("originalUrl")) or canonicalize_url(
         article.front_matter.get("webUrl")
     )
 

@@ -14,7 +14,7 @@ from click.testing import Result
 
 from curation.backends.queries import MAX_VALUE, Query
 from curation.errors import QueryRefused
-from curation.queries.reports import find_report, find_reports, report_query, run_query
+from curation.queries.reports import find_report, find_reports, make_report_query, run_query
 from curation.store.database import Store
 
 from ..support.site_documents import front_matters
@@ -32,7 +32,7 @@ def answer(store: Store, query: Query) -> list[dict[str, object]]:
 
 
 def report(store: Store, name: str, **parameters: str) -> list[dict[str, object]]:
-    return answer(store, report_query(find_report(name), parameters, 10.0))
+    return answer(store, make_report_query(find_report(name), parameters, 10.0))
 
 
 def as_number(value: object) -> float:
@@ -232,14 +232,14 @@ def test_postgresql_runs_only_what_a_cursor_can_run(postgresql_url: str, postgre
 
 def test_postgresql_reports_unsafe_privileges(postgresql_url: str, postgresql_template: str) -> None:
     owner = Store(f"{postgresql_url}/{postgresql_template}")
-    assert "superuser" in (owner.backend.unsafe_privileges() or "")
+    assert "superuser" in (owner.backend.describe_unsafe_privileges() or "")
     with owner.writing() as connection:
         connection.execute(sa.text("DROP ROLE IF EXISTS reader"))
         connection.execute(sa.text("CREATE ROLE reader LOGIN"))
         connection.execute(sa.text("GRANT SELECT ON articles, curation_version TO reader"))
     try:
         reader = Store(f"{postgresql_url}/{postgresql_template}".replace("curation@", "reader@"))
-        assert reader.backend.unsafe_privileges() is None
+        assert reader.backend.describe_unsafe_privileges() is None
         assert answer(reader, Query("SELECT count(*) AS n FROM articles", {})) == [{"n": 0}]
         with pytest.raises(QueryRefused, match="documents cannot be queried"):
             answer(reader, Query("SELECT content FROM documents", {}))

@@ -329,7 +329,7 @@ def test_a_name_that_occurs_twice_is_an_error(tmp_path: Path) -> None:
     for archive in (zipped, make_tar(tmp_path / "a.tar", *names)):
         assert content_paths(archive) == ["_news/b.md"]
         assert list_issues(archive) == [("_news/a.md", "error", "duplicate_name")]
-        assert scan_archive(archive).unread_prefixes() == ("_news/a.md",)
+        assert scan_archive(archive).find_unread_prefixes() == ("_news/a.md",)
 
 
 def test_a_link_and_a_file_with_the_same_name_are_an_error(tmp_path: Path) -> None:
@@ -428,7 +428,7 @@ def test_many_members_that_are_a_bomb_together(tmp_path: Path) -> None:
     bomb = make_zip(tmp_path / "a.zip", *(f"_news/{n}.md" for n in range(250)), text=text)
     assert list_issues(bomb) == [("a.zip", "error", "archive_too_large")]
     assert len(content_paths(bomb)) < 250
-    assert scan_archive(bomb).unread_prefixes() == ("",)
+    assert scan_archive(bomb).find_unread_prefixes() == ("",)
 
 
 @pytest.mark.parametrize("name", ["tar.gz", "tar.xz", "tar.zst"])
@@ -487,7 +487,7 @@ def test_a_tar_without_its_end_is_truncated(tmp_path: Path) -> None:
         (tmp_path / "a.tar").write_bytes(tar_blocks("_news/a.md") + tar_blocks("_news/b.md")[:cut])
         assert content_paths(tmp_path / "a.tar") == ["_news/a.md"], cut
         assert list_issues(tmp_path / "a.tar") == [("a.tar", "error", "archive_damaged")], cut
-        assert scan_archive(tmp_path / "a.tar").unread_prefixes() == ("",)
+        assert scan_archive(tmp_path / "a.tar").find_unread_prefixes() == ("",)
 
 
 def test_a_block_of_zeros_is_not_the_end_if_data_follows(tmp_path: Path) -> None:
@@ -632,7 +632,7 @@ def test_a_damaged_member_does_not_affect_the_others(tmp_path: Path) -> None:
         archive.write_bytes(good[:place] + wrong + good[place + len(wrong) :])
         assert content_paths(archive) == ["_news/a.md", "_news/c.md"], what
         assert sorted(list_issues(archive)) == sorted(expected), what
-        assert scan_archive(archive).unread_prefixes() == ("",)
+        assert scan_archive(archive).find_unread_prefixes() == ("",)
 
 
 @pytest.mark.parametrize("offset", [0, 1, 2**31, 2**32, 2**63 - 1, 2**63, 2**64 - 1])
@@ -670,7 +670,7 @@ def test_a_directory_that_hides_members(tmp_path: Path) -> None:
         archive.write_bytes(data)
         assert len(content_paths(archive)) == expected
         assert list_issues(archive) == [("a.zip", "error", "archive_damaged")]
-        assert scan_archive(archive).unread_prefixes() == ("",)
+        assert scan_archive(archive).find_unread_prefixes() == ("",)
 
 
 def test_members_of_a_zip_that_overlap(tmp_path: Path) -> None:

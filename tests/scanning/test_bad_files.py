@@ -307,7 +307,7 @@ def test_kinds_in_an_archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ki
     path = make(tmp_path / name)
     with Archive(path) as tree:
         assert issue_codes(tree) == {(severity, code)}
-        assert (tree.scan().unread_prefixes() == ("",)) is (code in WHOLE_ARCHIVE_CODES)
+        assert (tree.scan().find_unread_prefixes() == ("",)) is (code in WHOLE_ARCHIVE_CODES)
 
 
 def issue_codes(tree: Tree) -> set[tuple[str, str]]:

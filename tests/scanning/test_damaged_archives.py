@@ -72,7 +72,7 @@ def check(scan: Scan, mutation: Mutation, read: dict[str, object]) -> None:
         assert read.items() <= DOCUMENTS.items()
     if mutation.complete:
         lost = DOCUMENTS.keys() - read.keys()
-        assert not [path for path in lost if not path.startswith(scan.unread_prefixes())]
+        assert not [path for path in lost if not path.startswith(scan.find_unread_prefixes())]
 
 
 @few_or_many("archives", 100, ARCHIVES)

@@ -25,7 +25,7 @@ from curation.scanning import (
     content,
     folder,
     kind_of,
-    printable,
+    make_printable,
     read_file,
     slug_of,
 )
@@ -108,7 +108,7 @@ def test_slug_of(path: str, slug: str) -> None:
     ],
 )
 def test_printable(path: str, shown: str) -> None:
-    assert printable(path) == shown
+    assert make_printable(path) == shown
 
 
 def write_documents(root: Path, *paths: str) -> None:
@@ -281,7 +281,7 @@ def test_a_hard_link_is_skipped_and_never_missing(tmp_path: Path) -> None:
     (root / "_news/picture.png").hardlink_to(root / "_news/b.md")
     assert content_paths(root) == ["_news/a.md"]
     assert issues(root) == [(f"_news/{name}.md", "warning", "hard_link") for name in "bcd"]
-    assert Folder(root).scan().unread_prefixes() == ("_news/b.md", "_news/c.md", "_news/d.md")
+    assert Folder(root).scan().find_unread_prefixes() == ("_news/b.md", "_news/c.md", "_news/d.md")
 
 
 def test_the_error_for_a_dump_of_hard_links_advises_to_copy_it(tmp_path: Path) -> None:
@@ -446,20 +446,20 @@ def test_a_file_that_vanishes_during_the_walk(tmp_path: Path, monkeypatch: pytes
 
 
 def test_prefixes_of_paths_that_a_scan_did_not_read() -> None:
-    def unread_prefixes(path: str, severity: str, code: str) -> tuple[str, ...]:
-        return Scan(issues=[(path, Issue(severity, code, ""))]).unread_prefixes()
+    def find_unread_prefixes(path: str, severity: str, code: str) -> tuple[str, ...]:
+        return Scan(issues=[(path, Issue(severity, code, ""))]).find_unread_prefixes()
 
-    assert unread_prefixes("_news", "error", "unreadable") == ("_news/",)
-    assert unread_prefixes("_news", "warning", "symlink") == ("_news/",)
-    assert unread_prefixes("_news", "warning", "submodule") == ("_news/",)
-    assert unread_prefixes("_news/a.md", "error", "duplicate_name") == ("_news/a.md",)
-    assert unread_prefixes("_news/a.md", "warning", "hard_link") == ("_news/a.md",)
-    assert unread_prefixes("_news/a.md", "warning", "special_file") == ("_news/a.md",)
-    assert "_news/a.md".startswith(unread_prefixes("_news/a.md", "warning", "symlink"))
-    assert unread_prefixes("_news/a.md", "warning", "case_collision") == ()
-    assert unread_prefixes("dump.tar", "error", "archive_damaged") == ("",)
-    assert "_news/a.md".startswith(unread_prefixes("dump.tar", "error", "archive_too_large"))
-    assert unread_prefixes("_news/a.md", "error", "damaged_member") == ("",)
+    assert find_unread_prefixes("_news", "error", "unreadable") == ("_news/",)
+    assert find_unread_prefixes("_news", "warning", "symlink") == ("_news/",)
+    assert find_unread_prefixes("_news", "warning", "submodule") == ("_news/",)
+    assert find_unread_prefixes("_news/a.md", "error", "duplicate_name") == ("_news/a.md",)
+    assert find_unread_prefixes("_news/a.md", "warning", "hard_link") == ("_news/a.md",)
+    assert find_unread_prefixes("_news/a.md", "warning", "special_file") == ("_news/a.md",)
+    assert "_news/a.md".startswith(find_unread_prefixes("_news/a.md", "warning", "symlink"))
+    assert find_unread_prefixes("_news/a.md", "warning", "case_collision") == ()
+    assert find_unread_prefixes("dump.tar", "error", "archive_damaged") == ("",)
+    assert "_news/a.md".startswith(find_unread_prefixes("dump.tar", "error", "archive_too_large"))
+    assert find_unread_prefixes("_news/a.md", "error", "damaged_member") == ("",)
 
 
 def test_a_worker_loads_little() -> None:
@@ -484,4 +484,4 @@ def test_a_folder_too_deep_to_be_named(tmp_path: Path, monkeypatch: pytest.Monke
     [(path, severity, code)] = issues(tmp_path)
     assert (severity, code) == ("error", "unreadable")
     assert path.startswith("_news/ddd")
-    assert Folder(tmp_path).scan().unread_prefixes() == (f"{path}/",)
+    assert Folder(tmp_path).scan().find_unread_prefixes() == (f"{path}/",)

@@ -177,7 +177,7 @@ def test_links_and_submodules_are_not_followed(repository: Path) -> None:
         ("_news/link.md", "warning", "symlink"),
         ("_news/old.zip", "warning", "nested_archive"),
     ]
-    assert scan.unread_prefixes() == ("_learning/module/", "_linked/", "_news/link.md/", "_news/link.md")
+    assert scan.find_unread_prefixes() == ("_learning/module/", "_linked/", "_news/link.md/", "_news/link.md")
 
 
 def test_names_that_cannot_be_stored_or_lead_out(repository: Path) -> None:

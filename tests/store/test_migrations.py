@@ -19,7 +19,7 @@ from curation.backends.base import ENGINE_TABLES
 from curation.editing.reverting import revert_changeset
 from curation.errors import StoreError
 from curation.store import migrate
-from curation.store.database import Store, head_revision, insert_row, migrations_folder
+from curation.store.database import Store, find_head_revision, find_migrations_folder, insert_row
 from curation.store.schema import articles, changes, import_issues, metadata, search_queue
 
 from ..support.editing_helpers import assert_sound
@@ -27,17 +27,17 @@ from ..support.importing_helpers import import_folder
 from ..support.places import CHECKOUT, SITE
 from ..support.store_digest import digests
 
-REVISIONS = sorted((migrations_folder() / "versions").glob("[0-9]*.py"))
+REVISIONS = sorted((find_migrations_folder() / "versions").glob("[0-9]*.py"))
 
 
 @pytest.mark.slow
 def test_up_down_and_up_again_with_rows(empty_database: str) -> None:
     store = Store(empty_database)
-    assert migrate.upgrade(store) == head_revision()
+    assert migrate.upgrade(store) == find_head_revision()
     import_folder(store, SITE, actor="tester")
     for revision in reversed(REVISIONS[:-1]):
         migrate.downgrade(store, revision.name[:4])
-    while store.revision() != head_revision():
+    while store.read_revision() != find_head_revision():
         migrate.upgrade(store, "+1")
     migrate.check(store)
     with store.reading() as connection:
@@ -136,7 +136,7 @@ def test_documents_that_an_older_release_reads_differently_are_parsed_by_the_nex
     with store.writing() as connection:
         connection.execute(sa.text(as_older_release))
     for revision in ("0021", "0020", "0021"):
-        stands = store.revision()
+        stands = store.read_revision()
         assert stands is not None
         migrate.downgrade(store, revision) if revision < stands else migrate.upgrade(store, revision)
     migrate.upgrade(store)
@@ -237,7 +237,7 @@ def test_tables_of_another_program_are_left_alone(empty_database: str) -> None:
 def test_upgrading_twice_changes_nothing(store: Store) -> None:
     import_folder(store, SITE, actor="tester")
     before = digests(store)
-    assert migrate.upgrade(store) == head_revision()
+    assert migrate.upgrade(store) == find_head_revision()
     assert digests(store) == before
 
 
@@ -293,12 +293,12 @@ def test_a_failing_migration_leaves_nothing_behind(
     folder = tmp_path / "migrations"
     (folder / "versions").mkdir(parents=True)
     for name in ("env.py", "script.py.mako"):
-        (folder / name).write_text((migrations_folder() / name).read_text())
+        (folder / name).write_text((find_migrations_folder() / name).read_text())
     (folder / "versions" / "0001_fail.py").write_text(
         "import sqlalchemy as sa\nfrom alembic import op\nrevision, down_revision = '0001', None\n"
         "def upgrade():\n    op.create_table('half', sa.Column('id', sa.Integer, primary_key=True))\n    raise RuntimeError\n"
     )
-    monkeypatch.setattr(migrate, "migrations_folder", lambda: folder)
+    monkeypatch.setattr(migrate, "find_migrations_folder", lambda: folder)
     store = Store(empty_database)
     with pytest.raises(RuntimeError):
         migrate.upgrade(store)

@@ -9,10 +9,10 @@ import pytest
 import sqlalchemy as sa
 from click.testing import Result
 
-from curation.articles.selecting import Filters, filter_conditions
+from curation.articles.selecting import Filters, make_filter_conditions
 from curation.store.database import Store
 from curation.store.schema import provider_aliases, providers
-from curation.suggestions import nearest, unknown_name
+from curation.suggestions import describe_unknown_name, find_nearest
 
 from ..support.cases import some
 from ..support.places import SITE
@@ -60,11 +60,11 @@ def test_one_query_looks_for_all_names(imported: Store) -> None:
     statements: list[str] = []
     with imported.reading() as connection:
         sa.event.listen(connection, "before_cursor_execute", lambda *event: statements.append(event[2]))
-        filter_conditions(
+        make_filter_conditions(
             connection, Filters(topic=["Tides"] * 9, provider=["The Tidal Times"], type=["video"])
         )
         assert len(statements) == 1
-        filter_conditions(connection, Filters(published=True))
+        make_filter_conditions(connection, Filters(published=True))
         assert len(statements) == 1
 
 
@@ -138,9 +138,9 @@ def test_misspelt_commands_and_options_have_suggestions(
 
 
 def test_suggestions_ignore_case() -> None:
-    assert nearest("TIDES", ["Tides", "tide pools"]) == "Tides"
-    assert nearest("straße", ["STRASSE"]) == "STRASSE"
-    assert nearest("xyz", []) == ""
-    assert unknown_name("topic", "x", [f"topic {n}" for n in range(30)], "curation report topics").endswith(
-        "topic 19 and 10 more (`curation report topics`)"
-    )
+    assert find_nearest("TIDES", ["Tides", "tide pools"]) == "Tides"
+    assert find_nearest("straße", ["STRASSE"]) == "STRASSE"
+    assert find_nearest("xyz", []) == ""
+    assert describe_unknown_name(
+        "topic", "x", [f"topic {n}" for n in range(30)], "curation report topics"
+    ).endswith("topic 19 and 10 more (`curation report topics`)")

@@ -97,7 +97,7 @@ def test_a_read_only_store_can_be_read_and_copied(folder: Path, tmp_path: Path) 
             done = run(folder / "store.db", *arguments)
             assert (done.returncode, "Error" in done.stderr) == (0, False), (arguments, done.stderr)
     assert [file.name for file in folder.iterdir()] == ["store.db"]
-    assert Store(str(out / "copy.db")).revision() is not None
+    assert Store(str(out / "copy.db")).read_revision() is not None
 
 
 def test_the_wal_of_a_read_only_store_is_read_too(

@@ -19,9 +19,9 @@ from curation.cli import cli
 from curation.errors import SelectionError
 from curation.queries.reports import find_reports, run_query
 from curation.store import migrate
-from curation.store.database import Store, head_revision, migrations_folder
+from curation.store.database import Store, find_head_revision, find_migrations_folder
 from curation.store.descriptions import find_tables, find_views
-from curation.store.readers import grant_reader, reader_statements, readers_lacking_views
+from curation.store.readers import find_readers_lacking_views, grant_reader, make_reader_statements
 
 from ..support.importing_helpers import import_folder
 from ..support.places import SITE
@@ -136,7 +136,7 @@ def test_the_printed_statements_do_the_same(served: Store) -> None:
         assert reader.execute("SELECT count(*) FROM article_overview").fetchone() == (50,)
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             reader.execute("SELECT 1 FROM articles")
-    again = reader_statements(served, ODD)
+    again = make_reader_statements(served, ODD)
     assert not [statement for statement in again if not statement.startswith("GRANT")]
     grant_reader(served, ODD)
 
@@ -210,7 +210,7 @@ def test_a_role_with_other_privileges_is_an_error(
 @pytest.mark.parametrize("name", ["", "public", "none", "pg_reader", "x" * 64, "é" * 32, "a\nb", "a\0b"])
 def test_an_invalid_role_name_is_an_error(served: Store, name: str) -> None:
     with pytest.raises(SelectionError):
-        reader_statements(served, name)
+        make_reader_statements(served, name)
 
 
 def test_a_missing_right_to_grant_is_an_error_of_one_line(served: Store, role: str) -> None:
@@ -253,11 +253,11 @@ def test_views_that_a_revision_creates_again_keep_their_grants(
     served: Store, role: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "migrations"
-    shutil.copytree(migrations_folder(), folder)
+    shutil.copytree(find_migrations_folder(), folder)
     (folder / "versions" / "9999_make_views.py").write_text(
-        REVISION.format(head=head_revision(), views=VIEWS)
+        REVISION.format(head=find_head_revision(), views=VIEWS)
     )
-    monkeypatch.setattr(migrate, "migrations_folder", lambda: folder)
+    monkeypatch.setattr(migrate, "find_migrations_folder", lambda: folder)
     grant_reader(served, role)
     execute(
         served,
@@ -279,7 +279,7 @@ def test_downgrade_and_upgrade_keep_the_grants_of_views(served: Store, role: str
     grant_reader(served, role)
     migrate.downgrade(served, "0012")  # the views stay
     migrate.upgrade(served)
-    assert readers_lacking_views(served) == []
+    assert find_readers_lacking_views(served) == []
 
 
 def test_upgrading_reports_readers_that_may_not_read_a_view(served: Store, role: str) -> None:

@@ -247,7 +247,7 @@ def read(data: bytes) -> None:
 
 
 def search(data: bytes) -> None:
-    from curation.articles.searching import parse_query, snippet
+    from curation.articles.searching import make_snippet, parse_query
     from curation.errors import SelectionError
 
     query, _, text = data.decode().partition("\n\n")
@@ -255,7 +255,7 @@ def search(data: bytes) -> None:
         terms = parse_query(query)
     except SelectionError:
         return
-    snippet(terms, [text], ("[", "]"))
+    make_snippet(terms, [text], ("[", "]"))
 
 
 def write(data: bytes) -> bytes:
@@ -270,31 +270,31 @@ def write(data: bytes) -> bytes:
 
 
 def diff(data: bytes) -> None:
-    from curation.exporting.diffs import unified_diff
+    from curation.exporting.diffs import make_diff
 
-    for _ in unified_diff("a", data, write(data)):
+    for _ in make_diff("a", data, write(data)):
         pass
 
 
 def show(data: bytes) -> None:
-    from curation.cell_text import json_cell, spreadsheet_cell, text_cell
+    from curation.cell_text import format_cell, format_json_cell, format_spreadsheet_cell
     from curation.cli.output.html_page import _cell
     from curation.cli.output.table import _one_line, _short
     from curation.exporting.site.feeds import _clean
     from curation.importing.records.issue_tracker import shorten_message
-    from curation.scanning import printable
+    from curation.scanning import make_printable
 
     text = data.decode()
     for form in (
         _cell,
         _one_line,
         _short,
-        json_cell,
-        text_cell,
-        spreadsheet_cell,
+        format_json_cell,
+        format_cell,
+        format_spreadsheet_cell,
         _clean,
         shorten_message,
-        printable,
+        make_printable,
     ):
         form(text)
 

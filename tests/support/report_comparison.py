@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from curation.queries.reports import find_report, report_query, run_query
+from curation.queries.reports import find_report, make_report_query, run_query
 from curation.store.database import Store
 
 from .reference_model import ReferenceModel
@@ -31,7 +31,7 @@ def check(model: ReferenceModel, name: str, expected: Sequence[Row], **parameter
 
 
 def rows(store: Store, name: str, parameters: dict[str, str]) -> list[Row]:
-    with run_query(store, report_query(find_report(name), parameters, 60.0)) as found:
+    with run_query(store, make_report_query(find_report(name), parameters, 60.0)) as found:
         return [dict(zip(found.columns, map(plain, row), strict=True)) for row in found.rows]
 
 

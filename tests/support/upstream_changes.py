@@ -31,7 +31,7 @@ from curation.editing.flags import set_flags
 from curation.flags import FLAGS
 from curation.scanning import Kind, kind_of
 from curation.store.database import Store
-from curation.urls import canonical_url, url_digest
+from curation.urls import canonicalize_url, digest_url
 
 from .places import DATA
 
@@ -254,7 +254,7 @@ def read_document(content: bytes) -> Document | str:
     except (UnicodeDecodeError, yaml.YAMLError):
         return "refused"
     flags = {flag: None if values.get(flag) is None else int(values[flag]) for flag in FLAGS}
-    url = canonical_url(values.get("originalUrl")) or canonical_url(values.get("webUrl"))
+    url = canonicalize_url(values.get("originalUrl")) or canonicalize_url(values.get("webUrl"))
     title = values.get("title", values.get("name"))
     at = values.get("publishedDateTime")
     identity = (
@@ -263,7 +263,7 @@ def read_document(content: bytes) -> Document | str:
         re.sub(r"\s", "", text[end + 4 :]) or None,
         at and str(at),
     )
-    return Document(title, url_digest(url), flags, identity)
+    return Document(title, digest_url(url), flags, identity)
 
 
 def _plain_url(url: str | None) -> str | None:

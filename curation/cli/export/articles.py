@@ -10,7 +10,7 @@ import click
 from ...wording import counted
 from ..help_groups import OUTPUT, Command, option
 from ..options import chosen_filters, filter_options, open_store, prepare_search
-from ..output import ColumnType, chosen_output, escape, file_argument, output_options, print_rows
+from ..output import ColumnType, escape, file_argument, get_output, output_options, print_rows
 from ..progress import showing_progress
 
 #: Rows between two updates of the progress bar.
@@ -45,19 +45,21 @@ def articles_command(no_body: bool, schema: bool, **options: Any) -> None:
       curation export articles --source site --format jsonl | jq .title
       curation export articles --schema
     """
-    from ...exporting.rows import column_names, column_types, find_columns, read_rows
+    from ...exporting.rows import find_columns, list_column_names, list_column_types, read_rows
 
     if schema:
         columns = [(column.name, _name_type(column.kind), column.meaning) for column in find_columns()]
         print_rows(("column", "type", "meaning"), columns)
         return
-    output = chosen_output()
-    filters, names = chosen_filters(options), column_names(body=not no_body)
+    output = get_output()
+    filters, names = chosen_filters(options), list_column_names(body=not no_body)
     store = open_store()
     prepare_search(store, filters)
     with store.reading() as connection:
         count, rows = read_rows(connection, filters, body=not no_body)
-        print_rows(names, rows if output.file is None else _show_progress(rows, count), column_types(names))
+        print_rows(
+            names, rows if output.file is None else _show_progress(rows, count), list_column_types(names)
+        )
     if output.file is not None:
         click.echo(escape(f"{counted(count, 'article')} in {output.file}"), err=True)
 

@@ -154,9 +154,9 @@ def _show_path(change: FileChange) -> None:
 
 def _show_diff(change: FileChange) -> None:
     """Print a diff: as bytes for `git apply`, or with control characters escaped on a terminal."""
-    from ...exporting.diffs import unified_diff
+    from ...exporting.diffs import make_diff
 
-    lines = unified_diff(change.path, change.old, change.new)
+    lines = make_diff(change.path, change.old, change.new)
     if sys.stdout.isatty():
         for line in lines:
             click.echo(escape(line.decode(errors="backslashreplace").rstrip("\n")))

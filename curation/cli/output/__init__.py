@@ -17,7 +17,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import IO, Any
 
-from ...cell_text import escape, text_cell, to_json, to_json_value
+from ...cell_text import escape, format_cell, to_json, to_json_value
 from ...interrupts import Outcome, record_outcome
 from .options import (
     BINARY_FORMATS,
@@ -26,8 +26,8 @@ from .options import (
     ColumnType,
     Output,
     check_folder,
-    chosen_output,
     file_argument,
+    get_output,
     output_options,
 )
 
@@ -39,26 +39,26 @@ __all__ = (
     "Output",
     "atomic_write",
     "check_folder",
-    "chosen_output",
     "escape",
     "file_argument",
+    "format_cell",
+    "get_output",
     "output_options",
     "print_rows",
     "print_text",
-    "text_cell",
     "to_json",
     "to_json_value",
 )
 
 #: Each format, its module here, and the function that yields lines or writes bytes. Imported on first use.
 _WRITERS = {
-    "table": ("table", "table_lines"),
-    "markdown": ("table", "markdown_lines"),
-    "csv": ("csv_format", "csv_lines"),
-    "tsv": ("csv_format", "tsv_lines"),
-    "json": ("json_format", "json_lines"),
-    "jsonl": ("json_format", "jsonl_lines"),
-    "html": ("html_page", "html_lines"),
+    "table": ("table", "format_table"),
+    "markdown": ("table", "format_markdown"),
+    "csv": ("csv_format", "format_csv"),
+    "tsv": ("csv_format", "format_tsv"),
+    "json": ("json_format", "format_json"),
+    "jsonl": ("json_format", "format_jsonl"),
+    "html": ("html_page", "format_html"),
     "xlsx": ("xlsx", "write_xlsx"),
     "parquet": ("parquet", "write_parquet"),
 }
@@ -72,7 +72,7 @@ def print_rows(
     Args:
         kinds: the types of the columns. Without them, typed formats infer types from the rows.
     """
-    output = replace(chosen_output(), kinds=kinds)
+    output = replace(get_output(), kinds=kinds)
     module, name = _WRITERS[output.form]
     writer = getattr(import_module(f".{module}", __name__), name)
     counter = _RowCounter(rows)
@@ -99,7 +99,7 @@ class _RowCounter:
 
 def print_text(lines: Iterable[str]) -> None:
     """Write lines to the file of --output, to a pager, or to standard output."""
-    output = chosen_output()
+    output = get_output()
     if output.is_terminal and output.pager:
         from .pager import print_paged
 
@@ -112,7 +112,7 @@ def print_text(lines: Iterable[str]) -> None:
 @contextmanager
 def _opened_output() -> Iterator[IO[str]]:
     """Yield standard output, or the file of --output, which appears only once it is complete."""
-    output = chosen_output()
+    output = get_output()
     if output.file is None:
         from .encoding import opened_text
 

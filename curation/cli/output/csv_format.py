@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from types import NoneType
 from typing import Any
 
-from ...cell_text import escape_surrogates, spreadsheet_cell, to_text
+from ...cell_text import escape_surrogates, format_spreadsheet_cell, to_text
 from .options import Output
 
 Row = Sequence[Any]
@@ -28,18 +28,18 @@ class _Echo:
         return line[:-2] + "\n"
 
 
-def csv_lines(columns: Sequence[str], rows: Iterator[Row], output: Output) -> Iterator[str]:
+def format_csv(columns: Sequence[str], rows: Iterator[Row], output: Output) -> Iterator[str]:
     return _separated(columns, rows, output, ",")
 
 
-def tsv_lines(columns: Sequence[str], rows: Iterator[Row], output: Output) -> Iterator[str]:
+def format_tsv(columns: Sequence[str], rows: Iterator[Row], output: Output) -> Iterator[str]:
     return _separated(columns, rows, output, "\t")
 
 
 def _separated(columns: Sequence[str], rows: Iterator[Row], output: Output, separator: str) -> Iterator[str]:
     writer = csv.writer(_Echo(), delimiter=separator, lineterminator="\r\n")
     writerow: Callable[[Row], str] = writer.writerow
-    cell = _raw_cell if output.raw else spreadsheet_cell
+    cell = _raw_cell if output.raw else format_spreadsheet_cell
     if output.headers:
         yield writerow([cell(column) for column in columns])
     for row in rows:

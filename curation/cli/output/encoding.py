@@ -15,8 +15,8 @@ from contextlib import contextmanager, suppress
 from typing import IO
 
 from ...errors import CurationError
-from ...temporary import unnamed_file
-from ..streams import output_encoding
+from ...temporary import open_unnamed_file
+from ..streams import find_output_encoding
 
 #: The error handlers of formats that can escape every character in ASCII.
 _ESCAPES = {"json": "curation.json", "jsonl": "curation.json", "html": "xmlcharrefreplace"}
@@ -42,7 +42,7 @@ def opened_text(form: str) -> Iterator[IO[str]]:
 
     Raises CurationError, and writes nothing, if the format has no escapes and the encoding lacks a character.
     """
-    encoding = output_encoding()
+    encoding = find_output_encoding()
     if codecs.lookup(encoding).name.startswith("utf") or form not in (*_ESCAPES, *_EXACT):
         yield sys.stdout
     elif form in _EXACT:
@@ -56,7 +56,7 @@ def opened_text(form: str) -> Iterator[IO[str]]:
 
 @contextmanager
 def _all_or_nothing(encoding: str) -> Iterator[IO[str]]:
-    with unnamed_file() as buffer:
+    with open_unnamed_file() as buffer:
         try:
             with _text(buffer, encoding, "strict") as text:
                 yield text

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from itertools import chain, islice
 from typing import Any
 
-from ...cell_text import is_numeric, text_cell
+from ...cell_text import format_cell, is_numeric
 from ...wording import counted
 from .options import Output, output_title
 
@@ -58,7 +58,7 @@ footer { position: sticky; left: 2rem; width: max-content; margin-top: 1rem; col
 """
 
 
-def html_lines(columns: Sequence[str], rows: Iterator[Sequence[Any]], _output: Output) -> Iterator[str]:
+def format_html(columns: Sequence[str], rows: Iterator[Sequence[Any]], _output: Output) -> Iterator[str]:
     sample = list(islice(rows, SAMPLE))
     title = _text(output_title())
     yield from _head(title, _column_styles(columns, sample))
@@ -97,7 +97,7 @@ def _column_styles(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str
     """Return CSS for each column: numbers on the right, short words unwrapped, wide columns for text."""
     styles = ""
     for i, _ in enumerate(columns):
-        longest = max((len(text_cell(row[i])) for row in rows), default=0)
+        longest = max((len(format_cell(row[i])) for row in rows), default=0)
         style = "white-space: pre" if longest <= _SHORT else "min-width: 10rem"
         if is_numeric(row[i] for row in rows):
             style = "white-space: pre; text-align: right"
@@ -108,11 +108,11 @@ def _column_styles(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str
 
 
 def _text(text: str) -> str:
-    return html.escape(text_cell(text))
+    return html.escape(format_cell(text))
 
 
 def _cell(value: Any) -> str:
-    text = text_cell(value)
+    text = format_cell(value)
     if _SPECIAL.search(text):
         text = html.escape(text)
     if text[:1] in "hH" and isinstance(value, str) and _is_link(value):

@@ -73,7 +73,7 @@ class Output:
 
 
 def output_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options of a command that prints rows; `chosen_output` returns their values."""
+    """Add the options of a command that prints rows; `get_output` returns their values."""
 
     def store(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
         if isinstance(value, Path):
@@ -126,7 +126,7 @@ def check_folder(ctx: click.Context, param: click.Parameter, file: Path | None) 
     return file
 
 
-def chosen_output() -> Output:
+def get_output() -> Output:
     """Return the output options of the running command.
 
     Raises UsageError for a suffix that is not a format, without --format; for binary formats or --raw on a

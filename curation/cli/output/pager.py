@@ -13,8 +13,8 @@ from itertools import chain
 from typing import IO
 
 from ...interrupts import signals_deferred
-from ...temporary import unnamed_file
-from ..streams import output_encoding
+from ...temporary import open_unnamed_file
+from ..streams import find_output_encoding
 
 #: The options of less if LESS is not set: long lines do not wrap and scroll with the arrow keys, and Ctrl-C
 #: quits.
@@ -39,8 +39,8 @@ def print_paged(lines: Iterator[str]) -> None:
     if rows < height:
         sys.stdout.writelines(first)
         return
-    settings = {"encoding": output_encoding(), "errors": sys.stdout.errors, "newline": ""}
-    with unnamed_file("w+", **settings) as buffer:
+    settings = {"encoding": find_output_encoding(), "errors": sys.stdout.errors, "newline": ""}
+    with open_unnamed_file("w+", **settings) as buffer:
         buffer.writelines(chain(first, lines))
         buffer.flush()
         buffer.seek(0)

@@ -24,8 +24,8 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
-from ...cell_text import escape_surrogates, parse_instant_text, to_json_value, to_text, unique_names
-from ...temporary import unnamed_file
+from ...cell_text import escape_surrogates, make_names_unique, parse_instant_text, to_json_value, to_text
+from ...temporary import open_unnamed_file
 from .options import ColumnType, Output
 
 if TYPE_CHECKING:
@@ -68,11 +68,11 @@ def write_parquet(
     except ImportError as error:
         raise click.ClickException("parquet needs a library: pip install 'curation[parquet]'") from error
 
-    names = unique_names(columns)
+    names = make_names_unique(columns)
     with ExitStack() as files:
 
         def new_file() -> IO[bytes]:
-            return files.enter_context(unnamed_file())
+            return files.enter_context(open_unnamed_file())
 
         parts = _write_parts(new_file, names, rows, output.kinds)
         whole = parts[0].file if len(parts) == 1 else _join_parts(parts, names, new_file())

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import chain, islice
 from typing import Any, NamedTuple
 
-from ...cell_text import is_numeric, text_cell
+from ...cell_text import format_cell, is_numeric
 from .options import Output
 
 Row = Sequence[Any]
@@ -31,7 +31,7 @@ _GAP = "   "
 _MARKUP = re.compile(r"[\\|<\[`]")
 
 
-def table_lines(columns: Sequence[str], rows: Iterator[Row], output: Output) -> Iterator[str]:
+def format_table(columns: Sequence[str], rows: Iterator[Row], output: Output) -> Iterator[str]:
     layout = _lay_out(columns, rows, _one_line if output.wide else _short)
     width = shutil.get_terminal_size().columns if output.is_terminal and not output.wide else None
     widths = layout.widths if width is None else _fit_widths(layout.widths, width)
@@ -43,7 +43,7 @@ def table_lines(columns: Sequence[str], rows: Iterator[Row], output: Output) -> 
         yield _GAP.join(align(cells)).rstrip() + "\n"
 
 
-def markdown_lines(columns: Sequence[str], rows: Iterator[Row], output: Output) -> Iterator[str]:
+def format_markdown(columns: Sequence[str], rows: Iterator[Row], output: Output) -> Iterator[str]:
     def cell(value: Any) -> str:
         return _MARKUP.sub(r"\\\g<0>", _one_line(value) if output.wide else _short(value))
 
@@ -78,7 +78,7 @@ def _lay_out(columns: Sequence[str], rows: Iterator[Row], cell: Callable[[Any], 
 
 
 def _one_line(value: Any) -> str:
-    return " ".join(text_cell(value).split()) if isinstance(value, str) else text_cell(value)
+    return " ".join(format_cell(value).split()) if isinstance(value, str) else format_cell(value)
 
 
 def _short(value: Any) -> str:

@@ -20,8 +20,8 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
-from ...cell_text import escape, escape_surrogates, is_formula, parse_instant_text, text_cell, to_text
-from ...temporary import temporary_folder, unnamed_file
+from ...cell_text import escape, escape_surrogates, format_cell, is_formula, parse_instant_text, to_text
+from ...temporary import open_unnamed_file, temporary_folder
 from ...wording import counted
 from .options import Output, output_title
 
@@ -61,7 +61,7 @@ def write_xlsx(stream: IO[bytes], columns: Sequence[str], rows: Iterator[Row], o
         raise click.ClickException("xlsx needs a library: pip install 'curation[xlsx]'") from error
 
     # It is closed only when complete. After an error, the folder is deleted with what was written.
-    with temporary_folder() as folder, unnamed_file() as file, _replaced_after_errors(file) as archive:
+    with temporary_folder() as folder, open_unnamed_file() as file, _replaced_after_errors(file) as archive:
         workbook = xlsxwriter.Workbook(
             archive, {"constant_memory": True, "tmpdir": str(folder), "use_zip64": True}
         )
@@ -124,7 +124,7 @@ def _write_sheets(workbook: Any, cells: _Cells, columns: Sequence[str], rows: It
 
 
 def _width(values: Sequence[Any]) -> int:
-    longest = max(max(map(len, text_cell(value).split("\n")), default=0) for value in values)
+    longest = max(max(map(len, format_cell(value).split("\n")), default=0) for value in values)
     return min(_WIDEST, max(_NARROWEST, longest + 2))
 
 

@@ -12,7 +12,7 @@ from html import escape
 from typing import Any
 from urllib.parse import quote
 
-from ...urls import canonical_url
+from ...urls import canonicalize_url
 from .items import Renderer
 from .output import FEEDS, Output
 from .rows import Article
@@ -72,7 +72,11 @@ def _entry(article: Article, renderer: Renderer) -> Json:
 
 def _find_link(article: Article, renderer: Renderer) -> str:
     """Return the address of an article on the web, or its address on the site."""
-    return canonical_url(article.web_url) or canonical_url(article.original_url) or renderer.address(article)
+    return (
+        canonicalize_url(article.web_url)
+        or canonicalize_url(article.original_url)
+        or renderer.address(article)
+    )
 
 
 def _list_authors(article: Article) -> list[str]:
@@ -85,7 +89,9 @@ def _list_authors(article: Article) -> list[str]:
 
 def _find_image(article: Article, renderer: Renderer) -> str | None:
     """Return the address of the first image of an article that is http(s)."""
-    return next(filter(None, (canonical_url(_url(image)) for image in renderer.images(article) or ())), None)
+    return next(
+        filter(None, (canonicalize_url(_url(image)) for image in renderer.images(article) or ())), None
+    )
 
 
 def _url(image: Json) -> str | None:

@@ -25,12 +25,12 @@ class Renderer:
         self._section = section
         self.settings = settings
 
-    def item(self, article: Article) -> Json:
+    def render_item(self, article: Article) -> Json:
         """Render an article for the lists of the section."""
-        item = self.item_with_nulls(article)
+        item = self.render_item_with_nulls(article)
         return item if self._section.is_bare else _without_nulls(item)
 
-    def item_with_nulls(self, article: Article) -> Json:
+    def render_item_with_nulls(self, article: Article) -> Json:
         """Render an article with null for every absent value."""
         return {key: self._value(article, key) for key in self._section.keys}
 
@@ -49,14 +49,14 @@ class Renderer:
         """Return a unique address. `file` is not unique: `x.md` and `x.html` have the same JSON file."""
         return f"{self.settings.root}/{quote(article.path)}"
 
-    def date(self, article: Article, key: str) -> str | None:
+    def format_date(self, article: Article, key: str) -> str | None:
         """Return a date of an article as the section has it: in UTC or in the site's time zone."""
         moment = _moment(article, key)
         if moment is not None and self._section.by_date:
             return _formatted(moment).removesuffix("+00:00") + "Z"
-        return self.local(article, key)
+        return self.format_local_date(article, key)
 
-    def local(self, article: Article, key: str) -> str | None:
+    def format_local_date(self, article: Article, key: str) -> str | None:
         """Return a date of an article in the site's time zone, or in UTC if RFC 3339 cannot express that.
 
         A date without a time is midnight in that zone, as in Jekyll. Its instant may be on the day before.
@@ -150,9 +150,9 @@ class Renderer:
         return stated if isinstance(stated, list) and stated else article.topics or None
 
     def top_items(self, article: Article) -> list[Json] | None:
-        return [self.collection_item(item) for item in article.items[:TOP_ITEMS]] or None
+        return [self.render_collection_item(item) for item in article.items[:TOP_ITEMS]] or None
 
-    def collection_item(self, article: Article) -> Json:
+    def render_collection_item(self, article: Article) -> Json:
         """Render an item of a collection; a collection in it is rendered without its items."""
         item = {key: self._value(article, key) for key in self._section.keys if key != "topItems"}
         return item if self._section.is_bare else _without_nulls(item)
@@ -196,8 +196,8 @@ _VALUES: dict[str, Callable[[Renderer, Article], Any]] = {
     "type": lambda _, article: article.type,
     "ampWebUrl": lambda _, article: article.amp_web_url,
     "cdnAmpWebUrl": lambda _, article: article.cdn_amp_web_url,
-    "publishedDateTime": lambda renderer, article: renderer.date(article, "publishedDateTime"),
-    "updatedDateTime": lambda renderer, article: renderer.date(article, "updatedDateTime"),
+    "publishedDateTime": lambda renderer, article: renderer.format_date(article, "publishedDateTime"),
+    "updatedDateTime": lambda renderer, article: renderer.format_date(article, "updatedDateTime"),
     "provider": Renderer.provider,
     "affiliation": Renderer.affiliation,
     "ratings": Renderer.ratings,

@@ -30,7 +30,7 @@ class ListedTopic(NamedTuple):
     folder: str
 
 
-def listed_topics(
+def find_listed_topics(
     connection: sa.Connection, source_id: int, section: Section, own_topic: str, output: Output
 ) -> dict[int, ListedTopic]:
     """Return the topics that have pages in a section, by id.

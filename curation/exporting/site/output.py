@@ -126,7 +126,7 @@ class Output:
 
     def _children(self, folder: str) -> list[str]:
         """Return the paths in a folder, in order; none for a file or a link."""
-        return [f"{folder}/{name}" for name in self._unless_refused(folder, self._target.names) or ()]
+        return [f"{folder}/{name}" for name in self._unless_refused(folder, self._target.list_names) or ()]
 
     def _unless_refused(self, path: str, look: Callable[[str], T | None]) -> T | None:
         """Return the result of `look`; None for what no export wrote.

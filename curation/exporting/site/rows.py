@@ -86,7 +86,9 @@ def is_public(source_id: int) -> sa.ColumnElement[bool]:
     return sa.and_(articles.c.source_id == source_id, is_published, articles.c.missing_since.is_(None))
 
 
-def public_ids(connection: sa.Connection, source_id: int, collection: str, *, by_date: bool) -> Sequence[int]:
+def read_public_ids(
+    connection: sa.Connection, source_id: int, collection: str, *, by_date: bool
+) -> Sequence[int]:
     """Return the ids of a section's public articles: newest or hottest first, then by path."""
     first = articles.c.published_at if by_date else articles.c.heat
     query = sa.select(articles.c.id).where(is_public(source_id), in_collection(collection))

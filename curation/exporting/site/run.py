@@ -16,10 +16,10 @@ from ...store.schema import articles
 from ..output_folder import OutputFolder
 from .feeds import Feed
 from .items import Renderer
-from .listings import listed_topics
+from .listings import find_listed_topics
 from .output import Output, SiteSummary
-from .pages import Pages, as_entry, as_line, page
-from .rows import Article, public_ids, read_public_articles
+from .pages import Pages, as_entry, as_line, render_page
+from .rows import Article, read_public_articles, read_public_ids
 from .sections import SECTIONS, Section
 from .sitemaps import Sitemap
 
@@ -64,7 +64,7 @@ def _export(
     progress: Progress,
 ) -> SiteSummary:
     done = 0
-    ids = {s.name: public_ids(connection, source_id, s.name, by_date=s.by_date) for s in sections}
+    ids = {s.name: read_public_ids(connection, source_id, s.name, by_date=s.by_date) for s in sections}
     total = sum(map(len, ids.values()))
     for section in sections:
         if ids[section.name]:
@@ -101,7 +101,7 @@ class _Writer:
         self._output = output
         self._renderer = Renderer(section, settings)
         self._head = {} if section.title is None else {"title": section.title, "path": f"_{section.name}"}
-        listed = listed_topics(connection, source_id, section, settings.topic, output)
+        listed = find_listed_topics(connection, source_id, section, settings.topic, output)
         self._section_pages = self._pages(section.folder, self._head)
         self._topic_pages = {key: self._pages(topic.folder, self._head) for key, topic in listed.items()}
         self._collection_list = self._collection_pages()
@@ -131,7 +131,7 @@ class _Writer:
 
     def add(self, article: Article) -> None:
         """Add the next article to all of its lists."""
-        entry = as_entry(self._renderer.item(article))
+        entry = as_entry(self._renderer.render_item(article))
         self._section_pages.add(entry)
         for topic in article.topic_ids:
             if topic in self._topic_pages:
@@ -144,13 +144,13 @@ class _Writer:
             self._collection_list.add(entry)
             self._write_collection(article)
         if self._section.has_single_items:
-            self._put_file(article, as_line(self._renderer.item_with_nulls(article)))
+            self._put_file(article, as_line(self._renderer.render_item_with_nulls(article)))
 
     def _write_collection(self, article: Article) -> None:
         """Write a collection's items, all on one page."""
         head = {"title": article.title or "", "path": article.path}
-        entries = [as_entry(self._renderer.collection_item(item)) for item in article.items]
-        data = page(head, 1, entries, is_bare=self._section.is_bare)
+        entries = [as_entry(self._renderer.render_collection_item(item)) for item in article.items]
+        data = render_page(head, 1, entries, is_bare=self._section.is_bare)
         self._put_file(article, data)
 
     def _put_file(self, article: Article, data: bytes) -> None:

@@ -86,7 +86,11 @@ class Sitemap:
         if moment is not None:
             key = "updatedDateTime" if article.updated_at else "publishedDateTime"
             is_utc = self._section.by_date
-            date = moment.isoformat(timespec="seconds") if is_utc else self._renderer.local(article, key)
+            date = (
+                moment.isoformat(timespec="seconds")
+                if is_utc
+                else self._renderer.format_local_date(article, key)
+            )
             elements.append(f"<lastmod>{date}</lastmod>")
         return _element(
             "url", [*elements, f"<changefreq>{self._section.changes}</changefreq>", "<priority>1</priority>"]

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from ...backends.base import chunks
 from ...store.schema import articles, changesets
 from ..records.import_records import ImportRecords
-from .moves import Candidate, ambiguous_move, certain_keys
+from .moves import Candidate, make_ambiguous_move_issue, make_certain_keys
 from .placement import has_overrides, read_candidates
 
 
@@ -39,7 +39,7 @@ def warn_about_copies(connection: sa.Connection, records: ImportRecords, gone: S
     for copy in copies:
         matches = _find_decided_before(by_key, copy, added_by.get(copy.id, 0))
         if matches:
-            records.issues.add(copy.path, ambiguous_move(matches, is_withheld=False))
+            records.issues.add(copy.path, make_ambiguous_move_issue(matches, is_withheld=False))
             records.to_review.add(copy.path)
 
 
@@ -47,7 +47,7 @@ def _group_by_key(originals: Iterable[Candidate]) -> Mapping[object, list[Candid
     """Return articles by each of their certain keys."""
     by_key: dict[object, list[Candidate]] = defaultdict(list)
     for original in originals:
-        for key in certain_keys(original):
+        for key in make_certain_keys(original):
             by_key[key].append(original)
     return by_key
 
@@ -60,7 +60,7 @@ def _find_decided_before(
     Args:
         originals: Articles by each of their certain keys.
     """
-    found = {article.id: article for key in certain_keys(copy) for article in originals.get(key, ())}
+    found = {article.id: article for key in make_certain_keys(copy) for article in originals.get(key, ())}
     return [article for article in found.values() if _find_oldest_changeset(article) < changeset_id]
 
 

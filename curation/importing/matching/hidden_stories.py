@@ -18,10 +18,10 @@ from collections.abc import Iterable, Iterator
 
 from ...documents.issues import Issue
 from ...documents.json_values import shorten
-from ...urls import url_digest
+from ...urls import digest_url
 from ..merging.override_rules import SetAsideOverride, hides_article
-from ..merging.stories import Story, fold_url, url_variants
-from .moves import STRONG_RULES, Candidate, Plan, UnplacedDocument, certain_keys, strong_keys
+from ..merging.stories import Story, fold_url, list_url_variants
+from .moves import STRONG_RULES, Candidate, Plan, UnplacedDocument, make_certain_keys, make_strong_keys
 
 #: Minimum length of a body that identifies a story, in characters without white space. A placeholder such as
 #: "Coming soon." is too short.
@@ -45,13 +45,13 @@ def withhold_hidden_stories(plan: Plan, unplaced: Iterable[UnplacedDocument], hi
             plan.withheld.add(doc.path)
 
 
-def candidate_of_set_aside(kept: SetAsideOverride) -> Candidate:
+def make_candidate(kept: SetAsideOverride) -> Candidate:
     """Return the story of an override that is set aside, as a candidate."""
     overrides = {kept.field: kept.override}
     return Candidate(0, kept.path or "", kept.story, "", None, overrides, is_lost=False, is_former=True)
 
 
-def weak_keys(story: Story, *, is_brief: bool = False) -> list[_Key]:
+def make_weak_keys(story: Story, *, is_brief: bool = False) -> list[_Key]:
     """Return the keys of a story. One shared key identifies a former story that an editor hid.
 
     Args:
@@ -62,13 +62,13 @@ def weak_keys(story: Story, *, is_brief: bool = False) -> list[_Key]:
     return [key for key in keys if key[1] is not None]
 
 
-def spelling_keys(story: Story) -> list[_Key]:
+def make_spelling_keys(story: Story) -> list[_Key]:
     """Return a digest key for each spelling of a story's URL.
 
     They find the same story in rows of older releases, which have only a digest of the URL.
     """
     url = story.canonical_url
-    return [("digest", url_digest(spelling)) for spelling in url_variants(url)] if url else []
+    return [("digest", digest_url(spelling)) for spelling in list_url_variants(url)] if url else []
 
 
 def has_only_url_digest(story: Story) -> bool:
@@ -90,28 +90,28 @@ class HiddenStories:
         self._has_url_digests_only = False
         current: dict[int, set[_Key]] = {}
         for article in articles:
-            current[article.id] = weak = set(weak_keys(article.story))
+            current[article.id] = weak = set(make_weak_keys(article.story))
             self._add(article, [key for key in weak if key[0] == "url"])
         for story in former:
             if story.is_hidden:
                 # A key that the article still has does not identify its former story.
                 now = current.get(story.id, set())
-                self._add(story, [key for key in weak_keys(story.story) if key not in now])
+                self._add(story, [key for key in make_weak_keys(story.story) if key not in now])
                 self._has_url_digests_only = self._has_url_digests_only or has_only_url_digest(story.story)
 
     def _add(self, article: Candidate, weak: Iterable[_Key]) -> None:
-        for key in (*strong_keys(article), *weak):
+        for key in (*make_strong_keys(article), *weak):
             self._by_key[key].append(article)
 
     def __bool__(self) -> bool:
         """Return whether the index has any story."""
         return bool(self._by_key)
 
-    def match_keys(self, item: UnplacedDocument | Candidate) -> list[_Key]:
+    def make_match_keys(self, item: UnplacedDocument | Candidate) -> list[_Key]:
         """Return the keys by which a document or article can match one of these stories."""
         is_brief = isinstance(item, UnplacedDocument) and item.is_brief
-        spelled = spelling_keys(item.story) if self._has_url_digests_only else []
-        return [*strong_keys(item), *weak_keys(item.story, is_brief=is_brief), *spelled]
+        spelled = make_spelling_keys(item.story) if self._has_url_digests_only else []
+        return [*make_strong_keys(item), *make_weak_keys(item.story, is_brief=is_brief), *spelled]
 
     def find(self, item: UnplacedDocument | Candidate) -> Iterator[tuple[Candidate, _Key]]:
         """Yield the hidden articles whose story `item` has, each with the key that both share.
@@ -119,7 +119,7 @@ class HiddenStories:
         The article itself, or the one at the document's path, matches only by a former story.
         """
         own = item.occupant if isinstance(item, UnplacedDocument) else item.id
-        for key in self.match_keys(item):
+        for key in self.make_match_keys(item):
             for article in self._by_key.get(key, ()):
                 is_own = article.id == own and not article.is_former
                 if not is_own and not _contradicts(key, item, article):
@@ -127,7 +127,7 @@ class HiddenStories:
 
     def has_new_match(self, doc: UnplacedDocument, before: Candidate) -> bool:
         """Return whether a document has one of these stories and its article did not have it before."""
-        known = set(self.match_keys(before))
+        known = set(self.make_match_keys(before))
         had = {id(article) for article, _ in self.find(before) if _is_certain_match(before, article)}
         return any(key not in known and id(article) not in had for article, key in self.find(doc))
 
@@ -143,7 +143,7 @@ def _contradicts(key: _Key, item: UnplacedDocument | Candidate, article: Candida
 
 def _is_certain_match(item: UnplacedDocument | Candidate, article: Candidate) -> bool:
     """Return whether two are certainly the same, regardless of their dates."""
-    return not certain_keys(item).isdisjoint(certain_keys(article))
+    return not make_certain_keys(item).isdisjoint(make_certain_keys(article))
 
 
 def _hidden_story_warning(article: Candidate, key: _Key) -> Issue:

@@ -47,7 +47,7 @@ class UnplacedDocument:
 
     Attributes:
         digest: SHA-256 of the file's bytes.
-        content_hash: The hash by `parsing.content_hash`.
+        content_hash: The hash by `parsing.hash_content`.
         published_at: UTC, as text.
         occupant: The id of the article at its path, which has another story; None if the path is new.
         has_hidden_story: The article at its path is its own, but the document now has the story of another
@@ -280,7 +280,7 @@ class _Planner:
         if not any(article.overrides for article in articles):
             return
         is_withheld = any(article.is_hidden for article in articles)
-        issue = ambiguous_move(articles, is_withheld=is_withheld)
+        issue = make_ambiguous_move_issue(articles, is_withheld=is_withheld)
         self.plan.warnings.update((doc.path, issue) for doc in docs)
         if is_withheld:
             self.plan.withheld.update(doc.path for doc in docs)
@@ -323,7 +323,7 @@ class _Planner:
         for doc in sorted(self._unplaced, key=lambda doc: doc.path):
             if not self._is_clearly_new(doc):
                 continue
-            found = {kept.id: kept for key in story_keys(doc.story) for kept in waiting.get(key, ())}
+            found = {kept.id: kept for key in make_story_keys(doc.story) for kept in waiting.get(key, ())}
             returning = {kept.field: kept for kept in found.values() if kept.id not in returned_ids}
             if returning:
                 self.plan.returning[doc.path] = list(returning.values())
@@ -334,7 +334,7 @@ class _Planner:
         return doc.occupant is None and doc.path not in self.plan.moves and doc.path not in self.plan.warnings
 
 
-def strong_keys(item: _Item) -> list[tuple[object, ...]]:
+def make_strong_keys(item: _Item) -> list[tuple[object, ...]]:
     """Return the keys by `STRONG_RULES`, each preceded by the index of its rule.
 
     One shared key makes a match certain, unless the rule finds a contradiction.
@@ -342,7 +342,7 @@ def strong_keys(item: _Item) -> list[tuple[object, ...]]:
     return _make_keys(item, STRONG_RULES)
 
 
-def certain_keys(item: _Item) -> set[tuple[object, ...]]:
+def make_certain_keys(item: _Item) -> set[tuple[object, ...]]:
     """Return the keys of which one shared key makes a match certain, regardless of the dates."""
     return set(_make_keys(item, _CERTAIN_RULES))
 
@@ -352,7 +352,7 @@ def _make_keys(item: _Item, rules: Iterable[MatchRule]) -> list[tuple[object, ..
     return [key for key in keys if key[1] is not None]
 
 
-def ambiguous_move(articles: Iterable[Candidate], *, is_withheld: bool) -> Issue:
+def make_ambiguous_move_issue(articles: Iterable[Candidate], *, is_withheld: bool) -> Issue:
     """Return the warning of a document that may be one of several articles, some with overrides."""
     overridden_first = sorted(articles, key=lambda article: (not article.overrides, article.path))
     paths = " or ".join(article.path for article in overridden_first[:MAX_NAMED])
@@ -363,7 +363,7 @@ def ambiguous_move(articles: Iterable[Candidate], *, is_withheld: bool) -> Issue
     return Issue("warning", "ambiguous_move", f"may be the same article as {paths}{more}: {effect}", field)
 
 
-def story_keys(story: Story) -> list[tuple[object, ...]]:
+def make_story_keys(story: Story) -> list[tuple[object, ...]]:
     """Return the keys of a story, each of two aspects. Two stories that share a key are the same."""
     url, title, body = fold_url(story.canonical_url), fold_title(story.title) or None, story.body_digest
     known = story.canonical_digest
@@ -375,7 +375,7 @@ def _group_by_story_key(set_aside: Iterable[SetAsideOverride]) -> Mapping[_Key, 
     """Return overrides that are set aside, by each key of their story."""
     groups: dict[_Key, list[SetAsideOverride]] = defaultdict(list)
     for kept in set_aside:
-        for key in story_keys(kept.story):
+        for key in make_story_keys(kept.story):
             groups[key].append(kept)
     return groups
 

@@ -27,13 +27,13 @@ from ...backends.base import chunks
 from ...errors import ImportFailed
 from ...scanning import Dump, File
 from ...store.schema import articles
-from ...urls import url_digest
-from ..merging.stories import Story, digest_body, fold_title, fold_titles, fold_url, url_variants
+from ...urls import digest_url
+from ..merging.stories import Story, digest_body, fold_title, fold_titles, fold_url, list_url_variants
 from ..reading.files import read_files
 from ..reading.rows import get_story, get_value
 from ..reading.tasks import Task
 from .additions import Additions
-from .moves import story_keys
+from .moves import make_story_keys
 
 #: Maximum number of documents that one article counts for: a story may exist at several paths.
 MAX_COPIES = 3
@@ -157,7 +157,7 @@ def _list_evidence(content: _Content) -> Iterator[tuple[_Key, _Key | None]]:
     aspects = _list_aspects(content)
     is_bare = not any(name in ("url", "body") for name, _ in aspects)
     yield ("bytes", content.content_hash), ("bytes", content.content_hash) if is_bare else None
-    for key in story_keys(content.story):
+    for key in make_story_keys(content.story):
         yield key, None
     for aspect in aspects:
         name, value = aspect
@@ -199,12 +199,14 @@ def _make_conditions(
 ) -> Iterator[sa.ColumnElement[bool]]:
     """Yield the SQL conditions of articles with a document's path in these sources, its bytes or its URL."""
     article = articles.c
-    urls = {url for d in documents if d.story.canonical_url for url in url_variants(d.story.canonical_url)}
+    urls = {
+        url for d in documents if d.story.canonical_url for url in list_url_variants(d.story.canonical_url)
+    }
     for some_paths in chunks([document.path for document in documents]):
         yield sa.and_(article.source_id.in_(source_ids), article.path.in_(some_paths))
     for some_hashes in chunks(_distinct(document.content_hash for document in documents)):
         yield article.content_hash.in_(some_hashes)
-    for some_digests in chunks(_distinct(map(url_digest, urls))):
+    for some_digests in chunks(_distinct(map(digest_url, urls))):
         yield article.canonical_digest.in_(some_digests)
 
 

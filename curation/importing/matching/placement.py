@@ -24,8 +24,8 @@ from ..reading.rows import ArticleRow, get_story, get_value
 from .hidden_stories import (
     MIN_BODY,
     HiddenStories,
-    candidate_of_set_aside,
-    weak_keys,
+    make_candidate,
+    make_weak_keys,
     withhold_hidden_stories,
 )
 from .moves import Candidate, Plan, UnplacedDocument, make_plan
@@ -61,7 +61,7 @@ class Placement:
         self._set_aside = [
             kept for _, kept in read_set_aside(connection, articles.c.source_id == self._source_id)
         ]
-        former = [*map(candidate_of_set_aside, self._set_aside), *_read_former(connection, self._source_id)]
+        former = [*map(make_candidate, self._set_aside), *_read_former(connection, self._source_id)]
         self._hidden_stories = HiddenStories(_read_hidden(connection, self._source_id), former)
 
     def defer_unplaced(self, connection: sa.Connection, batch: Sequence[Chunk]) -> list[Chunk]:
@@ -194,7 +194,7 @@ def _make_unplaced(file: Any, digest: bytes, row: ArticleRow, occupant: int | No
 def _lookup_keys(story: Story, text_hash: str) -> set[object]:
     """Return the keys by which a document may match a lost article. One shared key is enough."""
     more = (("hash", text_hash), ("title", fold_title(story.title)))
-    return {*weak_keys(story), *(key for key in more if key[1])}
+    return {*make_weak_keys(story), *(key for key in more if key[1])}
 
 
 # --- reading the store ----------------------------------------------------------------------------------

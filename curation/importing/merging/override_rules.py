@@ -110,8 +110,8 @@ def merge(
         overrides, set_aside = _return_overrides(story, [*set_aside, *replaced])
         notices += [_returned_notice(flag, override) for flag, override in overrides.items()]
     else:
-        notices += conflict_notices(before, upstream, overrides, open_conflicts)
-    notices += set_aside_warnings(set_aside, overrides)
+        notices += make_conflict_notices(before, upstream, overrides, open_conflicts)
+    notices += make_set_aside_warnings(set_aside, overrides)
     values = {flag: override.value for flag, override in overrides.items()}
     return Merged(compute_effective(upstream, values), overrides, set_aside, notices)
 
@@ -182,7 +182,7 @@ def compute_effective(upstream: Flags, overrides: Mapping[str, int]) -> Effectiv
     )
 
 
-def conflict_notices(
+def make_conflict_notices(
     before: Flags, upstream: Flags, overrides: Overrides, open_conflicts: Container[str]
 ) -> list[Issue]:
     """Return a notice for each flag with a conflict between upstream and the override.
@@ -197,17 +197,17 @@ def conflict_notices(
     for flag, (override, _) in overrides.items():
         new, old = getattr(upstream, flag), getattr(before, flag)
         if new is not None and new != override and (new != old or flag in open_conflicts):
-            notices.append(Issue("notice", "upstream_changed", conflict_message(flag, new, override), flag))
+            notices.append(Issue("notice", "upstream_changed", format_conflict(flag, new, override), flag))
     return notices
 
 
-def conflict_message(flag: str, upstream: int, override: int) -> str:
+def format_conflict(flag: str, upstream: int, override: int) -> str:
     """Return the message of an `upstream_changed` notice."""
     new, kept = format_flag(flag, upstream), format_flag(flag, override)
     return f"upstream changed to {new}; the override {kept} is kept"
 
 
-def set_aside_warnings(set_aside: Iterable[SetAsideOverride], overrides: Overrides) -> list[Issue]:
+def make_set_aside_warnings(set_aside: Iterable[SetAsideOverride], overrides: Overrides) -> list[Issue]:
     """Return a warning for each flag that has an override set aside and none in force."""
     latest = {kept.field: kept for kept in set_aside if kept.field not in overrides}
     return [

@@ -24,7 +24,7 @@ from typing import NamedTuple
 class Story(NamedTuple):
     """What a document is about.
 
-    canonical_url: result of `urls.canonical_url`; None if it is unknown (rows of an older release).
+    canonical_url: result of `urls.canonicalize_url`; None if it is unknown (rows of an older release).
     body_digest: result of `digest_body`; None for an empty body, or if it is not needed.
     """
 
@@ -130,11 +130,11 @@ def fold_url(canonical: str | None) -> str | None:
     return f"{address}?{'&'.join(sorted(filter(None, query.split('&'))))}" if query else address
 
 
-#: Largest number of URL parameters for which `url_variants` returns every order.
+#: Largest number of URL parameters for which `list_url_variants` returns every order.
 MAX_ORDERED = 3
 
 
-def url_variants(canonical: str) -> Iterator[str]:
+def list_url_variants(canonical: str) -> Iterator[str]:
     """Yield the canonical URLs that `fold_url` maps to the same result.
 
     With more than `MAX_ORDERED` parameters only two orders are included: as given, and sorted.

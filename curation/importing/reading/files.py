@@ -16,7 +16,7 @@ from ...documents.parsing import (
     Document,
     Organization,
     Topic,
-    content_hash,
+    hash_content,
     parse_article,
     parse_organization,
     parse_topic,
@@ -74,7 +74,7 @@ def drop_tasks(chunk: Chunk, left_out: Collection[int]) -> Chunk:
     places = [place for place, number in enumerate(read.article_tasks) if number in renumbered]
     rest = ReadResult(
         [read.outcomes[number] for number in kept],
-        read.rows.subset(places),
+        read.rows.select(places),
         [renumbered[read.article_tasks[place]] for place in places],
         [file._replace(task=renumbered[file.task]) for file in read.taxonomy if file.task in renumbered],
     )
@@ -110,7 +110,7 @@ def _read(number: int, task: Task, read: ReadResult) -> Outcome:
         return Outcome(OutcomeKind.UNCHANGED, parse_issues(file.kind, content))
     if file.kind is not Kind.ARTICLE:
         return _read_taxonomy(number, task, content, digest, read)
-    text_hash = content_hash(content)
+    text_hash = hash_content(content)
     if known is not None and known.content_hash == text_hash:
         issues = parse_issues(file.kind, content) if known.is_missing else ()
         return Outcome(OutcomeKind.SECURED_ONLY, issues, content, digest)

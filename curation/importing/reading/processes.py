@@ -14,7 +14,7 @@ from multiprocessing.connection import Connection
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
-from ...temporary import temporary_root
+from ...temporary import find_temporary_root
 
 if TYPE_CHECKING:
     from multiprocessing.context import ForkServerContext, SpawnContext
@@ -191,7 +191,7 @@ def _context() -> SpawnContext | ForkServerContext:
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["curation.importing.reading.files"])
-    temporary_root()  # the folder of its socket
+    find_temporary_root()  # the folder of its socket
     with _without_current_folder():
         _start_server()
     return context

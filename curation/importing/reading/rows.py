@@ -24,7 +24,7 @@ from ...documents.instants import format_instant
 from ...documents.parsing import Document
 from ...paths import MAX_PATH
 from ...scanning import collection_of, slug_of
-from ...urls import canonical_url, url_digest
+from ...urls import canonicalize_url, digest_url
 from ..merging.override_rules import compute_effective
 from ..merging.stories import Story, digest_body
 from .tasks import DRAFT
@@ -139,7 +139,7 @@ class Rows:
         for position, link in enumerate(document.related):
             self._add_link(place, position, link)
 
-    def subset(self, places: Sequence[int]) -> Rows:
+    def select(self, places: Sequence[int]) -> Rows:
         """Return the rows of some articles, given by place, and the identities that these refer to."""
         new = {place: new_place for new_place, place in enumerate(places)}
         numbers = [number for number, link in enumerate(self.links) if link.article in new]
@@ -168,13 +168,13 @@ class Rows:
         """Record the identity of a provider and return its digest."""
         if provider is None:
             return None
-        digest = provider_digest(provider)
+        digest = digest_provider(provider)
         self.named_providers[digest] = (provider.name, provider.domain)
         return digest
 
     def add_topic(self, name: str) -> bytes:
         """Record the name of a topic and return its digest."""
-        digest = topic_digest(name)
+        digest = digest_topic(name)
         self.named_topics[digest] = (name,)
         return digest
 
@@ -189,7 +189,7 @@ class Rows:
         return ImageUse(owner, position, self.add_image(image), image[1:6], image.written)
 
     def _add_link(self, article: int, position: int, link: RelatedLink) -> None:
-        digest = url_digest(canonical_url(link.web_url))
+        digest = digest_url(canonicalize_url(link.web_url))
         values = (
             position, link.title, link.excerpt, format_instant(link.published_at), link.web_url, digest,
             link.type, link.quality, link.extra,
@@ -201,14 +201,14 @@ class Rows:
 
 
 def _article_values(path: str, document: Document, text_hash: str) -> tuple[Any, ...]:
-    canonical = canonical_url(document.original_url) or canonical_url(document.web_url)
+    canonical = canonicalize_url(document.original_url) or canonicalize_url(document.web_url)
     flags, status = document.flags, None
     if document.is_draft or is_draft_path(path):
         flags, status = flags._replace(published=False), DRAFT
     return (
         *compute_effective(flags, {}),
         *flags, status,
-        document.title, url_digest(canonical), canonical,
+        document.title, digest_url(canonical), canonical,
         path, collection_of(path), document.slug or slug_of(path), document.category, document.type,
         format_instant(document.published_at), format_instant(document.updated_at), text_hash,
         document.original_url, document.web_url, document.amp_web_url, document.cdn_amp_web_url,
@@ -256,7 +256,7 @@ def resolve_item_path(path: str, item: str) -> str | None:
 
 
 @lru_cache(maxsize=10_000)
-def provider_digest(provider: Provider) -> bytes:
+def digest_provider(provider: Provider) -> bytes:
     """Return the digest of a provider: SHA-256 of its name and domain together."""
     # No text contains NUL. The letters distinguish an empty name from a missing one.
     name = "" if provider.name is None else f"n{provider.name}"
@@ -265,6 +265,6 @@ def provider_digest(provider: Provider) -> bytes:
 
 
 @lru_cache(maxsize=10_000)
-def topic_digest(name: str) -> bytes:
+def digest_topic(name: str) -> bytes:
     """Return the digest of a topic: SHA-256 of its name."""
     return hashlib.sha256(name.encode()).digest()

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from ...flags import FLAGS
 from ...store.schema import articles, as_number, changesets, import_issues, overrides, set_aside_overrides
-from ..merging.override_rules import MATCH_WARNINGS, conflict_message
+from ..merging.override_rules import MATCH_WARNINGS, format_conflict
 from .issue_tracker import IssueTracker
 
 
@@ -31,7 +31,7 @@ def _current_message(row: sa.Row[Any]) -> str | None:
         is_valid = row.value is None and row.is_set_aside
         return message if is_valid else None
     is_conflict = row.value is not None and row.upstream is not None and row.value != row.upstream
-    return conflict_message(row.field, row.upstream, row.value) if is_conflict else None
+    return format_conflict(row.field, row.upstream, row.value) if is_conflict else None
 
 
 def _open_issues(source_id: int) -> sa.Select[Any]:

@@ -108,7 +108,7 @@ class FileTracker:
         summary.taxonomy += taxonomy
         return selected
 
-    def missing_paths(self, present: Container[str]) -> list[str]:
+    def find_missing_paths(self, present: Container[str]) -> list[str]:
         """Return the paths of documents that are no longer present."""
         return [path for path, was in self._states.items() if was[0] != "skipped" and path not in present]
 

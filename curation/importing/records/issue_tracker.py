@@ -74,11 +74,11 @@ class IssueTracker:
                 issue = Issue(*values)
                 self._open.setdefault(path, {})[issue.code, issue.field] = _OpenIssue(issue_id, issue)
 
-    def open_fields(self, path: str, code: str) -> set[str | None]:
+    def find_open_fields(self, path: str, code: str) -> set[str | None]:
         """Return the fields of a loaded path that have an open issue of this code."""
         return {field for other, field in self._open.get(path, ()) if other == code}
 
-    def open_issues(self, path: str, codes: Container[str]) -> list[Issue]:
+    def find_open_issues(self, path: str, codes: Container[str]) -> list[Issue]:
         """Return the open issues of a loaded path that have one of these codes."""
         return [
             open_issue.issue

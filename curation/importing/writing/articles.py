@@ -34,9 +34,9 @@ from ..merging.override_rules import (
     SetAsideOverride,
     compute_effective,
     hides_article,
+    make_set_aside_warnings,
     merge,
     replace_unreadable_flags,
-    set_aside_warnings,
 )
 from ..merging.stored_state import (
     StoredState,
@@ -155,7 +155,11 @@ class _BatchRows:
         load_body_digests(connection, self._stored, {key: get_story(row) for key, row in rows_by_id.items()})
         #: For each article that moved: its old path, its flags in conflict, and its open warnings there.
         self._moved = {
-            a.id: (a.path, self._open_conflicts(a.path), records.issues.open_issues(a.path, MATCH_WARNINGS))
+            a.id: (
+                a.path,
+                self._open_conflicts(a.path),
+                records.issues.find_open_issues(a.path, MATCH_WARNINGS),
+            )
             for a in plan.moves.values()
             if a.id in rows_by_id
         }
@@ -197,7 +201,7 @@ class _BatchRows:
 
     def _open_conflicts(self, path: str) -> set[str]:
         """Return the flags of a path that have an open conflict notice."""
-        return {name for name in self._records.issues.open_fields(path, "upstream_changed") if name}
+        return {name for name in self._records.issues.find_open_fields(path, "upstream_changed") if name}
 
     def _add_new(self, path: str, row: ArticleRow, issues: tuple[Issue, ...]) -> int:
         article_id, import_id = next(self._new_ids), self._records.import_id
@@ -269,7 +273,7 @@ class _BatchRows:
             self._records.to_review.add(path)
         if is_withheld:
             added = [] if before is None else _set_aside_visibility(overrides, before)
-            set_aside, notices = [*set_aside, *added], [*notices, *set_aside_warnings(added, {})]
+            set_aside, notices = [*set_aside, *added], [*notices, *make_set_aside_warnings(added, {})]
             assert self._records.audit.changeset_id is not None  # open, because this batch changes rows
             overrides["published"] = Override(0, self._records.audit.changeset_id)
         values = {flag: decision.value for flag, decision in overrides.items()}
@@ -353,7 +357,7 @@ class _BatchRows:
     def _add_parts(self, rows: Rows, ids: Sequence[int]) -> None:
         """Add the rows that belong to articles. `rows` refers to articles by their index in `ids`."""
         parts, topics, providers = self._parts, self.references.topics, self.references.providers
-        use = self.references.image_use
+        use = self.references.get_image_use
         link_ids = list(islice(self._link_ids, len(rows.links)))
         parts[documents] += [(i, *document) for i, document in zip(ids, rows.documents, strict=True)]
         parts[article_topics] += [(ids[a], position, topics[topic]) for a, position, topic in rows.topics]

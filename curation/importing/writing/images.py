@@ -209,7 +209,7 @@ class _Entry(Reading):
         super().__init__({}, "", "", None, [], first_line=1)
         self.needs_document = False
 
-    def unquoted_text(self, path: tuple[str | int, ...]) -> str | None:
+    def find_unquoted_text(self, path: tuple[str | int, ...]) -> str | None:
         del path
         self.needs_document = True
         return None

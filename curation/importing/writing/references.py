@@ -63,11 +63,11 @@ class References:
             row = known.get(digest) or (ids[digest], (width, height, is_cached, title, attribution))
             self._images[digest] = (row[0], url, row[1])
 
-    def image_id(self, digest: bytes) -> int:
+    def get_image_id(self, digest: bytes) -> int:
         """Return the id of an image's row."""
         return self._images[digest][0]
 
-    def image_use(self, use: ImageUse) -> tuple[int, str | None]:
+    def get_image_use(self, use: ImageUse) -> tuple[int, str | None]:
         """Return the id of an image's row, and the entry as written if it differs from the row."""
         image_id, url, facts = self._images[use.image]
         if use.written is None and use.facts == facts:

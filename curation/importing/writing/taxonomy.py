@@ -25,7 +25,7 @@ from ...store.schema import (
     topics,
 )
 from ..reading.files import Chunk
-from ..reading.rows import Rows, provider_digest, topic_digest
+from ..reading.rows import Rows, digest_provider, digest_topic
 from ..records.import_records import ImportRecords
 from .orphans import Orphans
 from .references import References
@@ -126,8 +126,8 @@ def _add_name(rows: Rows, parsed: Organization | Topic) -> None:
 def _identity(references: References, parsed: Organization | Topic) -> tuple[int | None, int | None]:
     """Return the ids of the provider and the topic that a document describes; one of both is None."""
     if isinstance(parsed, Organization):
-        return references.providers[provider_digest(parsed.provider)], None
-    return None, references.topics[topic_digest(parsed.name)]
+        return references.providers[digest_provider(parsed.provider)], None
+    return None, references.topics[digest_topic(parsed.name)]
 
 
 class ChangedTaxonomy:
@@ -211,7 +211,7 @@ def _resolve_images(
         (i, n, rows.add_image(image)) for i, o in organizations.items() for n, image in enumerate(o.images)
     ]
     references = References.resolve(connection, [rows])
-    return [(i, n, references.image_id(digest)) for i, n, digest in shown]
+    return [(i, n, references.get_image_id(digest)) for i, n, digest in shown]
 
 
 def _update_topics(connection: sa.Connection, ids: Sequence[int], orphans: Orphans) -> None:

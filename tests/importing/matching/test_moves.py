@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 from curation.importing.matching import moves
 from curation.importing.matching.hidden_stories import (
     HiddenStories,
-    candidate_of_set_aside,
+    make_candidate,
     withhold_hidden_stories,
 )
 from curation.importing.matching.moves import Candidate, Plan, UnplacedDocument
 from curation.importing.merging.override_rules import Override, SetAsideOverride
 from curation.importing.merging.stories import Story, digest_body
 from curation.scanning import File, Kind
-from curation.urls import canonical_url, url_digest
+from curation.urls import canonicalize_url, digest_url
 
 HIDDEN = {"published": Override(0, 1)}
 REMOVED = {"removed": Override(1, 1)}
@@ -35,13 +35,13 @@ def make_plan(
     """Plan what to do with documents, and which of them to withhold."""
     plan = moves.make_plan(unplaced, candidates, set_aside)
     hidden = [article for article in candidates if article.is_hidden]
-    withhold_hidden_stories(plan, unplaced, HiddenStories(hidden, map(candidate_of_set_aside, set_aside)))
+    withhold_hidden_stories(plan, unplaced, HiddenStories(hidden, map(make_candidate, set_aside)))
     return plan
 
 
 def story(title: str | None, url: str | None, body: str = "") -> Story:
-    canonical = canonical_url(url)
-    return Story(title, url_digest(canonical), canonical, digest_body(body))
+    canonical = canonicalize_url(url)
+    return Story(title, digest_url(canonical), canonical, digest_body(body))
 
 
 ONE = story("One", "https://e.example/1", "The first.")

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from click.testing import Result
 
 from curation.importing.matching.additions import choose_evenly, find_additions
-from curation.importing.merging.stories import fold_url, url_variants
+from curation.importing.merging.stories import fold_url, list_url_variants
 from curation.scanning import find_dumps
 from curation.store.database import Store
 from curation.store.schema import articles, imports, overrides, sources
@@ -284,7 +284,7 @@ def test_urls_are_folded_before_they_are_compared(curation: Command, tmp_path: P
 
 def test_spellings_of_a_url_fold_alike() -> None:
     for url in ("https://www.e.example/a/?x=1&y=2", "http://e.example/", "https://e.example/a?d&c&b&a"):
-        found = list(url_variants(url))
+        found = list(list_url_variants(url))
         assert {fold_url(one) for one in found} == {fold_url(url)}
         assert url in found
         assert len(found) == len(set(found))

@@ -15,7 +15,7 @@ from curation.importing.merging.stories import (
     has_same_title_or_url,
     is_different_story,
 )
-from curation.urls import canonical_url, url_digest
+from curation.urls import canonicalize_url, digest_url
 
 SAME_TITLES = [
     ("It's a story", "It’s a story"),
@@ -95,8 +95,8 @@ OTHER_URLS = [
 
 
 def story(title: str | None = None, url: str | None = None, body: str = "") -> Story:
-    canonical = canonical_url(url)
-    return Story(title, url_digest(canonical), canonical, digest_body(body))
+    canonical = canonicalize_url(url)
+    return Story(title, digest_url(canonical), canonical, digest_body(body))
 
 
 @pytest.mark.parametrize(("one", "other"), SAME_TITLES)
@@ -120,14 +120,14 @@ def test_different_titles(one: str | None, other: str | None) -> None:
 
 @pytest.mark.parametrize(("one", "other"), SAME_URLS)
 def test_equal_urls(one: str, other: str) -> None:
-    assert fold_url(canonical_url(one)) == fold_url(canonical_url(other)) is not None
+    assert fold_url(canonicalize_url(one)) == fold_url(canonicalize_url(other)) is not None
     assert has_same_title_or_url(story("one", one, "one"), story("two", other, "two"))
     assert not is_different_story(story("one", one, "one"), story("two", other, "two"))
 
 
 @pytest.mark.parametrize(("one", "other"), OTHER_URLS)
 def test_different_urls(one: str, other: str | None) -> None:
-    assert fold_url(canonical_url(one)) != fold_url(canonical_url(other))
+    assert fold_url(canonicalize_url(one)) != fold_url(canonicalize_url(other))
     assert is_different_story(story("one", one, "one"), story("two", other, "two"))
 
 
@@ -167,9 +167,9 @@ def test_a_tidied_title_and_url_at_once_are_the_same_story() -> None:
 def test_rows_of_older_releases_have_only_the_digest_of_the_url() -> None:
     now = story("two", "https://e.example/a", "two")
     assert not is_different_story(Story("one", now.canonical_digest), now)
-    assert is_different_story(Story("one", url_digest("https://e.example/b")), now)
+    assert is_different_story(Story("one", digest_url("https://e.example/b")), now)
     assert is_different_story(
-        Story("one", url_digest("http://e.example/a")), now
+        Story("one", digest_url("http://e.example/a")), now
     )  # a digest cannot be normalized
 
 
@@ -195,5 +195,5 @@ def test_comparison_is_symmetric_and_reflexive(one: Story, other: Story) -> None
 @given(TITLES, URLS)
 def test_folding_is_idempotent(title: str | None, url: str | None) -> None:
     assert fold_title(fold_title(title)) == fold_title(title)
-    folded = fold_url(canonical_url(url))
+    folded = fold_url(canonicalize_url(url))
     assert folded is None or fold_url(f"https://{folded}") == folded
