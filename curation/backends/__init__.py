@@ -22,7 +22,7 @@ _BACKENDS = {"sqlite": "Sqlite", "postgresql": "Postgresql"}
 
 
 def backend_for(database: str) -> Backend:
-    """Return the backend for a URL or the path of an SQLite file. Raises UsageError for another engine."""
+    """Return the backend for a URL or the path of an SQLite file. Raise UsageError for another engine."""
     url = parse_address(database)
     return _load(url.get_backend_name())(url)
 

@@ -34,7 +34,7 @@ _NO_PATHS = {
 
 
 def parse_address(database: str) -> URL:
-    """Return the URL of a store, with engine and driver. Raises UsageError for an invalid value."""
+    """Return the URL of a store, with engine and driver. Raise UsageError for an invalid value."""
     url = _parse_url(database) if "://" in database else URL.create("sqlite", database=_path(database))
     engine, _, driver = url.drivername.partition("+")
     engine = _ALIASES.get(engine, engine)

@@ -107,7 +107,7 @@ class Backend(ABC):
 
     @abstractmethod
     def migration_lock(self, connection: sa.Connection) -> AbstractContextManager[None]:
-        """Allow one migration at a time; a second one waits. Opens no transaction."""
+        """Allow one migration at a time; a second one waits. Open no transaction."""
 
     @abstractmethod
     def check_foreign_keys(self, connection: sa.Connection) -> None:
@@ -134,7 +134,7 @@ class Backend(ABC):
 
     @abstractmethod
     def import_lock(self, engine: sa.Engine, source: str) -> AbstractContextManager[Callable[[], None]]:
-        """Allow one import of a source at a time. Raises ImportFailed if another one is running.
+        """Allow one import of a source at a time. Raise ImportFailed if another one is running.
 
         Yields a function to call before each step. It raises ImportFailed if the lock was lost.
         """
@@ -233,7 +233,7 @@ class Backend(ABC):
 
     @abstractmethod
     def run_query(self, query: Query) -> AbstractContextManager[QueryResult]:
-        """Run a read-only query. Raises QueryRefused if it is not allowed or fails."""
+        """Run a read-only query. Raise QueryRefused if it is not allowed or fails."""
 
     def describe_unsafe_privileges(self) -> str | None:
         """Describe what a malicious query could do in `run_query`; None if nothing."""
@@ -263,7 +263,7 @@ class Backend(ABC):
         return ()
 
     def preserving_grants(self, connection: sa.Connection) -> AbstractContextManager[None]:
-        """Restore the grants on views that are recreated in the context; does not commit."""
+        """Restore the grants on views that are recreated in the context; do not commit."""
         return nullcontext()
 
     @abstractmethod

@@ -96,7 +96,7 @@ _DECIMAL = re.compile(r"[-+]?\d+(\.\d+)?")
 def run_query(
     connect: Callable[[], Connection], explain: Callable[[Exception], str], query: Query
 ) -> Iterator[QueryResult]:
-    """Run a query on its own connection. Raises QueryRefused, and StoreError without a connection."""
+    """Run a query on its own connection. Raise QueryRefused, and StoreError without a connection."""
     execution = _Execution(connect, query)
     with Worker(query, execution.stop, execution.close) as worker:
         try:
@@ -209,7 +209,7 @@ class _Execution:
         return rows
 
     def _row_size(self, row: Sequence[Any]) -> int:
-        """Return the bytes of a row. Raises QueryRefused for a value that is too large."""
+        """Return the bytes of a row. Raise QueryRefused for a value that is too large."""
         sizes = [getsizeof(value) for value in row]
         for column, size in zip(self._columns, sizes, strict=True):
             if size > MAX_VALUE + 100:

@@ -136,7 +136,7 @@ def find_readers_lacking_views(connection: Connection, views: Sequence[str]) -> 
 
 @contextmanager
 def preserving_grants(connection: Connection) -> Iterator[None]:
-    """Restore the grants on views that are recreated in the context; does not commit."""
+    """Restore the grants on views that are recreated in the context; do not commit."""
     before = connection.execute(_VIEW_GRANTS).fetchall()
     yield
     views = {name for (name,) in connection.execute(_VIEWS)}

@@ -81,7 +81,7 @@ class LockFile:
         raise OSError(errno.EAGAIN, "other programs keep creating and deleting it", str(self._path))
 
     def release(self) -> None:
-        """Delete the file and release the lock; does nothing if it is released already."""
+        """Delete the file and release the lock; do nothing if it is released already."""
         if self._file is None:
             return
         # A file with content is not ours. In a sticky folder another user's file cannot be deleted.

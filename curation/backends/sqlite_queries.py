@@ -80,7 +80,7 @@ _TRIES = 50
 
 @contextmanager
 def run_query(connection: sqlite3.Connection, query: Query) -> Iterator[QueryResult]:
-    """Run a query on a read-only connection, and close the connection. Raises QueryRefused."""
+    """Run a query on a read-only connection, and close it. Raise QueryRefused if the query fails."""
     original = query.sql
     query = replace(query, sql=quote_identifiers_strictly(without_semicolons(original, escapes=False)))
     guard = _Guard(connection)

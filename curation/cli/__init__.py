@@ -240,7 +240,7 @@ def _run() -> int:
 
 
 def _flush_output(status: int, *, has_error: bool) -> int:
-    """Write buffered output and return the exit status. Reports a failure unless an error was printed."""
+    """Write buffered output and return the exit status. Report a failure unless an error was printed."""
     try:
         streams.flush()
     except OSError as error:

@@ -172,7 +172,7 @@ def article_argument(name: str, **settings: Any) -> Callable[..., Any]:
 
 
 def prepare_search(store: Store, filters: Filters) -> None:
-    """Bring the full-text index up to date if the filters contain a search. Commits."""
+    """Bring the full-text index up to date if the filters contain a search, and commit."""
     if filters.search is None:
         return
     from ..articles.searching import index_queued, parse_query

@@ -140,7 +140,7 @@ def find_output_encoding() -> str:
 
 
 def flush() -> None:
-    """Write buffered standard output. If that fails, discards it and raises OSError."""
+    """Write buffered standard output. If that fails, discard it and raise OSError."""
     try:
         sys.stdout.flush()
     except OSError:

@@ -256,7 +256,7 @@ class WorkingTree:
 
 
 def _importable_path(document: StoredDocument) -> str:
-    """Return the path of a document's file. Raises PathRefused for a path that no import reads."""
+    """Return the path of a document's file. Raise PathRefused for a path that no import reads."""
     path = check_path(document.path)
     if kind_of(path) is None:
         raise PathRefused("an import would skip this path")
@@ -264,7 +264,7 @@ def _importable_path(document: StoredDocument) -> str:
 
 
 def _new_bytes(content: Content) -> bytes:
-    """Return the bytes to write. Raises FlagEditError if the flags cannot be changed in place."""
+    """Return the bytes to write. Raise FlagEditError if the flags cannot be changed in place."""
     return set_flag_lines(content.imported, content.flags) if content.flags else content.imported
 
 

@@ -39,7 +39,7 @@ class PathInaccessible(PathRefused):
 
 
 def check_path(path: str) -> str:
-    """Return a path that is below a folder. Raises PathRefused for any other path."""
+    """Return a path that is below a folder. Raise PathRefused for any other path."""
     parts = path.split("/")
     if "\\" in path:
         raise PathRefused("the path has a backslash, which separates folders on Windows: rename the file")

@@ -140,7 +140,7 @@ def _find_files(folder: Path | None) -> dict[str, Path]:
 
 
 def read_report(file: Path) -> Report:
-    """Read a report from a file in the format of this module. Raises QueryRefused for an invalid file."""
+    """Read a report from a file in the format of this module. Raise QueryRefused for an invalid file."""
     try:
         text = file.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
@@ -172,7 +172,7 @@ def _parse_header(file: Path, text: str) -> tuple[dict[str, str], list[Parameter
 
 
 def _parse_chart(file: Path, text: str) -> Chart:
-    """Parse `KIND COLUMN VALUE... [by COLUMN...]`. Raises QueryRefused for an invalid text."""
+    """Parse `KIND COLUMN VALUE... [by COLUMN...]`. Raise QueryRefused for an invalid text."""
     kind, *columns = text.split() or [""]
     end = columns.index("by") if "by" in columns else len(columns)
     axis_and_values, panel_columns = columns[:end], columns[end + 1 :]
@@ -297,7 +297,7 @@ def _explain(error: QueryRefused, sql: str) -> str:
 
 
 def read_query(stream: IO[bytes], name: str) -> str:
-    """Read a query from a file or standard input. Raises QueryRefused if it is too long or not UTF-8."""
+    """Read a query from a file or standard input. Raise QueryRefused if it is too long or not UTF-8."""
     data = stream.read(4 * MAX_SQL + 1)
     try:
         text = data.decode("utf-8-sig")

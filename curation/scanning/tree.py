@@ -111,7 +111,7 @@ class Tree(ABC):
 
     @abstractmethod
     def find_absent(self, paths: Iterable[str]) -> list[str]:
-        """Return those of some paths from the root that certainly do not exist. Requires a scan before."""
+        """Return those of some paths from the root that certainly do not exist. Scan before."""
 
     @abstractmethod
     def read_config_file(self) -> bytes | DocumentError | None:

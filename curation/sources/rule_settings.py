@@ -25,7 +25,7 @@ class RuleSettings(NamedTuple):
 
 
 def find_source_id(connection: sa.Connection, name: str) -> int:
-    """Return the id of a source. Raises SelectionError, which lists the sources, if there is none."""
+    """Return the id of a source. Raise SelectionError, which lists the sources, if there is none."""
     check_names(connection, {"source": [name]})
     query = sa.select(sources.c.id).where(sources.c.name == name)
     source_id: int = connection.execute(query).scalar_one()

@@ -131,7 +131,7 @@ class SiteSettings:
 
 
 def read_site_settings(connection: sa.Connection, source_id: int, source: str) -> SiteSettings:
-    """Return the settings of a source. Raises SelectionError if it has no URL."""
+    """Return the settings of a source. Raise SelectionError if it has no URL."""
     value = {name: setting.value for name, setting in read_setting_values(connection, source_id).items()}
     if not value["url"]:
         raise SelectionError(
@@ -163,7 +163,7 @@ def read_setting_values(connection: sa.Connection, source_id: int) -> dict[str, 
 
 
 def _check_value(name: str, value: str) -> str:
-    """Return a value of a setting in its stored form. Raises SelectionError if it is invalid."""
+    """Return a value of a setting in its stored form. Raise SelectionError if it is invalid."""
     _check_names([name])
     try:
         return SETTINGS[name].check(value)
@@ -172,7 +172,7 @@ def _check_value(name: str, value: str) -> str:
 
 
 def set_site_settings(connection: sa.Connection, source_id: int, given: Mapping[str, str]) -> None:
-    """Set some settings of a source; the caller commits. Raises SelectionError for an invalid value."""
+    """Set some settings of a source; the caller commits. Raise SelectionError for an invalid value."""
     values = {name: _check_value(name, value) for name, value in given.items()}
     _delete_given(connection, source_id, values)
     rows = [

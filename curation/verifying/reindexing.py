@@ -54,7 +54,7 @@ def reindex(store: Store, progress: Progress | None = None) -> Reindexed:
 
 @contextmanager
 def _blocking_imports(store: Store) -> Iterator[None]:
-    """Keep imports from running meanwhile. Raises ImportFailed if one is running."""
+    """Keep imports from running meanwhile. Raise ImportFailed if one is running."""
     with store.reading() as connection:
         names = connection.scalars(sa.select(sources.c.name).order_by(sources.c.name)).all()
     with ExitStack() as locks:

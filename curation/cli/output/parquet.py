@@ -62,7 +62,7 @@ class _Part:
 def write_parquet(
     stream: IO[bytes], columns: Sequence[str], rows: Iterator[Sequence[Any]], output: Output
 ) -> None:
-    """Write a Parquet file. Raises ClickException, which names the extra, if pyarrow is not installed."""
+    """Write a Parquet file. Raise ClickException, which names the extra, if pyarrow is not installed."""
     try:
         import pyarrow.parquet  # noqa: F401 - check that it is installed
     except ImportError as error:

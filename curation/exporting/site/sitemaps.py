@@ -25,7 +25,7 @@ class Sitemap:
     """The sitemap of one section, without collections and without articles whose address is elsewhere."""
 
     def __init__(self, output: Output, section: Section, renderer: Renderer, roots: tuple[str, str]) -> None:
-        """`roots` are the addresses of the web site and of the files, without a trailing slash."""
+        """Begin a sitemap. `roots` are the addresses of web site and files, without a trailing slash."""
         self._output = output
         self._section = section
         self._renderer = renderer

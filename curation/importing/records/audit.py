@@ -32,7 +32,7 @@ class Audit:
     """Collects changes and writes them in one changeset, which is made with the first change."""
 
     def __init__(self, values: Mapping[str, Any]) -> None:
-        """`values` are columns of the changeset, such as kind, actor and `import_id`."""
+        """Collect changes. `values` are columns of the changeset, such as kind, actor and `import_id`."""
         self._values = values
         self._new: list[_Change] = []
         self._moves: list[tuple[int, str, str]] = []
