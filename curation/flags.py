@@ -32,7 +32,7 @@ FLAG_WORDS = dict.fromkeys(("yes", "on", "true", "y"), True) | dict.fromkeys(
 
 #: The codes of errors about a flag that cannot be read (`flag_values`). Unlike with any other error, the
 #: document is imported. A misspelt key is an error only if it may be meant for a flag.
-_CODES = frozenset(
+_UNREADABLE_CODES = frozenset(
     {"not_a_flag", "not_a_number", "not_an_integer", "not_finite", "integer_out_of_range", "not_one_value"}
 )
 
@@ -41,7 +41,7 @@ _FIELDS = frozenset({*FLAGS, "draft"})
 
 def is_about_flag(code: str, field: str | None) -> bool:
     """Return whether an error is about a flag that cannot be read: its document is imported all the same."""
-    is_of_flag = code in _CODES and field is not None and normalize_key(field) in _FIELDS
+    is_of_flag = code in _UNREADABLE_CODES and field is not None and normalize_key(field) in _FIELDS
     return is_of_flag or code == "misspelt_key"
 
 

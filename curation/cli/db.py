@@ -257,10 +257,16 @@ def grant_reader_command(role: str, apply: bool) -> None:
 def verify_command(verbose: bool) -> None:
     """Check the integrity of the store without changing it.
 
-    The checks compare references; articles with their documents and files; stored documents, parsed again,
-    with the tables; flags with upstream values, overrides and history; links; earlier versions of files; and
-    the full-text index. They read the whole store in one transaction, while others continue to work. All
-    findings are listed, and the exit status is 1 if there are any.
+    \b
+    The checks cover:
+      - references between rows
+      - articles with their documents and files
+      - stored documents, which are parsed again and compared with the tables
+      - flags with upstream values, overrides and history
+      - links, earlier versions of files, and the full-text index
+
+    They read the whole store in one transaction, while others continue to work. All findings are listed, and
+    the exit status is 1 if there are any.
 
     The guide to operations lists what is compared, and what cannot be checked: names and settings of sources,
     times, actors, reasons and issues. `curation db reindex` rebuilds derived data.

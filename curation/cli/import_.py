@@ -69,7 +69,7 @@ if TYPE_CHECKING:
     metavar="N",
     type=click.IntRange(min=1),
     help_group=GENERAL,
-    help="Number of processes that read; by default one per core.",
+    help="Number of reader processes (default: one per core).",
 )
 @option("--strict", is_flag=True, help_group=GENERAL, help="Save nothing if any file has an issue.")
 @option("--dry-run", is_flag=True, help_group=GENERAL, help="Save nothing; report what would change.")
@@ -84,21 +84,26 @@ def import_command(
 ) -> None:
     """Import documents from a folder, archive or git revision.
 
-    PATH is a source's root (the folder that holds `_news`, `_learning`, `_data` and the like), a file or
-    folder within the root of a known source, an archive (.zip, .tar, .tar.gz, .tar.xz, .tar.zst), or a git
-    repository with --rev. New documents become articles, changed ones are updated, and editors' overrides
+    \b
+    PATH is one of:
+      - the root of a source: the folder that holds `_news`, `_data` and the like
+      - a file or folder within the root of a known source
+      - an archive: .zip, .tar, .tar.gz, .tar.xz, .tar.zst
+      - a git repository, with --rev
+
+    New documents become articles, changed ones are updated, and editors' overrides
     stay. A file that is gone is marked missing if its whole source was imported.
 
     A file with unchanged size and times (or git blob) is not read. Use --full on a file system with
     unreliable times.
 
     A renamed or moved file stays the same article, with its overrides and history. An import fails if
-    most of the documents that it adds are articles of one other source, and it adds more than that source
-    has. Import into that source with --source, or keep the two apart with --new-source.
+    most new documents are articles of one other source, and outnumber the articles of the imported source.
+    Import into the other source with --source, or keep the two apart with --new-source.
 
     A broken file is quarantined and the rest is imported. The exit status is then 3, and `curation issues`
-    shows what is wrong and where. The same holds for an unreadable flag, and for a file that may belong to
-    several articles: what an editor has hidden stays hidden.
+    shows what is wrong and where. The exit status is also 3 for an unreadable flag, and for a file
+    that may belong to several articles. Hidden articles stay hidden.
 
     \b
     Examples:

@@ -105,7 +105,7 @@ _FILTERS = (
     option("--since", type=MomentType(), help_group=SELECTION, help="Published at or after this date (UTC)."),
     option("--until", type=MomentType(), help_group=SELECTION, help="Published before this date (UTC)."),
     option("--overridden", is_flag=True, help_group=SELECTION, help="With an editor's override."),
-    option("--missing", is_flag=True, help_group=SELECTION, help="With a file that is gone from the source."),
+    option("--missing", is_flag=True, help_group=SELECTION, help="Whose file is missing from its source."),
     option(
         "--search",
         metavar="QUERY",

@@ -71,10 +71,10 @@ def report_command(
 
     \b
       bars    one bar for each value
-      shares  the second value is a part of the first
+      shares  the second value as a share of the first
       stacks  the values end to end
       lines   a line for each value
-      steps   one value that holds until it changes
+      steps   a value that stays constant until it changes
 
     Bars with names are horizontal, the greatest first. Times (2021, 2021-05, 2021-05-28, instants) are drawn
     on a time axis.

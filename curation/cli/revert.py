@@ -30,12 +30,13 @@ if TYPE_CHECKING:
 def revert_command(changesets: tuple[int, ...], reason: str | None, dry_run: bool, actor: str) -> None:
     """Revert changesets.
 
-    Several changesets are reverted newest first, each by a new changeset. That one can be reverted too,
-    unless it reverted an import.
+    Several changesets are reverted newest first, each by a new changeset. You can revert a new changeset
+    too, unless it reverted an import.
 
     Reverting an edit restores each flag, with the override that it had before and its actor. A flag that was
-    changed again later is left alone and listed, and the exit status is then 3. A flag keeps its value
-    without an override if upstream has adopted the reverted one; the summary counts these flags.
+    changed again later is left alone and listed, and the exit status is then 3. If
+    upstream has adopted the reverted override, the flag keeps its value and loses the override. The summary
+    counts these flags.
 
     Reverting an import deletes the articles that it added, restores those that it changed, and reverts its
     missing marks. An article that was later changed by an editor or another import is left alone

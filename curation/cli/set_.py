@@ -138,7 +138,7 @@ def set_command(
     """Set flags on articles.
 
     Select articles by name, by filters, or both. All changes are one changeset. Each flag that is set becomes
-    an override, which stays through every import.
+    an override, which later imports keep.
 
     A number, signed or not, sets quality or heat: 80, -1. To add or subtract, write +=10 or -=5.
 

@@ -22,7 +22,7 @@ _PARTS = {
 @article_argument("article")
 @output_options
 def show_command(article: str) -> None:
-    """Show all fields of an article, and who set its flags.
+    """Show all fields of an article, and who set its overrides.
 
     ARTICLE is an id, a path, a unique end of a path, or a URL.
 

@@ -14,8 +14,8 @@ from .output import output_options, print_rows
 def status_command() -> None:
     """Show a summary of each source.
 
-    `overridden` counts articles with an override. `conflicts` counts those where upstream later changed a flag
-    to something else. `adopted` counts overrides that upstream has adopted; `curation reset --adopted`
+    `overridden` counts articles with an override. `conflicts` counts those where the upstream value differs
+    from the override. `adopted` counts overrides that upstream has adopted; `curation reset --adopted`
     removes them. `issues` counts open errors and warnings.
 
     \b

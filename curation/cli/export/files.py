@@ -54,9 +54,9 @@ def files_command(
 ) -> None:
     """Write documents with the overrides applied.
 
-    Each override changes one line of its document. In a working tree, only files that differ are written, and
-    each is first compared with what was imported. A file that changed since then, or is gone, is left alone
-    and listed, and the exit status is 3: import first.
+    Each override changes one line of its document. In a working tree, only files that differ are written.
+    Each is compared with the imported version first. A file that changed since then, or is gone, is left
+    alone and listed, and the exit status is 3: import first.
 
     In an empty or new folder, or an archive (.zip, .tar, .tar.gz, .tar.xz, .tar.zst), everything is written,
     byte for byte except for overrides. A folder with other content must be one that the source was imported

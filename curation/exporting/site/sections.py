@@ -1,4 +1,4 @@
-"""The sections of a site and their rules, derived from the JSON of existing sites (`format.md`).
+"""The sections of a site and their rules, derived from the JSON of existing sites.
 
 To change a rule, change it here: nothing else names a section.
 """
