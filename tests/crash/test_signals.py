@@ -150,7 +150,7 @@ class SignalledCommands:
         assert "Traceback" not in result.err, message
         assert result.status in (0, 1, 3), message
         if result.status == 1:
-            lines = [line for line in result.err.splitlines() if not line.startswith("warning: ")]
+            lines = [line for line in result.err.splitlines() if not line.startswith(("warning: ", "note: "))]
             assert len(lines) == 1, message
             # The command may have failed for its own reason, because earlier commands changed the store.
             is_own = not any(

@@ -120,18 +120,16 @@ def test_a_text_that_means_the_same_in_yaml_1_1_and_1_2_is_read_so(count: int) -
         if "\u2028" in text or "\u2029" in text:  # the other two break lines at these, unlike YAML 1.2
             continue
         whole = text if text.endswith("\n") else f"{text}\n"
-        one, other, ours = (
-            attempt(pyyaml, whole),
-            attempt(ruamel, whole),
-            attempt(strict_yaml.read_carefully, text),
-        )
-        if isinstance(one, Exception) or repr(one) != repr(other):
+        one, ours = attempt(pyyaml, whole), attempt(strict_yaml.read_carefully, text)
+        if isinstance(one, Exception):
             continue
         if isinstance(ours, DocumentError):
-            assert ours.code in STRICTER, (text, ours)
+            is_equal = ours.code in STRICTER
         else:
-            compared += 1
-            assert repr(with_lookalikes_as_numbers(ours[0])) == repr(with_lookalikes_as_numbers(one)), text
+            is_equal = repr(with_lookalikes_as_numbers(ours[0])) == repr(with_lookalikes_as_numbers(one))
+            compared += is_equal
+        # The reader of YAML 1.2 is slow, and what it says matters only where ours differs from that of 1.1.
+        assert is_equal or repr(attempt(ruamel, whole)) != repr(one), (text, ours)
     assert compared > count // 8
 
 
