@@ -90,7 +90,7 @@ def run(
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("command", some(COMMANDS, 15))
+@pytest.mark.parametrize("command", some(COMMANDS, 30))
 def test_a_closed_or_full_stream_gives_one_error_line_and_leaves_nothing_half_done(
     world: Path, command: str
 ) -> None:
@@ -147,7 +147,7 @@ def test_work_done_before_the_disk_was_full_is_reported(world: Path) -> None:
     assert run(world, "list --format jsonl", ">/dev/full").returncode == 1
 
 
-@pytest.mark.parametrize("command", some(COMMANDS, 15))
+@pytest.mark.parametrize("command", some(COMMANDS, 30))
 def test_every_command_works_in_other_encodings(world: Path, command: str) -> None:
     plain = run(world, command)
     for encoding in _in_turn(ENCODINGS, command):
