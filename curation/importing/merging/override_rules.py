@@ -1,6 +1,6 @@
 """Merge upstream values with overrides, flag by flag.
 
-All functions are pure. This module is the only place of the rules that an import applies:
+All functions are pure. These are the rules that an import applies:
 
 | what happens | the flag becomes | what is reported |
 |---|---|---|
@@ -20,8 +20,11 @@ All functions are pure. This module is the only place of the rules that an impor
 | the file is back | unchanged, or the value in the file if the file has changed | |
 
 The documentation shows the same table (`docs/explanation/overrides.md`). A test compares the two.
-Queries state in SQL which overrides conflict with upstream or are adopted: `articles/override_status.py` for
-commands, `sql/reports/conflicts.sql` and `review.sql`, and the view `review_queue`.
+
+Other places compare overrides with upstream too. `importing/records/decision_notices.py` closes notices that no
+longer hold. Queries list every override that differs from upstream, also one that differed from the beginning:
+`articles/override_status.py` for commands, `sql/reports/conflicts.sql` and `review.sql`, and the view
+`review_queue` with the index `ix_articles_conflicts`.
 """  # noqa: E501
 
 from __future__ import annotations
