@@ -61,7 +61,7 @@ def test_lists_are_read_as_they_are_printed(store: Store) -> None:
     peaks = {}
     for name, rows in LISTS.items():
         with store.reading() as connection:
-            deque(rows(connection), maxlen=0)  # fills caches that are loaded only once
+            next(iter(rows(connection)))  # fills caches that are loaded only once
             tracemalloc.start()
             deque(rows(connection), maxlen=0)
             peaks[name] = tracemalloc.get_traced_memory()[1]
