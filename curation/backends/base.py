@@ -11,7 +11,7 @@ from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.engine import URL
 
-from ..errors import StoreError
+from ..errors import ImportFailed, StoreError
 from .queries import Query, QueryResult
 
 T = TypeVar("T")
@@ -286,6 +286,11 @@ def chunks(items: Sequence[T], size: int = MAX_PARAMETERS) -> Iterator[Sequence[
     """Yield the items in sequences of at most `size`."""
     for start in range(0, len(items), size):
         yield items[start : start + size]
+
+
+def make_running_import_error(source: str) -> ImportFailed:
+    """Return the error of an import that cannot get the import lock of its source."""
+    return ImportFailed(f"another import of {source!r} is running; wait for it, then run this again")
 
 
 #: Prefixes of tables that exist on one engine only. Migrations create them, and the schema does not have

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import sqlalchemy as sa
 
 from ..errors import ImportFailed, StoreError
-from .base import LOCK_TIMEOUT, Backend, Damage, Term
+from .base import LOCK_TIMEOUT, Backend, Damage, Term, make_running_import_error
 from .queries import SECRET_TABLES, Query, QueryResult
 from .types import Flag, Instant, Json
 
@@ -166,9 +166,7 @@ class Postgresql(Backend):
             raise StoreError(self.explain(error)) from error
         with connection:
             if not is_acquired:
-                raise ImportFailed(
-                    f"another import of {source!r} is running; wait for it, then run this again"
-                )
+                raise make_running_import_error(source)
             try:
                 yield lambda: self._check_lock(connection, key, source)
             finally:

@@ -25,7 +25,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from .. import interrupts
-from ..errors import ImportFailed, StoreError, StoreReadOnly
+from ..errors import StoreError, StoreReadOnly
+from .base import make_running_import_error
 
 #: Maximum number of attempts, while other processes create and delete the file.
 _TRIES = 1_000
@@ -49,7 +50,7 @@ def import_lock(store: Path, source: str, read_only: str) -> Iterator[Callable[[
                 " delete what is at this path, and check that the store's folder is writable"
             ) from error
         if not is_acquired:
-            raise ImportFailed(f"another import of {source!r} is running; wait for it, then run this again")
+            raise make_running_import_error(source)
         yield lambda: None
 
 
