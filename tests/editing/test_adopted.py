@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,9 @@ import pytest
 import sqlalchemy as sa
 from click.testing import Result
 
-from curation.articles.selecting import Filters, Selection
+from curation.articles.selecting import Filters
 from curation.articles.status import read_status
 from curation.editing.changing import Author, record_overrides, typed_null
-from curation.editing.flags import Edit, reset_flags
 from curation.errors import EditRefused, SelectionError
 from curation.flags import FLAGS
 from curation.store.database import Store
@@ -27,6 +27,7 @@ from ..support.editing_helpers import (
     edit_flags,
     flags,
     read_overrides,
+    reset_overrides,
     revert,
     rows,
 )
@@ -37,12 +38,7 @@ Curation = Callable[..., Result]
 SILENT = "_forms/report-a-missing-light.md"  # states no flag at all
 
 
-def reset_adopted(
-    store: Store, *references: str, fields: tuple[str, ...] = FLAGS, filters: Filters | None = None
-) -> Edit:
-    with store.writing() as connection:
-        selection = Selection(references, filters or Filters())
-        return reset_flags(connection, selection, fields, actor="bob", reason="said", adopted=True)
+reset_adopted = partial(reset_overrides, reason="said", adopted=True)
 
 
 def count_adopted(store: Store) -> list[int]:

@@ -8,11 +8,10 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from curation.articles.selecting import MAX_SINGLE_LOOKUPS, Filters, Selection, find_articles
+from curation.articles.selecting import MAX_SINGLE_LOOKUPS, Filters, find_articles
 from curation.editing.changing import Author, record_overrides, typed_null
-from curation.editing.flags import HIGHEST, ChangeBy, Edit, reset_flags
+from curation.editing.flags import HIGHEST, ChangeBy
 from curation.errors import EditRefused, SelectionError
-from curation.flags import FLAGS
 from curation.importing.records.summary import Summary
 from curation.scoring.applying import score_articles
 from curation.sources.rule_settings import set_rule_settings
@@ -26,6 +25,7 @@ from ..support.editing_helpers import (
     edit_flags,
     flags,
     read_overrides,
+    reset_overrides,
     revert,
     rows,
 )
@@ -33,11 +33,6 @@ from ..support.importing_helpers import import_folder, revert_one_import, write_
 from ..support.store_digest import digests
 
 OTHER = "_news/2022-10-10-the-bollard-column-again.md"
-
-
-def reset_overrides(store: Store, *references: str, fields: tuple[str, ...] = FLAGS) -> Edit:
-    with store.writing() as connection:
-        return reset_flags(connection, Selection(references), fields, actor="bob", reason="enough")
 
 
 # --- changed by an amount --------------------------------------------------------------------------------

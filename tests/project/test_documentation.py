@@ -42,13 +42,9 @@ def without_times(text: str) -> str:
     return "\n".join(line.rstrip() for line in text.splitlines()).strip()
 
 
-def has_session(page: str) -> bool:
-    return bool(sessions(CHECKOUT / page))
-
-
 def with_sessions() -> list[Any]:
     """Return the pages that have sessions. The quick run has those of the README."""
-    pages = [page for page in WRITTEN if has_session(page)]
+    pages = [page for page in WRITTEN if sessions(CHECKOUT / page)]
     return [pytest.param(page, marks=() if page == README.name else pytest.mark.slow) for page in pages]
 
 

@@ -48,5 +48,6 @@ def share_compiled_statements() -> None:
 
 def _use_shared(connection: sa.Connection) -> None:
     dialect = connection.dialect
+    # How texts are quoted depends on a setting of PostgreSQL's server.
     kind = (dialect.name, getattr(dialect, "_backslash_escapes", None))
     connection.execution_options(compiled_cache=_OF_KIND.setdefault(kind, _CompiledStatements()))

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
 
 from curation.articles.selecting import Filters, Selection
-from curation.editing.flags import ChangeBy, Edit, set_flags
+from curation.editing.flags import ChangeBy, Edit, reset_flags, set_flags
 from curation.editing.reverting import RevertResult, revert_changeset
+from curation.flags import FLAGS
 from curation.store.database import Store
 from curation.store.schema import articles, overrides
 from curation.verifying.run import verify
@@ -31,6 +33,19 @@ def edit_flags(
         return set_flags(
             connection, selection, values, actor="ann", reason="why not", unchanged_since=unchanged_since
         )
+
+
+def reset_overrides(
+    store: Store,
+    *references: str,
+    fields: Sequence[str] = FLAGS,
+    filters: Filters | None = None,
+    reason: str = "enough",
+    adopted: bool = False,
+) -> Edit:
+    with store.writing() as connection:
+        selection = Selection(references, filters or Filters())
+        return reset_flags(connection, selection, fields, actor="bob", reason=reason, adopted=adopted)
 
 
 def rows(store: Store, query: Any) -> list[tuple[Any, ...]]:

@@ -10,7 +10,7 @@ from pathlib import Path
 #: The file system in memory that Linux has. Other systems, and containers with a small one, use their disk.
 MEMORY = Path("/dev/shm")
 
-#: Bytes that must be free. A whole run on two cores takes a quarter of them.
+#: Bytes that must be free. A whole run on two cores takes a third of them.
 NEEDED = 4 << 30
 
 
