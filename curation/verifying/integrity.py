@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 
 import sqlalchemy as sa
 
@@ -19,30 +20,55 @@ def find_engine_damage(connection: sa.Connection) -> Iterator[Finding]:
 
 
 def find_broken_references(connection: sa.Connection) -> Iterator[Finding]:
-    """Find references to rows that do not exist, with one anti-join for each foreign key.
+    """Find references to rows that do not exist.
 
     Engines check foreign keys on writing, but not always. SQLite does so only in connections that enable it,
-    and a superuser of PostgreSQL can disable it.
+    and a superuser of PostgreSQL can disable it. One statement counts the broken rows of all keys. Rows are
+    read only for the keys that have some.
     """
-    for table in metadata.sorted_tables:
-        for key in sorted(table.foreign_keys, key=lambda key: key.parent.name):
-            yield from _find_broken_key(connection, table, key)
+    counts = connection.execute(_make_count_query()).one()
+    for key, count in zip(_list_foreign_keys(), counts, strict=True):
+        if count:
+            yield from _find_broken_rows(connection, key)
 
 
-def _find_broken_key(connection: sa.Connection, table: sa.Table, key: sa.ForeignKey) -> Iterator[Finding]:
+@cache
+def _list_foreign_keys() -> list[sa.ForeignKey]:
+    return [
+        key
+        for table in metadata.sorted_tables
+        for key in sorted(table.foreign_keys, key=lambda key: key.parent.name)
+    ]
+
+
+@cache
+def _make_count_query() -> sa.Select[*tuple[int, ...]]:
+    """Return the query for a row with the number of broken rows of each foreign key."""
+    counts = [
+        sa.select(sa.func.count()).select_from(_select_broken_rows(key).subquery()).scalar_subquery()
+        for key in _list_foreign_keys()
+    ]
+    return sa.select(*counts)
+
+
+def _select_broken_rows(key: sa.ForeignKey) -> sa.Select[int]:
+    """Return the query for the rows without the row that they refer to. It is an anti-join."""
     column, target = key.parent, key.column.table.alias("target")
     target_key = target.c[key.column.name]
-    primary_key = list(table.primary_key.columns)
-    query = (
-        sa.select(column.label("reference"), *primary_key)
-        .outerjoin_from(table, target, target_key == column)
+    return (
+        sa.select(column.label("reference"))
+        .outerjoin_from(column.table, target, target_key == column)
         .where(column.is_not(None), target_key.is_(None))
-        .order_by(*primary_key)
     )
+
+
+def _find_broken_rows(connection: sa.Connection, key: sa.ForeignKey) -> Iterator[Finding]:
+    column, primary_key = key.parent, list(key.parent.table.primary_key.columns)
+    query = _select_broken_rows(key).add_columns(*primary_key).order_by(*primary_key)
     for reference, *values in stream_rows(connection, query):
         row = ", ".join(f"{part.name} {value}" for part, value in zip(primary_key, values, strict=True))
         wrong = f"{column.name} is {reference}, but {key.column.table.name} has no such row"
-        yield Finding("references", f"{table.name}: {row}", wrong)
+        yield Finding("references", f"{column.table.name}: {row}", wrong)
 
 
 def find_outdated_id_counters(connection: sa.Connection) -> Iterator[Finding]:
