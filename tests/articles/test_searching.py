@@ -83,7 +83,10 @@ def tokens(text: str) -> list[str]:
             found += ["|"] * bool(found and before == " " and is_unspaced(found[-1][0])) + [piece]
         elif category(piece)[0] in "LN" or (category(piece)[0] == "M" and before != " "):
             starts = before == " " or is_unspaced(found[-1][0])
-            found = [*found, piece] if starts else [*found[:-1], found[-1] + piece]
+            if starts:
+                found.append(piece)
+            else:
+                found[-1] += piece
         else:
             piece = " "
         before = piece
