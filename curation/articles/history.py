@@ -67,15 +67,22 @@ def list_changesets(connection: sa.Connection, filters: HistoryFilters, limit: i
         .correlate(page)
         .scalar_subquery()
     )
+    # Grouped, because PostgreSQL would search all changesets backwards for the maximum of each row.
+    reverting = changesets.alias("reverting")
     reverted_by = (
-        sa.select(sa.func.max(changesets.c.id)).where(changesets.c.reverts_id == page.c.id).scalar_subquery()
+        sa.select(reverting.c.reverts_id, sa.func.max(reverting.c.id).label("id"))
+        .where(reverting.c.reverts_id.in_(sa.select(page.c.id)))
+        .group_by(reverting.c.reverts_id)
+        .subquery("reverted_by")
     )
     query = (
         sa.select(
             page.c.id, page.c.created_at, page.c.kind, page.c.actor, counted.c.articles,
-            *(counted.c[flag] for flag in FLAGS), moved, page.c.reverts_id, reverted_by, page.c.reason,
+            *(counted.c[flag] for flag in FLAGS), moved, page.c.reverts_id, reverted_by.c.id,
+            page.c.reason,
         )
         .outerjoin_from(page, counted, counted.c.changeset_id == page.c.id)
+        .outerjoin(reverted_by, reverted_by.c.reverts_id == page.c.id)
         .order_by(page.c.id.desc())
     )  # fmt: skip
     columns = ("changeset", "at", "kind", "actor", "articles", "changed", "reverts", "reverted_by", "reason")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tracemalloc
 from collections import deque
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -15,6 +16,8 @@ from curation.articles.selecting import Filters
 from curation.articles.status import list_issues, list_skipped
 from curation.store.database import Store
 from curation.store.schema import metadata
+
+from ..support.stores import ON_POSTGRESQL
 
 COUNT = 15_000
 ARTICLE = "id source_id path collection slug title published removed upstream_published upstream_removed"
@@ -67,6 +70,25 @@ def test_lists_are_read_as_they_are_printed(store: Store) -> None:
             peaks[name] = tracemalloc.get_traced_memory()[1]
             tracemalloc.stop()
     assert {name: peak for name, peak in peaks.items() if peak > 2_000_000} == {}
+
+
+@ON_POSTGRESQL
+def test_no_list_searches_a_table_once_for_each_row(store: Store) -> None:
+    fill(store)
+    plans = []
+    with store.reading() as connection:
+
+        def explain(_: sa.Connection, cursor: Any, statement: str, parameters: Any, *rest: Any) -> None:
+            if statement.startswith("SELECT"):
+                plan = cursor.connection.execute(f"EXPLAIN {statement}", parameters)
+                plans.append("\n".join(line for (line,) in plan))
+
+        sa.event.listen(connection, "before_cursor_execute", explain)
+        for rows in LISTS.values():
+            deque(rows(connection), maxlen=0)
+    assert len(plans) >= len(LISTS)
+    of_each_row = [plan.partition("SubPlan")[2] for plan in plans]
+    assert [plan for plan in of_each_row if "Seq Scan" in plan or "Scan Backward" in plan] == []
 
 
 @pytest.mark.parametrize("limit", [1, 60, None])
