@@ -94,6 +94,7 @@ def on_terminal(store: Store) -> Callable[..., str]:
 WITH_CONTROLS = f"a{TERMINAL}b{BIDI}c"
 
 
+@pytest.mark.any_engine
 @pytest.mark.parametrize("form", some([*TEXT_FORMATS, None]))
 def test_no_command_prints_control_characters(
     import_files: Callable[..., Result], on_terminal: Callable[..., str], news: Path, form: str | None
@@ -260,6 +261,7 @@ def test_markdown_renders_no_html_and_no_link(
     assert (stored["title"], stored["body"]) == (HTML, HTML)
 
 
+@pytest.mark.any_engine
 @pytest.mark.parametrize("url", some(URLS))
 def test_only_http_and_https_are_links(
     import_files: Callable[..., Result], curation: Callable[..., Result], url: str

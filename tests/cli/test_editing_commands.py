@@ -44,6 +44,7 @@ NUMBERS = [
 ]  # fmt: skip
 
 
+@pytest.mark.any_engine
 @pytest.mark.parametrize(("given", "becomes"), some(NUMBERS, 2))
 @pytest.mark.parametrize("form", ["--quality", "--quality="])
 def test_a_number_sets_whatever_its_sign_and_a_sign_with_an_equals_sign_moves(
@@ -54,6 +55,7 @@ def test_a_number_sets_whatever_its_sign_and_a_sign_with_an_equals_sign_moves(
     assert flags(filled, LEADER)["quality"]["value"] == becomes
 
 
+@pytest.mark.any_engine
 @pytest.mark.parametrize(
     ("given", "note"),
     [
@@ -69,6 +71,7 @@ def test_a_signed_number_gives_a_note_about_the_new_form(filled: Curation, given
     ) == note  # fmt: skip
 
 
+@pytest.mark.any_engine
 @pytest.mark.parametrize(
     "given",
     some(
@@ -297,6 +300,7 @@ def test_a_piece_of_a_word_and_a_number_that_is_no_id_name_nothing(
     assert curation("unpublish", "goes-led").exit_code == 0
 
 
+@pytest.mark.any_engine
 @pytest.mark.parametrize(
     ("arguments", "status"),
     [

@@ -67,6 +67,7 @@ def source(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Sou
 SCHEDULED, PUBLISHED, STATED_PUBLISHED = (False, False, "scheduled"), (True, None, None), (True, True, None)
 
 
+@pytest.mark.any_engine
 @pytest.mark.parametrize(("front", "then"), [("", PUBLISHED), ("published: true\n", STATED_PUBLISHED)])
 def test_an_article_is_published_by_the_first_import_after_its_date(
     source: Source, front: str, then: tuple[Any, ...]
@@ -193,6 +194,7 @@ OTHER_DATES = {
 }
 
 
+@pytest.mark.any_engine
 @pytest.mark.parametrize("kind", some(OTHER_DATES))
 def test_an_article_is_published_by_the_first_import_after_its_date_of_another_kind(
     source: Source, kind: str
@@ -214,6 +216,7 @@ def test_an_article_is_published_by_the_first_import_after_its_date_of_another_k
     assert rows(source.store, dated) == [(None,)]  # only the value of the document is stored
 
 
+@pytest.mark.any_engine
 @pytest.mark.parametrize(
     ("path", "front"),
     [
@@ -235,6 +238,7 @@ def test_no_future_date(source: Source, path: str, front: str) -> None:
     assert source.state(path) == PUBLISHED
 
 
+@pytest.mark.any_engine
 @pytest.mark.parametrize("kind", some(OTHER_DATES))
 def test_the_setting_applies_to_other_kinds_of_dates(source: Source, curation: Command, kind: str) -> None:
     path, front = OTHER_DATES[kind]
@@ -286,6 +290,7 @@ UNREADABLE_DATES = {
 }
 
 
+@pytest.mark.any_engine
 @pytest.mark.parametrize("kind", some(UNREADABLE_DATES))
 def test_an_unreadable_date_schedules_until_the_end_of_its_year(
     source: Source, curation: Command, kind: str
@@ -312,6 +317,7 @@ def _codes(source: Source) -> set[str]:
     return {code for (code,) in rows(source.store, sa.select(import_issues.c.code))}
 
 
+@pytest.mark.any_engine
 @pytest.mark.parametrize(
     "written", some(["soon", "2031", "Jan 2031", "tomorrow", "20310101", "99", "0000-01-01"])
 )
@@ -406,6 +412,7 @@ def test_the_setting_is_read_from_the_site_and_a_given_one_has_priority(
     assert source.state() == PUBLISHED
 
 
+@pytest.mark.any_engine
 @pytest.mark.parametrize("value", some(["maybe", "1", "[true]", "''"]))
 def test_an_invalid_setting_publishes_nothing(source: Source, curation: Command, value: str) -> None:
     source.write(A, f"title: A\n{DATED}")
@@ -434,6 +441,7 @@ DRAFTS = {
 }
 
 
+@pytest.mark.any_engine
 @pytest.mark.parametrize("kind", some(DRAFTS))
 def test_a_draft_is_not_published_at_any_date(source: Source, curation: Command, kind: str) -> None:
     path, front = DRAFTS[kind]
@@ -479,6 +487,7 @@ def test_a_hidden_draft_that_leaves_its_folder_stays_hidden(source: Source, cura
 # --- misspelt keys --------------------------------------------------------------------------------------------
 
 
+@pytest.mark.any_engine
 @pytest.mark.parametrize("typo", some(["publised: false", "Published: false", "removd: true", "darft: true"]))
 @pytest.mark.parametrize("before", ["published: true", "published: false"])
 def test_a_misspelt_key_hides_a_new_article_and_changes_no_known_one(

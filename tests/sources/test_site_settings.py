@@ -69,6 +69,7 @@ def test_given_settings_override_the_config_until_they_are_unset(
     assert read_shown_settings(curation) == read | {"related-bonus": (3, "")}
 
 
+@pytest.mark.any_engine
 @pytest.mark.parametrize(
     ("option", "value", "message"),
     [
@@ -128,6 +129,7 @@ def test_every_kind_of_dump_gives_its_config(store: Store, curation: Curation, s
         assert read_shown_settings(curation)["base-url"] == ("/today", "read"), path
 
 
+@pytest.mark.any_engine
 @pytest.mark.parametrize(
     ("text", "code", "line"),
     some(
