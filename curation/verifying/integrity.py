@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 
 import sqlalchemy as sa
@@ -78,8 +78,13 @@ def find_outdated_id_counters(connection: sa.Connection) -> Iterator[Finding]:
     """
     with_ids = [table for table in metadata.sorted_tables if "id" in table.c]
     read_last_ids = backend_of(connection).read_last_ids(connection, with_ids)
-    for table in with_ids:
-        highest = connection.scalar(sa.select(sa.func.max(table.c.id))) or 0
+    for table, highest in zip(with_ids, _read_highest_ids(connection, with_ids), strict=True):
         if highest > read_last_ids[table.name]:
             wrong = f"its highest id is {highest}, but its counter is at {read_last_ids[table.name]}"
             yield Finding("ids", table.name, wrong)
+
+
+def _read_highest_ids(connection: sa.Connection, tables: Sequence[sa.Table]) -> sa.Row[*tuple[int, ...]]:
+    """Return the highest id of each table, or 0."""
+    highest = [sa.select(sa.func.coalesce(sa.func.max(table.c.id), 0)).scalar_subquery() for table in tables]
+    return connection.execute(sa.select(*highest)).one()
