@@ -45,34 +45,29 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Set the marks `postgresql` and `crash`, and choose which tests of both engines are slow.
 
     Of the tests that also run on SQLite, one in six runs on PostgreSQL in the quick run, where it takes twice
-    as long. The slow run has the others. Of a test with the mark `any_engine` it has only the first case, and
-    only if the quick run has none.
+    as long. The slow run has the others. Of a test with the mark `any_engine` PostgreSQL runs the first case and
+    those of the quick run.
     """
-    on_postgresql: set[str] = set()  # tests with `any_engine`, of which a case is chosen
-    repeated: set[str] = set()
-    for item in sorted(items, key=_is_left_to_slow_run):
-        if _is_on_postgresql(item) or "postgresql_url" in getattr(item, "fixturenames", ()):
+    kept: list[pytest.Item] = []
+    tested: set[str] = set()  # tests with `any_engine` of which PostgreSQL runs a case
+    for item in items:
+        given: dict[str, object] = getattr(getattr(item, "callspec", None), "params", {})
+        is_on_postgresql = "postgresql" in given.values()
+        is_of_one_engine = any(mark.args[0] == "store" for mark in item.iter_markers("parametrize"))
+        is_left = is_on_postgresql and not is_of_one_engine and crc32(item.nodeid.encode()) % 6 != 0
+        if is_on_postgresql and item.get_closest_marker("any_engine"):
+            test = item.nodeid.partition("[")[0]
+            if is_left and test in tested:
+                continue
+            tested.add(test)
+        if is_on_postgresql or "postgresql_url" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.postgresql)
         if "crash" in item.path.parts:
             item.add_marker(pytest.mark.crash)
-        if _is_left_to_slow_run(item):
+        if is_left:
             item.add_marker(pytest.mark.slow)
-        if _is_on_postgresql(item) and item.get_closest_marker("any_engine"):
-            test = item.nodeid.partition("[")[0]
-            if test in on_postgresql and _is_left_to_slow_run(item):
-                repeated.add(item.nodeid)
-            on_postgresql.add(test)
-    items[:] = [item for item in items if item.nodeid not in repeated]
-
-
-def _is_on_postgresql(item: pytest.Item) -> bool:
-    given: dict[str, object] = getattr(getattr(item, "callspec", None), "params", {})
-    return "postgresql" in given.values()
-
-
-def _is_left_to_slow_run(item: pytest.Item) -> bool:
-    is_of_one_engine = any(mark.args[0] == "store" for mark in item.iter_markers("parametrize"))
-    return _is_on_postgresql(item) and not is_of_one_engine and crc32(item.nodeid.encode()) % 6 != 0
+        kept.append(item)
+    items[:] = kept
 
 
 @pytest.fixture(scope="session")
