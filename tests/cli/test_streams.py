@@ -11,6 +11,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator, Sequence
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -19,6 +20,7 @@ import pytest
 from curation.store.database import Store
 
 from ..support.cases import some
+from ..support.forked_commands import CommandResult, ForkedCommands, Streams
 from ..support.places import SITE
 from ..support.store_digest import digests
 
@@ -36,17 +38,17 @@ COMMANDS = [
     "--help", "--version", "improt", "list --topic nope",
 ]  # fmt: skip
 
-#: Shell redirections that make a stream closed, full or absent.
-CLOSED_OR_FULL = [
-    "<&-",
-    ">&-",
-    "2>&-",
-    ">&- 2>&-",
-    "<&- >&- 2>&-",
-    ">/dev/full",
-    "2>/dev/full",
-    "1</dev/null",
-]
+#: Shell redirections that make a stream closed, full or unwritable, and what they do.
+CLOSED_OR_FULL: dict[str, Streams] = {
+    "<&-": {0: None},
+    ">&-": {1: None},
+    "2>&-": {2: None},
+    ">&- 2>&-": {1: None, 2: None},
+    "<&- >&- 2>&-": {0: None, 1: None, 2: None},
+    ">/dev/full": {1: "/dev/full"},
+    "2>/dev/full": {2: "/dev/full"},
+    "1</dev/null": {1: os.devnull},
+}
 ENCODINGS = ["ascii", "cp1252", "latin-1", "utf-16", "shift_jis"]
 IS_WHOLE = bool(os.environ.get("CURATION_STREAMS"))
 FORMATS = ["table", "csv", "tsv", "json", "jsonl", "markdown", "html"]
@@ -70,19 +72,25 @@ def world(tmp_path: Path, prepared: Path) -> Path:
     return tmp_path
 
 
+@pytest.fixture(scope="session")
+def forked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ForkedCommands]:
+    """Runs commands in processes without the start of Python."""
+    commands = ForkedCommands(tmp_path_factory.mktemp("forked"))
+    yield commands
+    commands.end()
+
+
 def _files(world: Path) -> set[str]:
     """Return the files, except those that SQLite creates."""
     return {str(file) for file in world.rglob("*") if not file.name.startswith("curation.db")}
 
 
-def _in_turn(ways: list[str], command: str) -> list[str]:
+def _in_turn(ways: Sequence[str], command: str) -> Sequence[str]:
     """Return every third of the ways, with another start for each command."""
     return ways if IS_WHOLE else ways[COMMANDS.index(command) % 3 :: 3]
 
 
-def run(
-    world: Path, command: str, streams: str = "", encoding: str = "utf-8"
-) -> subprocess.CompletedProcess[bytes]:
+def run(world: Path, command: str, streams: str = "", encoding: str = "utf-8") -> CommandResult:
     environment = {**os.environ, "PYTHONIOENCODING": encoding, "CURATION_ACTOR": "ann"}
     line = f"exec {sys.executable} -m curation {command} {streams}"
     return subprocess.run(
@@ -91,39 +99,79 @@ def run(
 
 
 @pytest.mark.parametrize("command", some(COMMANDS, 30))
-def test_a_closed_or_full_stream_gives_one_error_line_and_leaves_nothing_half_done(
-    world: Path, command: str
-) -> None:
-    plain = run(world, command)
-    for streams in _in_turn(CLOSED_OR_FULL, command):
+def test_every_command_works_with_any_streams(world: Path, forked: ForkedCommands, command: str) -> None:
+    """A closed or full stream gives one error line and leaves nothing half done; any encoding works."""
+    plain = forked.run(world, command, {}, "utf-8")
+    rows = digests(Store(str(world / "curation.db")))
+    for streams in _in_turn([*CLOSED_OR_FULL], command):
         shutil.rmtree(world / "out", ignore_errors=True)
         for name in ("out.tar", "copy.db"):
             (world / name).unlink(missing_ok=True)
-        rows_before, files_before = digests(Store(str(world / "curation.db"))), _files(world)
-        done = run(world, command, streams)
-        message = done.stderr.decode()
-        assert done.returncode in (0, 1, 2, 3), streams
-        assert not [
-            sign for sign in ("internal error", "Traceback", "Exception ignored") if sign in message
-        ], message
-        if ">&-" in streams.replace("2>&-", ""):
-            expected = "" if "2>" in streams else "Error: standard output is closed, nothing was done"
-            assert (done.returncode, message[: len(expected)]) == (1, expected), streams
-            assert digests(Store(str(world / "curation.db"))) == rows_before
-            assert not (world / "out").exists()
-        elif streams == "<&-" and command in ("publish -", "sql -"):
-            assert (done.returncode, message[:32]) == (1, "Error: standard input is closed:")
-        elif streams in ("<&-", "2>&-", "2>/dev/full"):
-            assert done.returncode == plain.returncode, streams
-        elif plain.stdout and plain.returncode != 1:
-            why = "No space left on device" if "full" in streams else "Bad file descriptor"
-            last = [line[: 7 + len(why)] for line in message.splitlines()[-1:]]
-            assert (done.returncode, last) == (1, [f"Error: {why}"]), streams
-            is_changed = (digests(Store(str(world / "curation.db"))), _files(world)) != (
-                rows_before,
-                files_before,
-            )
-            assert is_changed <= ("the work was already done" in message), (command, message)
+        before = rows, _files(world)
+        done = forked.run(world, command, CLOSED_OR_FULL[streams], "utf-8")
+        rows = digests(Store(str(world / "curation.db")))
+        after = rows, _files(world)
+        _check_closed_or_full(command, streams, plain, done, is_changed=after != before)
+    for encoding in _in_turn(ENCODINGS, command):
+        _check_encoding(command, encoding, plain, forked.run(world, command, {}, encoding))
+
+
+def _check_closed_or_full(
+    command: str, streams: str, plain: CommandResult, done: CommandResult, *, is_changed: bool
+) -> None:
+    """Check what a command did with closed or full streams.
+
+    Args:
+        command: The command line.
+        streams: The redirections of the shell.
+        plain: What the command did before with usual streams.
+        done: What it did with these.
+        is_changed: Whether the rows of the store or the files have changed.
+    """
+    message = done.stderr.decode()
+    assert done.returncode in (0, 1, 2, 3), streams
+    for sign in ("internal error", "Traceback", "Exception ignored"):
+        assert sign not in message
+    if ">&-" in streams.replace("2>&-", ""):
+        expected = "" if "2>" in streams else "Error: standard output is closed, nothing was done"
+        assert (done.returncode, message[: len(expected)]) == (1, expected), streams
+        assert not is_changed, streams
+    elif streams == "<&-" and command in ("publish -", "sql -"):
+        assert (done.returncode, message[:32]) == (1, "Error: standard input is closed:")
+    elif streams in ("<&-", "2>&-", "2>/dev/full"):
+        assert done.returncode == plain.returncode, streams
+    elif plain.stdout and plain.returncode != 1:
+        why = "No space left on device" if "full" in streams else "Bad file descriptor"
+        last = [line[: 7 + len(why)] for line in message.splitlines()[-1:]]
+        assert (done.returncode, last) == (1, [f"Error: {why}"]), streams
+        assert is_changed <= ("the work was already done" in message), (command, message)
+
+
+def _check_encoding(command: str, encoding: str, plain: CommandResult, done: CommandResult) -> None:
+    """Check that a command printed in this encoding as many lines as it printed before in UTF-8."""
+    message = done.stderr.decode(encoding)
+    for sign in ("internal error", "not valid UTF-8"):
+        assert sign not in message
+    if not command.startswith(("revert", "set", "publish", "unpublish", "db backup", "export files out")):
+        assert done.returncode == plain.returncode, encoding
+        lines = plain.stdout.decode().splitlines()
+        assert len(done.stdout.decode(encoding).splitlines()) == len(lines), encoding
+
+
+@pytest.mark.slow
+def test_a_forked_command_prints_what_one_in_a_new_process_prints(
+    world: Path, forked: ForkedCommands
+) -> None:
+    command = "status"
+    for shell, streams in CLOSED_OR_FULL.items():
+        done, expected = forked.run(world, command, streams, "utf-8"), run(world, command, shell)
+        assert (done.returncode, done.stdout, done.stderr) == (
+            expected.returncode, expected.stdout, expected.stderr
+        ), shell  # fmt: skip
+    for encoding in ENCODINGS:
+        done, expected = forked.run(world, command, {}, encoding), run(world, command, encoding=encoding)
+        for text, wanted in ((done.stdout, expected.stdout), (done.stderr, expected.stderr)):
+            assert text.decode(encoding) == wanted.decode(encoding), encoding
 
 
 @pytest.mark.slow
@@ -147,23 +195,13 @@ def test_work_done_before_the_disk_was_full_is_reported(world: Path) -> None:
     assert run(world, "list --format jsonl", ">/dev/full").returncode == 1
 
 
-@pytest.mark.parametrize("command", some(COMMANDS, 30))
-def test_every_command_works_in_other_encodings(world: Path, command: str) -> None:
-    plain = run(world, command)
-    for encoding in _in_turn(ENCODINGS, command):
-        done = run(world, command, encoding=encoding)
-        message = done.stderr.decode(encoding)
-        assert not [sign for sign in ("internal error", "not valid UTF-8") if sign in message], message
-        if not command.startswith(("revert", "set", "publish", "unpublish", "db backup", "export files out")):
-            assert done.returncode == plain.returncode, encoding
-            lines = plain.stdout.decode().splitlines()
-            assert len(done.stdout.decode(encoding).splitlines()) == len(lines), encoding
-
-
 @pytest.mark.parametrize("encoding", ENCODINGS)
 @pytest.mark.parametrize("form", some(FORMATS, 3))
-def test_rows_are_complete_or_an_error_names_the_encoding(world: Path, form: str, encoding: str) -> None:
-    done = run(world, f"list --columns title,path --search Zażółć --format {form}", encoding=encoding)
+def test_rows_are_complete_or_an_error_names_the_encoding(
+    world: Path, forked: ForkedCommands, form: str, encoding: str
+) -> None:
+    command = f"list --columns title,path --search Zażółć --format {form}"
+    done = forked.run(world, command, {}, encoding)
     if form in ("csv", "tsv") and encoding != "utf-16":
         name = codecs.lookup(encoding).name
         message = (
@@ -175,8 +213,7 @@ def test_rows_are_complete_or_an_error_names_the_encoding(world: Path, form: str
     assert done.returncode == 0
     text = done.stdout.decode(encoding)
     if encoding == "utf-16":
-        plain = run(world, f"list --columns title,path --search Zażółć --format {form}")
-        assert text == plain.stdout.decode()
+        assert text == forked.run(world, command, {}, "utf-8").stdout.decode()
     elif form.startswith("json"):
         rows = json.loads(text)
         assert (rows if form == "jsonl" else rows[0])["title"] == TITLE

@@ -44,7 +44,7 @@ EXIT_SECONDS = 3.0
 #: A program that reads command lines and forks a process in a session of its own for each. All modules are
 #: loaded before, so that an import is killed and not the start of Python.
 _RUNNER = """
-import faulthandler, json, os, signal, sys
+import faulthandler, gc, json, os, signal, sys
 from contextlib import suppress
 
 def begin(out, err, arguments):
@@ -66,6 +66,7 @@ def serve(settings):
         for name, value in settings.items():
             if hasattr(module, name):
                 setattr(module, name, value)
+    gc.freeze()  # or the end of each process looks at all objects
     for line in sys.stdin:
         child = os.fork()
         if not child:
