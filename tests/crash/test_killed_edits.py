@@ -28,7 +28,6 @@ from curation.store.database import Store
 from curation.store.schema import articles, changes, changesets, overrides
 from curation.verifying.run import verify
 
-from ..support.cases import few_or_many
 from ..support.importing_helpers import import_folder
 from ..support.killed_imports import Imports, Place, make_dump, opened
 from ..support.places import CHECKOUT
@@ -81,11 +80,10 @@ def count_changes(store: Store) -> dict[int, int]:
 # --- killed ----------------------------------------------------------------------------------------------
 
 
-@few_or_many("kills", 3, KILLS)
 def test_a_bulk_edit_killed_at_any_moment_is_whole_or_absent(
-    place: Place, tmp_path: Path, dump: Path, kills: int
+    place: Place, tmp_path: Path, dump: Path
 ) -> None:
-    kills = kills if place.engine == "sqlite" else min(kills, max(kills // 10, 10))
+    kills = KILLS if place.engine == "sqlite" else min(KILLS, max(KILLS // 10, 10))
     rng, outcomes = random.Random(SEED), Counter[str]()
     with Imports(tmp_path) as started:
         for first in range(0, kills, KILLS_PER_STORE):

@@ -36,7 +36,6 @@ from curation.store.database import Store
 from curation.store.schema import articles, import_issues, imports, overrides, set_aside_overrides
 from curation.verifying.run import verify
 
-from ..support.cases import few_or_many
 from ..support.importing_helpers import import_folder
 from ..support.killed_imports import (
     EXIT_SECONDS,
@@ -276,11 +275,10 @@ class KilledImports:
 
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="processes are looked for in /proc")
-@few_or_many("kills", 3, KILLS)
 def test_an_import_killed_at_any_moment_leaves_whole_documents(
-    place: Place, tmp_path: Path, versions: list[Version], wholes: dict[str, set[str]], kills: int
+    place: Place, tmp_path: Path, versions: list[Version], wholes: dict[str, set[str]]
 ) -> None:
-    kills = kills if place.engine == "sqlite" else min(kills, max(kills // 10, 10))
+    kills = KILLS if place.engine == "sqlite" else min(KILLS, max(KILLS // 10, 10))
     with Imports(tmp_path) as started:
         killed = KilledImports(started, place, versions, wholes)
         killed.measure()
@@ -317,11 +315,10 @@ def test_a_reading_process_that_dies_is_replaced(
 # Interrupted -----------------------------------------------------------------------------------------
 
 
-@few_or_many("rounds", 2, 8)
 def test_ctrl_c_ends_an_import_soon_with_one_line(
-    place: Place, tmp_path: Path, versions: list[Version], wholes: dict[str, set[str]], rounds: int
+    place: Place, tmp_path: Path, versions: list[Version], wholes: dict[str, set[str]]
 ) -> None:
-    rng = random.Random(SEED)
+    rng, rounds = random.Random(SEED), 8
     shutil.copytree(versions[0].root, tmp_path / "work")
     slowest, reported = 0.0, 0
     with Imports(tmp_path) as started:

@@ -24,7 +24,6 @@ from curation.store.database import Store
 from curation.store.schema import articles, changesets, source_settings, sources, units_of_work
 from curation.verifying.run import verify
 
-from ..support.cases import few_or_many
 from ..support.commit_proxy import AFTER, BEFORE, DURING, UNANSWERED, WITHHELD, Plan, Proxy, proxied
 from ..support.killed_imports import CommandResult, Imports, change_dump, make_dump, opened
 from ..support.stores import new_database
@@ -153,14 +152,13 @@ def follow_message(world: ProxiedStore, step: Step, result: CommandResult) -> st
     return "again"
 
 
-@few_or_many("cuts", 2, CUTS)
 def test_a_connection_cut_around_commit_loses_and_doubles_nothing(
-    world: ProxiedStore, dumps: list[Path], cuts: int
+    world: ProxiedStore, dumps: list[Path]
 ) -> None:
     rng, outcomes = random.Random(SEED), Counter[str]()
     kinds = {"edit": edit, "revert": revert, "setting": setting, "import": importing(dumps)}
     points = [BEFORE, DURING, AFTER]
-    for number in range(cuts):
+    for number in range(CUTS):
         kind = list(kinds)[number % len(kinds)]
         step = kinds[kind](world, rng)
         plan = Plan(
@@ -177,7 +175,7 @@ def test_a_connection_cut_around_commit_loses_and_doubles_nothing(
         assert step.is_done_once(), (kind, plan, result, outcome)
         if plan.reached.is_set() and not plan.is_away and kind in ("edit", "revert"):
             assert outcome == ("again" if plan.point == BEFORE else "done"), (plan, result)
-    print(f"{cuts} cuts: {dict(sorted(outcomes.items()))}")
+    print(f"{CUTS} cuts: {dict(sorted(outcomes.items()))}")
     with opened(world.direct_url) as store, store.reading() as connection:
         assert list(verify(connection)) == []
 

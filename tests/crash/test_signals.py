@@ -29,7 +29,6 @@ from curation.store.schema import changesets, imports
 from curation.temporary import temporary_folder
 from curation.verifying.run import verify
 
-from ..support.cases import few_or_many
 from ..support.importing_helpers import import_folder
 from ..support.killed_imports import Import, Imports, Place, change_dump, make_dump, opened, wait_until
 from ..support.places import CHECKOUT
@@ -188,9 +187,8 @@ def alive(pid: int) -> bool:
 
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="processes are looked for in /proc")
-@few_or_many("signals", 3, SIGNALS)
 def test_a_signal_at_any_moment_of_any_command_leaves_nothing(
-    place: Place, tmp_path: Path, temporary: Path, signals: int
+    place: Place, tmp_path: Path, temporary: Path
 ) -> None:
     for day in range(2):
         if day:
@@ -204,14 +202,15 @@ def test_a_signal_at_any_moment_of_any_command_leaves_nothing(
         if place.engine == "sqlite":
             migrate.upgrade(store)
         import_folder(store, tmp_path / "day-0", source="site")
+    signals = SIGNALS if place.engine == "sqlite" else -(-SIGNALS // 3)
     with Imports(tmp_path) as started:
         signalled = SignalledCommands(started, database, tmp_path, temporary)
-        for number in range(signals if place.engine == "sqlite" else -(-signals // 3)):
+        for number in range(signals):
             signalled.run_one(number if place.engine == "sqlite" else number * 7)
     print(f"{place.engine}: {dict(signalled.outcomes)}, slowest {signalled.slowest:.2f} s")
     with opened(database) as store, store.reading() as connection:
         assert list(verify(connection)) == []
-    assert signalled.outcomes["interrupted"] or signals < 10
+    assert signalled.outcomes["interrupted"] or SIGNALS < 10
 
 
 def test_signals_wait_while_python_tests_the_temporary_folder(
