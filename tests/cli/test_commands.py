@@ -271,6 +271,7 @@ def test_reports_are_listed_run_and_explained(filled: Curation) -> None:
     assert filled("report", "topics", "--explain").stdout.startswith("-- title: Topics")
 
 
+@pytest.mark.any_engine
 @pytest.mark.parametrize("form", some(FORMATS))
 def test_every_printing_command_takes_every_form(filled: Curation, form: str, tmp_path: Path) -> None:
     filled("set", LEADER, "--heat", "3")

@@ -2,7 +2,8 @@
 
 After every step `verify` finds nothing: effective values are overrides or upstream values, and the recorded
 changes lead to the present state. Reverting everything, the newest first, restores the first state exactly.
-The environment variable `CURATION_EXAMPLES` is the number of histories on each engine.
+The environment variable `CURATION_EXAMPLES` is the number of histories on both engines
+together.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from curation.store.database import Store
 from curation.store.schema import articles, changesets, overrides
 from curation.verifying.run import verify
 
+from ..support.cases import share
 from ..support.importing_helpers import import_folder, revert_one_import
 from ..support.places import SITE
 from ..support.stores import new_database
@@ -192,8 +194,14 @@ class History:
                     assert revert_changeset(connection, changeset, actor="eve").kept == []
 
 
-@pytest.mark.parametrize("seed", [0, *(pytest.param(n, marks=pytest.mark.slow) for n in range(1, EXAMPLES))])
-@pytest.mark.parametrize("engine", ["sqlite", "postgresql"])
+@pytest.mark.parametrize(
+    ("engine", "seed"),
+    [
+        pytest.param(engine, seed, marks=pytest.mark.slow if number else ())
+        for engine in ("sqlite", "postgresql")
+        for number, seed in enumerate(share(EXAMPLES, engine))
+    ],
+)
 def test_the_laws_hold_over_any_history(
     request: pytest.FixtureRequest, tmp_path: Path, engine: str, seed: int
 ) -> None:

@@ -52,6 +52,7 @@ def hidden_folder(folder: Path) -> None:
 UNRELATED_CONTENT = [other_site, side_by_side, home, part_of_site, hidden_folder]
 
 
+@pytest.mark.any_engine
 @pytest.mark.parametrize("mode", some([(mode,) for mode in MODES], 2))
 @pytest.mark.parametrize("fill", UNRELATED_CONTENT)
 def test_a_folder_with_other_content_is_refused(
@@ -126,6 +127,7 @@ def with_other_bytes(tree: Path) -> None:
             file.write_bytes(file.read_bytes().replace(b"\r\n", b"\n").replace(b"\n", b"\r\n"))
 
 
+@pytest.mark.any_engine
 @pytest.mark.parametrize("change", [unchanged, without_most, with_more, with_other_bytes])
 @pytest.mark.parametrize("is_copy", [True, False])
 def test_a_copy_of_the_source_is_accepted_and_only_changes_are_written(

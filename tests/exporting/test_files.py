@@ -47,6 +47,7 @@ def test_an_empty_folder_gets_all_documents_unchanged(
     assert "0 added, 0 updated, 50 unchanged, 0 missing" in again.stdout
 
 
+@pytest.mark.any_engine
 @pytest.mark.parametrize("suffix", some(["zip", "tar.gz", "tgz", "tar.xz", "tar.zst", "tar", "txz", "tzst"]))
 def test_an_archive_gets_all_documents_unchanged(
     site_curation: Curation, site: Path, tmp_path: Path, suffix: str

@@ -258,6 +258,7 @@ NOT_A_DOCUMENT = {
 }
 
 
+@pytest.mark.any_engine
 @pytest.mark.parametrize("kind", some(NOT_A_DOCUMENT))
 def test_a_known_file_that_is_no_longer_a_document_is_an_error_and_its_article_stays(
     store: Store, tmp_path: Path, kind: str

@@ -3,7 +3,7 @@
 The sources share images, providers, topics and links. `support.store_comparison` lists the differences that
 are allowed. `db verify` must find no problem.
 
-`CURATION_MIXTURES` is the number of histories on each engine. `CURATION_SEED` is the first one.
+`CURATION_MIXTURES` is the number of histories on both engines together. `CURATION_SEED` is the first one.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from curation.store.database import Store
 from curation.store.schema import articles, changesets, import_issues
 from curation.verifying.run import Finding, verify
 
-from ..support.cases import few_or_many, some
+from ..support.cases import few_or_many, share, some
 from ..support.importing_helpers import import_folder, revert_one_import
 from ..support.random_dumps import ChangingSource
 from ..support.random_histories import empty, small_batches
@@ -155,7 +155,7 @@ def _has_broken(files: Files) -> bool:
 def test_a_store_equals_a_fresh_import_after_any_history(
     store: Store, fresh: Store, tmp_path: Path, histories: int
 ) -> None:
-    for seed in range(FIRST, FIRST + histories):
+    for seed in (FIRST + number for number in share(histories, store.backend.name)):
         empty(store)
         history = History(store, fresh, tmp_path, seed)
         with small_batches(seed):

@@ -86,6 +86,7 @@ def test_an_invalid_report_does_not_stop_others(
     assert "did you mean review?" in curation("report", "revew").stderr
 
 
+@pytest.mark.any_engine
 @pytest.mark.parametrize("limit", some(["-1", "9" * 25, "9" * 5000]))
 def test_an_invalid_limit_is_refused(edited: Store, curation: Callable[..., Result], limit: str) -> None:
     result = curation("report", "review", "-p", f"limit={limit}")

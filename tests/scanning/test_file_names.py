@@ -100,6 +100,7 @@ def test_files_with_a_suffix_in_any_case_are_imported_and_written_back(
     assert (tmp_path / "out/_news/A.MD").read_text() == DOCUMENT.format("_news/A.MD\nquality: 5")
 
 
+@pytest.mark.any_engine
 @SOURCE_FORMS
 @pytest.mark.parametrize("path", ["_news/a\\b.md", "_news/c\\d/e.md", "_new\\s/a.md"])
 def test_a_file_with_a_backslash_in_its_name_is_quarantined(

@@ -32,6 +32,20 @@ def some(cases: Iterable[Any], every: int = 4) -> list[Any]:
     ]
 
 
+def share(count: int, engine: str) -> range:
+    """Return which of a number of random cases a test runs on an engine.
+
+    PostgreSQL runs the last third, SQLite the others. So the engines do not repeat each other's cases. Each runs
+    at least one.
+
+    Args:
+        count: The number of cases on both engines.
+        engine: `sqlite` or `postgresql`.
+    """
+    third = max(count // 3, 1)
+    return range(count - third, count) if engine == "postgresql" else range(max(count - third, 1))
+
+
 def skip_or_fail(reason: str) -> NoReturn:
     """Skip a test because an engine, a browser or another program is not installed; in CI, fail.
 

@@ -73,6 +73,7 @@ def test_an_import_lists_what_it_added_changed_moved_lost_and_found_again(
     assert all(isinstance(row["article"], int) for row in rows(second))
 
 
+@pytest.mark.any_engine
 @pytest.mark.parametrize("form", ["table", "csv", "jsonl", "markdown", "html"])
 def test_every_format_and_limit_works(root: Path, curation: Curation, form: str) -> None:
     assert "_news/c.md" in curation("log", "1", "--format", form).stdout
