@@ -32,11 +32,11 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if not (ROOT / "pyproject.toml").exists():
         pytest.skip("no checkout to build from")
     folder = tmp_path_factory.mktemp("wheel")
-    pip = (sys.executable, "-m", "pip", "--disable-pip-version-check", "wheel", "--quiet", "--no-deps")
-    run(*pip, "--wheel-dir", folder, ROOT, cwd=folder)
-    venv.create(folder / "venv", with_pip=True)
+    pip = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet")
+    run(*pip, "wheel", "--no-deps", "--wheel-dir", folder, ROOT, cwd=folder)
+    venv.create(folder / "venv")
     [wheel] = folder.glob("curation-*.whl")
-    run(folder / "venv" / "bin" / "pip", "install", "--quiet", wheel, cwd=folder)
+    run(*pip, "--python", folder / "venv", "install", wheel, cwd=folder)
     return folder / "venv" / "bin"
 
 
