@@ -155,13 +155,27 @@ _MARK_RANGES = (
 )  # fmt: skip
 
 
+def _find_marks() -> str:
+    """Return all marks of Unicode for a character class, as ranges.
+
+    In a class with characters beyond U+FFFF, `re` compares one item after the other: 2,000 characters take
+    five times as long as 300 ranges.
+    """
+    ranges: list[tuple[int, int]] = []
+    for n in (n for some in _MARK_RANGES for n in some if unicodedata.category(chr(n)) in ("Mn", "Mc")):
+        start = ranges.pop()[0] if ranges and ranges[-1][1] == n - 1 else n
+        ranges.append((start, n))
+    return "".join(f"{chr(start)}-{chr(end)}" for start, end in ranges)
+
+
 @cache
 def _patterns() -> _Patterns:
     """Return the patterns. They are created on first use, because finding all marks takes 5 ms."""
-    kinds = ("Mn", "Mc")
-    marks = "".join(chr(n) for some in _MARK_RANGES for n in some if unicodedata.category(chr(n)) in kinds)
+    marks = _find_marks()
     # In Arabic script the zero-width non-joiner separates words. In Indic scripts it shapes a character.
     follows = rf"(?:[{marks}{_INVISIBLE}]|(?<=[\u0900-\u109f\u1780-\u17ff])\u200c)*"
     unit = rf"(?=[^\W_])[{_UNSPACED}]{follows}"
     word = rf"(?P<run>(?:{unit})+)|(?:[^\W_{_UNSPACED}]{follows})+"
-    return _Patterns(re.compile(word), re.compile(unit), re.compile(f"([{marks}]{{30}})[{marks}]+"))
+    return _Patterns(
+        re.compile(word), re.compile(unit), re.compile(f"(?=[\u0300-\U0010ffff])([{marks}]{{30}})[{marks}]+")
+    )
