@@ -97,19 +97,28 @@ def is_unspaced(character: str) -> bool:
     return re.fullmatch("[\u0e01-\u0eff\u3040-\u30ff\u4e00-\u9fff々]", character) is not None
 
 
-def contains(field: list[str], text: str) -> bool:
-    *first, last = tokens(text)
-    is_prefix = text.endswith("*") and not is_unspaced(last[0])
-    is_same = str.startswith if is_prefix else str.__eq__
+def is_prefix(term: str) -> bool:
+    """Return whether the last word of a term may be the beginning of a word."""
+    return term.endswith("*") and not is_unspaced(tokens(term)[-1][0])
+
+
+def contains(field: list[str], words: list[str], is_prefix: bool) -> bool:
+    """Return whether a field has these words in a row; the last may be a beginning."""
+    *first, last = words
     at = len(first)
-    return any(is_same(word, last) and field[i : i + at] == first for i, word in enumerate(field[at:]))
+    if not is_prefix:
+        return last in field and any(field[i : i + at + 1] == words for i in range(len(field) - at))
+    return any(word.startswith(last) and field[i : i + at] == first for i, word in enumerate(field[at:]))
 
 
 def scan(documents: dict[str, list[list[str]]], query: str) -> set[str]:
     """Return the paths of the documents that contain all terms of a query."""
-    wanted = [a + b + c for a, b, c in re.findall(r'"([^"]*)"(\*?)|(\S+)', query)]
+    terms = [a + b + c for a, b, c in re.findall(r'"([^"]*)"(\*?)|(\S+)', query)]
+    wanted = [(tokens(term), is_prefix(term)) for term in terms]
     return {
-        path for path, fields in documents.items() if all(any(contains(f, t) for f in fields) for t in wanted)
+        path
+        for path, fields in documents.items()
+        if all(any(contains(f, *t) for f in fields) for t in wanted)
     }
 
 
