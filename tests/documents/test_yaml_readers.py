@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any
 
 import pytest
@@ -26,8 +27,10 @@ from ..support.random_yaml import NUMBERS, RandomYaml
 DOCUMENTS = int(os.environ.get("CURATION_YAML_DOCUMENTS", "100000"))
 
 
-def texts(count: int) -> Iterator[str]:
-    return (RandomYaml(seed).document() for seed in range(count))
+@cache
+def texts(count: int) -> Sequence[str]:
+    """Return random documents, which the tests share."""
+    return [RandomYaml(seed).document() for seed in range(count)]
 
 
 # --- the fast reader and the careful one ---------------------------------------------------------------

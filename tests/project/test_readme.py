@@ -33,7 +33,7 @@ def test_ci_runs_lint_the_tests_and_then_all_other_tests() -> None:
         "rm -rf .venv",
         '-c "$tests"',
         'wait "$checking"',
-        "\n.venv/bin/pytest -m 'slow or crash'\n",
+        "\n.venv/bin/pytest -m 'slow or crash' ",
     )
     places = [script.find(step) for step in steps]
     assert -1 not in places
