@@ -158,11 +158,10 @@ _MARK_RANGES = (
 def _find_marks() -> str:
     """Return all marks of Unicode for a character class, as ranges.
 
-    In a class with characters beyond U+FFFF, `re` compares one item after the other: 2,000 characters take
-    five times as long as 300 ranges.
+    `re` compares the items beyond U+FFFF of a class one by one: 109 ranges are faster than 832 characters.
     """
     ranges: list[tuple[int, int]] = []
-    for n in (n for some in _MARK_RANGES for n in some if unicodedata.category(chr(n)) in ("Mn", "Mc")):
+    for n in (n for points in _MARK_RANGES for n in points if unicodedata.category(chr(n)) in ("Mn", "Mc")):
         start = ranges.pop()[0] if ranges and ranges[-1][1] == n - 1 else n
         ranges.append((start, n))
     return "".join(f"{chr(start)}-{chr(end)}" for start, end in ranges)
@@ -176,6 +175,7 @@ def _patterns() -> _Patterns:
     follows = rf"(?:[{marks}{_INVISIBLE}]|(?<=[\u0900-\u109f\u1780-\u17ff])\u200c)*"
     unit = rf"(?=[^\W_])[{_UNSPACED}]{follows}"
     word = rf"(?P<run>(?:{unit})+)|(?:[^\W_{_UNSPACED}]{follows})+"
+    # The lookahead rejects most characters with one comparison.
     return _Patterns(
         re.compile(word), re.compile(unit), re.compile(f"(?=[\u0300-\U0010ffff])([{marks}]{{30}})[{marks}]+")
     )

@@ -102,11 +102,11 @@ def is_prefix(term: str) -> bool:
     return term.endswith("*") and not is_unspaced(tokens(term)[-1][0])
 
 
-def contains(field: list[str], words: list[str], is_prefix: bool) -> bool:
+def contains(field: list[str], words: list[str], is_last_prefix: bool) -> bool:
     """Return whether a field has these words in a row; the last may be a beginning."""
     *first, last = words
     at = len(first)
-    if not is_prefix:
+    if not is_last_prefix:
         return last in field and any(field[i : i + at + 1] == words for i in range(len(field) - at))
     return any(word.startswith(last) and field[i : i + at] == first for i, word in enumerate(field[at:]))
 

@@ -2,8 +2,7 @@
 
 After every step `verify` finds nothing: effective values are overrides or upstream values, and the recorded
 changes lead to the present state. Reverting everything, the newest first, restores the first state exactly.
-The environment variable `CURATION_EXAMPLES` is the number of histories on both engines
-together.
+`CURATION_EXAMPLES` is the number of histories on both engines together.
 """
 
 from __future__ import annotations

@@ -504,7 +504,6 @@ def test_a_removed_article_is_not_published_by_a_score(store: Store, site: Path)
     assert flags(store)["weak"] == [75, 76, True]
 
 
-@pytest.mark.any_engine
 @pytest.mark.parametrize("seed", [0, *(pytest.param(n, marks=pytest.mark.slow) for n in range(1, 6))])
 def test_a_random_site_follows_a_model_of_the_rule(store: Store, tmp_path: Path, seed: int) -> None:
     chance = random.Random(seed)

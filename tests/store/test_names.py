@@ -35,7 +35,6 @@ COMMANDS = [
 ]  # fmt: skip
 
 
-@pytest.mark.any_engine
 @pytest.mark.parametrize("command", some([(command,) for command in COMMANDS], 3))
 @pytest.mark.parametrize("kind", list(FILTERS))
 def test_an_unknown_name_is_an_error_with_a_suggestion(
@@ -79,7 +78,6 @@ def test_an_alias_of_a_provider_suggests_its_name(imported: Store, curation: Cur
     assert result.stderr == "Error: no provider 'wave & ebb': did you mean The Tidal Times?\n"
 
 
-@pytest.mark.any_engine
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

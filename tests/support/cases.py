@@ -33,17 +33,18 @@ def some(cases: Iterable[Any], every: int = 4) -> list[Any]:
 
 
 def share(count: int, engine: str) -> range:
-    """Return which of a number of random cases a test runs on an engine.
+    """Return the numbers of the random cases that an engine runs.
 
-    PostgreSQL runs the last third, SQLite the others. So the engines do not repeat each other's cases. Each runs
-    at least one.
+    PostgreSQL runs the last third, SQLite the others. Of one or two cases, both engines run the first.
 
     Args:
         count: The number of cases on both engines.
         engine: `sqlite` or `postgresql`.
     """
-    third = max(count // 3, 1)
-    return range(count - third, count) if engine == "postgresql" else range(max(count - third, 1))
+    if count < 3:
+        return range(count if engine == "sqlite" else min(count, 1))
+    first = count - count // 3
+    return range(first, count) if engine == "postgresql" else range(first)
 
 
 def skip_or_fail(reason: str) -> NoReturn:

@@ -1,7 +1,7 @@
 """Runs commands in processes that are forked from one that has loaded all modules.
 
 Starting Python and loading the modules takes several times as long as most commands. A forked process has its
-own standard streams, made as Python makes them when it starts.
+own standard streams. They are files, not pipes, and Python's last garbage collection is left out.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from .places import CHECKOUT
 
 CommandResult = subprocess.CompletedProcess[bytes]
 
-#: Files to which standard input, output and errors are redirected; None closes the stream.
+#: Files to which standard input, output and error are redirected; None closes the stream.
 Streams = Mapping[int, str | None]
 
 
@@ -53,7 +53,7 @@ class ForkedCommands:
             encoding: The encoding of the standard streams.
 
         Returns:
-            The exit status, and what was written to standard output and errors.
+            The exit status, and what was written to standard output and standard error.
         """
         out, err = self._folder / "out", self._folder / "err"
         given = {0: os.devnull, 1: str(out), 2: str(err)} | dict(streams)
@@ -67,8 +67,8 @@ class ForkedCommands:
         status = int(self._server.stdout.readline())
         return CommandResult(command, status, out.read_bytes(), err.read_bytes())
 
-    def end(self) -> None:
-        """End the process that forks."""
+    def stop(self) -> None:
+        """Stop the server process."""
         self._server.communicate()
 
 
@@ -83,14 +83,14 @@ def serve() -> None:
     for line in sys.stdin:
         child = os.fork()
         if not child:
-            _become(*json.loads(line))
+            _run_command(*json.loads(line))
         print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 
 
-def _become(folder: str, command: str, streams: list[tuple[int, str | None]], encoding: str) -> None:
+def _run_command(folder: str, command: str, streams: list[tuple[int, str | None]], encoding: str) -> None:
     """Run a command in this process, and end it."""
     os.chdir(folder)
-    os.environ["CURATION_ACTOR"] = "ann"
+    os.environ.update(CURATION_ACTOR="ann", PYTHONIOENCODING=encoding)
     for number, file in streams:
         if file is not None:
             opened = os.open(file, os.O_RDONLY if file == os.devnull else os.O_WRONLY)
@@ -110,10 +110,14 @@ def _become(folder: str, command: str, streams: list[tuple[int, str | None]], en
         main()
     except SystemExit as ended:
         _exit(ended.code if isinstance(ended.code, int) else 1)
+    _exit(0)
 
 
 def _exit(status: int) -> None:
-    """End this process as Python does, but without freeing each module, which takes longer than most commands."""
+    """End this process without freeing each module, which takes longer than most commands.
+
+    As when Python ends, functions of `atexit` are called and the streams are written out.
+    """
     atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr):
         try:
@@ -126,11 +130,10 @@ def _exit(status: int) -> None:
 
 
 def _open_stream(number: int, mode: str, encoding: str, errors: str) -> TextIO:
-    """Return a standard stream as Python opens it; None if it is closed, which its type does not say."""
+    """Return a standard stream, opened much as Python does; None if it is closed, which its type does not say."""
     try:
         os.fstat(number)
     except OSError:
         return None  # type: ignore[return-value]
-    raw = io.FileIO(number, mode, closefd=False)
-    buffer = io.BufferedReader(raw) if mode == "r" else io.BufferedWriter(raw)
-    return io.TextIOWrapper(buffer, encoding=encoding, errors=errors, line_buffering=number == 2)
+    buffer = open(number, f"{mode}b", closefd=False)  # noqa: SIM115 - a number, open until the end
+    return io.TextIOWrapper(buffer, encoding, errors, newline="\n", line_buffering=number == 2)

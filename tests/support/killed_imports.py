@@ -66,7 +66,7 @@ def serve(settings):
         for name, value in settings.items():
             if hasattr(module, name):
                 setattr(module, name, value)
-    gc.freeze()  # or the end of each process looks at all objects
+    gc.freeze()  # otherwise the garbage collector visits every object when a process ends
     for line in sys.stdin:
         child = os.fork()
         if not child:

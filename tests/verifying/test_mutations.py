@@ -2,8 +2,8 @@
 
 Either `db verify` finds the change, or a list in this file has the column with the reason why it cannot.
 
-`CURATION_MUTATIONS` is the number of mutations on both engines together in the slow run (default: 100),
-`CURATION_SEED` the seed of the random numbers.
+`CURATION_MUTATIONS` is the number of mutations on each engine in the slow run (default: 100), `CURATION_SEED`
+the seed of the random numbers.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from curation.store.database import Store
 from curation.store.schema import metadata
 from curation.verifying.run import verify
 
-from ..support.cases import few_or_many, share
+from ..support.cases import few_or_many
 from ..support.importing_helpers import import_folder
 from ..support.places import SITE
 from ..support.store_mutations import COLUMNS, INDEX, Mutation, mutate
@@ -176,30 +176,24 @@ def enrich(store: Store, folder: Path) -> None:
         connection.exec_driver_sql("INSERT INTO search_queue SELECT max(id) FROM articles")
 
 
-def _mutations(store: Store, numbers: range) -> Iterator[tuple[Mutation, list[str]]]:
-    """Yield the random mutations of these numbers with their findings.
-
-    Every column has its turn before any is repeated.
-    """
+def _mutations(store: Store, count: int) -> Iterator[tuple[Mutation, list[str]]]:
+    """Yield random mutations with their findings. Every column has its turn before any is repeated."""
     rng = random.Random(SEED)
     order: list[tuple[str, str]] = []
-    number = 0
-    while number < numbers.stop:
+    while count:
         order = order or rng.sample(COLUMNS, len(COLUMNS))
-        column = order.pop()
-        if number in numbers:
-            with unguarded(store) as connection:
-                mutation = mutate(connection, rng, *column)
-                if mutation is None:
-                    continue
-                yield mutation, [finding.wrong for finding in verify(connection)]
-        number += 1
+        with unguarded(store) as connection:
+            mutation = mutate(connection, rng, *order.pop())
+            if mutation is None:
+                continue
+            count -= 1
+            yield mutation, [finding.wrong for finding in verify(connection)]
 
 
 @few_or_many("count", 8, MUTATIONS)
 def test_a_changed_value_is_found_or_listed(rich: Store, count: int) -> None:
     wrong = []
-    for mutation, found in _mutations(rich, share(count, rich.backend.name)):
+    for mutation, found in _mutations(rich, count):
         column = mutation[:2]
         if column in SOMETIMES or bool(found) != (column in UNCHECKABLE):
             continue
