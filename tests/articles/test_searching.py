@@ -97,24 +97,24 @@ def is_unspaced(character: str) -> bool:
     return re.fullmatch("[\u0e01-\u0eff\u3040-\u30ff\u4e00-\u9fff々]", character) is not None
 
 
-def is_prefix(term: str) -> bool:
-    """Return whether the last word of a term may be the beginning of a word."""
-    return term.endswith("*") and not is_unspaced(tokens(term)[-1][0])
+def parse_term(term: str) -> tuple[list[str], bool]:
+    """Return the words of a term, and whether the last may be the beginning of a word."""
+    words = tokens(term)
+    return words, term.endswith("*") and not is_unspaced(words[-1][0])
 
 
-def contains(field: list[str], words: list[str], is_last_prefix: bool) -> bool:
+def contains(field: list[str], words: list[str], is_prefix: bool) -> bool:
     """Return whether a field has these words in a row; the last may be a beginning."""
     *first, last = words
     at = len(first)
-    if not is_last_prefix:
+    if not is_prefix:
         return last in field and any(field[i : i + at + 1] == words for i in range(len(field) - at))
     return any(word.startswith(last) and field[i : i + at] == first for i, word in enumerate(field[at:]))
 
 
 def scan(documents: dict[str, list[list[str]]], query: str) -> set[str]:
     """Return the paths of the documents that contain all terms of a query."""
-    terms = [a + b + c for a, b, c in re.findall(r'"([^"]*)"(\*?)|(\S+)', query)]
-    wanted = [(tokens(term), is_prefix(term)) for term in terms]
+    wanted = [parse_term(a + b + c) for a, b, c in re.findall(r'"([^"]*)"(\*?)|(\S+)', query)]
     return {
         path
         for path, fields in documents.items()

@@ -83,7 +83,7 @@ def count_changes(store: Store) -> dict[int, int]:
 def test_a_bulk_edit_killed_at_any_moment_is_whole_or_absent(
     place: Place, tmp_path: Path, dump: Path
 ) -> None:
-    kills = KILLS if place.engine == "sqlite" else min(KILLS, max(KILLS // 10, 10))
+    kills = place.limit_kills(KILLS)
     rng, outcomes = random.Random(SEED), Counter[str]()
     with Imports(tmp_path) as started:
         for first in range(0, kills, KILLS_PER_STORE):

@@ -278,7 +278,7 @@ class KilledImports:
 def test_an_import_killed_at_any_moment_leaves_whole_documents(
     place: Place, tmp_path: Path, versions: list[Version], wholes: dict[str, set[str]]
 ) -> None:
-    kills = KILLS if place.engine == "sqlite" else min(KILLS, max(KILLS // 10, 10))
+    kills = place.limit_kills(KILLS)
     with Imports(tmp_path) as started:
         killed = KilledImports(started, place, versions, wholes)
         killed.measure()
