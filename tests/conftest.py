@@ -13,6 +13,7 @@ from zlib import crc32
 import pytest
 import sqlalchemy as sa
 from click.testing import CliRunner, Result
+from hypothesis import settings
 
 from curation.articles.selecting import Filters, Selection
 from curation.editing.flags import set_flags
@@ -32,6 +33,10 @@ from .support.stores import copy_store, dropped_afterwards, execute_sql, new_dat
 for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
     if signal.getsignal(number) == signal.SIG_IGN:
         signal.signal(number, handler)
+
+# By default an example that takes more than 200 ms fails, so that a busy machine fails tests.
+settings.register_profile("curation", settings(), deadline=None)
+settings.load_profile("curation")
 
 use_memory_for_temporary_files()
 share_compiled_statements()

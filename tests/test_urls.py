@@ -133,7 +133,7 @@ tails = st.lists(pieces, max_size=12).map("".join)
 urls = st.builds("{}://{}/{}".format, st.sampled_from(["http", "https", "HTTP"]), hosts, tails)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(urls)
 def test_a_canonical_url_is_its_own_canonical_form(url: str) -> None:
     once = canonicalize_url(url)
@@ -159,7 +159,7 @@ def test_a_tracking_parameter_changes_nothing_else(url: str) -> None:
     assert canonicalize_url(tracked) == canonicalize_url(url)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.from_regex(_CANONICAL, fullmatch=True))
 def test_the_fast_path_agrees_with_yarl(url: str) -> None:
     try:

@@ -122,7 +122,7 @@ _ROWS = st.lists(
 )  # fmt: skip
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=_ROWS)
 def test_bulk_writes_keep_all_values(hostile: Store, rows: list[tuple[Any, ...]]) -> None:
     with hostile.writing() as connection:

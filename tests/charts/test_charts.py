@@ -250,7 +250,7 @@ def test_nothing_runs_over_the_edge() -> None:
             assert left + width <= 576.5, text.text
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=80), st.floats(0.3, 3))
 def test_a_text_is_truncated_to_its_width(text: str, room: float) -> None:
     with chart_style("svg"):
@@ -424,7 +424,7 @@ def test_a_page_is_self_contained_and_has_the_rows() -> None:
 CHARTS = ("bars name a b by c", "shares name a b", "stacks name a b", "bars name a")
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     st.sampled_from(CHARTS),
     st.lists(

@@ -97,7 +97,7 @@ def test_jsonl_gives_texts_back(rows: list[tuple[str, str]]) -> None:
     assert [tuple(json.loads(line).values()) for line in lines[:-1]] == rows
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(rows_of_texts)
 def test_a_workbook_gives_texts_back(rows: list[tuple[str, str]]) -> None:
     read = list(sheets(*rows, options=("--raw",), columns=("a", "b")).active.iter_rows(2))
@@ -112,7 +112,7 @@ def without_controls_if_marked_up(text: str) -> str:
     return escape(text) if text.startswith("<r>") and text.endswith("</r>") else text
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(rows_of_texts)
 def test_parquet_gives_texts_back(rows: list[tuple[str, str]]) -> None:
     read = table(*rows, columns=("a", "b"))
@@ -361,7 +361,7 @@ def test_a_column_has_the_narrowest_type_that_holds_it(
 @given(
     st.lists(st.one_of(st.none(), st.integers(), st.floats(), st.text(max_size=3), st.booleans()), max_size=9)
 )
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_no_order_of_values_loses_one(values: list[Any]) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(our_parquet, "GROUP_ROWS", 2)

@@ -1135,7 +1135,7 @@ mutations = st.lists(
 )
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(mutations)
 def test_a_mutated_document_is_read_or_rejected(changes: list[tuple[str, int, bytes]]) -> None:
     data = FULL.encode()
@@ -1145,7 +1145,7 @@ def test_a_mutated_document_is_read_or_rejected(changes: list[tuple[str, int, by
     parse_anything(data)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.binary(max_size=100), st.lists(noise, max_size=20).map(b"".join))
 def test_random_bytes_are_read_or_rejected(data: bytes, front: bytes) -> None:
     parse_anything(data)

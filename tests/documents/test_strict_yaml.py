@@ -473,14 +473,14 @@ values = st.recursive(
 front_matters = st.dictionaries(keys, values, min_size=1, max_size=8)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(front_matters)
 def test_both_readers_read_what_pyyaml_writes(values: dict[str, Any]) -> None:
     text = yaml.safe_dump(values, allow_unicode=True, sort_keys=False)
     assert load(text)[0] == read_carefully(text)[0]  # not `values`: PyYAML writes "0o7" without quotes
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(front_matters)
 def test_both_readers_read_block_style(values: dict[str, Any]) -> None:
     text = rendered(values)

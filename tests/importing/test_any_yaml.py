@@ -133,7 +133,7 @@ def derive_images(store: Store) -> dict[str, tuple[object, ...]]:
     return {image.url: image[1:6] for image in reversed(shown)}
 
 
-@settings(max_examples=max(300, DOCUMENTS // 10), deadline=None)
+@settings(max_examples=max(300, DOCUMENTS // 10))
 @given(st.randoms(use_true_random=False))
 def test_any_value_gives_rows_or_an_issue(random: Random) -> None:
     values = Values(random)

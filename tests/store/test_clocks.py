@@ -76,7 +76,7 @@ def test_an_import_after_a_clock_that_ran_ahead_can_be_reverted(
 
 
 @pytest.mark.slow
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.integers(-3000, 3000), min_size=4, max_size=7))
 def test_the_last_imports_can_be_reverted_with_any_clock(
     store: Store, tmp_path: Path, set_clock: SetClock, days: list[int]
