@@ -28,8 +28,7 @@ def showing_progress(label: str, *, verbose: bool, bar: bool = True) -> Iterator
 @contextmanager
 def _showing_bar(label: str) -> Iterator[Progress]:
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bar
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress as Bar, TextColumn, TimeRemainingColumn
 
     from .output import escape
 

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ..errors import DocumentError
 
 if TYPE_CHECKING:
-    from .strict_yaml import Marks
-    from .strict_yaml import Path as _Path
+    from .strict_yaml import Marks, Path as _Path
 
 #: Maximum number of issues that are listed for one file.
 MAX_ISSUES = 100

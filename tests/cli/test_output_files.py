@@ -24,14 +24,11 @@ import openpyxl
 import pyarrow as pa
 import pytest
 from click.testing import Result
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from openpyxl.utils.escape import unescape
 from pyarrow import parquet
 
-from curation.cli.output import BINARY_FORMATS, FORMATS, escape
-from curation.cli.output import parquet as our_parquet
-from curation.cli.output import xlsx as our_xlsx
+from curation.cli.output import BINARY_FORMATS, FORMATS, escape, parquet as our_parquet, xlsx as our_xlsx
 from curation.cli.output.options import Output
 
 from ..support.cli_helpers import printed

@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import example, given
-from hypothesis import strategies as st
+from hypothesis import example, given, strategies as st
 
 from curation.documents.flag_editing import FlagValue, set_flag_lines
 from curation.documents.front_matter import read_front_matter

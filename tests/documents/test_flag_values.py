@@ -6,8 +6,7 @@ import json
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from curation.documents.parsing import Document, parse_article
 from curation.flags import FLAGS, Flags, is_about_flag, is_one_edit_apart, normalize_key

@@ -11,8 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from curation.documents.plain_scalars import MAX_DIGITS
 from curation.documents.strict_yaml import MAX_EXPANSION, MAX_KEYS, load, read_carefully

@@ -14,8 +14,7 @@ import feedparser
 import pytest
 import sqlalchemy as sa
 from click.testing import Result
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from curation.exporting.site import sitemaps
 from curation.exporting.site.pages import indent_json

@@ -14,8 +14,7 @@ from random import Random
 import pytest
 import sqlalchemy as sa
 from click.testing import CliRunner, Result
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from curation.cli import cli
 from curation.documents.entries import Image

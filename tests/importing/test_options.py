@@ -21,8 +21,7 @@ from curation.cli import cli
 from curation.documents import parsing
 from curation.errors import DocumentError, ImportFailed
 from curation.importing import batches
-from curation.importing.reading import files as file_reading
-from curation.importing.reading import pipeline, processes
+from curation.importing.reading import files as file_reading, pipeline, processes
 from curation.store.database import Store
 from curation.store.schema import articles, files, import_issues, imports, sources
 

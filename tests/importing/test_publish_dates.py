@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from click.testing import Result
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from curation.documents.due_dates import find_due_date
 from curation.importing import publish_dates, steps

@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 
 from curation.errors import DocumentError, ImportFailed
-from curation.scanning import Folder, GitTree, content
-from curation.scanning import git as git_module
+from curation.scanning import Folder, GitTree, content, git as git_module
 
 from ..support.git_repositories import commit, git
 

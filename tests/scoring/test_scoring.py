@@ -13,8 +13,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from click.testing import Result
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from curation.articles.selecting import Selection, find_article
 from curation.editing.flags import Edit, reset_flags, set_flags

@@ -8,8 +8,10 @@ import sys
 import time
 from collections.abc import Iterator
 from itertools import islice
-from re import _constants as sre  # type: ignore[attr-defined]
-from re import _parser as parser  # type: ignore[attr-defined]
+from re import (
+    _constants as sre,  # type: ignore[attr-defined]
+    _parser as parser,  # type: ignore[attr-defined]
+)
 from typing import Any
 
 #: Characters to try with a character class that contains them.

@@ -14,8 +14,7 @@ from typing import NamedTuple
 
 import pytest
 import sqlalchemy as sa
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from curation.articles.selecting import Selection
 from curation.editing.flags import set_flags
