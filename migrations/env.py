@@ -15,11 +15,14 @@ from curation.backends import backend_of
 from curation.backends.base import ENGINE_TABLES
 from curation.store.database import VERSION_TABLE, Store
 from curation.store.descriptions import with_comments
+from curation.store.editing_tables import ORDER_INDEX
 from curation.store.schema import metadata, with_table_options
 
 
 def is_ours(name: str | None, type_: str, _: object) -> bool:
-    """Whether a table is one of the schema's, and not an engine's own."""
+    """Whether a table or an index is one of the schema's, and not an engine's own."""
+    if type_ == "index":
+        return name != ORDER_INDEX
     return type_ != "table" or not (name or "").startswith(ENGINE_TABLES)
 
 

@@ -19,9 +19,10 @@ from ..errors import SelectionError
 from ..flags import FLAGS
 from ..integers import INT64
 from ..store.database import stream_rows
-from ..store.schema import article_moves, articles, changes, changesets, sources
+from ..store.schema import article_moves, articles, changes, changesets, reviews, sources
 from .listing import Table
 from .reading import decode_flag
+from .review_queue import WHOLE_ARTICLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +52,9 @@ def list_changesets(connection: sa.Connection, filters: HistoryFilters, limit: i
             sa.exists().where(changes.c.changeset_id == changesets.c.id, *_change_conditions(filters))
         ]
         if not filters.flag:
-            of_article = article_moves.c.article_id == filters.article_id
-            matching.append(sa.exists().where(article_moves.c.changeset_id == changesets.c.id, of_article))
+            for table in (article_moves, reviews):
+                of_article = table.c.article_id == filters.article_id
+                matching.append(sa.exists().where(table.c.changeset_id == changesets.c.id, of_article))
         wanted = wanted.where(sa.or_(*matching))
     page = wanted.order_by(changesets.c.id.desc()).limit(limit).subquery("page")
     counts = sa.select(
@@ -61,12 +63,11 @@ def list_changesets(connection: sa.Connection, filters: HistoryFilters, limit: i
         *(sa.func.sum(sa.case((changes.c.field == flag, 1), else_=0)).label(flag) for flag in FLAGS),
     ).where(changes.c.changeset_id.in_(sa.select(page.c.id)))
     counted = counts.group_by(changes.c.changeset_id).subquery("counted")
-    moved = (
-        sa.select(sa.func.count())
-        .where(article_moves.c.changeset_id == page.c.id)
-        .correlate(page)
-        .scalar_subquery()
-    )
+    moved, kept = (
+        sa.select(sa.func.count()).where(condition, table.c.changeset_id == page.c.id)
+        .correlate(page).scalar_subquery()
+        for table, condition in ((article_moves, sa.true()), (reviews, reviews.c.field == WHOLE_ARTICLE))
+    )  # fmt: skip
     # Grouped, because PostgreSQL would search all changesets backwards for the maximum of each row.
     reverting = changesets.alias("reverting")
     reverted_by = (
@@ -78,7 +79,7 @@ def list_changesets(connection: sa.Connection, filters: HistoryFilters, limit: i
     query = (
         sa.select(
             page.c.id, page.c.created_at, page.c.kind, page.c.actor, counted.c.articles,
-            *(counted.c[flag] for flag in FLAGS), moved, page.c.reverts_id, reverted_by.c.id,
+            *(counted.c[flag] for flag in FLAGS), moved, kept, page.c.reverts_id, reverted_by.c.id,
             page.c.reason,
         )
         .outerjoin_from(page, counted, counted.c.changeset_id == page.c.id)
@@ -91,8 +92,11 @@ def list_changesets(connection: sa.Connection, filters: HistoryFilters, limit: i
 
 def _changeset_row(row: Sequence[Any]) -> tuple[Any, ...]:
     key, at, kind, actor, count, *rest = row
-    summary = ", ".join(f"{flag} {n}" for flag, n in zip((*FLAGS, "moved"), rest, strict=False) if n)
-    return (key, at, kind, actor, count or 0, summary, *rest[len(FLAGS) + 1 :])
+    names = (*FLAGS, "moved", "kept")
+    counts = dict(zip(names, rest, strict=False))
+    summary = ", ".join(f"{name} {n}" for name, n in counts.items() if n)
+    # A keep concerns each article that it changes, and others.
+    return (key, at, kind, actor, max(count or 0, counts["kept"]), summary, *rest[len(names) :])
 
 
 #: The columns of `list_changes`.
@@ -105,21 +109,25 @@ def list_changes(
     changeset_id: int | None = None,
     limit: int | None = None,
 ) -> Table:
-    """Return the changes of flags and the moves of documents; a move is a change of `path`.
+    """Return the changes of flags, the moves of documents and the keeps of articles.
 
-    The newest come first; the changes of one changeset are ordered by path.
+    A move is a change of `path`. A keep is a change of `review`, to `kept` or to the date until which the
+    article is kept. The newest come first; the changes of one changeset are ordered by path.
 
     Args:
         changeset_id: Only changes of this changeset.
         limit: Maximum number of rows.
     """
-    moves = iter(()) if filters.flag else _list_moves(connection, filters, changeset_id, limit)
-    first = next(moves, None)
-    if first is None:
+    others = []
+    for list_rows in () if filters.flag else (_list_moves, _list_keeps):
+        rows = list_rows(connection, filters, changeset_id, limit)
+        first = next(rows, None)
+        others += [] if first is None else [chain([first], rows)]
+    if not others:
         return Table(CHANGE_COLUMNS, _list_flag_changes(connection, filters, changeset_id, limit))
     key = itemgetter(5) if changeset_id is not None else _newest_first
     flags = _list_flag_changes(connection, filters, changeset_id, limit, by_changeset=True)
-    return Table(CHANGE_COLUMNS, islice(merge(flags, chain([first], moves), key=key), limit))
+    return Table(CHANGE_COLUMNS, islice(merge(flags, *others, key=key), limit))
 
 
 def _newest_first(row: Sequence[Any]) -> int:
@@ -130,24 +138,47 @@ def _list_moves(
     connection: sa.Connection, filters: HistoryFilters, changeset_id: int | None, limit: int | None
 ) -> Iterator[Sequence[Any]]:
     move = article_moves.c
+    values = (sa.literal("path"), move.old_path, move.new_path)
+    return stream_rows(connection, _select_others(article_moves, values, filters, changeset_id).limit(limit))
+
+
+def _list_keeps(
+    connection: sa.Connection, filters: HistoryFilters, changeset_id: int | None, limit: int | None
+) -> Iterator[Sequence[Any]]:
+    values = (sa.literal("review"), sa.null(), reviews.c.snoozed_until)
+    query = _select_others(reviews, values, filters, changeset_id).where(reviews.c.field == WHOLE_ARTICLE)
+    for row in stream_rows(connection, query.limit(limit)):
+        *first, until, reason = row
+        yield (*first, "kept" if until is None else until, reason)
+
+
+def _select_others(
+    table: sa.Table,
+    values: Sequence[sa.ColumnElement[Any]],
+    filters: HistoryFilters,
+    changeset_id: int | None,
+) -> sa.Select[Any]:
+    """Select the rows of a table that belong to an article and a changeset, as changes.
+
+    Args:
+        values: The name of what changes, and its values before and after.
+    """
     wanted = [*_changeset_conditions(filters)]
     if filters.article_id is not None:
-        wanted.append(move.article_id == filters.article_id)
+        wanted.append(table.c.article_id == filters.article_id)
     if changeset_id is not None:
-        wanted.append(move.changeset_id == changeset_id)
-    query = (
+        wanted.append(table.c.changeset_id == changeset_id)
+    return (
         sa.select(
             *(changesets.c[name] for name in ("id", "created_at", "kind", "actor")),
-            articles.c.id.label("article"), articles.c.path, sa.literal("path"),
-            move.old_path, move.new_path, changesets.c.reason,
+            articles.c.id.label("article"), articles.c.path, *values, changesets.c.reason,
         )
-        .join(changesets, changesets.c.id == move.changeset_id)
-        .join(articles, articles.c.id == move.article_id)
+        .select_from(table)
+        .join(changesets, changesets.c.id == table.c.changeset_id)
+        .join(articles, articles.c.id == table.c.article_id)
         .where(*wanted)
-        .order_by(move.changeset_id.desc(), articles.c.path)
-        .limit(limit)
+        .order_by(table.c.changeset_id.desc(), articles.c.path)
     )  # fmt: skip
-    return stream_rows(connection, query)
 
 
 def _list_flag_changes(

@@ -2,6 +2,9 @@
 
 An override that upstream has adopted has no effect until upstream changes again. `editing.flags` removes such
 overrides on request, and `status` counts them.
+
+An override is in conflict if upstream has changed since an editor made or confirmed it, to something else.
+The review queue, `conflicts`, the notices of imports and the counts of `status` all use `is_in_conflict`.
 """
 
 from __future__ import annotations
@@ -68,14 +71,39 @@ def matches_upstream(
     return sa.or_(*(sa.and_(field == flag, value == upstream_value(flag)) for flag in flags))
 
 
-def conflicts_with_upstream(flags: Sequence[str] = FLAGS) -> sa.ColumnElement[bool]:
-    """Return the condition that upstream states another value than a row of `overrides`.
+def stated_value(flag: str) -> sa.ColumnElement[int]:
+    """Return the value of a flag of `articles` that upstream states, as a number.
 
-    The row is joined to its article. A flag that upstream does not state never conflicts.
+    It is the upstream value, else the default, else null. An article that is scheduled counts as published,
+    because its date does not change what upstream states.
     """
-    return sa.or_(
-        *(
-            sa.and_(overrides.c.field == flag, as_number(articles.c[f"upstream_{flag}"]) != overrides.c.value)
-            for flag in flags
-        )
+    if flag != "published":
+        return upstream_value(flag)
+    is_scheduled = sa.func.coalesce(articles.c.upstream_status, "") == "scheduled"
+    return sa.case((is_scheduled, 1), else_=upstream_value(flag))
+
+
+def stated_value_of(field: sa.ColumnElement[str]) -> sa.ColumnElement[int]:
+    """Return the value of the flag named by `field` that upstream states, as `stated_value`."""
+    return sa.case(*((field == flag, stated_value(flag)) for flag in FLAGS))
+
+
+def is_in_conflict(rows: sa.FromClause = overrides) -> sa.ColumnElement[bool]:
+    """Return the condition that upstream has changed since a row of `overrides` was made or last confirmed.
+
+    It states something else now, and not what the override says. Quality and heat that it no longer states
+    are no conflict. Only overrides of editors count: an import makes one for an editor to look at, and the
+    next score computes its own anew.
+
+    Args:
+        rows: `overrides` or an alias, joined to its article.
+    """
+    row, stated = rows.c, stated_value_of(rows.c.field)
+    is_editors = (
+        sa.exists()
+        .where(changesets.c.id == row.changeset_id, changesets.c.kind.not_in(("import", "score")))
+        .correlate(rows)
+    )
+    return sa.and_(
+        stated != row.value, stated.is_distinct_from(row.upstream_value), stated.is_not(None), is_editors
     )

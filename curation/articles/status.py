@@ -14,10 +14,12 @@ from ..store.schema import (
     import_issues,
     imports,
     overrides,
+    review_items,
     sources,
 )
 from .listing import Table
-from .override_status import conflicts_with_upstream, is_adopted
+from .override_status import is_adopted
+from .review_queue import CONFLICT
 
 
 def list_issues(connection: sa.Connection, import_id: int | None = None, *, all_: bool = False) -> Table:
@@ -77,9 +79,14 @@ def read_status(connection: sa.Connection) -> Table:
     totals = _article_counts()
     is_open = sa.and_(import_issues.c.resolved_import_id.is_(None), import_issues.c.severity != "notice")
     overridden = sa.select(articles.c.source_id, overrides.c.article_id).join(overrides)
+    in_conflict = (
+        sa.select(articles.c.source_id, review_items.c.article_id)
+        .join(articles, articles.c.id == review_items.c.article_id)
+        .where(review_items.c.priority == CONFLICT.priority, review_items.c.why == CONFLICT.why)
+    )
     counts = (
         _per_source(overridden.distinct()),
-        _per_source(overridden.where(conflicts_with_upstream()).distinct()),
+        _per_source(in_conflict),
         _per_source(overridden.where(is_adopted())),
         _per_source(sa.select(import_issues.c.source_id, import_issues.c.id).where(is_open)),
     )
@@ -132,6 +139,6 @@ def _per_source(query: sa.Select[Any]) -> sa.Subquery:
 
 def list_sources(connection: sa.Connection) -> Table:
     """Return all sources with their settings, ordered by name."""
-    columns = ("name", "related_bonus", "publish_threshold", "location")
+    columns = ("name", "related_bonus", "publish_threshold", "review_quality", "approval", "location")
     query = sa.select(*(sources.c[name] for name in columns)).order_by(sources.c.name)
     return Table(columns, connection.execute(query).all())

@@ -31,6 +31,8 @@ COMMANDS = {
     "publish": "set_",
     "unpublish": "set_",
     "reset": "set_",
+    "keep": "keep",
+    "conflicts": "conflicts",
     "log": "log",
     "revert": "revert",
     "explain": "explain",

@@ -9,18 +9,95 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..wording import counted
-from .options import PARTLY_DONE
-from .output import Output, escape, get_output, print_rows
+from .help_groups import GENERAL, option
+from .options import (
+    ID,
+    PARTLY_DONE,
+    actor_option,
+    add_options,
+    article_argument,
+    chosen_filters,
+    is_interactive,
+    open_store,
+    prepare_search,
+    read_selection,
+    reason_option,
+)
+from .output import Output, escape, get_output, output_options, print_rows
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
+    from ..articles.selecting import Selection
     from ..editing.flags import Edit
     from ..store.database import Store
 
 
 #: The columns of a dry run: one row for each change.
 CHANGE_NAMES = ("article", "path", "flag", "old", "new")
+
+#: A command that changes more articles than this asks first, where a user can answer.
+ASK_ABOVE = 20
+#: How many of the articles the prompt shows.
+SAMPLE = 5
+
+#: Edits a selection; takes a connection, the selection, and `actor`, `reason`, `unchanged_since`.
+EditSelection = Callable[..., "Edit"]
+
+
+def editing_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the argument and the options of a command that edits articles, except filters."""
+    options = (
+        article_argument("articles", nargs=-1, metavar="[ARTICLE]...|-"),
+        reason_option,
+        option("--dry-run", is_flag=True, help_group=GENERAL, help="Save nothing; show each change."),
+        actor_option,
+        option(
+            "--if-unchanged-since", "unchanged_since", type=ID, metavar="VERSION", help_group=GENERAL,
+            help="Do nothing if an article changed after VERSION (see `curation show`).",
+        ),
+        option(
+            "--yes", is_flag=True, help_group=GENERAL,
+            help=f"Do not ask before changing more than {ASK_ABOVE} articles.",
+        ),
+        output_options,
+    )  # fmt: skip
+    return add_options(options, command)
+
+
+def edit_selection(edit: EditSelection, verb: str, options: dict[str, Any], why_unchanged: str = "") -> None:
+    """Edit the articles that the options select, after a prompt if they are many.
+
+    Args:
+        options: The values of `editing_options` and of the filters.
+        verb: As for `apply_edit`, and `why_unchanged` too.
+    """
+    selection = read_selection(options["articles"], chosen_filters(options))
+    if not selection:
+        raise click.UsageError("no articles selected: give ARTICLE, `-` for standard input, or a filter")
+    store = open_store()
+    prepare_search(store, selection.filters)
+    is_dry = options["dry_run"]
+    if not is_dry and not options["yes"] and is_interactive():
+        _confirm(store, selection)
+    settings = {name: options[name] for name in ("actor", "reason", "unchanged_since")}
+    apply_edit(
+        store, lambda connection: edit(connection, selection, **settings), verb,
+        is_dry=is_dry, why_unchanged=why_unchanged,
+    )  # fmt: skip
+
+
+def _confirm(store: Store, selection: Selection) -> None:
+    """Ask before many articles are changed. Nothing is locked during the prompt."""
+    from ..articles.selecting import preview_selection
+
+    with store.reading() as connection:
+        count, sample = preview_selection(connection, selection, SAMPLE)
+    if count > ASK_ABOVE:
+        for path in sample:
+            click.echo(f"  {escape(path)}", err=True)
+        click.echo(f"  and {count - len(sample):,} more", err=True)
+        click.confirm(f"Change {count:,} articles?", abort=True, err=True)
 
 
 def apply_edit(

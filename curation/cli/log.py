@@ -43,7 +43,7 @@ TABLE_ROWS = 50
 @option(
     "--kind",
     multiple=True,
-    type=click.Choice(["edit", "import", "revert", "score"]),
+    type=click.Choice(["edit", "import", "keep", "revert", "score"]),
     help_group=SELECTION,
     help="Kind of changeset; repeatable.",
 )

@@ -83,6 +83,8 @@ class MomentType(click.ParamType[dt.datetime]):
 
 _REPEATABLE: dict[str, Any] = {"help_group": SELECTION, "multiple": True, "metavar": "NAME"}
 
+_UNTIL = option("--until", type=MomentType(), help_group=SELECTION, help="Published before this date (UTC).")
+
 _FILTERS = (
     option("--source", shell_complete=names_of("source"), help="Source name; repeatable.", **_REPEATABLE),
     option(
@@ -103,7 +105,7 @@ _FILTERS = (
     option("--provider", shell_complete=names_of("provider"), help="Provider; repeatable.", **_REPEATABLE),
     option("--domain", shell_complete=names_of("domain"), help="Provider domain; repeatable.", **_REPEATABLE),
     option("--since", type=MomentType(), help_group=SELECTION, help="Published at or after this date (UTC)."),
-    option("--until", type=MomentType(), help_group=SELECTION, help="Published before this date (UTC)."),
+    _UNTIL,
     option("--overridden", is_flag=True, help_group=SELECTION, help="With an editor's override."),
     option("--missing", is_flag=True, help_group=SELECTION, help="Whose file is missing from its source."),
     option(
@@ -147,6 +149,12 @@ def filter_options(command: Callable[..., Any]) -> Callable[..., Any]:
 def filter_options_without_flags(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the filters except those on flags, for a command where --quality and the like are changes."""
     return add_options(_FILTERS, command)
+
+
+def filter_options_without_until(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the filters except --until, for a command where it has another meaning."""
+    rest = tuple(add for add in _FILTERS if add is not _UNTIL)
+    return add_options(rest + _FLAG_FILTERS, command)
 
 
 def add_options(options: Sequence[Callable[..., Any]], command: Callable[..., Any]) -> Callable[..., Any]:

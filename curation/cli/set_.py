@@ -3,43 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from .edits import apply_edit
-from .help_groups import CHANGES, GENERAL, SELECTION, Command, option
+from .edits import edit_selection, editing_options
+from .help_groups import CHANGES, SELECTION, Command, option
 from .options import (
-    ID,
-    actor_option,
-    add_options,
-    article_argument,
-    chosen_filters,
     filter_options,
     filter_options_without_flags,
-    is_interactive,
-    open_store,
-    prepare_search,
-    read_selection,
-    reason_option,
 )
-from .output import output_options
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
     from ..articles.selecting import Selection
     from ..editing.flags import ChangeBy, Edit
-    from ..store.database import Store
-
-#: A command that changes more articles than this asks first, where a user can answer.
-ASK_ABOVE = 20
-#: How many of the articles the prompt shows.
-SAMPLE = 5
-
-#: Changes flags of a selection; takes a connection, the selection, and `actor`, `reason`, `unchanged_since`.
-EditFlags = Callable[..., "Edit"]
 
 
 class ChangeType(click.ParamType[Any]):
@@ -82,27 +61,8 @@ def _may_mean_addition(value: str, number: int) -> bool:
     return value[0] in "+-" and number != -1
 
 
-def _editing_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    options = (
-        article_argument("articles", nargs=-1, metavar="[ARTICLE]...|-"),
-        reason_option,
-        option("--dry-run", is_flag=True, help_group=GENERAL, help="Save nothing; show each change."),
-        actor_option,
-        option(
-            "--if-unchanged-since", "unchanged_since", type=ID, metavar="VERSION", help_group=GENERAL,
-            help="Do nothing if an article changed after VERSION (see `curation show`).",
-        ),
-        option(
-            "--yes", is_flag=True, help_group=GENERAL,
-            help=f"Do not ask before changing more than {ASK_ABOVE} articles.",
-        ),
-        output_options,
-    )  # fmt: skip
-    return add_options(options, command)
-
-
 @click.command("set", cls=Command)
-@_editing_options
+@editing_options
 @option(
     "--quality",
     type=ChangeType(),
@@ -163,7 +123,7 @@ def set_command(
 
 
 @click.command("publish", cls=Command)
-@_editing_options
+@editing_options
 @filter_options
 def publish_command(**options: Any) -> None:
     """Publish articles, selected by name or filter.
@@ -180,7 +140,7 @@ def publish_command(**options: Any) -> None:
 
 
 @click.command("unpublish", cls=Command)
-@_editing_options
+@editing_options
 @filter_options
 def unpublish_command(**options: Any) -> None:
     """Unpublish articles, selected by name or filter.
@@ -196,7 +156,7 @@ def unpublish_command(**options: Any) -> None:
 
 
 @click.command("reset", cls=Command)
-@_editing_options
+@editing_options
 @option(
     "--adopted",
     is_flag=True,
@@ -241,9 +201,9 @@ def reset_command(
 
     if adopted:  # select, and ask about, only the articles that have such an override
         why_unchanged = "upstream has adopted no override of these flags"
-        _edit(reset, "released", options | {"adopted": fields}, why_unchanged)
+        edit_selection(reset, "released", options | {"adopted": fields}, why_unchanged)
     else:
-        _edit(reset, "reset", options)
+        edit_selection(reset, "reset", options)
 
 
 def _set(changes: dict[str, int | ChangeBy], options: dict[str, Any]) -> None:
@@ -252,35 +212,4 @@ def _set(changes: dict[str, int | ChangeBy], options: dict[str, Any]) -> None:
     def edit(connection: sa.Connection, selection: Selection, **settings: Any) -> Edit:
         return set_flags(connection, selection, changes, **settings)
 
-    _edit(edit, "changed", options)
-
-
-def _edit(edit_flags: EditFlags, verb: str, options: dict[str, Any], why_unchanged: str = "") -> None:
-    """Change flags of the articles that the options select, after a prompt if they are many."""
-    selection = read_selection(options["articles"], chosen_filters(options))
-    if not selection:
-        raise click.UsageError("no articles selected: give ARTICLE, `-` for standard input, or a filter")
-    store = open_store()
-    prepare_search(store, selection.filters)
-    is_dry = options["dry_run"]
-    if not is_dry and not options["yes"] and is_interactive():
-        _confirm(store, selection)
-    settings = {name: options[name] for name in ("actor", "reason", "unchanged_since")}
-    apply_edit(
-        store, lambda connection: edit_flags(connection, selection, **settings), verb,
-        is_dry=is_dry, why_unchanged=why_unchanged,
-    )  # fmt: skip
-
-
-def _confirm(store: Store, selection: Selection) -> None:
-    """Ask before many articles are changed. Nothing is locked during the prompt."""
-    from ..articles.selecting import preview_selection
-    from .output import escape
-
-    with store.reading() as connection:
-        count, sample = preview_selection(connection, selection, SAMPLE)
-    if count > ASK_ABOVE:
-        for path in sample:
-            click.echo(f"  {escape(path)}", err=True)
-        click.echo(f"  and {count - len(sample):,} more", err=True)
-        click.confirm(f"Change {count:,} articles?", abort=True, err=True)
+    edit_selection(edit, "changed", options)

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 def source_command() -> None:
     """Manage sources and their settings.
 
-    Settings are the scoring rule, which derives heat and published, and what `curation export api` needs to
-    know of the site.
+    Settings are the scoring rule, which derives heat and published, which articles are in the review queue,
+    and what `curation export api` needs to know of the site.
 
     \b
     Examples:
@@ -64,6 +64,7 @@ def show_command(name: str) -> None:
     Example:
       curation source show powerapps
     """
+    from ..editing.review_settings import read_review_settings
     from ..sources.rule_settings import find_source_id, read_rule_settings
     from ..sources.site_settings import SETTINGS, read_setting_values
 
@@ -71,10 +72,13 @@ def show_command(name: str) -> None:
     with store.reading() as connection:
         source_id = find_source_id(connection, name)
         rule = read_rule_settings(connection, source_id)
+        review = read_review_settings(connection, source_id)
         stated = read_setting_values(connection, source_id)
     rows = [
         ("related-bonus", rule.related_bonus, "", "heat for each related article"),
         ("publish-threshold", rule.publish_threshold, "", "lowest heat that is published"),
+        ("review-quality", review.review_quality, "", "lowest quality of an unpublished article to review"),
+        ("approval", review.approval, "", "published articles to approve: none, new or all"),
         *((key, value, origin, SETTINGS[key].meaning) for key, (value, origin) in stated.items()),
     ]
     print_rows(("setting", "value", "origin", "meaning"), rows)
@@ -158,11 +162,21 @@ def _site_options(command: Callable[..., Any]) -> Callable[..., Any]:
     "--publish-threshold", type=click.IntRange(-(10**15), 10**15), metavar="N", help_group=CHANGES,
     help="Lowest heat that is published.",
 )  # fmt: skip
+@option(
+    "--review-quality", type=click.IntRange(-(10**15), 10**15), metavar="N", help_group=CHANGES,
+    help="Lowest quality of an unpublished article to review; at first 60.",
+)  # fmt: skip
+@option(
+    "--approval", type=click.Choice(["none", "new", "all"]), metavar="none|new|all", help_group=CHANGES,
+    help="Published articles to approve: none, those of later imports, or all; at first none.",
+)  # fmt: skip
 @_site_options
 def set_command(
     name: str,
     related_bonus: int | None,
     publish_threshold: int | None,
+    review_quality: int | None,
+    approval: str | None,
     page_sizes: dict[str, str],
     unset: tuple[str, ...],
     **site: str | None,
@@ -176,8 +190,10 @@ def set_command(
     Examples:
       curation source set diablo4 --related-bonus 20 --publish-threshold 70
       curation source set powerapps --page-size news=50 --zone Europe/Rome
+      curation source set powerapps --review-quality 70 --approval new
       curation source set powerapps --unset zone
     """
+    from ..editing.review_settings import set_review_settings
     from ..importing.publish_dates import queue_early_articles
     from ..sources.rule_settings import lock_source, set_rule_settings
     from ..sources.site_settings import set_site_settings, unset_site_settings
@@ -185,12 +201,14 @@ def set_command(
     scores = {"related_bonus": related_bonus, "publish_threshold": publish_threshold}
     rule = {key: value for key, value in scores.items() if value is not None}
     settings = {key.replace("_", "-"): value for key, value in site.items() if value is not None} | page_sizes
-    if not (rule or settings or unset):
+    review = {"review_quality": review_quality, "approval": approval}
+    if not (rule or settings or unset or any(value is not None for value in review.values())):
         raise click.UsageError("nothing to set: `curation source set --help` lists the settings")
     with open_store().writing(repeatable=True) as connection:
         source_id = lock_source(connection, name)
         if rule:
             set_rule_settings(connection, name, rule)
+        set_review_settings(connection, source_id, review_quality=review_quality, approval=approval)
         with queue_early_articles(connection, source_id):
             unset_site_settings(connection, source_id, unset)
             set_site_settings(connection, source_id, settings)

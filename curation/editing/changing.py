@@ -12,16 +12,20 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ..articles.override_status import upstream_value
+from ..articles.override_status import stated_value_of, upstream_value
+from ..articles.review_queue import refresh_queue
 from ..backends import backend_of
 from ..backends.types import integer
 from ..flags import FLAGS
 from ..store.database import empty_temp_table, insert_row, make_temporary_table, now
 from ..store.schema import articles, as_number, changes, changesets, overrides
+from .reviews import record_resets, select_reviewed
 
-#: Rows of (article_id, field, override, decision_id), at most one for each flag of an article. A null
-#: `override` removes it. `decision_id` is the changeset that made the override; null means the new one.
-WantedOverrides = sa.Select[tuple[int, str, int | None, int | None]]
+#: Rows of (article_id, field, override, decision_id, upstream_value), at most one for each flag of an
+#: article. A null `override` removes it. `decision_id` is the changeset that made the override, and
+#: `upstream_value` what upstream stated then. A null `decision_id` means the new changeset, and what upstream
+#: states now.
+WantedOverrides = sa.Select[tuple[int, str, int | None, int | None, int | None]]
 
 
 def typed_null() -> sa.ColumnElement[int | None]:
@@ -47,31 +51,59 @@ def record_overrides(connection: sa.Connection, author: Author, wanted: WantedOv
     Returns:
         The id of the changeset, or None if there is nothing to change.
     """
-    changeset_id = insert_row(
+    changeset_id = open_changeset(connection, author)
+    has_changes = apply_overrides(connection, changeset_id, author.kind, wanted)
+    if has_changes and author.kind == "edit":
+        record_resets(connection, changeset_id)
+    return close_changeset(connection, changeset_id, is_empty=not has_changes)
+
+
+def open_changeset(connection: sa.Connection, author: Author) -> int:
+    """Insert a changeset, and return its id."""
+    return insert_row(
         connection,
         changesets,
         {"kind": author.kind, "actor": author.actor, "reason": author.reason,
          "reverts_id": author.reverts_id, "created_at": now()},
     )  # fmt: skip
-    _insert_changes(connection, changeset_id, wanted, takes_over=author.kind == "edit")
-    of_changeset = changes.c.changeset_id == changeset_id
-    fields = connection.scalars(sa.select(changes.c.field).where(of_changeset).distinct()).all()
-    if not fields:
+
+
+def close_changeset(connection: sa.Connection, changeset_id: int, *, is_empty: bool) -> int | None:
+    """Update the review queue for the articles of a changeset, or delete the changeset if it is empty.
+
+    Returns:
+        The id of the changeset, or None if it is empty.
+    """
+    if is_empty:
         connection.execute(sa.delete(changesets).where(changesets.c.id == changeset_id))
         return None
-    _replace_overrides(connection, of_changeset)
-    for field in fields:
-        _update_articles(connection, of_changeset, field)
+    changed = sa.select(changes.c.article_id).where(changes.c.changeset_id == changeset_id)
+    refresh_queue(connection, changed.union_all(*select_reviewed(changeset_id)))
     return changeset_id
 
 
-def _insert_changes(
-    connection: sa.Connection, changeset_id: int, wanted: WantedOverrides, *, takes_over: bool
-) -> None:
+def apply_overrides(connection: sa.Connection, changeset_id: int, kind: str, wanted: WantedOverrides) -> bool:
+    """Put the wanted overrides into effect, and record the changes in a changeset of this kind.
+
+    Returns:
+        Whether anything changed.
+    """
+    _insert_changes(connection, changeset_id, kind, wanted)
+    of_changeset = changes.c.changeset_id == changeset_id
+    fields = connection.scalars(sa.select(changes.c.field).where(of_changeset).distinct()).all()
+    if not fields:
+        return False
+    _replace_overrides(connection, of_changeset)
+    for field in fields:
+        _update_articles(connection, of_changeset, field)
+    return True
+
+
+def _insert_changes(connection: sa.Connection, changeset_id: int, kind: str, wanted: WantedOverrides) -> None:
     """Insert a row of `changes` for each flag whose override or effective value changes.
 
-    An override that is the same as the wanted one keeps its changeset. With `takes_over`, an editor replaces
-    it nevertheless if it was computed by a score or made by an import.
+    An override that is the same as the wanted one keeps its changeset. An editor replaces it nevertheless if
+    it was computed by a score or made by an import, or if upstream has changed since.
     """
     _fill_wanted(connection, wanted)
     row, current, removal = _wanted, overrides.alias("current_override"), _wanted.alias("removal")
@@ -85,7 +117,14 @@ def _insert_changes(
         current.c.value.is_not_distinct_from(row.c.override),
         sa.or_(row.c.decision_id.is_(None), row.c.decision_id == current.c.changeset_id),
     )
-    if takes_over:
+    upstream = sa.case(
+        (row.c.override.is_(None), sa.null()),
+        (row.c.decision_id.is_(None), stated_value_of(row.c.field)),
+        else_=row.c.upstream_value,
+    )
+    if kind != "score":  # nobody looks at upstream when a score is computed
+        same_override = sa.and_(same_override, current.c.upstream_value.is_not_distinct_from(upstream))
+    if kind == "edit":
         computed = sa.select(changesets.c.id).where(changesets.c.kind.in_(("score", "import")))
         is_new_override = sa.and_(row.c.override.is_not(None), row.c.decision_id.is_(None))
         same_override = sa.and_(
@@ -100,6 +139,7 @@ def _insert_changes(
         sa.select(
             sa.literal(changeset_id), articles.c.id, row.c.field, old, new,
             current.c.value, row.c.override, current.c.changeset_id, decision_id,
+            current.c.upstream_value, sa.case((same_override, current.c.upstream_value), else_=upstream),
         )
         .select_from(row)
         .join(articles, articles.c.id == row.c.article_id)
@@ -111,6 +151,7 @@ def _insert_changes(
     columns = (
         "changeset_id", "article_id", "field", "old_value", "new_value",
         "old_override", "new_override", "old_decision_id", "new_decision_id",
+        "old_upstream_value", "new_upstream_value",
     )  # fmt: skip
     backend_of(connection).insert_selected(connection, changes, columns, rows)
 
@@ -123,6 +164,7 @@ _wanted = make_temporary_table(
     sa.Column("field", sa.String(16), primary_key=True),
     sa.Column("override", integer()),
     sa.Column("decision_id", integer()),
+    sa.Column("upstream_value", integer()),
 )
 
 
@@ -139,6 +181,7 @@ def _fill_wanted(connection: sa.Connection, wanted: WantedOverrides) -> None:
     followers = (
         sa.select(
             _wanted.c.article_id, sa.literal("published"), existing.c.value, existing.c.changeset_id,
+            existing.c.upstream_value,
         )
         .outerjoin_from(_wanted, existing, sa.and_(*of_published))
         .where(_wanted.c.field == "removed", ~is_wanted)
@@ -167,11 +210,21 @@ def _by_flag(
 
 def changes_override(table: sa.FromClause = changes) -> sa.ColumnElement[bool]:
     """Return the condition that a row of `changes` changes the override, not only the effective value."""
+    return sa.or_(changes_decision(table), changes_upstream_value(table))
+
+
+def changes_decision(table: sa.FromClause = changes) -> sa.ColumnElement[bool]:
+    """Return the condition that a row of `changes` changes an override's value or who made it."""
     change = table.c
     return sa.or_(
         change.old_override.is_distinct_from(change.new_override),
         change.old_decision_id.is_distinct_from(change.new_decision_id),
     )
+
+
+def changes_upstream_value(table: sa.FromClause = changes) -> sa.ColumnElement[bool]:
+    """Return the condition that a row of `changes` confirms an override against another upstream value."""
+    return table.c.old_upstream_value.is_distinct_from(table.c.new_upstream_value)
 
 
 def _replace_overrides(connection: sa.Connection, of_changeset: sa.ColumnElement[bool]) -> None:
@@ -182,10 +235,11 @@ def _replace_overrides(connection: sa.Connection, of_changeset: sa.ColumnElement
         of_changeset, changes_override(), change.old_override.is_not(None)
     )
     connection.execute(sa.delete(overrides).where(key.in_(replaced)))
-    added = sa.select(change.article_id, change.field, change.new_override, change.new_decision_id).where(
-        of_changeset, changes_override(), change.new_override.is_not(None)
-    )
-    columns = ("article_id", "field", "value", "changeset_id")
+    added = sa.select(
+        change.article_id, change.field, change.new_override, change.new_decision_id,
+        change.new_upstream_value,
+    ).where(of_changeset, changes_override(), change.new_override.is_not(None))  # fmt: skip
+    columns = ("article_id", "field", "value", "changeset_id", "upstream_value")
     connection.execute(sa.insert(overrides).from_select(columns, added))
 
 

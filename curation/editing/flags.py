@@ -87,7 +87,7 @@ def set_flags(
         SelectionError: No article is selected, or a reference or name is wrong.
         EditRefused: No selected article can be changed, or one has a change later than `unchanged_since`.
     """
-    count = _select(connection, selection, unchanged_since)
+    count = select_for_edit(connection, selection, unchanged_since)
     refusals = [*_refuse_removed(connection, values), *_refuse_relative(connection, values)]
     if sum(refusal.count for refusal in refusals) == count:
         raise EditRefused("; ".join(f"{refusal.why}: {', '.join(refusal.paths)}" for refusal in refusals))
@@ -118,11 +118,14 @@ def reset_flags(
         SelectionError: As for `set_flags`.
         EditRefused: As for `set_flags`.
     """
-    count = _select(connection, _only_adopted(selection, fields) if adopted else selection, unchanged_since)
+    count = select_for_edit(
+        connection, _only_adopted(selection, fields) if adopted else selection, unchanged_since
+    )
     existing = (
         sa.select(
             overrides.c.article_id, overrides.c.field,
             typed_null().label("override"), typed_null().label("decision_id"),
+            typed_null().label("upstream_value"),
         )
         .join(selected, selected.c.article_id == overrides.c.article_id)
         .where(overrides.c.field.in_(fields))
@@ -145,7 +148,15 @@ def count_changed(connection: sa.Connection, changeset_id: int | None) -> int:
     )
 
 
-def _select(connection: sa.Connection, selection: Selection, unchanged_since: int | None) -> int:
+def select_for_edit(connection: sa.Connection, selection: Selection, unchanged_since: int | None) -> int:
+    """Select and lock articles, as `select_articles`, and keep other edits and imports out until commit.
+
+    Args:
+        unchanged_since: As for `set_flags`.
+
+    Returns:
+        The number of articles, in the temporary table `selected`.
+    """
     # A large selection and a batch of an import lock the same rows in different orders, which could deadlock.
     # This lock lets only one of them run at a time.
     backend_of(connection).lock_references(connection)
@@ -226,7 +237,7 @@ def _select_overrides(values: NewValues) -> WantedOverrides:
         value = articles.c[flag] + new.amount if isinstance(new, ChangeBy) else sa.literal(new, integer())
         query = sa.select(
             selected.c.article_id, sa.literal(flag).label("field"), value.label("override"),
-            typed_null().label("decision_id"),
+            typed_null().label("decision_id"), typed_null().label("upstream_value"),
         )  # fmt: skip
         if is_relative:
             query = query.join(articles, articles.c.id == selected.c.article_id)

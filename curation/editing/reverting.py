@@ -12,11 +12,21 @@ from dataclasses import dataclass, field
 import sqlalchemy as sa
 
 from ..articles.override_status import matches_upstream
+from ..articles.story_changes import has_other_story
 from ..backends import backend_of
 from ..errors import EditRefused
-from ..store.schema import articles, changes, changesets, overrides, story_takeovers
-from .changing import Author, WantedOverrides, changes_override, record_overrides
+from ..store.schema import articles, changes, changesets, overrides
+from .changing import (
+    Author,
+    WantedOverrides,
+    apply_overrides,
+    changes_decision,
+    changes_override,
+    close_changeset,
+    open_changeset,
+)
 from .flags import count_changed
+from .reviews import find_replaced_reviews, revert_reviews
 
 
 @dataclass(slots=True)
@@ -25,7 +35,7 @@ class RevertResult:
 
     Attributes:
         changeset_id: The new changeset.
-        changed: Number of changed articles.
+        changed: Number of articles whose flags changed, or whose review was reverted.
         kept: The flags that were left as they are: path, flag and reason.
         adopted: Number of flags that lost their override and kept its value, because upstream has adopted it.
     """
@@ -65,13 +75,14 @@ def revert_changeset(
     # Batches of imports and other edits wait for this lock, so the rows need no locks of their own.
     backend_of(connection).lock_references(connection)
     kept = _find_kept(connection, changeset_id)
-    author = Author("revert", actor, reason, changeset_id)
-    new_id = record_overrides(connection, author, _select_previous(changeset_id))
-    if new_id is None:
+    new_id = open_changeset(connection, Author("revert", actor, reason, changeset_id))
+    has_changes = apply_overrides(connection, new_id, "revert", _select_previous(changeset_id))
+    reviewed = revert_reviews(connection, changeset_id, new_id)
+    if close_changeset(connection, new_id, is_empty=not (has_changes or reviewed)) is None:
         first = ": {}, {}, {}".format(*kept[0]) if kept else ""
         raise EditRefused(f"nothing of changeset {changeset_id} is left to revert{first}")
     adopted = _count_adopted(connection, changeset_id, new_id)
-    return RevertResult(new_id, count_changed(connection, new_id), kept, adopted)
+    return RevertResult(new_id, max(count_changed(connection, new_id), reviewed), kept, adopted)
 
 
 def _count_adopted(connection: sa.Connection, changeset_id: int, new_id: int) -> int:
@@ -112,45 +123,27 @@ def _select_override_changes(changeset_id: int) -> sa.Select[tuple[int, str]]:
 
 
 def _is_still_in_effect() -> sa.ColumnElement[bool]:
-    """Return the condition that the override of a change is still in effect, for the same story."""
+    """Return the condition that the override of a change is still in effect, for the same story.
+
+    If the change only confirmed the override, it must not have been confirmed again since.
+    """
     return sa.and_(
         overrides.c.value.is_not_distinct_from(changes.c.new_override),
         overrides.c.changeset_id.is_not_distinct_from(changes.c.new_decision_id),
-        ~_has_other_story(),
+        sa.or_(
+            changes_decision(),
+            overrides.c.upstream_value.is_not_distinct_from(changes.c.new_upstream_value),
+        ),
+        ~has_other_story(changes),
     )
-
-
-def _has_other_story() -> sa.ColumnElement[bool]:
-    """Return the condition that an article has another story than at a change.
-
-    Canonical URL and title both differ (see `importing.merging.stories`).
-    """
-    story, takeover, now = story_takeovers, story_takeovers.alias("takeover"), articles.alias("now")
-    next_takeover = (
-        sa.select(sa.func.min(takeover.c.last_changeset_id))
-        .where(
-            takeover.c.article_id == changes.c.article_id,
-            takeover.c.last_changeset_id >= changes.c.changeset_id,
-        )
-        .correlate(changes)
-        .scalar_subquery()
-    )
-    return (
-        sa.select(sa.literal(1))
-        .join_from(story, now, now.c.id == story.c.article_id)
-        .where(
-            story.c.article_id == changes.c.article_id, story.c.last_changeset_id == next_takeover,
-            story.c.title.is_distinct_from(now.c.title),
-            story.c.canonical_digest.is_distinct_from(now.c.canonical_digest),
-        )
-        .correlate(changes)
-        .exists()
-    )  # fmt: skip
 
 
 def _select_previous(changeset_id: int) -> WantedOverrides:
     """Select the overrides before a changeset, for flags whose override has not changed since."""
-    before = (changes.c.old_override.label("override"), changes.c.old_decision_id.label("decision_id"))
+    before = (
+        changes.c.old_override.label("override"), changes.c.old_decision_id.label("decision_id"),
+        changes.c.old_upstream_value.label("upstream_value"),
+    )  # fmt: skip
     return _select_override_changes(changeset_id).where(_is_still_in_effect()).add_columns(*before)
 
 
@@ -161,7 +154,8 @@ def _find_kept(connection: sa.Connection, changeset_id: int) -> list[tuple[str, 
         sa.select(sa.func.max(later.c.id))
         .where(
             later.c.article_id == changes.c.article_id, later.c.field == changes.c.field,
-            later.c.id > changes.c.id, changes_override(later),
+            later.c.id > changes.c.id, sa.or_(changes_decision(later), ~changes_decision()),
+            changes_override(later),
         )
         .correlate(changes)
         .scalar_subquery()
@@ -177,7 +171,12 @@ def _find_kept(connection: sa.Connection, changeset_id: int) -> list[tuple[str, 
         .with_only_columns(articles.c.path, changes.c.field, last_changeset, last_override)
         .order_by(articles.c.path, changes.c.field)
     )
-    return [(path, flag, _reason(*last_change)) for path, flag, *last_change in connection.execute(query)]
+    flags = [(path, flag, _reason(*last_change)) for path, flag, *last_change in connection.execute(query)]
+    kept_again = [
+        (path, "review", f"was kept again since, by changeset {later_id}")
+        for path, later_id in find_replaced_reviews(connection, changeset_id)
+    ]
+    return [*flags, *kept_again]
 
 
 def _reason(changeset_id: int | None, override: int | None) -> str:

@@ -120,9 +120,8 @@ class Importer:
                 delete_old_versions(connection, self._records.source_id)
             self._settle_scan_issues(connection, scan, present)
             self._records.flush(connection)
-            if self._records.issues:
-                refresh_override_issues(connection, self._records.source_id, self._records.issues)
-                self._records.flush(connection)
+            refresh_override_issues(connection, self._records.source_id, self._records.issues)
+            self._records.flush(connection)
             summary.to_review = len(self._records.to_review | self._find_unreadable_flags(connection))
             summary.changeset_id = self._records.audit.changeset_id
             summary.flags = _count_flag_changes(connection, self._records.audit.changeset_id)

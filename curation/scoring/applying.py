@@ -52,7 +52,8 @@ def score_articles(
     backend_of(connection).lock_references(connection)
     _fill_due_scores(connection, source_ids)
     count = connection.scalar(sa.select(sa.func.count(due_scores.c.article_id.distinct())))
-    wanted: WantedOverrides = sa.select(*due_scores.c, typed_null().label("decision_id"))
+    nulls = (typed_null().label(name) for name in ("decision_id", "upstream_value"))
+    wanted: WantedOverrides = sa.select(*due_scores.c, *nulls)
     changeset_id = record_overrides(connection, Author("score", actor, reason), wanted)
     return Edit(changeset_id, count or 0, count_changed(connection, changeset_id))
 

@@ -1,6 +1,7 @@
 """The tables of the store. SQL of users may rely on these names and columns.
 
-Migrations create the tables (`migrations/versions`), and a test compares them with this module.
+Migrations create the tables (`migrations/versions`), and a test compares them with this module and with
+`editing_tables`.
 """
 
 from __future__ import annotations
@@ -11,9 +12,29 @@ import sqlalchemy as sa
 
 from ..backends.types import Flag, Instant, Json, blob, digest, integer, name, text
 from ..paths import MAX_PATH
-from .columns import count, flag, partial_index, position, reference, row_id, story_key, table, upstream_flags
-from .columns import metadata as metadata
-from .columns import with_table_options as with_table_options
+from .columns import (
+    count,
+    flag,
+    metadata as metadata,
+    partial_index,
+    position,
+    reference,
+    row_id,
+    table,
+    upstream_flags,
+    with_table_options as with_table_options,
+)
+from .editing_tables import (
+    article_moves as article_moves,
+    changes as changes,
+    changesets as changesets,
+    former_stories as former_stories,
+    overrides as overrides,
+    review_items as review_items,
+    reviews as reviews,
+    set_aside_overrides as set_aside_overrides,
+    story_takeovers as story_takeovers,
+)
 
 #: Maximum number of characters of a source's name.
 MAX_NAME = 190
@@ -34,6 +55,11 @@ sources = table(
     # The rule by which upstream computes heat and published (`scoring`); null if unknown.
     sa.Column("related_bonus", integer()),
     sa.Column("publish_threshold", integer()),
+    # Which articles of the source are in the review queue (`editing.review_settings`).
+    sa.Column("review_quality", integer(), nullable=False, server_default=sa.text("60")),
+    sa.Column("approval", name(16), nullable=False, server_default=sa.text("'none'")),
+    sa.Column("approval_after", integer(), nullable=False, server_default=sa.text("0")),
+    sa.CheckConstraint("approval IN ('none', 'new', 'all')", name="approval"),
 )
 
 #: Settings of a site (`site_settings`). If both origins have a setting, `given` has priority.
@@ -212,17 +238,6 @@ articles = table(
         "ix_articles_by_date",
         "published_at", "source_id", "published", "quality", "heat", "missing_since",
     ),
-    # Articles of the review queue, by the conditions of `sql/reports/review.sql`.
-    partial_index(
-        "ix_articles_conflicts", "quality", "published_at", "id",
-        where="NOT removed AND missing_since IS NULL AND CASE WHEN quality <> upstream_quality OR"
-        " heat <> upstream_heat OR published <> upstream_published OR removed <> upstream_removed"
-        " THEN 1 ELSE 0 END = 1",
-    ),
-    partial_index(
-        "ix_articles_unjudged", "published_at", "id",
-        where="NOT removed AND missing_since IS NULL AND published IS TRUE AND quality IS NULL",
-    ),
     # Articles that an import reads again when their date has come.
     partial_index(
         "ix_articles_scheduled", "source_id", "published_at", where="upstream_status = 'scheduled'",
@@ -329,109 +344,11 @@ taxonomy_documents = table(
     sa.Index(None, "topic_id"),
 )
 
-changesets = table(
-    "changesets",
-    row_id(),
-    sa.Column("kind", name(16), nullable=False),
-    sa.Column("actor", text(), nullable=False),
-    sa.Column("reason", text()),
-    sa.Column("created_at", Instant(), nullable=False),
-    reference("import_id", "imports", null=True),
-    reference("reverts_id", "changesets", null=True),
-    sa.CheckConstraint("kind IN ('edit', 'import', 'revert', 'score')", name="kind"),
-    sa.Index(None, "import_id"),
-    sa.Index(None, "reverts_id"),
-    sa.Index(None, "created_at"),
-)
-
-_IS_FIELD = "field IN ('quality', 'heat', 'published', 'removed')"
-
-#: Values are integers; published and removed are 0 and 1.
-overrides = table(
-    "overrides",
-    reference("article_id", "articles", key=True, cascade=False),
-    sa.Column("field", name(16), primary_key=True),
-    sa.Column("value", integer(), nullable=False),
-    reference("changeset_id", "changesets"),
-    sa.CheckConstraint(_IS_FIELD, name="field"),
-    sa.Index(None, "changeset_id"),
-    rowid=False,
-)
-
-#: Inactive overrides of stories whose path now has another story. They become active again with the story.
-set_aside_overrides = table(
-    "set_aside_overrides",
-    row_id(),
-    reference("article_id", "articles", cascade=False),
-    sa.Column("field", name(16), nullable=False),
-    sa.Column("value", integer(), nullable=False),
-    reference("changeset_id", "changesets"),
-    *story_key(),
-    sa.CheckConstraint(_IS_FIELD, name="field"),
-    sa.Index(None, "article_id"),
-    sa.Index(None, "changeset_id"),
-)
-
-#: The earlier story of an article whose path now has another story. `last_changeset_id` is the latest
-#: changeset when it was replaced, 0 if there was none. Changes up to that one concern the earlier story.
-story_takeovers = table(
-    "story_takeovers",
-    reference("article_id", "articles", key=True),
-    sa.Column("last_changeset_id", integer(), primary_key=True, autoincrement=False),
-    *story_key(),
-    rowid=False,
-)
-
-#: The earlier stories of hidden articles that imports changed. The changeset `changeset_id` hid the article.
-former_stories = table(
-    "former_stories",
-    reference("article_id", "articles", key=True),
-    reference("import_id", "imports", key=True),
-    reference("changeset_id", "changesets", key=True),
-    sa.Column("content_hash", name(64), nullable=False),
-    sa.Column("published_at", Instant()),
-    *story_key(),
-    sa.Index(None, "import_id"),
-    sa.Index(None, "changeset_id"),
-    rowid=False,
-)
-
-#: `old_value` and `new_value` are effective values. The overrides are stored too, because a change can set or
-#: remove an override without changing the effective value. `..._decision_id` is the changeset that made each
-#: override, so that reverting restores its author.
-changes = table(
-    "changes",
-    row_id(),
-    reference("changeset_id", "changesets"),
-    reference("article_id", "articles", cascade=False),
-    sa.Column("field", name(16), nullable=False),
-    sa.Column("old_value", integer()),
-    sa.Column("new_value", integer()),
-    sa.Column("old_override", integer()),
-    sa.Column("new_override", integer()),
-    sa.Column("old_decision_id", integer()),
-    sa.Column("new_decision_id", integer()),
-    sa.CheckConstraint(_IS_FIELD, name="field"),
-    sa.UniqueConstraint("changeset_id", "article_id", "field"),
-    sa.Index(None, "article_id"),
-)
-
 #: Keys of the write transactions of the last day; see `Store.writing`. No other table refers to them.
 units_of_work = table(
     "units_of_work",
     sa.Column("key", name(64), primary_key=True),
     sa.Column("finished_at", Instant(), nullable=False),
-    rowid=False,
-)
-
-#: Articles whose files an import found at another path of the source.
-article_moves = table(
-    "article_moves",
-    reference("changeset_id", "changesets", key=True),
-    reference("article_id", "articles", key=True),
-    sa.Column("old_path", name(MAX_PATH), nullable=False),
-    sa.Column("new_path", name(MAX_PATH), nullable=False),
-    sa.Index(None, "article_id"),
     rowid=False,
 )
 

@@ -11,6 +11,7 @@ Each check is a function that yields findings. Checks never write; only `repair`
 - `versions`: the earlier content of files
 - `contents`: stored documents, parsed again, against the rows made from them
 - `flags`: effective values of flags, overrides and the history of changes
+- `review`: the review queue
 
 The expected values come from `importing`, which made the rows. No rule is defined a second time here.
 """

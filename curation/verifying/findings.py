@@ -17,7 +17,7 @@ from ..store.schema import articles, files, sources
 ROWS_PER_BATCH = 300
 
 #: The checks of derived data, which `reindex` rebuilds.
-DERIVED = frozenset({"search", "images", "links", "orphans", "ids"})
+DERIVED = frozenset({"search", "images", "links", "orphans", "ids", "review"})
 
 #: The check of findings that are not damage: an older release parsed a document by other rules. The next
 #: import parses it again.

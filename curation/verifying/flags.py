@@ -16,7 +16,7 @@ from .findings import Finding, subject_of
 
 
 class FlagState(NamedTuple):
-    """The effective value of a flag, its override, and the changeset that set the override.
+    """The effective value of a flag, its override, and the changeset and upstream value of the override.
 
     All are whole numbers or None. Booleans are 0 and 1.
     """
@@ -24,6 +24,7 @@ class FlagState(NamedTuple):
     value: int | None
     override: int | None
     decision_id: int | None
+    upstream_value: int | None
 
 
 class FlagChange(NamedTuple):
@@ -51,7 +52,7 @@ class ArticleHistory:
     def find_state(self, flag: str) -> FlagState:
         """Return the current state of a flag."""
         value, override = getattr(self.effective, flag), self.overrides.get(flag)
-        return FlagState(None if value is None else int(value), *(override or (None, None)))
+        return FlagState(None if value is None else int(value), *(override or (None, None, None)))
 
 
 def find_wrong_flags(connection: sa.Connection, article_ids: Sequence[int]) -> Iterator[Finding]:
@@ -85,7 +86,7 @@ def _find_broken_history(history: ArticleHistory) -> Iterator[str]:
         value = current.value if not steps else steps[0].old.value
         if steps and history.is_unchanged:
             value = getattr(initial, flag)
-        state = FlagState(None if value is None else int(value), None, None)
+        state = FlagState(None if value is None else int(value), None, None, None)
         for step in steps:
             if not _is_same_state(step.old, state):
                 stored, computed = _describe_states(flag, step.old, state)
@@ -99,10 +100,14 @@ def _find_broken_history(history: ArticleHistory) -> Iterator[str]:
 def _is_same_state(one: FlagState, other: FlagState) -> bool:
     """Return whether two states are the same.
 
-    Rows of older releases may lack the changeset of an override; then it is not compared.
+    Rows of older releases may lack the changeset of an override, or its upstream value; then these are not
+    compared.
     """
-    is_comparable = None not in (one.decision_id, other.decision_id) or one.override is None
-    return one[: 3 if is_comparable else 2] == other[: 3 if is_comparable else 2]
+    for mine, theirs in zip(one[2:], other[2:], strict=True):
+        is_comparable = None not in (mine, theirs) or one.override is None
+        if is_comparable and mine != theirs:
+            return False
+    return one[:2] == other[:2]
 
 
 def _find_impossible_changes(history: ArticleHistory) -> Iterator[str]:
@@ -119,12 +124,18 @@ def _find_unfounded_overrides(history: ArticleHistory) -> Iterator[str]:
     """Find overrides without a change that sets them, and overrides that are also set aside."""
     in_effect = list(history.overrides.items())
     for flag, override in (*in_effect, *history.set_aside):
-        from_changes = (tuple(step.new[1:]) for step in history.changes[flag])
-        if override not in from_changes:
+        if not any(_makes(step.new, override) for step in history.changes[flag]):
             yield f"{flag}: changeset {override.changeset_id} has no change that sets the override"
     for flag, override in history.set_aside:
         if (flag, override) in in_effect:
             yield f"{flag}: the override of changeset {override.changeset_id} is both in effect and set aside"
+
+
+def _makes(state: FlagState, override: Override) -> bool:
+    """Return whether an override is that of a state; the upstream value counts only if both know it."""
+    upstream = (state.upstream_value, override.upstream_value)
+    is_other = None not in upstream and upstream[0] != upstream[1]
+    return (state.override, state.decision_id) == override[:2] and not is_other
 
 
 _CHECKS: Sequence[tuple[str, Callable[[ArticleHistory], Iterator[str]]]] = (
@@ -172,7 +183,8 @@ def _read_histories(connection: sa.Connection, article_ids: Sequence[int]) -> di
 
 def _read_overrides(connection: sa.Connection, histories: dict[int, ArticleHistory]) -> None:
     for table in (overrides, set_aside_overrides):
-        columns = (table.c.article_id, table.c.field, table.c.value, table.c.changeset_id)
+        names = ("article_id", "field", "value", "changeset_id", "upstream_value")
+        columns = (table.c[name] for name in names)
         query = (
             sa.select(*columns).where(table.c.article_id.in_(histories)).order_by(*table.primary_key.columns)
         )
@@ -190,10 +202,10 @@ def _read_changes(connection: sa.Connection, histories: dict[int, ArticleHistory
     change = changes.c
     columns = (
         change.article_id, change.field, change.id, change.changeset_id,
-        change.old_value, change.old_override, change.old_decision_id,
-        change.new_value, change.new_override, change.new_decision_id,
+        change.old_value, change.old_override, change.old_decision_id, change.old_upstream_value,
+        change.new_value, change.new_override, change.new_decision_id, change.new_upstream_value,
     )  # fmt: skip
     query = sa.select(*columns).where(change.article_id.in_(histories)).order_by(change.id)
     for article_id, flag, key, changeset_id, *values in connection.execute(query):
-        change_ = FlagChange(key, changeset_id, FlagState(*values[:3]), FlagState(*values[3:]))
+        change_ = FlagChange(key, changeset_id, FlagState(*values[:4]), FlagState(*values[4:]))
         histories[article_id].changes[flag].append(change_)

@@ -1,7 +1,7 @@
 """Rebuilds what is derived from the rest of the store.
 
-This is the full-text index, the values of shared images, the targets of links and collection items, and the
-counters of ids. Unused providers, topics and images are deleted.
+This is the full-text index, the values of shared images, the targets of links and collection items, the
+review queue, and the counters of ids. Unused providers, topics and images are deleted.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
+from ..articles.review_queue import refresh_queue
 from ..articles.searching import rebuild_index
 from ..backends import backend_of
 from ..importing.writing.images import refresh_images
@@ -19,7 +20,7 @@ from ..importing.writing.links import resolve_items, resolve_related
 from ..importing.writing.orphans import Orphans
 from ..progress import Progress
 from ..store.database import Store
-from ..store.schema import images, metadata, providers, sources, topics
+from ..store.schema import articles, images, metadata, providers, sources, topics
 from .findings import read_id_batches
 
 
@@ -47,6 +48,8 @@ def reindex(store: Store, progress: Progress | None = None) -> Reindexed:
         for source_id in connection.scalars(sa.select(sources.c.id).order_by(sources.c.id)).all():
             resolve_related(connection, source_id, None)
             resolve_items(connection, source_id, None)
+        for ids in read_id_batches(connection, articles):
+            refresh_queue(connection, ids)
         with_ids = [table for table in metadata.sorted_tables if "id" in table.c]
         backend_of(connection).raise_ids(connection, with_ids)
         return Reindexed(rebuild_index(connection, progress), orphans)

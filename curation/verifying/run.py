@@ -15,6 +15,7 @@ from .flags import find_wrong_flags
 from .imports import find_wrong_imports
 from .integrity import find_broken_references, find_engine_damage, find_outdated_id_counters
 from .links import find_wrong_links
+from .review import find_competing_reviews, find_wrong_review_items
 from .search import find_wrong_index
 from .taxonomy import find_wrong_taxonomy
 from .versions import find_versions_without_document, find_wrong_versions
@@ -31,6 +32,7 @@ _STORE_CHECKS: Sequence[Callable[[sa.Connection], Iterator[Finding]]] = (
     find_wrong_links,
     find_wrong_imports,
     find_versions_without_document,
+    find_competing_reviews,
 )
 
 
@@ -53,8 +55,9 @@ def verify(connection: sa.Connection, progress: Progress | None = None) -> Itera
         yield from find(connection)
     done, total = 0, count(connection).articles
     for ids in read_id_batches(connection, articles):
-        yield from find_wrong_rows(connection, ids)
-        yield from find_wrong_flags(connection, ids)
+        wrong = [*find_wrong_rows(connection, ids), *find_wrong_flags(connection, ids)]
+        yield from wrong
+        yield from find_wrong_review_items(connection, ids, {finding.subject for finding in wrong})
         yield from find_wrong_versions(connection, ids)
         done += len(ids)
         if progress is not None:

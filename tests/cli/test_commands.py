@@ -91,7 +91,7 @@ def test_status_counts_articles_and_overrides(filled: Curation) -> None:
         "articles": 50,
         "published": 37,
         "overridden": 1,
-        "conflicts": 1,
+        "conflicts": 0,
         "issues": 0,
         "last_import": "succeeded",
     }

@@ -185,7 +185,7 @@ def test_the_log_is_filtered(filled: Curation) -> None:
 
 
 def test_many_articles_are_shown_in_a_prompt(filled: Curation, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("curation.cli.set_.is_interactive", lambda: True)
+    monkeypatch.setattr("curation.cli.edits.is_interactive", lambda: True)
     refused = filled("unpublish", "--source", "site", stdin="n\n")
     assert refused.exit_code == 1
     assert "_archive/_news/2019-03-02" in refused.stderr

@@ -49,7 +49,7 @@ def options_of(command: click.Command) -> list[click.Option]:
 
 def test_all_commands_are_found() -> None:
     assert GROUPS == ["", "source", "export", "db"]
-    assert len(cli.list_commands(click.Context(cli))) == 19
+    assert len(cli.list_commands(click.Context(cli))) == 21
     assert {"set", "db upgrade", "export files", "source infer"} <= set(ALL)
 
 
@@ -116,7 +116,7 @@ def test_an_option_has_the_same_group_in_all_commands_unless_it_means_something_
     several = {name: found for name, found in groups.items() if len(found) > 1}
     in_filters_and_changes = ("--quality", "--heat", "--published", "--removed", "--topic")
     expected = {name: {SELECTION, CHANGES} for name in in_filters_and_changes}
-    assert several == {**expected, "--actor": {SELECTION, GENERAL}}
+    assert several == {**expected, "--actor": {SELECTION, GENERAL}, "--until": {SELECTION, CHANGES}}
 
 
 @pytest.mark.parametrize("name", ALL)

@@ -427,7 +427,7 @@ def test_a_story_takes_over_a_path_and_comes_back(store: Store, tmp_path: Path) 
     assert digests(store, "imports") == before
 
 
-def test_a_notice_has_the_present_override_and_is_resolved_when_upstream_adopts_it(
+def test_a_notice_has_the_present_override_and_is_resolved_when_an_editor_decides_anew(
     store: Store, tmp_path: Path
 ) -> None:
     write_story(tmp_path, "a.md", quality=10)
@@ -435,14 +435,21 @@ def test_a_notice_has_the_present_override_and_is_resolved_when_upstream_adopts_
     decide_flags(store, "_news/a.md", quality=90)
     write_story(tmp_path, "a.md", quality=30)
     open_messages = sa.select(import_issues.c.message).where(import_issues.c.resolved_import_id.is_(None))
-    for override, messages in (
-        (90, ["upstream changed to 30; the override 90 is kept"]),
-        (80, ["upstream changed to 30; the override 80 is kept"]),
-        (30, []),
+    for upstream, override, messages in (
+        (30, None, ["upstream changed to 30; the override 90 is kept"]),
+        (30, 90, []),
+        (40, None, ["upstream changed to 40; the override 90 is kept"]),
+        (50, None, ["upstream changed to 50; the override 90 is kept"]),
+        (30, None, []),
+        (40, 80, []),
+        (80, None, []),
     ):
-        decide_flags(store, "_news/a.md", quality=override)
+        write_story(tmp_path, "a.md", quality=upstream)
+        if override is not None:
+            import_folder(store, tmp_path, source="s")
+            decide_flags(store, "_news/a.md", quality=override)
         import_folder(store, tmp_path, source="s")
-        assert [message for (message,) in rows(store, open_messages)] == messages
+        assert [message for (message,) in rows(store, open_messages)] == messages, upstream
 
 
 def test_another_title_or_another_url_alone_is_the_same_story(store: Store, tmp_path: Path) -> None:

@@ -20,8 +20,9 @@ import pytest
 import sqlalchemy as sa
 import yaml
 
+from curation.editing.review_settings import set_review_settings
 from curation.queries.reports import find_reports
-from curation.store.schema import articles
+from curation.store.schema import articles, sources
 from curation.urls import canonicalize_url
 
 from ..support.reference_model import BROKEN, Article, ReferenceModel
@@ -52,6 +53,7 @@ class Picked:
 
     judged: Sequence[str]
     hidden: Sequence[str]
+    shown: Sequence[str]
     items: Sequence[str]
     deleted: Sequence[str]
 
@@ -69,7 +71,8 @@ def pick(documents: dict[str, Row]) -> Picked:
         next((p for p in judged[13:] if documents[p]["title"] in related), judged[-2]),
         *items[1:2],
     ]
-    return Picked(judged, [p for p in hidden if p not in deleted], items, deleted)
+    shown = [p for p in judged[10:] if documents[p].get("published") is True and p not in (*deleted, *items)]
+    return Picked(judged, [p for p in hidden if p not in deleted], shown, items, deleted)
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
@@ -104,13 +107,18 @@ def override_flags(model: ReferenceModel, picked: Picked) -> None:
     low = model.decide([*judged[7:9], *judged[3:4]], "bob", "a slip", quality=3, heat=1)
     model.revert(low, "cat")
     model.decide(picked.deleted[:1], "ann", quality=150)
+    model.decide(picked.shown[:1], "ann", published=1)
 
 
 def change(dump: Path, picked: Picked) -> None:
-    """Change upstream values of an article with an override and of one without, and delete files."""
-    for path, quality in ((picked.judged[2], 99), (picked.judged[5], 75)):
+    """Change upstream values of articles with overrides and of one without, and delete files."""
+    for path, flag, value in (
+        (picked.judged[2], "quality", "99"), (picked.judged[5], "quality", "75"),
+        (picked.judged[4], "heat", "55"), (picked.shown[0], "published", "false"),
+    ):  # fmt: skip
         content = (dump / path).read_text()
-        (dump / path).write_text(re.sub(r"(?m)^quality: .*$", f"quality: {quality}", content))
+        line = re.compile(rf'^("?{flag}"?): .*$', re.MULTILINE)
+        (dump / path).write_text(line.sub(rf"\1: {value}", content, count=1))
     for path in picked.deleted:
         (dump / path).unlink()
 
@@ -365,11 +373,12 @@ def test_months(model: ReferenceModel, source: str) -> None:
 
 def test_conflicts(model: ReferenceModel) -> None:
     expected = [
-        {"id": a.id, "flag": flag, "upstream": a.upstream_value(flag), "editor": value, "actor": made.actor,
+        {"article": a.id, "flag": flag, "yours": value, "upstream_then": a.seen[flag, made],
+         "upstream_now": a.stated_value(flag), "actor": made.actor,
          "at": made.at, "reason": made.reason, "title": a.title, "path": a.path}
-        for a in model.articles.values()
+        for a in model.present
         for flag, (value, made) in a.overrides.items()
-        if a.upstream_value(flag) not in (None, value)
+        if not a.effective_value("removed") and a.has_conflict(flag)
     ]  # fmt: skip
     assert {row["flag"] for row in expected} >= {"quality", "heat", "published"}
     check(model, "conflicts", ordered(expected, "-at", "path", "flag"))
@@ -412,16 +421,13 @@ def test_published(model: ReferenceModel, collection: str) -> None:
 def reasons(article: Article, least: int) -> dict[str, bool]:
     """Return whether each reason for review applies to an article, the most urgent first."""
     quality, is_shown = article.effective_value("quality"), article.effective_value("published")
-    flags = ("quality", "heat", "published", "removed")
-    parts = any(
-        None not in (p := {article.upstream_value(f), article.effective_value(f)}) and len(p) > 1
-        for f in flags
-    )
     is_good = quality is not None and quality >= least and article.effective_value("heat") != -1
     return {
-        "conflict with upstream": parts,
+        "conflict with upstream": any(map(article.has_conflict, article.overrides)),
         "good, but not published": not is_shown and is_good and "published" not in article.overrides,
-        "published, never judged": bool(is_shown) and quality is None,
+        "published, never judged": bool(is_shown)
+        and quality is None
+        and "published" not in article.overrides,
     }
 
 
@@ -437,7 +443,10 @@ def test_review(model: ReferenceModel, quality: int) -> None:
     ]  # fmt: skip
     assert {row["priority"] for row in expected} >= ({0, 1, 2} if quality == 60 else {0, 2})
     expected = ordered(expected, "priority", "-quality", "-published_at", "id")
-    check(model, "review", without(expected, "priority", "published_at"), quality=quality)
+    with model.store.writing() as connection:
+        for source_id in connection.scalars(sa.select(sources.c.id)).all():
+            set_review_settings(connection, source_id, review_quality=quality)
+    check(model, "review", without(expected, "priority", "published_at"))
 
 
 def test_stale(model: ReferenceModel) -> None:

@@ -192,6 +192,7 @@ def test_renamed_values_have_their_old_names_after_a_downgrade(edited: Store) ->
             issue = {"severity": "error", "code": code, "path": "_news/2020-01-01-broken.md", "message": "x"}
             insert_row(connection, import_issues, {"import_id": 2, "source_id": 1, **issue})
     before = digests(edited)
+    migrate.downgrade(edited, "0032")  # revision 0033 drops the index
     states, codes, indexes = read_names(edited)
     assert states.keys() == {*STATES.values()}
     assert codes.keys() >= {*CODES.values()}
@@ -202,8 +203,9 @@ def test_renamed_values_have_their_old_names_after_a_downgrade(edited: Store) ->
     with pytest.raises(StoreError), edited.writing() as connection:
         connection.execute(sa.text("UPDATE files SET state = 'imported'"))
 
-    migrate.upgrade(edited)
+    migrate.upgrade(edited, "0032")
     assert read_names(edited) == (states, codes, indexes)
+    migrate.upgrade(edited)
     assert digests(edited) == before
     migrate.check(edited)
 

@@ -8,9 +8,9 @@ import sys
 import time
 from collections.abc import Iterator
 from itertools import islice
-from re import (
-    _constants as sre,  # type: ignore[attr-defined]
-    _parser as parser,  # type: ignore[attr-defined]
+from re import (  # type: ignore[attr-defined]
+    _constants as sre,
+    _parser as parser,
 )
 from typing import Any
 

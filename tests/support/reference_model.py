@@ -50,6 +50,18 @@ class Article:
     overrides: dict[str, tuple[int, Changeset]] = dataclasses.field(default_factory=dict)
     missing: bool = False
     id: int = 0
+    #: What upstream stated when an override was made, by flag and changeset.
+    seen: dict[tuple[str, Changeset], int | None] = dataclasses.field(default_factory=dict)
+
+    def stated_value(self, flag: str) -> int | None:
+        """Return the value that a flag would have without an override and without the veto of `removed`."""
+        value = self.upstream_value(flag)
+        return {"published": 1, "removed": 0}.get(flag) if value is None else value
+
+    def has_conflict(self, flag: str) -> bool:
+        """Return whether upstream has changed a flag since its override, to something else."""
+        value, made = self.overrides[flag]
+        return self.stated_value(flag) not in (None, value, self.seen[flag, made])
 
     def upstream_value(self, flag: str) -> int | None:
         value = self.front_matter.get(flag)
@@ -153,9 +165,10 @@ class ReferenceModel:
                 row["open_issues"] += notices(root / path)
                 continue
             row["updated" if front_matter != article.front_matter else "unchanged"] += 1
-            row["open_issues"] += conflict_notices(article, front_matter)
+            before = conflict_count(article)
             with self._recording(changeset, [article]):
                 article.front_matter = front_matter
+            row["open_issues"] += conflict_count(article) - before
         for article in self.articles.values():
             if article.source == source and article.path not in found and not article.missing:
                 article.missing = True
@@ -175,7 +188,8 @@ class ReferenceModel:
         with self._recording(changeset, chosen):
             for article in chosen:
                 for flag, value in decisions.items():
-                    if article.overrides.get(flag, (None,))[0] != value:
+                    article.seen[flag, changeset] = article.stated_value(flag)
+                    if flag not in article.overrides or article.overrides[flag][0] != value:
                         article.overrides[flag] = (value, changeset)
         return changeset
 
@@ -260,14 +274,9 @@ class _ChangeRecorder:
                 self._log.append(Change(self._changeset, article, flag, old, new, before, after))
 
 
-def conflict_notices(article: Article, front_matter: dict[str, Any]) -> int:
-    """Return how many overridden flags upstream has changed to another value than the override."""
-    flags = [
-        f
-        for f in article.overrides
-        if front_matter.get(f) is not None and front_matter.get(f) != article.front_matter.get(f)
-    ]
-    return sum(int(front_matter[flag]) != article.overrides[flag][0] for flag in flags)
+def conflict_count(article: Article) -> int:
+    """Return how many overrides of an article are in conflict; none if it is removed."""
+    return 0 if article.effective_value("removed") else sum(map(article.has_conflict, article.overrides))
 
 
 def notices(file: Path) -> int:

@@ -80,6 +80,8 @@ HISTORY = {
     "story_takeovers",
     "former_stories",
     "units_of_work",
+    "reviews",
+    "review_items",  # `db verify` compares them with the rest
 }
 
 #: Tables of shared rows, which are deleted with their last user.
@@ -385,12 +387,16 @@ def _read_articles(store: Store) -> dict[str, tuple[Any, ...]]:
     by = sa.join(overrides, changesets, changesets.c.id == o.changeset_id).join(
         articles, a.id == o.article_id
     )
-    for path, *kept in rows(store, sa.select(a.path, o.field, o.value, changesets.c.actor).select_from(by)):
-        found[_plain(path)][2].add(Override(*kept))
+    query: Any = sa.select(a.path, o.upstream_value, o.field, o.value, changesets.c.actor).select_from(by)
+    for path, seen, flag, value, actor in rows(store, query):
+        found[_plain(path)][2].add(Override(flag, value, actor, seen=seen))
     by = sa.join(set_aside_overrides, changesets).join(articles, a.id == s.article_id)
-    columns = (a.path, s.field, s.value, changesets.c.actor, s.title, s.canonical_digest)
-    for path, flag, value, actor, title, digest in rows(store, sa.select(*columns).select_from(by)):
-        found[_plain(path)][3][Override(flag, value, actor, title, digest and bytes(digest))] += 1
+    query = sa.select(
+        a.path, s.upstream_value, s.field, s.value, changesets.c.actor, s.title, s.canonical_digest
+    ).select_from(by)
+    for path, seen, flag, value, actor, title, digest in rows(store, query):
+        kept = Override(flag, value, actor, title, digest and bytes(digest), seen=seen)
+        found[_plain(path)][3][kept] += 1
     wanted = sa.select(i.path, i.code, i.field, i.message).where(
         i.code.in_(OVERRIDE_CODES), i.resolved_import_id.is_(None)
     )

@@ -20,9 +20,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from curation.articles.review_queue import refresh_queue
 from curation.store import migrate
 from curation.store.database import Store
-from curation.store.schema import metadata
+from curation.store.schema import articles, metadata
 
 Row = Sequence[Any]
 
@@ -42,6 +43,8 @@ def fill(store: Store, count: int) -> None:
         while batch := list(islice(left, ARTICLES_PER_BATCH)):
             with store.writing() as connection:
                 store.backend.bulk_insert(connection, metadata.tables[table], columns.split(), batch)
+    with store.writing() as connection:
+        refresh_queue(connection, sa.select(articles.c.id.label("article_id")))
     with store.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(sa.text("ANALYZE"))
 

@@ -241,6 +241,11 @@ class Document(NamedTuple):
     flags: Mapping[str, int | None]
     identity: tuple[str | None, str | None, str | None, str | None] = (None, None, None, None)
 
+    def stated(self, flag: str) -> int | None:
+        """Return the value of a flag without an override."""
+        value = self.flags[flag]
+        return {"published": 1, "removed": 0}.get(flag) if value is None else value
+
 
 @lru_cache(maxsize=100_000)
 def read_document(content: bytes) -> Document | str:
@@ -297,6 +302,8 @@ class Override(NamedTuple):
     story: Document | None = None
     #: A unique number.
     number: int = 0
+    #: What upstream stated when an editor made it; not known for one that an import made.
+    seen: int | None = None
 
     @property
     def comparable(self) -> Override:
@@ -341,6 +348,8 @@ class Model:
         #: How often each notice was given, resolved or not.
         self.given: Counter[tuple[str, str, str]] = Counter()
         self.met: Counter[str] = Counter()
+        #: The paths and flags with an open notice of a conflict.
+        self._conflicts: set[tuple[str, str]] = set()
         self._numbers = count(1)
 
     def import_files(self, files: Files) -> None:
@@ -358,6 +367,13 @@ class Model:
         for path, article in self.articles.items():
             article.missing = article.missing or path not in files
             self._update_notices(article)
+            self._update_conflicts(path, article)
+        self._conflicts = {
+            (path, flag)
+            for path, article in self.articles.items()
+            for code, flag in article.notices
+            if code == "upstream_changed"
+        }
 
     def _place(self, unplaced: Mapping[str, Document], files: Files) -> None:
         """Match documents at new paths, or with another story, with the articles that they continue."""
@@ -467,19 +483,16 @@ class Model:
         if _is_rewritten(before, document):
             article.former += [(kept.number, before) for kept in article.overrides.values() if _hides([kept])]
         article.text, article.document = text, document
-        notices = (
-            self._change_story(article, before)
-            if _is_other_story(before, document)
-            else self._compare(article, before)
-        )
+        notices = self._change_story(article, before) if _is_other_story(before, document) else {}
         for kept in article.set_aside:  # the last one speaks
             if kept.flag not in article.overrides:
                 message = f"the override {kept.words} was for another story, {kept.title!r}, and is set aside"
                 notices["override_set_aside", kept.flag] = message
         # Doubts stay until an editor decides.
-        notices |= {key: message for key, message in article.notices.items() if key[0] in DOUBTS}
+        lasting = {*DOUBTS, "upstream_changed"}
+        notices |= {key: message for key, message in article.notices.items() if key[0] in lasting}
         for code, flag in notices.keys() - (() if is_moved else article.notices.keys()):
-            self.given[path, code, flag] += 1
+            self.given[path, code, flag] += code != "upstream_changed"  # counted at the end
         article.notices = notices
 
     def _change_story(self, article: Article, before: Document) -> Notices:
@@ -502,16 +515,6 @@ class Model:
             for flag, kept in back.items()
         }
 
-    def _compare(self, article: Article, before: Document) -> Notices:
-        found = {}
-        for flag, kept in article.overrides.items():
-            upstream, previous = article.document.flags[flag], before.flags[flag]
-            is_open = ("upstream_changed", flag) in article.notices
-            if upstream is not None and upstream != kept.value and (upstream != previous or is_open):
-                self.met["parts"] += 1
-                found["upstream_changed", flag] = _conflict_message(kept, upstream)
-        return found
-
     def _update_notices(self, article: Article) -> None:
         """Update earlier notices after edits."""
         for code, flag in list(article.notices):
@@ -520,26 +523,38 @@ class Model:
                 if (kept is None or kept.actor != IMPORTER) if flag else article.overrides:
                     del article.notices[code, flag]
                 continue
-            kept, upstream = article.overrides.get(flag), article.document.flags[flag]
+            kept = article.overrides.get(flag)
             if code == "override_set_aside" and all(one.flag != flag for one in article.set_aside):
                 del article.notices[code, flag]  # it has returned at another path
             elif code == "override_set_aside" and kept is not None:
                 self.met["decided anew"] += 1
                 del article.notices[code, flag]
-            elif code == "upstream_changed" and (kept is None or upstream in (None, kept.value)):
-                self.met["adopted"] += 1
-                del article.notices[code, flag]
-            elif code == "upstream_changed" and kept is not None and upstream is not None:
-                message = _conflict_message(kept, upstream)
-                self.met["decided otherwise"] += message != article.notices[code, flag]
-                article.notices[code, flag] = message
+
+    def _update_conflicts(self, path: str, article: Article) -> None:
+        """Open and close the notices of conflicts; none is opened for a missing article."""
+        for flag in FLAGS:
+            key, kept, stated = (
+                ("upstream_changed", flag),
+                article.overrides.get(flag),
+                article.document.stated(flag),
+            )
+            was_open = (path, flag) in self._conflicts
+            article.notices.pop(key, None)
+            if kept is None or kept.actor == IMPORTER or stated in (None, kept.value, kept.seen):
+                self.met["settled"] += was_open
+            elif not article.effective[3] and (was_open or not article.missing):
+                assert stated is not None
+                article.notices[key] = _conflict_message(kept, stated)
+                self.given[path, *key] += not was_open
+                self.met["conflict"] += not was_open
 
     def edit(self, path: str, values: Mapping[str, int], actor: str) -> None:
-        overrides = self.articles[path].overrides
+        overrides, document = self.articles[path].overrides, self.articles[path].document
         for flag, value in values.items():
-            # An override with the same value keeps its actor.
-            if flag not in overrides or overrides[flag].value != value:
-                overrides[flag] = Override(flag, value, actor, number=next(self._numbers))
+            # An override with the same value keeps its actor, as long as upstream states the same.
+            seen, kept = document.stated(flag), overrides.get(flag)
+            if kept is None or kept.actor == IMPORTER or (kept.value, kept.seen) != (value, seen):
+                overrides[flag] = Override(flag, value, actor, number=next(self._numbers), seen=seen)
 
 
 def _words(flag: str, value: int) -> str:

@@ -5,7 +5,7 @@ All functions are pure. These are the rules that an import applies:
 | what happens | the flag becomes | what is reported |
 |---|---|---|
 | no override | the upstream value; if the document does not state it: quality and heat none, published true, removed false | |
-| an override | the override; the upstream value is recorded beside it | `upstream_changed`, once upstream changes to another value, until the two values are equal |
+| an override | the override; the upstream value is recorded beside it | `upstream_changed`, once upstream changes to another value: a [conflict](#conflicts), until an editor settles it or upstream changes back |
 | `removed` is in force | not published, whatever the other flags are: it is the editors' veto | |
 | a flag cannot be read | unchanged, and not published if it was not published before; a new article, or another story at the path, is not published if `published`, `removed` or `draft` cannot be read | an error such as `not_a_flag`; the exit status is 3 |
 | a draft, or a date in the future | not published by upstream; once the date has come, the next import publishes it | `upstream_status`: draft or scheduled |
@@ -21,15 +21,14 @@ All functions are pure. These are the rules that an import applies:
 
 The documentation shows the same table (`docs/explanation/overrides.md`). A test compares the two.
 
-Other places compare overrides with upstream too. `importing/records/decision_notices.py` closes notices that no
-longer hold. Queries list every override that differs from upstream, also one that differed from the beginning:
-`articles/override_status.py` for commands, `sql/reports/conflicts.sql` and `review.sql`, and the view
-`review_queue` with the index `ix_articles_conflicts`.
+Whether an override is in conflict with upstream depends on both, and on what upstream stated when the override
+was made: `articles/override_status.py` has that rule. At the end of an import,
+`importing/records/decision_notices.py` opens and closes the notices `upstream_changed`.
 """  # noqa: E501
 
 from __future__ import annotations
 
-from collections.abc import Collection, Container, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from ...documents.issues import Issue
@@ -44,10 +43,15 @@ OVERRIDE_CODES = ("upstream_changed", "override_set_aside", "override_returned",
 
 
 class Override(NamedTuple):
-    """An override of a flag and the changeset that made it. Values of published and removed are 0 or 1."""
+    """An override of a flag and the changeset that made it. Values of published and removed are 0 or 1.
+
+    upstream_value: what upstream stated when it was made or last confirmed; None if nothing, or if that is
+        not known.
+    """
 
     value: int
     changeset_id: int
+    upstream_value: int | None = None
 
 
 #: Overrides by flag.
@@ -91,22 +95,18 @@ class Merged(NamedTuple):
 
 
 def merge(
-    before: Flags,
     upstream: Flags,
     stories: tuple[Story, Story],
     overrides: Overrides,
     set_aside: Sequence[SetAsideOverride],
-    open_conflicts: Container[str],
 ) -> Merged:
     """Merge a document that was imported again with the overrides of its article.
 
     Args:
-        before: the upstream values before this import.
         upstream: the upstream values in the document.
         stories: the story before this import, and the one in the document.
         overrides: those in force.
         set_aside: those that are set aside at this path.
-        open_conflicts: flags that have an open `upstream_changed`.
     """
     old_story, story = stories
     notices: list[Issue] = []
@@ -114,8 +114,6 @@ def merge(
         replaced = [SetAsideOverride(old_story, flag, override) for flag, override in overrides.items()]
         overrides, set_aside = _return_overrides(story, [*set_aside, *replaced])
         notices += [_returned_notice(flag, override) for flag, override in overrides.items()]
-    else:
-        notices += make_conflict_notices(before, upstream, overrides, open_conflicts)
     notices += make_set_aside_warnings(set_aside, overrides)
     values = {flag: override.value for flag, override in overrides.items()}
     return Merged(compute_effective(upstream, values), overrides, set_aside, notices)
@@ -185,31 +183,6 @@ def compute_effective(upstream: Flags, overrides: Mapping[str, int]) -> Effectiv
         published=bool(published) and not removed,
         removed=removed,
     )
-
-
-def make_conflict_notices(
-    before: Flags, upstream: Flags, overrides: Overrides, open_conflicts: Container[str]
-) -> list[Issue]:
-    """Return a notice for each flag with a conflict between upstream and the override.
-
-    A conflict begins when the upstream value changes to another value than the override. It ends when the
-    two are equal, or when upstream no longer states the flag.
-
-    Args:
-        open_conflicts: flags that have an open notice.
-    """
-    notices = []
-    for flag, (override, _) in overrides.items():
-        new, old = getattr(upstream, flag), getattr(before, flag)
-        if new is not None and new != override and (new != old or flag in open_conflicts):
-            notices.append(Issue("notice", "upstream_changed", format_conflict(flag, new, override), flag))
-    return notices
-
-
-def format_conflict(flag: str, upstream: int, override: int) -> str:
-    """Return the message of an `upstream_changed` notice."""
-    new, kept = format_flag(flag, upstream), format_flag(flag, override)
-    return f"upstream changed to {new}; the override {kept} is kept"
 
 
 def make_set_aside_warnings(set_aside: Iterable[SetAsideOverride], overrides: Overrides) -> list[Issue]:

@@ -98,7 +98,8 @@ def read_overrides(connection: sa.Connection, article_ids: Sequence[int]) -> dic
     """Return the overrides of some articles, by article id and flag."""
     found: dict[int, dict[str, Override]] = {}
     table = overrides.c
-    query = sa.select(table.article_id, table.field, table.value, table.changeset_id)
+    columns = (table.article_id, table.field, table.value, table.changeset_id, table.upstream_value)
+    query = sa.select(*columns)
     for ids in chunks(article_ids):
         for article_id, name, *override in connection.execute(query.where(table.article_id.in_(ids))):
             found.setdefault(article_id, {})[name] = Override(*override)
@@ -116,7 +117,8 @@ def read_set_aside(
     aside = set_aside_overrides.c
     query = (
         sa.select(
-            aside.article_id, aside.id, articles.c.path, aside.field, aside.value, aside.changeset_id,
+            aside.article_id, aside.id, articles.c.path, aside.field,
+            aside.value, aside.changeset_id, aside.upstream_value,
             *(aside[name] for name in STORY_COLUMNS),
         )
         .join(articles, articles.c.id == aside.article_id)
@@ -124,8 +126,8 @@ def read_set_aside(
         .order_by(aside.id)
     )  # fmt: skip
     return [
-        (article_id, SetAsideOverride(Story(*story), name, Override(value, changeset_id), row_id, path))
-        for article_id, row_id, path, name, value, changeset_id, *story in connection.execute(query)
+        (article_id, SetAsideOverride(Story(*values[3:]), name, Override(*values[:3]), row_id, path))
+        for article_id, row_id, path, name, *values in connection.execute(query)
     ]
 
 
@@ -145,7 +147,7 @@ def write_overrides(
         return
     _delete_overrides(connection, [article_id for article_id, _, _ in differing])
     stored = [(i, flag, *override) for i, _, m in differing for flag, override in m.overrides.items()]
-    columns = ("article_id", "field", "value", "changeset_id")
+    columns = ("article_id", "field", "value", "changeset_id", "upstream_value")
     backend_of(connection).bulk_insert(connection, overrides, columns, stored)
     _insert_set_aside(connection, [(i, kept) for i, _, m in differing for kept in m.set_aside])
 
@@ -161,16 +163,24 @@ def _insert_set_aside(connection: sa.Connection, kept: Iterable[tuple[int, SetAs
     """Insert overrides that are set aside, each with its article's id."""
     backend = backend_of(connection)
     aside = [(i, override.field, *override.override, *override.story) for i, override in kept]
-    columns = ("id", "article_id", "field", "value", "changeset_id", *STORY_COLUMNS)
+    columns = ("id", "article_id", "field", "value", "changeset_id", "upstream_value", *STORY_COLUMNS)
     row_ids = backend.reserve_ids(connection, set_aside_overrides, len(aside))
     rows = [(row_id, *values) for row_id, values in zip(row_ids, aside, strict=True)]
     backend.bulk_insert(connection, set_aside_overrides, columns, rows)
 
 
-def delete_set_aside(connection: sa.Connection, row_ids: Sequence[int]) -> None:
-    """Delete set-aside overrides, by row id, that another article has now."""
+def delete_set_aside(connection: sa.Connection, row_ids: Sequence[int]) -> set[int]:
+    """Delete set-aside overrides, by row id, that another article has now.
+
+    Returns:
+        The ids of the articles that had them.
+    """
+    owners: set[int] = set()
+    aside = set_aside_overrides.c
     for ids in chunks(row_ids):
-        connection.execute(sa.delete(set_aside_overrides).where(set_aside_overrides.c.id.in_(ids)))
+        owners.update(connection.scalars(sa.select(aside.article_id).where(aside.id.in_(ids))))
+        connection.execute(sa.delete(set_aside_overrides).where(aside.id.in_(ids)))
+    return owners
 
 
 def record_takeovers(connection: sa.Connection, replaced: Sequence[tuple[int, Story]]) -> None:

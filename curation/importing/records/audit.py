@@ -19,13 +19,14 @@ from ..merging.override_rules import EffectiveFlags, Merged, Overrides
 
 _COLUMNS = (
     "id", "changeset_id", "article_id", "field", "old_value", "new_value",
-    "old_override", "old_decision_id", "new_override", "new_decision_id",
+    "old_override", "old_decision_id", "old_upstream_value",
+    "new_override", "new_decision_id", "new_upstream_value",
 )  # fmt: skip
 
 _Change = tuple[int, str, *tuple[int | None, ...]]
 
-#: The value and changeset of a missing override.
-_NO_OVERRIDE = (None, None)
+#: The fields of a missing override.
+_NO_OVERRIDE = (None, None, None)
 
 
 class Audit:

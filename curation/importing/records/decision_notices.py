@@ -1,4 +1,4 @@
-"""Update issues about overrides after editors have changed the overrides."""
+"""Update the issues of a source that are about overrides, after imports or editors have changed something."""
 
 from __future__ import annotations
 
@@ -6,40 +6,49 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ...flags import FLAGS
-from ...store.schema import articles, as_number, changesets, import_issues, overrides, set_aside_overrides
-from ..merging.override_rules import MATCH_WARNINGS, format_conflict
+from ...articles.conflicts import select_conflicts
+from ...articles.override_status import is_in_conflict, stated_value_of
+from ...documents.issues import Issue
+from ...store.schema import articles, changesets, import_issues, overrides, set_aside_overrides
+from ..merging.override_rules import MATCH_WARNINGS, format_flag
 from .issue_tracker import IssueTracker
 
 
 def refresh_override_issues(connection: sa.Connection, source_id: int, tracker: IssueTracker) -> None:
-    """Update or close the open issues about overrides of a source. The caller flushes the tracker."""
-    rows = connection.execute(_open_issues(source_id)).all()
-    tracker.load(connection, {row.path for row in rows})
-    for row in rows:
-        message = _current_message(row)
-        tracker.update_message(row.path, row.code, row.field, message)
+    """Open, update and close the issues about overrides of a source. The caller flushes the tracker.
+
+    Nothing is opened for an article that is removed or missing. The issues of a missing one stay open, until
+    an editor decides.
+    """
+    conflicts = connection.execute(select_conflicts().where(articles.c.source_id == source_id)).all()
+    open_rows = connection.execute(_select_open_issues(source_id)).all() if tracker else []
+    tracker.load(connection, {row.path for row in (*conflicts, *open_rows)})
+    for row in open_rows:
+        if not _is_valid(row):
+            tracker.resolve(row.path, row.code, row.flag)
+    still_open = [row for row in open_rows if row.code == "upstream_changed" and _is_valid(row)]
+    for row in (*conflicts, *still_open):
+        tracker.set_message(row.path, _make_notice(row))
 
 
-def _current_message(row: sa.Row[Any]) -> str | None:
-    """Return the message that an issue should have; None if it should be closed."""
-    message: str = row.message
+def _make_notice(row: sa.Row[Any]) -> Issue:
+    stated, kept = format_flag(row.flag, row.upstream_now), format_flag(row.flag, row.override)
+    message = f"upstream changed to {stated}; the override {kept} is kept"
+    return Issue("notice", "upstream_changed", message, row.flag)
+
+
+def _is_valid(row: sa.Row[Any]) -> bool:
+    """Return whether an issue about an override still applies."""
+    if row.code == "upstream_changed":
+        return bool(row.is_conflict) and not row.removed
     if row.code in MATCH_WARNINGS:
-        is_valid = row.kind == "import" if row.field else not row.has_overrides
-        return message if is_valid else None
-    if row.code == "override_set_aside":
-        is_valid = row.value is None and row.is_set_aside
-        return message if is_valid else None
-    is_conflict = row.value is not None and row.upstream is not None and row.value != row.upstream
-    return format_conflict(row.field, row.upstream, row.value) if is_conflict else None
+        return row.kind == "import" if row.flag else not row.has_overrides
+    return row.override is None and bool(row.is_set_aside)
 
 
-def _open_issues(source_id: int) -> sa.Select[Any]:
+def _select_open_issues(source_id: int) -> sa.Select[Any]:
     """Return a query of a source's open issues about overrides, each with the current state of its flag."""
     issue, override, any_override = import_issues.c, overrides.c, overrides.alias("any_override")
-    upstream = sa.case(
-        *((issue.field == flag, as_number(articles.c[f"upstream_{flag}"])) for flag in FLAGS)
-    ).label("upstream")
     is_set_aside = (
         sa.exists()
         .where(set_aside_overrides.c.article_id == articles.c.id, set_aside_overrides.c.field == issue.field)
@@ -53,8 +62,9 @@ def _open_issues(source_id: int) -> sa.Select[Any]:
     )
     return (
         sa.select(
-            issue.path, issue.code, issue.field, issue.message, override.value, upstream, is_set_aside,
-            has_overrides, changesets.c.kind,
+            issue.path, issue.code, issue.field.label("flag"), override.value.label("override"),
+            stated_value_of(override.field).label("upstream_now"), is_in_conflict().label("is_conflict"),
+            articles.c.removed, is_set_aside, has_overrides, changesets.c.kind,
         )
         .join(articles, sa.and_(articles.c.source_id == issue.source_id, articles.c.path == issue.path))
         .outerjoin(overrides, sa.and_(override.article_id == articles.c.id, override.field == issue.field))

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 
+from ...articles.review_queue import refresh_queue
 from ...errors import ImportFailed
 from ...store.schema import imports
 from .audit import Audit
@@ -20,6 +21,7 @@ class ImportRecords:
     publish_until: instant (UTC, as text) after which a date is in the future, so that its article is not
         published yet; None if the source publishes such articles too.
     to_review: paths of documents that an editor must review.
+    touched_ids: ids of articles that have changed, so that the review queue must be updated.
     """
 
     source_id: int
@@ -29,6 +31,7 @@ class ImportRecords:
     versions: Versions
     publish_until: str | None = None
     to_review: set[str] = field(default_factory=set)
+    touched_ids: set[int] = field(default_factory=set)
 
     def require_running(self, connection: sa.Connection) -> None:
         """Require that the import still runs, and keep another one of the source from starting until commit.
@@ -52,3 +55,9 @@ class ImportRecords:
         self.audit.flush(connection)
         self.issues.flush(connection)
         self.versions.flush(connection)
+        self.refresh_queue(connection)
+
+    def refresh_queue(self, connection: sa.Connection) -> None:
+        """Update the review queue for the articles that have changed. The caller commits."""
+        refresh_queue(connection, list(self.touched_ids))
+        self.touched_ids.clear()

@@ -26,8 +26,9 @@ _Key = tuple[str, str | None]
 #: Codes of issues of imported files that only a scan of the whole source can find.
 SCAN_CODES = frozenset({"case_collision"})
 
-#: Codes of issues that stay open whatever a file contains. Only a scan or an editor resolves them.
-_STICKY_CODES = SCAN_CODES.union(MATCH_WARNINGS)
+#: Codes of issues that stay open whatever a file contains. A scan, an editor or the end of an import (see
+#: `decision_notices`) resolves them.
+_STICKY_CODES = SCAN_CODES.union(MATCH_WARNINGS, ("upstream_changed",))
 
 
 @dataclass(slots=True)
@@ -73,10 +74,6 @@ class IssueTracker:
             for issue_id, path, *values in connection.execute(query.where(table.path.in_(part))):
                 issue = Issue(*values)
                 self._open.setdefault(path, {})[issue.code, issue.field] = _OpenIssue(issue_id, issue)
-
-    def find_open_fields(self, path: str, code: str) -> set[str | None]:
-        """Return the fields of a loaded path that have an open issue of this code."""
-        return {field for other, field in self._open.get(path, ()) if other == code}
 
     def find_open_issues(self, path: str, codes: Container[str]) -> list[Issue]:
         """Return the open issues of a loaded path that have one of these codes."""
@@ -143,17 +140,17 @@ class IssueTracker:
         """Set the issues of a missing file that is back unchanged. Issues about overrides stay open."""
         self.set_open(path, issues, keep=SCAN_CODES.union(OVERRIDE_CODES))
 
-    def update_message(self, path: str, code: str, field: str | None, message: str | None) -> None:
-        """Set the message of an open issue of a loaded path; None resolves the issue."""
-        open_issue = self._open[path].get((code, field))
-        if open_issue is None or open_issue.issue.message == message:
-            return
-        if message is None:
-            self._resolve(self._open[path].pop((code, field)))
-        elif open_issue.issue_id is not None:
-            self._updated.append(
-                (open_issue.issue_id, open_issue.issue._replace(message=shorten_message(message)))
-            )
+    def resolve(self, path: str, code: str, field: str | None) -> None:
+        """Resolve an issue of a loaded path, if it is open."""
+        open_issue = self._open[path].pop((code, field), None)
+        if open_issue is not None:
+            self._resolve(open_issue)
+
+    def set_message(self, path: str, issue: Issue) -> None:
+        """Open an issue of a loaded path, or update it if it is open with another message."""
+        key, found = (issue.code, issue.field), _shorten(issue)
+        open_issues = self._open.setdefault(path, {})
+        open_issues[key] = self._set_found(path, open_issues.get(key), found)
 
     def set_scan_issues(self, connection: sa.Connection, issues: Mapping[str, Issue]) -> None:
         """Set the issues, by path, that a scan of the whole source found in imported files.

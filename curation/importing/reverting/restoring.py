@@ -77,6 +77,7 @@ def restore_marks(context: RevertContext, versions: Sequence[Any]) -> None:
     The restored versions are deleted. The next import reads these files again.
     """
     _restore_rows(context.connection, versions)
+    context.records.touched_ids.update(row.article_id for row in versions if row.article_id is not None)
     context.result.marked = sum(row.delta is None for row in versions)
     _settle_issues(context, versions)
     _restore_file_states(context, versions)

@@ -91,6 +91,7 @@ def _finish(context: RevertContext) -> None:
     connection, records = context.connection, context.records
     records.audit.flush(connection)
     records.issues.flush(connection)
+    records.refresh_queue(connection)
     refresh_override_issues(connection, context.target.source_id, records.issues)
     records.issues.flush(connection)
     if not context.can_be_repeated:

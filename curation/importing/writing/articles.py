@@ -153,13 +153,9 @@ class _BatchRows:
         self.references = References.resolve(connection, (read.rows for _, read in batch))
         self._stored = read_stored_state(connection, sorted(rows_by_id))
         load_body_digests(connection, self._stored, {key: get_story(row) for key, row in rows_by_id.items()})
-        #: For each article that moved: its old path, its flags in conflict, and its open warnings there.
+        #: For each article that moved: its old path, and its open warnings there.
         self._moved = {
-            a.id: (
-                a.path,
-                self._open_conflicts(a.path),
-                records.issues.find_open_issues(a.path, MATCH_WARNINGS),
-            )
+            a.id: (a.path, records.issues.find_open_issues(a.path, MATCH_WARNINGS))
             for a in plan.moves.values()
             if a.id in rows_by_id
         }
@@ -195,13 +191,9 @@ class _BatchRows:
     def close_issues_of_old_paths(self, batch: Sequence[Chunk]) -> None:
         """Close the issues of old paths of moved articles that have no other document."""
         paths = {task.file.path for tasks, _ in batch for task in tasks} if self._moved else ()
-        for old_path, _, _ in self._moved.values():
+        for old_path, _ in self._moved.values():
             if old_path not in paths:
                 self._records.issues.set_open(old_path, (), keep=())
-
-    def _open_conflicts(self, path: str) -> set[str]:
-        """Return the flags of a path that have an open conflict notice."""
-        return {name for name in self._records.issues.find_open_fields(path, "upstream_changed") if name}
 
     def _add_new(self, path: str, row: ArticleRow, issues: tuple[Issue, ...]) -> int:
         article_id, import_id = next(self._new_ids), self._records.import_id
@@ -289,15 +281,13 @@ class _BatchRows:
         self, path: str, article_id: int, row: ArticleRow, content: bytes, issues: tuple[Issue, ...]
     ) -> int:
         stored = self._stored[article_id]
-        old_path, conflicts, warnings = self._moved.get(article_id) or (path, self._open_conflicts(path), [])
+        old_path, warnings = self._moved.get(article_id) or (path, [])
         story = self._read_story(row, stored)
         has_other_story = is_different_story(stored.story, story)
         values = self._adjust_flags(row, self._find_upstream_before(article_id, stored, has_other_story))
         upstream = Flags(*values[_UPSTREAM])
         overrides = self._find_overrides(stored)
-        merged = merge(
-            stored.upstream, upstream, (stored.story, story), overrides, stored.set_aside, conflicts
-        )
+        merged = merge(upstream, (stored.story, story), overrides, stored.set_aside)
         if path in self._plan.warnings:
             merged = self._apply_plan(path, upstream, merged, stored.story)
         provider_id = self.references.providers[row.provider]
@@ -375,7 +365,7 @@ class _BatchRows:
         backend = backend_of(connection)
         backend.bulk_insert(connection, articles, _INSERTED_COLUMNS, self._new)
         copy_former_stories(connection, self._returned_overrides)
-        delete_set_aside(connection, list(self._returned_overrides))
+        self._records.touched_ids.update(delete_set_aside(connection, list(self._returned_overrides)))
         backend.bulk_update(connection, articles, _UPDATED_COLUMNS, self._changed)
         for table, columns in _PART_COLUMNS.items():
             backend.bulk_insert(connection, table, columns, self._parts[table])
@@ -383,7 +373,9 @@ class _BatchRows:
         record_takeovers(connection, self._replaced)
         record_former_stories(connection, self._records.import_id, self._former)
         update_takeovers(connection, self._edited)
-        queue_for_search(connection, [row[0] for row in (*self._new, *self._changed)])
+        written = [row[0] for row in (*self._new, *self._changed)]
+        queue_for_search(connection, written)
+        self._records.touched_ids.update(written)
 
 
 def _set_aside_visibility(overrides: dict[str, Override], story: Story) -> list[SetAsideOverride]:

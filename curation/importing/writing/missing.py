@@ -52,6 +52,7 @@ def set_missing_since(
     values = {"missing_since": since, "last_import_id": records.import_id}
     for some in chunks(ids):
         connection.execute(sa.update(articles).where(articles.c.id.in_(some)).values(values))
+    records.touched_ids.update(ids)
     refresh_images_of(connection, ids)
     notes = _read_rows(connection, taxonomy_documents, records.source_id, paths, is_missing=since is None)
     mark_taxonomy(connection, [row.id for row in notes], since)

@@ -1,7 +1,7 @@
 -- title: Editors' activity
 -- purpose: Changesets and changes of each actor by day (UTC), latest first.
 -- chart: bars day changes by actor kind
--- parameter: kind edit|import|revert|score edit edit, import, revert or score; % matches any
+-- parameter: kind edit|import|keep|revert|score edit edit, import, keep, revert or score; % matches any
 -- parameter: limit integer 60 maximum number of rows
 SELECT day, actor, kind, changesets, changes, articles, last_at
 FROM editor_activity

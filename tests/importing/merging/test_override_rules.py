@@ -91,13 +91,14 @@ class PathModel:
 
     def override(self, values: dict[str, int]) -> None:
         changeset = next(self._changesets)
-        self.overrides |= {flag: Override(value, changeset) for flag, value in values.items()}
+        upstream = self.document.upstream
+        self.overrides |= {
+            flag: Override(value, changeset, getattr(upstream, flag)) for flag, value in values.items()
+        }
 
     def merge(self, document: Document) -> Merged:
-        open_conflicts = {field for code, field in self.notices if code == "upstream_changed" and field}
         stories = (self.document.story, document.story)
-        before = self.document.upstream
-        return merge(before, document.upstream, stories, self.overrides, self.set_aside, open_conflicts)
+        return merge(document.upstream, stories, self.overrides, self.set_aside)
 
     def import_document(self, document: Document) -> Merged:
         merged = self.merge(document)
@@ -121,7 +122,6 @@ class Step(NamedTuple):
     now: Document
     overrides: dict[str, Override]
     set_aside: list[SetAsideOverride]
-    open_conflicts: set[str | None]
     all_overrides: Counter[tuple[str, Override]]
     merged: Merged
     path: PathModel
@@ -134,9 +134,8 @@ def run_history(first: Document, history: list[Document | dict[str, int]]) -> li
         if isinstance(event, dict):
             path.override(event)
             continue
-        open_conflicts = {field for code, field in path.notices if code == "upstream_changed"}
         overrides, set_aside = dict(path.overrides), list(path.set_aside)
-        before = (path.document, event, overrides, set_aside, open_conflicts, path.all_overrides)
+        before = (path.document, event, overrides, set_aside, path.all_overrides)
         steps.append(Step(*before, path.import_document(event), path))
     return steps
 
@@ -259,7 +258,7 @@ def test_issues_match_their_causes(first: Document, history: list[Document | dic
 
 
 #: The severity of issues about overrides.
-SEVERITIES = {"upstream_changed": "notice", "override_returned": "notice", "override_set_aside": "warning"}
+SEVERITIES = {"override_returned": "notice", "override_set_aside": "warning"}
 
 
 def expected_issues(step: Step) -> set[tuple[str, str]]:
@@ -270,35 +269,9 @@ def expected_issues(step: Step) -> set[tuple[str, str]]:
         override = step.merged.overrides.get(flag)
         if override and is_new_story:
             expected.add(("override_returned", flag))
-        if override and not is_new_story:
-            old, new = getattr(step.before.upstream, flag), getattr(step.now.upstream, flag)
-            if new not in (None, override.value) and (new != old or flag in step.open_conflicts):
-                expected.add(("upstream_changed", flag))
         if not override and any(kept.field == flag for kept in step.merged.set_aside):
             expected.add(("override_set_aside", flag))
     return expected
-
-
-@given(UPSTREAM, UPSTREAM, VALUES, STORIES)
-def test_upstream_changed_is_open_from_a_new_upstream_value_until_both_are_equal(
-    one: Flags, other: Flags, values: dict[str, int], story: Story
-) -> None:
-    path = PathModel(Document(story, one))
-    path.override(values)
-    path.import_document(Document(story, one))
-    assert path.notices == set()  # the upstream value is the same as when the editor set the override
-    path.import_document(Document(story, other))
-    conflicts = set(path.notices)
-    path.import_document(Document(story, other))
-    assert path.notices == conflicts
-    switches = (_switch(values.get(flag)) for flag in ("published", "removed"))
-    adopted = Flags(values.get("quality"), values.get("heat"), *switches)
-    path.import_document(Document(story, adopted))
-    assert path.notices == set()
-
-
-def _switch(value: int | None) -> bool | None:
-    return bool(value) if value is not None else None
 
 
 @given(STORIES, STORIES)
@@ -420,12 +393,14 @@ SEQUENCES: dict[str, Sequence[tuple[bytes | int | None, Sequence[str]]]] = {
     "an editor changes the override, but not to the upstream value": (
         (_RATED[6], (_CONFLICT,)),
         (8, (_CONFLICT,)),
-        (_RATED[6], ("upstream_changed: upstream changed to 6; the override 8 is kept",)),
-        (9, ("upstream_changed: upstream changed to 6; the override 8 is kept",)),
-        (None, (_CONFLICT,)),
-        (6, (_CONFLICT,)),
-        (None, ()),
         (_RATED[6], ()),
+        (_RATED[5], ("upstream_changed: upstream changed to 5; the override 8 is kept",)),
+        (_RATED[6], ()),
+        (_RATED[5], ("upstream_changed: upstream changed to 5; the override 8 is kept",)),
+        (None, ("upstream_changed: upstream changed to 5; the override 8 is kept",)),
+        (6, ("upstream_changed: upstream changed to 5; the override 8 is kept",)),
+        (None, ()),
+        (_RATED[5], ()),
     ),
     "an editor overrides again what was set aside": (
         (_SECOND, (_ASIDE,)),

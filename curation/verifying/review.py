@@ -1,0 +1,72 @@
+"""Checks the review queue: the stored rows, and the reviews that hold."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from ..articles.review_queue import select_items
+from ..store.schema import articles, review_items, reviews, sources
+from .findings import Finding, as_imported, subject_of
+
+_COLUMNS = ("article_id", "why", "priority", "quality", "published_at", "snoozed_until")
+
+
+def find_wrong_review_items(
+    connection: sa.Connection, article_ids: Sequence[int], known: Collection[str] = ()
+) -> Iterator[Finding]:
+    """Find differences between the review queue of some articles and what it should be.
+
+    Args:
+        known: The subjects of articles with another problem, from which a wrong queue would only follow.
+    """
+    chosen = sa.select(articles.c.id.label("article_id")).where(articles.c.id.in_(article_ids)).subquery()
+    items = select_items(chosen).subquery()
+    expected = _read(connection, sa.select(*(as_imported(items.c[name]) for name in _COLUMNS)))
+    is_chosen = review_items.c.article_id.in_(article_ids)
+    columns = (as_imported(review_items.c[name]) for name in _COLUMNS)
+    found = _read(connection, sa.select(*columns).where(is_chosen))
+    wrong = {key[0] for key in expected.keys() ^ found.keys()}
+    wrong |= {key[0] for key, values in expected.items() if found.get(key, values) != values}
+    if not wrong:
+        return
+    subjects = sa.select(articles.c.id, subject_of(articles)).join_from(articles, sources)
+    for article_id, subject in connection.execute(
+        subjects.where(articles.c.id.in_(wrong)).order_by(articles.c.id)
+    ):
+        stored, due = (_describe(rows, article_id) for rows in (found, expected))
+        if subject not in known:
+            yield Finding("review", subject, f"the review queue has {stored}, but it should have {due}")
+
+
+def _read(connection: sa.Connection, query: sa.Select[Any]) -> dict[tuple[int, str], tuple[Any, ...]]:
+    return {(row[0], row[1]): tuple(row[2:]) for row in connection.execute(query)}
+
+
+def _describe(rows: dict[tuple[int, str], tuple[Any, ...]], article_id: int) -> str:
+    whole = [(why, *values) for (key, why), values in rows.items() if key == article_id]
+    return (
+        "; ".join(f"{why!r} ({', '.join(map(str, values))})" for why, *values in sorted(whole)) or "nothing"
+    )
+
+
+def find_competing_reviews(connection: sa.Connection) -> Iterator[Finding]:
+    """Find several reviews of one field that hold, and reviews that end before they begin."""
+    review = reviews.c
+    competing = (
+        sa.select(review.article_id, review.field)
+        .where(review.ended_changeset_id.is_(None))
+        .group_by(review.article_id, review.field)
+        .having(sa.func.count() > 1)
+        .order_by(review.article_id, review.field)
+    )
+    for article_id, field in connection.execute(competing):
+        yield Finding("review", f"article {article_id}", f"several reviews of {field} hold at once")
+    reversed_ = sa.select(review.article_id, review.changeset_id, review.ended_changeset_id).where(
+        review.ended_changeset_id <= review.changeset_id
+    )
+    for article_id, changeset_id, ended_id in connection.execute(reversed_.order_by(review.article_id)):
+        wrong = f"the review of changeset {changeset_id} is ended by changeset {ended_id}, which is not later"
+        yield Finding("review", f"article {article_id}", wrong)
