@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from ..store.database import stream_rows
 from ..store.schema import articles, changesets, overrides, review_items, sources
 from .listing import Table
-from .override_status import is_in_conflict, stated_value_of
+from .override_status import stated_value_of
 from .reading import decode_flag
 from .review_queue import CONFLICT
 from .selecting import Filters, make_filter_conditions
@@ -37,13 +37,12 @@ def select_conflicts() -> sa.Select[Any]:
         .select_from(review_items)
         .join(articles, articles.c.id == review_items.c.article_id)
         .join(sources, sources.c.id == articles.c.source_id)
-        .join(overrides, row.article_id == articles.c.id)
+        .join(overrides, sa.and_(row.article_id == articles.c.id, row.field == review_items.c.flag))
         .join(changesets, changesets.c.id == row.changeset_id)
         .where(
             # The priority lets the index find the rows.
             review_items.c.priority == CONFLICT.priority,
             review_items.c.why == CONFLICT.why,
-            is_in_conflict(),
         )
     )  # fmt: skip
 

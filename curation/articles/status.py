@@ -81,6 +81,7 @@ def read_status(connection: sa.Connection) -> Table:
     overridden = sa.select(articles.c.source_id, overrides.c.article_id).join(overrides)
     in_conflict = (
         sa.select(articles.c.source_id, review_items.c.article_id)
+        .distinct()
         .join(articles, articles.c.id == review_items.c.article_id)
         .where(review_items.c.priority == CONFLICT.priority, review_items.c.why == CONFLICT.why)
     )

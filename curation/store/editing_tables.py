@@ -117,15 +117,16 @@ reviews = table(
     rowid=False,
 )
 
-#: The review queue: one row for each article and reason. It follows from the other tables by the rules in
-#: `articles.review_queue`, and is stored so that the first page is fast, however many articles are settled.
-#: `quality` and `published_at` are those of the article, for the order. Each engine writes the index of the
-#: order in its own way, so revision 0033 creates it, and `ORDER_INDEX` is not compared.
+#: The review queue: one row for each article and reason, and for each flag in conflict. It follows from the
+#: other tables by the rules in `articles.review_queue`, and is stored so that the first page is fast, however
+#: many articles are settled. `quality` and `published_at` are those of the article, for the order. Each
+#: engine writes the index of the order in its own way. So revision 0033 creates it, and it is not compared.
 ORDER_INDEX = "ix_review_items_order"
 review_items = table(
     "review_items",
     reference("article_id", "articles", key=True),
     sa.Column("why", name(64), primary_key=True),
+    sa.Column("flag", name(16), primary_key=True),
     sa.Column("priority", sa.Integer(), nullable=False),
     sa.Column("quality", integer()),
     sa.Column("published_at", Instant()),

@@ -11,7 +11,7 @@ from ..articles.review_queue import select_items
 from ..store.schema import articles, review_items, reviews, sources
 from .findings import Finding, as_imported, subject_of
 
-_COLUMNS = ("article_id", "why", "priority", "quality", "published_at", "snoozed_until")
+_COLUMNS = ("article_id", "why", "flag", "priority", "quality", "published_at", "snoozed_until")
 
 
 def find_wrong_review_items(
@@ -22,8 +22,7 @@ def find_wrong_review_items(
     Args:
         known: The subjects of articles with another problem, from which a wrong queue would only follow.
     """
-    chosen = sa.select(articles.c.id.label("article_id")).where(articles.c.id.in_(article_ids)).subquery()
-    items = select_items(chosen).subquery()
+    items = select_items(article_ids)
     expected = _read(connection, sa.select(*(as_imported(items.c[name]) for name in _COLUMNS)))
     is_chosen = review_items.c.article_id.in_(article_ids)
     columns = (as_imported(review_items.c[name]) for name in _COLUMNS)
@@ -41,15 +40,21 @@ def find_wrong_review_items(
             yield Finding("review", subject, f"the review queue has {stored}, but it should have {due}")
 
 
-def _read(connection: sa.Connection, query: sa.Select[Any]) -> dict[tuple[int, str], tuple[Any, ...]]:
-    return {(row[0], row[1]): tuple(row[2:]) for row in connection.execute(query)}
+#: The other values of a row, by the id of the article, the reason and the flag.
+_Rows = dict[tuple[int, str, str], tuple[Any, ...]]
 
 
-def _describe(rows: dict[tuple[int, str], tuple[Any, ...]], article_id: int) -> str:
-    whole = [(why, *values) for (key, why), values in rows.items() if key == article_id]
-    return (
-        "; ".join(f"{why!r} ({', '.join(map(str, values))})" for why, *values in sorted(whole)) or "nothing"
-    )
+def _read(connection: sa.Connection, query: sa.Select[Any]) -> _Rows:
+    return {(row[0], row[1], row[2]): tuple(row[3:]) for row in connection.execute(query)}
+
+
+def _describe(rows: _Rows, article_id: int) -> str:
+    described = [
+        f"{why!r} ({', '.join(map(str, (flag or 'no flag', *values)))})"
+        for (key, why, flag), values in rows.items()
+        if key == article_id
+    ]
+    return "; ".join(sorted(described)) or "nothing"
 
 
 def find_competing_reviews(connection: sa.Connection) -> Iterator[Finding]:

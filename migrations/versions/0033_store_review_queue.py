@@ -44,8 +44,8 @@ COLUMN = re.compile(r"([a-z_]+): (.*)")
 
 #: The functions of the view that each engine writes in its own way.
 FUNCTIONS = {
-    "sqlite": {"@now()": "strftime('%Y-%m-%d %H:%M:%f', 'now')", "@text(i.why)": "i.why"},
-    "postgresql": {"@now()": "CURRENT_TIMESTAMP", "@text(i.why)": 'CAST(i.why AS text) COLLATE "default"'},
+    "sqlite": {"now()": "strftime('%Y-%m-%d %H:%M:%f', 'now')", "text": "{}"},
+    "postgresql": {"now()": "CURRENT_TIMESTAMP", "text": 'CAST({} AS text) COLLATE "default"'},
 }
 
 WAITS = "NOT removed AND missing_since IS NULL"
@@ -64,121 +64,119 @@ INDEXES = {
     ),
 }  # fmt: skip
 
-#: What upstream states of published, and of removed.
-PUBLISHED = """CASE
-      WHEN a.upstream_status = 'scheduled' THEN true WHEN a.upstream_published IS NULL THEN true
-      ELSE a.upstream_published
-    END"""
-REMOVED = "CASE WHEN a.upstream_removed THEN true ELSE false END"
-
-#: The rows of the queue. A review counts if it is about the story that the article has now.
-FILL = f"""
-INSERT INTO review_items (article_id, why, priority, quality, published_at, snoozed_until)
-WITH live AS (
+#: The rows of the queue: one for each reason, and for each flag in conflict.
+FILL = """
+INSERT INTO review_items (article_id, why, flag, priority, quality, published_at, snoozed_until)
+WITH judged AS (
   SELECT
-    a.id, a.quality, a.heat, a.published, a.published_at, a.upstream_quality, a.upstream_heat,
-    {PUBLISHED} AS stated_published, {REMOVED} AS stated_removed, s.review_quality
+    a.id, a.source_id, a.quality, a.heat, a.published, a.published_at, a.first_import_id,
+    a.upstream_quality, a.upstream_heat,
+    -- a date in the future only delays a publication
+    CASE
+      WHEN a.upstream_published IS NULL OR a.upstream_published OR a.upstream_status = 'scheduled' THEN 1
+      ELSE 0
+    END AS stated_published,
+    CASE WHEN a.upstream_removed THEN 1 ELSE 0 END AS stated_removed,
+    -- an import makes an override only for an article that may be hidden
+    CASE WHEN EXISTS (
+      SELECT 1 FROM overrides o JOIN changesets c ON c.id = o.changeset_id
+      WHERE o.article_id = a.id AND c.kind = 'import'
+    ) THEN 1 ELSE 0 END AS is_withheld,
+    CASE WHEN EXISTS (
+      SELECT 1 FROM set_aside_overrides s
+      WHERE s.article_id = a.id
+        AND NOT EXISTS (SELECT 1 FROM overrides o WHERE o.article_id = s.article_id AND o.field = s.field)
+    ) THEN 1 ELSE 0 END AS is_replaced,
+    -- what a score has computed is no decision
+    CASE WHEN EXISTS (
+      SELECT 1 FROM overrides o JOIN changesets c ON c.id = o.changeset_id
+      WHERE o.article_id = a.id AND o.field = 'published' AND c.kind <> 'score'
+    ) THEN 1 ELSE 0 END AS is_decided
   FROM articles a
-  JOIN sources s ON s.id = a.source_id
   WHERE NOT a.removed AND a.missing_since IS NULL
 ),
-decided AS (
-  SELECT o.article_id, o.field, o.value, o.upstream_value, c.kind,
+stated AS (
+  SELECT
+    a.id, o.field, o.value, o.upstream_value,
     CASE o.field
       WHEN 'quality' THEN a.upstream_quality
       WHEN 'heat' THEN a.upstream_heat
-      WHEN 'published' THEN CASE WHEN a.stated_published THEN 1 ELSE 0 END
-      ELSE CASE WHEN a.stated_removed THEN 1 ELSE 0 END
-    END AS stated
-  FROM overrides o
+      WHEN 'published' THEN a.stated_published
+      ELSE a.stated_removed
+    END AS upstream_now
+  FROM judged a
+  JOIN overrides o ON o.article_id = a.id
   JOIN changesets c ON c.id = o.changeset_id
-  JOIN live a ON a.id = o.article_id
+  WHERE c.kind NOT IN ('import', 'score')
 ),
-conflicts AS (
-  SELECT article_id, field FROM decided
-  WHERE kind NOT IN ('import', 'score') AND stated <> value
-    AND (upstream_value IS NULL OR stated <> upstream_value)
-),
-looked AS (
-  SELECT r.article_id, r.field, r.snoozed_until,
-    CASE WHEN r.upstream_quality = a.upstream_quality
-      OR (r.upstream_quality IS NULL AND a.upstream_quality IS NULL) THEN 1 ELSE 0 END AS same_quality,
-    CASE WHEN r.upstream_heat = a.upstream_heat
-      OR (r.upstream_heat IS NULL AND a.upstream_heat IS NULL) THEN 1 ELSE 0 END AS same_heat,
-    CASE WHEN r.upstream_published = a.stated_published THEN 1 ELSE 0 END AS same_published,
-    CASE WHEN r.upstream_removed = a.stated_removed THEN 1 ELSE 0 END AS same_removed
-  FROM reviews r
-  JOIN live a ON a.id = r.article_id
-  WHERE r.ended_changeset_id IS NULL AND NOT EXISTS (
-    SELECT 1 FROM story_takeovers t
+-- `resets`: the flags whose reset settles a reason; `watches`: those whose upstream values bring it back
+waiting AS (
+  SELECT id, 'may be a hidden article' AS why, '' AS flag, 0 AS priority, 'none' AS resets, 'none' AS watches
+  FROM judged WHERE is_withheld = 1
+  UNION ALL
+  SELECT id, 'story replaced', '', 1, 'none', 'none'
+  FROM judged WHERE is_replaced = 1
+  UNION ALL
+  SELECT id, 'conflict with upstream', field, 1, 'none', field
+  FROM stated
+  WHERE upstream_now <> value AND (upstream_value IS NULL OR upstream_now <> upstream_value)
+  UNION ALL
+  SELECT a.id, 'good, but not published', '', 2, 'published', 'quality and published'
+  FROM judged a JOIN sources s ON s.id = a.source_id
+  WHERE NOT a.published AND a.quality >= s.review_quality AND coalesce(a.heat, 0) <> -1 AND a.is_decided = 0
+  UNION ALL
+  SELECT a.id, 'not approved yet', '', 2, 'published', 'published'
+  FROM judged a JOIN sources s ON s.id = a.source_id
+  WHERE a.published AND a.is_decided = 0
+    AND (s.approval = 'all' OR (s.approval = 'new' AND a.first_import_id > s.approval_after))
+  UNION ALL
+  SELECT id, 'published, never judged', '', 3, 'quality and published', 'quality and published'
+  FROM judged WHERE published AND quality IS NULL AND is_decided = 0
+)
+SELECT
+  w.id AS article_id, w.why, w.flag, w.priority, a.quality, a.published_at,
+  max(r.snoozed_until) AS snoozed_until
+FROM waiting w
+JOIN judged a ON a.id = w.id
+-- a review settles a reason if it holds, is about the same story, and upstream states the same as then
+LEFT JOIN reviews r ON r.article_id = w.id AND r.ended_changeset_id IS NULL
+  AND (
+    r.field = 'all' OR (r.field = 'published' AND w.resets <> 'none')
+    OR (r.field = 'quality' AND w.resets = 'quality and published')
+  )
+  AND (
+    w.watches NOT IN ('quality', 'quality and published') OR r.upstream_quality = a.upstream_quality
+    OR (r.upstream_quality IS NULL AND a.upstream_quality IS NULL)
+  )
+  AND (
+    w.watches NOT IN ('published', 'quality and published')
+    OR CASE WHEN r.upstream_published THEN 1 ELSE 0 END = a.stated_published
+  )
+  AND (
+    w.watches <> 'heat' OR r.upstream_heat = a.upstream_heat
+    OR (r.upstream_heat IS NULL AND a.upstream_heat IS NULL)
+  )
+  AND (w.watches <> 'removed' OR CASE WHEN r.upstream_removed THEN 1 ELSE 0 END = a.stated_removed)
+  AND NOT EXISTS (
+    SELECT 1
+    FROM story_takeovers t
     JOIN articles n ON n.id = t.article_id
-    WHERE t.article_id = r.article_id AND t.last_changeset_id = (
+    WHERE t.article_id = r.article_id
+      AND t.last_changeset_id = (
         SELECT min(u.last_changeset_id) FROM story_takeovers u
         WHERE u.article_id = r.article_id AND u.last_changeset_id >= r.changeset_id
       )
-      AND NOT (t.title = n.title OR (t.title IS NULL AND n.title IS NULL))
-      AND NOT (
-        t.canonical_digest = n.canonical_digest
-        OR (t.canonical_digest IS NULL AND n.canonical_digest IS NULL)
-      )
+      AND CASE WHEN t.title = n.title OR (t.title IS NULL AND n.title IS NULL) THEN 0 ELSE 1 END = 1
+      AND CASE
+        WHEN t.canonical_digest = n.canonical_digest THEN 0
+        WHEN t.canonical_digest IS NULL AND n.canonical_digest IS NULL THEN 0
+        ELSE 1
+      END = 1
   )
-),
-waiting AS (
-  SELECT article_id, 'may be a hidden article' AS why, 0 AS priority, 'none' AS resets, 0 AS watches
-  FROM decided WHERE kind = 'import' GROUP BY article_id
-  UNION ALL
-  SELECT s.article_id, 'story replaced', 1, 'none', 0
-  FROM set_aside_overrides s
-  WHERE NOT EXISTS (SELECT 1 FROM overrides o WHERE o.article_id = s.article_id AND o.field = s.field)
-  GROUP BY s.article_id
-  UNION ALL
-  SELECT id, 'good, but not published', 2, 'published', 1
-  FROM live
-  WHERE NOT published AND quality >= review_quality AND coalesce(heat, 0) <> -1
-  UNION ALL
-  SELECT id, 'published, never judged', 3, 'both', 1
-  FROM live
-  WHERE published AND quality IS NULL
-),
-items AS (
-  SELECT w.article_id, w.why, w.priority, (
-    SELECT max(r.snoozed_until) FROM looked r
-    WHERE r.article_id = w.article_id AND r.snoozed_until IS NOT NULL
-      AND (
-        r.field = 'all' OR (r.field = 'published' AND w.resets <> 'none')
-        OR (r.field = 'quality' AND w.resets = 'both')
-      )
-      AND (w.watches = 0 OR (r.same_quality = 1 AND r.same_published = 1))
-  ) AS snoozed_until
-  FROM waiting w
-  WHERE NOT EXISTS (
-    SELECT 1 FROM looked r
-    WHERE r.article_id = w.article_id AND r.snoozed_until IS NULL
-      AND (
-        r.field = 'all' OR (r.field = 'published' AND w.resets <> 'none')
-        OR (r.field = 'quality' AND w.resets = 'both')
-      )
-      AND (w.watches = 0 OR (r.same_quality = 1 AND r.same_published = 1))
-  )
-  AND NOT (w.priority >= 2 AND EXISTS (
-    SELECT 1 FROM decided d WHERE d.article_id = w.article_id AND d.field = 'published' AND d.kind <> 'score'
-  ))
-  UNION ALL
-  SELECT c.article_id, 'conflict with upstream', 1, (
-    SELECT r.snoozed_until FROM looked r
-    WHERE r.article_id = c.article_id AND r.field = 'all' AND r.snoozed_until IS NOT NULL AND NOT EXISTS (
-      SELECT 1 FROM conflicts f
-      WHERE f.article_id = c.article_id AND (
-        (f.field = 'quality' AND r.same_quality = 0) OR (f.field = 'heat' AND r.same_heat = 0)
-        OR (f.field = 'published' AND r.same_published = 0) OR (f.field = 'removed' AND r.same_removed = 0)
-      )
-    )
-  )
-  FROM (SELECT DISTINCT article_id FROM conflicts) c
-)
-SELECT i.article_id, i.why, i.priority, a.quality, a.published_at, i.snoozed_until
-FROM items i
-JOIN live a ON a.id = i.article_id"""  # noqa: S608 - constants
+GROUP BY w.id, w.why, w.flag, w.priority, a.quality, a.published_at
+-- a snoozed review only hides the row for a while; a conflict ends only if its override is confirmed
+HAVING w.why = 'conflict with upstream'
+  OR count(CASE WHEN r.article_id IS NOT NULL AND r.snoozed_until IS NULL THEN 1 END) = 0"""
 
 
 def upgrade() -> None:
@@ -187,7 +185,7 @@ def upgrade() -> None:
     op.execute(FILL)
     for index in INDEXES:
         op.drop_index(index, "articles")
-    replace_view(revision)
+    replace_view(revision, is_wider=True)
     set_comments(table_comments((revision,)))
 
 
@@ -195,7 +193,7 @@ def downgrade() -> None:
     for index, (columns, condition) in INDEXES.items():
         where = sa.text(condition)
         op.create_index(index, "articles", columns, sqlite_where=where, postgresql_where=where)
-    replace_view("0030")
+    replace_view("0030", is_wider=False)
     op.drop_table("review_items")
     for column in reversed(SETTINGS):
         drop_setting(column)
@@ -230,11 +228,12 @@ def create_items() -> None:
         "review_items",
         sa.Column("article_id", INTEGER, nullable=False),
         sa.Column("why", name(64), nullable=False),
+        sa.Column("flag", name(16), nullable=False),
         sa.Column("priority", sa.Integer(), nullable=False),
         sa.Column("quality", INTEGER),
         sa.Column("published_at", instant()),
         sa.Column("snoozed_until", instant()),
-        sa.PrimaryKeyConstraint("article_id", "why", name="pk_review_items"),
+        sa.PrimaryKeyConstraint("article_id", "why", "flag", name="pk_review_items"),
         sa.ForeignKeyConstraint(
             ["article_id"], ["articles.id"], name="fk_review_items_article_id", ondelete="CASCADE"
         ),
@@ -263,15 +262,20 @@ def instant() -> Any:
     )
 
 
-def replace_view(folder: str) -> None:
-    """Replace the view by the one in a folder of `sql/views`, with its comments."""
+def replace_view(folder: str, *, is_wider: bool) -> None:
+    """Replace the view by the one in a folder of `sql/views`, with its comments.
+
+    Args:
+        is_wider: the new one only has more columns, so that PostgreSQL replaces it in place.
+    """
     engine = op.get_bind().dialect.name
     lines = find_file(f"sql/views/{folder}/{VIEW}.sql").read_text(encoding="utf-8").splitlines()
     start = next(number for number, line in enumerate(lines) if not line.startswith("--"))
     statement = "\n".join(lines[start:])
-    for function, text in FUNCTIONS[engine].items():
-        statement = statement.replace(function, text)
-    if engine == "postgresql":
+    functions = FUNCTIONS[engine]
+    statement = statement.replace("@now()", functions["now()"])
+    statement = re.sub(r"@text\(([a-z.]+)\)", lambda call: functions["text"].format(call[1]), statement)
+    if engine == "postgresql" and is_wider:
         statement = statement.replace("CREATE VIEW", "CREATE OR REPLACE VIEW", 1)
     else:
         op.execute(f"DROP VIEW {VIEW}")

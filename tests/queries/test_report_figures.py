@@ -418,31 +418,35 @@ def test_published(model: ReferenceModel, collection: str) -> None:
     check(model, "published", ordered(expected, "-published_at", "path"), collection=collection)
 
 
-def reasons(article: Article, least: int) -> dict[str, bool]:
-    """Return whether each reason for review applies to an article, the most urgent first."""
+def reasons(article: Article, least: int) -> dict[str, list[str | None]]:
+    """Return the reasons for review, the most urgent first, each with the flags in conflict or None.
+
+    A reason that does not apply has none.
+    """
     quality, is_shown = article.effective_value("quality"), article.effective_value("published")
     is_good = quality is not None and quality >= least and article.effective_value("heat") != -1
-    return {
-        "conflict with upstream": any(map(article.has_conflict, article.overrides)),
-        "good, but not published": not is_shown and is_good and "published" not in article.overrides,
-        "published, never judged": bool(is_shown)
-        and quality is None
-        and "published" not in article.overrides,
+    is_decided = "published" in article.overrides
+    applies = {
+        "good, but not published": not is_shown and is_good and not is_decided,
+        "published, never judged": bool(is_shown) and quality is None and not is_decided,
     }
+    conflicts: list[str | None] = [flag for flag in article.overrides if article.has_conflict(flag)]
+    others: dict[str, list[str | None]] = {why: [None] if does else [] for why, does in applies.items()}
+    return {"conflict with upstream": conflicts} | others
 
 
 @pytest.mark.parametrize("quality", [60, 75])
 def test_review(model: ReferenceModel, quality: int) -> None:
     expected = [
-        {"id": a.id, "why": why, "quality": a.effective_value("quality"), "heat": a.effective_value("heat"), "title": a.title,
+        {"id": a.id, "why": why, "flag": flag, "quality": a.effective_value("quality"), "heat": a.effective_value("heat"), "title": a.title,
          "provider": a.provider[0], "path": a.path, "priority": priority, "published_at": a.published_at}
         for a in model.present
         if not a.effective_value("removed")
-        for priority, (why, applies) in enumerate(reasons(a, quality).items())
-        if applies
+        for priority, (why, flags) in enumerate(reasons(a, quality).items())
+        for flag in flags
     ]  # fmt: skip
     assert {row["priority"] for row in expected} >= ({0, 1, 2} if quality == 60 else {0, 2})
-    expected = ordered(expected, "priority", "-quality", "-published_at", "id")
+    expected = ordered(expected, "priority", "-quality", "-published_at", "id", "flag")
     with model.store.writing() as connection:
         for source_id in connection.scalars(sa.select(sources.c.id)).all():
             set_review_settings(connection, source_id, review_quality=quality)

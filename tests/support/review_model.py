@@ -179,8 +179,9 @@ class ReviewModel:
             "published, never judged": f.published and f.quality is None and not decided,
         }
         yield from (why for why, does in applies.items() if does and not self._is_settled(f, why))
-        if any(self._is_conflict(f, flag) for flag in f.overrides):
-            yield "conflict with upstream"
+        for flag in f.overrides:
+            if self._is_conflict(f, flag):
+                yield f"conflict with upstream: {flag}"
 
     def _is_settled(self, f: Facts, why: str) -> bool:
         resets, watched = RULES[why]

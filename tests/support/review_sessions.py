@@ -50,11 +50,13 @@ class Sessions:
     def read_queue(self) -> list[tuple[int, str]]:
         """Return the queue in its order."""
         query = sa.text(
-            "SELECT id, why FROM review_queue ORDER BY priority, quality DESC NULLS LAST, published_at DESC"
-            " NULLS LAST, id"
+            "SELECT id, why, flag FROM review_queue ORDER BY priority, quality DESC NULLS LAST, published_at DESC"
+            " NULLS LAST, id, flag"
         )
         with self.store.reading() as connection:
-            return [(row[0], row[1]) for row in connection.execute(query)]
+            return [
+                (row[0], f"{row[1]}: {row[2]}" if row[2] else row[1]) for row in connection.execute(query)
+            ]
 
     def check(self) -> set[tuple[int, str]]:
         """Compare the queue with the model, and return it."""
@@ -78,7 +80,8 @@ class Sessions:
         """Give each article in the queue a random answer; the same answers are one changeset."""
         groups: dict[str, list[int]] = {}
         for article_id, why in dict(queue).items():
-            groups.setdefault(self.random.choice(ANSWERS[why]), []).append(article_id)
+            answers = ANSWERS[why.partition(":")[0]]
+            groups.setdefault(self.random.choice(answers), []).append(article_id)
         for answer, ids in groups.items():
             for some in (ids[::2], ids[1::2]):
                 if some:
