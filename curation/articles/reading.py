@@ -27,9 +27,13 @@ from ..store.schema import (
     overrides,
     providers,
     related_links,
+    review_items,
+    reviews,
     sources,
     topics,
 )
+from .override_status import is_in_conflict
+from .review_queue import WHOLE_ARTICLE
 
 #: Placeholder for the ids of one chunk.
 _IDS: sa.BindParameter[Sequence[int]] = sa.bindparam("ids", expanding=True)
@@ -207,6 +211,7 @@ def read_article(connection: sa.Connection, article_id: int) -> dict[str, Any]:
         **{name: article[name] for name in _FIRST},
         "version": article["version"],
         "flags": read_flags(connection, article_id),
+        **read_review(connection, article_id),
         "topics": article["topics"],
         **{
             name: value
@@ -221,26 +226,56 @@ def read_flags(connection: sa.Connection, article_id: int) -> list[dict[str, Any
     """Return the flags of an article, each as a mapping.
 
     A mapping has the effective value, the upstream value and the override. It also has the override's
-    changeset with its kind, actor, reason and time.
+    changeset with its kind, actor, reason and time, what upstream stated when the override was made or last
+    confirmed, and whether it is in conflict with upstream.
     """
     columns = (changesets.c[name] for name in ("actor", "created_at", "reason", "id", "kind"))
     query = (
-        sa.select(overrides.c.field, overrides.c.value, *columns)
+        sa.select(
+            overrides.c.field, overrides.c.value, *columns, overrides.c.upstream_value,
+            is_in_conflict().label("conflict"),
+        )
         .join(changesets, changesets.c.id == overrides.c.changeset_id)
+        .join(articles, articles.c.id == overrides.c.article_id)
         .where(overrides.c.article_id == article_id)
-    )
+    )  # fmt: skip
     overridden = {field: rest for field, *rest in connection.execute(query)}
     values = (articles.c[name] for flag in FLAGS for name in (flag, f"upstream_{flag}"))
     row = connection.execute(sa.select(*values).where(articles.c.id == article_id)).one()
     flags = []
     for flag in FLAGS:
-        value, actor, at, reason, changeset, kind = overridden.get(flag, (None,) * 6)
+        value, actor, at, reason, changeset, kind, then, conflict = overridden.get(flag, (None,) * 8)
         flags.append(
             {"flag": flag, "value": getattr(row, flag), "upstream": getattr(row, f"upstream_{flag}"),
              "override": decode_flag(flag, value), "actor": actor, "at": at, "reason": reason,
-             "changeset": changeset, "kind": kind}
+             "changeset": changeset, "kind": kind, "upstream_then": decode_flag(flag, then),
+             "conflict": bool(conflict)}
         )  # fmt: skip
     return flags
+
+
+def read_review(connection: sa.Connection, article_id: int) -> dict[str, Any]:
+    """Return why an article is in the review queue, and the keep that holds for it.
+
+    `review` has a mapping for each reason, with the flag in conflict, and until when it is snoozed. `kept` is
+    None or a mapping with the actor, reason and time of the keep, and until when it holds (None: no end).
+    """
+    item, review = review_items.c, reviews.c
+    waiting = sa.select(item.why, item.flag, item.snoozed_until).where(item.article_id == article_id)
+    kept = (
+        sa.select(changesets.c.actor, changesets.c.reason, review.reviewed_at, review.snoozed_until)
+        .join(changesets, changesets.c.id == review.changeset_id)
+        .where(review.article_id == article_id, review.field == WHOLE_ARTICLE)
+        .where(review.ended_changeset_id.is_(None))
+    )
+    row = connection.execute(kept).first()
+    return {
+        "review": [
+            {"why": why, "flag": flag or None, "snoozed_until": until}
+            for why, flag, until in connection.execute(waiting.order_by(item.priority, item.why, item.flag))
+        ],
+        "kept": row and {"actor": row[0], "reason": row[1], "at": row[2], "until": row[3]},
+    }
 
 
 def decode_flag(flag: str, number: int | None) -> int | bool | None:

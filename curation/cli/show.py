@@ -24,6 +24,8 @@ _PARTS = {
 def show_command(article: str) -> None:
     """Show all fields of an article, and who set its overrides.
 
+    `review` says why the article is in the review queue, and `kept` who has kept it as it is.
+
     ARTICLE is an id, a path, a unique end of a path, or a URL.
 
     \b
@@ -59,6 +61,10 @@ def _field_rows(name: str, value: Any) -> list[tuple[str, object]]:
     """Return the rows of a field: one for each object of a list, and none without a value."""
     if name == "flags":
         return [(flag["flag"], _describe_flag(flag)) for flag in value]
+    if name == "review":
+        return [(name, _describe_reason(reason)) for reason in value]
+    if name == "kept":
+        return [(name, _describe_keep(value))] if value else []
     if name in _PARTS:
         return [(f"{name} {i}", _describe_part(part, _PARTS[name])) for i, part in enumerate(value, 1)]
     if name in ("topics", "authors"):
@@ -73,8 +79,27 @@ def _describe_flag(flag: dict[str, Any]) -> str:
     upstream = format_cell(flag["upstream"]) or "not stated"
     if flag["override"] is None:
         return f"{value} (upstream: {upstream})"
+    if flag["conflict"]:
+        then = format_cell(flag["upstream_then"]) or "not known"
+        upstream = f"{upstream}, then: {then}, conflict"
     why = f": {flag['reason']}" if flag["reason"] else ""
     return f"{value} (set by {flag['actor']} at {format_cell(flag['at'])}{why}; upstream: {upstream})"
+
+
+def _describe_reason(reason: dict[str, Any]) -> str:
+    from .output import format_cell
+
+    flag = f": {reason['flag']}" if reason["flag"] else ""
+    until = f" (kept until {format_cell(reason['snoozed_until'])})" if reason["snoozed_until"] else ""
+    return f"{reason['why']}{flag}{until}"
+
+
+def _describe_keep(keep: dict[str, Any]) -> str:
+    from .output import format_cell
+
+    until = f" until {format_cell(keep['until'])}" if keep["until"] else ""
+    why = f": {keep['reason']}" if keep["reason"] else ""
+    return f"by {keep['actor']} at {format_cell(keep['at'])}{until}{why}"
 
 
 def _describe_part(part: dict[str, Any], keys: tuple[str, ...]) -> str:

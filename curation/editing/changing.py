@@ -68,8 +68,13 @@ def open_changeset(connection: sa.Connection, author: Author) -> int:
     )  # fmt: skip
 
 
-def close_changeset(connection: sa.Connection, changeset_id: int, *, is_empty: bool) -> int | None:
+def close_changeset(
+    connection: sa.Connection, changeset_id: int, *, is_empty: bool, origin_id: int | None = None
+) -> int | None:
     """Update the review queue for the articles of a changeset, or delete the changeset if it is empty.
+
+    Args:
+        origin_id: The changeset whose reviews this one has reverted or restored.
 
     Returns:
         The id of the changeset, or None if it is empty.
@@ -78,7 +83,8 @@ def close_changeset(connection: sa.Connection, changeset_id: int, *, is_empty: b
         connection.execute(sa.delete(changesets).where(changesets.c.id == changeset_id))
         return None
     changed = sa.select(changes.c.article_id).where(changes.c.changeset_id == changeset_id)
-    refresh_queue(connection, changed.union_all(*select_reviewed(changeset_id)))
+    reviewed = (query for key in (changeset_id, origin_id) if key for query in select_reviewed(key))
+    refresh_queue(connection, changed.union_all(*reviewed))
     return changeset_id
 
 

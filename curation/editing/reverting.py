@@ -77,8 +77,9 @@ def revert_changeset(
     kept = _find_kept(connection, changeset_id)
     new_id = open_changeset(connection, Author("revert", actor, reason, changeset_id))
     has_changes = apply_overrides(connection, new_id, "revert", _select_previous(changeset_id))
-    reviewed = revert_reviews(connection, changeset_id, new_id)
-    if close_changeset(connection, new_id, is_empty=not (has_changes or reviewed)) is None:
+    origin_id, reviewed = revert_reviews(connection, changeset_id, new_id)
+    is_empty = not (has_changes or reviewed)
+    if close_changeset(connection, new_id, is_empty=is_empty, origin_id=origin_id) is None:
         first = ": {}, {}, {}".format(*kept[0]) if kept else ""
         raise EditRefused(f"nothing of changeset {changeset_id} is left to revert{first}")
     adopted = _count_adopted(connection, changeset_id, new_id)

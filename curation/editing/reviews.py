@@ -107,7 +107,7 @@ def find_replaced_reviews(connection: sa.Connection, changeset_id: int) -> list[
     return [(path, later_id) for path, later_id in connection.execute(query)]
 
 
-def revert_reviews(connection: sa.Connection, changeset_id: int, revert_id: int) -> int:
+def revert_reviews(connection: sa.Connection, changeset_id: int, revert_id: int) -> tuple[int, int]:
     """Revert the reviews of a changeset, or restore them if the changeset is a revert itself.
 
     A review that a later one has replaced stays as it is, and so does that of a flag that is not reverted.
@@ -116,18 +116,18 @@ def revert_reviews(connection: sa.Connection, changeset_id: int, revert_id: int)
         revert_id: The changeset of the revert, whose changes are recorded.
 
     Returns:
-        The number of reviews that ended or were restored.
+        The changeset that made the reviews, and the number of those that ended or were restored.
     """
     origin, is_restored = _find_origin(connection, changeset_id)
     if is_restored:
         changed = _restore(connection, changeset_id, revert_id)
         _end_earlier(connection, origin)
-        return changed
+        return origin, changed
     holds = (reviews.c.changeset_id == origin, reviews.c.ended_changeset_id.is_(None))
     ended = connection.execute(
         sa.update(reviews).where(*holds, _is_reverted(revert_id)).values(ended_changeset_id=revert_id)
     )
-    return max(_restore(connection, origin, revert_id), ended.rowcount)
+    return origin, max(_restore(connection, origin, revert_id), ended.rowcount)
 
 
 def _is_reverted(revert_id: int) -> sa.ColumnElement[bool]:

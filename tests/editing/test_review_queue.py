@@ -168,3 +168,77 @@ def test_the_table_of_conflicts_is_true(
 def as_stored(value: Any) -> Any:
     """Return a value as reports show it: a boolean is a number."""
     return int(value) if isinstance(value, bool) else value
+
+
+def test_show_says_why_an_article_waits_and_who_kept_it(
+    curation: Callable[..., Result], tmp_path: Path
+) -> None:
+    file = tmp_path / "_news" / "a.md"
+    file.parent.mkdir()
+
+    def import_quality(quality: int) -> None:
+        file.write_text(f"---\ntitle: a\nquality: {quality}\n---\nBody.\n")
+        assert curation("import", str(tmp_path), "--source", "s").exit_code == 0
+
+    def show() -> tuple[list[tuple[str, str]], Any, bool, int | None]:
+        shown = json.loads(curation("show", "a.md", "--format", "json").stdout)
+        flag = shown["flags"][0]
+        reasons = [(reason["why"], reason["flag"]) for reason in shown["review"]]
+        kept = shown["kept"] and (shown["kept"]["actor"], shown["kept"]["reason"], shown["kept"]["until"])
+        return reasons, kept, flag["conflict"], flag["upstream_then"]
+
+    import_quality(50)
+    curation("set", "a.md", "--quality", "80", "--actor", "ann")
+    assert show() == ([], None, False, 50)
+    import_quality(60)
+    waiting = [("conflict with upstream", "quality")]
+    assert show() == (waiting, None, True, 50)
+    assert "upstream: 60, then: 50, conflict" in curation("show", "a.md").stdout
+    curation("keep", "a.md", "--until", "2999-01-02", "--actor", "bob", "--reason", "later")
+    assert show() == (waiting, ("bob", "later", "2999-01-02T00:00:00Z"), True, 50)
+    assert json.loads(curation("report", "review", "--format", "json").stdout) == []
+    curation("keep", "a.md", "--actor", "cleo")
+    assert show() == ([], ("cleo", None, None), False, 60)
+
+
+def test_a_snoozed_article_returns_at_its_date_or_when_upstream_changes(
+    curation: Callable[..., Result], store: Store, site: Path
+) -> None:
+    import_folder(store, site, source="site")
+
+    def waiting() -> list[str]:
+        return [row["path"] for row in json.loads(curation("report", "review", "--format", "json").stdout)]
+
+    first, second = waiting()[:2]
+    assert curation("keep", first, "--until", "2999-01-01").exit_code == 0
+    assert curation("keep", second, "--until", "2020-01-01").exit_code == 0  # the date has come
+    assert waiting()[0] == second
+    file = site / first
+    file.write_text(re.sub(r"(?m)^quality: .*$", "quality: 77", file.read_text()))
+    import_folder(store, site, source="site")
+    assert waiting()[:2] == [first, second]
+
+
+def test_keep_does_nothing_twice_and_reads_ids(
+    curation: Callable[..., Result], store: Store, site: Path
+) -> None:
+    import_folder(store, site, source="site")
+    ids = curation("sql", "SELECT DISTINCT id FROM review_queue", "--format", "csv", "--no-headers").stdout
+    count = len(ids.split())
+    kept = curation("keep", "-", "--reason", "all seen", stdin=ids)
+    assert kept.output == f"changeset 2: kept {count} of {count} articles\n"
+    assert curation("status").exit_code == 0
+    again = curation("keep", "-", stdin=ids)
+    assert again.output == "nothing to change: kept already, and nothing new has happened since\n"
+    [_, line] = curation("log", "--format", "csv", "--limit", "1").stdout.splitlines()
+    assert line.split(",")[0] == "2"
+    assert f"kept {count}" in line
+    reverted = curation("revert", "2")
+    assert f"changeset 2 reverted, {count} articles restored" in reverted.output
+    assert (
+        len(json.loads(curation("report", "review", "-p", "limit=100", "--format", "json").stdout)) == count
+    )
+    assert curation("revert", "3").exit_code == 0
+    assert json.loads(curation("report", "review", "--format", "json").stdout) == []
+    refused = curation("keep", "1", "--until", "2999-01-01", "--upstream")
+    assert (refused.exit_code, "not both" in refused.output) == (2, True)

@@ -71,7 +71,8 @@ class ReviewModel:
     confirmed: dict[int, list[tuple[tuple[int, str, int], int | None, int | None]]] = field(
         default_factory=dict
     )
-    #: The looks that each revert has ended.
+    #: The looks that each revert has restored, and those that it has ended.
+    restored: dict[int, list[Look]] = field(default_factory=dict)
     ended: dict[int, list[tuple[tuple[int, str], Look]]] = field(default_factory=dict)
 
     # --- facts -------------------------------------------------------------------------------------------
@@ -145,15 +146,29 @@ class ReviewModel:
         self.looks.setdefault((key, flag), []).append(Look(changeset, facts.stated, facts.story))
 
     def note_revert(self, changeset: int, revert: int, before: dict[int, Facts]) -> None:
-        """Note that a changeset of edits or of a keep was reverted: what it showed is unseen again."""
+        """Note a revert: what the changeset showed is unseen again, or seen again if it was a revert itself."""
         after = self.read()
+
+        def is_reverted(key: int, flag: str) -> bool:
+            return flag == "all" or before[key].overrides.get(flag) != after[key].overrides.get(flag)
+
+        ended = self.ended.get(changeset, [])
         for (key, flag), looks in self.looks.items():
-            is_reverted = flag == "all" or (before[key].overrides.get(flag) != after[key].overrides.get(flag))
-            if looks and looks[-1].changeset == changeset and is_reverted:
+            own = looks and (
+                looks[-1].changeset == changeset or looks[-1] in self.restored.get(changeset, ())
+            )
+            if own and is_reverted(key, flag):
                 self.ended.setdefault(revert, []).append(((key, flag), looks.pop()))
+        for (key, flag), look in ended:
+            looks = self.looks[key, flag]
+            is_newest = not looks or looks[-1].changeset < look.changeset
+            if is_newest and is_reverted(key, flag):
+                looks.append(look)
+                self.restored.setdefault(revert, []).append(look)
         for name, old, now in reversed(self.confirmed.get(changeset, [])):
-            if self.seen.get(name) == now:
+            if self.seen.get(name) == now and name[2] == after[name[0]].overrides.get(name[1], (0, 0, ""))[1]:
                 self.seen[name] = old
+                self.confirmed.setdefault(revert, []).append((name, now, old))
 
     # --- what follows ------------------------------------------------------------------------------------
 

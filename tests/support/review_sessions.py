@@ -156,6 +156,7 @@ class Sessions:
                 reverted = revert_changeset(connection, changeset, actor="cat")
         except EditRefused:  # nothing of it is left
             return
+        self.changesets.append(reverted.changeset_id)
         self.model.note_revert(changeset, reverted.changeset_id, before)
 
     def set_settings(self, **settings: int | str) -> None:
