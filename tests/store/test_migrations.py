@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import datetime as dt
 import re
 import subprocess
 import sys
@@ -14,16 +15,20 @@ import pytest
 import sqlalchemy as sa
 from click.testing import Result
 
+from curation.articles.conflicts import list_conflicts
 from curation.articles.searching import find_matches, index_queued
+from curation.articles.selecting import Filters, Selection
 from curation.backends.base import ENGINE_TABLES
+from curation.editing.flags import set_flags
+from curation.editing.keeping import keep_articles
 from curation.editing.reverting import revert_changeset
 from curation.errors import StoreError
 from curation.store import migrate
 from curation.store.database import Store, find_head_revision, find_migrations_folder, insert_row
-from curation.store.schema import articles, changes, import_issues, metadata, search_queue
+from curation.store.schema import articles, changes, import_issues, metadata, overrides, search_queue
 
 from ..support.editing_helpers import assert_sound
-from ..support.importing_helpers import import_folder
+from ..support.importing_helpers import import_folder, write_story
 from ..support.places import CHECKOUT, SITE
 from ..support.store_digest import digests
 
@@ -341,3 +346,70 @@ def test_the_developers_configuration_works(empty_database: str) -> None:
     command = [sys.executable, "-m", "alembic", "-c", str(root / "alembic.ini"), "upgrade", "head"]
     subprocess.run(command, check=True, capture_output=True, env=environment, cwd="/")
     migrate.check(Store(empty_database))
+
+
+def test_what_upstream_stated_follows_from_the_history_of_an_older_release(
+    store: Store, tmp_path: Path
+) -> None:
+    """Revision 0030 does not know it. Where the history does not say it, it is null, and a conflict stays one."""
+
+    def import_qualities(**qualities: int) -> None:
+        for name, quality in qualities.items():
+            write_story(tmp_path, f"{name}.md", url=f"https://a.example/{name}", quality=quality)
+        import_folder(store, tmp_path, source="s", actor="tester")
+
+    def override(name: str, **values: int) -> None:
+        with store.writing() as connection:
+            set_flags(connection, Selection([f"_news/{name}.md"]), values, actor="ann", reason=None)
+
+    def read() -> tuple[dict[tuple[str, str], int | None], set[tuple[str, str]]]:
+        with store.reading() as connection:
+            query = sa.select(articles.c.path, overrides.c.field, overrides.c.upstream_value).join(overrides)
+            found = {(path, flag): value for path, flag, value in connection.execute(query)}
+            rows = list_conflicts(connection, Filters()).rows
+            return found, {(row[9], row[1]) for row in rows}
+
+    names = ("first", "again", "moved", "moved_again", "hidden", "vetoed")
+    import_qualities(**dict.fromkeys(names, 50))
+    for name in names[:4]:
+        override(name, quality=80)
+    override("again", quality=90)
+    override("hidden", published=0)
+    override("vetoed", removed=1, published=0)
+    import_qualities(moved=60, moved_again=60)
+    override("moved_again", quality=90)
+    import_qualities(moved_again=70)
+    before, conflicts = read()
+    assert conflicts == {("_news/moved.md", "quality"), ("_news/moved_again.md", "quality")}
+
+    migrate.downgrade(store, "0030")
+    migrate.upgrade(store)
+    after, conflicts_after = read()
+    unknown = {("_news/moved_again.md", "quality")}
+    assert {key: value for key, value in before.items() if key not in unknown} == {
+        key: value for key, value in after.items() if key not in unknown
+    }
+    assert [after[key] for key in unknown] == [None]
+    assert conflicts_after == conflicts
+    assert_sound(store)
+
+
+def test_reviews_and_keeps_survive_a_downgrade_as_edits(store: Store, tmp_path: Path) -> None:
+    write_story(tmp_path, "a.md")
+    import_folder(store, tmp_path, source="s", actor="tester")
+    for reason in (None, "seen"):
+        with store.writing() as connection:
+            until = None if reason else dt.datetime(2030, 1, 1, tzinfo=dt.UTC)
+            keep_articles(connection, Selection(["a.md"]), actor="ann", reason=reason, until=until)
+
+    def read() -> list[tuple[str, str | None]]:
+        with store.reading() as connection:
+            query = sa.text("SELECT kind, reason FROM changesets ORDER BY id")
+            return [(row[0], row[1]) for row in connection.execute(query)]
+
+    assert read() == [("import", None), ("keep", None), ("keep", "seen")]
+    migrate.downgrade(store, "0031")
+    assert read() == [("import", None), ("edit", "[keep] "), ("edit", "[keep] seen")]
+    migrate.upgrade(store)
+    assert read() == [("import", None), ("keep", None), ("keep", "seen")]
+    assert_sound(store)
