@@ -19,6 +19,15 @@ if TYPE_CHECKING:
     from ..scoring.inferring import InferredSettings
 
 
+#: The settings that no `_config.yml` has: for each the default and the meaning.
+OWN_SETTINGS = {
+    "related-bonus": ("", "heat for each related article"),
+    "publish-threshold": ("", "lowest heat that is published"),
+    "review-quality": ("60", "lowest quality of an unpublished article to review"),
+    "approval": ("none", "published articles to approve: none, new (of later imports) or all"),
+}
+
+
 @click.group("source", cls=Group)
 def source_command() -> None:
     """Manage sources and their settings.
@@ -74,11 +83,9 @@ def show_command(name: str) -> None:
         rule = read_rule_settings(connection, source_id)
         review = read_review_settings(connection, source_id)
         stated = read_setting_values(connection, source_id)
+    own = zip(OWN_SETTINGS.items(), (*rule, *review), strict=True)
     rows = [
-        ("related-bonus", rule.related_bonus, "", "heat for each related article"),
-        ("publish-threshold", rule.publish_threshold, "", "lowest heat that is published"),
-        ("review-quality", review.review_quality, "", "lowest quality of an unpublished article to review"),
-        ("approval", review.approval, "", "published articles to approve: none, new or all"),
+        *((name, value, "", meaning) for (name, (_, meaning)), value in own),
         *((key, value, origin, SETTINGS[key].meaning) for key, (value, origin) in stated.items()),
     ]
     print_rows(("setting", "value", "origin", "meaning"), rows)

@@ -12,6 +12,7 @@ import click
 import sqlalchemy as sa
 
 from curation.cli import cli
+from curation.cli.source import OWN_SETTINGS
 from curation.queries.reports import find_reports
 from curation.sources.site_settings import SETTINGS
 from curation.store.descriptions import Relation, find_tables, find_views
@@ -166,10 +167,14 @@ def settings_page() -> str:
     parts.append("## Settings of a source\n")
     parts.append(
         "`curation source set NAME --SETTING VALUE` gives a setting a value. Without one, the value is read from the\n"
-        "site's own `_config.yml` when the whole source is imported. Without that, the default is used.\n"
+        "site's own `_config.yml` when the whole source is imported. Without that, the default is used. The first\n"
+        "four are for [scores](../guides/editing.md#explain-heat-and-published) and for the\n"
+        "[review queue](../guides/editing.md#review-queue), and no `_config.yml` has them.\n"
         "`curation source show NAME` lists the values and where each comes from.\n"
     )
     rows = ["| setting | key in `_config.yml` | default | meaning |", "|---|---|---|---|"]
+    for name, (default, meaning) in OWN_SETTINGS.items():
+        rows.append(f"| `{name}` |  | {f'`{default}`' if default else ''} | {cell(meaning)} |")
     for setting in SETTINGS.values():
         key, default = (f"`{value}`" if value else "" for value in (setting.key, setting.default))
         rows.append(f"| `{setting.name}` | {key} | {default} | {cell(setting.meaning)} |")
