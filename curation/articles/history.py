@@ -52,9 +52,13 @@ def list_changesets(connection: sa.Connection, filters: HistoryFilters, limit: i
             sa.exists().where(changes.c.changeset_id == changesets.c.id, *_change_conditions(filters))
         ]
         if not filters.flag:
-            for table in (article_moves, reviews):
-                of_article = table.c.article_id == filters.article_id
-                matching.append(sa.exists().where(table.c.changeset_id == changesets.c.id, of_article))
+            for column in (
+                article_moves.c.changeset_id,
+                reviews.c.changeset_id,
+                reviews.c.ended_changeset_id,
+            ):
+                of_article = column.table.c.article_id == filters.article_id
+                matching.append(sa.exists().where(column == changesets.c.id, of_article))
         wanted = wanted.where(sa.or_(*matching))
     page = wanted.order_by(changesets.c.id.desc()).limit(limit).subquery("page")
     counts = sa.select(
@@ -63,11 +67,16 @@ def list_changesets(connection: sa.Connection, filters: HistoryFilters, limit: i
         *(sa.func.sum(sa.case((changes.c.field == flag, 1), else_=0)).label(flag) for flag in FLAGS),
     ).where(changes.c.changeset_id.in_(sa.select(page.c.id)))
     counted = counts.group_by(changes.c.changeset_id).subquery("counted")
-    moved, kept = (
-        sa.select(sa.func.count()).where(condition, table.c.changeset_id == page.c.id)
-        .correlate(page).scalar_subquery()
-        for table, condition in ((article_moves, sa.true()), (reviews, reviews.c.field == WHOLE_ARTICLE))
-    )  # fmt: skip
+    is_kept = reviews.c.field == WHOLE_ARTICLE
+    is_reverted = sa.and_(is_kept, page.c.kind == "revert")
+    moved, kept, unkept = (
+        sa.select(sa.func.count()).where(condition, column == page.c.id).correlate(page).scalar_subquery()
+        for column, condition in (
+            (article_moves.c.changeset_id, sa.true()),
+            (reviews.c.changeset_id, is_kept),
+            (reviews.c.ended_changeset_id, is_reverted),
+        )
+    )
     # Grouped, because PostgreSQL would search all changesets backwards for the maximum of each row.
     reverting = changesets.alias("reverting")
     reverted_by = (
@@ -79,7 +88,7 @@ def list_changesets(connection: sa.Connection, filters: HistoryFilters, limit: i
     query = (
         sa.select(
             page.c.id, page.c.created_at, page.c.kind, page.c.actor, counted.c.articles,
-            *(counted.c[flag] for flag in FLAGS), moved, kept, page.c.reverts_id, reverted_by.c.id,
+            *(counted.c[flag] for flag in FLAGS), moved, kept, unkept, page.c.reverts_id, reverted_by.c.id,
             page.c.reason,
         )
         .outerjoin_from(page, counted, counted.c.changeset_id == page.c.id)
@@ -92,11 +101,12 @@ def list_changesets(connection: sa.Connection, filters: HistoryFilters, limit: i
 
 def _changeset_row(row: Sequence[Any]) -> tuple[Any, ...]:
     key, at, kind, actor, count, *rest = row
-    names = (*FLAGS, "moved", "kept")
+    names = (*FLAGS, "moved", "kept", "no longer kept")
     counts = dict(zip(names, rest, strict=False))
     summary = ", ".join(f"{name} {n}" for name, n in counts.items() if n)
     # A keep concerns each article that it changes, and others.
-    return (key, at, kind, actor, max(count or 0, counts["kept"]), summary, *rest[len(names) :])
+    count = max(count or 0, counts["kept"], counts["no longer kept"])
+    return (key, at, kind, actor, count, summary, *rest[len(names) :])
 
 
 #: The columns of `list_changes`.
@@ -112,14 +122,15 @@ def list_changes(
     """Return the changes of flags, the moves of documents and the keeps of articles.
 
     A move is a change of `path`. A keep is a change of `review`, to `kept` or to the date until which the
-    article is kept. The newest come first; the changes of one changeset are ordered by path.
+    article is kept, and its revert changes that to nothing. The newest come first; the changes of one
+    changeset are ordered by path.
 
     Args:
         changeset_id: Only changes of this changeset.
         limit: Maximum number of rows.
     """
     others = []
-    for list_rows in () if filters.flag else (_list_moves, _list_keeps):
+    for list_rows in () if filters.flag else (_list_moves, _list_keeps, _list_reverted_keeps):
         rows = list_rows(connection, filters, changeset_id, limit)
         first = next(rows, None)
         others += [] if first is None else [chain([first], rows)]
@@ -152,32 +163,47 @@ def _list_keeps(
         yield (*first, "kept" if until is None else until, reason)
 
 
+def _list_reverted_keeps(
+    connection: sa.Connection, filters: HistoryFilters, changeset_id: int | None, limit: int | None
+) -> Iterator[Sequence[Any]]:
+    ended = reviews.alias("ended")
+    values = (sa.literal("review"), ended.c.snoozed_until, sa.null())
+    query = _select_others(ended, values, filters, changeset_id, ended.c.ended_changeset_id)
+    is_reverted = (ended.c.field == WHOLE_ARTICLE, changesets.c.kind == "revert")
+    for row in stream_rows(connection, query.where(*is_reverted).limit(limit)):
+        *first, until, _, reason = row
+        yield (*first, "kept" if until is None else until, None, reason)
+
+
 def _select_others(
-    table: sa.Table,
+    table: sa.FromClause,
     values: Sequence[sa.ColumnElement[Any]],
     filters: HistoryFilters,
     changeset_id: int | None,
+    made_by: sa.ColumnElement[int] | None = None,
 ) -> sa.Select[Any]:
     """Select the rows of a table that belong to an article and a changeset, as changes.
 
     Args:
         values: The name of what changes, and its values before and after.
+        made_by: The column with the changeset; by default `changeset_id`.
     """
+    changeset = table.c.changeset_id if made_by is None else made_by
     wanted = [*_changeset_conditions(filters)]
     if filters.article_id is not None:
         wanted.append(table.c.article_id == filters.article_id)
     if changeset_id is not None:
-        wanted.append(table.c.changeset_id == changeset_id)
+        wanted.append(changeset == changeset_id)
     return (
         sa.select(
             *(changesets.c[name] for name in ("id", "created_at", "kind", "actor")),
             articles.c.id.label("article"), articles.c.path, *values, changesets.c.reason,
         )
         .select_from(table)
-        .join(changesets, changesets.c.id == table.c.changeset_id)
+        .join(changesets, changesets.c.id == changeset)
         .join(articles, articles.c.id == table.c.article_id)
         .where(*wanted)
-        .order_by(table.c.changeset_id.desc(), articles.c.path)
+        .order_by(changeset.desc(), articles.c.path)
     )  # fmt: skip
 
 

@@ -4,7 +4,9 @@ An override that upstream has adopted has no effect until upstream changes again
 overrides on request, and `status` counts them.
 
 An override is in conflict if upstream has changed since an editor made or confirmed it, to something else.
-The review queue, `conflicts`, the notices of imports and the counts of `status` all use `is_in_conflict`.
+The review queue has the conflicts of articles that are neither removed nor missing (`sql/review_items.sql`
+states the same rule), and `conflicts`, `status` and `keep --upstream` read it there. `is_in_conflict` is for
+one article, and for the open notices of missing ones.
 """
 
 from __future__ import annotations

@@ -17,8 +17,11 @@ An article that is removed or missing is not in the queue. Another one is in it 
 | published, never judged | 3 | it is published and has no quality | quality, published |
 
 `curation keep` takes an article out too, and so does a reset of the flag in question. It returns when something
-new happens: upstream changes the flag to something else, or quality or published in the case of an article
-that is good or never judged, or another story takes its path.
+new happens:
+
+- upstream changes the flag in question
+- upstream changes quality or published of an article that is good or never judged
+- another story takes its path
 """  # noqa: E501
 
 from __future__ import annotations

@@ -19,17 +19,17 @@ def conflicts_command(limit: int | None, **options: Any) -> None:
     """List conflicts between overrides and upstream.
 
     Upstream has changed the flag since an editor set or confirmed the override, and to something else.
-    `yours` is the override. `upstream_then` is what upstream stated at that time; it is empty if upstream
+    `yours` is the override. `upstream_then` is what upstream stated at that time. It is empty if upstream
     stated nothing, or if a store of an older release does not know it.
 
-    Settle a conflict with `curation keep` (your value stays), with `curation keep --upstream` (upstream's
-    value), or by setting the flag again.
+    To settle a conflict, run `curation keep` for your value or `curation keep --upstream` for upstream's
+    value. Setting the flag again settles it too.
 
     \b
     Examples:
       curation conflicts
       curation conflicts --collection news --format csv
-      curation conflicts --source powerapps --format csv --no-headers | curation keep -
+      curation keep --source powerapps --upstream --dry-run
     """
     from ..articles.conflicts import list_conflicts
 

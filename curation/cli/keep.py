@@ -37,9 +37,11 @@ if TYPE_CHECKING:
 def keep_command(until: dt.datetime | None, upstream: bool, **options: Any) -> None:
     """Keep articles as they are, without further review.
 
-    They leave the review queue, and return when something new happens: upstream changes a flag that matters
-    for the reason, or another story takes their path. An override that conflicts with upstream is confirmed.
-    With --until nothing is confirmed: the articles return at that date, for the same reasons.
+    They leave the review queue until something new happens: upstream changes a flag that matters for the
+    reason, or another story takes their path. An override that conflicts with upstream is confirmed.
+
+    With --until nothing is confirmed, and the articles return at that date. With --upstream only articles
+    that have a conflict are kept, and the overrides in conflict are removed.
 
     Each keep is a changeset, which `curation revert` undoes.
 
@@ -52,9 +54,15 @@ def keep_command(until: dt.datetime | None, upstream: bool, **options: Any) -> N
     """  # fmt: skip
     if until is not None and upstream:
         raise click.UsageError("give --until or --upstream, not both")
+    if until is not None and until <= dt.datetime.now(dt.UTC):
+        raise click.UsageError(
+            "--until must be in the future; to select by date of publication, run"
+            " `curation list --until DATE --columns id --format csv --no-headers | curation keep -`"
+        )
     from ..editing.keeping import keep_articles
 
     def keep(connection: sa.Connection, selection: Selection, **settings: Any) -> Edit:
         return keep_articles(connection, selection, until=until, takes_upstream=upstream, **settings)
 
-    edit_selection(keep, "kept", options, "kept already, and nothing new has happened since")
+    why_unchanged = "no conflicts" if upstream else "kept already, and nothing new has happened since"
+    edit_selection(keep, "kept", options, why_unchanged)

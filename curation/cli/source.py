@@ -32,8 +32,8 @@ OWN_SETTINGS = {
 def source_command() -> None:
     """Manage sources and their settings.
 
-    Settings are the scoring rule, which derives heat and published, which articles are in the review queue,
-    and what `curation export api` needs to know of the site.
+    Settings are the scoring rule, which derives heat and published, and which articles are in the review
+    queue. Others are what `curation export api` needs to know of the site.
 
     \b
     Examples:

@@ -14,9 +14,9 @@ from .output import output_options, print_rows
 def status_command() -> None:
     """Show a summary of each source.
 
-    `overridden` counts articles with an override. `conflicts` counts those where the upstream value differs
-    from the override. `adopted` counts overrides that upstream has adopted; `curation reset --adopted`
-    removes them. `issues` counts open errors and warnings.
+    `overridden` counts articles with an override. `conflicts` counts those where upstream has changed a flag
+    since, to something else; `curation conflicts` lists them. `adopted` counts overrides that upstream has
+    adopted; `curation reset --adopted` removes them. `issues` counts open errors and warnings.
 
     \b
     Examples:

@@ -6,10 +6,10 @@ import datetime as dt
 
 import sqlalchemy as sa
 
-from ..articles.override_status import is_in_conflict, stated_value_of
-from ..articles.review_queue import is_reviewed_as_is
+from ..articles.override_status import stated_value_of
+from ..articles.review_queue import CONFLICT, is_reviewed_as_is
 from ..articles.selecting import Selection, selected
-from ..store.schema import articles, changesets, overrides, reviews
+from ..store.schema import articles, changesets, overrides, review_items, reviews
 from .changing import Author, WantedOverrides, apply_overrides, close_changeset, open_changeset, typed_null
 from .flags import Edit, select_for_edit
 from .reviews import record_reviews
@@ -35,7 +35,8 @@ def keep_articles(
 
     Args:
         until: When the articles return to the queue in any case, UTC.
-        takes_upstream: Remove overrides that are in conflict, so that these flags follow upstream.
+        takes_upstream: Remove overrides that are in conflict, so that these flags follow upstream. Articles
+            without a conflict are left as they are.
         unchanged_since: As for `set_flags`.
 
     Returns:
@@ -46,7 +47,10 @@ def keep_articles(
         EditRefused: As for `set_flags`.
     """
     count = select_for_edit(connection, selection, unchanged_since)
-    _drop_kept(connection, until, takes_upstream=takes_upstream)
+    if takes_upstream:
+        _drop_without_conflict(connection)
+    else:
+        _drop_kept(connection, until)
     kept = connection.scalar(sa.select(sa.func.count()).select_from(selected)) or 0
     if not kept:
         return Edit(None, count, 0)
@@ -60,7 +64,13 @@ def keep_articles(
     return Edit(changeset_id, count, kept)
 
 
-def _drop_kept(connection: sa.Connection, until: dt.datetime | None, *, takes_upstream: bool) -> None:
+def _drop_without_conflict(connection: sa.Connection) -> None:
+    """Take articles out of the selection that have no conflict."""
+    conflicting = sa.select(_select_conflicts().subquery().c.article_id)
+    connection.execute(sa.delete(selected).where(selected.c.article_id.not_in(conflicting)))
+
+
+def _drop_kept(connection: sa.Connection, until: dt.datetime | None) -> None:
     """Take articles out of the selection that are kept like this already."""
     review = reviews.c
     is_same_end = review.snoozed_until.is_(None) if until is None else review.snoozed_until == until
@@ -70,8 +80,7 @@ def _drop_kept(connection: sa.Connection, until: dt.datetime | None, *, takes_up
         .where(review.article_id.in_(sa.select(selected.c.article_id)), *is_reviewed_as_is(), is_same_end)
     )
     if until is None:
-        open_overrides = _select_conflicts() if takes_upstream else _select_confirmed()
-        rows = open_overrides.subquery()
+        rows = _select_confirmed().subquery()
         query = query.where(review.article_id.not_in(sa.select(rows.c.article_id)))
     connection.execute(sa.delete(selected).where(selected.c.article_id.in_(query)))
 
@@ -86,9 +95,12 @@ def _select_overrides() -> sa.Select[tuple[int, str]]:
 
 
 def _select_conflicts() -> WantedOverrides:
-    """Select the overrides in conflict, to be removed."""
+    """Select the overrides in conflict, to be removed: those that the review queue names."""
     nulls = (typed_null().label(name) for name in ("override", "decision_id", "upstream_value"))
-    return _select_overrides().add_columns(*nulls).where(is_in_conflict())
+    item = review_items.c
+    of_override = (item.article_id == overrides.c.article_id, item.flag == overrides.c.field)
+    is_listed = (item.priority == CONFLICT.priority, item.why == CONFLICT.why)
+    return _select_overrides().add_columns(*nulls).join(review_items, sa.and_(*of_override)).where(*is_listed)
 
 
 def _select_confirmed() -> WantedOverrides:

@@ -40,6 +40,8 @@ def set_review_settings(
         review_quality: None leaves it as it is, as for `approval`.
         approval: One of `APPROVALS`. With `new`, articles of later imports wait for an approval.
     """
+    if review_quality is None and approval is None:
+        return
     backend_of(connection).lock_references(connection)
     values: dict[str, int | str] = {}
     if review_quality is not None:

@@ -31,7 +31,7 @@ WITH judged AS (
 ),
 stated AS (
   SELECT
-    a.id, o.field, o.value, o.upstream_value,
+    a.id, o.field, o.value, o.upstream_value, o.changeset_id,
     CASE o.field
       WHEN 'quality' THEN a.upstream_quality
       WHEN 'heat' THEN a.upstream_heat
@@ -45,26 +45,27 @@ stated AS (
 ),
 -- `resets`: the flags whose reset settles a reason; `watches`: those whose upstream values bring it back
 waiting AS (
-  SELECT id, @withheld AS why, '' AS flag, @withheld_priority AS priority, 'none' AS resets, 'none' AS watches
+  SELECT id, @withheld AS why, '' AS flag, @withheld_priority AS priority, 'none' AS resets, 'none' AS watches,
+    0 AS decision_id
   FROM judged WHERE is_withheld = 1
   UNION ALL
-  SELECT id, @replaced, '', @replaced_priority, 'none', 'none'
+  SELECT id, @replaced, '', @replaced_priority, 'none', 'none', 0
   FROM judged WHERE is_replaced = 1
   UNION ALL
-  SELECT id, @conflict, field, @conflict_priority, 'none', field
+  SELECT id, @conflict, field, @conflict_priority, 'none', field, changeset_id
   FROM stated
   WHERE upstream_now <> value AND (upstream_value IS NULL OR upstream_now <> upstream_value)
   UNION ALL
-  SELECT a.id, @good, '', @good_priority, 'published', 'quality and published'
+  SELECT a.id, @good, '', @good_priority, 'published', 'quality and published', 0
   FROM judged a JOIN sources s ON s.id = a.source_id
   WHERE NOT a.published AND a.quality >= s.review_quality AND coalesce(a.heat, 0) <> -1 AND a.is_decided = 0
   UNION ALL
-  SELECT a.id, @unapproved, '', @unapproved_priority, 'published', 'published'
+  SELECT a.id, @unapproved, '', @unapproved_priority, 'published', 'published', 0
   FROM judged a JOIN sources s ON s.id = a.source_id
   WHERE a.published AND a.is_decided = 0
     AND (s.approval = 'all' OR (s.approval = 'new' AND a.first_import_id > s.approval_after))
   UNION ALL
-  SELECT id, @unjudged, '', @unjudged_priority, 'quality and published', 'quality and published'
+  SELECT id, @unjudged, '', @unjudged_priority, 'quality and published', 'quality and published', 0
   FROM judged WHERE published AND quality IS NULL AND is_decided = 0
 )
 SELECT
@@ -73,7 +74,8 @@ SELECT
 FROM waiting w
 JOIN judged a ON a.id = w.id
 -- a review settles a reason if it holds, is about the same story, and upstream states the same as then
-LEFT JOIN reviews r ON r.article_id = w.id AND r.ended_changeset_id IS NULL
+LEFT JOIN reviews r ON r.article_id = w.id
+  AND r.ended_changeset_id IS NULL AND r.changeset_id >= w.decision_id
   AND (
     r.field = 'all' OR (r.field = 'published' AND w.resets <> 'none')
     OR (r.field = 'quality' AND w.resets = 'quality and published')

@@ -6,7 +6,8 @@ aside, gets the column `upstream_value`, and each change the values of the overr
 For overrides of older releases the value follows from the history:
 
 - the change that made the override had none before it: its `old_value` is what upstream stated. An exception
-  is `published` of an article that may have been removed then, because a removed article is not published
+  is `published` of an article that may have been removed or scheduled then, because such an article is not
+  published, whatever upstream states
 - otherwise an import has noted whether upstream changed since. If it has, the value is not known, and null.
   If it has not, it is what upstream states now
 
@@ -41,15 +42,16 @@ COLUMNS = (
 INTEGER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 #: Whether the upstream value before a change `c` follows from it: an editor or a score made an override where
-#: there was none, and no veto hid the article.
+#: there was none, and neither a veto nor a date in the future hid the article.
 IS_KNOWN = """
 c.new_override IS NOT NULL AND c.old_override IS NULL AND c.new_decision_id = c.changeset_id
 AND EXISTS (SELECT 1 FROM changesets s WHERE s.id = c.changeset_id AND s.kind IN ('edit', 'score'))
 AND (
   c.field <> 'published' OR c.old_value = 1
   OR NOT EXISTS (
-    SELECT 1 FROM articles a WHERE a.id = c.article_id AND (
-      coalesce(a.upstream_removed, false)
+    SELECT 1 FROM articles a JOIN changesets s ON s.id = c.changeset_id
+    WHERE a.id = c.article_id AND (
+      coalesce(a.upstream_removed, false) OR a.published_at > s.created_at
       OR EXISTS (SELECT 1 FROM changes r WHERE r.article_id = c.article_id AND r.field = 'removed')
     )
   )
@@ -87,8 +89,24 @@ def downgrade() -> None:
 
 
 def fill_changes() -> None:
-    """Fill the changes that made an override of a known value, and those that end or restore one."""
+    """Fill the changes that made an override, and those that end or restore one.
+
+    If upstream never changed a flag to something else than its override, it states the same as ever.
+    """
     op.execute(f"UPDATE changes AS c SET new_upstream_value = old_value WHERE {IS_KNOWN}")  # noqa: S608
+    op.execute(
+        f"""
+        UPDATE changes AS c SET new_upstream_value = (
+          SELECT {STATED.format("c")} FROM articles a WHERE a.id = c.article_id
+        )
+        WHERE c.new_override IS NOT NULL AND c.new_decision_id = c.changeset_id AND NOT ({IS_KNOWN})
+          AND NOT EXISTS (
+            SELECT 1 FROM articles a
+            JOIN import_issues i ON i.source_id = a.source_id AND i.path = a.path
+            WHERE a.id = c.article_id AND i.field = c.field AND i.code = 'upstream_changed'
+          )
+        """  # noqa: S608
+    )
     for state, and_not in (("new", "AND c.new_decision_id <> c.changeset_id"), ("old", "")):
         op.execute(
             f"""

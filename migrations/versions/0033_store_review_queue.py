@@ -97,7 +97,7 @@ WITH judged AS (
 ),
 stated AS (
   SELECT
-    a.id, o.field, o.value, o.upstream_value,
+    a.id, o.field, o.value, o.upstream_value, o.changeset_id,
     CASE o.field
       WHEN 'quality' THEN a.upstream_quality
       WHEN 'heat' THEN a.upstream_heat
@@ -111,26 +111,27 @@ stated AS (
 ),
 -- `resets`: the flags whose reset settles a reason; `watches`: those whose upstream values bring it back
 waiting AS (
-  SELECT id, 'may be a hidden article' AS why, '' AS flag, 0 AS priority, 'none' AS resets, 'none' AS watches
+  SELECT id, 'may be a hidden article' AS why, '' AS flag, 0 AS priority, 'none' AS resets, 'none' AS watches,
+    0 AS decision_id
   FROM judged WHERE is_withheld = 1
   UNION ALL
-  SELECT id, 'story replaced', '', 1, 'none', 'none'
+  SELECT id, 'story replaced', '', 1, 'none', 'none', 0
   FROM judged WHERE is_replaced = 1
   UNION ALL
-  SELECT id, 'conflict with upstream', field, 1, 'none', field
+  SELECT id, 'conflict with upstream', field, 1, 'none', field, changeset_id
   FROM stated
   WHERE upstream_now <> value AND (upstream_value IS NULL OR upstream_now <> upstream_value)
   UNION ALL
-  SELECT a.id, 'good, but not published', '', 2, 'published', 'quality and published'
+  SELECT a.id, 'good, but not published', '', 2, 'published', 'quality and published', 0
   FROM judged a JOIN sources s ON s.id = a.source_id
   WHERE NOT a.published AND a.quality >= s.review_quality AND coalesce(a.heat, 0) <> -1 AND a.is_decided = 0
   UNION ALL
-  SELECT a.id, 'not approved yet', '', 2, 'published', 'published'
+  SELECT a.id, 'not approved yet', '', 2, 'published', 'published', 0
   FROM judged a JOIN sources s ON s.id = a.source_id
   WHERE a.published AND a.is_decided = 0
     AND (s.approval = 'all' OR (s.approval = 'new' AND a.first_import_id > s.approval_after))
   UNION ALL
-  SELECT id, 'published, never judged', '', 3, 'quality and published', 'quality and published'
+  SELECT id, 'published, never judged', '', 3, 'quality and published', 'quality and published', 0
   FROM judged WHERE published AND quality IS NULL AND is_decided = 0
 )
 SELECT
@@ -139,7 +140,8 @@ SELECT
 FROM waiting w
 JOIN judged a ON a.id = w.id
 -- a review settles a reason if it holds, is about the same story, and upstream states the same as then
-LEFT JOIN reviews r ON r.article_id = w.id AND r.ended_changeset_id IS NULL
+LEFT JOIN reviews r ON r.article_id = w.id
+  AND r.ended_changeset_id IS NULL AND r.changeset_id >= w.decision_id
   AND (
     r.field = 'all' OR (r.field = 'published' AND w.resets <> 'none')
     OR (r.field = 'quality' AND w.resets = 'quality and published')

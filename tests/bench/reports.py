@@ -119,11 +119,12 @@ JOIN sources s ON s.id = m.source_id WHERE s.name LIKE :source ORDER BY 2 DESC, 
 WITH overridden AS (
   SELECT o.*, a.title, a.path, CASE o.field WHEN 'quality' THEN a.upstream_quality
     WHEN 'heat' THEN a.upstream_heat
-    WHEN 'published' THEN CASE WHEN a.upstream_published THEN 1 WHEN NOT a.upstream_published THEN 0 END
-    ELSE CASE WHEN a.upstream_removed THEN 1 WHEN NOT a.upstream_removed THEN 0 END END AS upstream
-  FROM overrides o JOIN articles a ON a.id = o.article_id)
-SELECT t.article_id, t.field, t.upstream, t.value, c.actor, c.created_at, c.reason, t.title, t.path
-FROM overridden t JOIN changesets c ON c.id = t.changeset_id WHERE t.value <> t.upstream
+    WHEN 'published' THEN CASE WHEN NOT a.upstream_published THEN 0 ELSE 1 END
+    ELSE CASE WHEN a.upstream_removed THEN 1 ELSE 0 END END AS stated
+  FROM overrides o JOIN articles a ON a.id = o.article_id WHERE NOT a.removed AND a.missing_since IS NULL)
+SELECT t.article_id, t.field, t.value, t.upstream_value, t.stated, c.actor, c.created_at, c.reason, t.title, t.path
+FROM overridden t JOIN changesets c ON c.id = t.changeset_id
+WHERE t.value <> t.stated AND (t.upstream_value IS NULL OR t.upstream_value <> t.stated)
 ORDER BY c.id DESC, t.path, t.field LIMIT :limit""",
     "providers": """
 WITH g AS (

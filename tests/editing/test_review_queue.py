@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import os
 import random
@@ -15,12 +16,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from click.testing import Result
 
 from curation.store.database import Store
+from curation.store.schema import articles, review_items, reviews
 
 from ..support.cases import share
-from ..support.importing_helpers import import_folder
+from ..support.importing_helpers import import_folder, write_story
 from ..support.places import DATA, DOCS
 from ..support.real_dumps import needs_dumps
 from ..support.review_sessions import Sessions
@@ -211,7 +214,16 @@ def test_a_snoozed_article_returns_at_its_date_or_when_upstream_changes(
 
     first, second = waiting()[:2]
     assert curation("keep", first, "--until", "2999-01-01").exit_code == 0
-    assert curation("keep", second, "--until", "2020-01-01").exit_code == 0  # the date has come
+    assert curation("keep", second, "--until", "2999-01-01").exit_code == 0
+    refused = curation("keep", second, "--until", "2020-01-01")
+    assert (refused.exit_code, "must be in the future" in refused.output) == (2, True)
+    assert second not in waiting()
+    with store.writing() as connection:  # the date has come
+        for table in (reviews, review_items):
+            of_second = sa.select(articles.c.id).where(articles.c.path == second).scalar_subquery()
+            past = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
+            update = sa.update(table).where(table.c.article_id == of_second)
+            connection.execute(update.values(snoozed_until=past))
     assert waiting()[0] == second
     file = site / first
     file.write_text(re.sub(r"(?m)^quality: .*$", "quality: 77", file.read_text()))
@@ -242,3 +254,111 @@ def test_keep_does_nothing_twice_and_reads_ids(
     assert json.loads(curation("report", "review", "--format", "json").stdout) == []
     refused = curation("keep", "1", "--until", "2999-01-01", "--upstream")
     assert (refused.exit_code, "not both" in refused.output) == (2, True)
+
+
+def flags_of(run: Callable[..., Result], *names: str) -> dict[str, tuple[bool, bool]]:
+    """Return published and removed of articles, by the names of their files."""
+    columns = "path,published,removed"
+    rows = json.loads(run("list", "--columns", columns, "--format", "json").stdout)
+    found = {row["path"].rpartition("/")[2]: (row["published"], row["removed"]) for row in rows}
+    return {name: found[name] for name in names}
+
+
+def test_upstream_settles_only_the_conflicts_that_are_listed(
+    curation: Callable[..., Result], store: Store, tmp_path: Path
+) -> None:
+    """A veto, and an override of an article whose file is missing, stay. Nothing else leaves the queue."""
+    folder = tmp_path / "_news"
+    folder.mkdir()
+
+    def write(name: str, line: str) -> None:
+        (folder / name).write_text(f"---\ntitle: {name}\n{line}\n---\nBody of {name}.\n")
+
+    lines = {
+        "veto.md": ("removed: true", "quality: 1"), "missing.md": ("published: false", "quality: 1"),
+        "conflict.md": ("quality: 40", "quality: 41"), "good.md": ("quality: 90\npublished: false",) * 2,
+    }  # fmt: skip
+    for name, (before, _) in lines.items():
+        write(name, before)
+    import_folder(store, tmp_path, source="s")
+    curation("set", "veto.md", "--removed")
+    curation("unpublish", "missing.md")
+    curation("set", "conflict.md", "--quality", "80")
+    for name, (_, after) in lines.items():
+        write(name, after)
+    import_folder(store, tmp_path, source="s")
+    (folder / "missing.md").unlink()
+    import_folder(store, tmp_path, source="s")
+    hidden = flags_of(curation, "veto.md", "missing.md")
+    assert hidden == {"veto.md": (False, True), "missing.md": (False, False)}
+    listed = json.loads(curation("conflicts", "--format", "json").stdout)
+    assert [(row["path"], row["flag"]) for row in listed] == [("_news/conflict.md", "quality")]
+    kept = curation("keep", "--source", "s", "--upstream")
+    assert kept.output == "changeset 7: kept 1 of 4 articles\n"
+    assert flags_of(curation, "veto.md", "missing.md") == hidden
+    changed = json.loads(curation("log", "7", "--format", "json").stdout)
+    assert [(row["path"], row["flag"]) for row in changed] == [
+        ("_news/conflict.md", "quality"), ("_news/conflict.md", "review"),
+    ]  # fmt: skip
+    waiting = json.loads(curation("report", "review", "--format", "json").stdout)
+    assert [(row["path"], row["why"]) for row in waiting] == [("_news/good.md", "good, but not published")]
+    assert curation("keep", "--source", "s", "--upstream").output == "nothing to change: no conflicts\n"
+
+
+def test_a_snooze_hides_no_conflict_of_a_later_decision(
+    curation: Callable[..., Result], tmp_path: Path
+) -> None:
+    file = tmp_path / "_news" / "a.md"
+    file.parent.mkdir()
+
+    def import_quality(quality: int) -> None:
+        file.write_text(f"---\ntitle: a\nquality: {quality}\n---\nBody.\n")
+        assert curation("import", str(tmp_path), "--source", "s").exit_code == 0
+
+    import_quality(62)
+    curation("set", "a.md", "--quality", "80")
+    import_quality(65)
+    curation("keep", "a.md", "--until", "2999-01-01")
+    import_quality(70)
+    curation("set", "a.md", "--quality", "90")
+    import_quality(65)
+    assert len(json.loads(curation("report", "review", "--format", "json").stdout)) == 1
+
+
+def test_a_kept_article_stays_when_its_import_is_reverted_and_the_log_has_reverts_of_keeps(
+    curation: Callable[..., Result], tmp_path: Path
+) -> None:
+    for name in ("a.md", "b.md"):
+        write_story(tmp_path, name, url=f"https://a.example/{name}")
+        curation("import", str(tmp_path), "--source", "s")
+    curation("keep", "b.md", "--actor", "ann")
+    reverted = curation("revert", "2")
+    assert (reverted.exit_code, "an editor has decided on it since" in reverted.output) == (3, True)
+    assert curation("show", "b.md").exit_code == 0
+    assert curation("revert", "3", "--actor", "bob").exit_code == 0
+    entries = json.loads(curation("log", "b.md", "--format", "json").stdout)
+    assert [(row["kind"], row["actor"], row["flag"], row["old"], row["new"]) for row in entries] == [
+        ("revert", "bob", "review", "kept", None), ("keep", "ann", "review", None, "kept"),
+    ]  # fmt: skip
+    [_, line] = curation("log", "--format", "csv", "--limit", "1").stdout.splitlines()
+    assert ",1,no longer kept 1," in line
+
+
+def test_keep_closes_the_warning_that_a_story_was_replaced(
+    curation: Callable[..., Result], store: Store, tmp_path: Path
+) -> None:
+    write_story(tmp_path, "a.md", title="One", url="https://a.example/1")
+    import_folder(store, tmp_path, source="s")
+    curation("set", "a.md", "--quality", "80")
+    file = write_story(tmp_path, "a.md", title="Two", url="https://a.example/2")
+    file.write_text(file.read_text().replace("Body.", "Other words."))
+    import_folder(store, tmp_path, source="s")
+
+    def codes() -> list[str]:
+        return [issue["code"] for issue in json.loads(curation("issues", "--format", "json").stdout)]
+
+    assert codes() == ["override_set_aside"]
+    curation("keep", "a.md")
+    import_folder(store, tmp_path, source="s")
+    assert codes() == []
+    assert json.loads(curation("report", "review", "--format", "json").stdout) == []

@@ -267,7 +267,7 @@ def test_an_editor_whose_clock_is_behind_is_not_overlooked(store: Store, site: P
         )
     assert summary.changeset_id is not None
     reverted = revert_one_import(store, summary.changeset_id, actor="bob")
-    kept = [("_news/2021-05-28-needle-rock-goes-led.md", "an editor has changed its overrides since")]
+    kept = [("_news/2021-05-28-needle-rock-goes-led.md", "an editor has decided on it since")]
     assert (reverted.removed, reverted.kept) == (59, kept)
 
 

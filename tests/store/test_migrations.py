@@ -369,11 +369,15 @@ def test_what_upstream_stated_follows_from_the_history_of_an_older_release(
             rows = list_conflicts(connection, Filters()).rows
             return found, {(row[9], row[1]) for row in rows}
 
-    names = ("first", "again", "moved", "moved_again", "hidden", "vetoed")
-    import_qualities(**dict.fromkeys(names, 50))
+    names = ("first", "again", "moved", "moved_again", "hidden", "vetoed", "scheduled")
+    import_qualities(**dict.fromkeys(names[:-1], 50))
+    write_story(tmp_path, "scheduled.md", url="https://a.example/s", at="2999-01-01T00:00:00Z")
+    import_folder(store, tmp_path, source="s", actor="tester")
+    override("scheduled", published=0)
     for name in names[:4]:
         override(name, quality=80)
     override("again", quality=90)
+    override("again", quality=95)
     override("hidden", published=0)
     override("vetoed", removed=1, published=0)
     import_qualities(moved=60, moved_again=60)
@@ -391,6 +395,13 @@ def test_what_upstream_stated_follows_from_the_history_of_an_older_release(
     }
     assert [after[key] for key in unknown] == [None]
     assert conflicts_after == conflicts
+    assert_sound(store)
+    with store.writing() as connection:
+        last = connection.scalar(
+            sa.select(sa.func.max(changes.c.changeset_id)).where(changes.c.new_override == 95)
+        )
+        revert_changeset(connection, last or 0, actor="bob")
+    assert read()[1] == conflicts
     assert_sound(store)
 
 

@@ -8,8 +8,17 @@ import sqlalchemy as sa
 
 from ...articles.conflicts import select_conflicts
 from ...articles.override_status import is_in_conflict, stated_value_of
+from ...articles.review_queue import WHOLE_ARTICLE
+from ...articles.story_changes import has_other_story
 from ...documents.issues import Issue
-from ...store.schema import articles, changesets, import_issues, overrides, set_aside_overrides
+from ...store.schema import (
+    articles,
+    changesets,
+    import_issues,
+    overrides,
+    reviews,
+    set_aside_overrides,
+)
 from ..merging.override_rules import MATCH_WARNINGS, format_flag
 from .issue_tracker import IssueTracker
 
@@ -41,8 +50,12 @@ def _is_valid(row: sa.Row[Any]) -> bool:
     """Return whether an issue about an override still applies."""
     if row.code == "upstream_changed":
         return bool(row.is_conflict) and not row.removed
+    if row.code in MATCH_WARNINGS and row.flag:
+        return bool(row.kind == "import")
+    if row.is_kept:
+        return False
     if row.code in MATCH_WARNINGS:
-        return row.kind == "import" if row.flag else not row.has_overrides
+        return not row.has_overrides
     return row.override is None and bool(row.is_set_aside)
 
 
@@ -60,11 +73,21 @@ def _select_open_issues(source_id: int) -> sa.Select[Any]:
         .exists()
         .label("has_overrides")
     )
+    is_kept = (
+        sa.exists()
+        .where(
+            reviews.c.article_id == articles.c.id, reviews.c.field == WHOLE_ARTICLE,
+            reviews.c.ended_changeset_id.is_(None), reviews.c.snoozed_until.is_(None),
+            ~has_other_story(reviews),
+        )
+        .correlate(articles)
+        .label("is_kept")
+    )  # fmt: skip
     return (
         sa.select(
             issue.path, issue.code, issue.field.label("flag"), override.value.label("override"),
             stated_value_of(override.field).label("upstream_now"), is_in_conflict().label("is_conflict"),
-            articles.c.removed, is_set_aside, has_overrides, changesets.c.kind,
+            articles.c.removed, is_set_aside, has_overrides, is_kept, changesets.c.kind,
         )
         .join(articles, sa.and_(articles.c.source_id == issue.source_id, articles.c.path == issue.path))
         .outerjoin(overrides, sa.and_(override.article_id == articles.c.id, override.field == issue.field))

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from ...store.schema import changes, changesets, file_versions, imports, overrides
+from ...store.schema import changes, changesets, file_versions, imports, overrides, reviews
 
 #: Reasons why an article stays as it is.
 CHANGED_LATER = "a later import has changed it; revert that import first"
-EDITED_SINCE = "an editor has changed its overrides since"
+EDITED_SINCE = "an editor has decided on it since"
 PATH_TAKEN = "another document has its path now"
 
 
@@ -87,12 +87,18 @@ def is_edited_since(changeset_id: int, article_id: sa.ColumnElement[int]) -> sa.
 def was_edited(
     import_id: int, changeset_id: int, article_id: sa.ColumnElement[int]
 ) -> sa.ColumnElement[bool]:
-    """Return the SQL condition that an editor has overridden flags of an article that the import added.
+    """Return the SQL condition that an editor has decided on an article that the import added.
 
-    The overrides have changed since, or the import gave the article an override that its story had before.
+    Its overrides have changed since, or an editor has kept it, or the import gave it an override that its
+    story had before.
     """
     by_import = sa.select(changesets.c.id).where(changesets.c.import_id == import_id)
     has_earlier = sa.exists().where(
         overrides.c.article_id == article_id, overrides.c.changeset_id.not_in(by_import)
     )
-    return sa.or_(is_edited_since(changeset_id, article_id), has_earlier.correlate_except(overrides))
+    is_kept = sa.exists().where(reviews.c.article_id == article_id, reviews.c.ended_changeset_id.is_(None))
+    return sa.or_(
+        is_edited_since(changeset_id, article_id),
+        has_earlier.correlate_except(overrides),
+        is_kept.correlate_except(reviews),
+    )
