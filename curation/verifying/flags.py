@@ -122,12 +122,12 @@ def _find_impossible_changes(history: ArticleHistory) -> Iterator[str]:
 
 def _find_unfounded_overrides(history: ArticleHistory) -> Iterator[str]:
     """Find overrides without a change that sets them, and overrides that are also set aside."""
-    in_effect = list(history.overrides.items())
-    for flag, override in (*in_effect, *history.set_aside):
+    in_effect = {(flag, *override[:2]) for flag, override in history.overrides.items()}
+    for flag, override in (*history.overrides.items(), *history.set_aside):
         if not any(_makes(step.new, override) for step in history.changes[flag]):
             yield f"{flag}: changeset {override.changeset_id} has no change that sets the override"
     for flag, override in history.set_aside:
-        if (flag, override) in in_effect:
+        if (flag, *override[:2]) in in_effect:
             yield f"{flag}: the override of changeset {override.changeset_id} is both in effect and set aside"
 
 

@@ -60,7 +60,8 @@ def number_columns(table: sa.Table) -> Iterator[sa.Column[int]]:
     for column in table.columns:
         is_id = column.primary_key or column.foreign_keys or column.name.endswith("_id")
         is_number = isinstance(column.type.dialect_impl(sa.create_engine("sqlite://").dialect), sa.Integer)
-        if is_number and not is_id and column.name != "position" and "articles" not in column.name:
+        is_ours = column.name in ("position", "priority")  # the package chooses these numbers
+        if is_number and not is_id and not is_ours and "articles" not in column.name:
             yield column
 
 
@@ -72,12 +73,14 @@ def fill(connection: sa.Connection, column: sa.Column[int], pattern: tuple[int |
         query = query.where(table.c.field.in_(("quality", "heat")))
     values = cycle(value for value in pattern if value is not None or column.nullable)
     rows_ = [
-        {"value": next(values)} | {f"key_{part.name}": row[i] for i, part in enumerate(key)}
+        {"given_number": next(values)} | {f"key_{part.name}": row[i] for i, part in enumerate(key)}
         for row in connection.execute(query).all()
     ]
     is_row = sa.and_(*(part == sa.bindparam(f"key_{part.name}") for part in key))
     if rows_:
-        connection.execute(sa.update(table).where(is_row).values({column.name: sa.bindparam("value")}), rows_)
+        connection.execute(
+            sa.update(table).where(is_row).values({column.name: sa.bindparam("given_number")}), rows_
+        )
 
 
 def succeed(run: Command, *arguments: str, codes: tuple[int, ...] = (0,)) -> str:

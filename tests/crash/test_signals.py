@@ -75,6 +75,8 @@ def commands(folder: Path, out: Path, last: int, n: int) -> dict[str, list[objec
         "publish": ["publish", "--source", "site", "--yes"],
         "unpublish": ["unpublish", "--source", "site", "--yes"],
         "reset": ["reset", "--source", "site", "--yes"],
+        "keep": ["keep", "--source", "site", "--yes", "--until", f"{2990 + n % 9}-01-01"],
+        "conflicts": ["conflicts", "--output", out / "conflicts.csv"],
         "log": ["log", "--output", out / "log.parquet"],
         "revert": ["revert", last],
         "explain": ["explain", 1],

@@ -453,7 +453,7 @@ def assert_model_agrees(store: Store, model: Model) -> None:
 
 #: Events that every sequence with random changes must contain.
 EXPECTED_EVENTS = (
-    "another story", "set aside", "returned", "parts", "adopted", "decided anew", "decided otherwise", "moved",
+    "another story", "set aside", "returned", "conflict", "settled", "decided anew", "moved",
     "moved with decisions",
 )  # fmt: skip
 

@@ -123,7 +123,7 @@ def test_each_revision_has_its_texts_of_views(store: Store) -> None:
     assert len(newest) >= len(CONTRACT)
     migrate.downgrade(store, "0029")
     earlier = stored_texts(store)
-    assert earlier.keys() == newest.keys()
+    assert earlier.keys() | {"review_queue.flag"} >= newest.keys() >= earlier.keys()
     assert earlier != newest
     migrate.downgrade(store, "0011")
     migrate.upgrade(store, "0029")

@@ -220,7 +220,7 @@ DAMAGES = {
     ),
     "file of a missing article": Damage(
         f"UPDATE articles SET missing_since = '2024-01-01 00:00:00' WHERE path = '{PLAIN}'",
-        [("files", "nothing present was read from it")],
+        [("files", "nothing present was read from it"), ("review", "it should have nothing")],
         f"site:{PLAIN}",
     ),
     "import without end": Damage(
