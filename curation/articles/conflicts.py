@@ -11,7 +11,7 @@ from ..store.schema import articles, changesets, overrides, review_items, source
 from .listing import Table
 from .override_status import stated_value_of
 from .reading import decode_flag
-from .review_queue import CONFLICT
+from .review_queue import is_conflict_item
 from .selecting import Filters, make_filter_conditions
 
 #: The columns of `list_conflicts`.
@@ -39,11 +39,7 @@ def select_conflicts() -> sa.Select[Any]:
         .join(sources, sources.c.id == articles.c.source_id)
         .join(overrides, sa.and_(row.article_id == articles.c.id, row.field == review_items.c.flag))
         .join(changesets, changesets.c.id == row.changeset_id)
-        .where(
-            # The priority lets the index find the rows.
-            review_items.c.priority == CONFLICT.priority,
-            review_items.c.why == CONFLICT.why,
-        )
+        .where(is_conflict_item())
     )  # fmt: skip
 
 

@@ -158,21 +158,18 @@ def _list_keeps(
 ) -> Iterator[Sequence[Any]]:
     values = (sa.literal("review"), sa.null(), reviews.c.snoozed_until)
     query = _select_others(reviews, values, filters, changeset_id).where(reviews.c.field == WHOLE_ARTICLE)
-    for row in stream_rows(connection, query.limit(limit)):
-        *first, until, reason = row
-        yield (*first, "kept" if until is None else until, reason)
+    for *first, old, until, reason in stream_rows(connection, query.limit(limit)):
+        yield (*first, old, until or "kept", reason)
 
 
 def _list_reverted_keeps(
     connection: sa.Connection, filters: HistoryFilters, changeset_id: int | None, limit: int | None
 ) -> Iterator[Sequence[Any]]:
-    ended = reviews.alias("ended")
-    values = (sa.literal("review"), ended.c.snoozed_until, sa.null())
-    query = _select_others(ended, values, filters, changeset_id, ended.c.ended_changeset_id)
-    is_reverted = (ended.c.field == WHOLE_ARTICLE, changesets.c.kind == "revert")
-    for row in stream_rows(connection, query.where(*is_reverted).limit(limit)):
-        *first, until, _, reason = row
-        yield (*first, "kept" if until is None else until, None, reason)
+    values = (sa.literal("review"), reviews.c.snoozed_until, sa.null())
+    query = _select_others(reviews, values, filters, changeset_id, reviews.c.ended_changeset_id)
+    query = query.where(reviews.c.field == WHOLE_ARTICLE, changesets.c.kind == "revert")
+    for *first, until, new, reason in stream_rows(connection, query.limit(limit)):
+        yield (*first, until or "kept", new, reason)
 
 
 def _select_others(

@@ -90,21 +90,18 @@ def stated_value_of(field: sa.ColumnElement[str]) -> sa.ColumnElement[int]:
     return sa.case(*((field == flag, stated_value(flag)) for flag in FLAGS))
 
 
-def is_in_conflict(rows: sa.FromClause = overrides) -> sa.ColumnElement[bool]:
+def is_in_conflict() -> sa.ColumnElement[bool]:
     """Return the condition that upstream has changed since a row of `overrides` was made or last confirmed.
 
-    It states something else now, and not what the override says. Quality and heat that it no longer states
-    are no conflict. Only overrides of editors count: an import makes one for an editor to look at, and the
-    next score computes its own anew.
-
-    Args:
-        rows: `overrides` or an alias, joined to its article.
+    The row is joined to its article. Upstream states something else now, and not what the override says.
+    Quality and heat that it no longer states are no conflict. Only overrides of editors count: an import
+    makes one for an editor to look at, and the next score computes its own anew.
     """
-    row, stated = rows.c, stated_value_of(rows.c.field)
+    row, stated = overrides.c, stated_value_of(overrides.c.field)
     is_editors = (
         sa.exists()
         .where(changesets.c.id == row.changeset_id, changesets.c.kind.not_in(("import", "score")))
-        .correlate(rows)
+        .correlate(overrides)
     )
     return sa.and_(
         stated != row.value, stated.is_distinct_from(row.upstream_value), stated.is_not(None), is_editors

@@ -119,6 +119,12 @@ def _read_sql() -> str:
     return re.sub(r"@(\w+)", lambda match: values[match[1]], without_comments)
 
 
+def is_conflict_item() -> sa.ColumnElement[bool]:
+    """Return the condition that a row of `review_items` is a conflict."""
+    # The priority lets the index find the rows.
+    return sa.and_(review_items.c.priority == CONFLICT.priority, review_items.c.why == CONFLICT.why)
+
+
 def is_reviewed_as_is() -> tuple[sa.ColumnElement[bool], ...]:
     """Return the conditions that a row of `reviews` is of the whole article, and upstream has not changed."""
     return (

@@ -19,7 +19,7 @@ from ..store.schema import (
 )
 from .listing import Table
 from .override_status import is_adopted
-from .review_queue import CONFLICT
+from .review_queue import is_conflict_item
 
 
 def list_issues(connection: sa.Connection, import_id: int | None = None, *, all_: bool = False) -> Table:
@@ -83,7 +83,7 @@ def read_status(connection: sa.Connection) -> Table:
         sa.select(articles.c.source_id, review_items.c.article_id)
         .distinct()
         .join(articles, articles.c.id == review_items.c.article_id)
-        .where(review_items.c.priority == CONFLICT.priority, review_items.c.why == CONFLICT.why)
+        .where(is_conflict_item())
     )
     counts = (
         _per_source(overridden.distinct()),

@@ -7,7 +7,7 @@ import datetime as dt
 import sqlalchemy as sa
 
 from ..articles.override_status import stated_value_of
-from ..articles.review_queue import CONFLICT, is_reviewed_as_is
+from ..articles.review_queue import is_conflict_item, is_reviewed_as_is
 from ..articles.selecting import Selection, selected
 from ..store.schema import articles, changesets, overrides, review_items, reviews
 from .changing import Author, WantedOverrides, apply_overrides, close_changeset, open_changeset, typed_null
@@ -98,9 +98,8 @@ def _select_conflicts() -> WantedOverrides:
     """Select the overrides in conflict, to be removed: those that the review queue names."""
     nulls = (typed_null().label(name) for name in ("override", "decision_id", "upstream_value"))
     item = review_items.c
-    of_override = (item.article_id == overrides.c.article_id, item.flag == overrides.c.field)
-    is_listed = (item.priority == CONFLICT.priority, item.why == CONFLICT.why)
-    return _select_overrides().add_columns(*nulls).join(review_items, sa.and_(*of_override)).where(*is_listed)
+    of_override = sa.and_(item.article_id == overrides.c.article_id, item.flag == overrides.c.field)
+    return _select_overrides().add_columns(*nulls).join(review_items, of_override).where(is_conflict_item())
 
 
 def _select_confirmed() -> WantedOverrides:

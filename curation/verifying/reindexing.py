@@ -48,8 +48,7 @@ def reindex(store: Store, progress: Progress | None = None) -> Reindexed:
         for source_id in connection.scalars(sa.select(sources.c.id).order_by(sources.c.id)).all():
             resolve_related(connection, source_id, None)
             resolve_items(connection, source_id, None)
-        for ids in read_id_batches(connection, articles):
-            refresh_queue(connection, ids)
+        refresh_queue(connection, sa.select(articles.c.id.label("article_id")))
         with_ids = [table for table in metadata.sorted_tables if "id" in table.c]
         backend_of(connection).raise_ids(connection, with_ids)
         return Reindexed(rebuild_index(connection, progress), orphans)

@@ -8,8 +8,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from ..articles.review_queue import select_items
-from ..store.schema import articles, review_items, reviews, sources
-from .findings import Finding, as_imported, subject_of
+from ..store.schema import review_items, reviews
+from .findings import Finding, as_imported, find_subjects
 
 _COLUMNS = ("article_id", "why", "flag", "priority", "quality", "published_at", "snoozed_until")
 
@@ -29,12 +29,7 @@ def find_wrong_review_items(
     found = _read(connection, sa.select(*columns).where(is_chosen))
     wrong = {key[0] for key in expected.keys() ^ found.keys()}
     wrong |= {key[0] for key, values in expected.items() if found.get(key, values) != values}
-    if not wrong:
-        return
-    subjects = sa.select(articles.c.id, subject_of(articles)).join_from(articles, sources)
-    for article_id, subject in connection.execute(
-        subjects.where(articles.c.id.in_(wrong)).order_by(articles.c.id)
-    ):
+    for article_id, subject in sorted(find_subjects(connection, sorted(wrong)).items()):
         stored, due = (_describe(rows, article_id) for rows in (found, expected))
         if subject not in known:
             yield Finding("review", subject, f"the review queue has {stored}, but it should have {due}")

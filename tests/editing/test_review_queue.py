@@ -176,11 +176,8 @@ def as_stored(value: Any) -> Any:
 def test_show_says_why_an_article_waits_and_who_kept_it(
     curation: Callable[..., Result], tmp_path: Path
 ) -> None:
-    file = tmp_path / "_news" / "a.md"
-    file.parent.mkdir()
-
     def import_quality(quality: int) -> None:
-        file.write_text(f"---\ntitle: a\nquality: {quality}\n---\nBody.\n")
+        write_story(tmp_path, "a.md", quality=quality)
         assert curation("import", str(tmp_path), "--source", "s").exit_code == 0
 
     def show() -> tuple[list[tuple[str, str]], Any, bool, int | None]:
@@ -308,11 +305,8 @@ def test_upstream_settles_only_the_conflicts_that_are_listed(
 def test_a_snooze_hides_no_conflict_of_a_later_decision(
     curation: Callable[..., Result], tmp_path: Path
 ) -> None:
-    file = tmp_path / "_news" / "a.md"
-    file.parent.mkdir()
-
     def import_quality(quality: int) -> None:
-        file.write_text(f"---\ntitle: a\nquality: {quality}\n---\nBody.\n")
+        write_story(tmp_path, "a.md", quality=quality)
         assert curation("import", str(tmp_path), "--source", "s").exit_code == 0
 
     import_quality(62)
